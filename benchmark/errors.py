@@ -1,0 +1,33 @@
+"""The one kind of error that a user's input can cause, and how its message is worded."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BadInput(Exception):
+    """Input that cannot be accepted: the message is one line that names the value, its place and what is accepted.
+
+    The command line prints it without a traceback and exits with status 2.
+    """
+
+
+class StaleOutput(BadInput):
+    """A file on disk that does not belong to the study as it stands now, or that is damaged."""
+
+
+def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:
+    """Return the error for a value outside a closed list, with a suggestion where one is close.
+
+    Parameters
+    ----------
+    what : the kind of thing, such as ``"method"``.
+    value : what was given.
+    accepted : what would have been accepted.
+    where : file and key, or the part of the command line, that holds the value.
+    """
+    accepted = sorted(accepted)
+    close = difflib.get_close_matches(str(value), accepted, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return BadInput(f"{where}: unknown {what} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")

@@ -1,0 +1,146 @@
+"""The names of things: scenarios, cells and runs, as people write them and as paths spell them.
+
+A run's name is its specification::
+
+    digits/convnet/random-10/coun@tau=0.2/trial-0      dataset/arch/scenario/method/trial
+    digits/convnet/original/trial-0                    Original knows no scenario
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from benchmark.errors import BadInput
+
+ORIGINAL = "original"
+RETRAIN = "retrain"
+CL = "+cl"
+
+WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+SCENARIO = r"random-[1-9][0-9]?|class-[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*|sequential-[1-9][0-9]?x[1-9][0-9]?"
+METHOD = rf"{WORD}(?:\+cl)?(?:@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
+
+
+@dataclass(frozen=True, order=True)
+class Scenario:
+    """What is to be forgotten: ``random-<percent>``, ``class-<name>`` or ``sequential-<stages>x<percent>``."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(SCENARIO, self.name):
+            raise BadInput(
+                f"scenario {self.name!r}: accepted are 'random-<percent>' with 1 to 99, 'class-<name>' and "
+                "'sequential-<stages>x<percent>'"
+            )
+        if self.kind == "sequential" and self.stages * self.percent > 99:
+            raise BadInput(f"scenario {self.name!r} forgets {self.stages * self.percent} %: at most 99 % is accepted")
+
+    @property
+    def kind(self) -> str:
+        """``"random"``, ``"class"`` or ``"sequential"``."""
+        return self.name.split("-", 1)[0]
+
+    @property
+    def class_name(self) -> str | None:
+        """The forgotten class, or None where samples of every class are forgotten."""
+        return self.name.split("-", 1)[1] if self.kind == "class" else None
+
+    @property
+    def stages(self) -> int:
+        """How many removals follow one another; 1 unless sequential."""
+        return int(self.name.split("-")[1].split("x")[0]) if self.kind == "sequential" else 1
+
+    @property
+    def percent(self) -> int:
+        """Per cent of the training set that one stage forgets; 0 for a class."""
+        return 0 if self.kind == "class" else int(re.split("[-x]", self.name)[-1])
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """A dataset, an architecture and a scenario: ``digits/convnet/random-10``."""
+
+    dataset: str
+    arch: str
+    scenario: str
+
+    @classmethod
+    def parse(cls, text: str) -> Cell:
+        """Read ``dataset/arch/scenario``; raise `BadInput` if it has another form."""
+        parts = text.split("/")
+        if len(parts) != 3 or not all(parts):
+            raise BadInput(f"cell {text!r}: accepted is 'dataset/arch/scenario', such as digits/convnet/random-10")
+        Scenario(parts[2])
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.arch}/{self.scenario}"
+
+
+@dataclass(frozen=True, order=True)
+class RunName:
+    """One training job. ``scenario`` is empty for Original, which every scenario shares."""
+
+    dataset: str
+    arch: str
+    scenario: str
+    method: str
+    trial: int
+
+    @classmethod
+    def parse(cls, text: str) -> RunName:
+        """Read a run's name; raise `BadInput` if it has another form."""
+        match = re.fullmatch(
+            rf"({WORD})/({WORD})/(?:(original)|({SCENARIO})/({METHOD}))/trial-(0|[1-9][0-9]*)", text
+        )
+        if not match:
+            raise BadInput(
+                f"run {text!r}: accepted is 'dataset/arch/scenario/method/trial-<number>', such as "
+                "digits/convnet/random-10/coun/trial-0, or 'dataset/arch/original/trial-<number>'"
+            )
+        dataset, arch, original, scenario, method, trial = match.groups()
+        return cls(dataset, arch, scenario or "", original or method, int(trial))
+
+    def __str__(self) -> str:
+        middle = f"{self.scenario}/{self.method}" if self.scenario else self.method
+        return f"{self.dataset}/{self.arch}/{middle}/trial-{self.trial}"
+
+    @property
+    def is_original(self) -> bool:
+        """Whether this is the training on all data that every unlearning run starts from."""
+        return self.method == ORIGINAL
+
+
+@dataclass(frozen=True)
+class MethodName:
+    """A method's name taken apart: ``neggrad-plus+cl@beta=0.99`` is a base, a contrastive term and settings."""
+
+    base: str
+    contrastive: bool
+    settings: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, text: str, where: str = "method") -> MethodName:
+        """Read a method's name; ``ft+cl`` is read as ``coun``. Raise `BadInput` if it has another form."""
+        if not re.fullmatch(METHOD, text):
+            raise BadInput(
+                f"{where}: method {text!r}: accepted is 'name', 'name+cl' or either with '@setting=value', such as "
+                "coun@tau=0.2"
+            )
+        head, *settings = text.split("@")
+        pairs = tuple(sorted((key, value) for key, value in (setting.split("=", 1) for setting in settings)))
+        if len(dict(pairs)) < len(pairs):
+            raise BadInput(f"{where}: method {text!r} gives one setting twice")
+        if head == "ft" + CL:
+            head = "coun"
+        return cls(head.removesuffix(CL), head.endswith(CL), pairs)
+
+    @property
+    def head(self) -> str:
+        """The name without its settings: ``neggrad-plus+cl``."""
+        return self.base + (CL if self.contrastive else "")
+
+    def __str__(self) -> str:
+        return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])

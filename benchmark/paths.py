@@ -1,0 +1,62 @@
+"""Every path of the project, once. All are relative to the folder that holds the Snakefile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONFIG = Path("config")
+DATA = Path("data")
+RESULTS = Path("results")
+TABLES = Path("paper_tables")
+FIGURES = Path("figures")
+REPORTED = TABLES / "reported"
+
+
+def study_file(study: str) -> Path:
+    """The YAML file of a study."""
+    return CONFIG / f"{study}.yaml"
+
+
+def dataset(name: str, provenance: str) -> Path:
+    """The folder of one prepared dataset: ``*.npy`` and ``provenance.json``."""
+    return DATA / f"{name}-{provenance}"
+
+
+def split(study: str, dataset: str, scenario: str, trial: int) -> Path:
+    """The file that says which samples a scenario forgets."""
+    return RESULTS / study / "splits" / dataset / scenario / f"trial-{trial}.parquet"
+
+
+def run(study: str, name: object) -> Path:
+    """The folder of a run's finished outputs."""
+    return RESULTS / study / "runs" / str(name)
+
+
+def work(study: str, name: object) -> Path:
+    """The folder of a run's checkpoint while it is under way; gone once the run has finished."""
+    return RESULTS / study / "work" / str(name)
+
+
+def log(study: str, name: object) -> Path:
+    """The log of one job."""
+    return RESULTS / study / "logs" / f"{name}.log"
+
+
+def embedding(study: str, name: object) -> Path:
+    """The 2-D maps of one run's features."""
+    return RESULTS / study / "embeddings" / f"{name}.parquet"
+
+
+def collected(study: str, what: str) -> Path:
+    """A parquet file that gathers ``what`` over all runs of a study, such as ``metrics``."""
+    return RESULTS / f"{study}-{what}.parquet"
+
+
+def table(study: str, name: str, suffix: str) -> Path:
+    """A table as ``.tex`` or ``.csv``."""
+    return TABLES / study / f"{name}{suffix}"
+
+
+def figure(study: str, name: str, suffix: str) -> Path:
+    """A figure as ``.pdf`` or ``.png``."""
+    return FIGURES / study / f"{name}{suffix}"

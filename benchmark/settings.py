@@ -1,0 +1,88 @@
+"""The typed form of a study file. A key or value that these models do not know is refused, with its place named."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from benchmark.names import Cell, MethodName, Scenario
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know and is never changed after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(Strict):
+    """Training-time transformation of one dataset: crop, flip and normalisation, in the paper's order C, H, N."""
+
+    padding: Annotated[int, Field(ge=0, le=32)] = Field(
+        4, description="C: pixels of zero padding on every side before a random crop back to the image's size"
+    )
+    flip: bool = Field(True, description="H: mirror left to right with probability 1/2")
+    mean: list[float] = Field(
+        [0.4914, 0.4822, 0.4465], description="N: what is subtracted, one number a channel, on a scale of 0 to 1"
+    )
+    std: list[float] = Field(
+        [0.2023, 0.1994, 0.2010], description="N: what the result is divided by, one number a channel"
+    )
+
+    @model_validator(mode="after")
+    def _same_channels(self) -> Augmentation:
+        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
+            raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}: both need 1, or both 3")
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std is {self.std}: accepted are numbers above 0")
+        return self
+
+
+class DatasetSettings(Strict):
+    """Where a dataset's images come from and how they are presented to a model."""
+
+    source: str = Field(description="which reader brings the images: a registered data source")
+    path: str | None = Field(None, description="folder that holds the files, for sources that read files")
+    train: str = Field("train-*.parquet", description="parquet: the training shards, a pattern below `path`")
+    test: str = Field("test-*.parquet", description="parquet: the test shards, a pattern below `path`")
+    subset: Positive | None = Field(
+        None, description="how many training images are kept, chosen evenly over the classes; all unless given"
+    )
+    test_subset: Positive | None = Field(None, description="the same for test images")
+    size: Annotated[int, Field(ge=4, le=1024)] | None = Field(
+        None, description="side in pixels that images are resized to; needed only where their sizes differ"
+    )
+    augmentation: Augmentation = Augmentation()
+
+
+class OutputSettings(Strict):
+    """One table or figure: what it is, and the cells, methods and classes that it shows."""
+
+    kind: str = Field(description="which drawing function: see the manual for each kind's fields")
+    caption: str = Field("", description="what the caption says before the generated facts")
+    cells: list[str] = Field([], description="dataset/arch/scenario, in the order shown")
+    methods: list[str] = Field([], description="method names, in the order shown; Retrain is added as reference")
+    classes: list[str] = Field([], description="class names, the first being the one whose samples are forgotten")
+    trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
+
+    @field_validator("cells")
+    @classmethod
+    def _cells(cls, cells: list[str]) -> list[str]:
+        for cell in cells:
+            Cell.parse(cell)
+        return _distinct(cells, "cell")
+
+    @field_validator("methods")
+    @classmethod
+    def _methods(cls, methods: list[str]) -> list[str]:
+        return _distinct([str(MethodName.parse(method, "methods")) for method in methods], "method")
+
+
+def _distinct(values: list[str], what: str) -> list[str]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{what} {value!r} is listed twice")
+    return values
