@@ -1,0 +1,13 @@
+"""One file a method. Importing this package registers them all; a new file registers itself by being here."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from benchmark.registry import METHODS
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["METHODS"]

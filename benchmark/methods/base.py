@@ -1,0 +1,181 @@
+"""The contract of a method: how it differs from plain training on the retain data.
+
+The training loop draws the batches' images, runs every forward pass, and steps the optimiser; a method says which
+samples make a step, what their loss is, and what happens to gradients and weights around it. Method files use tensor
+methods only, or import torch inside a function, so that naming a method costs no import of torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from benchmark.settings import Strict
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from benchmark.seeds import Streams
+
+
+def setting(default: Any, doc: str, paper: tuple[float, float] | None = None, **bounds: Any) -> Any:
+    """A hyperparameter: its default, a line of documentation, the range the paper searched, and hard bounds."""
+    extra = {"paper_range": list(paper)} if paper else None
+    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+
+
+class Recipe(Strict):
+    """What every unlearning run has: the paper's 50 epochs of SGD under a cosine (Section 5)."""
+
+    epochs: int = setting(50, "passes over the retain set", ge=0)
+    batch_size: int = setting(256, "images in a step; the last batch of an epoch may be smaller", ge=2)
+    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), gt=0)
+    schedule: Literal["cosine", "steps"] = setting(
+        "cosine", "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them"
+    )
+    final_lr: float = setting(1e-4, "where the cosine ends", ge=0)
+    warmup: int = setting(0, "epochs over which the learning rate first rises linearly from 0", ge=0)
+    momentum: float = setting(0.9, "SGD's momentum", ge=0, lt=1)
+    weight_decay: float = setting(5e-4, "SGD's weight decay, on every parameter", ge=0)
+    evaluate_every: int = setting(1, "epochs between two rows of the history; the last epoch always has one", ge=1)
+
+
+class TrainingRecipe(Recipe):
+    """What Original and Retrain have: the paper's 182 epochs with two steps of the learning rate (Section 5)."""
+
+    epochs: int = setting(182, "passes over the training data", ge=1)
+    lr: float = setting(0.1, "highest learning rate", gt=0)
+    schedule: Literal["cosine", "steps"] = setting("steps", "as for unlearning")
+    evaluate_every: int = setting(1000, "epochs between two rows of the history; the last epoch always has one", ge=1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples that go through the model together, in one forward pass in training mode.
+
+    Attributes
+    ----------
+    index : (B,) positions in the training set.
+    label : (B,) what the method takes for their class; the true one unless the method says otherwise.
+    transform : letters of the augmentation, such as ``"CHN"``.
+    """
+
+    index: Tensor
+    label: Tensor
+    transform: str = "CHN"
+
+
+class Output(NamedTuple):
+    """What the loop got for one part: its augmented images (B, C, H, W), features (B, D) and logits (B, K)."""
+
+    images: Tensor
+    features: Tensor
+    logits: Tensor
+
+    def cross_entropy(self, label: Tensor) -> Tensor:
+        """Mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
+        return -self.logits.float().log_softmax(1).gather(1, label[:, None]).mean()
+
+
+Batch = dict[str, Part]
+
+
+@dataclass
+class Meter:
+    """Counts computation in units of one image's forward pass, by two countings.
+
+    ``paper`` counts as the paper's cost column does: whole batches, and only the passes it names. ``executed``
+    counts what ran: every image, a forward pass as 1 unit and a backward pass as 2.
+    """
+
+    paper: float = 0.0
+    executed: float = 0.0
+
+    def count(self, images: int, paper: float, executed: float, batch_size: int | None = None) -> None:
+        """Add ``images`` passes of so many units each; ``paper`` is charged for ``batch_size`` images if given."""
+        self.paper += paper * (batch_size or images)
+        self.executed += executed * images
+
+
+@dataclass
+class Context:
+    """What a method may look at.
+
+    Attributes
+    ----------
+    labels : (N,) true classes of the training set, on the device.
+    retain, forget : positions in the training set, in dataset order, on the device.
+    classes : number of classes.
+    streams : named random streams; a method draws from no other source.
+    load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
+    meter : where computation outside the loop's own passes is counted.
+    """
+
+    labels: Tensor
+    retain: Tensor
+    forget: Tensor
+    classes: int
+    streams: Streams
+    load: Callable[[Part, torch.Generator], Tensor]
+    meter: Meter = field(default_factory=Meter)
+
+
+class Method:
+    """Plain training on the retain data, which is what every method is made from.
+
+    Class attributes
+    ----------------
+    Settings : the hyperparameters, a frozen model.
+    version : raise it when the method's results change; runs of another version are run again.
+    starts_from_original : whether training starts from Original's weights.
+    contrastive : whether ``+cl`` may be added: its steps must hold a part called ``retain``.
+    paper_units, executed_units : forward passes that one image of a part costs, by either counting.
+    """
+
+    Settings: ClassVar[type[Recipe]] = Recipe
+    version: ClassVar[int] = 1
+    starts_from_original: ClassVar[bool] = True
+    contrastive: ClassVar[bool] = False
+    paper_units: ClassVar[dict[str, float]] = {"retain": 3}
+    executed_units: ClassVar[dict[str, float]] = {"retain": 3}
+
+    def __init__(self, settings: Any, context: Context):
+        self.settings = settings
+        self.context = context
+
+    def prepare(self, model: nn.Module) -> None:
+        """Change the starting weights, or look at them, before the first step.
+
+        Called without gradient tracking, on a fresh copy of the starting weights also when a run resumes: what the
+        checkpoint holds is loaded afterwards.
+        """
+
+    def batches(self, epoch: int) -> list[Batch]:
+        """Return the epoch's steps in order; the same epoch gives the same steps on every call."""
+        return [{"retain": part} for part in self.parts("retain", epoch)]
+
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+        """Return a step's scalar loss. ``outputs`` has an entry for each part of ``batch``."""
+        return outputs["retain"].cross_entropy(batch["retain"].label)
+
+    def after_backward(self, model: nn.Module) -> None:
+        """Change gradients before the optimiser's step."""
+
+    def after_step(self, model: nn.Module) -> None:
+        """Change weights after the optimiser's step."""
+
+    def parts(self, name: str, epoch: int, label: Tensor | None = None) -> list[Part]:
+        """Cut the shuffled ``retain`` or ``forget`` data into an epoch's parts; the last may be smaller.
+
+        Parameters
+        ----------
+        label : (N,) labels of the whole training set that stand for the true ones.
+        """
+        samples = getattr(self.context, name)
+        order = self.context.streams.permutation(len(samples), f"order-{name}", epoch).to(samples.device)
+        label = self.context.labels if label is None else label
+        return [Part(index, label[index]) for index in samples[order].split(self.settings.batch_size)]

@@ -1,0 +1,46 @@
+"""l1-sparse: fine-tuning with a penalty that drives weights to zero. Jia et al. 2023; paper, Section 5.
+
+The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs`` epochs; the rest is FT.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark.methods.base import Batch, Context, Method, Output, Recipe, setting
+from benchmark.registry import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@METHODS.register("l1-sparse")
+class L1Sparse(Method):
+    """CE(retain) + alpha_e * ||theta||_1."""
+
+    class Settings(Recipe):
+        """Hyperparameters of l1-sparse."""
+
+        alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), ge=0)
+        l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
+
+    contrastive = True
+
+    def __init__(self, settings: Settings, context: Context):
+        super().__init__(settings, context)
+        self._weights: list[Tensor] = []
+
+    def prepare(self, model: nn.Module) -> None:
+        """Remember which tensors the norm is taken over: every parameter, as in the authors' code."""
+        self._weights = list(model.parameters())
+
+    def alpha(self, epoch: int) -> float:
+        """Return the weight of the l1 norm in an epoch, counted from 0."""
+        return self.settings.alpha * max(0.0, 1 - epoch / self.settings.l1_epochs)
+
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+        """Add the penalty to the cross-entropy."""
+        loss = super().loss(outputs, batch, epoch)
+        if alpha := self.alpha(epoch):
+            loss = loss + alpha * sum(weight.abs().sum() for weight in self._weights)
+        return loss

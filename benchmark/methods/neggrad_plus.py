@@ -1,0 +1,41 @@
+"""NegGrad+: descend on the retain loss, climb on the forget loss. Kurmanji et al. 2023; paper, Section 5.
+
+One step takes a retain batch and a forget batch, the forget batches being cycled over the epoch. The paper's cost
+counts the forget batch's forward pass alone.
+"""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+from benchmark.methods.base import Batch, Method, Output, Recipe, setting
+from benchmark.registry import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@METHODS.register("neggrad-plus")
+class NegGradPlus(Method):
+    """beta * CE(retain) - (1 - beta) * CE(forget)."""
+
+    class Settings(Recipe):
+        """Hyperparameters of NegGrad+."""
+
+        beta: float = setting(0.99, "weight of the retain loss", paper=(0.95, 0.9999), gt=0, le=1)
+
+    contrastive = True
+    paper_units = {"retain": 3, "forget": 1}
+    executed_units = {"retain": 3, "forget": 3}
+
+    def batches(self, epoch: int) -> list[Batch]:
+        """Pair each retain batch with the next forget batch."""
+        forget = cycle(self.parts("forget", epoch))
+        return [{"retain": retain, "forget": next(forget)} for retain in self.parts("retain", epoch)]
+
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+        """Weigh the retain loss against the forget loss."""
+        retain = outputs["retain"].cross_entropy(batch["retain"].label)
+        forget = outputs["forget"].cross_entropy(batch["forget"].label)
+        return self.settings.beta * retain - (1 - self.settings.beta) * forget

@@ -1,0 +1,27 @@
+"""NoT: negate the first layer, then fine-tune. Khalil et al. 2025; paper, Section 5.
+
+Which parameters are negated is the architecture's to say: the first convolution's weight, or a ViT's positional
+embedding and patch projection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark.methods.base import Method
+from benchmark.registry import METHODS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@METHODS.register("not")
+class NoT(Method):
+    """Fine-tuning from weights whose first layer is multiplied by -1."""
+
+    contrastive = True
+
+    def prepare(self, model: nn.Module) -> None:
+        """Multiply the first layer's weights by -1, in place."""
+        for name in model.negated:
+            model.get_parameter(name).neg_()

@@ -1,0 +1,95 @@
+"""SalUn: train the forget data towards random labels, moving salient weights only. Fan et al. 2024; paper, Section 5.
+
+The mask keeps the fraction ``threshold`` of all parameters, ranked together, whose gradient of the forget loss (summed
+over the forget batches, in evaluation mode) is largest in magnitude. Random labels are drawn anew every epoch, over
+all classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from benchmark.methods.base import Batch, Context, Method, Output, Part, Recipe, setting
+from benchmark.registry import METHODS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@METHODS.register("salun")
+class SalUn(Method):
+    """Cross-entropy to random labels on the forget data, to true ones on the retain data, under a weight mask."""
+
+    class Settings(Recipe):
+        """Hyperparameters of SalUn."""
+
+        threshold: float = setting(0.5, "fraction of the weights that may move", paper=(0.1, 1.0), gt=0, le=1)
+        order: Literal["forget-first", "shuffled"] = setting(
+            "forget-first",
+            "`forget-first`: a forget pass, then a retain pass, per epoch (the authors' code on CIFAR-10); "
+            "`shuffled`: one pass over both (their code on CIFAR-100 and TinyImageNet)",
+        )
+        freeze: bool = setting(
+            True, "keep masked weights exactly fixed; without, momentum and weight decay still move them"
+        )
+
+    paper_units = {"forget": 3, "retain": 3, "both": 3}
+    executed_units = {"forget": 3, "retain": 3, "both": 3}
+
+    def __init__(self, settings: Settings, context: Context):
+        super().__init__(settings, context)
+        self._masks: list[Tensor] = []
+        self._start: list[Tensor] = []
+
+    def prepare(self, model: nn.Module) -> None:
+        """Find the salient weights of the starting model."""
+        saliency = _forget_gradients(model, self.parts("forget", 0), self.context)
+        kept = int(self.settings.threshold * saliency.numel())
+        moves = saliency.new_zeros(saliency.shape, dtype=bool)
+        moves[saliency.topk(kept).indices] = True
+        weights = list(model.parameters())
+        pieces = moves.split([weight.numel() for weight in weights])
+        self._masks = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+        self._start = [weight.detach().clone() for weight in weights] if self.settings.freeze else []
+
+    def batches(self, epoch: int) -> list[Batch]:
+        """Give the forget data fresh random labels; the order of the passes is a setting."""
+        label = self.context.labels.clone()
+        forget = self.context.forget
+        label[forget] = self.context.streams.integers(self.context.classes, len(forget), "labels", epoch).to(label)
+        if self.settings.order == "shuffled":
+            both = self.context.streams.permutation(len(label), "order-both", epoch).to(label.device)
+            return [{"both": Part(index, label[index])} for index in both.split(self.settings.batch_size)]
+        return [{"forget": part} for part in self.parts("forget", epoch, label)] + super().batches(epoch)
+
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+        """Cross-entropy of the step's only part."""
+        ((name, part),) = batch.items()
+        return outputs[name].cross_entropy(part.label)
+
+    def after_backward(self, model: nn.Module) -> None:
+        """Let no gradient reach a weight outside the mask."""
+        for weight, mask in zip(model.parameters(), self._masks, strict=True):
+            weight.grad.mul_(mask)
+
+    def after_step(self, model: nn.Module) -> None:
+        """Put frozen weights back: momentum and weight decay move a weight whose gradient is zero."""
+        for weight, mask, start in zip(model.parameters(), self._masks, self._start, strict=False):
+            weight.copy_(weight.where(mask, start))
+
+
+def _forget_gradients(model: nn.Module, parts: list[Part], context: Context) -> Tensor:
+    """Return |sum over batches of the gradient of the mean forget loss|, all parameters in one row, (P,)."""
+    import torch
+
+    generator = context.streams.generator("augment-mask", 0, device=context.labels.device)
+    model.eval()
+    model.zero_grad()
+    with torch.enable_grad():
+        for part in parts:
+            images = context.load(part, generator)
+            Output(images, *model(images)).cross_entropy(part.label).backward()
+            context.meter.count(len(images), paper=3, executed=3)
+    gradient = torch.cat([weight.grad.abs().flatten() for weight in model.parameters()])
+    model.zero_grad()
+    return gradient
