@@ -15,7 +15,7 @@ Positive = Annotated[int, Field(ge=1)]
 class Strict(BaseModel):
     """A model that refuses keys it does not know and is never changed after it was read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Augmentation(Strict):
@@ -52,6 +52,9 @@ class DatasetSettings(Strict):
         None, description="how many training images are kept, chosen evenly over the classes; all unless given"
     )
     test_subset: Positive | None = Field(None, description="the same for test images")
+    subset_seed: Annotated[int, Field(ge=0)] = Field(
+        0, description="which subset is drawn: independent of the study's seed, so that studies share one copy"
+    )
     size: Annotated[int, Field(ge=4, le=1024)] | None = Field(
         None, description="side in pixels that images are resized to; needed only where their sizes differ"
     )

@@ -1,0 +1,105 @@
+"""What every data source returns: images, labels and class names, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.errors import BadInput
+
+SPLITS = ("train", "test")
+
+
+def clean_classes(names: Sequence[str], where: str) -> list[str]:
+    """Return class names that can stand in a scenario's name, ``class-<name>``, and so in a path.
+
+    Whatever is not a letter, digit, ``_`` or ``-`` becomes ``_``, and so does a ``-`` at either end or after another.
+
+    Parameters
+    ----------
+    names : the source's own names, in the order of the labels.
+    where : file or folder they came from, for the message.
+
+    Raises
+    ------
+    BadInput
+        If a name is empty or two become the same.
+    """
+    cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^A-Za-z0-9_-]", "_", str(name))) for name in names]
+    first: dict[str, str] = {}
+    for name, clean in zip(names, cleaned, strict=True):
+        if not clean:
+            raise BadInput(f"{where}: a class name is empty; accepted are letters, digits, '_' and '-'")
+        if clean in first:
+            raise BadInput(f"{where}: classes {first[clean]!r} and {name!r} are both called {clean!r} here: rename one")
+        first[clean] = str(name)
+    return cleaned
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A dataset: train and test images of one size, their labels and the names of the classes.
+
+    Raises `BadInput` where the parts do not fit together.
+
+    Parameters
+    ----------
+    train_images, test_images : uint8 (N, H, W, C) with C = 1 or 3, values 0 to 255.
+    train_labels, test_labels : int64 (N,), indices into ``classes``.
+    classes : names as `clean_classes` makes them.
+    origin : facts about where the data came from, as JSON values.
+    where : what the messages call this dataset.
+    """
+
+    train_images: npt.NDArray[np.uint8]
+    train_labels: npt.NDArray[np.int64]
+    test_images: npt.NDArray[np.uint8]
+    test_labels: npt.NDArray[np.int64]
+    classes: list[str]
+    origin: dict[str, Any] = field(default_factory=dict)
+    where: str = "dataset"
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 or more")
+        if clean_classes(self.classes, self.where) != self.classes:
+            raise BadInput(f"{self.where}: class names hold characters other than letters, digits, '_' and '-'")
+        for split in SPLITS:
+            self._check(split, *self.split(split))
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise BadInput(
+                f"{self.where}: train images are {self.train_images.shape[1:]} and test images "
+                f"{self.test_images.shape[1:]} (height, width, channels): both must agree, or set 'size'"
+            )
+
+    def _check(self, split: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
+        where = f"{self.where}: {split}"
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise BadInput(
+                f"{where} images are {images.dtype} {images.shape}; accepted is uint8 (N, H, W, C) with C = 1 or 3"
+            )
+        if not len(images):
+            raise BadInput(f"{where} split is empty")
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
+        outside = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
+        if len(outside):
+            row = int(outside[0])
+            raise BadInput(f"{where} row {row}: label {int(labels[row])}; accepted are 0 to {len(self.classes) - 1}")
+
+    def split(self, split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Return images and labels of ``"train"`` or ``"test"``."""
+        if split == "train":
+            return self.train_images, self.train_labels
+        return self.test_images, self.test_labels
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one image: what a model is built for."""
+        height, width, channels = self.train_images.shape[1:]
+        return channels, height, width

@@ -1,0 +1,76 @@
+"""Files to pixels: decoding, resizing and stacking images, for every source that reads image files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from PIL import Image
+
+from benchmark.errors import BadInput
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
+    """Return one image as uint8 (H, W, 3); greyscale becomes three equal channels.
+
+    Parameters
+    ----------
+    payload : the bytes of a file in any format that Pillow reads.
+    where : file and row, for the message.
+    size : side of the square that the image is resized to, in pixels; unchanged if None.
+
+    Raises
+    ------
+    BadInput
+        If the bytes are no image.
+    """
+    try:
+        with Image.open(io.BytesIO(payload)) as image:
+            return np.asarray(_resized(image.convert("RGB"), size))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{where}: image cannot be decoded ({error}); accepted is what Pillow reads") from None
+
+
+def decode_all(payloads: Sequence[bytes], places: Sequence[str], size: int | None = None) -> Pixels:
+    """Decode many images on all cores; return uint8 (N, H, W, 3).
+
+    Threads suffice: Pillow releases the interpreter's lock while it decodes.
+
+    Raises
+    ------
+    BadInput
+        If an image cannot be decoded, or if two differ in size and ``size`` is None.
+    """
+    images: list[Pixels] = Parallel(n_jobs=-1, prefer="threads", batch_size=256)(
+        delayed(decode)(payload, place, size) for payload, place in zip(payloads, places, strict=True)
+    )
+    for image, place in zip(images, places, strict=True):
+        if image.shape != images[0].shape:
+            raise BadInput(
+                f"{place}: image is {image.shape[1]}x{image.shape[0]} and that of {places[0]} "
+                f"{images[0].shape[1]}x{images[0].shape[0]}: sizes must agree, or set 'size'"
+            )
+    return np.stack(images) if images else np.zeros((0, size or 1, size or 1, 3), np.uint8)
+
+
+def resize_all(images: Pixels, size: int | None) -> Pixels:
+    """Return uint8 (N, H, W, C) resized to ``size`` x ``size``, or as it is if it has that size or None is asked."""
+    if size is None or images.shape[1:3] == (size, size):
+        return images
+    resized = [
+        np.asarray(_resized(Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image), size))
+        for image in images
+    ]
+    return np.stack(resized).reshape(len(images), size, size, images.shape[-1])
+
+
+def _resized(image: Image.Image, size: int | None) -> Any:
+    if size is None or image.size == (size, size):
+        return image
+    return image.resize((size, size), Image.Resampling.BILINEAR)

@@ -1,0 +1,107 @@
+"""Which samples a scenario forgets, and the file that says so.
+
+A split file has one row per forgotten sample, columns ``split`` (train or test), ``index`` (into the stored arrays)
+and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are the
+forget set. Test rows exist only where a class is forgotten: they are left out of test accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.errors import BadInput, StaleOutput, unknown
+from benchmark.files import write_parquet
+from benchmark.names import Scenario
+
+COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
+Indices = npt.NDArray[np.int64]
+
+
+def forget_indices(labels: Indices, classes: Sequence[str], scenario: Scenario, rng: np.random.Generator) -> Indices:
+    """Return the sorted indices of the training samples that a scenario forgets in the end.
+
+    ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
+    stream of ``rng`` random-10 lies inside random-50, and stage k of ``sequential-<s>x<p>`` is ``random-<k*p>``.
+
+    Parameters
+    ----------
+    labels : int64 (N,), of the training set.
+    classes : names of the classes, in the order of the labels.
+    scenario : what is forgotten.
+    rng : a fresh generator: nothing may have been drawn from it, or splits do not nest.
+
+    Raises
+    ------
+    BadInput
+        If the class does not exist, or if nothing would be forgotten or nothing retained.
+    """
+    return forgotten(split_frame(labels, labels[:0], classes, scenario, rng))
+
+
+def split_frame(
+    train_labels: Indices,
+    test_labels: Indices,
+    classes: Sequence[str],
+    scenario: Scenario,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the rows of a split file; see the module's docstring and `forget_indices`, whose errors it raises."""
+    test: Indices = np.zeros(0, dtype=np.int64)
+    if scenario.kind == "class":
+        if scenario.class_name not in classes:
+            raise unknown("class", scenario.class_name, classes, f"scenario {scenario.name!r}")
+        label = list(classes).index(str(scenario.class_name))
+        ends = [np.flatnonzero(train_labels == label)]
+        test = np.flatnonzero(test_labels == label)
+    else:
+        order = rng.permutation(len(train_labels))
+        percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
+        ends = [np.sort(order[: (len(order) * percent + 50) // 100]) for percent in percents]
+    stages = [np.setdiff1d(end, before) for before, end in zip([test[:0], *ends], ends, strict=False)]
+    if any(len(stage) == 0 for stage in stages):
+        raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples at some stage")
+    if len(ends[-1]) == len(train_labels):
+        raise BadInput(f"scenario {scenario.name!r} forgets all {len(train_labels)} training samples: none is retained")
+    return pd.DataFrame(
+        {
+            "split": ["train"] * len(ends[-1]) + ["test"] * len(test),
+            "index": np.concatenate([*stages, test]).astype(np.int64),
+            "stage": np.repeat(
+                np.array([*range(1, len(stages) + 1), 1]), [*(len(stage) for stage in stages), len(test)]
+            ).astype(np.int64),
+        }
+    )
+
+
+def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:
+    """Return the sorted indices of ``split`` that are forgotten by the end of ``stage`` (by default of the last)."""
+    rows = frame["split"] == split
+    if stage is not None:
+        rows &= frame["stage"] <= stage
+    return np.sort(frame.loc[rows, "index"].to_numpy(dtype=np.int64))
+
+
+def write_split(path: Path, frame: pd.DataFrame) -> None:
+    """Write what `split_frame` returned, whole or not at all."""
+    write_parquet(path, frame)
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Return a split file's rows; raise `StaleOutput` if it is missing, damaged or has other columns."""
+    try:
+        frame = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: the run's split has not been drawn yet") from None
+    except (OSError, ValueError) as error:
+        raise StaleOutput(f"{path} is damaged ({error}): delete it and run again") from None
+    if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(["train", "test"]).all():
+        raise StaleOutput(
+            f"{path}: columns {', '.join(frame.columns)}; accepted are {', '.join(COLUMNS)} with split train or test: "
+            "delete it and run again"
+        )
+    return frame

@@ -1,0 +1,157 @@
+"""The store: every dataset becomes uint8 arrays on disk, which all jobs map into memory.
+
+``provenance.json`` is written last: a folder that holds it is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import paths
+from benchmark.data.arrays import SPLITS, Arrays
+from benchmark.data.images import resize_all
+from benchmark.data.subset import stratified
+from benchmark.errors import StaleOutput
+from benchmark.files import digest, replacing, sha256, write_json
+from benchmark.registry import SOURCES
+from benchmark.settings import DatasetSettings
+
+__all__ = ["Arrays", "content_hash", "facts", "load", "prepare", "provenance"]
+
+VERSION = 1  # raise when the same settings and the same files would give other arrays
+FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
+PROVENANCE = "provenance.json"
+PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
+
+
+def provenance(name: str, settings: DatasetSettings) -> str:
+    """Return 12 hexadecimal digits of all that determines the stored arrays, known before any data is read.
+
+    Augmentation is left out: it is applied while training, to the same arrays.
+    """
+    told = settings.model_dump(mode="json", exclude={"augmentation"})
+    return digest({"version": VERSION, "name": name, "settings": told})[:12]
+
+
+def prepare(name: str, settings: DatasetSettings) -> Path:
+    """Read a dataset from its source and store it as arrays; return the folder.
+
+    A folder that was there already is written anew, since the source's files may have changed.
+
+    Parameters
+    ----------
+    name : the dataset's name in the study.
+    settings : its source, files, subset and size. The subset is the same for the same ``subset_seed``.
+
+    Raises
+    ------
+    BadInput
+        From the source, or if the subset is larger than the data or leaves a class empty.
+    """
+    arrays = _reduced(name, settings, SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings))
+    folder = paths.dataset(name, provenance(name, settings))
+    (folder / PROVENANCE).unlink(missing_ok=True)  # until the new arrays are all there, the folder is not complete
+    for file in FILES:
+        with replacing(folder / f"{file}.npy") as temporary:
+            np.save(temporary, getattr(arrays, file), allow_pickle=False)
+    write_json(folder / PROVENANCE, _facts(folder, name, settings, arrays))
+    return folder
+
+
+def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
+    changes: dict[str, Any] = {"where": name}
+    counts = {"train": settings.subset, "test": settings.test_subset}
+    for number, split in enumerate(SPLITS):
+        images, labels = arrays.split(split)
+        key = "subset" if split == "train" else "test_subset"
+        if (count := counts[split]) is not None:
+            rng = np.random.default_rng([settings.subset_seed, number])
+            kept = stratified(labels, count, rng, f"datasets.{name}.{key}")
+            images, labels = images[kept], labels[kept]
+        changes |= {f"{split}_images": resize_all(images, settings.size), f"{split}_labels": labels}
+    return dataclasses.replace(arrays, **changes)
+
+
+def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    versions |= {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {
+        "name": name,
+        "version": VERSION,
+        "settings": settings.model_dump(mode="json", exclude={"augmentation"}),
+        "origin": arrays.origin,
+        "classes": arrays.classes,
+        "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
+        # Where this is true, the first retain samples cover few classes: MIA then wants `members: random`.
+        "sorted_by_class": bool((np.diff(arrays.train_labels) >= 0).all()),
+        "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
+        "versions": versions,
+    }
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing or unreadable."""
+    path = folder / PROVENANCE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for key, kind in (("classes", list), ("origin", dict), ("shapes", dict), ("sha256", dict)):
+            if not isinstance(found[key], kind):
+                raise TypeError(f"{key!r} is {found[key]!r}")
+        if set(found["shapes"]) != set(FILES) or set(found["sha256"]) != set(FILES):
+            raise KeyError("shapes or sha256 of a file")
+    except FileNotFoundError:
+        raise _damaged(path, "is missing") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _damaged(path, f"cannot be used ({error!r})") from None
+    return found
+
+
+def load(folder: Path, verify: bool = False) -> Arrays:
+    """Return a prepared dataset, its images mapped into memory read-only.
+
+    Parameters
+    ----------
+    folder : what `prepare` returned.
+    verify : compare the SHA-256 of every file as well (a second per gigabyte), not only the shapes.
+
+    Raises
+    ------
+    StaleOutput
+        If a file is missing or damaged; the message says how to rebuild the folder.
+    """
+    told = facts(folder)
+    parts: dict[str, Any] = {}
+    for file in FILES:
+        path = folder / f"{file}.npy"
+        try:
+            array = np.load(path, mmap_mode="r" if file.endswith("images") else None, allow_pickle=False)
+        except FileNotFoundError:
+            raise _damaged(path, "is missing") from None
+        except (ValueError, EOFError, OSError) as error:
+            raise _damaged(path, f"is damaged ({error})") from None
+        if list(array.shape) != told["shapes"][file]:
+            raise _damaged(path, f"has shape {list(array.shape)}, not {told['shapes'][file]} as {PROVENANCE} says")
+        if verify and sha256(path) != told["sha256"][file]:
+            raise _damaged(path, f"is damaged: its SHA-256 is not the one in {PROVENANCE}")
+        parts[file] = array
+    return Arrays(**parts, classes=told["classes"], origin=told["origin"], where=str(folder))
+
+
+def content_hash(folder: Path) -> str:
+    """Return 16 hexadecimal digits of the stored arrays and class names: a part of every run's configuration hash."""
+    told = facts(folder)
+    return digest({"sha256": told["sha256"], "classes": told["classes"]})
+
+
+def _damaged(path: Path, problem: str) -> StaleOutput:
+    name = path.parent.name.rsplit("-", 1)[0]
+    return StaleOutput(
+        f"{path} {problem}: delete {path.parent} and run 'snakemake' or 'python -m benchmark prepare' for {name} again"
+    )

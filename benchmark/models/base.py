@@ -1,0 +1,52 @@
+"""What every architecture is: a body that makes features and a linear head that makes logits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import BadInput
+
+
+class Classifier(nn.Module):
+    """A feature extractor f and a classifier head h, the paper's notation.
+
+    Parameters
+    ----------
+    body : maps images, float32 (B, C, H, W), to features, (B, D) or a shape that flattens to it.
+    head : maps features to logits, (B, classes).
+    negated : indices, among the parameters in order, of those that NoT negates (Khalil et al. 2025): the first
+        layer's weight.
+
+    Attributes
+    ----------
+    negated : the names of those parameters.
+    """
+
+    def __init__(self, body: nn.Module, head: nn.Linear, negated: Sequence[int] = (0,)):
+        super().__init__()
+        self.body = body
+        self.head = head
+        names = [name for name, _ in self.named_parameters()]
+        self.negated: tuple[str, ...] = tuple(names[index] for index in negated)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features, float32 (B, D), and logits, float32 (B, classes).
+
+        The head works in float32 even where autocast runs the body in bfloat16: losses and confidences near 0 and 1 do
+        not survive bfloat16's three digits.
+        """
+        features = self.body(images).flatten(1).float()
+        # Autocast knows no "meta" device, where shapes are followed without data to count operations.
+        device = "cpu" if features.is_meta else features.device.type
+        with torch.autocast(device, enabled=False):
+            return features, self.head(features)
+
+
+def refuse_small(arch: str, image_shape: tuple[int, int, int], least: int) -> None:
+    """Raise `BadInput` if images are smaller than ``least`` pixels on a side."""
+    _, height, width = image_shape
+    if min(height, width) < least:
+        raise BadInput(f"model {arch!r}: images of {width}x{height} pixels; accepted are {least}x{least} or larger")
