@@ -1,0 +1,76 @@
+"""Code from outside the package: a study's ``plugins`` and installed packages. Importing a plugin runs its code."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import benchmark.data
+import benchmark.methods
+import benchmark.models  # noqa: F401 (these imports fill the registries)
+from benchmark.errors import BadInput
+from benchmark.files import digest
+from benchmark.registry import ENTRY_POINTS
+
+
+def load(names: Any, where: str) -> None:
+    """Import installed plugins, then the modules or ``.py`` files in ``names``.
+
+    Raises
+    ------
+    BadInput
+        If ``names`` is no list of texts, or if one of them cannot be imported.
+    """
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        _guarded(entry.value, f"installed plugin {entry.name!r}", entry.load)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"{where}: {names!r}: accepted is a list of modules or .py files")
+    for name in names:
+        _guarded(name, where, lambda name=name: _import(name, where))
+
+
+def _guarded(name: str, where: str, action: Any) -> None:
+    try:
+        action()
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(f"{where}: {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _import(name: str, where: str) -> None:
+    if not name.endswith(".py"):
+        importlib.import_module(name)
+        return
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise BadInput(f"{where}: {name!r}: no such file")
+    module_name = f"benchmark_plugin_{path.stem}_{digest(str(path))}"
+    if module_name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec and spec.loader
+    module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+
+
+def code_version(method: Any) -> int | str:
+    """Return what changes when a method's results do: a number for ours, the code's digest for a plugin's.
+
+    A built-in method raises its ``version`` when its results change. Whoever writes a plugin edits it again and
+    again, so there every change of code counts, comments and layout aside.
+    """
+    if method.__module__.startswith("benchmark."):
+        return int(method.version)
+    source = Path(inspect.getsourcefile(sys.modules[method.__module__]) or "")
+    return digest(ast.dump(ast.parse(source.read_text(encoding="utf-8"))))

@@ -1,0 +1,127 @@
+"""Reading a study file: safe YAML, ``extends``, and validation errors turned into one clear line each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from benchmark import paths
+from benchmark.errors import BadInput, unknown
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: list[str] = []
+        for key, _ in node.value:
+            line = f"line {key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError(f"{line}: a key must be plain text")
+            # YAML's own "<<" lays an anchor's mapping under this one; that is not a second giving of its keys.
+            if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.YAMLError(f"{line}: key {key.value!r} is given twice")
+            keys.append(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read(study: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return a study file as plain data, merged over what it extends.
+
+    Mappings are merged key by key, anything else is replaced, and null removes what was inherited.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or not YAML, or if studies extend one another in a circle.
+    """
+    if study in seen:
+        raise BadInput(f"{paths.study_file(seen[-1])}: extends goes round in a circle: {' -> '.join([*seen, study])}")
+    if not re.fullmatch(r"[a-z0-9]+([-_][a-z0-9]+)*", study):
+        raise BadInput(f"study {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix")
+    path = paths.study_file(study)
+    if not path.is_file():
+        names = [file.stem for file in paths.CONFIG.glob("*.yaml")]
+        raise unknown("study", study, names, f"{paths.study_file(seen[-1])}: extends" if seen else "study")
+    data = _parse(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    if not isinstance(parent, str):
+        raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
+    return merge(read(parent, (*seen, study)), data)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a subclass of SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}: holds {type(data).__name__}: accepted is a mapping of settings")
+    return data
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``over`` laid on top; see `read` for the rules."""
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def validated(model: type[Model], data: Any, where: str) -> Model:
+    """Return ``data`` as ``model``.
+
+    Raises
+    ------
+    BadInput
+        One line for the first fault: file, key, value and what is accepted.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(_line(model, error, where)) from None
+
+
+def _line(model: type[BaseModel], error: ValidationError, where: str) -> str:
+    fault = error.errors(include_url=False)[0]
+    place = ": ".join([where, ".".join(str(part) for part in fault["loc"])]).removesuffix(": ")
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        owner = _model_at(model, fault["loc"][:-1])
+        names = [field.alias or name for name, field in owner.model_fields.items()] if owner else []
+        return str(unknown("key", fault["loc"][-1], names, place)) + more
+    if fault["type"] == "missing":
+        return f"{place}: missing; it is needed{more}"
+    message = fault["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
+    return f"{place}: {given}{message[0].lower()}{message[1:]}{more}"
+
+
+def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """Follow an error's place through nested models to the one that refused a key."""
+    annotation: Any = model
+    for part in place:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            by_alias = {field.alias or name: field for name, field in annotation.model_fields.items()}
+            if part not in by_alias:
+                return None
+            annotation = by_alias[str(part)].annotation
+        else:
+            annotation = get_args(annotation)[-1]
+        if get_origin(annotation) in (Union, UnionType):
+            annotation = next(choice for choice in get_args(annotation) if choice is not type(None))
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -1,0 +1,212 @@
+"""What runs have left on disk, read back as data frames: no torch, no training, no plotting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.data import store
+from benchmark.data.splits import read_split
+from benchmark.errors import StaleOutput
+from benchmark.files import sha256
+from benchmark.metrics import measure
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import RETRAIN, Cell, RunName
+from benchmark.study import Run, Study
+
+RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
+FINISHED, DIVERGED = "finished", "diverged"
+
+# How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
+COLLAPSE = 20.0
+
+
+def record(study: Study, run: Run) -> dict[str, Any]:
+    """Return a finished run's ``run.json``.
+
+    Raises
+    ------
+    StaleOutput
+        If it is missing or damaged, or if it belongs to another configuration than the study's: what differs is named.
+    """
+    path = paths.run(study.name, run.name) / RUN
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        told = found["slice"], found["fingerprint"]
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: {run.name} has not been run") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StaleOutput(f"{path} is damaged ({error!r}): delete it and run snakemake again") from None
+    if told[1] != run.fingerprint:
+        raise StaleOutput(f"{path} is of another configuration ({difference(told[0], run.slice)}): run snakemake again")
+    return found
+
+
+def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str:
+    """Name the first key in which two slices differ, with both values."""
+    for key in sorted(old.keys() | new.keys()):
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            if inner := difference(before, now, f"{place}{key}."):
+                return inner
+        elif before != now:
+            return f"{place}{key} was {before!r}, is {now!r}"
+    return ""
+
+
+def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
+    """Return ``samples.parquet`` or ``history.parquet`` of a run, after comparing it with the digest in ``run.json``.
+
+    Raises
+    ------
+    StaleOutput
+        As `record` does, or if the file is missing or was changed; a changed one is set aside under another name, so
+        that the next run of the workflow makes it again.
+    """
+    path = paths.run(study.name, run.name) / name
+    expected = record(study, run)["sha256"][name]
+    if not path.is_file():
+        raise StaleOutput(f"{path} is missing: run snakemake again")
+    if sha256(path) != expected:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        raise StaleOutput(f"{path} is not what {run.name} wrote; it was set aside as {aside}: run snakemake again")
+    return pd.read_parquet(path)
+
+
+def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
+    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
+    return read_split(study.split_file(run, scenario))
+
+
+def classes(study: Study, dataset: str) -> list[str]:
+    """Return the class names of a prepared dataset, in the order of its labels."""
+    return list(store.facts(study.dataset_folder(dataset))["classes"])
+
+
+def embedding(study: Study, run: Run, scenario: str) -> pd.DataFrame:
+    """Return a run's maps: index, membership (retain or forget), label, prediction, tsne_x, tsne_y, umap_x, umap_y."""
+    path = embedding_file(study, run, scenario)
+    if not path.is_file():
+        raise StaleOutput(f"{path} is missing: {run.name} has not been embedded")
+    return pd.read_parquet(path)
+
+
+def embedding_file(study: Study, run: Run, scenario: str) -> Path:
+    """Return the path of a run's maps: Original has one a scenario."""
+    name = run.name
+    return paths.embedding(study.name, f"{name.dataset}/{name.arch}/{scenario}/{name.method}/trial-{name.trial}")
+
+
+def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
+    """Return one row a run and cell: the columns of ``results/<study>-metrics.parquet`` but for the gaps.
+
+    Parameters
+    ----------
+    runs : which runs; Original has a row in each of ``cells`` of its dataset and architecture.
+    partial : leave out runs that are missing or out of date instead of failing.
+    """
+    runs, cells = list(runs), list(cells)
+    by_cell = [(run, cell) for cell in cells for run in runs if _belongs(run.name, cell)]
+    rows = []
+    best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
+    for run, cell in by_cell:
+        try:
+            rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
+        except StaleOutput:
+            if not partial:
+                raise
+    table = pd.DataFrame(rows)
+    return table if table.empty else _collapsed(study, table, cells)
+
+
+def _belongs(name: RunName, cell: Cell) -> bool:
+    return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
+
+
+def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
+    told = record(study, run)
+    history = frame(study, run, HISTORY)
+    shown = history.iloc[-1] if epoch is None else history.set_index("epoch", drop=False).loc[epoch]
+    if run.name.is_original:
+        measured = measure(
+            frame(study, run, SAMPLES), forget(study, run, cell.scenario), study.members, members_stream(study, cell)
+        )
+    else:
+        measured = {metric: shown[metric] for metric in METRICS}
+    if told["status"] == DIVERGED:
+        measured = dict.fromkeys(METRICS, np.nan)
+    return {
+        "study": study.name,
+        "dataset": cell.dataset,
+        "arch": cell.arch,
+        "scenario": cell.scenario,
+        "method": run.name.method,
+        "trial": run.name.trial,
+        "status": told["status"],
+        "epoch": int(shown["epoch"]),
+        "report_epoch": study.report_epoch if epoch is not None else "last",
+        **measured,
+        **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
+        "peak_memory_mb": told["peak_memory_mb"],
+        **{f"setting_{key}": value for key, value in told["slice"]["settings"].items()},
+        **told["stamp"],
+        "fingerprint": told["fingerprint"],
+    }
+
+
+def members_stream(study: Study, cell: Cell) -> np.random.Generator:
+    """Return the stream that draws the MIA's members where the study takes random ones: one draw a cell."""
+    from benchmark.seeds import Streams
+
+    return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
+
+
+def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[str, str], int]:
+    """Return, per cell and method, the epoch whose average gap, of the means over trials, is smallest.
+
+    The choice looks at Retrain and so at the test set: tables call it the oracle epoch. Original and Retrain have one
+    epoch, their last.
+    """
+    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for run, cell in by_cell:
+        if run.name.is_original:
+            continue
+        try:
+            history = frame(study, run, HISTORY)
+        except StaleOutput:
+            if partial:
+                continue
+            raise
+        found.setdefault((str(cell), run.name.method), []).append(history)
+    best = {}
+    for (cell, method), histories in found.items():
+        if method == RETRAIN or (cell, RETRAIN) not in found:
+            continue
+        target = pd.concat(history.tail(1) for history in found[cell, RETRAIN])[list(METRICS)].mean()
+        means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
+        gaps = (means - target).abs().mean(axis=1).dropna()
+        if len(gaps):
+            best[cell, method] = int(gaps.idxmin())
+    return best
+
+
+def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
+    """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original, who was trained to it."""
+    floors = {}
+    for dataset, arch in {(cell.dataset, cell.arch) for cell in cells}:
+        original = study.run(RunName(dataset, arch, "", "original", 0))
+        try:
+            floors[dataset, arch] = float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
+        except StaleOutput:
+            floors[dataset, arch] = -np.inf
+    floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
+    return table.assign(collapsed=table["ra"] < floor)
+
+

@@ -1,0 +1,403 @@
+"""A study: what is to be shown, and the runs that this needs. Nothing else decides what runs.
+
+Reading a study checks all of it, down to every hyperparameter of every run, and imports no deep-learning library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from benchmark import paths, plugins
+from benchmark.data.store import provenance
+from benchmark.errors import BadInput, unknown
+from benchmark.files import digest
+from benchmark.methods.base import Recipe
+from benchmark.methods.contrastive import with_contrastive_term
+from benchmark.names import CL, ORIGINAL, RETRAIN, SCENARIO, Cell, MethodName, RunName, Scenario
+from benchmark.reading import read, validated
+from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.settings import DatasetSettings, OutputSettings, Positive, Strict
+
+GROUPS = {
+    "training": lambda method: not method.starts_from_original,
+    "unlearning": lambda method: method.starts_from_original,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, resolved: everything that determines its result.
+
+    Attributes
+    ----------
+    name : what the run is called.
+    method : its class, the contrastive term included.
+    settings : its hyperparameters.
+    original : the run whose weights it starts from, or None.
+    split_trial : which drawing of the forget split it uses.
+    slice : all that determines the result, as plain data.
+    fingerprint : a digest of ``slice``.
+    """
+
+    name: RunName
+    method: Any
+    settings: Recipe
+    original: RunName | None
+    split_trial: int
+    slice: dict[str, Any]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return digest(self.slice)
+
+
+class Study(Strict):
+    """The typed form of ``config/<study>.yaml``."""
+
+    description: str = Field("", description="what the study is for, in a sentence")
+    seed: int = Field(0, ge=0, description="root of every random number")
+    trials: Positive = Field(3, description="runs of every cell; trials differ in all that `resample` names and in seed")
+    resample: list[Literal["original", "split"]] = Field(
+        [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto` is bfloat16 where the hardware has it; recorded with every result"
+    )
+    report_epoch: Literal["last", "best"] = Field(
+        "last", description="which epoch tables show; `best` minimises the mean average gap, so it looks at Retrain"
+    )
+    members: Literal["first", "random"] = Field(
+        "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
+    )
+    map_samples: Positive = Field(5000, description="training samples in a representation map, forget samples first")
+    datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
+    hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins"
+    )
+    plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
+    tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
+    figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
+
+    _name: str = PrivateAttr()
+    _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
+
+    @field_validator("datasets", "tables", "figures")
+    @classmethod
+    def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+                raise ValueError(f"{name!r}: a name is lower-case words and digits joined by '-'")
+        return named
+
+    @classmethod
+    def load(cls, name: str) -> Study:
+        """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place."""
+        data = read(name)
+        # Plugins come first, since the rest of the file may name what they register.
+        plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
+        study = validated(cls, data, str(paths.study_file(name)))
+        study._name = name
+        study._check()
+        return study
+
+    @property
+    def name(self) -> str:
+        """The study's name: its file's, without the suffix."""
+        return self._name
+
+    @property
+    def outputs(self) -> dict[str, OutputSettings]:
+        """Tables, then figures, by name."""
+        return self.tables | self.figures
+
+    def output(self, name: str) -> OutputSettings:
+        """Return a table or figure; raise `BadInput` if the study has none of that name."""
+        if name not in self.outputs:
+            raise unknown("table or figure", name, self.outputs, str(paths.study_file(self.name)))
+        return self.outputs[name]
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    def run_name(self, cell: Cell, method: str, trial: int) -> RunName:
+        """Return the run that shows ``method`` in ``cell``: Original is the same one in every scenario, and a setting
+        that has the study's own value anyway is left out of the name.
+        """
+        parsed = MethodName.parse(method)
+        if parsed.head == ORIGINAL and not parsed.settings:
+            return RunName(cell.dataset, cell.arch, "", ORIGINAL, trial if "original" in self.resample else 0)
+        kind = self._method(parsed)
+        plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
+        chosen = self._overridden(kind, parsed, plain)
+        changed = {key: value for key, value in chosen.items() if value != _plain(plain)[key]}
+        settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
+        canonical = MethodName(parsed.base, parsed.contrastive, settings)
+        return RunName(cell.dataset, cell.arch, cell.scenario, str(canonical), trial)
+
+    def run(self, name: RunName | str) -> Run:
+        """Resolve a run's name; raise `BadInput` if the study cannot have such a run."""
+        name = RunName.parse(name) if isinstance(name, str) else name
+        if name not in self._runs:
+            self._runs[name] = self._resolve(name)
+        return self._runs[name]
+
+    def runs_of(self, output: str) -> list[Run]:
+        """Return the runs that a table or figure shows, in its order."""
+        settings = self.output(output)
+        return [self.run(name) for name in dict.fromkeys(KINDS[settings.kind].runs(self, settings))]
+
+    def runs(self, outputs: Iterable[str] | None = None) -> list[Run]:
+        """Return every run that the outputs need (all of the study's unless given), Originals first."""
+        needed: dict[RunName, Run] = {}
+        for output in self.outputs if outputs is None else outputs:
+            if not KINDS[self.output(output).kind].results:
+                continue
+            for run in self.runs_of(output):
+                if run.original:
+                    needed[run.original] = self.run(run.original)
+                needed[run.name] = run
+        return sorted(needed.values(), key=lambda run: run.name.scenario != "")
+
+    def embeddings_of(self, output: str) -> list[tuple[Run, str]]:
+        """Return the (run, scenario) pairs whose features a figure maps; Original is mapped once a scenario."""
+        settings = self.output(output)
+        if not KINDS[settings.kind].maps:
+            return []
+        return [
+            (self.run(self.run_name(cell, method, 0)), cell.scenario)
+            for cell in map(Cell.parse, settings.cells)
+            for method in settings.methods
+        ]
+
+    @cached_property
+    def embeddings(self) -> list[tuple[Run, str]]:
+        """Every (run, scenario) pair that some output maps."""
+        pairs = [pair for name in self.outputs for pair in self.embeddings_of(name)]
+        return list({(str(run.name), scenario): (run, scenario) for run, scenario in pairs}.values())
+
+    @cached_property
+    def kept(self) -> frozenset[RunName]:
+        """The runs whose weights are kept: Originals, which others start from, and what is mapped."""
+        return frozenset(run.name for run in self.runs() if run.name.is_original) | frozenset(
+            run.name for run, _ in self.embeddings
+        )
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every cell that some output shows."""
+        return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
+
+    # --- names for the workflow ---------------------------------------------------------------------------------
+
+    def pattern(self, kept: bool) -> str:
+        """Return a regular expression for the names of runs whose weights are kept, or for all others.
+
+        Only what is in the study and the registries can match, so that no other text reaches a path or a shell.
+        """
+        names = "|".join(re.escape(str(name)) for name in sorted(self.kept)) or r"(?!)"
+        if kept:
+            return names
+        methods = "|".join(re.escape(name) for name in METHODS)
+        run = rf"({self.dataset_pattern})/({'|'.join(map(re.escape, ARCHITECTURES))})/({ORIGINAL}|({SCENARIO})/({methods})"
+        return rf"(?!({names})(/|$)){run}(\+cl)?(@[a-z_0-9]+=[A-Za-z0-9.+-]+)*)/trial-[0-9]+"
+
+    @property
+    def dataset_pattern(self) -> str:
+        """A regular expression for the study's dataset names."""
+        return "|".join(map(re.escape, self.datasets))
+
+    def dataset_folder(self, name: str) -> paths.Path:
+        """The folder of a prepared dataset of this study."""
+        return paths.dataset(name, provenance(name, self.datasets[name]))
+
+    def split_file(self, run: Run, scenario: str | None = None) -> paths.Path:
+        """The file of what a run forgets; Original needs to be told in which scenario."""
+        return paths.split(self.name, run.name.dataset, scenario or run.name.scenario, run.split_trial)
+
+    def output_fingerprint(self, name: str) -> str:
+        """Return a digest of all that determines a table or figure, its runs included."""
+        output = self.output(name)
+        shown = [run.fingerprint for run in self.runs_of(name)]
+        return digest([output.model_dump(), self.report_epoch, self.trials, self.map_samples, shown])
+
+    # --- resolution ---------------------------------------------------------------------------------------------
+
+    def _resolve(self, name: RunName) -> Run:
+        where = f"run {str(name)!r}"
+        if name.dataset not in self.datasets:
+            raise unknown("dataset", name.dataset, self.datasets, where)
+        if name.arch not in ARCHITECTURES:
+            raise unknown("architecture", name.arch, ARCHITECTURES, where)
+        if name.trial >= self.trials:
+            raise BadInput(f"{where}: the study has {self.trials} trials, numbered from 0")
+        if not name.is_original and name != (
+            canonical := self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
+        ):
+            raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
+        method = MethodName.parse(name.method)
+        kind = self._method(method)
+        settings = self._settings(name.dataset, name.arch, name.scenario or ORIGINAL, method)
+        original = None
+        if kind.starts_from_original:
+            original = RunName(name.dataset, name.arch, "", ORIGINAL, name.trial if "original" in self.resample else 0)
+        split_trial = name.trial if "split" in self.resample else 0
+        dataset = self.datasets[name.dataset]
+        content = {
+            "run": str(name),
+            "seed": self.seed,
+            "dataset": {"provenance": provenance(name.dataset, dataset), "augmentation": dataset.augmentation.model_dump()},
+            "split_trial": None if name.is_original else split_trial,
+            "original": self.run(original).fingerprint if original else None,
+            "code": plugins.code_version(kind),
+            "settings": _plain(settings),
+            "precision": self.precision,
+            "members": self.members,
+        }
+        return Run(name, kind, settings, original, split_trial, content)
+
+    def _method(self, method: MethodName) -> Any:
+        kind = METHODS.get(method.base, str(paths.study_file(self.name)))
+        if not method.contrastive:
+            return kind
+        if not kind.contrastive:
+            accepted = [name + CL for name in METHODS if METHODS.get(name).contrastive]
+            raise unknown("method", method.head, accepted, str(paths.study_file(self.name)))
+        return _contrastive(kind)
+
+    def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Any:
+        """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
+        kind = self._method(method)
+        values: dict[str, Any] = {}
+        for pattern, entries in self.hyperparameters.items():
+            if _matches(pattern, f"{dataset}/{arch}/{scenario}"):
+                for group, belongs in GROUPS.items():
+                    values |= entries.get(group, {}) if belongs(kind) else {}
+                values |= entries.get(method.head, {})
+        plain = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
+        overridden = self._overridden(kind, method, plain)
+        return validated(kind.Settings, overridden, f"method {str(method)!r}")
+
+    def _overridden(self, kind: Any, method: MethodName, plain: Recipe) -> dict[str, Any]:
+        given = _plain(plain) | dict(method.settings)
+        return _plain(validated(kind.Settings, given, f"method {str(method)!r}"))
+
+    def _check(self) -> None:
+        """Refuse what types alone cannot: names that nothing carries, and cells that cannot be."""
+        file = str(paths.study_file(self.name))
+        for name, dataset in self.datasets.items():
+            if dataset.source not in SOURCES:
+                raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
+        if shared := self.tables.keys() & self.figures.keys():
+            raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
+        self._check_hyperparameters(file)
+        for section, outputs in (("tables", self.tables), ("figures", self.figures)):
+            for name, output in outputs.items():
+                where = f"{file}: {section}.{name}"
+                kinds = [kind for kind, facts in KINDS.items() if facts.section == section]
+                if output.kind not in kinds:
+                    raise unknown(f"kind of {section[:-1]}", output.kind, kinds, f"{where}.kind")
+                for field in KINDS[output.kind].needs:
+                    if not getattr(output, field):
+                        raise BadInput(f"{where}.{field}: empty; a {output.kind!r} needs at least one")
+                if (output.trials or 0) > self.trials:
+                    raise BadInput(f"{where}.trials: {output.trials}: the study has {self.trials}")
+                try:
+                    self.runs_of(name)
+                except BadInput as error:
+                    raise BadInput(f"{where}: {error}") from None
+
+    def _check_hyperparameters(self, file: str) -> None:
+        cells = [str(cell) for cell in self.cells]
+        cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.cells]
+        for pattern, entries in self.hyperparameters.items():
+            where = f"{file}: hyperparameters.{pattern}"
+            if not any(_matches(pattern, cell) for cell in cells):
+                raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
+            for name, values in entries.items():
+                if name in GROUPS:
+                    accepted = [Recipe]
+                else:
+                    method = MethodName.parse(name, where)
+                    if method.settings or method.head != name:
+                        raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
+                    accepted = [self._method(method).Settings]
+                known = [key for model in accepted for key in _plain_keys(model)]
+                for key in values:
+                    if key not in known:
+                        raise unknown("setting", key, known, f"{where}.{name}")
+
+
+# --- what each kind of output needs --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table or figure: where it may stand, what its settings must hold, and the runs it shows.
+
+    ``results`` is false where the runs' settings are shown, not what came of them; ``maps`` is true where features are.
+    """
+
+    section: str
+    needs: tuple[str, ...]
+    runs: Callable[[Study, OutputSettings], list[RunName]]
+    results: bool = True
+    maps: bool = False
+
+
+def _with_reference(study: Study, output: OutputSettings, more: Callable[[str], list[str]] = lambda m: [m]) -> list[RunName]:
+    """Retrain and the listed methods, in every cell and trial."""
+    methods = dict.fromkeys([RETRAIN, *(name for method in output.methods for name in more(method))])
+    return _every(study, output, methods, output.trials or study.trials)
+
+
+def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int) -> list[RunName]:
+    return [
+        study.run_name(cell, method, trial)
+        for cell in map(Cell.parse, output.cells)
+        for method in methods
+        for trial in range(trials)
+    ]
+
+
+KINDS = {
+    "unlearning": Kind("tables", ("cells", "methods"), _with_reference),
+    "predictions": Kind("tables", ("cells", "methods", "classes"), _with_reference),
+    "hyperparameters": Kind("tables", ("cells", "methods"), lambda s, o: _every(s, o, o.methods, 1), results=False),
+    "improvement": Kind(
+        "figures", ("cells", "methods"), lambda s, o: _with_reference(s, o, lambda m: [m, str(MethodName.parse(m + CL))])
+    ),
+    "maps": Kind("figures", ("cells", "methods"), lambda s, o: _every(s, o, o.methods, 1), maps=True),
+}
+
+_contrastive_methods: dict[Any, Any] = {}
+
+
+def _contrastive(kind: Any) -> Any:
+    if kind not in _contrastive_methods:
+        _contrastive_methods[kind] = METHODS.get("coun") if kind is METHODS.get("ft") else with_contrastive_term(kind)
+    return _contrastive_methods[kind]
+
+
+def _matches(pattern: str, cell: str) -> bool:
+    """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
+    if pattern == "*":
+        return True
+    expression = re.escape(pattern).replace(r"\*", "[^/]*")
+    return re.fullmatch(expression, cell) is not None
+
+
+def _plain(settings: Recipe) -> dict[str, Any]:
+    return settings.model_dump(by_alias=True)
+
+
+def _plain_keys(model: type[Recipe]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
