@@ -1,0 +1,125 @@
+"""Image parquet in Hugging Face's layout: an image column of {bytes, path}, a label column, names in the metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmark.data.arrays import Arrays, clean_classes
+from benchmark.data.images import decode_all
+from benchmark.errors import BadInput
+from benchmark.settings import DatasetSettings
+
+IMAGE_COLUMNS = ("img", "image")
+LABEL_COLUMNS = ("label", "fine_label")
+
+
+def read(name: str, settings: DatasetSettings) -> Arrays:
+    """Return the images of all shards that match the patterns of ``settings``, shards in the order of their names.
+
+    Parameters
+    ----------
+    name : the dataset's name, for messages.
+    settings : ``path``, the patterns ``train`` and ``test`` below it, and ``size`` where images differ in size.
+
+    Raises
+    ------
+    BadInput
+        If no file matches, a column is missing, an image cannot be decoded, or a label is no class; the message names
+        file and row.
+    """
+    if settings.path is None:
+        raise BadInput(f"datasets.{name}.path is missing: source 'parquet' needs the folder that holds the shards")
+    folder = Path(settings.path)
+    train, test = (
+        _shards(folder, pattern, f"datasets.{name}.{key}")
+        for key, pattern in (("train", settings.train), ("test", settings.test))
+    )
+    classes = _class_names(train[0])
+    for shard in (*train[1:], *test):
+        if _class_names(shard) != classes:
+            raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
+    origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
+    train_images, train_labels = _read_split(train, len(classes), settings.size)
+    test_images, test_labels = _read_split(test, len(classes), settings.size)
+    return Arrays(
+        train_images, train_labels, test_images, test_labels, clean_classes(classes, str(train[0])), origin, name
+    )
+
+
+def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
+    if not folder.is_dir():
+        raise BadInput(f"{where}: there is no folder {folder}")
+    found = sorted(path for path in folder.glob(pattern) if path.is_file())
+    if not found:
+        raise BadInput(f"{where}: no file in {folder} matches {pattern!r}")
+    return found
+
+
+def _open(shard: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(shard)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{shard}: is no readable parquet file ({error})") from None
+
+
+def _column(shard: Path, schema: pa.Schema, accepted: tuple[str, ...], what: str) -> str:
+    for column in accepted:
+        if column in schema.names:
+            return column
+    raise BadInput(f"{shard}: no {what} column among {', '.join(schema.names)}; accepted are {' or '.join(accepted)}")
+
+
+def _class_names(shard: Path) -> list[str]:
+    with _open(shard) as file:
+        schema = file.schema_arrow
+    label = _column(shard, schema, LABEL_COLUMNS, "label")
+    try:
+        names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(
+            f"{shard}: schema metadata hold no class names: accepted is the key 'huggingface' with JSON "
+            f"info.features.{label}.names, as the datasets library writes it"
+        ) from None
+    return [str(name) for name in names]
+
+
+def _read_split(
+    shards: list[Path], classes: int, size: int | None
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    payloads: list[bytes] = []
+    places: list[str] = []
+    labels: list[npt.NDArray[np.int64]] = []
+    for shard in shards:
+        with _open(shard) as file:
+            image = _column(shard, file.schema_arrow, IMAGE_COLUMNS, "image")
+            label = _column(shard, file.schema_arrow, LABEL_COLUMNS, "label")
+            table = file.read(columns=[image, label])
+        labels.append(_labels(shard, table[label], classes))
+        payloads += [_bytes(shard, row, value) for row, value in enumerate(table[image].to_pylist())]
+        places += [f"{shard} row {row}" for row in range(len(table))]
+    return decode_all(payloads, places, size), np.concatenate(labels)
+
+
+def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> npt.NDArray[np.int64]:
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise BadInput(f"{shard}: labels are {column.type} with {column.null_count} missing; accepted are integers")
+    labels = column.to_numpy().astype(np.int64)
+    outside = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(outside):
+        row = int(outside[0])
+        raise BadInput(f"{shard} row {row}: label {int(labels[row])}; accepted are 0 to {classes - 1}")
+    return labels
+
+
+def _bytes(shard: Path, row: int, value: Any) -> bytes:
+    payload = value.get("bytes") if isinstance(value, dict) else value
+    if not isinstance(payload, bytes):
+        raise BadInput(f"{shard} row {row}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
+    return payload
