@@ -1,0 +1,155 @@
+"""CIFAR-10, CIFAR-100 and TinyImageNet from the archives that their authors publish.
+
+Which one is the dataset's name in the study: ``cifar10``, ``cifar100`` or ``tinyimagenet``. Archives are read where
+they lie: nothing is extracted, so nothing can be written outside a folder. CIFAR: Krizhevsky 2009; its python archives
+hold pickles, which are read only once the checksum is right, and then with a reader that knows numpy arrays and nothing
+else. TinyImageNet: Le and Yang 2015.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark import paths
+from benchmark.data.arrays import Arrays, clean_classes
+from benchmark.data.download import Archive, obtain
+from benchmark.data.images import decode_all
+from benchmark.errors import BadInput, unknown
+from benchmark.settings import DatasetSettings
+
+TORONTO = "https://www.cs.toronto.edu/~kriz"
+# The checksums are those in torchvision's source (CIFAR) and in public loaders of TinyImageNet.
+ARCHIVES = {
+    "cifar10": Archive(
+        "cifar-10-python.tar.gz", f"{TORONTO}/cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"
+    ),
+    "cifar100": Archive(
+        "cifar-100-python.tar.gz", f"{TORONTO}/cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"
+    ),
+    "tinyimagenet": Archive(
+        "tiny-imagenet-200.zip", "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
+    ),
+}
+TINY = "tiny-imagenet-200"
+Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+
+
+def read(name: str, settings: DatasetSettings) -> Arrays:
+    """Return an official dataset; its archive is downloaded first if it is not there.
+
+    CIFAR is in the order of its batches. TinyImageNet has its classes in the order of their WordNet ids, its training
+    images sorted by class, and its *validation* images as test set, since its test images have no public labels.
+
+    Parameters
+    ----------
+    name : ``cifar10``, ``cifar100`` or ``tinyimagenet``.
+    settings : ``path`` is the folder where archives lie or are downloaded to; ``data/downloads`` unless given.
+
+    Raises
+    ------
+    BadInput
+        If the name is another, the download fails, the checksum is wrong or the archive lacks something.
+    """
+    if name not in ARCHIVES:
+        raise unknown("official dataset", name, ARCHIVES, "datasets with source 'official'")
+    archive = ARCHIVES[name]
+    path = obtain(archive, Path(settings.path) if settings.path else paths.DATA / "downloads")
+    train, test, classes = _tinyimagenet(path, settings.size) if name == "tinyimagenet" else _cifar(path, name)
+    origin = {"source": "official", "url": archive.url, "md5": archive.md5}
+    return Arrays(*train, *test, clean_classes(classes, str(path)), origin, name)
+
+
+def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
+    ten = name == "cifar10"
+    train = [f"data_batch_{number}" for number in range(1, 6)] if ten else ["train"]
+    test, meta = ("test_batch", "batches.meta") if ten else ("test", "meta")
+    label_key, names_key = ("labels", "label_names") if ten else ("fine_labels", "fine_label_names")
+    folder = "cifar-10-batches-py" if ten else "cifar-100-python"
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            members = archive.getmembers()
+            _refuse_escapes(path, ((member.name, member.isfile() or member.isdir()) for member in members))
+
+            def member(file: str) -> dict[str, Any]:
+                opened = archive.extractfile(f"{folder}/{file}")
+                return _Arrays(opened, encoding="latin1").load() if opened else {}
+
+            parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
+            classes = [str(entry) for entry in member(meta)[names_key]]
+    except (KeyError, tarfile.TarError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*train, test, meta))}}} ({error})") from None
+    images, labels = (np.concatenate(column) for column in zip(*parts[:-1], strict=True))
+    return (images, labels), parts[-1], classes
+
+
+class _Arrays(pickle.Unpickler):
+    """Reads pickles of dicts, lists, strings, numbers and numpy arrays; refuses every other class or function."""
+
+    ALLOWED = frozenset({("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")})
+    MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed function or class; numpy's have moved since the archives were made."""
+        if module in self.MULTIARRAY and name == "_reconstruct":
+            return np.empty(0).__reduce__()[0]
+        if (module, name) in self.ALLOWED:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
+
+
+def _cifar_batch(batch: dict[str, Any], label_key: str) -> Split:
+    planes = np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), np.asarray(batch[label_key], dtype=np.int64)
+
+
+def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+            _refuse_escapes(path, ((name, True) for name in names))
+            train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
+            classes = sorted({name.split("/")[2] for name in train})
+            annotated = _validation(archive, path)
+            if not train:
+                raise BadInput(f"{path}: holds no {TINY}/train/<WordNet id>/images/*.JPEG")
+            number = {wnid: label for label, wnid in enumerate(classes)}
+            for file, wnid in annotated:
+                if wnid not in number:
+                    raise BadInput(f"{path}: {file} is of class {wnid!r}, which has no training images")
+            training = _decoded(archive, path, train, [number[name.split("/")[2]] for name in train], size)
+            files = [file for file, _ in annotated]
+            testing = _decoded(archive, path, files, [number[wnid] for _, wnid in annotated], size)
+    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise BadInput(f"{path}: is no complete archive of {TINY} ({error})") from None
+    return training, testing, classes
+
+
+def _validation(archive: zipfile.ZipFile, path: Path) -> list[tuple[str, str]]:
+    annotations = f"{TINY}/val/val_annotations.txt"
+    if annotations not in archive.namelist():
+        raise BadInput(f"{path}: holds no {annotations}: the validation split, used for testing, is missing")
+    rows = [line.split("\t") for line in archive.read(annotations).decode().splitlines() if line.strip()]
+    if not rows or any(len(row) < 2 for row in rows):
+        raise BadInput(f"{path}: {annotations} has no rows of 'file<TAB>WordNet id'")
+    return [(f"{TINY}/val/images/{row[0]}", row[1]) for row in rows]
+
+
+def _decoded(archive: zipfile.ZipFile, path: Path, files: list[str], labels: list[int], size: int | None) -> Split:
+    payloads = [archive.read(file) for file in files]
+    images = decode_all(payloads, [f"{path}: {file}" for file in files], size)
+    return images, np.array(labels, dtype=np.int64)
+
+
+def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:
+    # Nothing is extracted, so such a member could do no harm here; an archive that has one is still not the true one.
+    for name, plain in members:
+        if not plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
+            raise BadInput(f"{path}: member {name!r} is a link or leaves the archive's folder: archive refused")

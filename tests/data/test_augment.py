@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms import functional as reference
+
+from benchmark.data import colour
+from benchmark.data.augment import Transform, evaluation
+from benchmark.errors import BadInput
+from benchmark.settings import Augmentation
+
+torch.set_num_threads(1)
+PLAIN = Augmentation(padding=4, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0])
+NAMES = ["CHN", "CN", "CH", "C", "H", "N", "CHJN", "CHJGN", "CHGN"]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def batch() -> torch.Tensor:
+    return torch.randint(0, 256, (64, 12, 10, 3), dtype=torch.uint8, generator=seeded(9))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract_of_every_transform(name, batch):
+    transform = Transform(name, Augmentation())
+    before = batch.clone()
+    first = transform(batch, seeded())
+    assert first.dtype == torch.float32 and first.shape == (64, 3, 12, 10)
+    assert first.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(batch, before)
+    assert torch.equal(first, transform(batch, seeded()))
+    assert torch.equal(first, transform(batch.permute(0, 3, 1, 2), seeded()))
+    assert (name == "N") == torch.equal(first, transform(batch, seeded(1)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_but_the_generator_is_drawn_from(name, batch):
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    Transform(name, Augmentation())(batch, seeded())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_normalise_is_the_formula(batch):
+    chosen = Augmentation()
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (chosen.mean, chosen.std))
+    expected = (batch.permute(0, 3, 1, 2) / 255 - mean) / std
+    torch.testing.assert_close(evaluation(chosen)(batch), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_normalise_values_are_0_to_1(batch):
+    view = Transform("CH", Augmentation())(batch, seeded())
+    assert view.min() == 0 and view.max() == 1
+
+
+def test_every_crop_is_a_slice_of_the_padded_image(batch):
+    view = (Transform("C", PLAIN)(batch, seeded()) * 255).round().to(torch.uint8)
+    padded = torch.nn.functional.pad(batch.permute(0, 3, 1, 2), (4, 4, 4, 4))
+    offsets = set()
+    for number in range(len(batch)):
+        found = [
+            (y, x)
+            for y in range(9)
+            for x in range(9)
+            if torch.equal(view[number], padded[number, :, y : y + 12, x : x + 10])
+        ]
+        assert len(found) == 1
+        offsets |= set(found)
+    assert len(offsets) > 30  # of 81, in 64 draws: each image has an offset of its own
+    assert {y for y, _ in offsets} == set(range(9)) == {x for _, x in offsets}
+
+
+def test_flip_mirrors_half_of_the_images(batch):
+    view = (Transform("H", PLAIN)(batch, seeded()) * 255).round().to(torch.uint8)
+    image = batch.permute(0, 3, 1, 2)
+    kept = [torch.equal(*pair) for pair in zip(view, image, strict=True)]
+    mirrored = [torch.equal(*pair) for pair in zip(view, image.flip(3), strict=True)]
+    assert all(one != other for one, other in zip(kept, mirrored, strict=True))
+    assert 16 <= sum(mirrored) <= 48
+
+
+def test_crop_then_flip_is_both(batch):
+    only_crop = Augmentation(flip=False)
+    generator = seeded()
+    torch.rand(64, 1, generator=generator)  # what the flip draws before the crop
+    cropped = Transform("CH", only_crop)(batch, generator)
+    both = Transform("CH", Augmentation())(batch, seeded())
+    same = (both == cropped).flatten(1).all(1)
+    assert torch.equal(both[~same], cropped[~same].flip(3))
+    assert 16 <= int(same.sum()) <= 48
+
+
+def test_settings_can_turn_crop_and_flip_off(batch):
+    off = Augmentation(padding=0, flip=False)
+    assert torch.equal(Transform("CHN", off)(batch, seeded()), evaluation(off)(batch))
+
+
+def test_greyscale_images():
+    batch = torch.randint(0, 256, (8, 8, 8, 1), dtype=torch.uint8, generator=seeded())
+    one = Augmentation(padding=1, mean=[0.3], std=[0.2])
+    view = Transform("CHN", one)(batch, seeded())
+    assert view.shape == (8, 1, 8, 8) and view.is_contiguous(memory_format=torch.channels_last)
+    for name in ("CHJN", "CHGN"):
+        with pytest.raises(BadInput, match="needs colour images"):
+            Transform(name, one)(batch, seeded())
+    with pytest.raises(BadInput, match=r"augmentation\.mean has 3 number"):
+        evaluation(Augmentation())(batch)
+
+
+@pytest.mark.parametrize("name", ["", "HC", "CHX", "chn", "CCN"])
+def test_other_names_are_refused(name):
+    with pytest.raises(BadInput, match="in this order"):
+        Transform(name, Augmentation())
+
+
+def test_random_without_a_generator_is_refused(batch):
+    with pytest.raises(ValueError, match="generator"):
+        Transform("CHN", Augmentation())(batch)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "factors"),
+    [
+        (colour.brightness, reference.adjust_brightness, [0.2, 0.7, 1.0, 1.8]),
+        (colour.contrast, reference.adjust_contrast, [0.2, 0.7, 1.0, 1.8]),
+        (colour.saturation, reference.adjust_saturation, [0.2, 0.7, 1.0, 1.8]),
+        (colour.hue, reference.adjust_hue, [-0.2, -0.05, 0.0, 0.2]),
+    ],
+)
+def test_colour_agrees_with_torchvision(ours, theirs, factors):
+    images = torch.rand(len(factors), 3, 16, 16, generator=seeded())
+    images[:, :, 0] = torch.tensor([[0.0, 1.0, 0.5, 0.25]]).repeat(1, 4)  # greys: no hue
+    images[:, 1, 1] = images[:, 0, 1]  # two equal channels
+    got = ours(images, torch.tensor(factors))
+    expected = torch.stack([theirs(image, factor) for image, factor in zip(images, factors, strict=True)])
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.1 / 255)
+
+
+def test_grey_agrees_with_torchvision():
+    images = torch.rand(4, 3, 8, 8, generator=seeded())
+    torch.testing.assert_close(colour.grey(images), reference.rgb_to_grayscale(images))
+
+
+def test_jitter_changes_four_in_five_and_stays_within_0_and_1():
+    images = torch.rand(2000, 3, 4, 4, generator=seeded())
+    changed = colour.jitter(images, seeded(1))
+    share = (changed != images).flatten(1).any(1).float().mean()
+    assert abs(share - 0.8) < 0.04 and changed.min() >= 0 and changed.max() <= 1
+
+
+def test_greyscale_takes_one_in_five():
+    images = torch.rand(2000, 3, 4, 4, generator=seeded())
+    changed = colour.random_grey(images, seeded(1))
+    equal = (changed[:, 0] == changed[:, 1]).flatten(1).all(1)
+    assert abs(equal.float().mean() - 0.2) < 0.04
+    assert torch.equal(changed[~equal], images[~equal])
+
+
+def test_two_views_differ(batch):
+    transform = Transform("CHN", Augmentation())
+    first, second = transform(batch, seeded(1)), transform(batch, seeded(2))
+    assert (first != second).flatten(1).any(1).float().mean() > 0.9
+
+
+def test_memory_mapped_images_can_be_used():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    expected = (torch.tensor(images) / 255).permute(0, 3, 1, 2)
+    torch.testing.assert_close(Transform("N", PLAIN)(torch.from_numpy(images)), expected)

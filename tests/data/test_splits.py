@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.data.splits import forget_indices, forgotten, read_split, split_frame, write_split
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import Scenario
+
+CLASSES = ["cat", "dog", "ship", "truck"]
+TRAIN = np.random.default_rng(5).integers(0, 4, 203)
+TEST = np.random.default_rng(6).integers(0, 4, 80)
+
+
+def draw(name: str, seed: int = 0) -> np.ndarray:
+    return forget_indices(TRAIN, CLASSES, Scenario(name), np.random.default_rng(seed))
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.integers(20, 400))
+def test_random_splits_nest(small, large, count):
+    small, large = sorted((small, large))
+    labels = np.arange(count) % 4
+
+    def indices(percent: int) -> set[int]:
+        if not 0 < (count * percent + 50) // 100 < count:
+            return set()
+        return set(forget_indices(labels, CLASSES, Scenario(f"random-{percent}"), np.random.default_rng(1)).tolist())
+
+    assert indices(small) <= indices(large) or not indices(large)
+    assert len(indices(large)) in ((count * large + 50) // 100, 0)
+
+
+def test_random_is_sorted_rounded_and_seeded():
+    indices = draw("random-10")
+    assert len(indices) == 20 and len(np.unique(indices)) == 20 and (np.diff(indices) > 0).all()
+    assert len(draw("random-50")) == 102  # 101.5 rounds up
+    assert np.array_equal(indices, draw("random-10"))
+    assert not np.array_equal(indices, draw("random-10", seed=1))
+
+
+def test_class_is_every_sample_of_it():
+    assert np.array_equal(draw("class-ship"), np.flatnonzero(TRAIN == 2))
+    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("class-ship"), np.random.default_rng(0))
+    assert np.array_equal(forgotten(frame, "test"), np.flatnonzero(TEST == 2))
+    assert (frame["stage"] == 1).all()
+
+
+def test_random_forgets_no_test_sample():
+    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("random-10"), np.random.default_rng(0))
+    assert len(forgotten(frame, "test")) == 0 and (frame["stage"] == 1).all()
+
+
+def test_stages_of_a_sequence_are_the_random_splits():
+    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("sequential-5x10"), np.random.default_rng(0))
+    for stage in range(1, 6):
+        assert np.array_equal(forgotten(frame, stage=stage), draw(f"random-{10 * stage}"))
+    assert np.array_equal(draw("sequential-5x10"), draw("random-50"))
+    assert not frame["index"].duplicated().any()
+
+
+def test_unknown_class_suggests_one():
+    with pytest.raises(BadInput, match="scenario 'class-truk': unknown class 'truk'; did you mean 'truck'"):
+        draw("class-truk")
+
+
+@pytest.mark.parametrize(
+    ("labels", "scenario", "message"),
+    [
+        (np.zeros(5, np.int64), "class-dog", "forgets none"),
+        (np.zeros(5, np.int64), "class-cat", "forgets all 5"),
+        (np.zeros(5, np.int64), "random-1", "forgets none"),
+        (np.zeros(5, np.int64), "random-99", "forgets all 5"),
+        (np.zeros(20, np.int64), "sequential-9x2", "at some stage"),
+    ],
+)
+def test_empty_forget_or_retain_sets_are_refused(labels, scenario, message):
+    with pytest.raises(BadInput, match=message):
+        forget_indices(labels, CLASSES, Scenario(scenario), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["random-10", "class-cat", "sequential-3x5"])
+def test_a_split_file_gives_back_what_was_written(name):
+    frame = split_frame(TRAIN, TEST, CLASSES, Scenario(name), np.random.default_rng(0))
+    write_split(Path("a/split.parquet"), frame)
+    pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
+
+
+def test_bad_split_files_are_refused():
+    path = Path("split.parquet")
+    with pytest.raises(StaleOutput, match="missing"):
+        read_split(path)
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(StaleOutput, match="damaged"):
+        read_split(path)
+    pd.DataFrame({"split": ["train"], "row": [1]}).to_parquet(path)
+    with pytest.raises(StaleOutput, match="accepted are split, index, stage"):
+        read_split(path)

@@ -1,0 +1,127 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.data import store
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.settings import Augmentation, DatasetSettings
+
+
+def digits(**settings) -> DatasetSettings:
+    return DatasetSettings(source="digits", **settings)
+
+
+@pytest.fixture
+def folder() -> Path:
+    return store.prepare("digits", digits(subset=100, test_subset=50))
+
+
+def test_packages_import_no_heavy_library():
+    code = (
+        "import sys, benchmark.data, benchmark.models; "
+        "print([m for m in ('torch', 'torchvision', 'sklearn', 'pyarrow') if m in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[2]
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_provenance_follows_the_arrays_and_not_the_augmentation():
+    base = store.provenance("digits", digits())
+    assert len(base) == 12
+    assert base == store.provenance("digits", digits(augmentation=Augmentation(padding=1)))
+    changed = [digits(subset=10), digits(subset_seed=1), digits(size=16), digits(path="x"), digits(train="a")]
+    assert len({base, *(store.provenance("digits", settings) for settings in changed)}) == 6
+
+
+def test_what_is_stored_is_what_is_loaded(folder):
+    arrays = store.load(folder, verify=True)
+    assert folder.name == f"digits-{store.provenance('digits', digits(subset=100, test_subset=50))}"
+    assert isinstance(arrays.train_images, np.memmap) and not arrays.train_images.flags.writeable
+    assert arrays.train_images.shape == (100, 8, 8, 1)
+    assert np.bincount(arrays.train_labels).tolist() == [10] * 10
+    assert np.bincount(arrays.test_labels).tolist() == [5] * 10
+    assert {path.name for path in folder.iterdir()} == {*(f"{file}.npy" for file in store.FILES), "provenance.json"}
+
+
+def test_a_second_preparation_gives_the_same_content(folder):
+    before = store.content_hash(folder)
+    assert store.content_hash(store.prepare("digits", digits(subset=100, test_subset=50))) == before
+    other = store.prepare("digits", digits(subset=100, test_subset=50, subset_seed=1))
+    assert store.content_hash(other) != before
+
+
+def test_a_subset_is_a_part_of_the_whole(folder):
+    whole = store.load(store.prepare("digits", digits()))
+    rows = {image.tobytes() for image in whole.train_images}
+    assert all(image.tobytes() in rows for image in store.load(folder).train_images)
+
+
+def test_size_resizes():
+    assert store.load(store.prepare("digits", digits(subset=10, size=16))).image_shape == (1, 16, 16)
+
+
+def test_too_large_a_subset_names_its_key():
+    with pytest.raises(BadInput, match=r"datasets\.digits\.subset: 5000"):
+        store.prepare("digits", digits(subset=5000))
+
+
+def test_unknown_source_is_refused():
+    with pytest.raises(BadInput, match=r"datasets\.d\.source.*did you mean 'digits'"):
+        store.prepare("d", DatasetSettings(source="digit"))
+
+
+@pytest.mark.parametrize("file", ["provenance.json", "train_images.npy", "test_labels.npy"])
+@pytest.mark.parametrize("damage", ["missing", "cut off", "empty"])
+def test_damage_says_how_to_rebuild(folder, file, damage):
+    path = folder / file
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
+    with pytest.raises(StaleOutput, match=rf"{file} .*prepare.* for digits again"):
+        store.load(folder)
+
+
+def test_another_array_in_place_is_found(folder):
+    np.save(folder / "train_labels.npy", np.zeros(7, np.int64))
+    with pytest.raises(StaleOutput, match="shape"):
+        store.load(folder)
+
+
+def test_a_changed_pixel_is_found_when_asked(folder):
+    images = np.load(folder / "train_images.npy")
+    images[0, 0, 0, 0] += 1
+    np.save(folder / "train_images.npy", images)
+    store.load(folder)
+    with pytest.raises(StaleOutput, match="SHA-256"):
+        store.load(folder, verify=True)
+
+
+def test_a_pickled_array_is_never_read(folder):
+    np.save(folder / "train_images.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(StaleOutput, match="damaged"):
+        store.load(folder)
+
+
+def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        store.prepare("digits", digits(subset=100, test_subset=50))
+    assert not (folder / "provenance.json").exists()
+
+
+def test_provenance_tells_settings_origin_and_versions(folder):
+    told = json.loads((folder / "provenance.json").read_text())
+    assert told["settings"]["subset"] == 100 and "augmentation" not in told["settings"]
+    assert told["origin"]["source"] == "sklearn.datasets.load_digits"
+    assert told["versions"]["numpy"] == np.__version__
+    assert told["sorted_by_class"] is False
