@@ -75,7 +75,8 @@ class Study(Strict):
     members: Literal["first", "random"] = Field(
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
     )
-    map_samples: Positive = Field(5000, description="training samples in a representation map, forget samples first")
+    map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
+    threads: Positive = Field(1, description="processor threads of a job; recorded with every result")
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins"

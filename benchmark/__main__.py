@@ -1,0 +1,147 @@
+"""The command line, ``python -m benchmark``. A stage's code is imported when the stage runs, not before."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from benchmark.errors import BadInput
+
+app = typer.Typer(
+    help="Compare machine unlearning methods against Retrain. Snakemake calls these stages; each also runs alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study: the name of a file config/STUDY.yaml")]
+Partial = Annotated[bool, typer.Option("--partial", help="draw what exists, with dashes for what does not")]
+TERMINATED = 143  # 128 + SIGTERM
+
+
+@app.command()
+def prepare(study: StudyName, dataset: Annotated[str, typer.Argument(help="a dataset of the study")]) -> None:
+    """Read a dataset from its source and store it as arrays under data/."""
+    from benchmark.data.prepare import prepare
+
+    print(prepare(_study(study), dataset))
+
+
+@app.command()
+def split(
+    study: StudyName,
+    dataset: Annotated[str, typer.Argument(help="a dataset of the study")],
+    scenario: Annotated[str, typer.Argument(help="such as random-10 or class-truck")],
+    trial: Annotated[int, typer.Argument(help="which drawing; 0 unless the study draws splits anew per trial")] = 0,
+) -> None:
+    """Draw what a scenario forgets and write it to results/STUDY/splits/."""
+    from benchmark.data.prepare import split
+
+    print(split(_study(study), dataset, scenario, trial))
+
+
+@app.command()
+def run(
+    study: StudyName,
+    name: Annotated[str, typer.Argument(help="such as digits/convnet/random-10/coun/trial-0")],
+) -> None:
+    """Train and evaluate one run. Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again."""
+    from benchmark.training.job import run
+    from benchmark.training.loop import Interrupted
+
+    try:
+        status = run(_study(study), name, _command())
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        raise typer.Exit(TERMINATED) from None
+    print(status)
+
+
+@app.command()
+def embed(
+    study: StudyName,
+    name: Annotated[str, typer.Argument(help="a run whose weights are kept")],
+    scenario: Annotated[str, typer.Argument(help="whose forget samples are marked")],
+) -> None:
+    """Map the features of a run's model by t-SNE and UMAP."""
+    from benchmark.training.embed import embed
+
+    embed(_study(study), name, scenario)
+
+
+@app.command()
+def collect(study: StudyName, partial: Partial = False) -> None:
+    """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings}.parquet."""
+    from benchmark.collect import collect
+
+    for path in collect(_study(study), partial):
+        print(path)
+
+
+@app.command()
+def table(
+    study: StudyName, name: Annotated[str, typer.Argument(help="such as table2")], partial: Partial = False
+) -> None:
+    """Draw a table as paper_tables/STUDY/NAME.tex and .csv."""
+    from benchmark.report.tables import draw_table
+
+    for path in draw_table(_study(study), name, partial):
+        print(path)
+
+
+@app.command()
+def figure(
+    study: StudyName, name: Annotated[str, typer.Argument(help="such as figure4")], partial: Partial = False
+) -> None:
+    """Draw a figure as figures/STUDY/NAME.pdf and .png."""
+    from benchmark.report.figures import draw_figure
+
+    for path in draw_figure(_study(study), name, partial):
+        print(path)
+
+
+@app.command()
+def status(study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick") -> None:
+    """Say which runs are done, running, failed and left, and how long the rest will take."""
+    from benchmark.status import status
+
+    print(status(_study(study)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a study file; config/schema.json holds it, and editors read it."""
+    from benchmark.schema import schema
+
+    print(schema(), end="")
+
+
+def _study(name: str):  # type: ignore[no-untyped-def]
+    from benchmark.study import Study
+
+    return Study.load(name)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "benchmark", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        # Disk full, folder read-only, no permission: the path and the reason say it all.
+        print(f"error: {error.strerror}: {error.filename or 'unknown file'}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

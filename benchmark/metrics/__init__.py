@@ -1,0 +1,5 @@
+"""What is measured, as pure functions of the per-sample files that runs write; nothing here imports torch."""
+
+from benchmark.metrics.samples import measure, membership
+
+__all__ = ["measure", "membership"]

@@ -1,0 +1,189 @@
+"""How far methods are from Retrain: gaps, their average, the noise among Retrain's own trials, and what CL improves.
+
+Gaps are taken between means over trials, as the paper's tables do. Standard deviations are those of a sample (divided
+by trials - 1); the paper does not say which it prints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.errors import BadInput
+from benchmark.names import ORIGINAL, RETRAIN
+
+CELL = ["dataset", "arch", "scenario"]
+METRICS = ["ra", "ua", "ta", "mia"]
+GAPS = [f"{metric}_gap" for metric in METRICS]
+DIVERGED = "diverged"
+# Numbers that a frame of runs or of printed rows may hold and that are no cost.
+LABELS = {*CELL, *METRICS, "method", "trial", "table", DIVERGED}
+
+Floats = npt.NDArray[np.float64]
+
+
+def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
+    """Return one row per cell and method: means, standard deviations and gaps over trials (Tables 2, 3, 7 to 10).
+
+    Parameters
+    ----------
+    metrics : one row a run, with ``dataset, arch, scenario, method, trial`` and ``ra, ua, ta, mia`` in per cent.
+        Every other numeric column is a cost and is averaged, except those ending in ``_gap``. A diverged run has
+        "diverged" in a column ``status``. Original by itself has an empty scenario and needs no ua and mia.
+    reference : the method that gaps are taken against.
+
+    Returns
+    -------
+    In order of first appearance: ``dataset, arch, scenario, method, trials, diverged`` (how many trials did); for each
+    metric m ``<m>_mean``, ``<m>_sd`` (NaN for one trial) and ``<m>_gap``, the absolute difference between the mean and
+    the reference's mean, in per cent and points; ``avg_gap``, the mean of the four gaps (paper, section Metrics);
+    costs, their means over the trials that have one. Where a trial diverged, the row's means, deviations and gaps are
+    NaN. Original by itself has NaN for gaps.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing, a run is listed twice, a metric of a run that did not diverge is not a number, or a cell
+        lacks the reference; the message names the cell.
+    """
+    runs = _checked(metrics)
+    grouped = runs.groupby([*CELL, "method"], sort=False)
+    out = grouped.agg(trials=("trial", "size"), diverged=(DIVERGED, "sum"))
+    whole = out[DIVERGED] == 0
+    out = out.join(grouped[METRICS].mean().where(whole).add_suffix("_mean"))
+    out = out.join(grouped[METRICS].std(ddof=1).where(whole).add_suffix("_sd"))
+    costs = _costs(runs)
+    out = out.join(grouped[costs].mean()).reset_index()
+    out[GAPS] = _distance(out, [f"{metric}_mean" for metric in METRICS], runs, reference)
+    out["avg_gap"] = out[GAPS].mean(axis=1, skipna=False)
+    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
+    return out[[*CELL, "method", "trials", DIVERGED, *columns, "avg_gap", *costs]]
+
+
+def per_run_gaps(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
+    """Return the runs with their own gaps to the mean of Retrain: ``ra_gap, ua_gap, ta_gap, mia_gap, avg_gap``, points.
+
+    The mean of such average gaps is no smaller than the average gap of the means, which is what tables show: use this
+    for scatter plots and tests of significance. Parameters and errors are those of `summarise`; rows keep their order.
+    """
+    runs = _checked(metrics)
+    out = metrics.copy()
+    gaps = _distance(runs, METRICS, runs, reference)
+    out[GAPS] = gaps
+    out["avg_gap"] = gaps.mean(axis=1)
+    return out
+
+
+def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
+    """Return the average gap that Retrain has to itself: what no method can be expected to undercut.
+
+    Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged.
+
+    Parameters
+    ----------
+    metrics : as in `summarise`; rows of other methods are ignored.
+    reference : the method that gaps are taken against.
+
+    Returns
+    -------
+    ``dataset, arch, scenario, trials, noise_floor`` in points, one row a cell, in order of first appearance; NaN where
+    Retrain has one trial, or one that diverged.
+
+    Raises
+    ------
+    BadInput
+        As `summarise`, but a cell without Retrain is merely absent.
+    """
+    runs = _checked(metrics)
+    rows: list[dict[str, Any]] = []
+    for cell, trials in runs[runs["method"] == reference].groupby(CELL, sort=False):
+        values = trials[METRICS].to_numpy(dtype=float)
+        count = len(values)
+        floor = np.nan
+        if count > 1 and not trials[DIVERGED].any():
+            others = (values.sum(axis=0) - values) / (count - 1)
+            floor = float(np.abs(values - others).mean())
+        rows.append({**dict(zip(CELL, cell, strict=True)), "trials": count, "noise_floor": floor})
+    return pd.DataFrame(rows, columns=[*CELL, "trials", "noise_floor"])
+
+
+def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:
+    """Return by how many per cent adding CL lowers the average gap: 100 (without - with) / without (Figure 4).
+
+    Parameters
+    ----------
+    gap_without, gap_with : average gaps in points, of one shape.
+
+    Returns
+    -------
+    Per cent, of that shape; negative where CL raises the gap, NaN where the gap without CL is 0.
+    """
+    without = np.asarray(gap_without, dtype=float)
+    divisor = np.where(without == 0, np.nan, without)
+    return np.asarray(100.0 * (without - np.asarray(gap_with, dtype=float)) / divisor)
+
+
+def bold_best(values: npt.ArrayLike, decimals: int) -> npt.NDArray[np.bool_]:
+    """Return which values print as the smallest one, ties included (the bold average gaps of Tables 2, 3 and 7 to 10).
+
+    Parameters
+    ----------
+    values : average gaps in points, shape (n,), without Retrain's; NaN (a missing or diverged cell) is never best.
+    decimals : how many decimals are printed: values that look the same to the reader are tied.
+    """
+    shown = np.array([float(f"{value:.{decimals}f}") for value in np.asarray(values, dtype=float)])
+    if np.isnan(shown).all():
+        return np.zeros(len(shown), dtype=bool)
+    return np.asarray(shown == np.nanmin(shown))
+
+
+def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs with a boolean column ``diverged`` and Original's scenario as "", or say what is wrong."""
+    for column in [*CELL, "method", "trial", *METRICS]:
+        if column not in metrics:
+            raise BadInput(f"metrics: column {column!r} is missing: accepted is one row a run, as `collect` writes them")
+    runs = metrics.copy()
+    for column in [*CELL, "method"]:  # plain strings: grouping by categories would bring combinations that never ran
+        runs[column] = runs[column].astype(object).where(runs[column].notna(), "")
+    runs[DIVERGED] = (runs["status"] == DIVERGED).to_numpy() if "status" in runs else False
+    twice = runs.duplicated([*CELL, "method", "trial"])
+    if twice.any():
+        raise BadInput(f"metrics: run {_run(runs[twice].iloc[0])} is listed twice: accepted is once")
+    for metric in METRICS:
+        excused = runs[DIVERGED] | (_alone(runs) & (metric in ("ua", "mia")))
+        holes = ~np.isfinite(runs[metric].to_numpy(dtype=float)) & ~excused.to_numpy()
+        if holes.any():
+            row = runs[holes].iloc[0]
+            raise BadInput(
+                f"metrics: {metric} of run {_run(row)} is {row[metric]}: accepted is a number, or status 'diverged'"
+            )
+    return runs
+
+
+def _alone(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows are Original by itself, which no scenario and so no Retrain belongs to."""
+    return (runs["method"] == ORIGINAL) & (runs["scenario"] == "")
+
+
+def _run(row: pd.Series[Any]) -> str:
+    return "/".join(str(row[column]) for column in [*CELL, "method"] if row[column]) + f"/trial-{row['trial']}"
+
+
+def _costs(runs: pd.DataFrame) -> list[str]:
+    numeric = runs.select_dtypes("number").columns
+    return [column for column in numeric if column not in LABELS and not column.endswith("_gap")]
+
+
+def _distance(frame: pd.DataFrame, columns: list[str], runs: pd.DataFrame, reference: str) -> Floats:
+    """Return the absolute differences, shape (rows, 4), of four columns to the reference's means in the row's cell."""
+    grouped = runs[runs["method"] == reference].groupby(CELL, sort=False)
+    means = grouped[METRICS].mean().where(grouped[DIVERGED].sum() == 0)
+    cells = pd.MultiIndex.from_frame(frame[CELL])
+    lacking = ~cells.isin(means.index) & ~_alone(frame).to_numpy()
+    if lacking.any():
+        cell = "/".join(frame.loc[lacking, CELL].iloc[0])
+        raise BadInput(f"metrics: cell {cell} has no run of {reference!r}, which its gaps are taken against")
+    return np.abs(frame[columns].to_numpy(dtype=float) - means.reindex(cells).to_numpy(dtype=float))

@@ -1,0 +1,104 @@
+"""The paper's printed numbers, with this project's names, in the shapes that our own results have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import BadInput, unknown
+from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.names import CL
+
+# How the paper spells a method, and how we do.
+NAMES = {
+    "Original": "original",
+    "Retrain": "retrain",
+    "FT": "ft",
+    "NegGrad+": "neggrad-plus",
+    "l1-sparse": "l1-sparse",
+    "SalUn": "salun",
+    "NoT": "not",
+    "CoUn": "coun",
+    "BadT": "bad-teacher",
+    "SSD": "ssd",
+    "SCRUB": "scrub",
+    "CU": "cu",
+}
+TRIALS = 10
+
+
+def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
+    """Return the printed means of Tables 2, 3 and 7 to 10, one row each, as `gaps.summarise` takes runs.
+
+    Returns
+    -------
+    ``table, dataset, arch, scenario, method, trial`` (always 0), ``ra, ua, ta, mia`` in per cent, the printed
+    ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is not known how the cost was counted).
+
+    Raises
+    ------
+    BadInput
+        If the file is missing or names a method that the paper does not have.
+    """
+    printed = _unlearning(folder)
+    out = printed[["table", *CELL, "method"]].assign(trial=0)
+    out[METRICS] = printed[[f"{metric}_mean" for metric in METRICS]]
+    return out.join(printed[["avg_gap", "pflops", "implied_epochs"]])
+
+
+def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
+    """Return the printed rows of Tables 2, 3 and 7 to 10 with the columns of `gaps.summarise`, and ``table`` before.
+
+    Gaps and average gaps are those printed, slips included; see `audit` for those. Parameters and errors are those of
+    `reported_means`.
+    """
+    printed = _unlearning(folder).rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
+    printed = printed.assign(trials=TRIALS, diverged=0)
+    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
+    head = ["table", *CELL, "method", "trials", "diverged"]
+    return printed[[*head, *columns, "avg_gap", "pflops", "implied_epochs"]]
+
+
+def reported_predictions(folder: Path = paths.REPORTED) -> pd.DataFrame:
+    """Return Tables 5 and 6 (Table 1 is a part of 5): per cent of a class's forget samples predicted as each class.
+
+    Columns ``table, dataset, arch, scenario, true_class, method, predicted_class, percent``. Errors as
+    `reported_means`.
+    """
+    return _read(folder / "predictions.csv")
+
+
+def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
+    """Return Table 4: distance of the forget samples of a class to retain class centroids, on the paper's own scale.
+
+    Columns ``table, dataset, arch, scenario, true_class, method, centroid_class, distance``. Errors as
+    `reported_means`.
+    """
+    return _read(folder / "distances.csv")
+
+
+def reported_improvement(folder: Path = paths.REPORTED) -> pd.DataFrame:
+    """Return the quoted heights of Figure 4's bars: by how many per cent adding CL lowers a method's average gap.
+
+    Columns ``scenario, dataset, arch, method`` (the one without CL), ``percent``. Errors as `reported_means`.
+    """
+    return _read(folder / "improvement.csv")
+
+
+def _unlearning(folder: Path) -> pd.DataFrame:
+    frame = _read(folder / "unlearning.csv")
+    added = (frame["contrastive"] == "yes") & (frame["method"] != "coun")
+    frame["method"] = frame["method"].where(~added, frame["method"] + CL)
+    return frame.drop(columns="contrastive")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file: accepted is the paper's printed numbers, which come with this project")
+    frame = pd.read_csv(path)
+    for name in frame["method"].unique():
+        if name not in NAMES:
+            raise unknown("method", name, NAMES, f"{path}, column method")
+    return frame.assign(method=frame["method"].map(NAMES))

@@ -1,0 +1,124 @@
+"""From one row per sample to the four numbers of a run: RA, UA, TA and MIA.
+
+A *samples* frame has the columns ``index`` (position in its split's dataset order), ``split`` (train or test),
+``label``, ``prediction`` and ``loss``. A *forget* frame has ``split`` and ``index``: its train rows are the forget data
+D_u; its test rows, which only class-wise scenarios have, are test samples that no metric counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.errors import BadInput, unknown
+from benchmark.metrics.accuracy import accuracy
+from benchmark.metrics.mia import balanced, confidence, mia_rate
+
+SPLITS = ("train", "test")
+MEMBERSHIP = ("retain", "forget", "test", "left-out")
+COLUMNS = ("index", "split", "label", "prediction", "loss")
+
+
+def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[Any]:
+    """Return what each sample is to a scenario: ``retain``, ``forget``, ``test`` or ``left-out``.
+
+    Parameters
+    ----------
+    samples : columns ``split`` and ``index``, n rows.
+    forget : columns ``split`` and ``index``; None: nothing is forgotten, all training samples are retained.
+
+    Returns
+    -------
+    Categorical, shape (n,), with the row labels of `samples`.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing, a split is neither train nor test, a sample is listed twice, `forget` names a sample
+        that `samples` lacks, or no sample is left to retain, to forget or to test.
+    """
+    _check_keys(samples, "samples")
+    split = samples["split"].to_numpy()
+    index = samples["index"].to_numpy()
+    code = np.where(split == "train", MEMBERSHIP.index("retain"), MEMBERSHIP.index("test"))
+    if forget is not None:
+        _check_keys(forget, "forget")
+        for name, becomes in (("train", "forget"), ("test", "left-out")):
+            named = forget.loc[(forget["split"] == name).to_numpy(), "index"].to_numpy()
+            here = split == name
+            missing = np.setdiff1d(named, index[here])
+            if len(missing):
+                raise BadInput(
+                    f"forget: index {missing[0]} of split {name!r} is not among the samples' {int(here.sum())} {name} "
+                    f"rows ({len(missing)} such)"
+                )
+            code[here & np.isin(index, named)] = MEMBERSHIP.index(becomes)
+    for needed in MEMBERSHIP[: 1 if forget is None else 3] + (("test",) if forget is None else ()):
+        if not np.any(code == MEMBERSHIP.index(needed)):
+            raise BadInput(f"samples: 0 of {len(samples)} rows are {needed}: accepted is at least one")
+    return pd.Series(pd.Categorical.from_codes(code, list(MEMBERSHIP)), index=samples.index, name="membership")
+
+
+def measure(
+    samples: pd.DataFrame,
+    forget: pd.DataFrame | None,
+    members: str = "first",
+    rng: np.random.Generator | None = None,
+) -> dict[str, float]:
+    """Return the metrics of one run in per cent (paper, section Metrics).
+
+    Parameters
+    ----------
+    samples, forget : see the top of this file. `forget` None is Original by itself.
+    members : which retain samples, and where there are fewer of them than test samples which test samples, the
+        attack learns from: ``"first"`` in dataset order, or ``"random"``.
+    rng : the random stream that ``"random"`` draws from.
+
+    Returns
+    -------
+    ``ra``, the accuracy on retain data; ``ua``, 100 - accuracy on forget data; ``ta``, test accuracy; ``mia``, how
+    many forget samples the attack takes for non-members. Without `forget` only ``ra``, on all training data, and
+    ``ta``.
+
+    Raises
+    ------
+    BadInput
+        As `membership`; or if a loss is not a number, or `members` is no accepted choice.
+    """
+    for column in COLUMNS:
+        if column not in samples:
+            raise BadInput(f"samples: column {column!r} is missing: accepted is a frame with {', '.join(COLUMNS)}")
+    part = membership(samples, forget)
+    # Dataset order, whatever order the rows were written in: "first" is a statement about the dataset.
+    order = np.argsort(samples["index"].to_numpy(), kind="stable")
+    groups = {str(name): samples.iloc[order[part.to_numpy()[order] == name]] for name in MEMBERSHIP}
+    result = {"ra": _accuracy(groups["retain"]), "ta": _accuracy(groups["test"])}
+    if forget is None:
+        return result
+    known, unseen = balanced(_confidence(groups["retain"]), _confidence(groups["test"]), members, rng)
+    mia = mia_rate(known, unseen, _confidence(groups["forget"]))
+    return {"ra": result["ra"], "ua": 100.0 - _accuracy(groups["forget"]), "ta": result["ta"], "mia": mia}
+
+
+def _accuracy(group: pd.DataFrame) -> float:
+    return accuracy(group["label"].to_numpy(), group["prediction"].to_numpy())
+
+
+def _confidence(group: pd.DataFrame) -> npt.NDArray[np.float64]:
+    return confidence(group["loss"].to_numpy())
+
+
+def _check_keys(frame: pd.DataFrame, what: str) -> None:
+    for column in ("split", "index"):
+        if column not in frame:
+            raise BadInput(f"{what}: column {column!r} is missing: accepted is a frame with split and index")
+    for split in frame["split"].unique():
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS, f"{what}, column split")
+    twice = frame.duplicated(["split", "index"])
+    if twice.any():
+        row = frame.loc[twice.to_numpy()].iloc[0]
+        raise BadInput(f"{what}: {row['split']} sample {row['index']} is listed twice: accepted is once")

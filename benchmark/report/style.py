@@ -1,0 +1,163 @@
+"""How things look and what they are called: one label, one colour and one order a method, in every table and figure.
+
+Nothing here imports a plotting library, since tables need the names too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.names import CL, Cell, MethodName, Scenario
+
+FULL_WIDTH = 5.5  # inches: a full line of the paper
+HALF_WIDTH = 2.7
+DPI = 200
+
+# In the order in which tables and figures list them. The paper's seven carry Okabe and Ito's colours, which people
+# with any common colour blindness tell apart; the rest are from Tol's muted scheme.
+METHODS: dict[str, tuple[str, str]] = {
+    "original": ("Original", "#999999"),
+    "retrain": ("Retrain", "#000000"),
+    "ft": ("FT", "#E69F00"),
+    "neggrad-plus": ("NegGrad+", "#56B4E9"),
+    "l1-sparse": ("l1-sparse", "#009E73"),
+    "salun": ("SalUn", "#CC79A7"),
+    "not": ("NoT", "#0072B2"),
+    "bad-teacher": ("BadT", "#DDCC77"),
+    "ssd": ("SSD", "#882255"),
+    "scrub": ("SCRUB", "#332288"),
+    "cu": ("CU", "#999933"),
+    "coun": ("CoUn", "#D55E00"),
+}
+# For methods that plugins bring; which one a name gets depends on the name alone.
+OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
+
+DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
+ARCHITECTURES = {
+    "convnet": "ConvNet",
+    "resnet18": "ResNet-18",
+    "resnet18-w16": "ResNet-18 (width 16)",
+    "resnet18-w16-s2": "ResNet-18 (width 16, stride 2)",
+    "vgg16": "VGG-16",
+    "vgg16-bn": "VGG-16 (batch norm)",
+    "vit": "ViT",
+}
+SETTINGS = {
+    "lambda": "λ",
+    "tau": "τ",
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "omega": "ω",
+    "l1_epochs": "l1 epochs",
+    "cl_transform": "CL transform",
+    "batch_size": "batch",
+    "final_lr": "final lr",
+}
+
+# Okabe and Ito's order as seaborn's "colorblind" palette extends it to ten.
+CLASS_COLOURS = (
+    "#0173B2",
+    "#DE8F05",
+    "#029E73",
+    "#D55E00",
+    "#CC78BC",
+    "#CA9161",
+    "#F5A3D8",
+    "#7F7F7F",
+    "#D9CF10",
+    "#56B4E9",
+)
+
+# Matplotlib's settings for every figure. Fonts are embedded as TrueType, since publishers refuse Type 3.
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.dpi": DPI,
+}
+
+
+def method_label(name: str) -> str:
+    """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``.
+
+    Raises
+    ------
+    BadInput
+        If ``name`` is no method's name.
+    """
+    method = MethodName.parse(name)
+    label = METHODS.get(method.base, (method.base, ""))[0] + (CL.upper() if method.contrastive else "")
+    if method.settings:
+        label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
+    return label
+
+
+def method_colour(name: str) -> str:
+    """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings.
+
+    Raises
+    ------
+    BadInput
+        If ``name`` is no method's name.
+    """
+    base = MethodName.parse(name).base
+    if base in METHODS:
+        return METHODS[base][1]
+    return OTHER_COLOURS[hashlib.sha256(base.encode()).digest()[0] % len(OTHER_COLOURS)]
+
+
+def class_colours(classes: int) -> Sequence[str]:
+    """Return one colour a class: ten that the colour-blind can tell apart, or for more classes a walk round the wheel.
+
+    A hundred colours cannot all be told apart; neighbours in the list differ most, in hue and in lightness.
+    """
+    if classes <= len(CLASS_COLOURS):
+        return CLASS_COLOURS[:classes]
+    import colorsys
+
+    golden = 0.618034
+    wheel = (colorsys.hls_to_rgb(number * golden % 1, (0.40, 0.55, 0.68)[number % 3], 0.65) for number in range(classes))
+    return ["#" + "".join(f"{round(255 * part):02X}" for part in colour) for colour in wheel]
+
+
+def setting_label(key: str) -> str:
+    """Return a hyperparameter's name as printed: a Greek letter where it has one, else its words."""
+    return SETTINGS.get(key, key.replace("_", " "))
+
+
+def dataset_label(name: str) -> str:
+    """Return a dataset's name as printed."""
+    return DATASETS.get(name, name)
+
+
+def architecture_label(name: str) -> str:
+    """Return an architecture's name as printed."""
+    return ARCHITECTURES.get(name, name)
+
+
+def scenario_label(name: str) -> str:
+    """Return a scenario as printed: ``random 10 %``, ``class-wise 'truck'``, ``sequential 5 × 10 %``."""
+    scenario = Scenario(name)
+    if scenario.class_name is not None:
+        return f"class-wise ‘{scenario.class_name}’"
+    stages = f"{scenario.stages} × " if scenario.kind == "sequential" else ""
+    return f"{scenario.kind} {stages}{scenario.percent} %"
+
+
+def cell_label(cell: Cell) -> str:
+    """Return a cell as printed: dataset, architecture and scenario."""
+    return f"{dataset_label(cell.dataset)}, {architecture_label(cell.arch)}, {scenario_label(cell.scenario)}"

@@ -1,0 +1,41 @@
+"""What made a result: the commit, the versions and the hardware, for every run and every row of the metrics."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from functools import cache
+
+import benchmark
+
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn")
+
+
+@cache
+def stamp() -> dict[str, str]:
+    """Return versions and commit as flat texts."""
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    return {
+        "commit": commit(),
+        "version": benchmark.__version__,
+        "python": platform.python_version(),
+        **{package.replace("-", "_"): version for package, version in versions.items()},
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+    }
+
+
+def commit() -> str:
+    """Return the commit that the code is at, with ``+`` behind it where files differ from it; or ``unknown``."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "config", "rules", "Snakefile")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()

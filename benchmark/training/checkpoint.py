@@ -1,0 +1,64 @@
+"""A run's state in the middle: written whole, marked with its configuration, gone when the run has finished."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.errors import StaleOutput
+from benchmark.files import replacing
+from benchmark.results import difference
+
+
+class Checkpoint:
+    """The checkpoint of one run, in a working folder that is no output of the workflow and so survives a failed job.
+
+    Parameters
+    ----------
+    folder : the run's working folder.
+    slice : all that determines the run; a checkpoint of another slice is refused.
+    data : digest of the dataset's arrays, likewise.
+    """
+
+    def __init__(self, folder: Path, slice: dict[str, Any], data: str):
+        self.folder = folder
+        self.path = folder / "checkpoint.pt"
+        self.owner = {"slice": slice, "data": data}
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write ``state``: numbers, texts, lists, dictionaries and tensors."""
+        with replacing(self.path) as temporary:
+            torch.save({"owner": self.owner, "state": state}, temporary)
+
+    def load(self, device: torch.device) -> dict[str, Any] | None:
+        """Return the saved state with its tensors on ``device``, or None if there is none.
+
+        A damaged one is set aside and counts as none: the run then starts again.
+
+        Raises
+        ------
+        StaleOutput
+            If it is another configuration's; it names what differs.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            found = torch.load(self.path, map_location=device, weights_only=True)
+            owner, state = found["owner"], found["state"]
+        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+            aside = self.path.with_suffix(".damaged")
+            self.path.replace(aside)
+            print(f"{self.path} is damaged ({type(error).__name__}): set aside as {aside}; starting from the beginning")
+            return None
+        if owner != self.owner:
+            what = difference(owner, self.owner)
+            raise StaleOutput(f"{self.path} is of another configuration ({what}): delete {self.folder} to start anew")
+        return dict(state)
+
+    def remove(self) -> None:
+        """Delete the working folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)

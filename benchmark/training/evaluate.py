@@ -1,0 +1,50 @@
+"""One forward pass over train and test data: all that any metric is computed from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from benchmark.training.device import Device
+from benchmark.training.images import Images
+
+BATCH = 512
+
+
+def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
+    """Return one row a sample: ``index, split, label, prediction, loss``.
+
+    ``index`` counts within the split, in dataset order; ``loss`` is the cross-entropy in float32, so that the
+    confidence in the true label is exp(-loss). The model is left in evaluation mode.
+    """
+    parts = []
+    for split in ("train", "test"):
+        label = images.labels[split]
+        logits = torch.cat([out for _, out in outputs(model, images, split, device)])
+        loss = -logits.log_softmax(1).gather(1, label[:, None]).squeeze(1)
+        parts.append(
+            {
+                "index": np.arange(len(label)),
+                "split": np.full(len(label), split, object),
+                "label": label.cpu().numpy(),
+                "prediction": logits.argmax(1).cpu().numpy(),
+                "loss": loss.cpu().numpy(),
+            }
+        )
+    return pd.DataFrame({key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+
+
+@torch.no_grad()
+def outputs(
+    model: nn.Module, images: Images, split: str, device: Device, index: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
+    """Return features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch."""
+    model.eval()
+    found = []
+    for batch in images.plain(split, BATCH, index):
+        with device.autocast():
+            features, logits = model(batch)
+        found.append((features.float(), logits.float()))
+    return found

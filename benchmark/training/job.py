@@ -1,0 +1,236 @@
+"""One run, from its name to its files: what ``python -m benchmark run STUDY NAME`` does."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from tqdm import tqdm
+
+from benchmark import paths
+from benchmark.data import store
+from benchmark.data.splits import forgotten
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import replacing, sha256, write_json, write_parquet
+from benchmark.methods.base import Context, Method
+from benchmark.metrics import measure
+from benchmark.models import build, forward_flops
+from benchmark.names import Cell
+from benchmark.results import DIVERGED, FINISHED, HISTORY, MODEL, RUN, SAMPLES, forget, members_stream, record
+from benchmark.seeds import Streams
+from benchmark.stamp import stamp
+from benchmark.study import Run, Study
+from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.device import Device
+from benchmark.training.evaluate import predict
+from benchmark.training.images import Images
+from benchmark.training.loop import Interrupted, Trainer
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class Job:
+    """A run under way.
+
+    Parameters
+    ----------
+    study, run : what is run.
+    command : the command line that started it, for the record.
+
+    Raises
+    ------
+    StaleOutput
+        If the dataset, the split or Original's weights are missing or damaged.
+    """
+
+    def __init__(self, study: Study, run: Run, command: str):
+        self.study, self.run, self.command = study, run, command
+        self.started, self._clock = datetime.now(UTC), time.perf_counter()
+        self.device = Device.choose(study.precision, study.threads)
+        folder = study.dataset_folder(run.name.dataset)
+        self.data = store.content_hash(folder)
+        arrays = store.load(folder)
+        self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
+        self.forget = None if run.name.is_original else forget(study, run)
+        trial = f"trial-{run.name.trial}"
+        self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
+        self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data)
+        self._saved = time.monotonic()
+        self._stop: int | None = None
+
+    def go(self) -> str:
+        """Train, evaluate and write the run's files; return ``finished`` or ``diverged``.
+
+        Raises
+        ------
+        Interrupted
+            If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
+        """
+        model = self._starting_model()
+        method = self.run.method(self.run.settings, self._context())
+        with torch.no_grad():
+            method.prepare(model)
+        flops = forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
+        trainer = Trainer(model, method, self.device, lambda: self._measure(model), flops)
+        if state := self.checkpoint.load(self.device.device):
+            trainer.load_state(state)
+            print(f"resumed after epoch {trainer.epoch}, step {trainer.step}", flush=True)
+        try:
+            with self._signals(), _progress(method) as report:
+                trainer.train(self._pause, report)
+        except torch.OutOfMemoryError:
+            raise BadInput(
+                f"run {self.run.name}: {self.device.name} ran out of memory at batch size "
+                f"{method.settings.batch_size}: set a smaller batch_size in the study's hyperparameters"
+            ) from None
+        status = DIVERGED if trainer.diverged else FINISHED
+        self._write(trainer, status)
+        self.checkpoint.remove()
+        return status
+
+    # --- the parts of a run -------------------------------------------------------------------------------------
+
+    def _starting_model(self) -> nn.Module:
+        name = self.run.name
+        torch.manual_seed(self.streams.integer("init"))
+        model = build(name.arch, self.images.classes, self.images.image_shape)
+        if self.run.original:
+            model.load_state_dict(weights(self.study, self.study.run(self.run.original)))
+        return model.to(self.device.device, memory_format=torch.channels_last)
+
+    def _context(self) -> Context:
+        labels = self.images.labels["train"]
+        everything = torch.arange(len(labels), device=labels.device)
+        gone = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
+        if self.forget is not None:
+            gone[torch.from_numpy(forgotten(self.forget)).to(labels.device)] = True
+        return Context(
+            labels=labels,
+            retain=everything[~gone],
+            forget=everything[gone],
+            classes=self.images.classes,
+            streams=self.streams,
+            load=self.images.load,
+        )
+
+    def _measure(self, model: nn.Module) -> dict[str, float]:
+        name = self.run.name
+        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
+        found = measure(predict(model, self.images, self.device), self.forget, self.study.members, rng)
+        return {metric: found.get(metric, math.nan) for metric in ("ra", "ua", "ta", "mia")}
+
+    def _pause(self, trainer: Trainer) -> None:
+        """Between two steps: save now and then, and end the job if it was asked to end."""
+        if self._stop is not None:
+            self.checkpoint.save(trainer.state())
+            raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {trainer.epoch + 1}; state saved")
+        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+            self.checkpoint.save(trainer.state())
+            self._saved = time.monotonic()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def remember(number: int, _: FrameType | None) -> None:
+            self._stop = number
+
+        before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _write(self, trainer: Trainer, status: str) -> None:
+        """Write the outputs, ``run.json`` last: it holds the digest of every other."""
+        folder = paths.run(self.study.name, self.run.name)
+        (folder / RUN).unlink(missing_ok=True)
+        samples = predict(trainer.model, self.images, self.device)
+        write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
+        write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
+        names = [SAMPLES, HISTORY]
+        if self.run.name in self.study.kept:
+            with replacing(folder / MODEL) as temporary:
+                weights = {name: weight.contiguous() for name, weight in trainer.model.state_dict().items()}
+                save_file(weights, temporary)
+            names.append(MODEL)
+        write_json(folder / RUN, self._record(trainer, status) | {"sha256": {n: sha256(folder / n) for n in names}})
+
+    def _record(self, trainer: Trainer, status: str) -> dict[str, Any]:
+        ended = datetime.now(UTC)
+        return {
+            "study": self.study.name,
+            "run": str(self.run.name),
+            "command": self.command,
+            "status": status,
+            "diverged_at": trainer.diverged and {"epoch": trainer.diverged[0] + 1, "step": trainer.diverged[1] + 1},
+            "fingerprint": self.run.fingerprint,
+            "slice": self.run.slice,
+            "started": self.started.isoformat(timespec="seconds"),
+            "ended": ended.isoformat(timespec="seconds"),
+            "wall_seconds": round(time.perf_counter() - self._clock, 3),
+            "peak_memory_mb": round(self.device.peak_memory_mb(), 1),
+            "forward_flops": trainer.forward_flops,
+            "stamp": stamp()
+            | {
+                "device": self.device.name,
+                "precision": self.device.precision,
+                "threads": str(torch.get_num_threads()),
+                "data": self.data,
+            },
+        }
+
+
+def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
+    """Return a finished run's weights, compared with their digest first."""
+    path = paths.run(study.name, run.name) / MODEL
+    expected = record(study, run)["sha256"].get(MODEL)
+    if not path.is_file() or expected is None:
+        raise StaleOutput(f"{path} is missing: run {run.name} first")
+    if sha256(path) != expected:
+        raise StaleOutput(f"{path} is not what {run.name} wrote: delete it and run snakemake again")
+    return load_file(path)
+
+
+@contextlib.contextmanager
+def _progress(method: Method) -> Iterator[Any]:
+    """Yield what is called after every epoch: a progress bar on a terminal, a line an epoch in a log."""
+    with tqdm(total=method.settings.epochs, unit="epoch", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def report(trainer: Trainer) -> None:
+            shown = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == trainer.epoch else {}
+            facts = {key: f"{value:.4g}" for key, value in shown.items() if key in ("loss", "ra", "ua", "ta", "mia")}
+            if bar.disable:
+                measured = " ".join(f"{key} {value}" for key, value in facts.items())
+                print(f"epoch {trainer.epoch}/{method.settings.epochs} {measured}".rstrip(), flush=True)
+            else:
+                bar.n = trainer.epoch
+                bar.set_postfix(facts)
+
+        yield report
+
+
+def run(study: Study, name: str, command: str) -> str:
+    """Do one run of a study, by its name; return ``finished`` or ``diverged``.
+
+    Raises
+    ------
+    BadInput
+        If the study has no such run, or if what it needs is missing.
+    Interrupted
+        If it was asked to stop; calling it again goes on from the saved state.
+    """
+    resolved = study.run(name)
+    print(f"$ {command}  # process {os.getpid()}", flush=True)
+    return Job(study, resolved, command).go()

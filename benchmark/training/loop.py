@@ -1,0 +1,196 @@
+"""The one training loop: it serves Original, Retrain and every method.
+
+The loop owns batches' images, forward passes, optimiser, schedule, clock and checkpoint; a method says only how it
+differs (`benchmark.methods.base`). Each step may be the last before an interruption: what a step needs from the past
+is in `Trainer.state`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.methods.base import Batch, Method, Output
+from benchmark.training.device import Device
+from benchmark.training.schedule import learning_rate
+
+EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved its state."""
+
+
+class Trainer:
+    """Trains a model by a method.
+
+    Parameters
+    ----------
+    model, method : the method's `prepare` has been called on the model.
+    device : where, and in which precision.
+    evaluate : called between epochs; returns metrics for the history.
+    forward_flops : of one image, to turn counted passes into PFLOPs.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        method: Method,
+        device: Device,
+        evaluate: Callable[[], dict[str, float]],
+        forward_flops: int,
+    ):
+        self.model, self.method, self.device = model, method, device
+        self.settings, self.context = method.settings, method.context
+        self.evaluate, self.forward_flops = evaluate, forward_flops
+        self.optimiser = torch.optim.SGD(
+            model.parameters(),
+            lr=self.settings.lr,
+            momentum=self.settings.momentum,
+            weight_decay=self.settings.weight_decay,
+        )
+        self.epoch = self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.seconds = self.cpu_seconds = 0.0
+        self.diverged: tuple[int, int] | None = None
+        self._generators: dict[str, torch.Generator] = {}
+        # Kept on the device, and read once an epoch: reading it in a step would make the CPU wait for the GPU.
+        self._loss = torch.zeros((), device=device.device)
+        self._first_bad = torch.full((), -1, device=device.device)
+
+    def train(self, pause: Callable[[Trainer], None], report: Callable[[Trainer], None]) -> None:
+        """Train to the last epoch, or until the loss diverges.
+
+        Parameters
+        ----------
+        pause : called after every step; may save `state`, and may raise to end the run.
+        report : called after every epoch.
+        """
+        if self.settings.epochs == 0 and not self.history:
+            self._remember(float("nan"))
+        while self.epoch < self.settings.epochs and not self.diverged:
+            loss = self._train_epoch(pause)
+            self.epoch, self.step = self.epoch + 1, 0
+            self._loss.zero_()
+            self._generators.clear()
+            last = self.epoch == self.settings.epochs or self.diverged
+            if last or self.epoch % self.settings.evaluate_every == 0:
+                self._remember(loss)
+            report(self)
+            pause(self)
+
+    def _train_epoch(self, pause: Callable[[Trainer], None]) -> float:
+        """Do the rest of the current epoch and return its mean loss."""
+        steps = self.method.batches(self.epoch)
+        if self.step == 0:
+            torch.manual_seed(self.context.streams.integer("model", self.epoch))
+        self.model.train()
+        while self.step < len(steps):
+            clock = time.perf_counter(), time.process_time()
+            self._train_step(steps[self.step], self.epoch + self.step / len(steps))
+            self.step += 1
+            if self.step == len(steps):
+                self.device.wait()
+            self.seconds += time.perf_counter() - clock[0]
+            self.cpu_seconds += time.process_time() - clock[1]
+            if self.step < len(steps):
+                pause(self)
+        loss = float(self._loss) / max(1, len(steps))
+        if (bad := int(self._first_bad)) >= 0 or not abs(loss) < EXPLODED:
+            self.diverged = (self.epoch, bad if bad >= 0 else len(steps) - 1)
+        return loss
+
+    def _train_step(self, batch: Batch, progress: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.settings, progress)
+        with self.device.autocast():
+            outputs = {name: self._forward(name, batch) for name in batch}
+            loss = self.method.loss(outputs, batch, self.epoch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        with torch.no_grad():
+            self.method.after_backward(self.model)
+            self.optimiser.step()
+            self.method.after_step(self.model)
+            self._watch(loss.detach())
+        for name, part in batch.items():
+            self.context.meter.count(
+                len(part.index),
+                self.method.paper_units[name],
+                self.method.executed_units[name],
+                self.settings.batch_size,
+            )
+
+    def _forward(self, name: str, batch: Batch) -> Output:
+        images = self.context.load(batch[name], self._generator(name))
+        return Output(images, *self.model(images))
+
+    def _generator(self, name: str) -> torch.Generator:
+        if name not in self._generators:
+            stream = self.context.streams.generator(f"augment-{name}", self.epoch, self.device.device)
+            self._generators[name] = stream
+        return self._generators[name]
+
+    def _watch(self, loss: Tensor) -> None:
+        self._loss += loss
+        bad = ~loss.isfinite() & (self._first_bad < 0)
+        self._first_bad = torch.where(bad, self.step, self._first_bad)
+
+    def _remember(self, loss: float) -> None:
+        meter = self.context.meter
+        self.history.append(
+            {
+                "epoch": self.epoch,
+                "lr": self.optimiser.param_groups[0]["lr"],
+                "loss": loss,
+                **(dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan) if self.diverged else self.evaluate()),
+                "pflops": meter.paper * self.forward_flops / 1e15,
+                "pflops_executed": meter.executed * self.forward_flops / 1e15,
+                "seconds": self.seconds,
+                "cpu_seconds": self.cpu_seconds,
+            }
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, for a checkpoint."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "history": self.history,
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "diverged": self.diverged,
+            "meter": asdict(self.context.meter),
+            "generators": {name: generator.get_state() for name, generator in self._generators.items()},
+            "model_generator": _model_generator(self.device).get_state(),
+            "loss": self._loss,
+            "first_bad": self._first_bad,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for name in ("epoch", "step", "history", "seconds", "cpu_seconds", "diverged"):
+            setattr(self, name, state[name])
+        for counting, count in state["meter"].items():
+            setattr(self.context.meter, counting, count)
+        for name, saved in state["generators"].items():
+            self._generator(name).set_state(saved.cpu())
+        _model_generator(self.device).set_state(state["model_generator"].cpu())
+        self._loss, self._first_bad = state["loss"].clone(), state["first_bad"].clone()
+
+
+def _model_generator(device: Device) -> torch.Generator:
+    """The generator that layers such as dropout draw from."""
+    if device.device.type == "cuda":
+        return torch.cuda.default_generators[device.device.index or 0]
+    return torch.default_generator
