@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def _download(archive: Archive, part: Path) -> None:
         if error.code == 416 and have:  # nothing is left to send: the part is complete, which its checksum will tell
             return
         raise _unreachable(archive, part, str(error)) from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise _unreachable(archive, part, str(error)) from None
     if total is not None and part.stat().st_size < total:
         raise _unreachable(archive, part, f"connection closed after {part.stat().st_size} of {total} bytes")

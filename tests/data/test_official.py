@@ -1,0 +1,189 @@
+import dataclasses
+import http.server
+import os
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.data import official
+from benchmark.data.download import obtain
+from benchmark.errors import BadInput
+from benchmark.settings import DatasetSettings
+
+
+def settings(path: Path) -> DatasetSettings:
+    return DatasetSettings(source="official", path=str(path.parent))
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("run-by-a-pickle",)
+
+
+def test_addresses_and_checksums_are_torchvisions():
+    from torchvision.datasets import CIFAR10, CIFAR100
+
+    for name, theirs in (("cifar10", CIFAR10), ("cifar100", CIFAR100)):
+        ours = official.ARCHIVES[name]
+        assert (ours.file, ours.url, ours.md5) == (theirs.filename, theirs.url, theirs.tgz_md5)
+
+
+@pytest.mark.parametrize(("name", "batches", "last"), [("cifar10", 5, "truck"), ("cifar100", 1, "aquarium_fish")])
+def test_cifar_batches_become_images_in_order(published, name, batches, last):
+    read = official.read(name, settings(published(name)))
+    assert read.train_images.shape == (4 * batches, 32, 32, 3) and read.test_images.shape == (4, 32, 32, 3)
+    expected = np.repeat(np.arange(1, batches + 1), 4)[:, None] * [1, 10, 20]
+    assert (read.train_images == expected[:, None, None, :]).all()
+    assert (read.test_images == np.array([1, 10, 20]) * (batches + 1)).all()
+    assert read.train_labels.tolist() == [0, 1, 1, 0] * batches
+    assert read.classes[-1] == last
+
+
+def test_tinyimagenet_tests_on_the_validation_images(published):
+    read = official.read("tinyimagenet", settings(published("tinyimagenet")))
+    assert read.classes == ["n01443537", "n01629819"]
+    assert read.train_labels.tolist() == [0, 0, 1, 1] and read.test_labels.tolist() == [1, 0]
+    assert read.train_images[:, 5, 5, :].tolist() == [[level] * 3 for level in (0, 10, 50, 60)]
+    assert read.test_images[:, 5, 5, 0].tolist() == [100, 101]
+
+
+def test_other_names_are_refused(published):
+    with pytest.raises(BadInput, match="unknown official dataset 'cifar-10'; did you mean 'cifar10'"):
+        official.read("cifar-10", settings(published("cifar10")))
+
+
+@pytest.mark.parametrize("name", list(official.ARCHIVES))
+@pytest.mark.parametrize("damage", ["cut off", "changed"])
+def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypatch, name, damage):
+    path = published(name)
+    content = path.read_bytes()
+    path.write_bytes(content[:-7] if damage == "cut off" else content[:-7] + bytes(7))
+    for reader in ("_cifar", "_tinyimagenet"):
+        monkeypatch.setattr(official, reader, lambda *_: pytest.fail("read an unverified archive"))
+    with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
+        official.read(name, settings(path))
+    assert path.exists()  # somebody put it there: it is theirs to delete
+
+
+def test_a_pickle_that_would_run_code_is_refused(published):
+    path = published(
+        "cifar10", lambda members: members.update({"cifar-10-batches-py/data_batch_3": pickle.dumps(Evil())})
+    )
+    with pytest.raises(BadInput, match="is no part of an array"):
+        official.read("cifar10", settings(path))
+    assert not Path("run-by-a-pickle").exists()
+
+
+@pytest.mark.parametrize("name", list(official.ARCHIVES))
+@pytest.mark.parametrize("member", ["../escaped", "/tmp/escaped", "a/../../escaped"])
+def test_a_member_that_leaves_the_folder_is_refused(published, name, member):
+    path = published(name, lambda members: members.update({member: b"x"}))
+    with pytest.raises(BadInput, match="escaped' is a link or leaves"):
+        official.read(name, settings(path))
+    assert not list(path.parent.parent.rglob("escaped"))
+
+
+def test_a_link_is_refused(published):
+    with pytest.raises(BadInput, match="'cifar-10-batches-py/link' is a link"):
+        official.read("cifar10", settings(published("cifar10", link="cifar-10-batches-py/link")))
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "message"),
+    [
+        ("cifar10", "cifar-10-batches-py/test_batch", "not laid out as .*test_batch"),
+        ("cifar10", "cifar-10-batches-py/data_batch_5", "not laid out as .*data_batch_5"),
+        ("cifar100", "cifar-100-python/meta", "not laid out as .*meta"),
+        ("tinyimagenet", "tiny-imagenet-200/val/", "validation split"),
+        ("tinyimagenet", "tiny-imagenet-200/train/", "holds no tiny-imagenet-200/train"),
+        ("tinyimagenet", "tiny-imagenet-200/train/n01443537/", "class 'n01443537', which has no training images"),
+        ("tinyimagenet", "tiny-imagenet-200/val/images/val_1", "no complete archive"),
+    ],
+)
+def test_a_missing_part_is_named(published, name, missing, message):
+    def remove(members: dict[str, bytes]) -> None:
+        for member in [member for member in members if member.startswith(missing)]:
+            del members[member]
+
+    with pytest.raises(BadInput, match=message):
+        official.read(name, settings(published(name, remove)))
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Sends one file; understands Range; can stop in the middle, once."""
+
+    content = bytes(range(256)) * 2000
+    ranges: list[str | None] = []  # noqa: RUF012
+    stop_after: int | None = None
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        Server.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        if start >= len(self.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(self.content) - start))
+        self.end_headers()
+        stop, Server.stop_after = Server.stop_after, None
+        self.wfile.write(self.content[start:stop])
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(monkeypatch) -> Iterator[official.Archive]:
+    import hashlib
+
+    monkeypatch.setattr(Server, "ranges", [])
+    monkeypatch.setattr(Server, "stop_after", None)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield official.Archive(
+        "a.bin", f"http://127.0.0.1:{server.server_port}/a.bin", hashlib.md5(Server.content).hexdigest()
+    )
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_download_is_complete_and_happens_once(served):
+    path = obtain(served, Path("downloads"))
+    assert path.read_bytes() == Server.content and obtain(served, Path("downloads")) == path
+    assert Server.ranges == [None] and [entry.name for entry in Path("downloads").iterdir()] == ["a.bin"]
+
+
+def test_a_download_that_was_cut_off_goes_on_where_it_stopped(served):
+    Server.stop_after = 100_000
+    with pytest.raises(BadInput, match="run again to continue"):
+        obtain(served, Path("downloads"))
+    assert not Path("downloads/a.bin").exists()
+    assert obtain(served, Path("downloads")).read_bytes() == Server.content
+    assert Server.ranges == [None, "bytes=100000-"]
+
+
+def test_a_complete_part_needs_no_more_bytes(served):
+    Path("downloads").mkdir()
+    Path("downloads/a.bin.part").write_bytes(Server.content)
+    assert obtain(served, Path("downloads")).read_bytes() == Server.content
+
+
+def test_a_download_with_a_wrong_checksum_is_thrown_away(served):
+    with pytest.raises(BadInput, match="MD5"):
+        obtain(dataclasses.replace(served, md5="0" * 32), Path("downloads"))
+    assert not list(Path("downloads").iterdir())
+
+
+def test_an_address_that_does_not_answer_is_named():
+    nowhere = official.Archive("a.bin", "http://127.0.0.1:9/a.bin", "0" * 32)
+    with pytest.raises(
+        BadInput, match=r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
+    ):
+        obtain(nowhere, Path("downloads"))

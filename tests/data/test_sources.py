@@ -1,0 +1,164 @@
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.data import digits, folder, parquet, store
+from benchmark.data.arrays import Arrays
+from benchmark.errors import BadInput
+from benchmark.registry import SOURCES
+from benchmark.settings import DatasetSettings
+
+
+@pytest.mark.parametrize("source", list(SOURCES))
+def test_contract_of_every_source(source, example):
+    assert source in example, f"add an example of source {source!r} to conftest.py"
+    name, settings = example[source]
+    first, second = (SOURCES.get(source)(name, settings) for _ in range(2))
+    assert isinstance(first, Arrays) and first.origin["source"]
+    for file in store.FILES:
+        assert np.array_equal(getattr(first, file), getattr(second, file))
+    loaded = store.load(store.prepare(name, settings), verify=True)
+    assert np.array_equal(loaded.train_images, first.train_images)
+    assert np.array_equal(loaded.test_labels, first.test_labels)
+    assert loaded.classes == first.classes
+    assert set(np.unique(first.train_labels)) == set(range(len(first.classes)))
+    small = store.load(store.prepare(name, settings.model_copy(update={"size": 12, "subset": len(first.classes)})))
+    assert small.train_images.shape[:3] == (len(first.classes), 12, 12)
+
+
+def test_digits_are_the_librarys_split_once_and_for_all():
+    from sklearn.datasets import load_digits
+
+    read = digits.read("digits", DatasetSettings(source="digits"))
+    assert read.train_images.shape == (1197, 8, 8, 1) and read.test_images.shape == (600, 8, 8, 1)
+    assert np.bincount(read.test_labels).tolist() == [60] * 10
+    assert read.train_images.min() == 0 and read.train_images.max() == 255
+    # Nothing is lost or doubled: the two parts are the library's images, counts of 0 to 16 times 255 / 16.
+    ours = np.concatenate([read.train_images, read.test_images]).reshape(1797, 64)
+    labels = np.concatenate([read.train_labels, read.test_labels])
+    theirs = np.column_stack([load_digits().target, np.rint(load_digits().data * 255 / 16)])
+    ours = np.column_stack([labels, ours])
+    assert sorted(map(tuple, ours.tolist())) == sorted(map(tuple, theirs.tolist()))
+    # Fixed in the code: a change of this value changes every result of the quick study.
+    assert hashlib.sha256(read.train_labels.tobytes()).hexdigest()[:12] == "cd0bac6b94ec"
+    assert len(np.unique(read.train_labels[:100])) == 10
+
+
+def parquet_settings(where: Path, **settings) -> DatasetSettings:
+    return DatasetSettings(source="parquet", path=str(where), **settings)
+
+
+def test_parquet_gives_the_pixels_back_shards_in_order(shard, pngs, pixels):
+    shard("train-1.parquet", pngs[4:8], [1, 1, 0, 0])
+    shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    read = parquet.read("photos", parquet_settings(where))
+    assert np.array_equal(read.train_images, pixels[:8]) and np.array_equal(read.test_images, pixels[8:])
+    assert read.train_labels.tolist() == [0, 1, 0, 1, 1, 1, 0, 0]
+    assert read.classes == ["cat", "sea_dog"]
+
+
+def test_parquet_takes_other_column_names_raw_bytes_and_patterns(shard, pngs, pixels):
+    change = {"image": "image", "label": "fine_label", "raw": True}
+    shard("fine-0.parquet", pngs[:4], [0, 1, 0, 1], **change)
+    where = shard("valid-0.parquet", pngs[8:], [0, 1, 0, 1], **change)
+    read = parquet.read("photos", parquet_settings(where, train="fine-*.parquet", test="valid-*.parquet"))
+    assert np.array_equal(read.train_images, pixels[:4])
+
+
+def test_greyscale_becomes_three_equal_channels(shard, pngs, pixels, encode):
+    grey = pixels[0, :, :, 0]
+    shard("train-0.parquet", [encode(grey), pngs[1]], [0, 1])
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    read = parquet.read("photos", parquet_settings(where))
+    assert all(np.array_equal(read.train_images[0, :, :, channel], grey) for channel in range(3))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "change", "message"),
+    [
+        (None, [0, 1, 0, 1], {"image": "picture"}, r"train-0\.parquet: no image column .* accepted are img or image"),
+        (None, [0, 1, 0, 1], {"label": "class"}, r"train-0\.parquet: no label column"),
+        ([b"no image"], [0, 1, 0, 1], {}, r"train-0\.parquet row 0: image cannot be decoded"),
+        ([None], [0, 1, 0, 1], {}, r"train-0\.parquet row 0: image holds no bytes"),
+        (None, [0, 1, 2, 1], {}, r"train-0\.parquet row 2: label 2; accepted are 0 to 1"),
+        (None, [0, 1, -1, 1], {}, r"train-0\.parquet row 2: label -1"),
+        (None, [0, 1, None, 1], {}, r"train-0\.parquet: labels are .* 1 missing"),
+        (None, ["a", "b", "a", "b"], {}, r"accepted are integers"),
+        (None, [0, 1, 0, 1], {"names": None}, r"no class names"),
+        (None, [0, 1, 0, 1], {"names": ["cat", "dog"]}, r"test-0\.parquet: class names differ"),
+    ],
+)
+def test_parquet_names_file_and_row_of_what_is_wrong(shard, pngs, images, labels, change, message):
+    shard("train-0.parquet", (images or []) + pngs[len(images or []) : 4], labels, **change)
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    with pytest.raises(BadInput, match=message):
+        parquet.read("photos", parquet_settings(where))
+
+
+def test_sizes_must_agree_unless_one_is_given(shard, pngs, encode):
+    odd = encode(np.zeros((10, 6, 3), np.uint8))
+    shard("train-0.parquet", [*pngs[:3], odd], [0, 1, 0, 1])
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    with pytest.raises(BadInput, match=r"row 3: image is 6x10 .* 8x8: sizes must agree, or set 'size'"):
+        parquet.read("photos", parquet_settings(where))
+    assert parquet.read("photos", parquet_settings(where, size=8)).train_images.shape == (4, 8, 8, 3)
+
+
+def test_parquet_without_files_is_refused(shard, pngs):
+    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+    with pytest.raises(BadInput, match=r"datasets\.photos\.test: no file in .* matches 'test-\*\.parquet'"):
+        parquet.read("photos", parquet_settings(where))
+    with pytest.raises(BadInput, match="there is no folder nowhere"):
+        parquet.read("photos", parquet_settings(Path("nowhere")))
+    with pytest.raises(BadInput, match=r"datasets\.photos\.path is missing"):
+        parquet.read("photos", DatasetSettings(source="parquet"))
+    (where / "test-0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BadInput, match=r"test-0\.parquet: is no readable parquet"):
+        parquet.read("photos", parquet_settings(where))
+
+
+def folder_settings(where: Path) -> DatasetSettings:
+    return DatasetSettings(source="folder", path=str(where))
+
+
+def test_folder_gives_the_pixels_back_sorted(image_folder, pixels):
+    (image_folder / "train" / "cat" / "notes.txt").write_text("no image")
+    read = folder.read("pictures", folder_settings(image_folder))
+    assert np.array_equal(read.train_images, pixels[:6]) and np.array_equal(read.test_images, pixels[6:])
+    assert read.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and read.classes == ["cat", "dog"]
+    assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
+
+
+def test_folder_may_lack_test_images_of_a_class(image_folder):
+    shutil.rmtree(image_folder / "test" / "dog")
+    assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("remove", "add", "message"),
+    [
+        ("test", None, "has no folder 'test'"),
+        ("train/cat", None, "class 'cat' exists only in test; accepted: dog"),
+        ("train/cat", "train/cat", "train/cat holds no images"),
+        ("test", "test/dog", "test holds no images"),
+        ("train", "train", "no class folders"),
+    ],
+)
+def test_folder_says_what_is_missing(image_folder, remove, add, message):
+    shutil.rmtree(image_folder / remove)
+    if add:
+        (image_folder / add).mkdir(parents=True)
+    with pytest.raises(BadInput, match=message):
+        folder.read("pictures", folder_settings(image_folder))
+
+
+def test_folder_names_the_file_that_is_no_image(image_folder):
+    (image_folder / "train" / "dog" / "1.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(BadInput, match=r"train/dog/1\.png: image cannot be decoded"):
+        folder.read("pictures", folder_settings(image_folder))
+    with pytest.raises(BadInput, match=r"datasets\.pictures\.path is missing"):
+        folder.read("pictures", DatasetSettings(source="folder"))
