@@ -16,7 +16,6 @@ import numpy as np
 
 from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays
-from benchmark.data.images import resize_all
 from benchmark.data.subset import stratified
 from benchmark.errors import StaleOutput
 from benchmark.files import digest, replacing, sha256, write_json
@@ -66,6 +65,9 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
 
 
 def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
+    # Here, not above: every study imports this module for `provenance`, and only a preparation needs Pillow and joblib.
+    from benchmark.data.images import resize_all
+
     changes: dict[str, Any] = {"where": name}
     counts = {"train": settings.subset, "test": settings.test_subset}
     for number, split in enumerate(SPLITS):

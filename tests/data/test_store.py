@@ -22,8 +22,8 @@ def folder() -> Path:
 
 def test_packages_import_no_heavy_library():
     code = (
-        "import sys, benchmark.data, benchmark.models; "
-        "print([m for m in ('torch', 'torchvision', 'sklearn', 'pyarrow') if m in sys.modules])"
+        "import sys, benchmark.data.store, benchmark.models; "
+        "print([m for m in ('torch', 'torchvision', 'sklearn', 'pyarrow', 'PIL') if m in sys.modules])"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[2]
