@@ -11,6 +11,11 @@ TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
 
+# The files of a run; only some runs keep their weights.
+RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
+TABLE_SUFFIXES = (".tex", ".csv")
+FIGURE_SUFFIXES = (".pdf", ".png")
+
 
 def study_file(study: str) -> Path:
     """The YAML file of a study."""
@@ -40,6 +45,11 @@ def work(study: str, name: object) -> Path:
 def log(study: str, name: object) -> Path:
     """The log of one job."""
     return RESULTS / study / "logs" / f"{name}.log"
+
+
+def usage(study: str, name: object) -> Path:
+    """What Snakemake measured of a job: seconds and memory, tab-separated."""
+    return RESULTS / study / "usage" / f"{name}.tsv"
 
 
 def embedding(study: str, name: object) -> Path:

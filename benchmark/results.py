@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from benchmark.files import sha256
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName
+from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study import Run, Study
 
-RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
 FINISHED, DIVERGED = "finished", "diverged"
 
 # How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
@@ -92,16 +91,10 @@ def classes(study: Study, dataset: str) -> list[str]:
 
 def embedding(study: Study, run: Run, scenario: str) -> pd.DataFrame:
     """Return a run's maps: index, membership (retain or forget), label, prediction, tsne_x, tsne_y, umap_x, umap_y."""
-    path = embedding_file(study, run, scenario)
+    path = paths.embedding(study.name, study.embedding_name(run, scenario))
     if not path.is_file():
         raise StaleOutput(f"{path} is missing: {run.name} has not been embedded")
     return pd.read_parquet(path)
-
-
-def embedding_file(study: Study, run: Run, scenario: str) -> Path:
-    """Return the path of a run's maps: Original has one a scenario."""
-    name = run.name
-    return paths.embedding(study.name, f"{name.dataset}/{name.arch}/{scenario}/{name.method}/trial-{name.trial}")
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:

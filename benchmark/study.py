@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from benchmark import paths, plugins
+from benchmark import __version__, paths, plugins
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import CL, ORIGINAL, RETRAIN, SCENARIO, Cell, MethodName, RunName, Scenario
+from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName
 from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.settings import DatasetSettings, OutputSettings, Positive, Strict
@@ -123,6 +123,10 @@ class Study(Strict):
             raise unknown("table or figure", name, self.outputs, str(paths.study_file(self.name)))
         return self.outputs[name]
 
+    def kind_of(self, name: str) -> Kind:
+        """Return what a table or figure is drawn by."""
+        return KINDS[self.output(name).kind]
+
     # --- runs ---------------------------------------------------------------------------------------------------
 
     def run_name(self, cell: Cell, method: str, trial: int) -> RunName:
@@ -149,14 +153,13 @@ class Study(Strict):
 
     def runs_of(self, output: str) -> list[Run]:
         """Return the runs that a table or figure shows, in its order."""
-        settings = self.output(output)
-        return [self.run(name) for name in dict.fromkeys(KINDS[settings.kind].runs(self, settings))]
+        return [self.run(name) for name in dict.fromkeys(self.kind_of(output).runs(self, self.output(output)))]
 
     def runs(self, outputs: Iterable[str] | None = None) -> list[Run]:
         """Return every run that the outputs need (all of the study's unless given), Originals first."""
         needed: dict[RunName, Run] = {}
         for output in self.outputs if outputs is None else outputs:
-            if not KINDS[self.output(output).kind].results:
+            if not self.kind_of(output).results:
                 continue
             for run in self.runs_of(output):
                 if run.original:
@@ -166,9 +169,9 @@ class Study(Strict):
 
     def embeddings_of(self, output: str) -> list[tuple[Run, str]]:
         """Return the (run, scenario) pairs whose features a figure maps; Original is mapped once a scenario."""
-        settings = self.output(output)
-        if not KINDS[settings.kind].maps:
+        if not self.kind_of(output).maps:
             return []
+        settings = self.output(output)
         return [
             (self.run(self.run_name(cell, method, 0)), cell.scenario)
             for cell in map(Cell.parse, settings.cells)
@@ -193,24 +196,7 @@ class Study(Strict):
         """Every cell that some output shows."""
         return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
 
-    # --- names for the workflow ---------------------------------------------------------------------------------
-
-    def pattern(self, kept: bool) -> str:
-        """Return a regular expression for the names of runs whose weights are kept, or for all others.
-
-        Only what is in the study and the registries can match, so that no other text reaches a path or a shell.
-        """
-        names = "|".join(re.escape(str(name)) for name in sorted(self.kept)) or r"(?!)"
-        if kept:
-            return names
-        methods = "|".join(re.escape(name) for name in METHODS)
-        run = rf"({self.dataset_pattern})/({'|'.join(map(re.escape, ARCHITECTURES))})/({ORIGINAL}|({SCENARIO})/({methods})"
-        return rf"(?!({names})(/|$)){run}(\+cl)?(@[a-z_0-9]+=[A-Za-z0-9.+-]+)*)/trial-[0-9]+"
-
-    @property
-    def dataset_pattern(self) -> str:
-        """A regular expression for the study's dataset names."""
-        return "|".join(map(re.escape, self.datasets))
+    # --- files ---------------------------------------------------------------------------------------------------------
 
     def dataset_folder(self, name: str) -> paths.Path:
         """The folder of a prepared dataset of this study."""
@@ -220,11 +206,16 @@ class Study(Strict):
         """The file of what a run forgets; Original needs to be told in which scenario."""
         return paths.split(self.name, run.name.dataset, scenario or run.name.scenario, run.split_trial)
 
+    def embedding_name(self, run: Run, scenario: str) -> str:
+        """The name of a run's maps: its own with the scenario, since Original is mapped once a scenario."""
+        name = run.name
+        return f"{name.dataset}/{name.arch}/{scenario}/{name.method}/trial-{name.trial}"
+
     def output_fingerprint(self, name: str) -> str:
         """Return a digest of all that determines a table or figure, its runs included."""
         output = self.output(name)
         shown = [run.fingerprint for run in self.runs_of(name)]
-        return digest([output.model_dump(), self.report_epoch, self.trials, self.map_samples, shown])
+        return digest([__version__, output.model_dump(), self.report_epoch, self.trials, self.map_samples, shown])
 
     # --- resolution ---------------------------------------------------------------------------------------------
 

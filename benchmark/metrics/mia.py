@@ -68,9 +68,9 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
     # the bin of its neighbours.
     rank = (np.cumsum(counts) - counts / 2) / len(values)
     height = (distinct - distinct[0]) / (distinct[-1] - distinct[0])
-    cuts = bins // 4
-    quantile, slice_ = (rank * (bins - cuts)).astype(np.int64), (height * cuts).astype(np.int64)
-    _, bin_of = np.unique(quantile * (cuts + 1) + slice_, return_inverse=True)
+    ranks, heights = 3 * bins // 4, bins // 2
+    cell = (rank * ranks).astype(np.int64) * (heights + 1) + (height * heights).astype(np.int64)
+    _, bin_of = np.unique(cell, return_inverse=True)
     weights = np.bincount(bin_of, weights=counts)
     return np.bincount(bin_of, weights=counts * distinct) / weights, weights
 

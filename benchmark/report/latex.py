@@ -6,7 +6,8 @@ What it needs in the preamble: ``\\usepackage{booktabs,graphicx}``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,10 @@ SPECIAL = {
     "≥": r"$\ge$",
     "‘": "`",
     "’": "'",
-    **{letter: rf"$\{name}$" for letter, name in zip("αβγλτω", "alpha beta gamma lambda tau omega".split(), strict=True)},
+    **{
+        letter: rf"$\{name}$"
+        for letter, name in zip("αβγλτω", ("alpha", "beta", "gamma", "lambda", "tau", "omega"), strict=True)
+    },
 }
 
 
@@ -73,7 +77,7 @@ class Table:
     caption: str
     data: pd.DataFrame
     left: int = 1
-    last: pd.DataFrame | None = field(default=None)
+    last: pd.DataFrame | None = None
 
 
 def escape(text: str) -> str:
@@ -86,10 +90,23 @@ def spanning(text: str, columns: int) -> list[str]:
     return [rf"\multicolumn{{{columns}}}{{c}}{{{text}}}", *[SPANNED] * (columns - 1)]
 
 
-def padded(texts: list[str]) -> list[str]:
-    r"""Pad numbers with ``\phantom`` digits on the left to one width, so that what stands left of them aligns."""
+def stacked(text: str) -> str:
+    """Return a heading with a line a word, so that its column is no wider than its longest word."""
+    return r"\shortstack[r]{" + text.replace(" ", r" \\ ") + "}" if " " in text else text
+
+
+def aligned(values: Iterable[float], before: str = "", after: str = "", decimals: int = 2) -> list[str]:
+    """Return numbers between two signs, all of one width, so that what stands left of them aligns in a column.
+
+    A missing number becomes blank space of that width; where all are missing, nothing.
+    """
+    texts = ["" if np.isnan(value) else number(value, decimals) for value in values]
     width = max((len(text) for text in texts), default=0)
-    return [(rf"\phantom{{{'0' * (width - len(text))}}}" if len(text) < width else "") + text for text in texts]
+    if not width:
+        return texts
+    blank = [rf"\phantom{{{'0' * (width - len(text))}}}" if len(text) < width else "" for text in texts]
+    whole = rf"\phantom{{{before}{max(texts, key=len)}{after}}}"
+    return [f"{gap}{before}{text}{after}" if text else whole for gap, text in zip(blank, texts, strict=True)]
 
 
 def number(value: float, decimals: int = 2) -> str:
@@ -113,16 +130,66 @@ def render(table: Table, study: str, name: str) -> str:
     """
     if not sum(len(block.rows) for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
-    pages = _pages(table.blocks)
     parts = [f"% Study {study}; remade by: snakemake --cores all {name} --config study={study}; data: {name}.csv"]
+    pages = _pages(table.blocks)
     for page, blocks in enumerate(pages):
-        caption = rf"{table.caption} \label{{tab:{study}-{name}}}" if page == 0 else "(continued)"
-        last = table.last if page == len(pages) - 1 else None
-        tabular = _tabular(blocks, last, table.left)
+        label = f"tab:{study}-{name}"
+        title = rf"\caption{{{table.caption}}}\label{{{label}}}" if page == 0 else rf"Table~\ref{{{label}}}, continued."
+        tabular = _tabular(blocks, table.left, table.last if page == len(pages) - 1 else None)
+        parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
+        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
         parts += [
-            r"\begin{table}[tbp]",
-            r"\ContinuedFloat" if False else r"\centering",
-            rf"\caption{{{caption}}}" if page == 0 else rf"\caption*{{{caption}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            tabular + "%",
+            "}",
+            r"\end{table}",
         ]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", _shrunk(tabular), r"\end{table}"]
     return "\n".join(parts) + "\n"
+
+
+def _pages(blocks: list[Block]) -> list[list[Block]]:
+    """Deal the blocks out to pages; one that is longer than a page by itself is cut."""
+    pages: list[list[Block]] = [[]]
+    room = ROWS_PER_PAGE
+    for whole in blocks:
+        for start in range(0, len(whole.rows), ROWS_PER_PAGE):
+            block = Block(whole.rows.iloc[start : start + ROWS_PER_PAGE], whole.heading)
+            if len(block.rows) + 1 > room and pages[-1]:
+                pages.append([])
+                room = ROWS_PER_PAGE
+            pages[-1].append(block)
+            room -= len(block.rows) + 1
+    return pages
+
+
+def _tabular(blocks: list[Block], left: int, last: pd.DataFrame | None) -> str:
+    """Let pandas write the rows, then add what it cannot: headings, rules between blocks, cells that span others."""
+    frames = [block.rows for block in blocks] + ([] if last is None else [last])
+    rows = pd.concat(frames, ignore_index=True)
+    width = len(rows.columns)
+    styler = rows.style.hide(axis="index")
+    text = styler.to_latex(hrules=True, column_format="l" * left + "r" * (width - left), multicol_align="c")
+    text = re.sub(rf"( & {re.escape(SPANNED)})+", "", text)
+    head, body = text.strip().split("\\midrule\n")
+    lines = body.split("\n")
+    out, start = [], 0
+    for block in blocks:
+        if block.heading:
+            out.append(rf"\multicolumn{{{width}}}{{l}}{{\emph{{{block.heading}}}}} \\")
+        out += [*lines[start : start + len(block.rows)], r"\midrule"]
+        start += len(block.rows)
+    tail = lines[start:] if last is not None else lines[-2:]
+    return "\n".join([_ruled(head, rows.columns), r"\midrule", *(out if last is not None else out[:-1]), *tail])
+
+
+def _ruled(head: str, columns: pd.Index) -> str:
+    """Put a rule under each name that heads a group of columns."""
+    if columns.nlevels == 1:
+        return head.rstrip("\n")
+    groups = list(columns.get_level_values(0))
+    rules = ""
+    for group in dict.fromkeys(filter(None, groups)):
+        first = groups.index(group) + 1
+        rules += rf"\cmidrule(lr){{{first}-{first + groups.count(group) - 1}}}"
+    lines = head.rstrip("\n").split("\n")
+    return "\n".join([*lines[:-1], rules, lines[-1]])

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.names import CL, Cell, MethodName, Scenario
+from benchmark.names import Cell, MethodName, Scenario
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
 HALF_WIDTH = 2.7
@@ -100,7 +100,7 @@ def method_label(name: str) -> str:
         If ``name`` is no method's name.
     """
     method = MethodName.parse(name)
-    label = METHODS.get(method.base, (method.base, ""))[0] + (CL.upper() if method.contrastive else "")
+    label = METHODS.get(method.base, (method.base, ""))[0] + (" + CL" if method.contrastive else "")
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
     return label
@@ -130,7 +130,9 @@ def class_colours(classes: int) -> Sequence[str]:
     import colorsys
 
     golden = 0.618034
-    wheel = (colorsys.hls_to_rgb(number * golden % 1, (0.40, 0.55, 0.68)[number % 3], 0.65) for number in range(classes))
+    wheel = (
+        colorsys.hls_to_rgb(number * golden % 1, (0.40, 0.55, 0.68)[number % 3], 0.65) for number in range(classes)
+    )
     return ["#" + "".join(f"{round(255 * part):02X}" for part in colour) for colour in wheel]
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
 from benchmark.files import write_parquet
 from benchmark.models import build
 from benchmark.report.embeddings import maps
-from benchmark.results import embedding_file, forget
+from benchmark.results import forget
 from benchmark.seeds import Streams
 from benchmark.study import Study
 from benchmark.training.device import Device
@@ -52,4 +53,4 @@ def embed(study: Study, name: str, scenario: str) -> None:
         }
     )
     mapped = maps(features.numpy(), seed=streams.integer("map") % 2**31, threads=study.threads)
-    write_parquet(embedding_file(study, run, scenario), pd.concat([frame, mapped], axis=1))
+    write_parquet(paths.embedding(study.name, study.embedding_name(run, scenario)), pd.concat([frame, mapped], axis=1))

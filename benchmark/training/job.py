@@ -28,7 +28,8 @@ from benchmark.methods.base import Context, Method
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell
-from benchmark.results import DIVERGED, FINISHED, HISTORY, MODEL, RUN, SAMPLES, forget, members_stream, record
+from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.results import DIVERGED, FINISHED, forget, members_stream, record
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
 from benchmark.study import Run, Study
@@ -82,8 +83,7 @@ class Job:
         method = self.run.method(self.run.settings, self._context())
         with torch.no_grad():
             method.prepare(model)
-        flops = forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
-        trainer = Trainer(model, method, self.device, lambda: self._measure(model), flops)
+        trainer = Trainer(model, method, self.device, lambda: self._measure(model), self._forward_flops())
         if state := self.checkpoint.load(self.device.device):
             trainer.load_state(state)
             print(f"resumed after epoch {trainer.epoch}, step {trainer.step}", flush=True)
@@ -109,6 +109,12 @@ class Job:
         if self.run.original:
             model.load_state_dict(weights(self.study, self.study.run(self.run.original)))
         return model.to(self.device.device, memory_format=torch.channels_last)
+
+    def _forward_flops(self) -> int:
+        """Take the count from Original where there is one: counting imports the compiler, which takes a second."""
+        if self.run.original:
+            return int(record(self.study, self.study.run(self.run.original))["forward_flops"])
+        return forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
 
     def _context(self) -> Context:
         labels = self.images.labels["train"]
@@ -162,8 +168,7 @@ class Job:
         names = [SAMPLES, HISTORY]
         if self.run.name in self.study.kept:
             with replacing(folder / MODEL) as temporary:
-                weights = {name: weight.contiguous() for name, weight in trainer.model.state_dict().items()}
-                save_file(weights, temporary)
+                save_file({key: value.contiguous() for key, value in trainer.model.state_dict().items()}, temporary)
             names.append(MODEL)
         write_json(folder / RUN, self._record(trainer, status) | {"sha256": {n: sha256(folder / n) for n in names}})
 

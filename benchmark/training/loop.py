@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from benchmark.methods.base import Batch, Method, Output
 from benchmark.training.device import Device
 from benchmark.training.schedule import learning_rate
+from benchmark.training.sgd import SGD
 
 EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
 
@@ -49,12 +50,7 @@ class Trainer:
         self.model, self.method, self.device = model, method, device
         self.settings, self.context = method.settings, method.context
         self.evaluate, self.forward_flops = evaluate, forward_flops
-        self.optimiser = torch.optim.SGD(
-            model.parameters(),
-            lr=self.settings.lr,
-            momentum=self.settings.momentum,
-            weight_decay=self.settings.weight_decay,
-        )
+        self.optimiser = SGD(model, self.settings)
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
         self.seconds = self.cpu_seconds = 0.0
@@ -107,12 +103,11 @@ class Trainer:
         return loss
 
     def _train_step(self, batch: Batch, progress: float) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.settings, progress)
+        self.optimiser.lr = learning_rate(self.settings, progress)
         with self.device.autocast():
             outputs = {name: self._forward(name, batch) for name in batch}
             loss = self.method.loss(outputs, batch, self.epoch)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         with torch.no_grad():
             self.method.after_backward(self.model)
@@ -147,7 +142,7 @@ class Trainer:
         self.history.append(
             {
                 "epoch": self.epoch,
-                "lr": self.optimiser.param_groups[0]["lr"],
+                "lr": self.optimiser.lr,
                 "loss": loss,
                 **(dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan) if self.diverged else self.evaluate()),
                 "pflops": meter.paper * self.forward_flops / 1e15,

@@ -1,0 +1,42 @@
+# The workflow: from a study to its tables and figures. It decides nothing itself; it asks the study what is needed.
+#
+#   snakemake --cores 8 all                              every table and figure of the quick study
+#   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
+
+import sys
+
+sys.path.insert(0, workflow.basedir)
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.study import Study
+from benchmark.workflow import Workflow
+
+try:
+    study = Study.load(str(config.get("study", "quick")))
+except BadInput as error:
+    raise WorkflowError(str(error)) from None
+
+files = Workflow(study)
+command = f"{sys.executable} -m benchmark"
+
+
+rule all:
+    default_target: True
+    input:
+        [files.files_of(name) for name in study.outputs],
+        files.collected,
+
+
+for name in study.outputs:
+
+    rule:
+        name:
+            name
+        input:
+            files.files_of(name),
+
+
+include: "rules/data.smk"
+include: "rules/runs.smk"
+include: "rules/report.smk"

@@ -1,0 +1,55 @@
+"""What every caption says by itself, so that a table does not depend on its author's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from benchmark.names import ORIGINAL, Cell, MethodName
+from benchmark.report.latex import escape
+from benchmark.report.style import cell_label, method_label
+from benchmark.study import Study
+
+
+def caption(study: Study, name: str, facts: Iterable[str]) -> str:
+    r"""Return a caption in LaTeX: the study's own words, then ``facts`` as sentences; empty facts are left out.
+
+    Parameters
+    ----------
+    facts : LaTeX text without the final full stop.
+    """
+    sentences = [escape(study.output(name).caption), *facts]
+    return " ".join(text if text[-1] in ".!?" else f"{text}." for text in sentences if text)
+
+
+def subject(cells: list[Cell]) -> str:
+    """Return the cell in LaTeX if there is one; several are told by the headings of their blocks."""
+    return escape(cell_label(cells[0])) if len(cells) == 1 else ""
+
+
+def heading(cells: list[Cell], cell: Cell) -> str:
+    """Return the heading of a cell's block in LaTeX, empty if it is the only one."""
+    return escape(cell_label(cell)) if len(cells) > 1 else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return methods' labels in LaTeX, joined by commas."""
+    return ", ".join(escape(method_label(name)) for name in names)
+
+
+def precision(metrics: pd.DataFrame) -> str:
+    """Return which number format the runs were computed in, or nothing if they do not say."""
+    if "precision" not in metrics:
+        return ""
+    return "Computed in " + escape(" and ".join(sorted(metrics["precision"].dropna().astype(str).unique())))
+
+
+def is_control(method: str) -> bool:
+    """Whether a method is Original, which forgets nothing and competes for nothing."""
+    return MethodName.parse(method).base == ORIGINAL
+
+
+def incomplete(rows: pd.DataFrame) -> str:
+    """Return which methods lack trials, for the rows that do; nothing if there is none."""
+    return f"Incomplete, with trials missing: {listed(dict.fromkeys(rows['method']))}" if len(rows) else ""

@@ -1,0 +1,50 @@
+"""Tables: which function draws which kind, and writing what it drew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark import files, paths
+from benchmark.errors import unknown
+from benchmark.report import hyperparameters, predictions, unlearning
+from benchmark.report.latex import Table, render
+from benchmark.study import Study
+
+KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
+    "unlearning": unlearning.build,
+    "predictions": predictions.build,
+    "hyperparameters": hyperparameters.build,
+}
+
+
+def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
+    """Write a table of a study as ``paper_tables/<study>/<name>.tex`` and ``.csv``; return both paths.
+
+    The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
+    precision.
+
+    Parameters
+    ----------
+    study : the study.
+    name : which of its tables.
+    partial : draw what exists, with dashes for what is missing or out of date, instead of failing.
+
+    Raises
+    ------
+    BadInput
+        If the study has no such table.
+    StaleOutput
+        If a run that the table shows is missing, damaged or of another configuration, unless ``partial``.
+    """
+    if name not in study.tables:
+        raise unknown("table", name, study.tables, str(paths.study_file(study.name)))
+    kind = study.tables[name].kind
+    if kind not in KINDS:
+        raise unknown("kind of table", kind, KINDS, f"{paths.study_file(study.name)}: tables.{name}.kind")
+    table = KINDS[kind](study, name, partial)
+    written = {".tex": render(table, study.name, name), ".csv": table.data.to_csv(index=False, lineterminator="\n")}
+    out = [paths.table(study.name, name, suffix) for suffix in written]
+    for path, text in zip(out, written.values(), strict=True):
+        files.write_text(path, text)
+    return out

@@ -1,0 +1,60 @@
+"""SGD by torch's functional form: its class would import the compiler, a second that a short job does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.sgd import sgd
+
+from benchmark.methods.base import Recipe
+
+
+class SGD:
+    """SGD with momentum and weight decay on every parameter, as `torch.optim.SGD` computes it.
+
+    Parameters
+    ----------
+    model : whose parameters are stepped; one without a gradient is left as it is.
+    recipe : momentum and weight decay. The learning rate is set at each step.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe):
+        self.lr = recipe.lr
+        self._recipe = recipe
+        self._weights = list(model.parameters())
+        self._momenta: list[torch.Tensor | None] = [None] * len(self._weights)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for weight in self._weights:
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move the weights by one step."""
+        moved = [number for number, weight in enumerate(self._weights) if weight.grad is not None]
+        momenta = [self._momenta[number] for number in moved]
+        sgd(
+            [self._weights[number] for number in moved],
+            [self._weights[number].grad for number in moved],
+            momenta,
+            foreach=self._weights[0].is_cuda,
+            weight_decay=self._recipe.weight_decay,
+            momentum=self._recipe.momentum,
+            lr=self.lr,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
+        for number, momentum in zip(moved, momenta, strict=True):
+            self._momenta[number] = momentum
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next step depends on."""
+        return {"lr": self.lr, "momenta": self._momenta}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.lr, self._momenta = state["lr"], list(state["momenta"])

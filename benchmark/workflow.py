@@ -1,0 +1,123 @@
+"""What the workflow asks of a study: which files a thing consists of, which it is made from, which names may match."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+
+from benchmark import paths
+from benchmark.data.store import PROVENANCE
+from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
+from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.study import Run, Study
+
+COLLECTED = ("metrics", "history", "predictions", "embeddings")
+
+
+class Workflow:
+    """The files of a study, for the Snakefile and its rules.
+
+    Parameters
+    ----------
+    study : whose files; it has been checked.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self._embeddings = {study.embedding_name(run, scenario): (run, scenario) for run, scenario in study.embeddings}
+
+    # --- what a thing consists of -------------------------------------------------------------------------------
+
+    def files_of(self, output: str) -> list[Path]:
+        """The files of a table or figure."""
+        if output in self.study.tables:
+            return [paths.table(self.study.name, output, suffix) for suffix in paths.TABLE_SUFFIXES]
+        return [paths.figure(self.study.name, output, suffix) for suffix in paths.FIGURE_SUFFIXES]
+
+    def dataset_file(self, dataset: str) -> Path:
+        """The file that is written last when a dataset is prepared."""
+        return self.study.dataset_folder(dataset) / PROVENANCE
+
+    @cached_property
+    def collected(self) -> list[Path]:
+        """The gathered results."""
+        return [paths.collected(self.study.name, what) for what in COLLECTED]
+
+    def run_files(self, run: RunName) -> list[Path]:
+        """The files of a run that tables and figures read."""
+        return [paths.run(self.study.name, run) / file for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)]
+
+    # --- what a thing is made from ------------------------------------------------------------------------------
+
+    def inputs_of(self, name: str) -> list[Path]:
+        """What a run reads: its dataset, its split, Original's weights and record."""
+        run = self.study.run(name)
+        inputs = [self.dataset_file(run.name.dataset)]
+        if not run.name.is_original:
+            inputs.append(self.study.split_file(run))
+        if run.original:
+            original = paths.run(self.study.name, run.original)
+            inputs += [original / paths.MODEL, original / paths.RUN]
+        return inputs
+
+    def shown_by(self, output: str) -> list[Path]:
+        """What a table or figure reads: nothing, maps, or the runs it shows and the Originals of their cells."""
+        if not self.study.kind_of(output).results:
+            return []
+        if self.study.kind_of(output).maps:
+            return [
+                paths.embedding(self.study.name, self.study.embedding_name(*pair))
+                for pair in self.study.embeddings_of(output)
+            ]
+        runs = {run.name for run in self.study.runs_of(output)}
+        cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
+        originals = {RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
+        splits = {self.study.split_file(self.study.run(run), cell.scenario) for run in originals for cell in cells}
+        return [file for name in sorted(runs | originals) for file in self.run_files(name)] + sorted(splits)
+
+    @cached_property
+    def gathered(self) -> list[Path]:
+        """What the gathered results are made from."""
+        return list(dict.fromkeys(path for name in self.study.outputs for path in self.shown_by(name)))
+
+    def embedding(self, name: str) -> tuple[Run, str]:
+        """The run and scenario that a map is of."""
+        return self._embeddings[name]
+
+    def embedding_inputs(self, name: str) -> list[Path]:
+        """What a map is made from: the weights and the record of its run, and the split it marks."""
+        run, scenario = self.embedding(name)
+        folder = paths.run(self.study.name, run.name)
+        return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(run, scenario)]
+
+    # --- which names may match ----------------------------------------------------------------------------------
+    # Only what is in the study and the registries can match, so that no other text reaches a path or a shell.
+
+    def run_pattern(self, kept: bool) -> str:
+        """A regular expression for the names of runs whose weights are kept, or for all others."""
+        names = "|".join(re.escape(str(name)) for name in sorted(self.study.kept)) or r"(?!)"
+        if kept:
+            return names
+        method = rf"({_either(METHODS)})(\+cl)?(@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
+        run = rf"({self.dataset_pattern})/({_either(ARCHITECTURES)})/({ORIGINAL}|({SCENARIO})/{method})/trial-[0-9]+"
+        return rf"(?!({names})(/|$)){run}"
+
+    @property
+    def dataset_pattern(self) -> str:
+        """A regular expression for the study's datasets."""
+        return _either(self.study.datasets)
+
+    @property
+    def scenario_pattern(self) -> str:
+        """A regular expression for the study's scenarios."""
+        return _either({cell.scenario for cell in self.study.cells})
+
+    @property
+    def embedding_pattern(self) -> str:
+        """A regular expression for the names of the study's maps."""
+        return _either(self._embeddings)
+
+
+def _either(names: object) -> str:
+    return "|".join(map(re.escape, sorted(names))) or r"(?!)"  # type: ignore[call-overload]

@@ -1,0 +1,34 @@
+# Datasets as arrays, and what each scenario forgets.
+
+
+for name in study.datasets:
+
+    rule:
+        name:
+            f"prepare_{name}".replace("-", "_")
+        output:
+            files.dataset_file(name),
+        params:
+            dataset=name,
+        log:
+            paths.log(study.name, f"prepare/{name}"),
+        shell:
+            "{command} prepare {study.name} {params.dataset} > {log} 2>&1"
+
+
+rule split:
+    input:
+        # Its folder is named after all that determines the arrays, so its age says nothing.
+        ancient(lambda wildcards: files.dataset_file(wildcards.dataset)),
+    output:
+        paths.split(study.name, "{dataset}", "{scenario}", "{trial}"),
+    params:
+        seed=study.seed,
+    wildcard_constraints:
+        dataset=files.dataset_pattern,
+        scenario=files.scenario_pattern,
+        trial="[0-9]+",
+    log:
+        paths.log(study.name, "split/{dataset}/{scenario}/trial-{trial}"),
+    shell:
+        "{command} split {study.name} {wildcards.dataset} {wildcards.scenario:q} {wildcards.trial} > {log} 2>&1"

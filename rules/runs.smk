@@ -1,0 +1,30 @@
+# Training and unlearning. One rule serves every run; its twin also keeps the weights, of Original and of what is mapped.
+
+
+def run_inputs(wildcards):
+    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing."""
+    return [ancient(path) for path in files.inputs_of(wildcards.run)]
+
+
+RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]
+
+for kept in (False, True):
+
+    rule:
+        name:
+            "run_and_keep" if kept else "run"
+        input:
+            run_inputs,
+        output:
+            [paths.run(study.name, "{run}") / file for file in RUN_FILES + [paths.MODEL] * kept],
+        params:
+            fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
+        wildcard_constraints:
+            run=files.run_pattern(kept),
+        threads: study.threads
+        log:
+            paths.log(study.name, "{run}"),
+        benchmark:
+            paths.usage(study.name, "{run}")
+        shell:
+            "{command} run {study.name} {wildcards.run:q} > {log} 2>&1"
