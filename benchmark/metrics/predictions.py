@@ -36,7 +36,9 @@ def prediction_shares(samples: pd.DataFrame, forget: pd.DataFrame, true_class: i
     chosen = (membership(samples, forget) == "forget") & (samples["label"] == true_class)
     predicted = samples.loc[chosen.to_numpy(), "prediction"].to_numpy()
     if not len(predicted):
-        raise BadInput(f"predictions of class {true_class}: no forget sample has this label: accepted is a forgotten one")
+        raise BadInput(
+            f"predictions of class {true_class}: no forget sample has this label: accepted is a forgotten one"
+        )
     wrong = predicted[(predicted < 0) | (predicted >= classes)]
     if len(wrong):
         raise BadInput(f"samples, column prediction: {wrong[0]} is no class: accepted are 0 to {classes - 1}")

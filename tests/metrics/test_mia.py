@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark.errors import BadInput
+from benchmark.metrics import mia
+
+# A true label's logit above the others, as mean and deviation, and a share of samples that are plainly wrong.
+SPREAD = {"members": (2.0, 2.0, 0.0), "nonmembers": (0.8, 2.4, 0.0), "queries": (1.2, 2.3, 0.0)}
+SATURATED = {"members": (16.0, 3.5, 0.0), "nonmembers": (11.0, 4.5, 0.06), "queries": (3.5, 4.0, 0.1)}
+
+
+def confidences(kind: dict[str, tuple[float, float, float]], size: int, seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    sides = []
+    for mean, deviation, share in kind.values():
+        margin = np.where(rng.random(size) < share, rng.normal(-3, 3, size), rng.normal(mean, deviation, size))
+        sides.append(mia.confidence(np.logaddexp(0, -margin)))
+    return sides
+
+
+@pytest.mark.parametrize("kind", [SPREAD, SATURATED], ids=["spread", "saturated"])
+def test_binned_attack_decides_as_the_exact_one(kind: dict[str, tuple[float, float, float]]):
+    members, nonmembers, queries = confidences(kind, 10_000, seed=1)
+    if kind is SATURATED:
+        assert np.mean(members == 1) > 0.2  # the case that uniform bins get wrong
+    exact = mia.membership_attack(members, nonmembers, queries, bins=None)
+    before = time.process_time()
+    binned = mia.membership_attack(members, nonmembers, queries)
+    assert time.process_time() - before < 2.0  # about 0.2 s; the exact one takes 6
+    assert np.mean(exact == binned) >= 0.999
+    assert 10 < 100 * exact.mean() < 95  # both answers occur, or agreement would say little
+    assert mia.mia_rate(members, nonmembers, queries) == pytest.approx(100 * np.mean(~exact), abs=0.1)
+
+
+def test_without_more_samples_than_bins_the_attack_is_the_reference_svc():
+    from sklearn.svm import SVC
+
+    members, nonmembers, queries = confidences(SPREAD, 300, seed=2)
+    reference = SVC(C=3, gamma="auto", kernel="rbf")
+    reference.fit(np.r_[members, nonmembers].reshape(-1, 1), np.r_[np.ones(300), np.zeros(300)])
+    expected = reference.predict(queries.reshape(-1, 1)) == 1
+    assert (mia.membership_attack(members, nonmembers, queries) == expected).all()
+    assert (mia.membership_attack(members, nonmembers, queries, bins=None) == expected).all()
+
+
+def test_a_weight_is_as_good_as_copies():
+    # 3,000 copies of few values: more samples than bins, but fewer values, so that binning only counts copies.
+    rng = np.random.default_rng(3)
+    members, nonmembers = rng.choice([0.2, 0.6, 0.9, 1.0], (2, 3000), p=[0.1, 0.2, 0.3, 0.4])
+    nonmembers = np.where(rng.random(3000) < 0.3, 0.2, nonmembers)
+    queries = np.linspace(0, 1, 501)
+    exact = mia.membership_attack(members, nonmembers, queries, bins=None)
+    assert (mia.membership_attack(members, nonmembers, queries) == exact).mean() >= 0.998
+    assert 0 < exact.mean() < 1
+
+
+def test_clear_cases_have_clear_answers():
+    high, low = np.full(50, 0.99), np.full(50, 0.05)
+    assert mia.mia_rate(high, low, high) == 0
+    assert mia.mia_rate(high, low, low) == 100
+    assert mia.mia_rate(high, low, np.array([0.98, 0.97, 0.04, 0.1])) == 50
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1), min_size=1, max_size=300),
+    st.integers(2, 40),
+)
+def test_bins_keep_count_sum_order_and_equal_values_together(values: list[float], bins: int):
+    array = np.array(values)
+    points, weights = mia.quantile_bins(array, bins)
+    assert len(points) <= bins
+    assert weights.sum() == len(array)
+    assert (points * weights).sum() == pytest.approx(array.sum())
+    if len(array) > bins:
+        assert (np.diff(points) > -1e-12).all()
+        # The commonest value lies in one bin with all its copies.
+        assert weights.max() >= np.unique(array, return_counts=True)[1].max()
+
+
+def test_bins_follow_a_saturated_distribution():
+    values = np.r_[np.ones(5000), np.linspace(0.999, 0.99999, 5000)]
+    points, weights = mia.quantile_bins(values, 100)
+    assert points[-1] == 1 and weights[-1] == 5000  # the copies of 1 by themselves
+    assert len(points) > 25 and weights[:-1].max() < 300  # the others still told apart
+
+
+def test_confidence_is_the_probability_of_the_true_label_in_float32():
+    assert mia.confidence(np.log([2.0, 4.0])) == pytest.approx([0.5, 0.25])
+    assert mia.confidence(np.array([0.0, 1e-9, np.inf])).tolist() == [1, 1, 0]
+    for loss in (np.nan, -0.1):
+        with pytest.raises(BadInput, match=r"row 1: .* is no cross-entropy"):
+            mia.confidence(np.array([0.5, loss]))
+
+
+@pytest.mark.parametrize("how", mia.MEMBERS)
+@pytest.mark.parametrize(("retain", "test"), [(30, 20), (20, 30), (20, 20)])
+def test_both_sides_are_cut_to_the_same_number(how: str, retain: int, test: int):
+    members, nonmembers = np.arange(retain) / 100, 0.5 + np.arange(test) / 100
+    one, other = mia.balanced(members, nonmembers, how, np.random.default_rng(0))
+    assert len(one) == len(other) == min(retain, test)
+    for chosen, given_ in ((one, members), (other, nonmembers)):
+        assert len(set(chosen)) == len(chosen) and set(chosen) <= set(given_)
+        if how == "first":
+            assert chosen.tolist() == given_[: len(chosen)].tolist()
+
+
+def test_random_members_are_not_the_first():
+    members = np.arange(1000.0)
+    one, _ = mia.balanced(members, members[:100], "random", np.random.default_rng(0))
+    again, _ = mia.balanced(members, members[:100], "random", np.random.default_rng(0))
+    assert one.max() > 500 and one.tolist() == again.tolist()
+
+
+def test_unequal_or_empty_sides_are_refused():
+    some = np.array([0.1, 0.9])
+    with pytest.raises(BadInput, match="1 members, 2 non-members and 2 queries"):
+        mia.membership_attack(some[:1], some, some)
+    with pytest.raises(BadInput, match="2 members, 2 non-members and 0 queries"):
+        mia.membership_attack(some, some, some[:0])
+    with pytest.raises(BadInput, match="1 bins: accepted are 2 or more"):
+        mia.membership_attack(some, some, some, bins=1)

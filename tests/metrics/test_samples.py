@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmark import metrics
+from benchmark.errors import BadInput
+from benchmark.metrics import mia
+
+
+def table(*rows: tuple[str, int, int, int, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["split", "index", "label", "prediction", "loss"])
+
+
+def forgetting(*rows: tuple[str, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["split", "index"])
+
+
+# Retain 0 to 3 (one wrong), forget 4 and 5 (one wrong), test 0 to 3 (two wrong; the only sample of class 2 is wrong).
+SAMPLES = table(
+    ("train", 0, 0, 0, 0.0),
+    ("train", 1, 1, 1, 0.0),
+    ("train", 2, 0, 1, 3.0),
+    ("train", 3, 1, 1, 0.0),
+    ("train", 4, 2, 2, 0.0),
+    ("train", 5, 2, 0, 4.0),
+    ("test", 0, 0, 0, 3.0),
+    ("test", 1, 1, 1, 3.0),
+    ("test", 2, 1, 0, 3.0),
+    ("test", 3, 2, 0, 3.0),
+)
+FORGET = forgetting(("train", 4), ("train", 5))
+CLASS = forgetting(("train", 4), ("train", 5), ("test", 3))
+
+
+def test_hand_made_samples_have_the_metrics_worked_out_on_paper():
+    # Confidences: members 1, 1, 0.05, 1, non-members 0.05: of the forget samples 1 is a member's and 0.02 is not.
+    assert metrics.measure(SAMPLES, FORGET) == {"ra": 75.0, "ua": 50.0, "ta": 50.0, "mia": 50.0}
+
+
+def test_original_by_itself_has_accuracies_on_all_training_data():
+    assert metrics.measure(SAMPLES, None) == {"ra": pytest.approx(200 / 3), "ta": 50.0}
+
+
+def test_class_wise_forgetting_leaves_the_class_out_of_the_test_set():
+    assert metrics.membership(SAMPLES, CLASS).tolist() == ["retain"] * 4 + ["forget"] * 2 + ["test"] * 3 + ["left-out"]
+    assert metrics.measure(SAMPLES, CLASS)["ta"] == pytest.approx(200 / 3)
+
+
+def test_class_wise_forgetting_leaves_the_class_out_of_the_non_members(monkeypatch: pytest.MonkeyPatch):
+    seen = {}
+
+    def spy(members: np.ndarray, nonmembers: np.ndarray, queries: np.ndarray, bins: int | None = None) -> float:
+        seen.update(members=members, nonmembers=nonmembers, queries=queries)
+        return 0.0
+
+    monkeypatch.setattr("benchmark.metrics.samples.mia_rate", spy)
+    marked = SAMPLES.assign(loss=np.arange(10) / 10)
+    metrics.measure(marked, CLASS)
+    assert -np.log(seen["members"]) == pytest.approx([0.0, 0.1, 0.2], abs=1e-6)  # four retain, but three test samples
+    assert -np.log(seen["nonmembers"]) == pytest.approx([0.6, 0.7, 0.8], abs=1e-6)
+    assert -np.log(seen["queries"]) == pytest.approx([0.4, 0.5], abs=1e-6)
+
+
+def test_metrics_do_not_depend_on_the_order_of_rows():
+    rng = np.random.default_rng(0)
+    samples = pd.DataFrame(
+        {
+            "index": [*range(300), *range(100)],
+            "split": ["train"] * 300 + ["test"] * 100,
+            "label": rng.integers(0, 3, 400),
+            "prediction": rng.integers(0, 3, 400),
+            "loss": rng.exponential(size=400).astype(np.float32),
+        }
+    )
+    forget = samples.loc[100:129, ["split", "index"]]
+    shuffled = samples.sample(frac=1, random_state=1)
+    assert metrics.measure(shuffled, forget[::-1]) == metrics.measure(samples, forget)
+    part = metrics.membership(shuffled, forget)
+    assert set(part.index[part == "forget"]) == set(range(100, 130))
+
+
+def test_random_members_come_from_the_stream_given():
+    rng = np.random.default_rng(0)
+    loss = rng.exponential(size=260).astype(np.float32)
+    samples = table(
+        *[("train", i, 0, 0, loss[i]) for i in range(200)], *[("test", i, 0, 0, loss[200 + i]) for i in range(60)]
+    )
+    forget = forgetting(*[("train", i) for i in range(40)])
+    draws = [metrics.measure(samples, forget, "random", np.random.default_rng(seed))["mia"] for seed in (1, 1, 2, 3, 4)]
+    assert draws[0] == draws[1] and len(set(draws)) > 1
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=20), st.lists(st.booleans(), min_size=1, max_size=20))
+def test_accuracies_are_counts(retain: list[bool], forget: list[bool]):
+    right = [*retain, *forget]
+    samples = table(*[("train", i, 1, int(ok), 0.5) for i, ok in enumerate(right)], ("test", 0, 1, 1, 1.0))
+    chosen = forgetting(*[("train", i) for i in range(len(retain), len(right))])
+    result = metrics.measure(samples, chosen)
+    assert result["ra"] == pytest.approx(100 * sum(retain) / len(retain))
+    assert result["ua"] == pytest.approx(100 * (1 - sum(forget) / len(forget)))
+    assert result["ta"] == 100
+
+
+@pytest.mark.parametrize(
+    ("samples", "forget", "message"),
+    [
+        (SAMPLES, forgetting(("train", 4), ("train", 6)), "index 6 of split 'train' is not among the samples' 6 train"),
+        (SAMPLES, forgetting(("train", 4), ("test", 9)), "index 9 of split 'test'"),
+        (SAMPLES, forgetting(("test", 3)), "0 of 10 rows are forget"),
+        (SAMPLES, forgetting(*[("train", i) for i in range(6)]), "0 of 10 rows are retain"),
+        (SAMPLES, forgetting(("train", 4), *[("test", i) for i in range(4)]), "0 of 10 rows are test"),
+        (SAMPLES.head(6), None, "0 of 6 rows are test"),
+        (SAMPLES, forgetting(("train", 4), ("train", 4)), "forget: train sample 4 is listed twice"),
+        (pd.concat([SAMPLES, SAMPLES.tail(1)]), FORGET, "samples: test sample 3 is listed twice"),
+        (SAMPLES.replace({"split": {"test": "tset"}}), FORGET, "unknown split 'tset'; did you mean 'test'"),
+        (SAMPLES.drop(columns="loss"), FORGET, "column 'loss' is missing"),
+        (SAMPLES.drop(columns="index"), FORGET, "column 'index' is missing"),
+        (SAMPLES.assign(loss=np.nan), FORGET, "nan is no cross-entropy"),
+    ],
+)
+def test_bad_frames_are_refused_by_name(samples: pd.DataFrame, forget: pd.DataFrame | None, message: str):
+    with pytest.raises(BadInput, match=message):
+        metrics.measure(samples, forget)
+
+
+def test_bad_choices_of_members_are_refused():
+    with pytest.raises(BadInput, match="unknown choice of members 'frist'; did you mean 'first'"):
+        metrics.measure(SAMPLES, FORGET, "frist")
+    with pytest.raises(BadInput, match="'random' with rng None"):
+        metrics.measure(SAMPLES, FORGET, "random")
+    assert mia.MEMBERS == ("first", "random")
+
+
+def test_importing_the_metrics_brings_neither_torch_nor_scikit_learn():
+    modules = "accuracy, audit, gaps, mia, predictions, reported, samples"
+    heavy = "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    code = f"import sys; from benchmark.metrics import {modules}; {heavy}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
