@@ -58,8 +58,8 @@ def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
 
     Returns
     -------
-    ``table, scenario, dataset, arch, method``; ``what``: ``ra_gap``, ``ua_gap``, ``ta_gap``, ``mia_gap``, ``avg_gap`` in
-    points, or ``pflops``; ``printed`` and ``recomputed``, where for a cost the latter is that of the nearest whole
+    ``table, scenario, dataset, arch, method``; ``what``: ``ra_gap``, ``ua_gap``, ``ta_gap``, ``mia_gap`` or ``avg_gap``
+    in points, or ``pflops``; ``printed`` and ``recomputed``, where for a cost the latter is that of the nearest whole
     number of epochs; ``note``, in words. In the order of the tables.
 
     Raises
@@ -102,8 +102,9 @@ def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     """Return SalUn's costs that no counting explains which explains CIFAR-10's and those of random 50 %.
 
     Tried are 1 to 8 units a retain batch and 1 to 8 a forget batch in each of 1 to 50 whole epochs, with 0 to 4 units
-    a forget batch once for the mask. The simplest counting that explains all the rows named is 3 and 4, without the
-    mask. The tables' 10 % rows on CIFAR-100 and TinyImageNet are then tested against every counting that does.
+    a forget batch once for the mask. Those that explain all the rows named are 3 and 4, its double, and 5 and 2, each
+    without the mask; which one the paper used is not known. The 10 % rows on CIFAR-100 and TinyImageNet are tested
+    against each, and the note gives the first.
     """
     means = reported_means(folder)
     salun = means[means["method"] == "salun"]
@@ -116,7 +117,7 @@ def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
         if fitting and not any(_whole_epochs(row, units) for units in fitting):
             epochs, _ = implied_epochs(row, *min(fitting, key=sum))
             whole = row["pflops"] * round(epochs) / epochs
-            note = f"amounts to {epochs:.1f} epochs by the counting that explains SalUn's other rows"
+            note = f"amounts to {epochs:.1f} epochs by a counting that explains SalUn's other rows"
             slips.append(_slip(row, "pflops", row["pflops"], round(whole, 2), note))
     return slips
 

@@ -144,7 +144,9 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with a boolean column ``diverged`` and Original's scenario as "", or say what is wrong."""
     for column in [*CELL, "method", "trial", *METRICS]:
         if column not in metrics:
-            raise BadInput(f"metrics: column {column!r} is missing: accepted is one row a run, as `collect` writes them")
+            raise BadInput(
+                f"metrics: column {column!r} is missing: accepted is one row a run, as `collect` writes them"
+            )
     runs = metrics.copy()
     for column in [*CELL, "method"]:  # plain strings: grouping by categories would bring combinations that never ran
         runs[column] = runs[column].astype(object).where(runs[column].notna(), "")

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmark.metrics import audit
+
+REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
+
+
+def found(slips: pd.DataFrame) -> list[tuple[int, str, str, str, str]]:
+    columns = ["table", "dataset", "arch", "method", "what"]
+    return list(slips[columns].itertuples(index=False, name=None))
+
+
+def test_the_known_slips_are_found_and_no_others():
+    slips = audit.audit(REPORTED)
+    assert sorted(found(slips)) == sorted(
+        [
+            (2, "cifar100", "resnet18", "salun", "mia_gap"),
+            (2, "cifar100", "resnet18", "salun", "avg_gap"),
+            *((3, "cifar10", "resnet18", "neggrad-plus", f"{m}_gap") for m in ("ua", "ta", "mia", "avg")),
+            *((10, "cifar10", "resnet18", "neggrad-plus+cl", f"{m}_gap") for m in ("ua", "ta", "mia", "avg")),
+            (2, "tinyimagenet", "resnet18", "not", "pflops"),
+            (3, "tinyimagenet", "resnet18", "neggrad-plus", "pflops"),
+            (9, "cifar10", "resnet18", "not+cl", "pflops"),
+            (2, "cifar100", "resnet18", "salun", "pflops"),
+            (2, "tinyimagenet", "resnet18", "salun", "pflops"),
+            (2, "cifar100", "vgg16", "salun", "pflops"),
+            (2, "cifar100", "vit", "salun", "pflops"),
+        ]
+    )
+
+
+def test_recomputed_averages_are_those_of_the_fact_sheet():
+    slips = audit.audit(REPORTED)
+    averages = slips[slips["what"] == "avg_gap"].set_index("table")
+    assert averages["recomputed"].round(2).to_dict() == {2: 3.20, 3: 3.26, 10: 2.42}
+    assert averages["printed"].to_dict() == {2: 2.95, 3: 0.90, 10: 0.45}
+    epochs = slips[(slips["what"] == "pflops") & (slips["method"] != "salun")]
+    assert [note.split()[2] for note in epochs["note"]] == ["66.7", "37.5", "37.5"]
+
+
+def test_implied_epochs_are_those_worked_out_by_hand():
+    printed = pd.read_csv(REPORTED / "unlearning.csv")
+    means = audit.reported_means(REPORTED)
+    compared = 0
+    for (_, row), known in zip(means.iterrows(), printed["implied_epochs"], strict=True):
+        if known == known:
+            epochs, _ = audit.implied_epochs(row, *audit.UNITS[row["method"]], 0)
+            assert epochs == pytest.approx(known, abs=0.06)
+            compared += 1
+    assert compared == 95
+
+
+def test_salun_rows_amount_to_whole_epochs_at_three_and_four_units():
+    means = audit.reported_means(REPORTED)
+    salun = means[(means["method"] == "salun") & (means["scenario"] == "random-50")]
+    epochs = [audit.implied_epochs(row, 3, 4, 0)[0] for _, row in salun.iterrows()]
+    assert epochs == pytest.approx([40, 10, 16, 22, 32], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "slip"),
+    [
+        ("1.05,94.70", "1.06,94.70", None),  # what rounding allows
+        ("1.05,94.70", "1.07,94.70", "ua_gap"),
+        ("0.65,6.32", "0.67,6.32", "avg_gap"),
+        ("0.65,6.32", "0.65,6.39", "pflops"),  # 42.5 epochs
+    ],
+)
+def test_a_slip_put_in_is_found(tmp_path: Path, before: str, after: str, slip: str | None):
+    shutil.copytree(REPORTED, tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / "unlearning.csv").read_text()
+    assert text.count(before) == 1
+    (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
+    added = set(found(audit.audit(tmp_path))) - set(found(audit.audit(REPORTED)))
+    assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import BadInput
+from benchmark.metrics import reported
+from benchmark.metrics.gaps import summarise
+from benchmark.names import MethodName
+
+REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
+
+
+def test_methods_have_this_projects_names_and_coun_is_not_ft_plus_cl():
+    methods = set(reported.reported_means(REPORTED)["method"])
+    assert {"retrain", "ft", "coun", "neggrad-plus+cl", "l1-sparse+cl", "not+cl", "bad-teacher", "ssd"} <= methods
+    assert "ft+cl" not in methods and "coun+cl" not in methods
+    assert {str(MethodName.parse(method)) for method in methods} == methods
+
+
+def test_printed_row_is_read_as_printed():
+    row = reported.reported_means(REPORTED).set_index(["table", "dataset", "arch", "method"])
+    row = row.loc[(3, "cifar100", "vit", "coun")]
+    assert row[["ra", "ua", "ta", "mia", "avg_gap", "pflops"]].tolist() == [99.71, 45.95, 49.45, 59.24, 3.91, 10.74]
+
+
+def test_printed_summary_has_the_columns_of_ours():
+    ours = summarise(reported.reported_means(REPORTED))
+    theirs = reported.reported_summary(REPORTED)
+    assert ["table", *ours.columns] == list(theirs.columns)
+    assert theirs["ra_mean"].tolist() == ours["ra_mean"].tolist()
+    assert theirs.loc[1, ["mia_sd", "mia_gap", "trials"]].tolist() == [0.28, 1.51, 10]
+
+
+def test_predictions_and_distances_are_complete():
+    predictions = reported.reported_predictions(REPORTED)
+    distances = reported.reported_distances(REPORTED)
+    assert len(predictions) == 96 and predictions.groupby(["table", "scenario", "method"]).size().eq(4).all()
+    assert len(distances) == 12 and set(distances["method"]) == {"original", "retrain", "ft", "coun"}
+
+
+def test_missing_file_and_unknown_method_are_refused(tmp_path: Path):
+    with pytest.raises(BadInput, match="no such file"):
+        reported.reported_distances(tmp_path)
+    (tmp_path / "distances.csv").write_text("method,distance\nNegGard+,1\n")
+    with pytest.raises(BadInput, match=r"unknown method 'NegGard\+'; did you mean 'NegGrad\+'"):
+        reported.reported_distances(tmp_path)
