@@ -13,6 +13,8 @@ REPORTED = TABLES / "reported"
 
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
+# Beside a checkpoint: how far a run under way is.
+PROGRESS = "progress.json"
 TABLE_SUFFIXES = (".tex", ".csv")
 FIGURE_SUFFIXES = (".pdf", ".png")
 

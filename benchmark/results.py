@@ -106,7 +106,7 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     partial : leave out runs that are missing or out of date instead of failing.
     """
     runs, cells = list(runs), list(cells)
-    by_cell = [(run, cell) for cell in cells for run in runs if _belongs(run.name, cell)]
+    by_cell = [(run, cell) for cell in cells for run in runs if belongs(run.name, cell)]
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:
@@ -119,7 +119,8 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     return table if table.empty else _collapsed(study, table, cells)
 
 
-def _belongs(name: RunName, cell: Cell) -> bool:
+def belongs(name: RunName, cell: Cell) -> bool:
+    """Whether a run has a row in a cell: its own, or for Original every one of its dataset and architecture."""
     return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
 
 
@@ -179,14 +180,14 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
             raise
         found.setdefault((str(cell), run.name.method), []).append(history)
     best = {}
-    for (cell, method), histories in found.items():
-        if method == RETRAIN or (cell, RETRAIN) not in found:
+    for (where, method), histories in found.items():
+        if method == RETRAIN or (where, RETRAIN) not in found:
             continue
-        target = pd.concat(history.tail(1) for history in found[cell, RETRAIN])[list(METRICS)].mean()
+        target = pd.concat(history.tail(1) for history in found[where, RETRAIN])[list(METRICS)].mean()
         means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
         gaps = (means - target).abs().mean(axis=1).dropna()
         if len(gaps):
-            best[cell, method] = int(gaps.idxmin())
+            best[where, method] = int(gaps.idxmin())
     return best
 
 

@@ -56,6 +56,7 @@ class ContrastiveTerm(Method):
     """Mixed in before a method, adds lambda * InfoNCE to each step that has a retain batch."""
 
     Settings = ContrastiveSettings
+    contrastive = False  # one such term is enough
 
     def batches(self, epoch: int) -> list[Batch]:
         """Add the second view of the same retain images to each step."""

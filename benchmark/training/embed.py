@@ -37,7 +37,7 @@ def embed(study: Study, name: str, scenario: str) -> None:
     images = Images(arrays, study.datasets[run.name.dataset].augmentation, device.device)
     model = build(run.name.arch, images.classes, images.image_shape)
     model.load_state_dict(weights(study, run))
-    model.to(device.device, memory_format=torch.channels_last)
+    device.place(model)
     total = len(arrays.train_labels)
     streams = Streams(study.seed, (run.name.dataset,))
     index = np.sort(streams.numpy("map-samples").permutation(total)[: study.map_samples])

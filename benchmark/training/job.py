@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import platform
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
@@ -28,7 +30,7 @@ from benchmark.methods.base import Context, Method
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell
-from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
 from benchmark.results import DIVERGED, FINISHED, forget, members_stream, record
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
@@ -88,8 +90,8 @@ class Job:
             trainer.load_state(state)
             print(f"resumed after epoch {trainer.epoch}, step {trainer.step}", flush=True)
         try:
-            with self._signals(), _progress(method) as report:
-                trainer.train(self._pause, report)
+            with self._signals(), _progress(method) as show:
+                trainer.train(self._pause, [show, self._tell])
         except torch.OutOfMemoryError:
             raise BadInput(
                 f"run {self.run.name}: {self.device.name} ran out of memory at batch size "
@@ -108,7 +110,7 @@ class Job:
         model = build(name.arch, self.images.classes, self.images.image_shape)
         if self.run.original:
             model.load_state_dict(weights(self.study, self.study.run(self.run.original)))
-        return model.to(self.device.device, memory_format=torch.channels_last)
+        return self.device.place(model)
 
     def _forward_flops(self) -> int:
         """Take the count from Original where there is one: counting imports the compiler, which takes a second."""
@@ -131,10 +133,13 @@ class Job:
             load=self.images.load,
         )
 
-    def _measure(self, model: nn.Module) -> dict[str, float]:
+    def _measure(self, model: nn.Module) -> dict[str, float] | None:
         name = self.run.name
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
-        found = measure(predict(model, self.images, self.device), self.forget, self.study.members, rng)
+        samples = predict(model, self.images, self.device)
+        if not np.isfinite(samples["loss"]).all():
+            return None
+        found = measure(samples, self.forget, self.study.members, rng)
         return {metric: found.get(metric, math.nan) for metric in ("ra", "ua", "ta", "mia")}
 
     def _pause(self, trainer: Trainer) -> None:
@@ -145,6 +150,11 @@ class Job:
         if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self.checkpoint.save(trainer.state())
             self._saved = time.monotonic()
+
+    def _tell(self, trainer: Trainer) -> None:
+        """Leave a note of how far the run is, for ``status``."""
+        note = {"epoch": trainer.epoch, "epochs": trainer.settings.epochs}
+        write_json(self.checkpoint.folder / PROGRESS, note | {"process": os.getpid(), "host": platform.node()})
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -35,7 +35,7 @@ class Trainer:
     ----------
     model, method : the method's `prepare` has been called on the model.
     device : where, and in which precision.
-    evaluate : called between epochs; returns metrics for the history.
+    evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
     forward_flops : of one image, to turn counted passes into PFLOPs.
     """
 
@@ -44,7 +44,7 @@ class Trainer:
         model: nn.Module,
         method: Method,
         device: Device,
-        evaluate: Callable[[], dict[str, float]],
+        evaluate: Callable[[], dict[str, float] | None],
         forward_flops: int,
     ):
         self.model, self.method, self.device = model, method, device
@@ -60,13 +60,13 @@ class Trainer:
         self._loss = torch.zeros((), device=device.device)
         self._first_bad = torch.full((), -1, device=device.device)
 
-    def train(self, pause: Callable[[Trainer], None], report: Callable[[Trainer], None]) -> None:
+    def train(self, pause: Callable[[Trainer], None], report: Sequence[Callable[[Trainer], None]] = ()) -> None:
         """Train to the last epoch, or until the loss diverges.
 
         Parameters
         ----------
         pause : called after every step; may save `state`, and may raise to end the run.
-        report : called after every epoch.
+        report : each called after every epoch.
         """
         if self.settings.epochs == 0 and not self.history:
             self._remember(float("nan"))
@@ -78,7 +78,8 @@ class Trainer:
             last = self.epoch == self.settings.epochs or self.diverged
             if last or self.epoch % self.settings.evaluate_every == 0:
                 self._remember(loss)
-            report(self)
+            for told in report:
+                told(self)
             pause(self)
 
     def _train_epoch(self, pause: Callable[[Trainer], None]) -> float:
@@ -138,13 +139,18 @@ class Trainer:
         self._first_bad = torch.where(bad, self.step, self._first_bad)
 
     def _remember(self, loss: float) -> None:
+        measured = None if self.diverged else self.evaluate()
+        if measured is None:
+            # Weights can be past saving after a step whose own loss was still finite.
+            self.diverged = self.diverged or (self.epoch - 1, 0)
+            measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
         meter = self.context.meter
         self.history.append(
             {
                 "epoch": self.epoch,
                 "lr": self.optimiser.lr,
                 "loss": loss,
-                **(dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan) if self.diverged else self.evaluate()),
+                **measured,
                 "pflops": meter.paper * self.forward_flops / 1e15,
                 "pflops_executed": meter.executed * self.forward_flops / 1e15,
                 "seconds": self.seconds,
