@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmark.errors import StaleOutput
 from benchmark.files import sha256
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
-from benchmark.names import RETRAIN, Cell, RunName
+from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study import Run, Study
 
@@ -48,8 +49,11 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str:
-    """Name the first key in which two slices differ, with both values."""
-    for key in sorted(old.keys() | new.keys()):
+    """Name the first key in which two slices differ, with both values.
+
+    Original's fingerprint comes last: it changes with whatever Original shares with the run, and says less.
+    """
+    for key in sorted(old.keys() | new.keys(), key=lambda key: (key == ORIGINAL, key)):
         before, now = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(now, dict):
             if inner := difference(before, now, f"{place}{key}."):
@@ -59,8 +63,8 @@ def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str
     return ""
 
 
-def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
-    """Return ``samples.parquet`` or ``history.parquet`` of a run, after comparing it with the digest in ``run.json``.
+def checked(study: Study, run: Run, name: str) -> Path:
+    """Return the path of a run's file, after comparing it with the digest in ``run.json``.
 
     Raises
     ------
@@ -69,14 +73,19 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
         that the next run of the workflow makes it again.
     """
     path = paths.run(study.name, run.name) / name
-    expected = record(study, run)["sha256"][name]
-    if not path.is_file():
+    expected = record(study, run)["sha256"].get(name)
+    if not path.is_file() or expected is None:
         raise StaleOutput(f"{path} is missing: run snakemake again")
     if sha256(path) != expected:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
         raise StaleOutput(f"{path} is not what {run.name} wrote; it was set aside as {aside}: run snakemake again")
-    return pd.read_parquet(path)
+    return path
+
+
+def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
+    """Return ``samples.parquet`` or ``history.parquet`` of a run; raise `StaleOutput` as `checked` does."""
+    return pd.read_parquet(checked(study, run, name))
 
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:

@@ -24,14 +24,14 @@ from tqdm import tqdm
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput
 from benchmark.files import replacing, sha256, write_json, write_parquet
 from benchmark.methods.base import Context, Method
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
-from benchmark.results import DIVERGED, FINISHED, forget, members_stream, record
+from benchmark.results import DIVERGED, FINISHED, checked, forget, members_stream, record
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
 from benchmark.study import Run, Study
@@ -208,14 +208,8 @@ class Job:
 
 
 def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
-    """Return a finished run's weights, compared with their digest first."""
-    path = paths.run(study.name, run.name) / MODEL
-    expected = record(study, run)["sha256"].get(MODEL)
-    if not path.is_file() or expected is None:
-        raise StaleOutput(f"{path} is missing: run {run.name} first")
-    if sha256(path) != expected:
-        raise StaleOutput(f"{path} is not what {run.name} wrote: delete it and run snakemake again")
-    return load_file(path)
+    """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.checked` does."""
+    return load_file(checked(study, run, MODEL))
 
 
 @contextlib.contextmanager
