@@ -61,6 +61,17 @@ class DatasetSettings(Strict):
     augmentation: Augmentation = Augmentation()
 
 
+class SequentialSettings(Strict):
+    """What a stage of a sequential scenario takes over from the one before; the method itself always starts afresh."""
+
+    schedule: Literal["restart", "continue"] = Field(
+        "restart", description="whether the learning rate starts again at every stage, or falls once over all of them"
+    )
+    forget: Literal["new", "all"] = Field(
+        "new", description="whether a method's forget data is what this stage removes, or all that is gone so far"
+    )
+
+
 class OutputSettings(Strict):
     """One table or figure: what it is, and the cells, methods and classes that it shows."""
 

@@ -19,10 +19,10 @@ from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName
+from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.settings import DatasetSettings, OutputSettings, Positive, Strict
+from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict
 
 GROUPS = {
     "training": lambda method: not method.starts_from_original,
@@ -77,6 +77,7 @@ class Study(Strict):
     )
     map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
     threads: Positive = Field(1, description="processor threads of a job; recorded with every result")
+    sequential: SequentialSettings = SequentialSettings()
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins"
@@ -234,6 +235,9 @@ class Study(Strict):
         method = MethodName.parse(name.method)
         kind = self._method(method)
         settings = self._settings(name.dataset, name.arch, name.scenario or ORIGINAL, method)
+        scenario = Scenario(name.scenario) if name.scenario else None
+        if scenario and scenario.kind == "sequential":
+            _check_sequential(where, scenario, kind, settings)
         original = None
         if kind.starts_from_original:
             original = RunName(name.dataset, name.arch, "", ORIGINAL, name.trial if "original" in self.resample else 0)
@@ -250,6 +254,8 @@ class Study(Strict):
             "precision": self.precision,
             "members": self.members,
         }
+        if scenario and scenario.kind == "sequential":
+            content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)
 
     def _method(self, method: MethodName) -> Any:
@@ -373,6 +379,13 @@ def _contrastive(kind: Any) -> Any:
     if kind not in _contrastive_methods:
         _contrastive_methods[kind] = METHODS.get("coun") if kind is METHODS.get("ft") else with_contrastive_term(kind)
     return _contrastive_methods[kind]
+
+
+def _check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
+    if not kind.starts_from_original:
+        raise BadInput(f"{where}: stage k of {scenario.name} is compared with Retrain of random-<k*{scenario.percent}>")
+    if settings.epochs % scenario.stages:
+        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
 
 
 def _matches(pattern: str, cell: str) -> bool:

@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -26,10 +26,10 @@ from benchmark.data import store
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.files import replacing, sha256, write_json, write_parquet
-from benchmark.methods.base import Context, Method
+from benchmark.methods.base import Context, Recipe
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
-from benchmark.names import Cell
+from benchmark.names import Cell, Scenario
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
 from benchmark.results import DIVERGED, FINISHED, checked, forget, members_stream, record
 from benchmark.seeds import Streams
@@ -40,6 +40,7 @@ from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
 from benchmark.training.loop import Interrupted, Trainer
+from benchmark.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -72,6 +73,7 @@ class Job:
         self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data)
         self._saved = time.monotonic()
         self._stop: int | None = None
+        self._start: dict[str, torch.Tensor] | None = None
 
     def go(self) -> str:
         """Train, evaluate and write the run's files; return ``finished`` or ``diverged``.
@@ -82,25 +84,55 @@ class Job:
             If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
         """
         model = self._starting_model()
-        method = self.run.method(self.run.settings, self._context())
-        with torch.no_grad():
-            method.prepare(model)
-        trainer = Trainer(model, method, self.device, lambda: self._measure(model), self._forward_flops())
-        if state := self.checkpoint.load(self.device.device):
-            trainer.load_state(state)
-            print(f"resumed after epoch {trainer.epoch}, step {trainer.step}", flush=True)
+        state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
         try:
-            with self._signals(), _progress(method) as show:
-                trainer.train(self._pause, [show, self._tell])
+            with self._signals(), _progress(self.run.settings) as show:
+                trainer = self._train(model, state, [show, self._tell])
         except torch.OutOfMemoryError:
             raise BadInput(
                 f"run {self.run.name}: {self.device.name} ran out of memory at batch size "
-                f"{method.settings.batch_size}: set a smaller batch_size in the study's hyperparameters"
+                f"{self.run.settings.batch_size}: set a smaller batch_size in the study's hyperparameters"
             ) from None
         status = DIVERGED if trainer.diverged else FINISHED
         self._write(trainer, status)
         self.checkpoint.remove()
         return status
+
+    def _train(self, model: nn.Module, state: dict[str, Any], report: list[Callable[[Trainer], None]]) -> Trainer:
+        """Train through all stages, from the one that ``state`` was saved in; but for sequential runs there is one."""
+        stages = Scenario(self.run.name.scenario).stages if self.run.name.scenario else 1
+        trainer = None
+        for stage in range(state["stage"], stages + 1):
+            if state["start"]:
+                model.load_state_dict(state["start"])
+            # A later stage starts from weights that no file holds: a checkpoint has to.
+            self._start = {key: value.clone() for key, value in model.state_dict().items()} if stage > 1 else None
+            before, trainer = trainer, self._trainer(model, stage, stages)
+            if "model" in state:
+                trainer.load_state(state)
+                print(f"resumed after epoch {trainer.offset + trainer.epoch}, step {trainer.step}", flush=True)
+            elif before:
+                trainer.follow(before)
+            state = {"start": None}
+            trainer.train(self._pause, report)
+            if trainer.diverged:
+                break
+        assert trainer is not None
+        return trainer
+
+    def _trainer(self, model: nn.Module, stage: int, stages: int) -> Trainer:
+        """Prepare the model for a stage. Each is an unlearning run of its own: the method starts afresh."""
+        context = self._context(stage)
+        share = self.run.settings.epochs // stages
+        method = self.run.method(self.run.settings.model_copy(update={"epochs": share}), context)
+        with torch.no_grad():
+            method.prepare(model)
+        offset = (stage - 1) * share
+        schedule = None
+        if self.study.sequential.schedule == "continue":
+            schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
+        evaluate = lambda: self._measure(model, stage)  # noqa: E731
+        return Trainer(model, method, self.device, evaluate, self._forward_flops(), stage, offset, schedule)
 
     # --- the parts of a run -------------------------------------------------------------------------------------
 
@@ -118,42 +150,50 @@ class Job:
             return int(record(self.study, self.study.run(self.run.original))["forward_flops"])
         return forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
 
-    def _context(self) -> Context:
+    def _context(self, stage: int) -> Context:
         labels = self.images.labels["train"]
         everything = torch.arange(len(labels), device=labels.device)
-        gone = torch.zeros(len(labels), dtype=torch.bool, device=labels.device)
+        gone = torch.zeros((2, len(labels)), dtype=torch.bool, device=labels.device)
         if self.forget is not None:
-            gone[torch.from_numpy(forgotten(self.forget)).to(labels.device)] = True
+            for row, until in zip(gone, (stage, stage - 1), strict=True):
+                row[torch.from_numpy(forgotten(self.forget, stage=until)).to(labels.device)] = True
+        asked = gone[0] & ~gone[1] if self.study.sequential.forget == "new" else gone[0]
+        key = self.streams.key if stage == 1 else (*self.streams.key, f"stage-{stage}")
         return Context(
             labels=labels,
-            retain=everything[~gone],
-            forget=everything[gone],
+            retain=everything[~gone[0]],
+            forget=everything[asked],
             classes=self.images.classes,
-            streams=self.streams,
+            streams=Streams(self.streams.seed, key),
             load=self.images.load,
         )
 
-    def _measure(self, model: nn.Module) -> dict[str, float] | None:
+    def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
         name = self.run.name
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
         samples = predict(model, self.images, self.device)
         if not np.isfinite(samples["loss"]).all():
             return None
-        found = measure(samples, self.forget, self.study.members, rng)
+        forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
+        found = measure(samples, forget, self.study.members, rng)
         return {metric: found.get(metric, math.nan) for metric in ("ra", "ua", "ta", "mia")}
 
     def _pause(self, trainer: Trainer) -> None:
         """Between two steps: save now and then, and end the job if it was asked to end."""
         if self._stop is not None:
-            self.checkpoint.save(trainer.state())
-            raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {trainer.epoch + 1}; state saved")
+            self._save(trainer)
+            epoch = trainer.offset + trainer.epoch + 1
+            raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {epoch}; state saved")
         if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
-            self.checkpoint.save(trainer.state())
+            self._save(trainer)
             self._saved = time.monotonic()
+
+    def _save(self, trainer: Trainer) -> None:
+        self.checkpoint.save(trainer.state() | {"start": self._start})
 
     def _tell(self, trainer: Trainer) -> None:
         """Leave a note of how far the run is, for ``status``."""
-        note = {"epoch": trainer.epoch, "epochs": trainer.settings.epochs}
+        note = {"epoch": trainer.offset + trainer.epoch, "epochs": self.run.settings.epochs}
         write_json(self.checkpoint.folder / PROGRESS, note | {"process": os.getpid(), "host": platform.node()})
 
     @contextlib.contextmanager
@@ -213,18 +253,19 @@ def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
 
 
 @contextlib.contextmanager
-def _progress(method: Method) -> Iterator[Any]:
+def _progress(settings: Recipe) -> Iterator[Callable[[Trainer], None]]:
     """Yield what is called after every epoch: a progress bar on a terminal, a line an epoch in a log."""
-    with tqdm(total=method.settings.epochs, unit="epoch", disable=not sys.stderr.isatty(), leave=False) as bar:
+    with tqdm(total=settings.epochs, unit="epoch", disable=not sys.stderr.isatty(), leave=False) as bar:
 
         def report(trainer: Trainer) -> None:
-            shown = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == trainer.epoch else {}
+            epoch = trainer.offset + trainer.epoch
+            shown = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == epoch else {}
             facts = {key: f"{value:.4g}" for key, value in shown.items() if key in ("loss", "ra", "ua", "ta", "mia")}
             if bar.disable:
                 measured = " ".join(f"{key} {value}" for key, value in facts.items())
-                print(f"epoch {trainer.epoch}/{method.settings.epochs} {measured}".rstrip(), flush=True)
+                print(f"epoch {epoch}/{settings.epochs} {measured}".rstrip(), flush=True)
             else:
-                bar.n = trainer.epoch
+                bar.n = epoch
                 bar.set_postfix(facts)
 
         yield report

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,6 +38,9 @@ class Trainer:
     device : where, and in which precision.
     evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
     forward_flops : of one image, to turn counted passes into PFLOPs.
+    stage : which removal of a sequential scenario this is, from 1.
+    offset : epochs of the stages before it.
+    schedule : learning rate after so many epochs of this stage; the recipe's own unless given.
     """
 
     def __init__(
@@ -46,10 +50,15 @@ class Trainer:
         device: Device,
         evaluate: Callable[[], dict[str, float] | None],
         forward_flops: int,
+        stage: int = 1,
+        offset: int = 0,
+        schedule: Callable[[float], float] | None = None,
     ):
         self.model, self.method, self.device = model, method, device
         self.settings, self.context = method.settings, method.context
         self.evaluate, self.forward_flops = evaluate, forward_flops
+        self.stage, self.offset = stage, offset
+        self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
@@ -68,7 +77,7 @@ class Trainer:
         pause : called after every step; may save `state`, and may raise to end the run.
         report : each called after every epoch.
         """
-        if self.settings.epochs == 0 and not self.history:
+        if self.settings.epochs == 0 and not any(row["stage"] == self.stage for row in self.history):
             self._remember(float("nan"))
         while self.epoch < self.settings.epochs and not self.diverged:
             loss = self._train_epoch(pause)
@@ -100,11 +109,11 @@ class Trainer:
                 pause(self)
         loss = float(self._loss) / max(1, len(steps))
         if (bad := int(self._first_bad)) >= 0 or not abs(loss) < EXPLODED:
-            self.diverged = (self.epoch, bad if bad >= 0 else len(steps) - 1)
+            self.diverged = (self.offset + self.epoch, bad if bad >= 0 else len(steps) - 1)
         return loss
 
     def _train_step(self, batch: Batch, progress: float) -> None:
-        self.optimiser.lr = learning_rate(self.settings, progress)
+        self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
             outputs = {name: self._forward(name, batch) for name in batch}
             loss = self.method.loss(outputs, batch, self.epoch)
@@ -142,12 +151,13 @@ class Trainer:
         measured = None if self.diverged else self.evaluate()
         if measured is None:
             # Weights can be past saving after a step whose own loss was still finite.
-            self.diverged = self.diverged or (self.epoch - 1, 0)
+            self.diverged = self.diverged or (self.offset + self.epoch - 1, 0)
             measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
         meter = self.context.meter
         self.history.append(
             {
-                "epoch": self.epoch,
+                "stage": self.stage,
+                "epoch": self.offset + self.epoch,
                 "lr": self.optimiser.lr,
                 "loss": loss,
                 **measured,
@@ -165,6 +175,7 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
+            "stage": self.stage,
             "history": self.history,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
@@ -175,6 +186,12 @@ class Trainer:
             "loss": self._loss,
             "first_bad": self._first_bad,
         }
+
+    def follow(self, before: Trainer) -> None:
+        """Take over the records of the stage before: history, clocks and counted computation."""
+        self.history, self.diverged = before.history, before.diverged
+        self.seconds, self.cpu_seconds = before.seconds, before.cpu_seconds
+        self.context.meter.paper, self.context.meter.executed = before.context.meter.paper, before.context.meter.executed
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
