@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.seeds import Streams
+
+KEY = ("digits", "convnet", "random-10", "trial-0")
+
+
+def draw(seed=1, key=KEY, purpose="order-retain", epoch=0):
+    return Streams(seed, key).numpy(purpose, epoch).integers(2**62, size=4).tolist()
+
+
+def test_a_stream_gives_the_same_on_every_call():
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"key": ("digits", "convnet", "random-10", "trial-1")},
+        {"key": ("digits", "convnet", "random-50", "trial-0")},
+        {"key": ("digits", "vit", "random-10", "trial-0")},
+        {"purpose": "order-forget"},
+        {"epoch": 1},
+    ],
+)
+def test_seed_key_purpose_and_epoch_each_give_another_stream(change):
+    assert draw(**change) != draw()
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 500), st.text(max_size=5)), min_size=2, unique=True))
+def test_no_two_streams_are_one(streams):
+    firsts = [Streams(seed, KEY).integer(purpose, epoch) for seed, epoch, purpose in streams]
+    assert len(set(firsts)) == len(firsts)
+    assert all(0 <= first < 2**63 for first in firsts)
+
+
+def test_every_kind_of_draw_repeats():
+    import torch
+
+    streams = Streams(1, KEY)
+    assert torch.equal(streams.permutation(50, "a"), streams.permutation(50, "a"))
+    assert streams.permutation(50, "a").sort().values.tolist() == list(range(50))
+    assert torch.equal(streams.integers(10, 500, "a"), streams.integers(10, 500, "a"))
+    assert streams.integers(10, 500, "a").unique().tolist() == list(range(10))
+    one, two = (torch.rand(5, generator=streams.generator("a", 3)) for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_a_stream_does_not_depend_on_the_process():
+    code = f"from benchmark.seeds import Streams; print(Streams(1, {KEY}).integer('init'))"
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(other.stdout) == Streams(1, KEY).integer("init")
+
+
+def test_streams_leave_the_global_generators_alone():
+    import torch
+
+    torch.manual_seed(0)
+    np.random.seed(0)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist()
+    streams = Streams(1, KEY)
+    streams.permutation(5, "a"), streams.integers(5, 5, "a"), streams.generator("a")
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state()[1].tolist() == before[1]
+
+
+def test_the_streams_of_a_run_do_not_depend_on_its_method(project):
+    study = project.study()
+    streams = [project.job(study, project.name(method)).streams for method in ("retrain", "ft", "coun", "salun")]
+    assert streams == [streams[0]] * 4
+    assert project.job(study, project.name("ft", trial=1)).streams != streams[0]
+    assert project.job(study, project.name("ft", "class-8")).streams != streams[0]
+
+
+def test_methods_of_one_trial_see_the_same_first_views_and_coun_a_second(project, monkeypatch):
+    import torch
+
+    from benchmark.training.images import Images
+
+    seen: list[tuple[list[int], torch.Tensor]] = []
+    load = Images.load
+
+    def record(self, part, generator):
+        images = load(self, part, generator)
+        seen.append((part.index.tolist(), images.clone()))
+        return images
+
+    monkeypatch.setattr(Images, "load", record)
+    views = {}
+    for method in ("ft", "coun", "not", "l1-sparse"):
+        seen.clear()
+        project.run(project.study(), project.name(method))
+        views[method] = list(seen)
+    first, second = views["coun"][::2], views["coun"][1::2]
+    for other in ("ft", "not", "l1-sparse"):
+        assert [index for index, _ in views[other]] == [index for index, _ in first]
+        assert all(torch.equal(a, b) for (_, a), (_, b) in zip(views[other], first, strict=True))
+    assert [index for index, _ in second] == [index for index, _ in first]
+    assert not any(torch.equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True))

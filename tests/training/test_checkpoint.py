@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark import paths
+from benchmark.data.store import content_hash
+from benchmark.errors import StaleOutput
+from benchmark.training.checkpoint import Checkpoint
+from benchmark.training.loop import Interrupted
+
+
+class Code:
+    """What a pickle can do when it is loaded without care."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.fixture
+def stopped(project):
+    """A run of FT that was stopped after three of its ten steps."""
+    study = project.study()
+    with pytest.raises(Interrupted):
+        project.job(study, project.name("ft"), stop_at=3).go()
+    return study
+
+
+def checkpoint(study, name):
+    return paths.work(study.name, name) / "checkpoint.pt"
+
+
+def test_a_stopped_run_leaves_a_checkpoint_and_no_output(project, stopped):
+    name = project.name("ft")
+    assert [path.name for path in checkpoint(stopped, name).parent.glob("*.pt*")] == ["checkpoint.pt"]
+    assert not paths.run("tiny", name).exists()
+
+
+def test_a_checkpoint_of_another_setting_is_refused_and_the_setting_named(project, stopped):
+    changed = project.unlearning(lr=0.06)
+    with pytest.raises(StaleOutput) as caught:
+        project.run(changed, project.name("ft"))
+    assert "slice.settings.lr was 0.05, is 0.06" in str(caught.value)
+    assert f"delete {paths.work('tiny', project.name('ft'))}" in str(caught.value)
+    assert checkpoint(stopped, project.name("ft")).is_file()
+
+
+def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, stopped):
+    study = project.study({"seed": 2})
+    run, data = study.run(project.name("ft")), content_hash(study.dataset_folder("digits"))
+    with pytest.raises(StaleOutput, match=r"slice\.seed was 1, is 2"):
+        Checkpoint(paths.work("tiny", run.name), run.slice, data).load(torch.device("cpu"))
+
+
+def test_a_checkpoint_of_other_images_is_refused(project, stopped, monkeypatch):
+    from benchmark.training import job
+
+    monkeypatch.setattr(job.store, "content_hash", lambda folder: "other images")
+    with pytest.raises(StaleOutput) as caught:
+        project.run(stopped, project.name("ft"))
+    assert "data was" in str(caught.value) and "'other images'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "cut at 10", "cut in half", "cut by one byte", "text", "noise", "a list", "code"]
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, damage, capsys):
+    study, name = project.study(), project.name("not")
+    whole = project.run(study, name)
+    with pytest.raises(Interrupted):
+        project.job(study, name, stop_at=3).go()
+    path = checkpoint(study, name)
+    good = path.read_bytes()
+    if damage in ("a list", "code"):
+        torch.save([1, 2] if damage == "a list" else Code(), path)
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "cut at 10": good[:10],
+                "cut in half": good[: len(good) // 2],
+                "cut by one byte": good[:-1],
+                "text": b"not a checkpoint\n",
+                "noise": random.Random(0).randbytes(1000),
+            }[damage]
+        )
+    capsys.readouterr()
+    end = project.run(study, name)
+    told = capsys.readouterr().out
+    assert f"{path} is damaged" in told and "set aside" in told and "resumed" not in told
+    assert end.samples.equals(whole.samples) and end.measured.equals(whole.measured)
+    assert not Path("executed").exists()

@@ -1,0 +1,154 @@
+"""Every registered method, killed and started again, gives what it gives undisturbed: bit for bit, in float32."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import paths
+from benchmark.methods import METHODS
+from benchmark.names import CL, MethodName
+from benchmark.registry import ARCHITECTURES
+
+WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
+EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after the step it was in happens."""
+
+
+def assert_same(one, other):
+    import torch
+
+    assert one.status == other.status
+    assert one.weights.keys() == other.weights.keys()
+    for name, weight in one.weights.items():
+        assert torch.equal(weight, other.weights[name]), name
+    assert one.samples.equals(other.samples)
+    assert one.measured.equals(other.measured)
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_stopped_and_resumed_equals_undisturbed(project, method):
+    study = project.study()
+    name = project.name(method)
+    whole = project.run(study, name)
+    rng = np.random.default_rng(zlib.crc32(method.encode()))
+    stops = tuple(sorted(rng.permutation(np.arange(1, whole.pauses + 1))[:3].tolist()))
+    parts = project.run(study, name, stops)
+    assert parts.starts == 1 + len(stops)
+    assert_same(parts, whole)
+    assert not paths.work(study.name, name).exists()
+
+
+@pytest.mark.parametrize("method", ["ft", "salun", "not", "neggrad-plus+cl"])
+@pytest.mark.parametrize("killed_at", [2, 5, 8])
+def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch, method, killed_at):
+    from benchmark.training.job import Job
+
+    study = project.study()
+    name = project.name(method)
+    whole = project.run(study, name)
+    pauses = 0
+
+    def pause(self, trainer):
+        nonlocal pauses
+        pauses += 1
+        if pauses % 3 == 0:
+            self.checkpoint.save(trainer.state())
+        if pauses == killed_at:
+            raise Killed
+
+    monkeypatch.setattr(Job, "_pause", pause)
+    with pytest.raises(Killed):
+        Job(study, study.run(name), "a test").go()
+    monkeypatch.undo()
+    os.chdir(project.root)
+    assert (paths.work(study.name, name) / "checkpoint.pt").exists() == (killed_at >= 3)
+    assert_same(project.run(study, name), whole)
+
+
+def test_not_has_negated_once_after_an_interruption(project):
+    import torch
+
+    from benchmark.training.job import weights
+
+    study = project.unlearning(lr=1e-12, final_lr=0, weight_decay=0)
+    name = project.name("not")
+    (negated,) = project.start(study, name).model.negated
+    original = weights(study, study.run(project.original))[negated]
+    for stops in ((), (3,), (3, 5, 6)):
+        end = project.run(study, name, stops)
+        assert torch.allclose(end.weights[negated], -original, atol=1e-6)
+
+
+def test_what_a_layer_draws_goes_on_after_an_interruption(project, registries):
+    import torch
+    from torch import nn
+
+    from benchmark.models.base import Classifier
+
+    def dropping(classes, image_shape):
+        body = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU())
+        return Classifier(body, nn.Linear(32, classes))
+
+    ARCHITECTURES.add("dropping", dropping)
+    study = project.study({"tables": {"table2": {"cells": ["digits/dropping/random-10"]}}})
+    original = project.run(study, "digits/dropping/original/trial-0")
+    assert_same(project.run(study, "digits/dropping/original/trial-0", (3, 7)), original)
+    name = "digits/dropping/random-10/coun/trial-0"
+    whole = project.run(study, name)
+    torch.manual_seed(123)
+    assert_same(project.run(study, name, (1, 8)), whole)
+
+
+def test_a_run_does_not_depend_on_what_the_process_drew_before(project):
+    import torch
+
+    study = project.study()
+    first = project.run(study, project.name("retrain"))
+    torch.rand(1000)
+    np.random.default_rng().random(10)
+    assert_same(project.run(study, project.name("retrain")), first)
+
+
+def test_time_and_cost_before_an_interruption_count(project):
+    study = project.study()
+    name = project.name("coun")
+    whole, parts = project.run(study, name), project.run(study, name, (4, 9))
+    assert parts.history["pflops"].tolist() == whole.history["pflops"].tolist()
+    assert parts.history["seconds"].is_monotonic_increasing and parts.history["cpu_seconds"].min() > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, number):
+    study = project.unlearning(epochs=40, evaluate_every=40)
+    name = project.name("ft")
+    command = [sys.executable, "-m", "benchmark", "run", "tiny", name]
+    environment = os.environ | {"PYTHONPATH": str(Path(paths.__file__).parents[1])}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        while not process.stdout.readline().startswith("epoch 1/40"):
+            assert process.poll() is None
+        time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"stopped by {number.name} in epoch" in errors and "Traceback" not in errors
+    assert (paths.work("tiny", name) / "checkpoint.pt").is_file()
+    assert not (paths.run("tiny", name) / paths.RUN).exists()
+    again = project.command("run", "tiny", name, check=True)
+    assert "resumed after epoch" in again.stdout and again.stdout.splitlines()[-1] == "finished"
+    resumed = (paths.run("tiny", name) / paths.SAMPLES).read_bytes()
+    project.run(study, name)
+    assert (paths.run("tiny", name) / paths.SAMPLES).read_bytes() == resumed
