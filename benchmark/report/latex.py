@@ -137,7 +137,7 @@ def render(table: Table, study: str, name: str) -> str:
         title = rf"\caption{{{table.caption}}}\label{{{label}}}" if page == 0 else rf"Table~\ref{{{label}}}, continued."
         tabular = _tabular(blocks, table.left, table.last if page == len(pages) - 1 else None)
         parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
+        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
         parts += [
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             tabular + "%",

@@ -72,7 +72,7 @@ CLASS_COLOURS = (
 )
 
 # Matplotlib's settings for every figure. Fonts are embedded as TrueType, since publishers refuse Type 3.
-RC: dict[str, Any] = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -43,20 +44,21 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
     metrics = results.metrics(study, study.runs_of(name), cells, partial)
-    data = gather(study, name, metrics)
+    data = gather(study, cells, dict.fromkeys([RETRAIN, *output.methods]), metrics)
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
+    printed = _printed(data, unit, decimals)
     blocks = []
-    for cell in cells:
-        rows = data[(data[CELL] == [cell.dataset, cell.arch, cell.scenario]).all(axis=1)]
+    for place, rows in data.groupby(CELL, sort=False):
+        cell = Cell(*place)
         title, floor = facts.heading(cells, cell), rows["noise_floor"].iloc[0]
         if title and np.isfinite(floor):
             title += rf" \textup{{(noise floor {number(floor, DECIMALS)})}}"
-        blocks.append(Block(_printed(rows, unit, decimals), title))
+        blocks.append(Block(printed.loc[rows.index], title))
     return Table(blocks, facts.caption(study, name, _facts(study, name, metrics, data, unit)), data)
 
 
-def gather(study: Study, name: str, metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers at full precision, one row a cell and shown method, missing ones with NaN and 0 trials.
+def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return the numbers at full precision, one row a cell and method, missing ones with NaN and 0 trials.
 
     Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,
     collapsed`` (counts), ``epoch, report_epoch``; per metric ``_mean, _sd, _gap``, and ``avg_gap``, in per cent and
@@ -64,17 +66,17 @@ def gather(study: Study, name: str, metrics: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    study, name : the table.
+    cells, methods : what is shown, in its order; methods by the names that the study lists.
     metrics : one row a run, from `benchmark.results.metrics`.
     """
-    output = study.output(name)
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
     numbers = ["epoch", *columns, "avg_gap", *COSTS, "seconds"]
     found = {} if metrics.empty else _summaries(metrics)
     floors = {} if metrics.empty else _floors(metrics)
     rows = []
-    for cell in map(Cell.parse, output.cells):
-        for method in dict.fromkeys([RETRAIN, *output.methods]):
+    methods = list(methods)
+    for cell in cells:
+        for method in methods:
             run_method = study.run_name(cell, method, 0).method
             row = found.get((cell, run_method), dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0))
             place = dict(zip(CELL, (cell.dataset, cell.arch, cell.scenario), strict=True))
@@ -161,9 +163,10 @@ def _means(rows: pd.DataFrame, metric: str) -> list[str]:
 
 
 def _averages(rows: pd.DataFrame) -> list[str]:
-    """Return average gaps, the best in bold."""
+    """Return average gaps, the best of each cell in bold."""
     competes = [method != RETRAIN and not facts.is_control(method) for method in rows["method"]]
-    best = bold_best(rows["avg_gap"].where(competes), DECIMALS)
+    gaps = rows.assign(avg_gap=rows["avg_gap"].where(competes)).groupby(CELL, sort=False)["avg_gap"]
+    best = gaps.transform(lambda values: bold_best(values, DECIMALS))
     texts = [number(value) for value in rows["avg_gap"]]
     return [rf"\textbf{{{text}}}" if bold else text for text, bold in zip(texts, best, strict=True)]
 
