@@ -1,0 +1,78 @@
+"""Turning 2-D maps so that maps of the same classes look alike: an orthogonal Procrustes fit on class centroids.
+
+A map has no orientation of its own. Rotating, mirroring, moving and scaling it as a whole changes no neighbourhood.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.errors import BadInput
+
+Floats = npt.NDArray[np.float64]
+
+
+def centroids(points: Floats, label: npt.NDArray[Any]) -> pd.DataFrame:
+    """Return the mean point of each class, columns ``x, y``, indexed by class.
+
+    Parameters
+    ----------
+    points : (n, 2).
+    label : (n,) true classes.
+    """
+    return pd.DataFrame({"x": points[:, 0], "y": points[:, 1]}).groupby(np.asarray(label)).mean()
+
+
+def standardised(points: Floats) -> Floats:
+    """Return a map centred on its mean and scaled to a mean squared distance of 1 from it, (n, 2).
+
+    Raises
+    ------
+    BadInput
+        If a coordinate is not a number.
+    """
+    points = np.asarray(points, dtype=float)
+    if not np.isfinite(points).all():
+        raise BadInput(
+            f"map of {len(points)} points holds {np.sum(~np.isfinite(points))} coordinates that are no number"
+        )
+    centred = points - points.mean(axis=0)
+    scale = np.sqrt((centred**2).sum(axis=1).mean())
+    return np.asarray(centred / scale if scale > 0 else centred)
+
+
+def rotation(moving: Floats, fixed: Floats) -> Floats:
+    """Return the orthogonal matrix R, (2, 2), that minimises ||moving R - fixed||: rotation, mirroring or both.
+
+    Parameters
+    ----------
+    moving, fixed : (k, 2), row i of both the same class, each centred by the caller.
+    """
+    left, _, right = np.linalg.svd(moving.T @ fixed)
+    return np.asarray(left @ right)
+
+
+def aligned(points: Floats, label: npt.NDArray[Any], target: pd.DataFrame) -> Floats:
+    """Return a standardised map turned so that its class centroids lie as near as possible to ``target``'s.
+
+    Parameters
+    ----------
+    points : (n, 2), as the map was stored.
+    label : (n,) true classes.
+    target : what `centroids` returned for the standardised map to be followed.
+
+    Returns
+    -------
+    (n, 2), standardised. With fewer than two classes in common there is nothing to turn by.
+    """
+    points = standardised(points)
+    own = centroids(points, label)
+    common = own.index.intersection(target.index)
+    if len(common) < 2:
+        return points
+    moving, fixed = (frame.loc[common].to_numpy() for frame in (own, target))
+    return np.asarray(points @ rotation(moving - moving.mean(axis=0), fixed - fixed.mean(axis=0)))

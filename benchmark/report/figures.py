@@ -1,0 +1,58 @@
+"""Figures: which function draws which kind, and writing them so that the same data gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmark import files, paths
+from benchmark.errors import unknown
+from benchmark.report import improvement, maps
+from benchmark.report.style import RC
+from benchmark.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS: dict[str, Callable[[Study, str, bool], Figure]] = {"improvement": improvement.build, "maps": maps.build}
+
+# What would otherwise hold the time of drawing or the version of the library.
+METADATA: dict[str, dict[str, None]] = {
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".png": {"Software": None},
+}
+
+
+def draw_figure(study: Study, name: str, partial: bool = False) -> list[Path]:
+    """Write a figure of a study as ``figures/<study>/<name>.pdf`` and ``.png`` (200 dpi); return both paths.
+
+    Parameters
+    ----------
+    study : the study.
+    name : which of its figures.
+    partial : draw what exists, and say what is missing where it would stand, instead of failing.
+
+    Raises
+    ------
+    BadInput
+        If the study has no such figure.
+    StaleOutput
+        If a result that the figure shows is missing, damaged or of another configuration, unless ``partial``.
+    """
+    if name not in study.figures:
+        raise unknown("figure", name, study.figures, str(paths.study_file(study.name)))
+    kind = study.figures[name].kind
+    if kind not in KINDS:
+        raise unknown("kind of figure", kind, KINDS, f"{paths.study_file(study.name)}: figures.{name}.kind")
+    from matplotlib import rc_context
+
+    with rc_context(RC):
+        figure = KINDS[kind](study, name, partial)
+        out = []
+        for suffix, metadata in METADATA.items():
+            path = paths.figure(study.name, name, suffix)
+            with files.replacing(path) as temporary:
+                figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+            out.append(path)
+    return out

@@ -1,0 +1,108 @@
+"""Class names beside their clusters, where they cover few dots and no other name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+
+FONT = 8
+REACH = 50.0  # pixels from its cluster's median beyond which a name is rather taken for another cluster's
+ORDERS = 12  # in which names are placed; the best is kept
+STEP = 3  # pixels between the places tried
+DOT = 2  # pixels around a dot's centre that it is taken to fill
+
+
+def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> Floats:
+    """Return where the centres of names go, (k, 2), in pixels from the area's lower left corner.
+
+    One after the other, each name takes the place with the least of: dots covered (others' twice), distance from its
+    cluster's median, and above all other names covered. Where a cluster is small that is beside it, where it is large,
+    upon it. Which name comes first matters, so several orders are tried, the same ones every time.
+
+    Parameters
+    ----------
+    clusters : the dots of each name, (n, 2) in pixels, at least one each.
+    sizes : (k, 2), width and height of each name in pixels.
+    area : the panel's width and height in pixels; a name lies within it if it can.
+    """
+    inks = [_ink(cluster, area) for cluster in clusters]
+    every = np.maximum.reduce(inks) if inks else np.zeros(area)
+    options = [_candidates(size, area) for size in sizes]
+    costs = []
+    for cluster, ink, size, places_ in zip(clusters, inks, sizes, options, strict=True):
+        covered = 2 * _sums(every, places_, size) - _sums(ink, places_, size)
+        away = np.abs(places_ - np.median(cluster, axis=0))
+        distance = np.linalg.norm(np.maximum(away - size / 2, 0), axis=1) / REACH
+        # Among equals, the nearest centre: a name in whose box the median lies should still be centred on it.
+        costs.append(covered / np.prod(size) + distance + distance**2 + 1e-3 * np.linalg.norm(away, axis=1))
+    rng = np.random.default_rng(0)
+    orders = [np.arange(len(clusters)), *(rng.permutation(len(clusters)) for _ in range(ORDERS - 1))]
+    found = [_in_order(order, options, costs, sizes) for order in orders]
+    return min(found, key=lambda result: result[0])[1]
+
+
+def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Floats) -> tuple[float, Floats]:
+    """Place the names one after the other; return the total cost and the centres."""
+    centres, total = np.zeros((len(sizes), 2)), 0.0
+    for step, one in enumerate(order):
+        cost = costs[one].copy()
+        for other in order[:step]:
+            room = (sizes[one] + sizes[other]) / 2 - np.abs(options[one] - centres[other])
+            cost += np.where((room > 0).all(axis=1), 1e3 + np.prod(np.maximum(room, 0), axis=1), 0)
+        best = int(np.argmin(cost))
+        centres[one] = options[one][best]
+        total += float(cost[best])
+    return total, centres
+
+
+def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
+    """Return a grid of centres at which a box lies within the area; its middle if none does."""
+    axes = []
+    for length, whole in zip(size, area, strict=True):
+        ends = np.ceil(length / 2), np.floor(whole - length / 2)
+        axes.append(np.arange(ends[0], ends[1] + 1, STEP) if ends[0] <= ends[1] else np.array([whole / 2]))
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def _ink(points: Floats, area: tuple[int, int]) -> Floats:
+    """Return which pixels of the area the dots fill, 0 or 1, shape ``area``."""
+    ink = np.zeros(area)
+    for x, y in np.unique(np.rint(points).astype(int), axis=0):
+        ink[max(0, x - DOT) : max(0, x + DOT + 1), max(0, y - DOT) : max(0, y + DOT + 1)] = 1
+    return ink
+
+
+def _sums(ink: Floats, centres: Floats, size: Floats) -> Floats:
+    """Return how much ink lies below a box at each centre, from the table of sums over all lower left corners."""
+    table = np.pad(ink.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    limit = np.array(ink.shape)
+    low = np.clip(np.rint(centres - size / 2).astype(int), 0, limit)
+    high = np.clip(np.rint(centres + size / 2).astype(int), 0, limit)
+    (x0, y0), (x1, y1) = low.T, high.T
+    return np.asarray(table[x1, y1] - table[x0, y1] - table[x1, y0] + table[x0, y0])
+
+
+def write_names(axes: Axes, clusters: dict[str, Floats], renderer: Any) -> None:
+    """Write each name beside its cluster, (n, 2) in data coordinates, in black with a white halo."""
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=1.8, foreground="white")]
+    look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "path_effects": halo, "zorder": 5}
+    texts = [axes.text(0, 0, name, fontsize=FONT, **look) for name in clusters]
+    boxes = [text.get_window_extent(renderer) for text in texts]
+    # The box of a line of text holds room above and below its letters, and letters need a little at the sides.
+    sizes = np.array([[box.width + 3, 0.9 * box.height] for box in boxes]).reshape(-1, 2)
+    frame = axes.get_window_extent(renderer)
+    corner = np.array([frame.x0, frame.y0])
+    dots = [axes.transData.transform(cluster) - corner for cluster in clusters.values()]
+    centres = places(dots, sizes, (int(frame.width), int(frame.height)))
+    for text, centre in zip(texts, axes.transData.inverted().transform(centres + corner), strict=True):
+        text.set_position((float(centre[0]), float(centre[1])))
