@@ -1,0 +1,177 @@
+"""A study of two cells whose runs were never trained: their files hold random or chosen numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths, results
+from benchmark.data.splits import write_split
+from benchmark.data.store import FILES
+from benchmark.files import sha256, write_json, write_parquet
+from benchmark.study import Study
+
+CLASSES = [str(digit) for digit in range(10)]
+TRAIN, TEST = 200, 60
+METRICS = ("ra", "ua", "ta", "mia")
+
+STUDY = """
+description: A study in miniature
+trials: 3
+datasets:
+  digits: {source: digits}
+hyperparameters:
+  "*":
+    training: {epochs: 3, lr: 0.1}
+    unlearning: {epochs: 2}
+    salun: {lr: 0.03}
+tables:
+  gaps:
+    kind: unlearning
+    caption: 50 % & more, under_scored
+    cells: [digits/convnet/random-10]
+    methods: [original, ft, neggrad-plus, not, coun, "coun@tau=0.2"]
+  two:
+    kind: unlearning
+    caption: Two cells
+    cells: [digits/convnet/random-10, digits/convnet/class-8]
+    methods: [ft, neggrad-plus, neggrad-plus+cl]
+  taken:
+    kind: predictions
+    caption: What eights are taken for
+    cells: [digits/convnet/class-8, digits/convnet/random-10]
+    methods: [original, ft, coun]
+    classes: ["8", "1", "3"]
+  hyper:
+    kind: hyperparameters
+    caption: Settings
+    cells: [digits/convnet/random-10, digits/convnet/class-8]
+    methods: [original, retrain, ft, neggrad-plus+cl, l1-sparse, salun, not, coun]
+figures:
+  gain:
+    kind: improvement
+    cells: [digits/convnet/random-10, digits/convnet/class-8]
+    methods: [neggrad-plus, not]
+  map:
+    kind: maps
+    cells: [digits/convnet/class-8, digits/convnet/random-10]
+    methods: [retrain]
+  compared:
+    kind: maps
+    cells: [digits/convnet/class-8, digits/convnet/random-10]
+    methods: [original, ft]
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The study, its dataset's facts and its splits; no run is there yet."""
+    monkeypatch.chdir(tmp_path)
+    return make_study()
+
+
+def make_study() -> Study:
+    """Write the study below the working directory and return it."""
+    paths.CONFIG.mkdir()
+    paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
+    study = Study.load("tiny")
+    facts = {
+        "classes": CLASSES,
+        "origin": {},
+        "shapes": {file: [] for file in FILES},
+        "sha256": dict.fromkeys(FILES, ""),
+    }
+    write_json(study.dataset_folder("digits") / "provenance.json", facts)
+    rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
+    for scenario, index in rows.items():
+        frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
+        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+    return study
+
+
+def write_run(
+    study: Study,
+    name: str,
+    values: dict[str, float] | None = None,
+    status: str = results.FINISHED,
+    prediction: Any = None,
+) -> None:
+    """Write a run's files: the metrics of its last epoch as given, the rest random, seeded by the name.
+
+    ``prediction`` gives the training samples' predictions, (200,).
+    """
+    run = study.run(name)
+    folder = paths.run(study.name, run.name)
+    rng = np.random.default_rng(list(name.encode()))
+    ends = {metric: float(rng.uniform(0, 100)) for metric in METRICS} | {"ra": 95.0} | (values or {})
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "lr": 0.1, "loss": 1.0, **{m: [v / 2, v] for m, v in ends.items() if m != "cost"}}
+    )
+    cost = ends.pop("cost", 2e-5)
+    for column, value in (("pflops", cost), ("pflops_executed", 1.5 * cost), ("seconds", 1.0), ("cpu_seconds", 1.0)):
+        history[column] = [value / 2, value]
+    label = np.concatenate([np.arange(TRAIN), np.arange(TEST)]) % 10
+    samples = pd.DataFrame(
+        {
+            "index": np.concatenate([np.arange(TRAIN), np.arange(TEST)]),
+            "split": ["train"] * TRAIN + ["test"] * TEST,
+            "label": label,
+            "prediction": np.where(rng.uniform(size=len(label)) < 0.8, label, rng.integers(10, size=len(label))),
+            "loss": rng.exponential(0.3, len(label)).astype("float32"),
+        }
+    )
+    if prediction is not None:
+        samples.loc[: TRAIN - 1, "prediction"] = prediction
+    write_parquet(folder / results.SAMPLES, samples)
+    write_parquet(folder / results.HISTORY, history)
+    told = {
+        "slice": run.slice,
+        "fingerprint": run.fingerprint,
+        "status": status,
+        "sha256": {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)},
+        "peak_memory_mb": 100.0,
+        "stamp": {"commit": "0" * 40, "precision": "float32", "device": "cpu"},
+    }
+    write_json(folder / results.RUN, told)
+
+
+def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
+    """Write a run's maps: a cluster a class on a circle, with noise and a rotation of its own."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(TRAIN) % 10
+    angle = label * 2 * np.pi / 10
+    centre = np.stack([np.cos(angle), (1 + 0.3 * (label % 3)) * np.sin(angle)], 1)
+    turn = np.array([[np.cos(seed), -np.sin(seed)], [np.sin(seed), np.cos(seed)]])
+    points = 10 * centre @ turn + rng.normal(size=centre.shape)
+    forget = np.arange(TRAIN) < 20 if scenario == "random-10" else label == 8
+    wrong = forget & (rng.uniform(size=TRAIN) < 0.3)
+    frame = pd.DataFrame(
+        {
+            "index": np.arange(TRAIN),
+            "membership": np.where(forget, "forget", "retain"),
+            "label": label,
+            "prediction": np.where(wrong, rng.integers(10, size=TRAIN), label),
+            "tsne_x": points[:, 0],
+            "tsne_y": points[:, 1],
+            "umap_x": points[:, 1] / 3,
+            "umap_y": points[:, 0] / 3 + 5,
+        }
+    )
+    write_parquet(paths.embedding(study.name, study.embedding_name(study.run(run), scenario)), frame)
+
+
+@pytest.fixture
+def runs() -> Callable[..., None]:
+    """Write every run of an output, or those whose names end in one of ``only``, with random numbers."""
+
+    def write(study: Study, output: str, without: tuple[str, ...] = ()) -> None:
+        for run in study.runs_of(output):
+            if run.name.method not in without:
+                write_run(study, str(run.name))
+
+    return write
