@@ -64,13 +64,14 @@ def run(
 @app.command()
 def embed(
     study: StudyName,
+    what: Annotated[str, typer.Argument(help="maps, distances or views")],
     name: Annotated[str, typer.Argument(help="a run whose weights are kept")],
     scenario: Annotated[str, typer.Argument(help="whose forget samples are marked")],
 ) -> None:
-    """Map the features of a run's model by t-SNE and UMAP."""
+    """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
     from benchmark.training.embed import embed
 
-    embed(_study(study), name, scenario)
+    print(embed(_study(study), what, name, scenario))
 
 
 @app.command()

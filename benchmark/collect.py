@@ -13,10 +13,11 @@ from joblib import Parallel, delayed
 from benchmark import paths, results
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
+from benchmark.kinds import MAPS
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import per_run_gaps
-from benchmark.names import RETRAIN, Cell
-from benchmark.study import Run, Study
+from benchmark.names import RETRAIN
+from benchmark.study import Derived, Run, Study, belongs
 from benchmark.workflow import COLLECTED
 
 
@@ -37,7 +38,9 @@ def collect(study: Study, partial: bool = False) -> list[Path]:
         "metrics": _metrics(study, partial),
         "history": _gather(study.runs(), lambda run: _history(study, run), partial),
         "predictions": _gather(_by_cell(study), lambda pair: _predictions(study, *pair), partial),
-        "embeddings": _gather(study.embeddings, lambda pair: _embedding(study, *pair), partial),
+        "embeddings": _gather(
+            [one for one in study.derived if one.what == MAPS], lambda one: _map(study, one), partial
+        ),
     }
     for what in COLLECTED:
         write_parquet(paths.collected(study.name, what), frames[what])
@@ -71,7 +74,7 @@ def _gather(items: Any, read: Callable[[Any], pd.DataFrame], partial: bool) -> p
 def _by_cell(study: Study) -> Iterator[tuple[Run, str]]:
     for run in study.runs():
         for cell in study.cells:
-            if results.belongs(run.name, cell):
+            if belongs(run.name, cell):
                 yield run, cell.scenario
 
 
@@ -86,9 +89,9 @@ def _history(study: Study, run: Run) -> pd.DataFrame:
     return _named(study, run, run.name.scenario, results.frame(study, run, paths.HISTORY))
 
 
-def _embedding(study: Study, run: Run, scenario: str) -> pd.DataFrame:
-    found = results.embedding(study, run, scenario)
-    return _named(study, run, scenario, _with_class_names(study, run, found))
+def _map(study: Study, one: Derived) -> pd.DataFrame:
+    found = _with_class_names(study, one.run, results.derived(study, one))
+    return _named(study, one.run, one.scenario, found)
 
 
 def _predictions(study: Study, run: Run, scenario: str) -> pd.DataFrame:

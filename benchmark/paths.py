@@ -54,9 +54,9 @@ def usage(study: str, name: object) -> Path:
     return RESULTS / study / "usage" / f"{name}.tsv"
 
 
-def embedding(study: str, name: object) -> Path:
-    """The 2-D maps of one run's features."""
-    return RESULTS / study / "embeddings" / f"{name}.parquet"
+def derived(study: str, name: object) -> Path:
+    """A file made from one run's features, such as ``maps/digits/convnet/random-10/coun/trial-0``."""
+    return RESULTS / study / f"{name}.parquet"
 
 
 def collected(study: str, what: str) -> Path:

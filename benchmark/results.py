@@ -19,7 +19,7 @@ from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, RUN, SAMPLES
-from benchmark.study import Run, Study
+from benchmark.study import Derived, Run, Study, belongs
 
 FINISHED, DIVERGED = "finished", "diverged"
 
@@ -98,11 +98,17 @@ def classes(study: Study, dataset: str) -> list[str]:
     return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 
-def embedding(study: Study, run: Run, scenario: str) -> pd.DataFrame:
-    """Return a run's maps: index, membership (retain or forget), label, prediction, tsne_x, tsne_y, umap_x, umap_y."""
-    path = paths.embedding(study.name, study.embedding_name(run, scenario))
+def derived(study: Study, one: Derived) -> pd.DataFrame:
+    """Return what was made from a run's features, such as its maps; see `benchmark.training.embed` for the columns.
+
+    Raises
+    ------
+    StaleOutput
+        If it is missing.
+    """
+    path = paths.derived(study.name, one)
     if not path.is_file():
-        raise StaleOutput(f"{path} is missing: {run.name} has not been embedded")
+        raise StaleOutput(f"{path} is missing: run snakemake again")
     return pd.read_parquet(path)
 
 
@@ -126,11 +132,6 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
                 raise
     table = pd.DataFrame(rows)
     return table if table.empty else _collapsed(study, table, cells)
-
-
-def belongs(name: RunName, cell: Cell) -> bool:
-    """Whether a run has a row in a cell: its own, or for Original every one of its dataset and architecture."""
-    return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
 
 
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
@@ -201,7 +202,7 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
 
 
 def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
-    """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original, who was trained to it."""
+    """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original."""
     floors = {}
     for dataset, arch in {(cell.dataset, cell.arch) for cell in cells}:
         original = study.run(RunName(dataset, arch, "", "original", 0))
@@ -211,5 +212,3 @@ def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataF
             floors[dataset, arch] = -np.inf
     floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < floor)
-
-

@@ -31,7 +31,9 @@ def commit() -> str:
     """Return the commit that the code is at, with ``+`` behind it where files differ from it; or ``unknown``."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "config", "rules", "Snakefile")
+        changed = _git(
+            "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "config", "rules", "Snakefile"
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if changed else "")

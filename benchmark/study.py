@@ -6,8 +6,8 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,9 +17,10 @@ from benchmark import __version__, paths, plugins
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
+from benchmark.kinds import KINDS, Kind
 from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
+from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
 from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict
@@ -57,12 +58,37 @@ class Run:
         return digest(self.slice)
 
 
+@dataclass(frozen=True)
+class Derived:
+    """A file made from a run's features: what it holds, of which run, and in which scenario samples are forgotten."""
+
+    what: str
+    run: Run = field(hash=False)
+    scenario: str
+
+    @property
+    def name(self) -> str:
+        """The run's name with the scenario, since Original is looked at once a scenario."""
+        run = self.run.name
+        return f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
+
+    def __str__(self) -> str:
+        return f"{self.what}/{self.name}"
+
+
+def belongs(name: RunName, cell: Cell) -> bool:
+    """Whether a run has a place in a cell: its own, or for Original every one of its dataset and architecture."""
+    return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
+
+
 class Study(Strict):
     """The typed form of ``config/<study>.yaml``."""
 
     description: str = Field("", description="what the study is for, in a sentence")
     seed: int = Field(0, ge=0, description="root of every random number")
-    trials: Positive = Field(3, description="runs of every cell; trials differ in all that `resample` names and in seed")
+    trials: Positive = Field(
+        3, description="runs of every cell; trials differ in all that `resample` names and in seed"
+    )
     resample: list[Literal["original", "split"]] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
     )
@@ -80,7 +106,8 @@ class Study(Strict):
     sequential: SequentialSettings = SequentialSettings()
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
-        {}, description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins"
+        {},
+        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins",
     )
     plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
     tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
@@ -126,7 +153,11 @@ class Study(Strict):
 
     def kind_of(self, name: str) -> Kind:
         """Return what a table or figure is drawn by."""
-        return KINDS[self.output(name).kind]
+        return KINDS[self.section_of(name)][self.output(name).kind]
+
+    def section_of(self, name: str) -> str:
+        """Return ``tables`` or ``figures``, wherever an output stands."""
+        return "tables" if name in self.tables else "figures"
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -168,28 +199,30 @@ class Study(Strict):
                 needed[run.name] = run
         return sorted(needed.values(), key=lambda run: run.name.scenario != "")
 
-    def embeddings_of(self, output: str) -> list[tuple[Run, str]]:
-        """Return the (run, scenario) pairs whose features a figure maps; Original is mapped once a scenario."""
-        if not self.kind_of(output).maps:
+    def derived_of(self, output: str) -> list[Derived]:
+        """Return what a table or figure shows of its runs' features; Original is looked at once a scenario."""
+        settings, kind = self.output(output), self.kind_of(output)
+        if not kind.derives:
             return []
-        settings = self.output(output)
-        return [
-            (self.run(self.run_name(cell, method, 0)), cell.scenario)
+        shown = {run.name for run in self.runs_of(output)}
+        found = {
+            Derived(kind.derives, self.run(name), cell.scenario)
+            for name in shown
             for cell in map(Cell.parse, settings.cells)
-            for method in settings.methods
-        ]
+            if belongs(name, cell)
+        }
+        return sorted(found, key=str)
 
     @cached_property
-    def embeddings(self) -> list[tuple[Run, str]]:
-        """Every (run, scenario) pair that some output maps."""
-        pairs = [pair for name in self.outputs for pair in self.embeddings_of(name)]
-        return list({(str(run.name), scenario): (run, scenario) for run, scenario in pairs}.values())
+    def derived(self) -> list[Derived]:
+        """All that some output shows of features."""
+        return list(dict.fromkeys(one for name in self.outputs for one in self.derived_of(name)))
 
     @cached_property
     def kept(self) -> frozenset[RunName]:
         """The runs whose weights are kept: Originals, which others start from, and what is mapped."""
         return frozenset(run.name for run in self.runs() if run.name.is_original) | frozenset(
-            run.name for run, _ in self.embeddings
+            one.run.name for one in self.derived
         )
 
     @cached_property
@@ -206,11 +239,6 @@ class Study(Strict):
     def split_file(self, run: Run, scenario: str | None = None) -> paths.Path:
         """The file of what a run forgets; Original needs to be told in which scenario."""
         return paths.split(self.name, run.name.dataset, scenario or run.name.scenario, run.split_trial)
-
-    def embedding_name(self, run: Run, scenario: str) -> str:
-        """The name of a run's maps: its own with the scenario, since Original is mapped once a scenario."""
-        name = run.name
-        return f"{name.dataset}/{name.arch}/{scenario}/{name.method}/trial-{name.trial}"
 
     def output_fingerprint(self, name: str) -> str:
         """Return a digest of all that determines a table or figure, its runs included."""
@@ -246,7 +274,10 @@ class Study(Strict):
         content = {
             "run": str(name),
             "seed": self.seed,
-            "dataset": {"provenance": provenance(name.dataset, dataset), "augmentation": dataset.augmentation.model_dump()},
+            "dataset": {
+                "provenance": provenance(name.dataset, dataset),
+                "augmentation": dataset.augmentation.model_dump(),
+            },
             "split_trial": None if name.is_original else split_trial,
             "original": self.run(original).fingerprint if original else None,
             "code": plugins.code_version(kind),
@@ -296,10 +327,9 @@ class Study(Strict):
         for section, outputs in (("tables", self.tables), ("figures", self.figures)):
             for name, output in outputs.items():
                 where = f"{file}: {section}.{name}"
-                kinds = [kind for kind, facts in KINDS.items() if facts.section == section]
-                if output.kind not in kinds:
-                    raise unknown(f"kind of {section[:-1]}", output.kind, kinds, f"{where}.kind")
-                for field in KINDS[output.kind].needs:
+                if output.kind not in KINDS[section]:
+                    raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
+                for field in KINDS[section][output.kind].needs:
                     if not getattr(output, field):
                         raise BadInput(f"{where}.{field}: empty; a {output.kind!r} needs at least one")
                 if (output.trials or 0) > self.trials:
@@ -329,48 +359,6 @@ class Study(Strict):
                     if key not in known:
                         raise unknown("setting", key, known, f"{where}.{name}")
 
-
-# --- what each kind of output needs --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of table or figure: where it may stand, what its settings must hold, and the runs it shows.
-
-    ``results`` is false where the runs' settings are shown, not what came of them; ``maps`` is true where features are.
-    """
-
-    section: str
-    needs: tuple[str, ...]
-    runs: Callable[[Study, OutputSettings], list[RunName]]
-    results: bool = True
-    maps: bool = False
-
-
-def _with_reference(study: Study, output: OutputSettings, more: Callable[[str], list[str]] = lambda m: [m]) -> list[RunName]:
-    """Retrain and the listed methods, in every cell and trial."""
-    methods = dict.fromkeys([RETRAIN, *(name for method in output.methods for name in more(method))])
-    return _every(study, output, methods, output.trials or study.trials)
-
-
-def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int) -> list[RunName]:
-    return [
-        study.run_name(cell, method, trial)
-        for cell in map(Cell.parse, output.cells)
-        for method in methods
-        for trial in range(trials)
-    ]
-
-
-KINDS = {
-    "unlearning": Kind("tables", ("cells", "methods"), _with_reference),
-    "predictions": Kind("tables", ("cells", "methods", "classes"), _with_reference),
-    "hyperparameters": Kind("tables", ("cells", "methods"), lambda s, o: _every(s, o, o.methods, 1), results=False),
-    "improvement": Kind(
-        "figures", ("cells", "methods"), lambda s, o: _with_reference(s, o, lambda m: [m, str(MethodName.parse(m + CL))])
-    ),
-    "maps": Kind("figures", ("cells", "methods"), lambda s, o: _every(s, o, o.methods, 1), maps=True),
-}
 
 _contrastive_methods: dict[Any, Any] = {}
 

@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.data.store import PROVENANCE
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.study import Run, Study
+from benchmark.study import Derived, Study
 
 COLLECTED = ("metrics", "history", "predictions", "embeddings")
 
@@ -25,7 +25,7 @@ class Workflow:
 
     def __init__(self, study: Study):
         self.study = study
-        self._embeddings = {study.embedding_name(run, scenario): (run, scenario) for run, scenario in study.embeddings}
+        self._derived = {str(one): one for one in study.derived}
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
@@ -62,18 +62,15 @@ class Workflow:
         return inputs
 
     def shown_by(self, output: str) -> list[Path]:
-        """What a table or figure reads: nothing, maps, or the runs it shows and the Originals of their cells."""
+        """What a table or figure reads: nothing, derived files, or its runs and the Originals of their cells."""
         if not self.study.kind_of(output).results:
             return []
-        if self.study.kind_of(output).maps:
-            return [
-                paths.embedding(self.study.name, self.study.embedding_name(*pair))
-                for pair in self.study.embeddings_of(output)
-            ]
+        if self.study.kind_of(output).derives:
+            return [paths.derived(self.study.name, one) for one in self.study.derived_of(output)]
         runs = {run.name for run in self.study.runs_of(output)}
         cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
         originals = {RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
-        splits = {self.study.split_file(self.study.run(run), cell.scenario) for run in originals for cell in cells}
+        splits = {self.study.split_file(self.study.run(name), cell.scenario) for name in originals for cell in cells}
         return [file for name in sorted(runs | originals) for file in self.run_files(name)] + sorted(splits)
 
     @cached_property
@@ -81,15 +78,15 @@ class Workflow:
         """What the gathered results are made from."""
         return list(dict.fromkeys(path for name in self.study.outputs for path in self.shown_by(name)))
 
-    def embedding(self, name: str) -> tuple[Run, str]:
-        """The run and scenario that a map is of."""
-        return self._embeddings[name]
+    def derived(self, name: str) -> Derived:
+        """What a derived file is, by its name: maps/digits/convnet/random-10/coun/trial-0."""
+        return self._derived[name]
 
-    def embedding_inputs(self, name: str) -> list[Path]:
-        """What a map is made from: the weights and the record of its run, and the split it marks."""
-        run, scenario = self.embedding(name)
-        folder = paths.run(self.study.name, run.name)
-        return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(run, scenario)]
+    def derived_inputs(self, name: str) -> list[Path]:
+        """What a derived file is made from: the weights and the record of its run, and the split it marks."""
+        one = self.derived(name)
+        folder = paths.run(self.study.name, one.run.name)
+        return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
 
     # --- which names may match ----------------------------------------------------------------------------------
     # Only what is in the study and the registries can match, so that no other text reaches a path or a shell.
@@ -114,9 +111,9 @@ class Workflow:
         return _either({cell.scenario for cell in self.study.cells})
 
     @property
-    def embedding_pattern(self) -> str:
-        """A regular expression for the names of the study's maps."""
-        return _either(self._embeddings)
+    def derived_pattern(self) -> str:
+        """A regular expression for the names of the study's derived files."""
+        return _either(self._derived)
 
 
 def _either(names: object) -> str:

@@ -3,20 +3,21 @@
 
 rule embed:
     input:
-        lambda wildcards: files.embedding_inputs(wildcards.embedding),
+        lambda wildcards: files.derived_inputs(wildcards.derived),
     output:
-        paths.embedding(study.name, "{embedding}"),
+        paths.derived(study.name, "{derived}"),
     params:
         samples=study.map_samples,
-        run=lambda wildcards: files.embedding(wildcards.embedding)[0].name,
-        scenario=lambda wildcards: files.embedding(wildcards.embedding)[1],
+        what=lambda wildcards: files.derived(wildcards.derived).what,
+        run=lambda wildcards: str(files.derived(wildcards.derived).run.name),
+        scenario=lambda wildcards: files.derived(wildcards.derived).scenario,
     wildcard_constraints:
-        embedding=files.embedding_pattern,
+        derived=files.derived_pattern,
     threads: study.threads
     log:
-        paths.log(study.name, "embed/{embedding}"),
+        paths.log(study.name, "embed/{derived}"),
     shell:
-        "{command} embed {study.name} {params.run:q} {params.scenario:q} > {log} 2>&1"
+        "{command} embed {study.name} {params.what} {params.run:q} {params.scenario:q} > {log} 2>&1"
 
 
 rule table:

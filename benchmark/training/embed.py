@@ -1,6 +1,9 @@
-"""Features of a run's model, and their two-dimensional maps."""
+"""What is made from the features of a run's model: maps, distances between classes, and distances between views."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,48 +12,118 @@ import torch
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
+from benchmark.errors import unknown
 from benchmark.files import write_parquet
+from benchmark.kinds import DISTANCES, MAPS, VIEWS
 from benchmark.models import build
 from benchmark.report.embeddings import maps
 from benchmark.results import forget
 from benchmark.seeds import Streams
-from benchmark.study import Study
+from benchmark.study import Derived, Study
 from benchmark.training.device import Device
 from benchmark.training.evaluate import outputs
 from benchmark.training.images import Images
 from benchmark.training.job import weights
+from benchmark.training.views import view_distances
 
 
-def embed(study: Study, name: str, scenario: str) -> None:
-    """Map the penultimate features of up to ``map_samples`` training samples by t-SNE and by UMAP (Figures 1, 3, 11).
-
-    The samples are one random draw per dataset, the same for every model and scenario, so that maps can be compared.
+class Embedding:
+    """A run's model, its dataset, and which training samples are forgotten in a scenario.
 
     Raises
     ------
     StaleOutput
         If the run, its weights, the dataset or the split is missing or damaged.
     """
-    run = study.run(name)
-    device = Device.choose(study.precision, study.threads)
-    arrays = store.load(study.dataset_folder(run.name.dataset))
-    images = Images(arrays, study.datasets[run.name.dataset].augmentation, device.device)
-    model = build(run.name.arch, images.classes, images.image_shape)
-    model.load_state_dict(weights(study, run))
-    device.place(model)
-    total = len(arrays.train_labels)
-    streams = Streams(study.seed, (run.name.dataset,))
-    index = np.sort(streams.numpy("map-samples").permutation(total)[: study.map_samples])
-    found = outputs(model, images, "train", device, torch.from_numpy(index).to(device.device))
-    features, logits = (torch.cat(column).cpu() for column in zip(*found, strict=True))
-    gone = np.isin(index, forgotten(forget(study, run, scenario)))
-    frame = pd.DataFrame(
-        {
-            "index": index,
-            "membership": np.where(gone, "forget", "retain"),
-            "label": arrays.train_labels[index],
-            "prediction": logits.argmax(1).numpy(),
-        }
-    )
-    mapped = maps(features.numpy(), seed=streams.integer("map") % 2**31, threads=study.threads)
-    write_parquet(paths.embedding(study.name, study.embedding_name(run, scenario)), pd.concat([frame, mapped], axis=1))
+
+    def __init__(self, study: Study, one: Derived):
+        self.study, self.one = study, one
+        name = one.run.name
+        self.device = Device.choose(study.precision, study.threads)
+        self.arrays = store.load(study.dataset_folder(name.dataset))
+        self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
+        self.model = build(name.arch, self.images.classes, self.images.image_shape)
+        self.model.load_state_dict(weights(study, one.run))
+        self.device.place(self.model)
+        self.streams = Streams(study.seed, (name.dataset,))
+        self.labels = np.asarray(self.arrays.train_labels)
+        self.forgotten = np.zeros(len(self.labels), bool)
+        self.forgotten[forgotten(forget(study, one.run, one.scenario))] = True
+
+    def sample(self) -> np.ndarray:
+        """Return up to ``map_samples`` training samples, sorted: one random draw per dataset, the same for every
+        model and scenario, so that what is made from them can be compared.
+        """
+        order = self.streams.numpy("map-samples").permutation(len(self.labels))
+        return np.sort(order[: self.study.map_samples])
+
+    def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return features (N, D) and logits (N, K) of training samples, all unless given, without augmentation."""
+        positions = None if index is None else torch.from_numpy(index).to(self.device.device)
+        found = outputs(self.model, self.images, "train", self.device, positions)
+        features, logits = (torch.cat(column).cpu() for column in zip(*found, strict=True))
+        return features, logits
+
+    def facts(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns that say which samples the rows of a frame are."""
+        membership = np.where(self.forgotten[index], "forget", "retain")
+        return {"index": index, "membership": membership, "label": self.labels[index]}
+
+
+def sample_maps(embedding: Embedding) -> pd.DataFrame:
+    """Map a draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
+
+    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``.
+    """
+    index = embedding.sample()
+    features, logits = embedding.features(index)
+    frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    seed = embedding.streams.integer("map") % 2**31
+    return pd.concat([frame, maps(features.numpy(), seed=seed, threads=embedding.study.threads)], axis=1)
+
+
+def class_distances(embedding: Embedding) -> pd.DataFrame:
+    """Measure how far each class's forget samples lie from every class's retain samples (Table 4).
+
+    Columns ``label``, the class of the forget samples; ``centroid``, a class that has retain samples; ``distance``,
+    the mean L2 distance of the former's features to the mean feature of the latter; ``samples``, how many.
+    """
+    features = embedding.features()[0].double()
+    labels, gone = embedding.labels, embedding.forgotten
+    kept = [label for label in np.unique(labels[~gone])]
+    centroids = torch.stack([features[torch.from_numpy(~gone & (labels == label))].mean(0) for label in kept])
+    rows = []
+    for label in np.unique(labels[gone]):
+        of = features[torch.from_numpy(gone & (labels == label))]
+        distances = torch.cdist(of, centroids).mean(0)
+        rows += [(label, centroid, float(far), len(of)) for centroid, far in zip(kept, distances, strict=True)]
+    return pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
+
+
+MAKERS: dict[str, Callable[[Embedding], pd.DataFrame]] = {
+    MAPS: sample_maps,
+    DISTANCES: class_distances,
+    VIEWS: view_distances,
+}
+
+
+def embed(study: Study, what: str, name: str, scenario: str) -> Path:
+    """Make one derived file of a run and return its path.
+
+    Parameters
+    ----------
+    what : ``maps``, ``distances`` or ``views``.
+    name : a run whose weights are kept.
+    scenario : which samples count as forgotten; Original has no scenario of its own.
+
+    Raises
+    ------
+    BadInput
+        If ``what`` or the run is unknown, or what is needed is missing.
+    """
+    if what not in MAKERS:
+        raise unknown("derived file", what, MAKERS, "embed")
+    one = Derived(what, study.run(name), scenario)
+    path = paths.derived(study.name, one)
+    write_parquet(path, MAKERS[what](Embedding(study, one)))
+    return path

@@ -81,12 +81,13 @@ class Trainer:
             self._remember(float("nan"))
         while self.epoch < self.settings.epochs and not self.diverged:
             loss = self._train_epoch(pause)
-            self.epoch, self.step = self.epoch + 1, 0
-            self._loss.zero_()
-            self._generators.clear()
+            self.epoch += 1
             last = self.epoch == self.settings.epochs or self.diverged
             if last or self.epoch % self.settings.evaluate_every == 0:
                 self._remember(loss)
+            self.step = 0
+            self._loss.zero_()
+            self._generators.clear()
             for told in report:
                 told(self)
             pause(self)
@@ -150,8 +151,8 @@ class Trainer:
     def _remember(self, loss: float) -> None:
         measured = None if self.diverged else self.evaluate()
         if measured is None:
-            # Weights can be past saving after a step whose own loss was still finite.
-            self.diverged = self.diverged or (self.offset + self.epoch - 1, 0)
+            # Weights can be past saving after a last step whose own loss was still finite.
+            self.diverged = self.diverged or (self.offset + self.epoch - 1, max(0, self.step - 1))
             measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
         meter = self.context.meter
         self.history.append(
@@ -191,7 +192,9 @@ class Trainer:
         """Take over the records of the stage before: history, clocks and counted computation."""
         self.history, self.diverged = before.history, before.diverged
         self.seconds, self.cpu_seconds = before.seconds, before.cpu_seconds
-        self.context.meter.paper, self.context.meter.executed = before.context.meter.paper, before.context.meter.executed
+        # Added, since preparing this stage may have cost something already.
+        self.context.meter.paper += before.context.meter.paper
+        self.context.meter.executed += before.context.meter.executed
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""

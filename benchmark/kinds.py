@@ -1,0 +1,101 @@
+"""The kinds of tables and figures: what each needs to be told, and the runs that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
+
+if TYPE_CHECKING:
+    from benchmark.settings import OutputSettings
+    from benchmark.study import Study
+
+# What can be derived from a run's features; each is a file per run and scenario.
+MAPS, DISTANCES, VIEWS = "maps", "distances", "views"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table or figure.
+
+    Attributes
+    ----------
+    needs : settings that must not be empty.
+    runs : the runs it shows, in its order.
+    results : false where the runs' settings are shown, not what came of them.
+    derives : what of the runs' features it shows, or None; such runs keep their weights.
+    """
+
+    needs: tuple[str, ...]
+    runs: Callable[[Study, OutputSettings], list[RunName]]
+    results: bool = True
+    derives: str | None = None
+
+
+def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int | None = None) -> list[RunName]:
+    """Every method in every cell and trial."""
+    return [
+        study.run_name(cell, method, trial)
+        for cell in map(Cell.parse, output.cells)
+        for method in methods
+        for trial in range(trials or output.trials or study.trials)
+    ]
+
+
+def _listed(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, output.methods)
+
+
+def _first_trial(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, output.methods, trials=1)
+
+
+def _with_reference(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, dict.fromkeys([RETRAIN, *output.methods]))
+
+
+def with_and_without(method: str) -> list[str]:
+    """A method's name, and the same with the contrastive term."""
+    return [method, str(MethodName.parse(method + CL))]
+
+
+def _improvement(study: Study, output: OutputSettings) -> list[RunName]:
+    pairs = [name for method in output.methods for name in with_and_without(method)]
+    return _every(study, output, dict.fromkeys([RETRAIN, *pairs]))
+
+
+def stage_cell(cell: Cell, stage: int) -> Cell:
+    """The cell whose Retrain a stage of a sequential scenario is compared with: random-<stage * percent>."""
+    return Cell(cell.dataset, cell.arch, f"random-{stage * Scenario(cell.scenario).percent}")
+
+
+def _stages(study: Study, output: OutputSettings) -> list[RunName]:
+    references = [
+        study.run_name(stage_cell(cell, stage), RETRAIN, trial)
+        for cell in map(Cell.parse, output.cells)
+        for stage in range(1, Scenario(cell.scenario).stages + 1)
+        for trial in range(output.trials or study.trials)
+    ]
+    return references + _listed(study, output)
+
+
+SHOWN = ("cells", "methods")
+KINDS = {
+    "tables": {
+        "unlearning": Kind(SHOWN, _with_reference),
+        "predictions": Kind((*SHOWN, "classes"), _with_reference),
+        "distances": Kind((*SHOWN, "classes"), _listed, derives=DISTANCES),
+        "theory": Kind(SHOWN, _listed, derives=VIEWS),
+        "hyperparameters": Kind(SHOWN, _first_trial, results=False),
+    },
+    "figures": {
+        "improvement": Kind(SHOWN, _improvement),
+        "cost": Kind(SHOWN, _with_reference),
+        "stages": Kind(SHOWN, _stages),
+        "ablation": Kind(SHOWN, _with_reference),
+        "theory": Kind(SHOWN, _listed, derives=VIEWS),
+        "maps": Kind(SHOWN, _first_trial, derives=MAPS),
+    },
+}
