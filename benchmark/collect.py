@@ -89,6 +89,10 @@ def _history(study: Study, run: Run) -> pd.DataFrame:
     return _named(study, run, run.name.scenario, results.frame(study, run, paths.HISTORY))
 
 
+def _maps(study: Study) -> list[Derived]:
+    return [one for one in study.derived if one.what == MAPS]
+
+
 def _map(study: Study, one: Derived) -> pd.DataFrame:
     found = _with_class_names(study, one.run, results.derived(study, one))
     return _named(study, one.run, one.scenario, found)

@@ -92,9 +92,7 @@ class RunName:
     @classmethod
     def parse(cls, text: str) -> RunName:
         """Read a run's name; raise `BadInput` if it has another form."""
-        match = re.fullmatch(
-            rf"({WORD})/({WORD})/(?:(original)|({SCENARIO})/({METHOD}))/trial-(0|[1-9][0-9]*)", text
-        )
+        match = re.fullmatch(rf"({WORD})/({WORD})/(?:(original)|({SCENARIO})/({METHOD}))/trial-(0|[1-9][0-9]*)", text)
         if not match:
             raise BadInput(
                 f"run {text!r}: accepted is 'dataset/arch/scenario/method/trial-<number>', such as "

@@ -20,7 +20,7 @@ def schema() -> str:
     told["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
     # A child need not repeat what it inherits, and null removes an inherited key.
     told.pop("required", None)
-    settings = {group: Recipe for group in GROUPS}
+    settings = dict.fromkeys(GROUPS, Recipe)
     for name in METHODS:
         method = METHODS.get(name)
         settings[name] = method.Settings

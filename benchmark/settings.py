@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from benchmark.names import Cell, MethodName, Scenario
+from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
 

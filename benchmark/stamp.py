@@ -10,6 +10,7 @@ from functools import cache
 
 import benchmark
 
+CODE = ("benchmark", "config", "rules", "Snakefile")
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn")
 
 
@@ -32,7 +33,7 @@ def commit() -> str:
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         changed = _git(
-            "status", "--porcelain", "--untracked-files=no", "--", "benchmark", "config", "rules", "Snakefile"
+            "status", "--porcelain", "--untracked-files=no", "--", *CODE
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -55,6 +55,7 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that differ where anything that determines the result does."""
         return digest(self.slice)
 
 
@@ -87,7 +88,7 @@ class Study(Strict):
     description: str = Field("", description="what the study is for, in a sentence")
     seed: int = Field(0, ge=0, description="root of every random number")
     trials: Positive = Field(
-        3, description="runs of every cell; trials differ in all that `resample` names and in seed"
+        3, description="runs of every cell; they differ in seed and in what `resample` names"
     )
     resample: list[Literal["original", "split"]] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
@@ -107,7 +108,7 @@ class Study(Strict):
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {},
-        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings; later wins",
+        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
     )
     plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
     tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
@@ -230,7 +231,7 @@ class Study(Strict):
         """Every cell that some output shows."""
         return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
 
-    # --- files ---------------------------------------------------------------------------------------------------------
+    # --- files --------------------------------------------------------------------------------------------------------
 
     def dataset_folder(self, name: str) -> paths.Path:
         """The folder of a prepared dataset of this study."""
@@ -329,9 +330,9 @@ class Study(Strict):
                 where = f"{file}: {section}.{name}"
                 if output.kind not in KINDS[section]:
                     raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
-                for field in KINDS[section][output.kind].needs:
-                    if not getattr(output, field):
-                        raise BadInput(f"{where}.{field}: empty; a {output.kind!r} needs at least one")
+                for needed in KINDS[section][output.kind].needs:
+                    if not getattr(output, needed):
+                        raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
                 if (output.trials or 0) > self.trials:
                     raise BadInput(f"{where}.trials: {output.trials}: the study has {self.trials}")
                 try:

@@ -11,11 +11,12 @@ import pandas as pd
 
 from benchmark import results
 from benchmark.errors import StaleOutput
+from benchmark.kinds import MAPS
 from benchmark.names import Cell
 from benchmark.report.alignment import aligned, centroids, standardised
 from benchmark.report.placing import write_names
 from benchmark.report.style import FULL_WIDTH, class_colours, dataset_label, method_label, scenario_label
-from benchmark.study import Study
+from benchmark.study import Derived, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def panels(study: Study, name: str, partial: bool = False) -> list[list[Panel]]:
 
 def _samples(study: Study, method: str, cell: Cell, partial: bool) -> pd.DataFrame | None:
     try:
-        return results.embedding(study, study.run(study.run_name(cell, method, 0)), cell.scenario)
+        return results.derived(study, Derived(MAPS, study.run(study.run_name(cell, method, 0)), cell.scenario))
     except StaleOutput:
         if partial:
             return None

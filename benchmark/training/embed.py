@@ -90,7 +90,7 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
     """
     features = embedding.features()[0].double()
     labels, gone = embedding.labels, embedding.forgotten
-    kept = [label for label in np.unique(labels[~gone])]
+    kept = np.unique(labels[~gone]).tolist()
     centroids = torch.stack([features[torch.from_numpy(~gone & (labels == label))].mean(0) for label in kept])
     rows = []
     for label in np.unique(labels[gone]):

@@ -14,7 +14,8 @@ from benchmark import paths, results
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.study import Study
+from benchmark.kinds import MAPS
+from benchmark.study import Derived, Study
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
@@ -162,7 +163,7 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
             "umap_y": points[:, 0] / 3 + 5,
         }
     )
-    write_parquet(paths.embedding(study.name, study.embedding_name(study.run(run), scenario)), frame)
+    write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ CELL = "digits/convnet/random-10"
 
 @pytest.fixture
 def mapped(study):
-    for seed, (run, scenario) in enumerate(study.embeddings):
+    for seed, (run, scenario) in enumerate((one.run, one.scenario) for one in study.derived):
         write_map(study, str(run.name), scenario, seed)
     return study
 
@@ -85,7 +85,7 @@ def test_unknown_figure_is_refused(study) -> None:
 
 
 def test_missing_map_waits_or_leaves_its_panel_empty(mapped) -> None:
-    shutil.rmtree(paths.RESULTS / "tiny" / "embeddings" / "digits" / "convnet" / "class-8")
+    shutil.rmtree(paths.RESULTS / "tiny" / "maps" / "digits" / "convnet" / "class-8")
     with pytest.raises(StaleOutput):
         draw_figure(mapped, "compared")
     grid = maps.panels(mapped, "compared", partial=True)
