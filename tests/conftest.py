@@ -154,16 +154,8 @@ class Project:
 
     def start(self, study: Study, name: str) -> Trainer:
         """A trainer at its first step, without a job around it."""
-        import torch
-
-        from benchmark.training.loop import Trainer
-
         job = self.job(study, name)
-        model = job._starting_model()
-        method = job.run.method(job.run.settings, job._context())
-        with torch.no_grad():
-            method.prepare(model)
-        return Trainer(model, method, job.device, dict, 1)
+        return job._trainer(job._starting_model(), stage=1, stages=1)
 
     def command(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
         """Run ``python -m benchmark`` in a process of its own."""
@@ -226,7 +218,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project = Project(root)
         study = project.study()
         prepare(study, "digits")
-        for scenario in ("random-10", "class-8"):
+        for scenario in ("random-10", "class-8", "sequential-2x10"):
             split(study, "digits", scenario, 0)
         project.run(study, ORIGINAL)
     return root

@@ -133,6 +133,25 @@ def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project,
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 1, "step": 5}
 
 
+def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project, registries):
+    from benchmark.methods.ft import FT
+
+    class Spoiling(FT):
+        """Its every loss is finite, its weights after the tenth step are not."""
+
+        steps = 0
+
+        def after_step(self, model):
+            self.steps += 1
+            if self.steps == 10:
+                model.head.weight.fill_(math.inf)
+
+    METHODS.add("spoiling", Spoiling)
+    end = project.run(project.study(), project.name("spoiling"))
+    assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 2, "step": 5}
+    assert np.isfinite(end.history["loss"]).all() and math.isnan(end.history["ra"].iloc[-1])
+
+
 # --- what a run needs -----------------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,7 @@ def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch,
         nonlocal pauses
         pauses += 1
         if pauses % 3 == 0:
-            self.checkpoint.save(trainer.state())
+            self._save(trainer)
         if pauses == killed_at:
             raise Killed
 

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmark.methods import salun as module
+
+
+@pytest.fixture
+def saliency(monkeypatch):
+    """Put known gradients in the place of the forget loss's."""
+
+    def put(values):
+        monkeypatch.setattr(module, "_forget_gradients", lambda *_: values)
+
+    return put
+
+
+def flat(tensors):
+    return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def original(project, study):
+    from benchmark.training.job import weights
+
+    return weights(study, study.run(project.original))
+
+
+def parameters(end):
+    return [name for name, _ in end.trainer.model.named_parameters()]
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("order", ["forget-first", "shuffled"])
+def test_frozen_weights_stay_bit_equal_over_whole_epochs_and_the_others_move(project, threshold, order):
+    study = project.study({"hyperparameters": {"*": {"salun": {"threshold": threshold, "order": order}}}})
+    end = project.run(study, project.name("salun"))
+    assert (end.trainer.settings.momentum, end.trainer.settings.weight_decay) == (0.9, 5e-4)
+    start = original(project, study)
+    moved = frozen = 0
+    for name, mask in zip(parameters(end), end.trainer.method._masks, strict=True):
+        assert torch.equal(end.weights[name][~mask], start[name][~mask]), name
+        moved += (end.weights[name] != start[name]).sum().item()
+        frozen += (~mask).sum().item()
+    total = sum(start[name].numel() for name in parameters(end))
+    assert frozen == total - int(threshold * total)
+    assert moved > 0.9 * (total - frozen)
+
+
+def test_frozen_weights_stay_bit_equal_after_an_interruption(project):
+    study = project.study()
+    end = project.run(study, project.name("salun"), (2, 7))
+    start = original(project, study)
+    for name, mask in zip(parameters(end), end.trainer.method._masks, strict=True):
+        assert torch.equal(end.weights[name][~mask], start[name][~mask])
+
+
+def test_without_freezing_weight_decay_moves_masked_weights(project):
+    study = project.study()
+    end = project.run(study, project.name("salun@freeze=false"))
+    start = original(project, study)
+    masked = flat(end.trainer.method._masks)
+    change = flat([end.weights[name] - start[name] for name in parameters(end)])
+    before = flat([start[name] for name in parameters(end)])
+    still = ~masked & (before != 0)
+    assert still.any() and (change[still] != 0).float().mean() > 0.9
+    # Decay pulls towards 0, and nothing else acts on them.
+    assert (change[still] * before[still] <= 0).all()
+
+
+def test_without_freezing_and_decay_masked_weights_do_not_move(project):
+    # What is left is the mask on the gradients.
+    study = project.unlearning(weight_decay=0)
+    end = project.run(study, project.name("salun@freeze=false"))
+    start = original(project, study)
+    for name, mask in zip(parameters(end), end.trainer.method._masks, strict=True):
+        assert torch.equal(end.weights[name][~mask], start[name][~mask])
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.25, 0.5, 1.0])
+def test_the_mask_keeps_the_fraction_ranked_over_all_weights_together(project, saliency, threshold):
+    study = project.study()
+    model = project.start(study, project.name("ft")).model
+    total = sum(weight.numel() for weight in model.parameters())
+    values = torch.rand(total, generator=torch.Generator().manual_seed(0))
+    # The first layer is the least salient of all: ranked by layer it would keep its fraction, ranked together none.
+    first = next(model.parameters()).numel()
+    values[:first] -= 1
+    saliency(values)
+    method = project.start(
+        study, project.name(f"salun@threshold={threshold:g}" if threshold != 0.5 else "salun")
+    ).method
+    mask = flat(method._masks)
+    kept = int(threshold * total)
+    assert mask.sum().item() == kept
+    assert set(mask.nonzero().flatten().tolist()) == set(values.argsort(descending=True)[:kept].tolist())
+    assert method._masks[0].sum().item() == (first if threshold == 1 else 0)
+
+
+def test_saliency_is_the_absolute_sum_of_the_batches_gradients_in_evaluation_mode(project, monkeypatch):
+    study = project.unlearning(batch_size=8)
+    trainer = project.start(study, project.name("ft"))
+    context, model = trainer.context, trainer.model
+    parts = trainer.method.parts("forget", 0)
+    assert [len(part.index) for part in parts] == [8, 8]
+    monkeypatch.setattr(
+        context,
+        "load",
+        lambda part, generator: trainer.context.labels[part.index].float().view(-1, 1, 1, 1).expand(-1, 1, 8, 8),
+    )
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    found = module._forget_gradients(model, parts, context)
+    model.eval()
+    loss = sum(torch.nn.functional.cross_entropy(model(context.load(part, None))[1], part.label) for part in parts)
+    expected = flat(torch.autograd.grad(loss, list(model.parameters()))).abs()
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-7)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_shuffled_is_one_pass_over_both(project):
+    method = project.start(project.study(), project.name("salun@order=shuffled")).method
+    steps = method.batches(0)
+    assert [list(step) for step in steps] == [["both"]] * 5
+    order = [index for step in steps for index in step["both"].index.tolist()]
+    assert sorted(order) == list(range(160)) and order != sorted(order)
+    forget = set(method.context.forget.tolist())
+    batches_with_forget = [bool(forget & set(step["both"].index.tolist())) for step in steps]
+    assert sum(batches_with_forget) > 1
+
+
+def test_forget_first_is_a_forget_pass_and_then_a_retain_pass(project):
+    method = project.start(project.study(), project.name("salun")).method
+    steps = method.batches(0)
+    assert [list(step) for step in steps] == [["forget"]] + [["retain"]] * 5
+    assert sorted(steps[0]["forget"].index.tolist()) == method.context.forget.tolist()
+
+
+@pytest.mark.parametrize("order", ["forget-first", "shuffled"])
+def test_forget_labels_are_random_and_fresh_each_epoch_and_retain_labels_true(project, order):
+    study = project.study()
+    name = project.name("salun" if order == "forget-first" else "salun@order=shuffled")
+    method = project.start(study, name).method
+    context = method.context
+    drawn = []
+    for epoch in range(40):
+        label = torch.full((160,), -1)
+        for step in method.batches(epoch):
+            for part in step.values():
+                label[part.index] = part.label
+        assert torch.equal(label[context.retain], context.labels[context.retain])
+        drawn.append(label[context.forget])
+    drawn = torch.stack(drawn)
+    assert not torch.equal(drawn[0], drawn[1])
+    # 640 labels, uniform over all ten classes, the true one included.
+    assert ((drawn.flatten().bincount(minlength=10) - 64).abs() < 40).all()
+    assert 20 < (drawn == context.labels[context.forget]).sum().item() < 120
+    assert context.labels.tolist() == project.start(study, project.name("ft")).context.labels.tolist()

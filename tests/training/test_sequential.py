@@ -1,0 +1,151 @@
+"""Forgetting in stages: stage k is an unlearning run of its own from the weights of stage k - 1."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark import results
+from benchmark.data.splits import forgotten
+from benchmark.errors import BadInput
+from benchmark.methods import METHODS
+from benchmark.names import CL, MethodName
+
+SCENARIO = "sequential-2x10"
+UNLEARNING = [name for name in METHODS if METHODS.get(name).starts_from_original]
+EVERY = UNLEARNING + [
+    str(MethodName.parse(name + CL)) for name in UNLEARNING if METHODS.get(name).contrastive and name != "ft"
+]
+CLOCKS = ["seconds", "cpu_seconds"]
+
+
+@pytest.fixture
+def study(project):
+    """Four epochs, two a stage."""
+    return project.unlearning(epochs=4)
+
+
+@pytest.fixture
+def stages(project, study):
+    """The training samples that are gone by the end of each stage."""
+    frame = results.forget(study, study.run(project.name("ft", SCENARIO)))
+    return [set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2)]
+
+
+@pytest.mark.parametrize("method", EVERY)
+def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, method):
+    import torch
+
+    name = project.name(method, SCENARIO)
+    whole = project.run(study, name)
+    half = whole.pauses // 2
+    for stops in ((2, half + 2), (half, whole.pauses), (half + 1,)):
+        parts = project.run(study, name, stops)
+        assert parts.starts == 1 + len(stops)
+        assert all(torch.equal(value, whole.weights[key]) for key, value in parts.weights.items())
+        assert parts.samples.equals(whole.samples) and parts.measured.equals(whole.measured)
+
+
+def test_a_stage_is_a_run_from_the_weights_of_the_one_before(project, study, monkeypatch):
+    """NoT negates at every stage: with no step that moves a weight, two stages are the identity."""
+    import torch
+
+    from benchmark.training.job import weights
+
+    still = project.unlearning(epochs=4, lr=1e-30, final_lr=0, weight_decay=0)
+    end = project.run(still, project.name("not", SCENARIO))
+    original = weights(still, still.run(project.original))
+    (negated,) = end.trainer.model.negated
+    assert torch.equal(end.weights[negated], original[negated])
+
+
+def test_no_stage_loads_what_is_gone_and_the_first_loads_what_goes_later(project, study, stages, monkeypatch):
+    from benchmark.training.images import Images
+
+    load = Images.load
+    loaded: list[int] = []
+
+    def record(self, part, generator):
+        loaded.extend(part.index.tolist())
+        return load(self, part, generator)
+
+    monkeypatch.setattr(Images, "load", record)
+    project.run(study, project.name("ft", SCENARIO))
+    retain = [set(range(160)) - gone for gone in stages]
+    first, second = loaded[: 2 * len(retain[0])], loaded[2 * len(retain[0]) :]
+    assert (len(stages[0]), len(stages[1])) == (16, 32) and stages[0] < stages[1]
+    assert set(first) == retain[0] and set(second) == retain[1]
+
+
+@pytest.mark.parametrize("which", ["new", "all"])
+def test_the_forget_data_of_a_stage_are_what_it_removes_or_all_that_is_gone(project, stages, which):
+    study = project.study({"hyperparameters": {"*": {"unlearning": {"epochs": 4}}}, "sequential": {"forget": which}})
+    end = project.run(study, project.name("neggrad-plus", SCENARIO))
+    expected = stages[1] - stages[0] if which == "new" else stages[1]
+    assert set(end.trainer.context.forget.tolist()) == expected
+    assert set(end.trainer.context.retain.tolist()) == set(range(160)) - stages[1]
+
+
+@pytest.mark.parametrize("schedule", ["restart", "continue"])
+def test_the_learning_rate_starts_again_or_falls_once(project, monkeypatch, schedule):
+    from benchmark.training.schedule import learning_rate
+    from benchmark.training.sgd import SGD
+
+    used: list[float] = []
+    step = SGD.step
+    monkeypatch.setattr(SGD, "step", lambda self: (used.append(self.lr), step(self))[1])
+    study = project.study(
+        {"hyperparameters": {"*": {"unlearning": {"epochs": 4}}}, "sequential": {"schedule": schedule}}
+    )
+    recipe = study.run(project.name("ft", SCENARIO)).settings
+    project.run(study, project.name("ft", SCENARIO))
+    # 144 images, then 128: five and four batches an epoch.
+    first = [number / 5 for number in range(10)]
+    second = [number / 4 for number in range(8)]
+    if schedule == "restart":
+        short = recipe.model_copy(update={"epochs": 2})
+        assert used == [learning_rate(short, progress) for progress in first + second]
+    else:
+        assert used == [learning_rate(recipe, progress) for progress in first + [2 + p for p in second]]
+
+
+def test_history_counts_epochs_and_costs_over_all_stages(project, study):
+    end = project.run(study, project.name("ft", SCENARIO))
+    assert end.history["stage"].tolist() == [1, 1, 2, 2]
+    assert end.history["epoch"].tolist() == [1, 2, 3, 4]
+    unit = 3 * 32 * end.record["forward_flops"] / 1e15
+    assert end.history["pflops"].tolist() == pytest.approx([unit * batches for batches in (5, 10, 14, 18)])
+    assert end.history["seconds"].is_monotonic_increasing
+
+
+def test_the_mask_of_salun_is_paid_at_every_stage(project, study):
+    end = project.run(study, project.name("salun", SCENARIO))
+    unit = end.record["forward_flops"] / 1e15
+    # 16 forget images a stage; 144 retain images, then 128.
+    stage = [16, 144 + 16, 144 + 16, 16, 128 + 16, 128 + 16]
+    assert end.history["pflops_executed"].iloc[-1] == pytest.approx(3 * sum(stage) * unit)
+
+
+def test_a_divergence_in_the_second_stage_ends_the_run_there(project, registries):
+    from benchmark.methods.ft import FT
+
+    class Doomed(FT):
+        """The third epoch, the second stage's first, is no number."""
+
+        def loss(self, outputs, batch, epoch):
+            loss = super().loss(outputs, batch, epoch)
+            return loss * float("nan") if len(self.context.retain) == 128 else loss
+
+    METHODS.add("doomed", Doomed)
+    end = project.run(project.unlearning(epochs=4), project.name("doomed", SCENARIO))
+    assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 3, "step": 1}
+    assert end.history["stage"].tolist() == [1, 1, 2]
+
+
+def test_epochs_that_stages_cannot_share_are_refused(project):
+    with pytest.raises(BadInput, match="accepted is a multiple of the 2 stages"):
+        project.unlearning(epochs=3).run(project.name("ft", SCENARIO))
+
+
+def test_retrain_of_all_stages_is_refused(project, study):
+    with pytest.raises(BadInput, match="stage k of sequential-2x10 is compared with Retrain"):
+        study.run(project.name("retrain", SCENARIO))
