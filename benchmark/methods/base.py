@@ -80,6 +80,11 @@ class Output(NamedTuple):
         """Mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
         return -self.logits.float().log_softmax(1).gather(1, label[:, None]).mean()
 
+    def kl_from(self, teacher: Tensor) -> Tensor:
+        """Mean KL(teacher || this) at temperature 1, ``teacher`` logits (B, K), computed in float32: a scalar."""
+        told = teacher.float().log_softmax(1)
+        return (told.exp() * (told - self.logits.float().log_softmax(1))).sum(1).mean()
+
 
 Batch = dict[str, Part]
 
