@@ -29,5 +29,5 @@ def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> Ba
     """
     accepted = sorted(accepted)
     close = difflib.get_close_matches(str(value), accepted, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     return BadInput(f"{where}: unknown {what} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")

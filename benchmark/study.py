@@ -18,13 +18,15 @@ from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
 from benchmark.kinds import KINDS, Kind
-from benchmark.methods.base import Recipe
+from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
 from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict
 
+# Targets of the workflow, which an output's name is as well.
+TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect")
 GROUPS = {
     "training": lambda method: not method.starts_from_original,
     "unlearning": lambda method: method.starts_from_original,
@@ -167,7 +169,9 @@ class Study(Strict):
         that has the study's own value anyway is left out of the name.
         """
         parsed = MethodName.parse(method)
-        if parsed.head == ORIGINAL and not parsed.settings:
+        if parsed.head == ORIGINAL:
+            if parsed.settings:
+                raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
             return RunName(cell.dataset, cell.arch, "", ORIGINAL, trial if "original" in self.resample else 0)
         kind = self._method(parsed)
         plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
@@ -257,9 +261,8 @@ class Study(Strict):
             raise unknown("architecture", name.arch, ARCHITECTURES, where)
         if name.trial >= self.trials:
             raise BadInput(f"{where}: the study has {self.trials} trials, numbered from 0")
-        if not name.is_original and name != (
-            canonical := self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
-        ):
+        canonical = self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
+        if name != canonical:
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
         method = MethodName.parse(name.method)
         kind = self._method(method)
@@ -290,13 +293,14 @@ class Study(Strict):
             content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)
 
-    def _method(self, method: MethodName) -> Any:
-        kind = METHODS.get(method.base, str(paths.study_file(self.name)))
+    def _method(self, method: MethodName, where: str = "") -> Any:
+        where = where or f"method {str(method)!r}"
+        kind = METHODS.get(method.base, where)
         if not method.contrastive:
             return kind
         if not kind.contrastive:
             accepted = [name + CL for name in METHODS if METHODS.get(name).contrastive]
-            raise unknown("method", method.head, accepted, str(paths.study_file(self.name)))
+            raise unknown("method", method.head, accepted, where)
         return _contrastive(kind)
 
     def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Any:
@@ -324,6 +328,8 @@ class Study(Strict):
                 raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
         if shared := self.tables.keys() & self.figures.keys():
             raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
+        if taken := self.outputs.keys() & TARGETS:
+            raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
         self._check_hyperparameters(file)
         for section, outputs in (("tables", self.tables), ("figures", self.figures)):
             for name, output in outputs.items():
@@ -349,16 +355,14 @@ class Study(Strict):
                 raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
             for name, values in entries.items():
                 if name in GROUPS:
-                    accepted = [Recipe]
+                    model = TrainingRecipe if name == "training" else Recipe
                 else:
                     method = MethodName.parse(name, where)
                     if method.settings or method.head != name:
                         raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
-                    accepted = [self._method(method).Settings]
-                known = [key for model in accepted for key in _plain_keys(model)]
-                for key in values:
-                    if key not in known:
-                        raise unknown("setting", key, known, f"{where}.{name}")
+                    model = self._method(method, f"{where}.{name}").Settings
+                # By itself, over the method's defaults: so a fault is named where it stands, shown or not.
+                validated(model, values, f"{where}.{name}")
 
 
 _contrastive_methods: dict[Any, Any] = {}
@@ -387,10 +391,6 @@ def _matches(pattern: str, cell: str) -> bool:
 
 def _plain(settings: Recipe) -> dict[str, Any]:
     return settings.model_dump(by_alias=True)
-
-
-def _plain_keys(model: type[Recipe]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _text(value: Any) -> str:

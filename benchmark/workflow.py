@@ -69,9 +69,9 @@ class Workflow:
             return [paths.derived(self.study.name, one) for one in self.study.derived_of(output)]
         runs = {run.name for run in self.study.runs_of(output)}
         cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
-        originals = {RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
-        splits = {self.study.split_file(self.study.run(name), cell.scenario) for name in originals for cell in cells}
-        return [file for name in sorted(runs | originals) for file in self.run_files(name)] + sorted(splits)
+        originals = {cell: RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
+        splits = {self.study.split_file(self.study.run(name), cell.scenario) for cell, name in originals.items()}
+        return [file for name in sorted(runs | {*originals.values()}) for file in self.run_files(name)] + sorted(splits)
 
     @cached_property
     def gathered(self) -> list[Path]:
@@ -107,8 +107,9 @@ class Workflow:
 
     @property
     def scenario_pattern(self) -> str:
-        """A regular expression for the study's scenarios."""
-        return _either({cell.scenario for cell in self.study.cells})
+        """A regular expression for the scenarios of the study's cells, and of what they are compared with."""
+        shown = {cell.scenario for cell in self.study.cells} | {run.name.scenario for run in self.study.runs()}
+        return _either(shown - {""})
 
     @property
     def derived_pattern(self) -> str:
