@@ -165,6 +165,12 @@ class Project:
         """Run ``snakemake`` in a process of its own, with the project's own rules."""
         return self._process("snakemake", "--cores", "2", *arguments, check=check)
 
+    def python(self, code: str) -> str:
+        """Run a few lines in a process of their own and return what they printed."""
+        done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def _process(self, module: str, *arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
