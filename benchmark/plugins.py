@@ -40,7 +40,7 @@ def _guarded(name: str, where: str, action: Any) -> None:
         action()
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{where}: {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
 
