@@ -114,6 +114,33 @@ def status(study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick") -
 
 
 @app.command()
+def cost(
+    study: StudyName,
+    reported: Annotated[bool, typer.Option("--reported", help="compare with the costs that the paper prints")] = False,
+    teraflops: Annotated[
+        float,
+        typer.Option(help="what the card sustains in training, for the hours; 80 is a tuned ResNet-18 on an A100"),
+    ] = 80.0,
+) -> None:
+    """Say what each table and figure costs, in runs, PFLOPs and hours of one card, before anything is run."""
+    from benchmark import cost
+
+    table = cost.against_reported(_study(study)) if reported else cost.cost(_study(study))
+    if not reported:
+        table["hours"] = table["pflops_executed"] * 1e15 / (teraflops * 1e12) / 3600
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+@app.command()
+def audit() -> None:
+    """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
+    from benchmark.metrics.audit import audit
+
+    with_width = {"max_colwidth": 90}
+    print(audit().to_string(index=False, **with_width))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON schema of a study file; config/schema.json holds it, and editors read it."""
     from benchmark.schema import schema

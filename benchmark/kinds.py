@@ -58,7 +58,9 @@ def _with_reference(study: Study, output: OutputSettings) -> list[RunName]:
 
 def with_and_without(method: str) -> list[str]:
     """A method's name, and the same with the contrastive term."""
-    return [method, str(MethodName.parse(method + CL))]
+    name = MethodName.parse(method)
+    settings = [f"{key}={value}" for key, value in name.settings]
+    return [method, str(MethodName.parse("@".join([name.base + CL, *settings])))]
 
 
 def _improvement(study: Study, output: OutputSettings) -> list[RunName]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
@@ -80,18 +82,27 @@ class OutputSettings(Strict):
     methods: list[str] = Field([], description="method names, in the order shown; Retrain is added as reference")
     classes: list[str] = Field([], description="class names, the first being the one whose samples are forgotten")
     trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
+    show: Literal["all", "forget"] = Field("all", description="maps: which samples are drawn")
 
     @field_validator("cells")
     @classmethod
     def _cells(cls, cells: list[str]) -> list[str]:
         for cell in cells:
-            Cell.parse(cell)
+            _placed(Cell.parse, cell)
         return _distinct(cells, "cell")
 
     @field_validator("methods")
     @classmethod
     def _methods(cls, methods: list[str]) -> list[str]:
-        return _distinct([str(MethodName.parse(method, "methods")) for method in methods], "method")
+        return _distinct([str(_placed(MethodName.parse, method)) for method in methods], "method")
+
+
+def _placed(parse: Callable[[str], Any], text: str) -> Any:
+    """Parse within a validator: what the models raise as a ValueError is reported with its file and key."""
+    try:
+        return parse(text)
+    except BadInput as error:
+        raise ValueError(str(error)) from None
 
 
 def _distinct(values: list[str], what: str) -> list[str]:
