@@ -14,10 +14,10 @@ from benchmark.workflow import Workflow
 
 try:
     study = Study.load(str(config.get("study", "quick")))
+    files = Workflow(study)
 except BadInput as error:
     raise WorkflowError(str(error)) from None
 
-files = Workflow(study)
 command = f"{sys.executable} -m benchmark"
 
 

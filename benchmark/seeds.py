@@ -44,7 +44,7 @@ class Streams:
         """Return a 63-bit seed for a library that takes a number."""
         return int(self.sequence(purpose, epoch).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
-    def generator(self, purpose: str, epoch: int = 0, device: object = "cpu") -> torch.Generator:
+    def generator(self, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
         """Return a torch generator at the start of a stream, on ``device``."""
         import torch
 

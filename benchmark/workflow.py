@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE
+from benchmark.data.prepare import check_classes
+from benchmark.data.store import PROVENANCE, facts
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study import Derived, Study
@@ -21,11 +22,20 @@ class Workflow:
     Parameters
     ----------
     study : whose files; it has been checked.
+
+    Raises
+    ------
+    BadInput
+        If the study names a class that a dataset prepared for it lacks.
     """
 
     def __init__(self, study: Study):
         self.study = study
         self._derived = {str(one): one for one in study.derived}
+        for dataset in study.datasets:
+            # What classes there are is known once a dataset is prepared; until then preparing it checks.
+            if self.dataset_file(dataset).is_file():
+                check_classes(study, dataset, facts(study.dataset_folder(dataset))["classes"])
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 

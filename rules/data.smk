@@ -8,10 +8,10 @@ for name in study.datasets:
             f"prepare_{name}".replace("-", "_")
         output:
             files.dataset_file(name),
-        params:
-            dataset=name,
         log:
             paths.log(study.name, f"prepare/{name}"),
+        params:
+            dataset=name,
         shell:
             "{command} prepare {study.name} {params.dataset} > {log} 2>&1"
 
@@ -22,13 +22,13 @@ rule split:
         ancient(lambda wildcards: files.dataset_file(wildcards.dataset)),
     output:
         paths.split(study.name, "{dataset}", "{scenario}", "{trial}"),
-    params:
-        seed=study.seed,
+    log:
+        paths.log(study.name, "split/{dataset}/{scenario}/trial-{trial}"),
     wildcard_constraints:
         dataset=files.dataset_pattern,
         scenario=files.scenario_pattern,
         trial="[0-9]+",
-    log:
-        paths.log(study.name, "split/{dataset}/{scenario}/trial-{trial}"),
+    params:
+        seed=study.seed,
     shell:
         "{command} split {study.name} {wildcards.dataset} {wildcards.scenario:q} {wildcards.trial} > {log} 2>&1"

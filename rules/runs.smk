@@ -17,14 +17,14 @@ for kept in (False, True):
             run_inputs,
         output:
             [paths.run(study.name, "{run}") / file for file in RUN_FILES + [paths.MODEL] * kept],
-        params:
-            fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
-        wildcard_constraints:
-            run=files.run_pattern(kept),
-        threads: study.threads
         log:
             paths.log(study.name, "{run}"),
         benchmark:
             paths.usage(study.name, "{run}")
+        wildcard_constraints:
+            run=files.run_pattern(kept),
+        threads: study.threads
+        params:
+            fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
         shell:
             "{command} run {study.name} {wildcards.run:q} > {log} 2>&1"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def setting(default: Any, doc: str, paper: tuple[float, float] | None = None, **bounds: Any) -> Any:
     """A hyperparameter: its default, a line of documentation, the range the paper searched, and hard bounds."""
-    extra = {"paper_range": list(paper)} if paper else None
+    extra: dict[str, Any] | None = {"paper_range": list(paper)} if paper else None
     return Field(default, description=doc, json_schema_extra=extra, **bounds)
 
 

@@ -36,7 +36,7 @@ def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
     """
     first, second = (z.float() / z.float().norm(dim=1, keepdim=True).clamp_min(1e-12) for z in (first, second))
     similarity = first @ second.T / tau
-    return -sum(direction.log_softmax(1).diagonal().mean() for direction in (similarity, similarity.T))
+    return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()
 
 
 class ContrastiveSettings(Recipe):

@@ -23,5 +23,5 @@ class NoT(Method):
 
     def prepare(self, model: nn.Module) -> None:
         """Multiply the first layer's weights by -1, in place."""
-        for name in model.negated:
+        for name in tuple(model.negated):  # type: ignore[arg-type]
             model.get_parameter(name).neg_()

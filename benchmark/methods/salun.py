@@ -43,9 +43,11 @@ class SalUn(Method):
 
     def prepare(self, model: nn.Module) -> None:
         """Find the salient weights of the starting model."""
+        import torch
+
         saliency = _forget_gradients(model, self.parts("forget", 0), self.context)
         kept = int(self.settings.threshold * saliency.numel())
-        moves = saliency.new_zeros(saliency.shape, dtype=bool)
+        moves = torch.zeros_like(saliency, dtype=torch.bool)
         moves[saliency.topk(kept).indices] = True
         weights = list(model.parameters())
         pieces = moves.split([weight.numel() for weight in weights])
@@ -70,7 +72,8 @@ class SalUn(Method):
     def after_backward(self, model: nn.Module) -> None:
         """Let no gradient reach a weight outside the mask."""
         for weight, mask in zip(model.parameters(), self._masks, strict=True):
-            weight.grad.mul_(mask)
+            if weight.grad is not None:
+                weight.grad.mul_(mask)
 
     def after_step(self, model: nn.Module) -> None:
         """Put frozen weights back: momentum and weight decay move a weight whose gradient is zero."""
@@ -90,6 +93,7 @@ def _forget_gradients(model: nn.Module, parts: list[Part], context: Context) -> 
             images = context.load(part, generator)
             Output(images, *model(images)).cross_entropy(part.label).backward()
             context.meter.count(len(images), paper=3, executed=3)
-    gradient = torch.cat([weight.grad.abs().flatten() for weight in model.parameters()])
+    gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in model.parameters()]
+    gradient = torch.cat([gradient.abs().flatten() for gradient in gradients])
     model.zero_grad()
     return gradient

@@ -34,11 +34,11 @@ class SGD:
     @torch.no_grad()
     def step(self) -> None:
         """Move the weights by one step."""
-        moved = [number for number, weight in enumerate(self._weights) if weight.grad is not None]
-        momenta = [self._momenta[number] for number in moved]
+        gradients = {number: weight.grad for number, weight in enumerate(self._weights) if weight.grad is not None}
+        momenta = [self._momenta[number] for number in gradients]
         sgd(
-            [self._weights[number] for number in moved],
-            [self._weights[number].grad for number in moved],
+            [self._weights[number] for number in gradients],
+            list(gradients.values()),
             momenta,
             foreach=self._weights[0].is_cuda,
             weight_decay=self._recipe.weight_decay,
@@ -48,7 +48,7 @@ class SGD:
             nesterov=False,
             maximize=False,
         )
-        for number, momentum in zip(moved, momenta, strict=True):
+        for number, momentum in zip(gradients, momenta, strict=True):
             self._momenta[number] = momentum
 
     def state_dict(self) -> dict[str, Any]:
