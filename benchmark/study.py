@@ -89,9 +89,7 @@ class Study(Strict):
 
     description: str = Field("", description="what the study is for, in a sentence")
     seed: int = Field(0, ge=0, description="root of every random number")
-    trials: Positive = Field(
-        3, description="runs of every cell; they differ in seed and in what `resample` names"
-    )
+    trials: Positive = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
     resample: list[Literal["original", "split"]] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
     )
@@ -105,6 +103,9 @@ class Study(Strict):
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
     )
     map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
+    view_pairs: Positive = Field(
+        8, description="pairs of augmented views of each of these samples that the theory's kinds look at"
+    )
     threads: Positive = Field(1, description="processor threads of a job; recorded with every result")
     sequential: SequentialSettings = SequentialSettings()
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
@@ -231,9 +232,15 @@ class Study(Strict):
         )
 
     @cached_property
-    def cells(self) -> list[Cell]:
-        """Every cell that some output shows."""
+    def listed_cells(self) -> list[Cell]:
+        """Every cell that some output lists."""
         return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every cell that has runs: those listed, and those that stages are compared with."""
+        names = [run.name for run in self.runs() if run.name.scenario]
+        return list(dict.fromkeys([*self.listed_cells, *(Cell(n.dataset, n.arch, n.scenario) for n in names)]))
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -249,7 +256,8 @@ class Study(Strict):
         """Return a digest of all that determines a table or figure, its runs included."""
         output = self.output(name)
         shown = [run.fingerprint for run in self.runs_of(name)]
-        return digest([__version__, output.model_dump(), self.report_epoch, self.trials, self.map_samples, shown])
+        drawn = self.report_epoch, self.trials, self.map_samples, self.view_pairs
+        return digest([__version__, output.model_dump(), *drawn, shown])
 
     # --- resolution ---------------------------------------------------------------------------------------------
 
@@ -347,8 +355,8 @@ class Study(Strict):
                     raise BadInput(f"{where}: {error}") from None
 
     def _check_hyperparameters(self, file: str) -> None:
-        cells = [str(cell) for cell in self.cells]
-        cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.cells]
+        cells = [str(cell) for cell in self.listed_cells]
+        cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.listed_cells]
         for pattern, entries in self.hyperparameters.items():
             where = f"{file}: hyperparameters.{pattern}"
             if not any(_matches(pattern, cell) for cell in cells):
