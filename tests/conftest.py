@@ -214,6 +214,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def project_at() -> type[Project]:
+    """A project in a folder that the caller makes the working directory."""
+    return Project
+
+
+@pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny study: its digits, its splits and its trained Original."""
     from benchmark.data.prepare import prepare, split
