@@ -6,7 +6,7 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -353,6 +353,16 @@ class Study(Strict):
                     self.runs_of(name)
                 except BadInput as error:
                     raise BadInput(f"{where}: {error}") from None
+
+    def check_classes(self, dataset: str, known: Sequence[str]) -> None:
+        """Raise `BadInput` if a scenario or an output names a class that a dataset, once prepared, turns out to lack."""
+        for name, output in self.outputs.items():
+            cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
+            wanted = [*(output.classes if cells else []), *(Scenario(cell.scenario).class_name for cell in cells)]
+            for class_name in wanted:
+                if class_name is not None and class_name not in known:
+                    where = f"{paths.study_file(self.name)}: {self.section_of(name)}.{name}"
+                    raise unknown(f"class of {dataset}", class_name, known, where)
 
     def _check_hyperparameters(self, file: str) -> None:
         cells = [str(cell) for cell in self.listed_cells]

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.prepare import check_classes
 from benchmark.data.store import PROVENANCE, facts
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
@@ -35,7 +34,7 @@ class Workflow:
         for dataset in study.datasets:
             # What classes there are is known once a dataset is prepared; until then preparing it checks.
             if self.dataset_file(dataset).is_file():
-                check_classes(study, dataset, facts(study.dataset_folder(dataset))["classes"])
+                study.check_classes(dataset, facts(study.dataset_folder(dataset))["classes"])
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
@@ -118,8 +117,7 @@ class Workflow:
     @property
     def scenario_pattern(self) -> str:
         """A regular expression for the scenarios of the study's cells, and of what they are compared with."""
-        shown = {cell.scenario for cell in self.study.cells} | {run.name.scenario for run in self.study.runs()}
-        return _either(shown - {""})
+        return _either({cell.scenario for cell in self.study.cells})
 
     @property
     def derived_pattern(self) -> str:

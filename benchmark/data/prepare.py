@@ -24,27 +24,13 @@ def prepare(study: Study, dataset: str) -> Path:
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
     folder = store.prepare(dataset, study.datasets[dataset])
-    known = store.facts(folder)["classes"]
     try:
-        check_classes(study, dataset, known)
+        study.check_classes(dataset, store.facts(folder)["classes"])
     except BadInput:
         # Without this file the folder counts as unprepared, so that no training starts on a study that cannot end.
         (folder / store.PROVENANCE).unlink()
         raise
     return folder
-
-
-def check_classes(study: Study, dataset: str, known: list[str]) -> None:
-    """Raise `BadInput` if a scenario or an output of the study names a class that the dataset lacks."""
-    file = paths.study_file(study.name)
-    for name, output in study.outputs.items():
-        for cell in output.cells:
-            of, _, scenario = cell.split("/")
-            if of != dataset:
-                continue
-            for wanted in [*output.classes, Scenario(scenario).class_name]:
-                if wanted is not None and wanted not in known:
-                    raise unknown(f"class of {dataset}", wanted, known, f"{file}: {name}")
 
 
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
