@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.errors import BadInput
+from benchmark.metrics import theory
+
+
+def group(label, max_distance=0.0, lipschitz=1.0, reach=0.0, square=1.0, product=0.0) -> pd.DataFrame:
+    """Rows of a views frame as far as Theorem 1 reads them."""
+    columns = {"max_distance": max_distance, "lipschitz": lipschitz, "reach": reach}
+    return pd.DataFrame({"label": label, **columns, "centre_square": square, "centre_product": product})
+
+
+# --- R[eps] and Lemma 1 ---------------------------------------------------------------------------------------------
+
+
+def test_r_is_the_share_strictly_above() -> None:
+    assert theory.r_curve(np.array([0.4, 0.1, 0.3, 0.2]), [0.0, 0.1, 0.25, 0.4, 9.0]).tolist() == [1, 0.75, 0.5, 0, 0]
+
+
+def test_r_of_identical_views_is_zero_everywhere() -> None:
+    assert not theory.r_curve(np.zeros(5), [0.0, 0.1]).any()
+    with pytest.raises(BadInput, match="0 samples"):
+        theory.r_curve(np.zeros(0), [0.0])
+
+
+def test_curves_wholly_apart_are_ordered_and_turned_round_violate_the_lemma() -> None:
+    near, far = np.full(50, 0.25), np.full(20, 0.75)
+    ordered, violated = theory.lemma1(near, far), theory.lemma1(far, near)
+    assert (ordered.area, ordered.above, ordered.below) == (0.5, 1, 0) and ordered.holds and ordered.strict
+    assert (violated.area, violated.above, violated.below) == (-0.5, 0, 1) and not violated.holds
+    assert not violated.strict
+
+
+def test_equal_curves_hold_but_not_strictly() -> None:
+    same = theory.lemma1(np.arange(40) / 40, np.arange(40) / 40)
+    assert (same.area, same.above, same.below, same.holds, same.strict) == (0, 0, 0, True, False)
+
+
+def test_area_is_the_integral_between_the_curves() -> None:
+    rng = np.random.default_rng(0)
+    retain, forget = rng.uniform(0, 1, 70), rng.uniform(0, 1.2, 30)
+    eps = (np.arange(200_000) + 0.5) / 100_000
+    between = (theory.r_curve(forget, eps) - theory.r_curve(retain, eps)).sum() / 100_000
+    assert theory.lemma1(retain, forget).area == pytest.approx(between, abs=1e-4)
+
+
+def test_chance_is_exceeded_in_a_twentieth_of_equal_draws() -> None:
+    assert theory.chance(100, 100) == pytest.approx(np.sqrt(np.log(20) / 100))
+    rng = np.random.default_rng(0)
+    draws = [theory.lemma1(rng.uniform(size=300), rng.uniform(size=300)) for _ in range(400)]
+    assert 0.02 < np.mean([draw.above > draw.chance for draw in draws]) < 0.07
+
+
+# --- (sigma, delta) -------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 12), st.integers(0, 1000))
+def test_what_peel_leaves_has_the_diameter_that_it_says(size, seed) -> None:
+    points = np.random.default_rng(seed).integers(0, 5, (size, 2))
+    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    reach = theory.peel(distances)
+    for delta in [*reach, 0.5, 2.0]:
+        left = reach <= delta
+        assert left.any() and distances[np.ix_(left, left)].max() <= delta
+    assert reach.max() == distances.max()
+
+
+def test_peel_takes_the_outlier_first() -> None:
+    points = np.array([0.0, 1.0, 10.0, 2.0])
+    assert theory.peel(np.abs(points[:, None] - points)).tolist()[2] == 10.0
+    assert sorted(theory.peel(np.abs(points[:, None] - points))) == [0.0, 1.0, 2.0, 10.0]
+
+
+def test_sigma_is_the_smallest_share_over_classes() -> None:
+    delta, sigma = theory.concentration(group([0, 0, 0, 0, 1, 1], reach=[0, 1, 2, 3, 0, 5]))
+    shares = dict(zip(delta, sigma, strict=True))
+    assert shares == {0: 0.25, 1: 0.5, 2: 0.5, 3: 0.5, 5: 1}
+
+
+# --- Theorem 1 ------------------------------------------------------------------------------------------------------
+
+
+def test_rho_and_condition_by_hand() -> None:
+    rho = theory.rho(sigma=0.9, delta=0.5, eps=0.1, r=0.02, smallest_class=0.1, lipschitz=2.0)
+    assert rho == pytest.approx(0.2 + 0.2 + 0.9 * (1.0 + 0.2))
+    # 1 - 0.08 - 0.4 - 0.1 - 0.3
+    assert theory.centre_condition(largest_product=0.3, delta_mu=0.2, rho=0.08) == pytest.approx(0.12)
+
+
+def test_separated_classes_with_identical_views_have_the_bound_zero() -> None:
+    said = theory.theorem1(group([0, 0, 1, 1]))
+    assert (said.bound, said.margin, said.best_margin, said.rho, said.sigma) == (0, 1, 1, 0, 1)
+    assert not said.vacuous
+
+
+def test_one_of_many_samples_that_moves_is_left_to_the_bound() -> None:
+    """200 samples in two classes, one moves by 1: eps = 0 gives R = 1/200, rho = 2/200, and bounds the error by it."""
+    said = theory.theorem1(group(np.arange(200) % 2, max_distance=[1.0] + [0.0] * 199))
+    assert (said.eps, said.rho, said.bound) == (0, pytest.approx(0.01), pytest.approx(0.005))
+    assert said.margin == pytest.approx(1 - 0.01 - np.sqrt(0.02))
+
+
+def test_one_that_is_unlike_its_class_is_left_out_of_the_main_part() -> None:
+    """sigma = 0.99 costs 0.01, and 0.02 in rho; the whole class would cost L delta = 3."""
+    said = theory.theorem1(group(np.arange(200) % 2, reach=[3.0] + [0.0] * 199))
+    assert (said.sigma, said.delta, said.bound) == (0.99, 0, pytest.approx(0.01))
+
+
+@pytest.mark.parametrize(
+    "columns", [{"product": 1.0}, {"square": 0.1, "product": 0.6}, {"max_distance": 0.4}, {"reach": [0.0, 1.0] * 2}]
+)
+def test_an_unmet_condition_is_vacuous(columns) -> None:
+    """Centres that coincide; centres of features that cancel; views that move; classes with unlike images."""
+    said = theory.theorem1(group([0, 0, 1, 1], **columns))
+    assert said.vacuous and np.isnan(said.bound) and said.margin <= 0
+    assert said.best_margin >= said.margin
+    assert (said.best_margin > 0) == ("reach" in columns)  # which a better augmentation could mend
+
+
+def test_a_single_class_has_no_theorem() -> None:
+    assert theory.theorem1(group([3, 3], product=np.nan)) is None
