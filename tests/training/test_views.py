@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from benchmark import paths
+from benchmark.metrics.theory import GROUPS, theorem1
+from benchmark.seeds import Streams
+from benchmark.study import Derived
+from benchmark.training.embed import Embedding, embed
+from benchmark.training.views import _nearest_views, _views, view_distances
+
+COLUMNS = ["index", "membership", "label", "prediction", "max_distance", "mean_distance", "lipschitz", "reach"]
+COLUMNS += ["nearest", "centre_square", "centre_product"]
+
+
+class Direction(nn.Module):
+    """Features are the image itself, of two pixels; logits too."""
+
+    def forward(self, images):
+        return images.flatten(1), images.flatten(1)
+
+
+def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
+    """An embedding of images that are points on the unit circle; view k of one turns it by ``turns[k]``."""
+    angles, label, forgotten = np.asarray(angles, float), np.asarray(label), np.asarray(forgotten)
+    left = {number: iter([*turns, 0.0]) for number in np.unique(label)}
+
+    def on_circle(angle):
+        return torch.tensor(np.stack([np.cos(angle), np.sin(angle)], 1), dtype=torch.float32)
+
+    def load(part, generator):
+        index = part.index.numpy()
+        return on_circle(angles[index] + next(left[label[index[0]]]))[:, :, None, None]
+
+    return SimpleNamespace(
+        study=SimpleNamespace(view_pairs=len(turns) // 2),
+        device=SimpleNamespace(device=torch.device("cpu"), autocast=nullcontext),
+        streams=Streams(0, ("hand-made",)),
+        images=SimpleNamespace(load=load),
+        model=Direction(),
+        sample=lambda: np.arange(len(angles)),
+        features=lambda index: (on_circle(angles[index]), on_circle(angles[index])),
+        facts=lambda index: {
+            "index": index,
+            "membership": np.where(forgotten[index], "forget", "retain"),
+            "label": label[index],
+        },
+    )
+
+
+def embedding_of(study, name, scenario="random-10") -> Embedding:
+    return Embedding(study, Derived("views", study.run(name), scenario))
+
+
+def test_known_turns_have_known_distances() -> None:
+    """Views turned by 0.3 and -0.2 beside the image itself: the farthest two are a chord of 0.5 apart."""
+    frame = view_distances(hand_made([0.0, 0.1, 1.5, 1.6], [0, 0, 1, 1], [False] * 4, [0.3, -0.2]))
+    chord = [2 * np.sin(turn / 2) for turn in (0.5, 0.3, 0.2)]
+    np.testing.assert_allclose(frame["max_distance"], chord[0], rtol=1e-5)
+    np.testing.assert_allclose(frame["mean_distance"], np.mean(chord), rtol=1e-5)
+    np.testing.assert_allclose(frame["lipschitz"], 1.0, rtol=1e-4)  # features are the images
+    # The nearest views of two that are 0.1 apart: turned by 0 and -0.2, or by 0.3 and 0.3.
+    np.testing.assert_allclose(sorted(frame["reach"]), [0, 0, 2 * np.sin(0.05), 2 * np.sin(0.05)], rtol=1e-4)
+
+
+def test_centres_are_those_of_the_views_in_the_sample_s_own_group() -> None:
+    """Retained: classes at 0 and at a right angle. Forgotten: one class, turned by 0.4, with no other to compare."""
+    frame = view_distances(hand_made([0.0, np.pi / 2, 1.0], [0, 1, 1], [False, False, True], [0.4, 0.0]))
+    inner = np.cos(0.2)  # the mean of two unit vectors 0.4 apart is this long
+    np.testing.assert_allclose(frame["centre_square"], inner**2, rtol=1e-5)
+    assert frame["centre_product"].tolist()[:2] == pytest.approx([0, 0], abs=1e-6)
+    assert np.isnan(frame["centre_product"][2])
+    assert frame["nearest"].tolist() == [0, 1, 1] and frame["nearest"].dtype == "int64"
+
+
+def test_augmented_distance_is_over_all_pairs_of_views_and_symmetric() -> None:
+    torch.manual_seed(0)
+    images, features = torch.randn(3, 6, 40), torch.nn.functional.normalize(torch.randn(3, 6, 5), dim=2)
+    distance, ratio = _nearest_views(images, features)
+    for one in range(6):
+        ratios = []
+        for other in set(range(6)) - {one}:
+            apart = torch.linalg.norm(images[:, None, one] - images[None, :, other], dim=2)
+            far = torch.linalg.norm(features[:, None, one] - features[None, :, other], dim=2)
+            assert distance[one, other] == pytest.approx(float(apart.min()), rel=1e-4)
+            ratios.append(float((far / apart).flatten()[apart.argmin()]))
+        assert ratio[one] == pytest.approx(max(ratios), rel=1e-4)
+
+
+def test_the_theorem_is_not_contradicted_by_samples_and_views() -> None:
+    """Huang's proof holds for finitely many samples and views: where it bounds the error, the error is no larger."""
+    bounded = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        label = np.repeat([0, 1], 30)
+        spread = 10 ** rng.uniform(-5, -1)
+        angles = label * np.pi / 2 + rng.normal(0, spread, 60)
+        angles[:1] += rng.choice([0, np.pi / 2])  # perhaps one that looks like the other class
+        frame = view_distances(hand_made(angles, label, [False] * 60, rng.normal(0, spread, 4)))
+        said = theorem1(frame)
+        if not said.vacuous:
+            bounded += 1
+            assert (frame["nearest"] != frame["label"]).mean() <= said.bound + 1e-12
+    assert bounded >= 10
+
+
+def test_identical_views_are_at_no_distance(project) -> None:
+    still = {"datasets": {"digits": {"augmentation": {"padding": 0}}}}
+    study = project.study(still)
+    project.run(study, project.original)
+    frame = view_distances(embedding_of(study, project.original))
+    assert frame["max_distance"].max() < 1e-5 and frame["mean_distance"].max() < 1e-5
+    assert frame["lipschitz"].max() > 0  # of different samples
+
+
+def test_every_model_and_scenario_sees_the_same_views(project) -> None:
+    study = project.study({"figures": {"r": {"kind": "theory", "cells": [project.cell], "methods": ["ft"]}}})
+    project.run(study, project.name("ft"))
+    index = np.array([3, 4, 9])
+    first, of_first = _views(embedding_of(study, project.original, "class-8"), index, 7)
+    second, of_second = _views(embedding_of(study, project.name("ft")), index, 7)
+    assert first.shape == (17, 3, 64) and torch.equal(first, second)
+    assert not torch.equal(of_first, of_second)
+    assert len(torch.unique(first[:, 0], dim=0)) > 4  # of the nine crops
+    other, _ = _views(embedding_of(study, project.original), index, 6)
+    assert not torch.equal(first[:-1], other[:-1]) and torch.equal(first[-1], other[-1])
+
+
+def test_the_file_opens_in_plain_pandas(project) -> None:
+    study = project.study({"view_pairs": 2, "map_samples": 100})
+    frame = pd.read_parquet(embed(study, "views", project.original, "class-8"))
+    assert list(frame) == COLUMNS and len(frame) == 100
+    assert paths.derived("tiny", "views/digits/convnet/class-8/original/trial-0").is_file()
+    assert (frame["membership"] == "forget").equals(frame["label"] == 8)
+    assert (frame["max_distance"] >= frame["mean_distance"]).all() and frame["max_distance"].between(0, 2).all()
+    retained, forgotten = (frame[frame["membership"] == group] for group in GROUPS)
+    assert retained.notna().all(axis=None) and forgotten["centre_product"].isna().all()
+    assert (frame.groupby(["membership", "label"])["reach"].min() == 0).all()
+    assert (retained["centre_product"] <= retained["centre_square"].max()).all()
+
+
+def test_the_same_model_gives_the_same_numbers(project) -> None:
+    study = project.study({"view_pairs": 2})
+    first, again = (view_distances(embedding_of(study, project.original)) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
