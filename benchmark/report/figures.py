@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import improvement, maps
+from benchmark.report import curves, improvement, maps
 from benchmark.report.style import RC
 from benchmark.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS: dict[str, Callable[[Study, str, bool], Figure]] = {"improvement": improvement.build, "maps": maps.build}
+KINDS: dict[str, Callable[[Study, str, bool], Figure]] = {
+    "improvement": improvement.build,
+    "maps": maps.build,
+    "theory": curves.build,
+}
 
 # What would otherwise hold the time of drawing or the version of the library.
 METADATA: dict[str, dict[str, None]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import hyperparameters, predictions, unlearning
+from benchmark.report import hyperparameters, predictions, theory, unlearning
 from benchmark.report.latex import Table, render
 from benchmark.study import Study
 
@@ -15,6 +15,7 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "unlearning": unlearning.build,
     "predictions": predictions.build,
     "hyperparameters": hyperparameters.build,
+    "theory": theory.build,
 }
 
 

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths
+from benchmark.errors import StaleOutput
+from benchmark.files import write_parquet
+from benchmark.kinds import VIEWS
+from benchmark.report import curves
+from benchmark.report.figures import draw_figure
+from benchmark.report.tables import draw_table
+from benchmark.study import Derived, Study
+
+STUDY = """
+trials: 2
+datasets:
+  digits: {source: digits}
+tables:
+  theory: &shown
+    kind: theory
+    caption: Measured
+    cells: [digits/convnet/random-50, digits/convnet/class-8]
+    methods: [retrain, ft, coun]
+figures:
+  curves:
+    <<: *shown
+"""
+CELL, ALONE = "digits/convnet/random-50", "digits/convnet/class-8"
+FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
+
+
+def views(far: float, alone: bool, retain: float = 0.0) -> pd.DataFrame:
+    """100 retain samples of two classes, whose views are ``retain`` apart, and 100 forget samples, ``far`` apart."""
+    label = np.arange(200) % 2
+    forget = np.arange(200) >= 100
+    if alone:
+        label[forget] = 8
+    single = forget & alone
+    return pd.DataFrame(
+        {
+            "index": np.arange(200),
+            "membership": np.where(forget, "forget", "retain"),
+            "label": label,
+            "prediction": np.where(forget & (np.arange(200) % 4 == 0), 3, label),
+            "max_distance": np.where(forget, far, retain),
+            "mean_distance": np.where(forget, far, retain) / 2,
+            "lipschitz": 1.0,
+            "reach": 0.0,
+            "nearest": label,
+            "centre_square": 1.0,
+            "centre_product": np.where(single, np.nan, 0.25),
+        }
+    )
+
+
+def write(study: Study, name: str, frame: pd.DataFrame) -> None:
+    run = study.run(name)
+    write_parquet(paths.derived("tiny", Derived(VIEWS, run, run.name.scenario)), frame)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Study:
+    """A study whose views are there: of Retrain, FT and CoUn, two trials in two cells."""
+    monkeypatch.chdir(tmp_path)
+    paths.CONFIG.mkdir()
+    paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
+    study = Study.load("tiny")
+    for cell in (CELL, ALONE):
+        for method, far in FAR.items():
+            for trial in range(2):
+                write(study, f"{cell}/{method}/trial-{trial}", views(far, cell == ALONE))
+    return study
+
+
+def block(tex: str, number: int) -> list[list[str]]:
+    """The cells of the rows of one block, retain and forget of each method in turn."""
+    body = tex.split(r"\midrule")[number + 1]
+    return [line.removesuffix(r" \\").split(" & ") for line in body.splitlines() if "$D_" in line]
+
+
+def test_numbers_are_those_of_the_views(study) -> None:
+    rows = block(draw_table(study, "theory")[0].read_text(), 0)
+    assert [row[0].strip() for row in rows] == ["Retrain", "", "FT", "", "CoUn", ""]
+    retain, forget = rows[:2]
+    # R, Lemma 1 once a method, then Theorem 1: 1 - 0 - 0 - 0.25, and a bound of zero.
+    assert retain[1:] == [
+        *("$D_r$", "0.0", "0.0", "0.0", "0.500", "2/2", "2/2"),
+        *("0.25", "0.00", "0.75", "0.75", "0.0", "0.0", "0.0"),
+    ]
+    # All views 0.5 apart: rho = 2 * 0.5 at eps = 0.5. A quarter of the forget samples is taken for another class.
+    unmet = number(1 - 1 - np.sqrt(2) - 0.25)
+    assert [cell.strip() for cell in forget[1:]] == [
+        *("$D_u$", "100.0", "100.0", "0.0", "", "", "", "0.25", "0.00"),
+        *(unmet, unmet, "vacuous", "25.0", "0.0"),
+    ]
+    assert rows[4][6:8] == ["2/2", "0/2"]  # CoUn's curves are equal: <= holds, < does not
+
+
+def number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "$-$")
+
+
+def test_a_violated_lemma_and_a_bound_of_some_trials_are_counted(study) -> None:
+    write(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
+    retain = block(draw_table(study, "theory")[0].read_text(), 0)[2]
+    assert retain[6:8] == ["1/2", "1/2"] and retain[12] == "vacuous 1/2"
+
+
+def test_a_class_by_itself_has_dashes(study) -> None:
+    tex = draw_table(study, "theory")[0].read_text()
+    forget = block(tex, 1)[1]
+    assert forget[8:13] == ["---"] * 5 and forget[13:] == ["25.0", "---"]
+    assert "A forgotten class by itself" in tex
+
+
+def test_the_csv_has_a_row_a_trial_and_group(study) -> None:
+    data = pd.read_csv(draw_table(study, "theory")[1])
+    assert len(data) == 2 * 3 * 2 * 2
+    row = data.query("scenario == 'random-50' and method == 'ft' and trial == 1 and group == 'forget'").iloc[0]
+    assert row[["samples", "r_0.2", "r_0.4", "area", "above"]].tolist() == [100, 1, 0, pytest.approx(0.3), 1]
+    assert row["vacuous"] and np.isnan(row["bound"]) and row["margin"] == row["best_margin"]
+
+
+def test_diverged_is_said_and_not_drawn(study) -> None:
+    write(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
+    rows = block(draw_table(study, "theory")[0].read_text(), 0)
+    assert "diverged" in rows[2][2] and "diverged" in rows[3][2]
+    assert len(curves.build(study, "curves").axes[0].lines) == 6  # one trial of FT is left
+
+
+def test_missing_views_wait_or_become_dashes(study) -> None:
+    for trial in range(2):
+        paths.derived("tiny", f"views/{CELL}/ft/trial-{trial}").unlink()
+    for draw, name in ((draw_table, "theory"), (draw_figure, "curves")):
+        with pytest.raises(StaleOutput, match="ft/trial-0"):
+            draw(study, name)
+        assert draw(study, name, partial=True)
+    tex = draw_table(study, "theory", partial=True)[0].read_text()
+    assert set(block(tex, 0)[2][2:]) == {"---"} and "trials missing: FT." in tex
+
+
+def test_nothing_at_all_can_be_drawn_in_part(tmp_path, monkeypatch, study) -> None:
+    for file in paths.RESULTS.rglob("*.parquet"):
+        file.unlink()
+    assert draw_table(study, "theory", partial=True) and draw_figure(study, "curves", partial=True)
+
+
+def test_curves_and_their_difference(study) -> None:
+    figure = curves.build(study, "curves")
+    upper, lower = figure.axes[0], figure.axes[2]
+    assert [upper.get_title("left"), figure.axes[1].get_title("left")] == ["random 50 %", "class-wise ‘8’"]
+    eps, retrain = upper.lines[1].get_data()
+    np.testing.assert_allclose(retrain, np.where(eps < 0.5, 100, 0))
+    assert upper.lines[1].get_linestyle() == "--" and not upper.lines[0].get_ydata().any()
+    np.testing.assert_allclose(lower.lines[0].get_ydata(), retrain)
+    assert figure.get_size_inches()[0] == 5.5
+
+
+def test_same_views_give_the_same_bytes(study) -> None:
+    first = [path.read_bytes() for path in draw_figure(study, "curves")]
+    assert [path.read_bytes() for path in draw_figure(study, "curves")] == first
+
+
+def test_the_caption_says_how_much_was_sampled(study) -> None:
+    caption = re.search(r"\\caption\{(.*)\}\\label", draw_table(study, "theory")[0].read_text()).group(1)
+    assert caption.startswith("Measured. Means over 2 trials, of at most 5000 training samples and 8 pairs of views")
