@@ -8,6 +8,7 @@ rule embed:
         paths.derived(study.name, "{derived}"),
     params:
         samples=study.map_samples,
+        pairs=lambda wildcards: study.view_pairs if files.derived(wildcards.derived).what == "views" else 0,
         what=lambda wildcards: files.derived(wildcards.derived).what,
         run=lambda wildcards: str(files.derived(wildcards.derived).run.name),
         scenario=lambda wildcards: files.derived(wildcards.derived).scenario,
