@@ -120,6 +120,8 @@ class Project:
 
         Pauses are counted from 1 over all starts: one after every step, and at an epoch's last after its evaluation.
         """
+        import torch
+
         from benchmark.training.loop import Interrupted
 
         left, done, starts = list(stops), 0, 0
@@ -130,6 +132,7 @@ class Project:
                 status = job.go()
             except Interrupted:
                 done += job.pauses
+                torch.manual_seed(starts)  # a new process knows nothing of what this one has drawn
                 continue
             return _ended(paths.run(study.name, name), status, job.trainer, starts, done + job.pauses)
 
