@@ -115,7 +115,7 @@ def _counted(method: Any, settings: str, scenario: Scenario | None, train: int, 
         context = _context(scenario, stage, train, classes)
         started = method(recipe.model_copy(update={"epochs": epochs}), context)
         with torch.no_grad():
-            started.prepare(Classifier(nn.Flatten(), nn.Linear(1, classes)))
+            started.prepare(_stand_in(classes))
         # Epochs differ, as SCRUB's do: each is gone through.
         for batch in itertools.chain.from_iterable(map(started.batches, range(epochs))):
             for part, samples in batch.items():
@@ -123,6 +123,10 @@ def _counted(method: Any, settings: str, scenario: Scenario | None, train: int, 
                 context.meter.count(len(samples.index), *units, recipe.batch_size)
         paper, executed = paper + context.meter.paper, executed + context.meter.executed
     return paper, executed
+
+
+def _stand_in(classes: int) -> nn.Module:
+    return Classifier(nn.Flatten(), nn.Linear(1, classes))
 
 
 def _units(run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
@@ -150,6 +154,7 @@ def _context(scenario: Scenario | None, stage: int, train: int, classes: int) ->
         classes=classes,
         streams=Streams(0, ("cost",)),
         load=load,
+        fresh=lambda purpose: _stand_in(classes),
     )
 
 

@@ -27,8 +27,6 @@ from benchmark.registry import METHODS
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from benchmark.seeds import Streams
-
 
 @dataclass(frozen=True)
 class Mixed(Part):
@@ -63,7 +61,7 @@ class BadTeacher(Method):
     def prepare(self, model: nn.Module) -> None:
         """Keep a frozen copy of the starting model as one teacher, and make the other."""
         self._original = deepcopy(model).eval().requires_grad_(False)
-        self._random = random_teacher(model, self.context.streams)
+        self._random = self.context.fresh("random-teacher").eval().requires_grad_(False)
 
     def batches(self, epoch: int) -> list[Batch]:
         """Shuffle the forget data and the share of the retain data together."""
@@ -88,26 +86,3 @@ class BadTeacher(Method):
         assert isinstance(part, Mixed)
         shown = (self._random, output.images[: part.forgotten]), (self._original, output.images[part.forgotten :])
         return output.kl_from(torch.cat([teacher(images)[1] for teacher, images in shown if len(images)]))
-
-
-def random_teacher(model: nn.Module, streams: Streams) -> nn.Module:
-    """Return a frozen copy of ``model`` with fresh weights from a stream of their own, in evaluation mode.
-
-    Every module that has ``reset_parameters`` is reset by it, batch-norm statistics included. Parameters of other
-    modules, such as a ViT's positional embedding, are drawn from the standard normal distribution, as vit-pytorch draws
-    that one. All are drawn on the CPU, so that they are the same on every device.
-    """
-    import torch
-
-    device = next(model.parameters()).device
-    teacher = deepcopy(model).cpu().requires_grad_(False)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(streams.integer("random-teacher"))
-        for module in teacher.modules():
-            reset = getattr(module, "reset_parameters", None)
-            if callable(reset):
-                reset()
-            else:
-                for parameter in module.parameters(recurse=False):
-                    parameter.normal_()
-    return teacher.to(device).eval()

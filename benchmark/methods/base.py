@@ -117,6 +117,7 @@ class Context:
     classes : number of classes.
     streams : named random streams; a method draws from no other source.
     load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
+    fresh : ``fresh(purpose) -> model`` of the run's architecture, newly initialised from the stream of that name.
     meter : where computation outside the loop's own passes is counted.
     """
 
@@ -126,6 +127,7 @@ class Context:
     classes: int
     streams: Streams
     load: Callable[[Part, torch.Generator], Tensor]
+    fresh: Callable[[str], nn.Module]
     meter: Meter = field(default_factory=Meter)
 
 

@@ -34,8 +34,12 @@ def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
     first, second : (N, D) features of the two views, row n of both from the same image.
     tau : temperature. Small ones are safe: the log-sum-exp never forms exp(1/tau).
     """
+    import torch
+
     first, second = (z.float() / z.float().norm(dim=1, keepdim=True).clamp_min(1e-12) for z in (first, second))
-    similarity = first @ second.T / tau
+    # Autocast would compute the product in bfloat16.
+    with torch.autocast(first.device.type, enabled=False):
+        similarity = first @ second.T / tau
     return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()
 
 

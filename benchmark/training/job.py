@@ -39,7 +39,7 @@ from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
-from benchmark.training.loop import Interrupted, Trainer
+from benchmark.training.loop import Interrupted, Stopwatch, Trainer
 from benchmark.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
@@ -125,23 +125,30 @@ class Job:
         context = self._context(stage)
         share = self.run.settings.epochs // stages
         method = self.run.method(self.run.settings.model_copy(update={"epochs": share}), context)
-        with torch.no_grad():
+        watch = Stopwatch()
+        with watch, torch.no_grad():
             method.prepare(model)
+            self.device.wait()
         offset = (stage - 1) * share
         schedule = None
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
         evaluate = lambda: self._measure(model, stage)  # noqa: E731
-        return Trainer(model, method, self.device, evaluate, self._forward_flops(), stage, offset, schedule)
+        return Trainer(model, method, self.device, evaluate, self._forward_flops(), watch, stage, offset, schedule)
 
     # --- the parts of a run -------------------------------------------------------------------------------------
 
     def _starting_model(self) -> nn.Module:
-        name = self.run.name
-        torch.manual_seed(self.streams.integer("init"))
-        model = build(name.arch, self.images.classes, self.images.image_shape)
+        model = self._fresh("init")
         if self.run.original:
             model.load_state_dict(weights(self.study, self.study.run(self.run.original)))
+        return model
+
+    def _fresh(self, purpose: str) -> nn.Module:
+        """Return a newly initialised model; its weights are drawn on the CPU, the same for every device."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.streams.integer(purpose))
+            model = build(self.run.name.arch, self.images.classes, self.images.image_shape)
         return self.device.place(model)
 
     def _forward_flops(self) -> int:
@@ -166,6 +173,7 @@ class Job:
             classes=self.images.classes,
             streams=Streams(self.streams.seed, key),
             load=self.images.load,
+            fresh=self._fresh,
         )
 
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,22 @@ class Interrupted(Exception):
     """The run was asked to stop and has saved its state."""
 
 
+@dataclass
+class Stopwatch:
+    """Adds up wall and processor seconds of what runs inside ``with watch:``."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    _started: tuple[float, float] = (0.0, 0.0)
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._started[0]
+        self.cpu_seconds += time.process_time() - self._started[1]
+
+
 class Trainer:
     """Trains a model by a method.
 
@@ -38,6 +54,7 @@ class Trainer:
     device : where, and in which precision.
     evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
     forward_flops : of one image, to turn counted passes into PFLOPs.
+    watch : counts the time of training, without evaluation; what has been spent before the first step is on it.
     stage : which removal of a sequential scenario this is, from 1.
     offset : epochs of the stages before it.
     schedule : learning rate after so many epochs of this stage; the recipe's own unless given.
@@ -50,6 +67,7 @@ class Trainer:
         device: Device,
         evaluate: Callable[[], dict[str, float] | None],
         forward_flops: int,
+        watch: Stopwatch,
         stage: int = 1,
         offset: int = 0,
         schedule: Callable[[float], float] | None = None,
@@ -57,12 +75,11 @@ class Trainer:
         self.model, self.method, self.device = model, method, device
         self.settings, self.context = method.settings, method.context
         self.evaluate, self.forward_flops = evaluate, forward_flops
-        self.stage, self.offset = stage, offset
+        self.watch, self.stage, self.offset = watch, stage, offset
         self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
-        self.seconds = self.cpu_seconds = 0.0
         self.diverged: tuple[int, int] | None = None
         self._generators: dict[str, torch.Generator] = {}
         # Kept on the device, and read once an epoch: reading it in a step would make the CPU wait for the GPU.
@@ -99,13 +116,11 @@ class Trainer:
             torch.manual_seed(self.context.streams.integer("model", self.epoch))
         self.model.train()
         while self.step < len(steps):
-            clock = time.perf_counter(), time.process_time()
-            self._train_step(steps[self.step], self.epoch + self.step / len(steps))
-            self.step += 1
-            if self.step == len(steps):
-                self.device.wait()
-            self.seconds += time.perf_counter() - clock[0]
-            self.cpu_seconds += time.process_time() - clock[1]
+            with self.watch:
+                self._train_step(steps[self.step], self.epoch + self.step / len(steps))
+                self.step += 1
+                if self.step == len(steps):
+                    self.device.wait()
             if self.step < len(steps):
                 pause(self)
         loss = float(self._loss) / max(1, len(steps))
@@ -164,8 +179,8 @@ class Trainer:
                 **measured,
                 "pflops": meter.paper * self.forward_flops / 1e15,
                 "pflops_executed": meter.executed * self.forward_flops / 1e15,
-                "seconds": self.seconds,
-                "cpu_seconds": self.cpu_seconds,
+                "seconds": self.watch.seconds,
+                "cpu_seconds": self.watch.cpu_seconds,
             }
         )
 
@@ -178,8 +193,8 @@ class Trainer:
             "step": self.step,
             "stage": self.stage,
             "history": self.history,
-            "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds,
+            "seconds": self.watch.seconds,
+            "cpu_seconds": self.watch.cpu_seconds,
             "diverged": self.diverged,
             "meter": asdict(self.context.meter),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
@@ -189,19 +204,21 @@ class Trainer:
         }
 
     def follow(self, before: Trainer) -> None:
-        """Take over the records of the stage before: history, clocks and counted computation."""
-        self.history, self.diverged = before.history, before.diverged
-        self.seconds, self.cpu_seconds = before.seconds, before.cpu_seconds
+        """Go on with the records of the stage before: its history, and time and computation on top of its own."""
+        self.history = before.history
         # Added, since preparing this stage may have cost something already.
         self.context.meter.paper += before.context.meter.paper
         self.context.meter.executed += before.context.meter.executed
+        self.watch.seconds += before.watch.seconds
+        self.watch.cpu_seconds += before.watch.cpu_seconds
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for name in ("epoch", "step", "history", "seconds", "cpu_seconds", "diverged"):
+        for name in ("epoch", "step", "history", "diverged"):
             setattr(self, name, state[name])
+        self.watch.seconds, self.watch.cpu_seconds = state["seconds"], state["cpu_seconds"]
         for counting, count in state["meter"].items():
             setattr(self.context.meter, counting, count)
         for name, saved in state["generators"].items():

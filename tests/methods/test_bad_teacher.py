@@ -5,12 +5,9 @@ import math
 import pytest
 import torch
 
-from benchmark.methods.bad_teacher import BadTeacher, Mixed, random_teacher
+from benchmark.methods.bad_teacher import BadTeacher, Mixed
 from benchmark.methods.base import Output
 from benchmark.models import build
-from benchmark.seeds import Streams
-
-STREAMS = Streams(1, ("digits", "convnet", "random-10", "trial-0"))
 
 
 def says(logit, shown):
@@ -53,43 +50,20 @@ def test_a_student_that_agrees_with_its_teachers_is_left_alone():
     assert loss.item() == pytest.approx(0, abs=1e-7) and logits.grad.abs().max() < 1e-7
 
 
-def trained(arch, shape):
-    """A model whose weights and batch statistics are unlike any fresh one's."""
-    model = build(arch, 10, shape)
-    generator = torch.Generator().manual_seed(3)
-    for value in model.state_dict().values():
-        if value.is_floating_point():
-            value.copy_(3 + torch.rand(value.shape, generator=generator))
-    return model
-
-
-@pytest.mark.parametrize(
-    ("arch", "shape"),
-    [("convnet", (1, 8, 8)), ("resnet18-w16", (3, 32, 32)), ("vgg16", (3, 32, 32)), ("vit", (3, 8, 8))],
-)
-def test_nothing_of_the_trained_weights_is_left_in_the_random_teacher(arch, shape):
-    torch.manual_seed(0)
-    fresh, other = build(arch, 10, shape), trained(arch, shape)
-    before = {name: value.clone() for name, value in other.state_dict().items()}
-    teachers = [random_teacher(model, STREAMS).state_dict() for model in (fresh, other)]
-    for name, value in teachers[0].items():
-        assert torch.equal(value, teachers[1][name]), name
-    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
-
-
-def test_the_random_teacher_is_its_streams_and_leaves_the_process_its_own():
-    model = build("convnet", 10, (1, 8, 8))
+def test_the_random_teacher_is_a_fresh_model_of_its_own_stream(project):
+    study = project.study()
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    first = random_teacher(model, STREAMS)
+    first, again = (project.start(study, project.name("bad-teacher")).method for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
-    torch.rand(10)
-    again = random_teacher(model, STREAMS)
-    trial = random_teacher(model, Streams(1, (*STREAMS.key[:3], "trial-1")))
-    assert torch.equal(first.head.weight, again.head.weight)
-    assert not torch.equal(first.head.weight, trial.head.weight)
-    assert not first.training and not any(weight.requires_grad for weight in first.parameters())
-    assert model.training and all(weight.requires_grad for weight in model.parameters())
+    teacher = first._random
+    assert torch.equal(teacher.head.weight, again._random.head.weight)
+    assert not torch.equal(teacher.head.weight, first.context.fresh("init").head.weight)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(first.context.streams.integer("random-teacher"))
+        expected = build("convnet", 10, (1, 8, 8)).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in teacher.state_dict().items())
+    assert not teacher.training and not any(weight.requires_grad for weight in teacher.parameters())
 
 
 def learned(project, **settings):

@@ -54,6 +54,7 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
         classes=2,
         streams=Streams(0, ("here",)),
         load=lambda part, generator: inputs[part.index],
+        fresh=None,
     )
     method = SSD(SSD.Settings(batch_size=2), context)
     with torch.no_grad():
