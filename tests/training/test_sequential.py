@@ -38,7 +38,7 @@ def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, met
     name = project.name(method, SCENARIO)
     whole = project.run(study, name)
     half = whole.pauses // 2
-    for stops in ((2, half + 2), (half, whole.pauses), (half + 1,)):
+    for stops in ((2, half + 2), (half, whole.pauses)):
         parts = project.run(study, name, stops)
         assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
         assert all(torch.equal(value, whole.weights[key]) for key, value in parts.weights.items())
