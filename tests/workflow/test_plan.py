@@ -52,6 +52,7 @@ def test_maps_need_the_runs_they_show_and_these_keep_their_weights(fresh, planne
     assert len(jobs["embed"]) == 2 and drawn(jobs) == {"figure1"}
 
 
+@pytest.mark.slow
 def test_improvement_needs_each_method_with_and_without_the_term(fresh, planned):
     assert runs(planned(fresh, "figure4")) == names("original", "retrain", "neggrad-plus", "neggrad-plus+cl")
 
@@ -64,12 +65,14 @@ def test_no_target_is_everything(fresh, planned):
     assert jobs["collect"] == {"results/tiny-metrics.parquet"}
 
 
+@pytest.mark.slow
 def test_any_run_can_be_asked_for_by_its_file(fresh, planned):
     methods = ("neggrad-plus+cl", "coun@batch_size=64@tau=0.2", "coun@lambda=1e-05")
     jobs = planned(fresh, *(f"results/tiny/runs/{CELL}/{method}/trial-0/run.json" for method in methods))
     assert runs(jobs) == names("original", *methods)
 
 
+@pytest.mark.slow
 def test_a_study_without_figures_or_collected_maps(fresh, planned):
     fresh.study({"figures": None})
     jobs = planned(fresh, "all")
@@ -124,6 +127,7 @@ def test_another_lambda_for_coun_runs_its_cells_again_and_what_shows_them(finish
     assert planned(finished, "figure1", "figure11", "figure4", "table9") == {}
 
 
+@pytest.mark.slow
 def test_another_learning_rate_for_retrain_leaves_unlearning_alone(finished, planned, shown):
     finished.study(shown, {"hyperparameters": {"*": {"retrain": {"lr": 0.2}}}})
     jobs = planned(finished, "all")
@@ -142,6 +146,7 @@ def test_another_seed_is_another_study(finished, planned, shown):
     assert len(jobs["split"]) == 2 and "prepare_digits" not in jobs
 
 
+@pytest.mark.slow
 def test_another_caption_draws_its_table_again(finished, planned, shown):
     finished.study(shown, {"tables": {"table2": {"caption": "New words"}}})
     jobs = planned(finished, "all")
@@ -168,6 +173,7 @@ def test_an_original_that_is_made_again_to_the_same_makes_no_run_again(finished,
     assert runs(jobs) == names("original") and "table2" in drawn(jobs)
 
 
+@pytest.mark.slow
 def test_more_trials_add_runs_and_repeat_none(finished, planned, shown):
     finished.study(shown, {"trials": 2})
     jobs = planned(finished, "all")
@@ -175,6 +181,7 @@ def test_more_trials_add_runs_and_repeat_none(finished, planned, shown):
     assert "figure1" not in drawn(jobs) or not jobs.get("embed")
 
 
+@pytest.mark.slow
 def test_a_new_table_adds_only_its_runs(finished, planned, shown):
     table = {"kind": "unlearning", "cells": [CELL], "methods": ["ft", "not", "coun@lambda=3"]}
     finished.study(shown, {"tables": {"table3": table}})
@@ -196,12 +203,14 @@ def test_a_younger_original_makes_no_run_again(finished, planned):
     assert runs(planned(finished, "all")) == set()
 
 
+@pytest.mark.slow
 def test_data_prepared_again_to_the_same_make_no_run_again(finished, planned):
     later = time.time() + 100
     os.utime(Study.load("tiny").dataset_folder("digits") / "provenance.json", (later, later))
     assert planned(finished, "all") == {}
 
 
+@pytest.mark.slow
 def test_another_subset_is_prepared_beside_the_first(finished, planned, shown):
     finished.study(shown, {"datasets": {"digits": {"subset": 150}}})
     jobs = planned(finished, "table9")
