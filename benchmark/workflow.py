@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +41,7 @@ class Workflow:
 
     def files_of(self, output: str) -> list[Path]:
         """The files of a table or figure."""
-        if output in self.study.tables:
+        if self.study.section_of(output) == "tables":
             return [paths.table(self.study.name, output, suffix) for suffix in paths.TABLE_SUFFIXES]
         return [paths.figure(self.study.name, output, suffix) for suffix in paths.FIGURE_SUFFIXES]
 
@@ -96,6 +97,18 @@ class Workflow:
         one = self.derived(name)
         folder = paths.run(self.study.name, one.run.name)
         return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
+
+    def is_current(self, name: str) -> bool:
+        """Whether a run's record is there and of the study as it stands.
+
+        Snakemake does not look at the parameters of a job below one that it plans to do: that one's files are to
+        trigger it. So they are declared ``ancient()``, which they never do, for a run that is current, and for no other.
+        """
+        try:
+            told = json.loads((paths.run(self.study.name, name) / paths.RUN).read_text(encoding="utf-8"))
+            return bool(told["fingerprint"] == self.study.run(name).fingerprint)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     # --- which names may match ----------------------------------------------------------------------------------
     # Only what is in the study and the registries can match, so that no other text reaches a path or a shell.

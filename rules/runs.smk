@@ -2,8 +2,9 @@
 
 
 def run_inputs(wildcards):
-    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing."""
-    return [ancient(path) for path in files.inputs_of(wildcards.run)]
+    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing of a current run."""
+    inputs = files.inputs_of(wildcards.run)
+    return [ancient(path) for path in inputs] if files.is_current(wildcards.run) else inputs
 
 
 RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]

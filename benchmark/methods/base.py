@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from benchmark.settings import Strict
 
@@ -42,6 +42,12 @@ class Recipe(Strict):
     momentum: float = setting(0.9, "SGD's momentum", ge=0, lt=1)
     weight_decay: float = setting(5e-4, "SGD's weight decay, on every parameter", ge=0)
     evaluate_every: int = setting(1, "epochs between two rows of the history; the last epoch always has one", ge=1)
+
+    @model_validator(mode="after")
+    def _falls(self) -> Recipe:
+        if self.schedule == "cosine" and self.final_lr > self.lr:
+            raise ValueError(f"final_lr is {self.final_lr}, lr {self.lr}: accepted is a final_lr of at most lr")
+        return self
 
 
 class TrainingRecipe(Recipe):
