@@ -1,8 +1,12 @@
-"""Files that are either whole or absent: written under a temporary name, flushed, then renamed."""
+"""Files that are either whole or absent: written under a temporary name, flushed, then renamed.
+
+What is written here can be told from what is damaged: parquet files carry a digest of their content, JSON records may.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+
+SELF = "digest"  # the key of a record's digest of everything else in it
+MARK = b"unlearning-benchmark"  # the key of the same in parquet metadata
+
+
+class Damaged(ValueError):
+    """A file is there, but it is not what was written; the message says how that shows."""
 
 
 @contextlib.contextmanager
@@ -30,6 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+        _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -45,10 +58,149 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1) + "\n")
 
 
-def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write ``frame`` to ``path`` as zstd-compressed parquet without its index, whole or not at all."""
+def write_record(path: Path, value: dict[str, Any]) -> None:
+    """Write ``value`` as JSON with a digest of itself, for `read_record`."""
+    write_json(path, value | {SELF: digest(value)})
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return what `write_record` wrote; raise `Damaged` if it is no JSON object or not what was written.
+
+    A file without a digest is taken as it is.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Damaged(str(error)) from None
+    if not isinstance(found, dict):
+        raise Damaged(f"holds {type(found).__name__}, not an object")
+    told = found.pop(SELF, None)
+    if told not in (None, digest(found)):
+        raise Damaged("its content is not what was written")
+    return found
+
+
+def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None = None) -> None:
+    """Write ``frame`` to ``path`` as zstd-compressed parquet without its index, whole or not at all.
+
+    Parameters
+    ----------
+    about : what the content was made from, to be compared when it is read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    told = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
     with replacing(path) as temporary:
-        frame.to_parquet(temporary, index=False, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: told}), temporary, compression="zstd"
+        )
+
+
+def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFrame:
+    """Return what `write_parquet` wrote.
+
+    Parameters
+    ----------
+    about : what the content must have been made from; any unless given. A file that does not say is taken as it is.
+
+    Raises
+    ------
+    Damaged
+        If the file cannot be read, if its content is not what was written, or if it was made from something else.
+    FileNotFoundError, PermissionError
+        As usual.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path).read()
+        told = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
+        content = _content(table)
+        frame: pd.DataFrame = table.to_pandas()
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # what a parquet reader makes of noise is not a closed list
+        raise Damaged(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+    if told.get("sha256", content) != content:
+        raise Damaged("its content is not what was written")
+    if about is not None and told.get("about") not in (None, about):
+        raise Damaged(f"it was made from {told['about']}, not from {about}")
+    return frame
+
+
+def _content(table: pa.Table) -> str:
+    """Return a SHA-256 of names and values, the same for every version of the file format."""
+    found = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        found.update(f"{len(name)} {name} {len(column)}\n".encode())
+        numbers = None if column.null_count else column.to_numpy() if _is_number(column) else None
+        if numbers is None:
+            found.update(json.dumps(column.to_pylist(), default=str).encode())
+        else:
+            found.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+    return found.hexdigest()
+
+
+def _is_number(column: pa.ChunkedArray) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that cannot be used, so that it can be looked at and the workflow makes it again; return where."""
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    return aside
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock ``path`` against other processes, waiting for whoever has it; yield whether there was a wait.
+
+    The kernel lets go of it when the process ends, however it ends. Where a file system has no locks, nothing is held.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waited = False
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not waited:
+                    print(f"waiting for another process that holds {path}", flush=True)
+                waited = True
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError:
+                yield waited
+                return
+            # Whoever had it may have removed the file meanwhile: then this is a lock on nothing.
+            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                continue
+            try:
+                yield waited
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def sweep(folder: Path) -> None:
+    """Remove what `replacing` leaves in a folder when its process is killed; nobody may be writing there."""
+    for left in folder.glob(".*.*"):
+        if left.is_file() and not left.name.endswith(".lock"):
+            left.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    """Make a renaming in ``folder`` last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # not every file system can
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sha256(path: Path) -> str:

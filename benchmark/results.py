@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
-from benchmark.files import sha256
+from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256
+from benchmark.kinds import VIEWS
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
@@ -34,15 +34,21 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     ------
     StaleOutput
         If it is missing or damaged, or if it belongs to another configuration than the study's: what differs is named.
+        A damaged one is set aside, so that the next run of the workflow makes it again; one of another configuration
+        stays, since it may be wanted when the study is changed back.
     """
     path = paths.run(study.name, run.name) / RUN
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_record(path)
         told = found["slice"], found["fingerprint"]
+        if found.get("run", str(run.name)) != str(run.name):
+            raise Damaged(f"it is the record of {found['run']}")
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: {run.name} has not been run") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise StaleOutput(f"{path} is damaged ({error!r}): delete it and run snakemake again") from None
+        raise StaleOutput(
+            f"{path} is damaged ({error!r}): set aside as {set_aside(path)}; run snakemake again"
+        ) from None
     if told[1] != run.fingerprint:
         raise StaleOutput(f"{path} is of another configuration ({difference(told[0], run.slice)}): run snakemake again")
     return found
@@ -73,13 +79,17 @@ def checked(study: Study, run: Run, name: str) -> Path:
         that the next run of the workflow makes it again.
     """
     path = paths.run(study.name, run.name) / name
-    expected = record(study, run)["sha256"].get(name)
+    told = record(study, run)
+    expected = told["sha256"].get(name)
     if not path.is_file() or expected is None:
         raise StaleOutput(f"{path} is missing: run snakemake again")
     if sha256(path) != expected:
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
-        raise StaleOutput(f"{path} is not what {run.name} wrote; it was set aside as {aside}: run snakemake again")
+        # A run that is being done again removes its record before it writes anything else: then nothing is damaged.
+        if record(study, run) != told:
+            raise StaleOutput(f"{path} is being made again: wait for {run.name} to end")
+        raise StaleOutput(
+            f"{path} is not what {run.name} wrote; it was set aside as {set_aside(path)}: run snakemake again"
+        )
     return path
 
 
@@ -90,7 +100,29 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
-    return read_split(study.split_file(run, scenario))
+    origin = split_origin(study, run.name.dataset, scenario or run.name.scenario, run.split_trial)
+    return read_split(study.split_file(run, scenario), origin)
+
+
+def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
+    """Return what a forget split is drawn from: its file says so, and is refused where it says something else."""
+    return {
+        "seed": study.seed,
+        "dataset": study.dataset_folder(dataset).name,
+        "scenario": scenario,
+        "trial": trial,
+    }
+
+
+def derived_origin(study: Study, one: Derived) -> dict[str, Any]:
+    """Return what a derived file is made from, likewise."""
+    return {
+        "what": one.what,
+        "run": one.run.fingerprint,
+        "scenario": one.scenario,
+        "map_samples": study.map_samples,
+        "view_pairs": study.view_pairs if one.what == VIEWS else 0,
+    }
 
 
 def classes(study: Study, dataset: str) -> list[str]:
@@ -104,12 +136,15 @@ def derived(study: Study, one: Derived) -> pd.DataFrame:
     Raises
     ------
     StaleOutput
-        If it is missing.
+        If it is missing, damaged or of another configuration; what cannot be used is set aside.
     """
     path = paths.derived(study.name, one)
-    if not path.is_file():
-        raise StaleOutput(f"{path} is missing: run snakemake again")
-    return pd.read_parquet(path)
+    try:
+        return read_parquet(path, derived_origin(study, one))
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: run snakemake again") from None
+    except Damaged as error:
+        raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run snakemake again") from None
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:

@@ -8,7 +8,9 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import split_frame, write_split
 from benchmark.errors import BadInput, unknown
+from benchmark.files import locked, sweep
 from benchmark.names import Scenario
+from benchmark.results import split_origin
 from benchmark.seeds import Streams
 from benchmark.study import Study
 
@@ -23,7 +25,12 @@ def prepare(study: Study, dataset: str) -> Path:
     """
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
-    folder = store.prepare(dataset, study.datasets[dataset])
+    folder = study.dataset_folder(dataset)
+    with locked(folder.with_name(f".{folder.name}.lock")) as waited:
+        # Another workflow may just have prepared it.
+        if not waited or not (folder / store.PROVENANCE).is_file():
+            sweep(folder)
+            store.prepare(dataset, study.datasets[dataset])
     try:
         study.check_classes(dataset, store.facts(folder)["classes"])
     except BadInput:
@@ -37,9 +44,9 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     """Draw what a scenario forgets, write it and return the file; the dataset has been prepared."""
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
-    arrays = store.load(study.dataset_folder(dataset))
+    arrays = store.load(study.dataset_folder(dataset), verify=True)
     rng = Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")
     frame = split_frame(arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng)
     path = paths.split(study.name, dataset, scenario, trial)
-    write_split(path, frame)
+    write_split(path, frame, split_origin(study, dataset, scenario, trial))
     return path

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput, StaleOutput, unknown
-from benchmark.files import write_parquet
+from benchmark.files import Damaged, read_parquet, set_aside, write_parquet
 from benchmark.names import Scenario
 
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
@@ -86,22 +87,29 @@ def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = Non
     return np.sort(frame.loc[rows, "index"].to_numpy(dtype=np.int64))
 
 
-def write_split(path: Path, frame: pd.DataFrame) -> None:
-    """Write what `split_frame` returned, whole or not at all."""
-    write_parquet(path, frame)
+def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
+    """Write what `split_frame` returned, whole or not at all, and what it was drawn from."""
+    write_parquet(path, frame, origin)
 
 
-def read_split(path: Path) -> pd.DataFrame:
-    """Return a split file's rows; raise `StaleOutput` if it is missing, damaged or has other columns."""
+def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame:
+    """Return a split file's rows.
+
+    Raises
+    ------
+    StaleOutput
+        If it is missing, damaged, has other columns or was drawn from something other than ``origin``. What cannot be
+        used is set aside, so that the next run of the workflow draws it again.
+    """
     try:
-        frame = pd.read_parquet(path)
+        frame = read_parquet(path, origin)
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: the run's split has not been drawn yet") from None
-    except (OSError, ValueError) as error:
-        raise StaleOutput(f"{path} is damaged ({error}): delete it and run again") from None
+    except Damaged as error:
+        raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run again") from None
     if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(["train", "test"]).all():
         raise StaleOutput(
             f"{path}: columns {', '.join(frame.columns)}; accepted are {', '.join(COLUMNS)} with split train or test: "
-            "delete it and run again"
+            f"set aside as {set_aside(path)}; run again"
         )
     return frame

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays
 from benchmark.data.subset import stratified
 from benchmark.errors import StaleOutput
-from benchmark.files import digest, replacing, sha256, write_json
+from benchmark.files import digest, read_record, replacing, set_aside, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
@@ -60,7 +59,7 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     for file in FILES:
         with replacing(folder / f"{file}.npy") as temporary:
             np.save(temporary, getattr(arrays, file), allow_pickle=False)
-    write_json(folder / PROVENANCE, _facts(folder, name, settings, arrays))
+    write_record(folder / PROVENANCE, _facts(folder, name, settings, arrays))
     return folder
 
 
@@ -99,10 +98,10 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing or unreadable."""
+    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing or damaged."""
     path = folder / PROVENANCE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_record(path)
         for key, kind in (("classes", list), ("origin", dict), ("shapes", dict), ("sha256", dict)):
             if not isinstance(found[key], kind):
                 raise TypeError(f"{key!r} is {found[key]!r}")
@@ -110,7 +109,7 @@ def facts(folder: Path) -> dict[str, Any]:
             raise KeyError("shapes or sha256 of a file")
     except FileNotFoundError:
         raise _damaged(path, "is missing") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, f"cannot be used ({error!r})") from None
     return found
 
@@ -126,22 +125,23 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     Raises
     ------
     StaleOutput
-        If a file is missing or damaged; the message says how to rebuild the folder.
+        If a file is missing or damaged: it is set aside, and the folder counts as unprepared, so that the next run of
+        the workflow prepares it again.
     """
     told = facts(folder)
     parts: dict[str, Any] = {}
     for file in FILES:
         path = folder / f"{file}.npy"
         try:
+            if verify and sha256(path) != told["sha256"][file]:
+                raise _damaged(path, f"is damaged: its SHA-256 is not the one in {PROVENANCE}")
             array = np.load(path, mmap_mode="r" if file.endswith("images") else None, allow_pickle=False)
         except FileNotFoundError:
             raise _damaged(path, "is missing") from None
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, MemoryError) as error:
             raise _damaged(path, f"is damaged ({error})") from None
         if list(array.shape) != told["shapes"][file]:
             raise _damaged(path, f"has shape {list(array.shape)}, not {told['shapes'][file]} as {PROVENANCE} says")
-        if verify and sha256(path) != told["sha256"][file]:
-            raise _damaged(path, f"is damaged: its SHA-256 is not the one in {PROVENANCE}")
         parts[file] = array
     return Arrays(**parts, classes=told["classes"], origin=told["origin"], where=str(folder))
 
@@ -153,7 +153,10 @@ def content_hash(folder: Path) -> str:
 
 
 def _damaged(path: Path, problem: str) -> StaleOutput:
+    """Set a file aside, and with it the one that says the folder is complete; the workflow then prepares it again."""
+    record = path.with_name(PROVENANCE)
+    # Where there is none the folder is being prepared anew, and nothing in it is damaged.
+    aside = [str(set_aside(file)) for file in dict.fromkeys((path, record)) if record.is_file() and file.is_file()]
+    told = f"set aside as {' and '.join(aside)}; " if aside else ""
     name = path.parent.name.rsplit("-", 1)[0]
-    return StaleOutput(
-        f"{path} {problem}: delete {path.parent} and run 'snakemake' or 'python -m benchmark prepare' for {name} again"
-    )
+    return StaleOutput(f"{path} {problem}: {told}run 'snakemake' or 'python -m benchmark prepare' for {name} again")

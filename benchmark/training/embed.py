@@ -17,7 +17,7 @@ from benchmark.files import write_parquet
 from benchmark.kinds import DISTANCES, MAPS, VIEWS
 from benchmark.models import build
 from benchmark.report.embeddings import maps
-from benchmark.results import forget
+from benchmark.results import derived_origin, forget
 from benchmark.seeds import Streams
 from benchmark.study import Derived, Study
 from benchmark.training.device import Device
@@ -40,7 +40,7 @@ class Embedding:
         self.study, self.one = study, one
         name = one.run.name
         self.device = Device.choose(study.precision, study.threads)
-        self.arrays = store.load(study.dataset_folder(name.dataset))
+        self.arrays = store.load(study.dataset_folder(name.dataset), verify=True)
         self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
         self.model = build(name.arch, self.images.classes, self.images.image_shape)
         self.model.load_state_dict(weights(study, one.run))
@@ -125,5 +125,5 @@ def embed(study: Study, what: str, name: str, scenario: str) -> Path:
         raise unknown("derived file", what, MAKERS, "embed")
     one = Derived(what, study.run(name), scenario)
     path = paths.derived(study.name, one)
-    write_parquet(path, MAKERS[what](Embedding(study, one)))
+    write_parquet(path, MAKERS[what](Embedding(study, one)), derived_origin(study, one))
     return path

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import nn
 from tqdm import tqdm
 
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput
-from benchmark.files import replacing, sha256, write_json, write_parquet
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import locked, replacing, sha256, sweep, write_json, write_parquet, write_record
 from benchmark.methods.base import Context, Recipe
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
@@ -65,7 +65,7 @@ class Job:
         self.device = Device.choose(study.precision, study.threads)
         folder = study.dataset_folder(run.name.dataset)
         self.data = store.content_hash(folder)
-        arrays = store.load(folder)
+        arrays = store.load(folder, verify=True)
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
         trial = f"trial-{run.name.trial}"
@@ -83,18 +83,20 @@ class Job:
         Interrupted
             If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
         """
-        model = self._starting_model()
-        state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
         try:
+            model = self._starting_model()
+            state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
             with self._signals(), _progress(self.run.settings) as show:
                 trainer = self._train(model, state, [show, self._tell])
-        except torch.OutOfMemoryError:
+            status = DIVERGED if trainer.diverged else FINISHED
+            self._write(trainer, status)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
             raise BadInput(
                 f"run {self.run.name}: {self.device.name} ran out of memory at batch size "
                 f"{self.run.settings.batch_size}: set a smaller batch_size in the study's hyperparameters"
             ) from None
-        status = DIVERGED if trainer.diverged else FINISHED
-        self._write(trainer, status)
         self.checkpoint.remove()
         return status
 
@@ -220,15 +222,16 @@ class Job:
         """Write the outputs, ``run.json`` last: it holds the digest of every other."""
         folder = paths.run(self.study.name, self.run.name)
         (folder / RUN).unlink(missing_ok=True)
+        sweep(folder)
         samples = predict(trainer.model, self.images, self.device)
         write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
         write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
         names = [SAMPLES, HISTORY]
         if self.run.name in self.study.kept:
             with replacing(folder / MODEL) as temporary:
-                save_file({key: value.contiguous() for key, value in trainer.model.state_dict().items()}, temporary)
+                temporary.write_bytes(save({k: v.contiguous() for k, v in trainer.model.state_dict().items()}))
             names.append(MODEL)
-        write_json(folder / RUN, self._record(trainer, status) | {"sha256": {n: sha256(folder / n) for n in names}})
+        write_record(folder / RUN, self._record(trainer, status) | {"sha256": {n: sha256(folder / n) for n in names}})
 
     def _record(self, trainer: Trainer, status: str) -> dict[str, Any]:
         ended = datetime.now(UTC)
@@ -257,7 +260,23 @@ class Job:
 
 def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
     """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.checked` does."""
-    return load_file(checked(study, run, MODEL))
+    return load(checked(study, run, MODEL).read_bytes())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # On a CPU torch has no error of its own for it.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _finished(study: Study, run: Run) -> str | None:
+    """Return how a run ended, if its files are all there and whole; else None."""
+    try:
+        told = record(study, run)
+        for name in [SAMPLES, HISTORY, *([MODEL] if run.name in study.kept else [])]:
+            checked(study, run, name)
+    except StaleOutput:
+        return None
+    return str(told["status"])
 
 
 @contextlib.contextmanager
@@ -291,4 +310,9 @@ def run(study: Study, name: str, command: str) -> str:
     """
     resolved = study.run(name)
     print(f"$ {command}  # process {os.getpid()}", flush=True)
-    return Job(study, resolved, command).go()
+    work = paths.work(study.name, resolved.name)
+    # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.
+    with locked(work.with_name(f"{work.name}.lock")) as waited:
+        if waited and (status := _finished(study, resolved)):
+            return status
+        return Job(study, resolved, command).go()
