@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
 import shutil
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 import torch
 
 from benchmark.errors import StaleOutput
-from benchmark.files import replacing
+from benchmark.files import replacing, set_aside
 from benchmark.results import difference
+
+DIGEST = 32  # bytes of a SHA-256
 
 
 class Checkpoint:
@@ -31,8 +35,12 @@ class Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""
-        with replacing(self.path) as temporary:
-            torch.save({"owner": self.owner, "state": state}, temporary)
+        # torch does not check the checksums in its files: a digest of all goes before it.
+        content = io.BytesIO()
+        torch.save({"owner": self.owner, "state": state}, content)
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            file.write(hashlib.sha256(content.getbuffer()).digest())
+            file.write(content.getbuffer())
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """Return the saved state with its tensors on ``device``, or None if there is none.
@@ -42,21 +50,28 @@ class Checkpoint:
         Raises
         ------
         StaleOutput
-            If it is another configuration's; it names what differs.
+            If it is another configuration's: what differs is named, and it is set aside, so that the next call starts
+            from the beginning.
         """
         if not self.path.is_file():
             return None
         try:
-            found = torch.load(self.path, map_location=device, weights_only=True)
+            content = self.path.read_bytes()
+            if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+                raise ValueError("its digest is another")
+            found = torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
             owner, state = found["owner"], found["state"]
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-            aside = self.path.with_suffix(".damaged")
-            self.path.replace(aside)
+            aside = set_aside(self.path)
             print(f"{self.path} is damaged ({type(error).__name__}): set aside as {aside}; starting from the beginning")
             return None
         if owner != self.owner:
             what = difference(owner, self.owner)
-            raise StaleOutput(f"{self.path} is of another configuration ({what}): delete {self.folder} to start anew")
+            aside = self.path.with_name(f"{self.path.name}.other")
+            self.path.replace(aside)
+            raise StaleOutput(
+                f"{self.path} is of another configuration ({what}): set aside as {aside}; run again to start anew"
+            )
         return dict(state)
 
     def remove(self) -> None:

@@ -44,8 +44,12 @@ def test_a_checkpoint_of_another_setting_is_refused_and_the_setting_named(projec
     with pytest.raises(StaleOutput) as caught:
         project.run(changed, project.name("ft"))
     assert "slice.settings.lr was 0.05, is 0.06" in str(caught.value)
-    assert f"delete {paths.work('tiny', project.name('ft'))}" in str(caught.value)
-    assert checkpoint(stopped, project.name("ft")).is_file()
+    path = checkpoint(stopped, project.name("ft"))
+    aside = path.with_name("checkpoint.pt.other")
+    assert f"set aside as {aside}; run again to start anew" in str(caught.value)
+    assert aside.is_file() and not path.exists()
+    end = project.run(changed, project.name("ft"))
+    assert end.starts == 1 and end.record["slice"]["settings"]["lr"] == 0.06
 
 
 def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, stopped):
@@ -65,7 +69,8 @@ def test_a_checkpoint_of_other_images_is_refused(project, stopped, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "damage", ["empty", "cut at 10", "cut in half", "cut by one byte", "text", "noise", "a list", "code"]
+    "damage",
+    ["a flipped bit", "empty", "cut at 10", "cut in half", "cut by one byte", "text", "noise", "a list", "code"],
 )
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, damage, capsys):
     study, name = project.study(), project.name("not")
@@ -79,6 +84,9 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, dama
     else:
         path.write_bytes(
             {
+                "a flipped bit": good[: len(good) // 2]
+                + bytes([good[len(good) // 2] ^ 1])
+                + good[len(good) // 2 + 1 :],
                 "empty": b"",
                 "cut at 10": good[:10],
                 "cut in half": good[: len(good) // 2],
