@@ -3,6 +3,7 @@
 #   snakemake --cores 8 all                              every table and figure of the quick study
 #   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
 
+import shlex
 import sys
 
 sys.path.insert(0, workflow.basedir)
@@ -18,7 +19,7 @@ try:
 except BadInput as error:
     raise WorkflowError(str(error)) from None
 
-command = f"{sys.executable} -m benchmark"
+command = f"{shlex.quote(sys.executable)} -m benchmark"
 
 
 rule all:

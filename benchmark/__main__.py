@@ -167,7 +167,11 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         # Disk full, folder read-only, no permission: the path and the reason say it all.
-        print(f"error: {error.strerror}: {error.filename or 'unknown file'}", file=sys.stderr)
+        told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        print(f"error: {' '.join(told.split())}", file=sys.stderr)
+        sys.exit(1)
+    except MemoryError:
+        print("error: out of memory: run fewer jobs at once, or on a machine with more", file=sys.stderr)
         sys.exit(1)
 
 
