@@ -14,6 +14,9 @@ from PIL import Image
 from benchmark.errors import BadInput
 
 Pixels = npt.NDArray[np.uint8]
+# Pillow knows formats that start other programs (EPS starts Ghostscript): those of photographs are enough.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF")
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # 8 bits a channel at most
 
 
 def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
@@ -21,20 +24,22 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
 
     Parameters
     ----------
-    payload : the bytes of a file in any format that Pillow reads.
+    payload : the bytes of a file.
     where : file and row, for the message.
     size : side of the square that the image is resized to, in pixels; unchanged if None.
 
     Raises
     ------
     BadInput
-        If the bytes are no image.
+        If the bytes are no image in one of `FORMATS`, or if it holds more than 8 bits a channel, or floats.
     """
     try:
-        with Image.open(io.BytesIO(payload)) as image:
+        with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
+            if image.mode not in MODES:
+                raise ValueError(f"its pixels are of mode {image.mode}")
             return np.asarray(_resized(image.convert("RGB"), size))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{where}: image cannot be decoded ({error}); accepted is what Pillow reads") from None
+        raise BadInput(f"{where}: image cannot be decoded ({error}); accepted are 8-bit {', '.join(FORMATS)}") from None
 
 
 def decode_all(payloads: Sequence[bytes], places: Sequence[str], size: int | None = None) -> Pixels:

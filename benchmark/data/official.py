@@ -9,8 +9,10 @@ else. TinyImageNet: Le and Yang 2015.
 from __future__ import annotations
 
 import pickle
+import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -39,6 +41,7 @@ ARCHIVES = {
     ),
 }
 TINY = "tiny-imagenet-200"
+BROKEN = (ValueError, TypeError, AttributeError, IndexError)  # what else a pickle of something else ends in
 Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
@@ -80,11 +83,14 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
             def member(file: str) -> dict[str, Any]:
                 opened = archive.extractfile(f"{folder}/{file}")
-                return _Arrays(opened, encoding="latin1").load() if opened else {}
+                found = _Arrays(opened, encoding="latin1").load() if opened else {}
+                if not isinstance(found, dict):
+                    raise ValueError(f"{file} holds {type(found).__name__}")
+                return found
 
             parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
             classes = [str(entry) for entry in member(meta)[names_key]]
-    except (KeyError, tarfile.TarError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+    except (KeyError, tarfile.TarError, zlib.error, EOFError, OSError, pickle.UnpicklingError, *BROKEN) as error:
         raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*train, test, meta))}}} ({error})") from None
     images, labels = (np.concatenate(column) for column in zip(*parts[:-1], strict=True))
     return (images, labels), parts[-1], classes
@@ -106,15 +112,18 @@ class _Arrays(pickle.Unpickler):
 
 
 def _cifar_batch(batch: dict[str, Any], label_key: str) -> Split:
-    planes = np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 32, 32)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), np.asarray(batch[label_key], dtype=np.int64)
+    data, labels = np.asarray(batch["data"]), np.asarray(batch[label_key])
+    if data.dtype != np.uint8 or labels.dtype.kind not in "iu":
+        raise ValueError(f"pixels are {data.dtype} and labels {labels.dtype}, not uint8 and integers")
+    planes = data.reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels.astype(np.int64)
 
 
 def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
-            _refuse_escapes(path, ((name, True) for name in names))
+            _refuse_escapes(path, ((entry.filename, not _is_link(entry)) for entry in archive.infolist()))
             train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
             classes = sorted({name.split("/")[2] for name in train})
             annotated = _validation(archive, path)
@@ -127,7 +136,7 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
             training = _decoded(archive, path, train, [number[name.split("/")[2]] for name in train], size)
             files = [file for file, _ in annotated]
             testing = _decoded(archive, path, files, [number[wnid] for _, wnid in annotated], size)
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, NotImplementedError) as error:
         raise BadInput(f"{path}: is no complete archive of {TINY} ({error})") from None
     return training, testing, classes
 
@@ -146,6 +155,10 @@ def _decoded(archive: zipfile.ZipFile, path: Path, files: list[str], labels: lis
     payloads = [archive.read(file) for file in files]
     images = decode_all(payloads, [f"{path}: {file}" for file in files], size)
     return images, np.array(labels, dtype=np.int64)
+
+
+def _is_link(entry: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(entry.external_attr >> 16)
 
 
 def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:

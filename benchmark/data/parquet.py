@@ -56,6 +56,8 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
 def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
     if not folder.is_dir():
         raise BadInput(f"{where}: there is no folder {folder}")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern:
+        raise BadInput(f"{where}: {pattern!r}: accepted is a pattern below the folder, without '..'")
     found = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not found:
         raise BadInput(f"{where}: no file in {folder} matches {pattern!r}")
@@ -65,8 +67,12 @@ def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
 def _open(shard: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(shard)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{shard}: is no readable parquet file ({error})") from None
+    except (pa.ArrowException, OSError, MemoryError) as error:
+        raise _unreadable(shard, error) from None
+
+
+def _unreadable(shard: Path, error: Exception) -> BadInput:
+    return BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})")
 
 
 def _column(shard: Path, schema: pa.Schema, accepted: tuple[str, ...], what: str) -> str:
@@ -87,7 +93,9 @@ def _class_names(shard: Path) -> list[str]:
             f"{shard}: schema metadata hold no class names: accepted is the key 'huggingface' with JSON "
             f"info.features.{label}.names, as the datasets library writes it"
         ) from None
-    return [str(name) for name in names]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"{shard}: class names are {str(names)[:80]!r}: accepted is a list of texts")
+    return names
 
 
 def _read_split(
@@ -100,7 +108,10 @@ def _read_split(
         with _open(shard) as file:
             image = _column(shard, file.schema_arrow, IMAGE_COLUMNS, "image")
             label = _column(shard, file.schema_arrow, LABEL_COLUMNS, "label")
-            table = file.read(columns=[image, label])
+            try:
+                table = file.read(columns=[image, label])
+            except (pa.ArrowException, OSError, MemoryError) as error:
+                raise _unreadable(shard, error) from None
         labels.append(_labels(shard, table[label], classes))
         payloads += [_bytes(shard, row, value) for row, value in enumerate(table[image].to_pylist())]
         places += [f"{shard} row {row}" for row in range(len(table))]
