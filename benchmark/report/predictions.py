@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from benchmark import results
-from benchmark.errors import StaleOutput, unknown
 from benchmark.metrics.gaps import bold_best
 from benchmark.metrics.predictions import average_difference, prediction_shares
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
+from benchmark.report.trials import class_numbers, deviation, mean, of_trials
 from benchmark.study import Run, Study
 
 DECIMALS = 2
@@ -42,7 +42,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     """
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    parts = [_cell(study, name, cell, partial) for cell in cells]
+    parts = [numbers(study, name, cell, partial) for cell in cells]
     blocks = [
         Block(_printed(part, output.classes), facts.heading(cells, cell))
         for part, cell in zip(parts, cells, strict=True)
@@ -51,7 +51,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     return Table(blocks, facts.caption(study, name, _facts(study, name, cells, data)), data)
 
 
-def _cell(study: Study, name: str, cell: Cell, partial: bool) -> pd.DataFrame:
+def numbers(study: Study, name: str, cell: Cell, partial: bool) -> pd.DataFrame:
     """Return one cell's numbers, a row a method and shown class, as the ``.csv`` holds them.
 
     ``percent`` is the mean over trials, ``percent_sd`` their standard deviation, ``avg_diff`` that of the whole method.
@@ -62,13 +62,12 @@ def _cell(study: Study, name: str, cell: Cell, partial: bool) -> pd.DataFrame:
         method: _shares(study, name, cell, method, partial)
         for method in dict.fromkeys([*controls, RETRAIN, *output.methods])
     }
-    reference = _mean(shares[RETRAIN])
+    reference = mean(shares[RETRAIN])
     rows = []
     for method, trials in shares.items():
-        mean = _mean(trials)
-        sd = trials.std(axis=0, ddof=1) if len(trials) > 1 else np.full(len(output.classes), np.nan)
-        difference = average_difference(mean, reference, range(len(mean)))
-        for number_, predicted in enumerate(output.classes):
+        percent, sd = mean(trials), deviation(trials)
+        difference = average_difference(percent, reference, range(len(percent)))
+        for place, predicted in enumerate(output.classes):
             rows.append(
                 {
                     "dataset": cell.dataset,
@@ -79,43 +78,26 @@ def _cell(study: Study, name: str, cell: Cell, partial: bool) -> pd.DataFrame:
                     "trials": len(trials),
                     "diverged": int(np.isnan(trials).any(axis=1).sum()),
                     "predicted_class": predicted,
-                    "percent": mean[number_],
-                    "percent_sd": sd[number_],
+                    "percent": percent[place],
+                    "percent_sd": sd[place],
                     "avg_diff": difference,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _mean(trials: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return trials.mean(axis=0) if len(trials) else np.full(trials.shape[1], np.nan)
-
-
 def _shares(study: Study, name: str, cell: Cell, method: str, partial: bool) -> np.ndarray[Any, Any]:
     """Return per cent predicted as each shown class, (trials, shown classes); NaN where a trial diverged."""
-    output = study.output(name)
-    names = [study.run_name(cell, method, trial) for trial in range(output.trials or study.trials)]
-    rows = []
-    for run in map(study.run, dict.fromkeys(names)):
-        try:
-            rows.append(_of_run(study, name, run, cell))
-        except StaleOutput:
-            if not partial:
-                raise
-    return np.array(rows).reshape(-1, len(output.classes))
+    shown = len(study.output(name).classes)
 
+    def read(run: Run) -> np.ndarray[Any, Any]:
+        if results.record(study, run)["status"] == results.DIVERGED:
+            return np.full(shown, np.nan)
+        labels = class_numbers(study, name, cell.dataset)
+        samples, forget = results.frame(study, run, results.SAMPLES), results.forget(study, run, cell.scenario)
+        return prediction_shares(samples, forget, labels[0], len(results.classes(study, cell.dataset)))[labels]
 
-def _of_run(study: Study, name: str, run: Run, cell: Cell) -> np.ndarray[Any, Any]:
-    shown = study.output(name).classes
-    if results.record(study, run)["status"] == results.DIVERGED:
-        return np.full(len(shown), np.nan)
-    classes = results.classes(study, cell.dataset)
-    for label in shown:
-        if label not in classes:
-            raise unknown("class", label, classes, f"study {study.name}: tables.{name}.classes")
-    samples, forget = results.frame(study, run, results.SAMPLES), results.forget(study, run, cell.scenario)
-    numbers = [classes.index(label) for label in shown]
-    return prediction_shares(samples, forget, numbers[0], len(classes))[numbers]
+    return np.array(of_trials(study, name, cell, method, read, partial)).reshape(-1, shown)
 
 
 def _printed(data: pd.DataFrame, classes: list[str]) -> pd.DataFrame:

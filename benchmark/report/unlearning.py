@@ -71,8 +71,8 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     """
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
     numbers = ["epoch", *columns, "avg_gap", *COSTS, "seconds"]
-    found = {} if metrics.empty else _summaries(metrics)
-    floors = {} if metrics.empty else _floors(metrics)
+    found = {} if metrics.empty else summaries(metrics)
+    floors = {} if metrics.empty else floors_of(metrics)
     rows = []
     methods = list(methods)
     for cell in cells:
@@ -86,8 +86,14 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     return pd.DataFrame(rows, columns=order)
 
 
-def _summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
-    """Summarise each cell by itself, so that one without Retrain still has its means."""
+def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
+    """Return `summarise`'s row of each cell and method; a cell without Retrain still has its means.
+
+    Parameters
+    ----------
+    metrics : one row a run, from `benchmark.results.metrics` or with as much as `summarise` needs, ``collapsed`` and
+        ``report_epoch``.
+    """
     found: dict[tuple[Cell, str], dict[str, Any]] = {}
     for place, runs in metrics.groupby(CELL, sort=False):
         cell = Cell(*place)
@@ -104,7 +110,8 @@ def _summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     return found
 
 
-def _floors(metrics: pd.DataFrame) -> dict[Cell, float]:
+def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
+    """Return the noise floor of each cell that has Retrain, in points."""
     floors = noise_floor(metrics)
     cells = [Cell(*place) for place in floors[CELL].itertuples(index=False)]
     return dict(zip(cells, floors["noise_floor"], strict=True))
