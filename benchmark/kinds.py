@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmark import paths
 from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
 
 if TYPE_CHECKING:
@@ -26,12 +28,23 @@ class Kind:
     runs : the runs it shows, in its order.
     results : false where the runs' settings are shown, not what came of them.
     derives : what of the runs' features it shows, or None; such runs keep their weights.
+    reported : the file of the paper's printed numbers that it can stand beside, or None.
     """
 
     needs: tuple[str, ...]
     runs: Callable[[Study, OutputSettings], list[RunName]]
     results: bool = True
     derives: str | None = None
+    reported: str | None = None
+
+    @property
+    def reported_cells(self) -> set[str]:
+        """The cells that the paper prints numbers of, as dataset/arch/scenario."""
+        path = paths.REPORTED / (self.reported or "")
+        if not path.is_file():
+            return set()
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
 
 
 def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int | None = None) -> list[RunName]:
@@ -86,9 +99,9 @@ def _stages(study: Study, output: OutputSettings) -> list[RunName]:
 SHOWN = ("cells", "methods")
 KINDS = {
     "tables": {
-        "unlearning": Kind(SHOWN, _with_reference),
-        "predictions": Kind((*SHOWN, "classes"), _with_reference),
-        "distances": Kind((*SHOWN, "classes"), _listed, derives=DISTANCES),
+        "unlearning": Kind(SHOWN, _with_reference, reported="unlearning.csv"),
+        "predictions": Kind((*SHOWN, "classes"), _with_reference, reported="predictions.csv"),
+        "distances": Kind((*SHOWN, "classes"), _listed, derives=DISTANCES, reported="distances.csv"),
         "theory": Kind(SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind(SHOWN, _first_trial, results=False),
     },

@@ -15,7 +15,7 @@ REPORTED = TABLES / "reported"
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
 # Beside a checkpoint: how far a run under way is.
 PROGRESS = "progress.json"
-TABLE_SUFFIXES = (".tex", ".csv")
+TABLE_SUFFIXES = (".tex", ".csv", ".md")
 FIGURE_SUFFIXES = (".pdf", ".png")
 
 
@@ -65,10 +65,15 @@ def collected(study: str, what: str) -> Path:
 
 
 def table(study: str, name: str, suffix: str) -> Path:
-    """A table as ``.tex`` or ``.csv``."""
+    """A table as ``.tex``, ``.csv`` or ``.md``."""
     return TABLES / study / f"{name}{suffix}"
 
 
 def figure(study: str, name: str, suffix: str) -> Path:
     """A figure as ``.pdf`` or ``.png``."""
     return FIGURES / study / f"{name}{suffix}"
+
+
+def page(study: str) -> Path:
+    """The page of all results of a study."""
+    return FIGURES / study / "index.html"

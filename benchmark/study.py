@@ -25,6 +25,7 @@ from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict
 
+VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 # Targets of the workflow, which an output's name is as well.
 TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect")
 GROUPS = {
@@ -146,8 +147,18 @@ class Study(Strict):
 
     @property
     def outputs(self) -> dict[str, OutputSettings]:
-        """Tables, then figures, by name."""
-        return self.tables | self.figures
+        """Tables, tables beside the paper's numbers, then figures, by name."""
+        return self.tables | self.compared | self.figures
+
+    @cached_property
+    def compared(self) -> dict[str, OutputSettings]:
+        """The tables with a cell that the paper has too, as they stand beside its numbers: under names of their own."""
+        tables = {name: output for name, output in self.tables.items() if output.kind in KINDS["tables"]}
+        return {
+            name + VERSUS: output
+            for name, output in tables.items()
+            if not KINDS["tables"][output.kind].reported_cells.isdisjoint(output.cells)
+        }
 
     def output(self, name: str) -> OutputSettings:
         """Return a table or figure; raise `BadInput` if the study has none of that name."""
@@ -161,7 +172,7 @@ class Study(Strict):
 
     def section_of(self, name: str) -> str:
         """Return ``tables`` or ``figures``, wherever an output stands."""
-        return "tables" if name in self.tables else "figures"
+        return "figures" if name in self.figures else "tables"
 
     # --- runs ---------------------------------------------------------------------------------------------------
 
@@ -336,6 +347,8 @@ class Study(Strict):
                 raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
         if shared := self.tables.keys() & self.figures.keys():
             raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
+        if shared := self.compared.keys() & (self.tables.keys() | self.figures.keys()):
+            raise BadInput(f"{file}: {sorted(shared)[0]!r} is made by itself: call the output something else")
         if taken := self.outputs.keys() & TARGETS:
             raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
         self._check_hyperparameters(file)

@@ -29,7 +29,7 @@ rule table:
     params:
         fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
     wildcard_constraints:
-        output="|".join(study.tables),
+        output="|".join([*study.tables, *study.compared]),
     log:
         paths.log(study.name, "report/{output}"),
     shell:

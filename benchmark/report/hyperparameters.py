@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmark.names import Cell
 from benchmark.report import facts
-from benchmark.report.latex import Block, Table, escape, stacked
+from benchmark.report.latex import Block, Table, escape
 from benchmark.report.style import cell_label, method_label, setting_label
 from benchmark.study import Study
 
@@ -16,11 +16,10 @@ PLACE = ["dataset", "arch", "scenario", "method"]
 
 
 def build(study: Study, name: str, partial: bool = False) -> Table:
-    """Return the table: a row a method, a column a setting, blank where a method has no such setting.
+    """Return the table: a row a method, a column a setting that all methods have, and one for all further settings.
 
-    Cells whose methods all have the same settings share a block. What every row has in common stands in the caption;
-    the last rows give the range that the paper searched. A name that stands for different things in different methods,
-    as their ranges show, gets a column for each.
+    Cells whose methods all have the same settings share a block. What every row has in common stands in the caption.
+    Behind a value, in brackets, stands the range that the paper searched; of a column's setting, in the caption.
 
     Parameters
     ----------
@@ -29,21 +28,24 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     """
     del partial
     data = gather(study, name)
-    data["column"] = _columns(data)
-    common = _common(data)
-    shown = data[~data["column"].isin(common)]
-    columns = list(dict.fromkeys(shown["column"]))
-    names = _names(columns, shown)
-    blocks = [Block(_printed(rows, columns, names), title) for title, rows in _grouped(study, name, shown)]
-    cells = [Cell.parse(cell) for cell in study.output(name).cells]
-    told = ", ".join(f"{escape(setting_label(_setting(key)))} {_value(value)}" for key, value in common.items())
-    sentences = [
-        facts.subject(cells),
-        f"Every row: {told}" if told else "",
-        "Blank: the method has no such setting",
+    rows = len(data.drop_duplicates(PLACE))
+    every = {key: found for key, found in data.groupby("setting", sort=False) if len(found) == rows}
+    common = {key: found["value"].iloc[0] for key, found in every.items() if found["value"].map(repr).nunique() == 1}
+    columns = [key for key in every if key not in common]
+    shown = data[~data["setting"].isin(common)]
+    blocks = [Block(_printed(mine, columns), title) for title, mine in _grouped(study, name, shown)]
+    told = ", ".join(f"{escape(setting_label(key))} {_value(value)}" for key, value in common.items())
+    ranges = shown[shown["setting"].isin(columns)].dropna(subset="paper_low").drop_duplicates("setting")
+    searched = [
+        f"of {escape(setting_label(row.setting))} {_value(row.paper_low)} to {_value(row.paper_high)}"
+        for row in ranges.itertuples()
     ]
-    caption = facts.caption(study, name, sentences)
-    return Table(blocks, caption, data.drop(columns="column"), last=_ranges(shown, columns, names))
+    sentences = [
+        facts.subject([Cell.parse(cell) for cell in study.output(name).cells]),
+        f"Every row: {told}" if told else "",
+        "; ".join(["In brackets: the range that the paper searched", *searched]),
+    ]
+    return Table(blocks, facts.caption(study, name, sentences), data, last_left=True)
 
 
 def gather(study: Study, name: str) -> pd.DataFrame:
@@ -66,34 +68,11 @@ def gather(study: Study, name: str) -> pd.DataFrame:
     return table.astype({"paper_low": float, "paper_high": float, "value": object})
 
 
-def _columns(data: pd.DataFrame) -> pd.Series[Any]:
-    """Return each row's column: the setting, told apart by the paper's range where one name has several."""
-    ranges = data.dropna(subset="paper_low").groupby("setting")[["paper_low", "paper_high"]]
-    several = {key for key, found in ranges if len(found.drop_duplicates()) > 1}
-    return pd.Series(
-        [
-            f"{row.setting}|{row.paper_low:g}|{row.paper_high:g}" if row.setting in several else row.setting
-            for row in data.itertuples()
-        ],
-        index=data.index,
-    )
-
-
-def _common(data: pd.DataFrame) -> dict[str, Any]:
-    """Return the settings that every row has with one value."""
-    rows = len(data.drop_duplicates(PLACE))
-    return {
-        key: found["value"].iloc[0]
-        for key, found in data.groupby("column", sort=False)
-        if len(found) == rows and found["value"].map(repr).nunique() == 1
-    }
-
-
 def _grouped(study: Study, name: str, data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return (heading, rows of its first cell) for each group of cells with the same settings."""
     groups: dict[str, list[tuple[Cell, pd.DataFrame]]] = {}
     for place, rows in data.groupby(PLACE[:3], sort=False):
-        same = rows[["method", "column", "value"]].to_csv(index=False)
+        same = rows[["method", "setting", "value"]].to_csv(index=False)
         groups.setdefault(same, []).append((Cell(*place), rows))
     several = len(study.output(name).cells) > 1
     out = []
@@ -104,42 +83,21 @@ def _grouped(study: Study, name: str, data: pd.DataFrame) -> list[tuple[str, pd.
     return out
 
 
-def _printed(rows: pd.DataFrame, columns: list[str], names: list[str]) -> pd.DataFrame:
+def _printed(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return one block's cells as LaTeX text."""
-    values = {(row.method, row.column): _value(row.value) for row in rows.itertuples()}
-    methods = dict.fromkeys(rows["method"])
-    cells = [[escape(method_label(m)), *(values.get((m, column), "") for column in columns)] for m in methods]
-    return pd.DataFrame(cells, columns=names)
+    cells = []
+    for method, mine in rows.groupby("method", sort=False):
+        values = dict(zip(mine["setting"], mine["value"], strict=True))
+        further = [_told(row) for row in mine.itertuples() if row.setting not in columns]
+        label = escape(method_label(str(method)))
+        cells.append([label, *(_value(values[key]) for key in columns), ", ".join(further)])
+    return pd.DataFrame(cells, columns=["Method", *(escape(setting_label(key)) for key in columns), "Further settings"])
 
 
-def _names(columns: list[str], data: pd.DataFrame) -> list[str]:
-    """Return the columns' headings; where one name stands for several things, with the first method that means it."""
-    names = ["Method"]
-    for column in columns:
-        label = setting_label(_setting(column))
-        if column != _setting(column):
-            label += f" ({method_label(data.loc[data['column'] == column, 'method'].iloc[0])})"
-        names.append(stacked(escape(label)))
-    return names
-
-
-def _setting(column: str) -> str:
-    return column.split("|")[0]
-
-
-def _ranges(data: pd.DataFrame, columns: list[str], names: list[str]) -> pd.DataFrame | None:
-    """Return two rows, the ends of the ranges that the paper searched, or None where it states none."""
-    known = data.dropna(subset="paper_low").drop_duplicates("column").set_index("column")
-    if known.empty:
-        return None
-    rows = [
-        [
-            rf"\emph{{paper's range, {end}}}",
-            *(_value(known.loc[key, end_]) if key in known.index else "" for key in columns),
-        ]
-        for end, end_ in (("from", "paper_low"), ("to", "paper_high"))
-    ]
-    return pd.DataFrame(rows, columns=names)
+def _told(row: Any) -> str:
+    """Return a setting with its value and, if the paper states one, the range that it searched."""
+    text = f"{escape(setting_label(row.setting))} {_value(row.value)}"
+    return text if pd.isna(row.paper_low) else f"{text} [{_value(row.paper_low)}, {_value(row.paper_high)}]"
 
 
 def _value(value: Any) -> str:

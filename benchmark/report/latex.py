@@ -70,14 +70,20 @@ class Table:
     caption : LaTeX text.
     data : what the ``.csv`` holds, at full precision.
     left : how many columns, from the first, are aligned left.
-    last : rows after the blocks that belong to all of them, such as ranges.
+    last_left : whether the last column is text too, aligned left.
     """
 
     blocks: list[Block]
     caption: str
     data: pd.DataFrame
     left: int = 1
-    last: pd.DataFrame | None = None
+    last_left: bool = False
+
+    @property
+    def alignment(self) -> str:
+        """A letter a column: ``l`` or ``r``."""
+        width = len(self.blocks[0].rows.columns)
+        return ("l" * self.left).ljust(width - self.last_left, "r") + "l" * self.last_left
 
 
 def escape(text: str) -> str:
@@ -88,11 +94,6 @@ def escape(text: str) -> str:
 def spanning(text: str, columns: int) -> list[str]:
     """Return the cells of ``text`` centred over so many columns."""
     return [rf"\multicolumn{{{columns}}}{{c}}{{{text}}}", *[SPANNED] * (columns - 1)]
-
-
-def stacked(text: str) -> str:
-    """Return a heading with a line a word, so that its column is no wider than its longest word."""
-    return r"\shortstack[r]{" + text.replace(" ", r" \\ ") + "}" if " " in text else text
 
 
 def aligned(values: Iterable[float], before: str = "", after: str = "", decimals: int = 2) -> list[str]:
@@ -118,6 +119,11 @@ def number(value: float, decimals: int = 2) -> str:
     return text.replace("-", "$-$")
 
 
+def remake(study: str, name: str) -> str:
+    """Return the command that makes a table again."""
+    return f"snakemake --cores all {name} --config study={study}"
+
+
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
@@ -130,17 +136,16 @@ def render(table: Table, study: str, name: str) -> str:
     """
     if not sum(len(block.rows) for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
-    parts = [f"% Study {study}; remade by: snakemake --cores all {name} --config study={study}; data: {name}.csv"]
+    parts = [f"% Study {study}; remade by: {remake(study, name)}; data: {name}.csv"]
     pages = _pages(table.blocks)
     for page, blocks in enumerate(pages):
         label = f"tab:{study}-{name}"
         title = rf"\caption{{{table.caption}}}\label{{{label}}}" if page == 0 else rf"Table~\ref{{{label}}}, continued."
-        tabular = _tabular(blocks, table.left, table.last if page == len(pages) - 1 else None)
         parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
         parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
         parts += [
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            tabular + "%",
+            _tabular(blocks, table.alignment) + "%",
             "}",
             r"\end{table}",
         ]
@@ -162,24 +167,21 @@ def _pages(blocks: list[Block]) -> list[list[Block]]:
     return pages
 
 
-def _tabular(blocks: list[Block], left: int, last: pd.DataFrame | None) -> str:
+def _tabular(blocks: list[Block], alignment: str) -> str:
     """Let pandas write the rows, then add what it cannot: headings, rules between blocks, cells that span others."""
-    frames = [block.rows for block in blocks] + ([] if last is None else [last])
-    rows = pd.concat(frames, ignore_index=True)
-    width = len(rows.columns)
+    rows = pd.concat([block.rows for block in blocks], ignore_index=True)
     styler = rows.style.hide(axis="index")
-    text = styler.to_latex(hrules=True, column_format="l" * left + "r" * (width - left), multicol_align="c")
+    text = styler.to_latex(hrules=True, column_format=alignment, multicol_align="c")
     text = re.sub(rf"( & {re.escape(SPANNED)})+", "", text)
     head, body = text.strip().split("\\midrule\n")
     lines = body.split("\n")
     out, start = [], 0
     for block in blocks:
         if block.heading:
-            out.append(rf"\multicolumn{{{width}}}{{l}}{{\emph{{{block.heading}}}}} \\")
+            out.append(rf"\multicolumn{{{len(alignment)}}}{{l}}{{\emph{{{block.heading}}}}} \\")
         out += [*lines[start : start + len(block.rows)], r"\midrule"]
         start += len(block.rows)
-    tail = lines[start:] if last is not None else lines[-2:]
-    return "\n".join([_ruled(head, rows.columns), r"\midrule", *(out if last is not None else out[:-1]), *tail])
+    return "\n".join([_ruled(head, rows.columns), r"\midrule", *out[:-1], *lines[-2:]])
 
 
 def _ruled(head: str, columns: pd.Index) -> str:

@@ -7,28 +7,29 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import hyperparameters, predictions, theory, unlearning
+from benchmark.report import distances, hyperparameters, markdown, predictions, theory, unlearning, versus
 from benchmark.report.latex import Table, render
 from benchmark.study import Study
 
 KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "unlearning": unlearning.build,
     "predictions": predictions.build,
+    "distances": distances.build,
     "hyperparameters": hyperparameters.build,
     "theory": theory.build,
 }
 
 
 def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
-    """Write a table of a study as ``paper_tables/<study>/<name>.tex`` and ``.csv``; return both paths.
+    """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv`` and ``.md``; return the paths.
 
     The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
-    precision.
+    precision; the ``.md`` is the ``.tex`` for reading on GitHub.
 
     Parameters
     ----------
     study : the study.
-    name : which of its tables.
+    name : which of its tables, or one of `benchmark.study.Study.compared`.
     partial : draw what exists, with dashes for what is missing or out of date, instead of failing.
 
     Raises
@@ -38,13 +39,18 @@ def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
     StaleOutput
         If a run that the table shows is missing, damaged or of another configuration, unless ``partial``.
     """
-    if name not in study.tables:
-        raise unknown("table", name, study.tables, str(paths.study_file(study.name)))
-    kind = study.tables[name].kind
+    tables = study.tables | study.compared
+    if name not in tables:
+        raise unknown("table", name, tables, str(paths.study_file(study.name)))
+    kind = tables[name].kind
     if kind not in KINDS:
         raise unknown("kind of table", kind, KINDS, f"{paths.study_file(study.name)}: tables.{name}.kind")
-    table = KINDS[kind](study, name, partial)
-    written = {".tex": render(table, study.name, name), ".csv": table.data.to_csv(index=False, lineterminator="\n")}
+    table = (versus.build if name in study.compared else KINDS[kind])(study, name, partial)
+    written = {
+        ".tex": render(table, study.name, name),
+        ".csv": table.data.to_csv(index=False, lineterminator="\n"),
+        ".md": markdown.render(table, study.name, name),
+    }
     out = [paths.table(study.name, name, suffix) for suffix in written]
     for path, text in zip(out, written.values(), strict=True):
         files.write_text(path, text)

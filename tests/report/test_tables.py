@@ -12,7 +12,6 @@ import pytest
 
 from benchmark import paths, results
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.report import hyperparameters
 from benchmark.report.latex import aligned, escape, number
 from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.tables import draw_table
@@ -46,7 +45,7 @@ RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 
 
 def test_numbers_equal_a_hand_computation(study) -> None:
     fill(study, {"retrain": RETRAIN, "ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
-    tex, csv = draw_table(study, "gaps")
+    tex, csv, _ = draw_table(study, "gaps")
     text = tex.read_text()
     assert row(text, "Retrain")[1:6] == [
         r"99.00$\pm$1.00 (0.00)",
@@ -162,7 +161,7 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     shown = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
     for run in study.runs_of("taken"):
         write_run(study, str(run.name), prediction=as_eights(*shown[run.name.method]))
-    tex, csv = draw_table(study, "taken")
+    tex, csv, _ = draw_table(study, "taken")
     text = tex.read_text()
     assert row(text, "Retrain")[1:] == ["25.00", "50.00", "25.00", "0.00"]
     assert row(text, "FT")[1:] == ["100.00", "0.00", "0.00", "50.00"]
@@ -183,32 +182,19 @@ def test_predictions_of_a_diverged_run(study, runs) -> None:
 
 
 def test_hyperparameters_need_no_results(study) -> None:
-    tex, csv = draw_table(study, "hyper")
+    tex, csv, _ = draw_table(study, "hyper")
     text = tex.read_text()
-    assert "momentum 0.9" in text.split("tabular")[0]
-    heads = [cell.strip() for cell in row(text, "Method")]
-    ft, coun = (dict(zip(heads, row(text, label), strict=False)) for label in ("FT", "CoUn"))
-    assert (ft[r"$\tau$"], coun[r"$\tau$"], ft["lr"]) == ("", "0.1", "0.05")
-    low, high = (row(text, rf"\emph{{paper's range, {end}}}") for end in ("from", "to"))
-    assert (low[heads.index(r"$\beta$")], high[heads.index(r"$\beta$")]) == ("0.95", "0.9999")
+    caption, rows = text.split("tabular", 1)
+    assert "momentum 0.9" in caption and "momentum" not in rows
+    assert "In brackets: the range that the paper searched; of lr 0.01 to 0.1." in caption
+    assert row(text, "Method") == ["Method", "epochs", "lr", "schedule", "evaluate every", "Further settings"]
+    assert row(text, "FT")[1:3] == ["2", "0.05"] and row(text, "FT")[5] == ""
+    assert row(text, "SalUn")[2] == "0.03"
+    assert row(text, "CoUn")[5] == r"$\lambda$ 1 [0.1, 6], $\tau$ 0.1 [0, 0.3], CL transform CHN"
+    assert row(text, "NegGrad+ + CL")[5].startswith(r"$\beta$ 0.99 [0.95, 0.9999], $\lambda$ 1")
     data = pd.read_csv(csv)
     lr = data.query("method == 'salun' and setting == 'lr' and scenario == 'class-8'").iloc[0]
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
-
-
-def test_one_name_with_two_ranges_gets_two_columns() -> None:
-    rows = [
-        ("l1-sparse", "alpha", 1e-4, 0.1),
-        ("ssd", "alpha", 0.1, 100.0),
-        ("ft", "lr", 0.01, 0.1),
-        ("x", "lr", None, None),
-    ]
-    data = pd.DataFrame(rows, columns=["method", "setting", "paper_low", "paper_high"])
-    data["column"] = hyperparameters._columns(data)
-    assert list(data["column"].map(hyperparameters._setting)) == ["alpha", "alpha", "lr", "lr"]
-    assert data["column"].nunique() == 3
-    names = hyperparameters._names(list(dict.fromkeys(data["column"])), data)
-    assert len(set(names)) == 4
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
