@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import curves, improvement, maps
+from benchmark.report import ablation, cost, curves, improvement, maps, stages
 from benchmark.report.style import RC
 from benchmark.study import Study
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, Callable[[Study, str, bool], Figure]] = {
     "improvement": improvement.build,
+    "cost": cost.build,
+    "stages": stages.build,
+    "ablation": ablation.build,
     "maps": maps.build,
     "theory": curves.build,
 }

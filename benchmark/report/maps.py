@@ -1,8 +1,8 @@
-"""Two-dimensional maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3 and 11)."""
+"""Two-dimensional maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,17 @@ import pandas as pd
 from benchmark import results
 from benchmark.errors import StaleOutput
 from benchmark.kinds import MAPS
-from benchmark.names import Cell
+from benchmark.names import Cell, MethodName
 from benchmark.report.alignment import aligned, centroids, standardised
 from benchmark.report.placing import write_names
-from benchmark.report.style import FULL_WIDTH, class_colours, dataset_label, method_label, scenario_label
+from benchmark.report.style import (
+    FULL_WIDTH,
+    class_colours,
+    dataset_label,
+    method_label,
+    scenario_label,
+    setting_label,
+)
 from benchmark.study import Derived, Study
 
 if TYPE_CHECKING:
@@ -24,15 +31,19 @@ if TYPE_CHECKING:
 
 PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
 NAMED_CLASSES = 10  # with more, names would cover the dots
-# Inches: a panel's side at most, the space between panels, left of them for a row's heading, above for a column's.
+# Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
 WIDEST_PANEL, GAP, MARGIN, LINE = 2.4, 0.06, 0.2, 0.15
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One map: which, its points (n, 2) after alignment, and its samples; ``points`` is None where it is missing."""
+    """One map: which, what its method is called here, its points (n, 2) after alignment, and its samples.
+
+    ``points`` is None where it is missing.
+    """
 
     method: str
+    label: str
     cell: Cell
     projection: str
     points: npt.NDArray[np.float64] | None
@@ -44,6 +55,7 @@ def panels(study: Study, name: str, partial: bool = False) -> list[list[Panel]]:
 
     One method: a row a projection, a column a cell. Several methods: a row a method; with one or two cells each has
     its t-SNE and UMAP side by side, with more there is a column a cell, and the rows come once for each projection.
+    Where forget samples alone are shown: a row a projection, a column a method and cell.
 
     Parameters
     ----------
@@ -58,12 +70,24 @@ def panels(study: Study, name: str, partial: bool = False) -> list[list[Panel]]:
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
     maps = {(method, cell): _samples(study, method, cell, partial) for method in output.methods for cell in cells}
-    if len(output.methods) > 1 and len(cells) <= 2:
+    if output.show == "forget":
+        grid = [[(m, cell, p) for cell in cells for m in output.methods] for p in PROJECTIONS]
+    elif len(output.methods) > 1 and len(cells) <= 2:
         grid = [[(m, cell, p) for cell in cells for p in PROJECTIONS] for m in output.methods]
     else:
         grid = [[(m, cell, p) for cell in cells] for p in PROJECTIONS for m in output.methods]
     targets: dict[str, pd.DataFrame] = {}
-    return [[_panel(maps[method, cell], method, cell, p, targets) for method, cell, p in row] for row in grid]
+    labels = {(method, cell): _label(study, cell, method, output.methods) for method, cell in maps}
+    every = [[_panel(maps[m, cell], m, labels[m, cell], cell, p, targets) for m, cell, p in row] for row in grid]
+    return [[_forgotten(panel) for panel in row] for row in every] if output.show == "forget" else every
+
+
+def _label(study: Study, cell: Cell, method: str, methods: list[str]) -> str:
+    """Return a method's label, below it its value of every setting that some listed method's name sets."""
+    keys = sorted({key for listed in methods for key, _ in MethodName.parse(listed).settings})
+    settings = study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+    told = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
+    return method_label(MethodName.parse(method).head) + (f"\n{told}" if told else "")
 
 
 def _samples(study: Study, method: str, cell: Cell, partial: bool) -> pd.DataFrame | None:
@@ -75,18 +99,26 @@ def _samples(study: Study, method: str, cell: Cell, partial: bool) -> pd.DataFra
         raise
 
 
-def _panel(samples: pd.DataFrame | None, method: str, cell: Cell, projection: str, targets: Any) -> Panel:
+def _panel(samples: pd.DataFrame | None, method: str, label: str, cell: Cell, projection: str, targets: Any) -> Panel:
     """Align a map with the first of its dataset, which it becomes if there is none yet."""
     if samples is None:
-        return Panel(method, cell, projection, None, pd.DataFrame())
+        return Panel(method, label, cell, projection, None, pd.DataFrame())
     points = samples[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
-    label = samples["label"].to_numpy()
+    classes = samples["label"].to_numpy()
     if cell.dataset in targets:
-        points = aligned(points, label, targets[cell.dataset])
+        points = aligned(points, classes, targets[cell.dataset])
     else:
         points = standardised(points)
-        targets[cell.dataset] = centroids(points, label)
-    return Panel(method, cell, projection, points, samples)
+        targets[cell.dataset] = centroids(points, classes)
+    return Panel(method, label, cell, projection, points, samples)
+
+
+def _forgotten(panel: Panel) -> Panel:
+    """Return a panel without its retain samples: the map was made, and turned, with them."""
+    if panel.points is None:
+        return panel
+    forget = (panel.samples["membership"] == "forget").to_numpy()
+    return replace(panel, points=panel.points[forget], samples=panel.samples[forget])
 
 
 def build(study: Study, name: str, partial: bool = False) -> Figure:
@@ -100,10 +132,16 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
 
     grid = panels(study, name, partial)
     rows, columns = len(grid), len(grid[0])
-    side = min((FULL_WIDTH - MARGIN) / columns - GAP, WIDEST_PANEL)
-    lines = len({panel.projection for panel in grid[0]})
+    beside, above = _headings(grid)
+    margin = MARGIN + LINE * max(text.count("\n") for text in beside)
+    side = min((FULL_WIDTH - margin) / columns - GAP, WIDEST_PANEL)
+    lines = 1 + max(text.count("\n") for text in above)
     figure = Figure(figsize=(FULL_WIDTH, rows * (side + GAP) + GAP + lines * LINE))
     axes = figure.subplots(rows, columns, squeeze=False)
+    for panel_axes, text in zip(axes[:, 0], beside, strict=True):
+        panel_axes.set_ylabel(text, labelpad=3)
+    for panel_axes, text in zip(axes[0], above, strict=True):
+        panel_axes.set_title(text, pad=3)
     half = _half_widths(grid)
     for line, row in zip(axes, grid, strict=True):
         for panel_axes, panel in zip(line, row, strict=True):
@@ -112,8 +150,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
                 panel_axes.text(0.5, 0.5, "missing", ha="center", va="center", transform=panel_axes.transAxes)
             else:
                 _dots(panel_axes, panel, class_colours(len(results.classes(study, panel.cell.dataset))), side)
-    _headings(axes, grid)
-    _arrange(figure, axes, side)
+    _arrange(figure, axes, side, margin)
     renderer = FigureCanvasAgg(figure).get_renderer()
     for line, row in zip(axes, grid, strict=True):
         for panel_axes, panel in zip(line, row, strict=True):
@@ -175,26 +212,30 @@ def _clusters(panel: Panel, classes: list[str]) -> dict[str, npt.NDArray[np.floa
     return {classes[number]: panel.points[predicted == number] for number in np.unique(predicted)}
 
 
-def _headings(axes: Any, grid: list[list[Panel]]) -> None:
-    """Say once a row and once a column what the panels show: a method and, where it differs, cell and projection."""
-    side_by_side = len({panel.projection for panel in grid[0]}) > 1
-    every = [panel for row in grid for panel in row]
-    several = len({panel.cell.dataset for panel in every}) > 1
-    for line, row in zip(axes, grid, strict=True):
-        label = method_label(row[0].method) + ("" if side_by_side else f", {PROJECTIONS[row[0].projection]}")
-        line[0].set_ylabel(label, labelpad=3)
-    for panel_axes, panel in zip(axes[0], grid[0], strict=True):
-        parts = [dataset_label(panel.cell.dataset)] if several else []
-        parts.append(scenario_label(panel.cell.scenario))
-        title = ", ".join(parts) + (f"\n{PROJECTIONS[panel.projection]}" if side_by_side else "")
-        panel_axes.set_title(title, pad=3)
+def _headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
+    """Return what stands beside each row and above each column: method, cell and projection, each once."""
+    methods, cells, projections = (
+        len({getattr(panel, what) for panel in grid[0]}) > 1 for what in ("method", "cell", "projection")
+    )
+    several = len({panel.cell.dataset for row in grid for panel in row}) > 1
+    beside = [
+        ", ".join([row[0].label] * (not methods) + [PROJECTIONS[row[0].projection]] * (not projections)) for row in grid
+    ]
+    above = []
+    for panel in grid[0]:
+        place = f"{dataset_label(panel.cell.dataset)}, " * several + scenario_label(panel.cell.scenario)
+        shown = (
+            [panel.label] * methods + [place] * (cells or not methods) + [PROJECTIONS[panel.projection]] * projections
+        )
+        above.append("\n".join(shown))
+    return beside, above
 
 
-def _arrange(figure: Figure, axes: Any, side: float) -> None:
+def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
     """Place square panels of ``side`` inches by hand: what is exact needs no layout engine."""
     rows, columns = axes.shape
     width, height = figure.get_size_inches()
-    left = (width - MARGIN - columns * side - (columns - 1) * GAP) / 2 + MARGIN
+    left = (width - margin - columns * side - (columns - 1) * GAP) / 2 + margin
     for row in range(rows):
         for column in range(columns):
             x, y = left + column * (side + GAP), (rows - 1 - row) * (side + GAP) + GAP

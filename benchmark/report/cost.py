@@ -1,0 +1,122 @@
+"""Curves of the average gap against the computation spent so far, by both countings (Figure 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.report.axes import log_axis
+from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label
+from benchmark.report.trials import at_end, histories
+from benchmark.report.unlearning import COSTS, UNITS, cost_unit, floors_of
+from benchmark.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
+PANELS_PER_ROW = 3
+PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
+LEGEND_COLUMNS = 5
+
+
+def curves(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
+    """Return what the figure shows, a row an evaluated epoch of each method but Retrain.
+
+    Columns ``dataset, arch, scenario, method, epoch``; ``avg_gap``, between means over trials, in points, against
+    Retrain at its last epoch, NaN where a trial has diverged by then; ``pflops, pflops_executed``, what was computed
+    until then, means over trials; ``best``, whether no other epoch has a smaller gap; ``noise_floor``, the cell's.
+
+    Parameters
+    ----------
+    study, name : the figure.
+    partial : leave out what is missing instead of failing; without Retrain there are no gaps.
+
+    Raises
+    ------
+    StaleOutput
+        If a run is missing, damaged or of another configuration, unless ``partial``.
+    """
+    output = study.output(name)
+    parts = []
+    for cell in map(Cell.parse, output.cells):
+        reference = at_end(cell, RETRAIN, histories(study, name, cell, RETRAIN, partial))
+        target = reference[METRICS].astype(float).mean(skipna=False)
+        told: dict[str, Any] = dict(zip(CELL, (cell.dataset, cell.arch, cell.scenario), strict=True))
+        told["noise_floor"] = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
+        for method in output.methods:
+            if method == RETRAIN:
+                continue
+            part = _curve(histories(study, name, cell, method, partial), target)
+            parts.append(part.assign(**told, method=method)[[*CELL, "method", *part.columns, "noise_floor"]])
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
+    """Return one method's rows: ``epoch, avg_gap, pflops, pflops_executed, best``."""
+    columns = ["epoch", "avg_gap", *COSTS, "best"]
+    if not trials:
+        return pd.DataFrame(columns=columns)
+    by_epoch = pd.concat(trials).groupby("epoch")
+    means = by_epoch[METRICS].agg(lambda values: values.mean(skipna=False)).where(by_epoch.size() == len(trials))
+    found = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
+    found = found.assign(best=found["avg_gap"] == found["avg_gap"].min())
+    return found.reset_index()[columns]
+
+
+def build(study: Study, name: str, partial: bool = False) -> Figure:
+    """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
+
+    Methods with the contrastive term are dashed, each method's best epoch is marked. The gap is on a logarithmic axis.
+    Parameters and errors are those of `curves`.
+    """
+    from matplotlib.figure import Figure
+
+    data = curves(study, name, partial)
+    cells = [Cell.parse(cell) for cell in study.output(name).cells]
+    methods = [method for method in study.output(name).methods if method != RETRAIN]
+    unit, _ = cost_unit(data.loc[data["pflops"] > 0, list(COSTS)].max().to_numpy(dtype=float))
+    columns = min(len(cells), PANELS_PER_ROW)
+    bands = -(-len(cells) // columns)
+    height = 2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS)
+    figure = Figure(figsize=(FULL_WIDTH, height), layout="constrained")
+    grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
+    for number, cell in enumerate(cells):
+        band, column = divmod(number, columns)
+        _cell(grid[2 * band : 2 * band + 2, column], data, cell, methods, unit)
+    for axes in grid[:, len(cells) % columns :][-2:].ravel() if len(cells) % columns else []:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Average gap (points)")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=LEGEND_COLUMNS)
+    return figure
+
+
+def _cell(pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str) -> None:
+    """Draw one cell: above by the paper's counting, below as executed, over one range of computation."""
+    rows = data[(data[CELL] == [cell.dataset, cell.arch, cell.scenario]).all(axis=1)]
+    most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
+    for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
+        for method in methods:
+            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit])
+        floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
+        axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
+        log_axis(axes)
+        axes.set_xlim(0, 1.04 * most or 1)
+        axes.set_xlabel(f"{unit} {counting}")
+    pair[0].set_title(cell_label(cell))
+
+
+def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float) -> None:
+    colour, label = method_colour(method), method_label(method)
+    dashed = MethodName.parse(method).contrastive or MethodName.parse(method).head == "coun"
+    style = "--" if dashed else "-"
+    axes.plot(rows[cost] * factor, rows["avg_gap"], style, color=colour, label=label, linewidth=1)
+    best = rows[rows["best"].astype(bool)].head(1)
+    axes.plot(best[cost] * factor, best["avg_gap"], "o", markersize=5, markeredgecolor="white", color=colour)
