@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data.store import PROVENANCE, facts
+from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study import Derived, Study
@@ -34,8 +36,10 @@ class Workflow:
         self._derived = {str(one): one for one in study.derived}
         for dataset in study.datasets:
             # What classes there are is known once a dataset is prepared; until then preparing it checks.
+            # Nor is it known while what says so is damaged: the first job that reads it mends it.
             if self.dataset_file(dataset).is_file():
-                study.check_classes(dataset, facts(study.dataset_folder(dataset))["classes"])
+                with contextlib.suppress(StaleOutput):
+                    study.check_classes(dataset, facts(study.dataset_folder(dataset))["classes"])
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
@@ -72,21 +76,26 @@ class Workflow:
         return inputs
 
     def shown_by(self, output: str) -> list[Path]:
-        """What a table or figure reads: nothing, derived files, or its runs and the Originals of their cells."""
+        """What a table or figure reads: nothing, derived files, or its runs and the Originals of their cells; and the
+        paper's numbers, where it stands beside them.
+        """
         if not self.study.kind_of(output).results:
             return []
+        printed = [paths.REPORTED / str(self.study.kind_of(output).reported)] if output in self.study.compared else []
         if self.study.kind_of(output).derives:
-            return [paths.derived(self.study.name, one) for one in self.study.derived_of(output)]
+            return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *printed]
         runs = {run.name for run in self.study.runs_of(output)}
         cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
         originals = {cell: RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
         splits = {self.study.split_file(self.study.run(name), cell.scenario) for cell, name in originals.items()}
-        return [file for name in sorted(runs | {*originals.values()}) for file in self.run_files(name)] + sorted(splits)
+        files = [file for name in sorted(runs | {*originals.values()}) for file in self.run_files(name)]
+        return files + sorted(splits) + printed
 
     @cached_property
     def gathered(self) -> list[Path]:
         """What the gathered results are made from."""
-        return list(dict.fromkeys(path for name in self.study.outputs for path in self.shown_by(name)))
+        outputs = self.study.tables | self.study.figures
+        return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)))
 
     def derived(self, name: str) -> Derived:
         """What a derived file is, by its name: maps/digits/convnet/random-10/coun/trial-0."""
