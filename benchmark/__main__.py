@@ -106,11 +106,27 @@ def figure(
 
 
 @app.command()
+def page(study: StudyName, partial: Partial = False) -> None:
+    """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
+    from benchmark.report.page import draw_page
+
+    print(draw_page(_study(study), partial))
+
+
+@app.command()
 def status(study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick") -> None:
     """Say which runs are done, running, failed and left, and how long the rest will take."""
     from benchmark.status import status
 
     print(status(_study(study)))
+
+
+@app.command()
+def verify(study: StudyName) -> None:
+    """Compare every file of a study with its digest; what is damaged is set aside, for the workflow to make again."""
+    from benchmark.verify import report
+
+    print(report(_study(study)))
 
 
 @app.command()

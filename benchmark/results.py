@@ -101,7 +101,17 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
     origin = split_origin(study, run.name.dataset, scenario or run.name.scenario, run.split_trial)
-    return read_split(study.split_file(run, scenario), origin)
+    path = study.split_file(run, scenario)
+    try:
+        return read_split(path, origin)
+    except StaleOutput as error:
+        if path.exists() or not path.with_name(f"{path.name}.damaged").exists():
+            raise
+        # At once, since all runs seem to be in need of being done again where it is missing. It comes out the same.
+        from benchmark.data.prepare import split
+
+        split(study, run.name.dataset, origin["scenario"], origin["trial"])
+        raise StaleOutput(f"{error}. It has now been drawn again") from None
 
 
 def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
@@ -127,7 +137,10 @@ def derived_origin(study: Study, one: Derived) -> dict[str, Any]:
 
 def classes(study: Study, dataset: str) -> list[str]:
     """Return the class names of a prepared dataset, in the order of its labels."""
-    return list(store.facts(study.dataset_folder(dataset))["classes"])
+    from benchmark.data.prepare import mending
+
+    with mending(study, dataset):
+        return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 
 def derived(study: Study, one: Derived) -> pd.DataFrame:

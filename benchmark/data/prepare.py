@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
+from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import locked, sweep
 from benchmark.names import Scenario
 from benchmark.results import split_origin
 from benchmark.seeds import Streams
 from benchmark.study import Study
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        store.load(folder, verify=True)
+    except StaleOutput:
+        return False
+    return True
 
 
 def prepare(study: Study, dataset: str) -> Path:
@@ -27,8 +38,8 @@ def prepare(study: Study, dataset: str) -> Path:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
     folder = study.dataset_folder(dataset)
     with locked(folder.with_name(f".{folder.name}.lock")) as waited:
-        # Another workflow may just have prepared it.
-        if not waited or not (folder / store.PROVENANCE).is_file():
+        # Another process may just have prepared it.
+        if not waited or not _is_whole(folder):
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
     try:
@@ -40,11 +51,36 @@ def prepare(study: Study, dataset: str) -> Path:
     return folder
 
 
+def load(study: Study, dataset: str) -> Arrays:
+    """Return a prepared dataset after comparing every file with its digest.
+
+    Raises
+    ------
+    StaleOutput
+        If it is missing; or if it was damaged: then it has been prepared again, for the next attempt.
+    """
+    with mending(study, dataset):
+        return store.load(study.dataset_folder(dataset), verify=True)
+
+
+@contextlib.contextmanager
+def mending(study: Study, dataset: str) -> Iterator[None]:
+    """Prepare a dataset again if what is done inside finds it damaged, and raise `StaleOutput` all the same."""
+    record = study.dataset_folder(dataset) / store.PROVENANCE
+    try:
+        yield
+    except StaleOutput as error:
+        if not record.is_file():
+            raise
+        prepare(study, dataset)
+        raise StaleOutput(f"{error}. It has now been prepared again") from None
+
+
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     """Draw what a scenario forgets, write it and return the file; the dataset has been prepared."""
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
-    arrays = store.load(study.dataset_folder(dataset), verify=True)
+    arrays = load(study, dataset)
     rng = Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")
     frame = split_frame(arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng)
     path = paths.split(study.name, dataset, scenario, trial)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import platform
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +126,7 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     Raises
     ------
     StaleOutput
-        If a file is missing or damaged: it is set aside, and the folder counts as unprepared, so that the next run of
-        the workflow prepares it again.
+        If a file is missing or damaged, which is set aside.
     """
     told = facts(folder)
     parts: dict[str, Any] = {}
@@ -153,10 +153,15 @@ def content_hash(folder: Path) -> str:
 
 
 def _damaged(path: Path, problem: str) -> StaleOutput:
-    """Set a file aside, and with it the one that says the folder is complete; the workflow then prepares it again."""
-    record = path.with_name(PROVENANCE)
-    # Where there is none the folder is being prepared anew, and nothing in it is damaged.
-    aside = [str(set_aside(file)) for file in dict.fromkeys((path, record)) if record.is_file() and file.is_file()]
-    told = f"set aside as {' and '.join(aside)}; " if aside else ""
+    """Set a file aside. The one that says the folder is complete stays where it is, since all runs seem to be in need
+    of being done again where it is missing; `benchmark.data.prepare.mend` writes it anew.
+    """
+    told = ""
+    # Where there is no such file the folder is being prepared anew, and nothing in it is damaged.
+    if path.is_file() and path.with_name(PROVENANCE).is_file():
+        aside = set_aside(path)
+        if path.name == PROVENANCE:
+            shutil.copy2(aside, path)
+        told = f"set aside as {aside}; "
     name = path.parent.name.rsplit("-", 1)[0]
     return StaleOutput(f"{path} {problem}: {told}run 'snakemake' or 'python -m benchmark prepare' for {name} again")

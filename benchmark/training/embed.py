@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from benchmark import paths
-from benchmark.data import store
+from benchmark.data.prepare import load
 from benchmark.data.splits import forgotten
 from benchmark.errors import unknown
 from benchmark.files import write_parquet
@@ -40,7 +40,7 @@ class Embedding:
         self.study, self.one = study, one
         name = one.run.name
         self.device = Device.choose(study.precision, study.threads)
-        self.arrays = store.load(study.dataset_folder(name.dataset), verify=True)
+        self.arrays = load(study, name.dataset)
         self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
         self.model = build(name.arch, self.images.classes, self.images.image_shape)
         self.model.load_state_dict(weights(study, one.run))

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from benchmark import paths
 from benchmark.data import store
+from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked, replacing, sha256, sweep, write_json, write_parquet, write_record
@@ -64,8 +65,8 @@ class Job:
         self.started, self._clock = datetime.now(UTC), time.perf_counter()
         self.device = Device.choose(study.precision, study.threads)
         folder = study.dataset_folder(run.name.dataset)
+        arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_hash(folder)
-        arrays = store.load(folder, verify=True)
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
         trial = f"trial-{run.name.trial}"
