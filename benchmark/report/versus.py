@@ -19,6 +19,7 @@ from benchmark.study import Study
 
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
 OUTSIDE = r"\rlap{$^\ast$}"
+NONE = "the paper prints none of these methods"
 KEYS = [*CELL, "method", "column"]
 ORDER = ["trials", "diverged", "ours", "ours_sd", "reported", "reported_sd", "difference", "tolerance", "within"]
 AVERAGES = {"avg_gap": unlearning.AVERAGE, "pflops": "PFLOPs"}
@@ -45,7 +46,9 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     ours, theirs = SIDES[output.kind]
     data = compared(ours(study, name, partial), theirs(study, name))
     every = [Cell.parse(cell) for cell in output.cells if cell in KINDS["tables"][output.kind].reported_cells]
-    blocks = [Block(_printed(_of(data, cell)), facts.heading(every, cell)) for cell in every]
+    shown = [cell for cell in every if len(_of(data, cell))]
+    blocks = [Block(_printed(_of(data, cell)), facts.heading(every, cell)) for cell in shown]
+    blocks = blocks or [Block(pd.DataFrame([spanning(NONE, 2)], columns=["Method", ""]))]
     return Table(blocks, facts.caption(study, name, _facts(study, name, every, data)), data, left=2)
 
 
@@ -125,6 +128,7 @@ def _reported_distances(study: Study, name: str) -> pd.DataFrame:
 
 def _of_class(study: Study, name: str, data: pd.DataFrame) -> pd.DataFrame:
     """Return the rows about forget samples of the table's first class; the paper prints no deviation of these."""
+    data = data.astype({"true_class": str, "column": str})  # where classes are digits, pandas reads numbers
     mine = data[data["true_class"] == study.output(name).classes[0]]
     return mine[[*KEYS, "reported"]].assign(reported_sd=np.nan)
 
@@ -151,14 +155,14 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
             if told == "ours" and (mine["diverged"] > 0).any():
                 row = spanning("diverged", len(columns))
             cells.append(["" if line else escape(method_label(str(method))), told, *row])
-    return pd.DataFrame(cells or [["---"] * (2 + len(columns))], columns=["Method", "", *heads])
+    return pd.DataFrame(cells, columns=["Method", "", *heads])
 
 
 def _column(rows: pd.DataFrame) -> list[str]:
     """Return three texts a method, of one width from the decimal point on."""
     sds = aligned([sd for row in rows.itertuples() for sd in (row.ours_sd, row.reported_sd)], r"$\pm$")
     longest = max(sds, key=len)
-    room = rf"\phantom{{{longest}}}" if longest else ""
+    room = rf"\phantom{{{longest}}}" if longest.startswith("$") else longest  # else it is one already, or nothing
     out = []
     for number_, row in enumerate(rows.itertuples()):
         difference = number(row.difference)
@@ -174,7 +178,7 @@ def _column(rows: pd.DataFrame) -> list[str]:
 def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> list[str]:
     output = study.output(name)
     trials = output.trials or study.trials
-    short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control)]
+    short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control).astype(bool)]
     judged = data[data["within"].notna()]
     epoch = "oracle epoch" if study.report_epoch == "best" and output.kind == "unlearning" else "last epoch"
     return [

@@ -14,7 +14,7 @@ from benchmark import paths, results
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.kinds import MAPS
+from benchmark.kinds import DISTANCES, MAPS
 from benchmark.study import Derived, Study
 
 CLASSES = [str(digit) for digit in range(10)]
@@ -48,6 +48,12 @@ tables:
     cells: [digits/convnet/class-8, digits/convnet/random-10]
     methods: [original, ft, coun]
     classes: ["8", "1", "3"]
+  far:
+    kind: distances
+    caption: How far eights lie
+    cells: [digits/convnet/class-8]
+    methods: [original, retrain, ft]
+    classes: ["8", "1", "3"]
   hyper:
     kind: hyperparameters
     caption: Settings
@@ -66,6 +72,31 @@ figures:
     kind: maps
     cells: [digits/convnet/class-8, digits/convnet/random-10]
     methods: [original, ft]
+  forgotten:
+    kind: maps
+    cells: [digits/convnet/random-10]
+    methods: [coun, "coun@tau=0.2"]
+    show: forget
+  spent:
+    kind: cost
+    cells: [digits/convnet/random-10, digits/convnet/class-8]
+    methods: [ft, not, not+cl]
+    trials: 2
+  removed:
+    kind: stages
+    cells: [digits/convnet/sequential-2x10]
+    methods: [ft, coun]
+    trials: 2
+  varied:
+    kind: ablation
+    cells: [digits/convnet/random-10]
+    methods: ["coun@tau=0.2", coun, "coun@tau=0.05"]
+    trials: 2
+  shaped:
+    kind: ablation
+    cells: [digits/convnet/random-10, digits/convnet/class-8]
+    methods: [coun, "coun@cl_transform=CN", "not+cl@cl_transform=C"]
+    trials: 2
 """
 
 
@@ -101,10 +132,11 @@ def write_run(
     values: dict[str, float] | None = None,
     status: str = results.FINISHED,
     prediction: Any = None,
+    epochs: list[dict[str, float]] | None = None,
 ) -> None:
     """Write a run's files: the metrics of its last epoch as given, the rest random, seeded by the name.
 
-    ``prediction`` gives the training samples' predictions, (200,).
+    ``prediction`` gives the training samples' predictions, (200,); ``epochs`` what the history's rows say instead.
     """
     run = study.run(name)
     folder = paths.run(study.name, run.name)
@@ -116,6 +148,8 @@ def write_run(
     cost = ends.pop("cost", 2e-5)
     for column, value in (("pflops", cost), ("pflops_executed", 1.5 * cost), ("seconds", 1.0), ("cpu_seconds", 1.0)):
         history[column] = [value / 2, value]
+    if epochs is not None:
+        history = pd.DataFrame([history.iloc[-1].to_dict() | {"stage": 1} | row for row in epochs])
     label = np.concatenate([np.arange(TRAIN), np.arange(TEST)]) % 10
     samples = pd.DataFrame(
         {
@@ -164,6 +198,13 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
         }
     )
     write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
+
+
+def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:
+    """Write how far forget samples of one class lie from the centroids of others, class by class."""
+    rows = [(label, centroid, far, 20) for label, by in distances.items() for centroid, far in by.items()]
+    frame = pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
+    write_parquet(paths.derived(study.name, Derived(DISTANCES, study.run(run), scenario)), frame)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from benchmark import paths, results
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.kinds import MAPS
 from benchmark.report import alignment, embeddings, improvement, maps, placing
 from benchmark.report.figures import draw_figure
 from benchmark.report.style import class_colours
@@ -18,8 +19,8 @@ CELL = "digits/convnet/random-10"
 
 @pytest.fixture
 def mapped(study):
-    for seed, (run, scenario) in enumerate((one.run, one.scenario) for one in study.derived):
-        write_map(study, str(run.name), scenario, seed)
+    for seed, one in enumerate(one for one in study.derived if one.what == MAPS):
+        write_map(study, str(one.run.name), one.scenario, seed)
     return study
 
 
@@ -98,6 +99,27 @@ def test_layouts(mapped) -> None:
     assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
     assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
     assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
+
+
+def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapped) -> None:
+    grid = maps.panels(mapped, "forgotten")
+    assert [[panel.projection for panel in row] for row in grid] == [["tsne"] * 2, ["umap"] * 2]
+    assert [panel.method for panel in grid[0]] == ["coun", "coun@tau=0.2"]
+    for panel in grid[0]:
+        # random-10 forgets the first 20 of 200 samples.
+        assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
+    beside, above = maps._headings(grid)
+    assert beside == ["t-SNE", "UMAP"]
+    assert above == ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"]
+    axes = maps.build(mapped, "forgotten").axes[0]
+    assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
+
+
+def test_headings_say_once_what_a_row_or_column_shows(mapped) -> None:
+    one, several = (maps._headings(maps.panels(mapped, name)) for name in ("map", "compared"))
+    assert one == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
+    assert several[0] == ["Original", "FT"]
+    assert several[1][:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
 
 
 def test_compared_maps_are_turned_alike(mapped) -> None:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from benchmark import paths, results
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.report.tables import draw_table
+from tests.report.conftest import write_distances, write_run
+from tests.report.test_tables import row
+
+CELL = "digits/convnet/class-8"
+
+
+@pytest.fixture
+def measured(study):
+    """Eights lie 2, 3 and 4 from 1, 3 and 9 in Original; in trial t of FT and Retrain, further."""
+    for one in study.derived_of("far"):
+        write_run(study, str(one.run.name))
+        trial = one.run.name.trial
+        far = {
+            "original": {1: 2.0, 3: 3.0, 9: 4.0},
+            "retrain": {1: 2.0 + 2 * trial, 3: 8.0, 9: 8.0},
+            "ft": {1: 1.0, 3: 5.0, 9: 2.0},
+        }[one.run.name.method]
+        write_distances(study, str(one.run.name), one.scenario, {8: far, 5: {1: 100.0}})
+    return study
+
+
+def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
+    tex, csv, md = draw_table(measured, "far")
+    text = tex.read_text()
+    assert row(text, "Method") == ["Method", "1", "3"]
+    assert row(text, "Original") == ["Original", "0.50", "0.75"]
+    # 2/8, 4/8 and 6/8; their mean, and the deviation of a sample.
+    assert row(text, "Retrain") == ["Retrain", "0.50", "1.00"]
+    assert row(text, "FT") == ["FT", "0.20", "1.00"]
+    assert "divided by the largest such distance to any class (the paper's divisor is not known)" in text
+    assert "| Original | 0.50 | 0.75 |" in md.read_text()
+    data = pd.read_csv(csv, dtype={"centroid_class": str}).set_index(["method", "centroid_class"])
+    assert data.loc["retrain", "1"][["trials", "distance", "distance_sd"]].tolist() == [3, 0.5, 0.25]
+    assert data.loc["retrain", "1"][["raw", "raw_sd"]].tolist() == [4.0, 2.0]
+    assert data.loc["original", "1"]["trials"] == 1 and pd.isna(data.loc["original", "1"]["raw_sd"])
+
+
+def test_missing_distances_wait_or_become_dashes(measured) -> None:
+    shutil.rmtree(paths.RESULTS / "tiny" / "distances" / f"{CELL}/ft")
+    with pytest.raises(StaleOutput, match="ft/trial-0"):
+        draw_table(measured, "far")
+    text = draw_table(measured, "far", partial=True)[0].read_text()
+    assert row(text, "FT") == ["FT", "---", "---"]
+    assert "Incomplete, with trials missing: FT." in text
+
+
+def test_distances_of_a_run_of_another_configuration_are_refused(measured) -> None:
+    record = paths.run("tiny", f"{CELL}/ft/trial-1") / results.RUN
+    record.write_text(record.read_text().replace(measured.run(f"{CELL}/ft/trial-1").fingerprint, "0" * 16))
+    with pytest.raises(StaleOutput, match="another configuration"):
+        draw_table(measured, "far")
+
+
+def test_a_diverged_run_has_no_distance(measured) -> None:
+    write_run(measured, f"{CELL}/ft/trial-1", status=results.DIVERGED)
+    text = draw_table(measured, "far")[0].read_text()
+    assert row(text, "FT") == ["FT", r"\multicolumn{2}{c}{diverged}"]
+    assert "Diverged in at least one trial: FT." in text
+
+
+def test_a_class_whose_centroid_is_not_there_has_a_dash(measured) -> None:
+    for trial in range(3):
+        write_distances(measured, f"{CELL}/ft/trial-{trial}", "class-8", {8: {3: 2.0, 9: 4.0}})
+    assert row(draw_table(measured, "far")[0].read_text(), "FT") == ["FT", "---", "0.50"]
+
+
+def test_a_class_that_is_not_forgotten_is_refused(measured) -> None:
+    write_distances(measured, f"{CELL}/ft/trial-0", "class-8", {5: {1: 2.0}})
+    with pytest.raises(BadInput, match="no sample of class '8' is forgotten in digits/convnet/class-8"):
+        draw_table(measured, "far")

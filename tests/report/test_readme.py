@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.report.readme import SHOWN, filled
+
+ROOT = Path(__file__).parents[2]
+MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
+
+
+def test_the_readme_shows_its_tables_as_they_are() -> None:
+    # To mend it: python -m benchmark.report.readme
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "paper_tables/quick/table3.md" in [match[2] for match in SHOWN.finditer(text)]
+    assert filled(text, ROOT) == text
+
+
+def test_tables_are_put_between_their_markers(tmp_path) -> None:
+    (tmp_path / "tables").mkdir()
+    for name in "ab":
+        (tmp_path / "tables" / f"{name}.md").write_text(f"| {name} |\n")
+    whole = MARKED.format("| a |\n", "| b |\n")
+    assert filled(MARKED.format("", "| old |\n"), tmp_path) == whole
+    assert filled(whole, tmp_path) == whole
+
+
+def test_a_table_that_is_not_there_leaves_its_place_empty(tmp_path) -> None:
+    assert filled(MARKED.format("| old |\n", ""), tmp_path) == MARKED.format("", "")

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths, results
+from benchmark.errors import BadInput
+from benchmark.report import versus
+from benchmark.report.tables import draw_table
+from benchmark.study import Study
+from benchmark.workflow import Workflow
+from tests.report.conftest import STUDY, make_study, write_distances, write_run
+from tests.report.test_tables import row
+
+ROOT = Path(__file__).parents[2]
+CELL = "digits/convnet/random-10"
+
+# As if the paper had these rows: two methods of table ``gaps``, and one that it does not list.
+PRINTED = """\
+table,scenario,dataset,arch,method,contrastive,ra_mean,ra_std,ra_gap,ua_mean,ua_std,ua_gap,ta_mean,ta_std,ta_gap,\
+mia_mean,mia_std,mia_gap,avg_gap,pflops,implied_epochs
+2,random-10,digits,convnet,Retrain,no,99.00,0.20,0.00,5.00,0.30,0.00,94.00,0.10,0.00,10.00,0.50,0.00,0.00,0.00002,182
+2,random-10,digits,convnet,FT,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
+2,random-10,digits,convnet,SSD,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
+"""
+DISTANCES = """\
+table,dataset,arch,scenario,true_class,method,centroid_class,distance
+4,digits,convnet,class-8,8,FT,1,0.40
+4,digits,convnet,class-8,8,FT,3,0.80
+4,digits,convnet,class-8,5,FT,1,0.99
+"""
+PREDICTIONS = """\
+table,dataset,arch,scenario,true_class,method,predicted_class,percent
+5,digits,convnet,class-8,8,Original,8,100
+5,digits,convnet,class-8,8,Original,1,0
+5,digits,convnet,class-8,8,Original,3,0
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The study, and a paper that has some of its rows."""
+    monkeypatch.chdir(tmp_path)
+    paths.REPORTED.mkdir(parents=True)
+    for name, text in (("unlearning", PRINTED), ("distances", DISTANCES), ("predictions", PREDICTIONS)):
+        (paths.REPORTED / f"{name}.csv").write_text(text)
+    return make_study()
+
+
+def fill(study: Study, ft: list[tuple[float, ...]]) -> None:
+    """Retrain as the paper prints it, with no deviation; FT's three trials as given."""
+    for run in study.runs_of("gaps"):
+        values = (99.0, 5.0, 94.0, 10.0) if run.name.method != "ft" else ft[run.name.trial]
+        named = dict(zip(("ra", "ua", "ta", "mia"), values, strict=True))
+        write_run(study, str(run.name), named | {"cost": 2e-5})
+
+
+def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
+    assert list(study.compared) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
+    assert study.runs_of("gaps-vs-reported") == study.runs_of("gaps")
+    files = Workflow(study).files_of("gaps-vs-reported")
+    assert files == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in (".tex", ".csv", ".md")]
+    shown = Workflow(study).shown_by
+    assert {*shown("gaps-vs-reported")} - {*shown("gaps")} == {paths.REPORTED / "unlearning.csv"}
+    assert {*shown("far-vs-reported")} - {*shown("far")} == {paths.REPORTED / "distances.csv"}
+    assert not any(paths.REPORTED in path.parents for path in Workflow(study).gathered)
+
+
+def test_of_the_studies_that_ship_only_those_of_the_paper_have_such_tables(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert not Study.load("quick").compared
+    paper = Study.load("paper")
+    assert list(paper.compared) == [f"table{number}-vs-reported" for number in range(1, 11)]
+    assert {run.name for run in paper.runs(["table8-vs-reported"])} == {run.name for run in paper.runs(["table8"])}
+
+
+def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
+    again = STUDY.replace("  two:\n", "  gaps-vs-reported:\n", 1)
+    paths.study_file("again").write_text(again)
+    with pytest.raises(BadInput, match="'gaps-vs-reported' is made by itself"):
+        Study.load("again")
+
+
+def test_differences_equal_a_hand_computation(study) -> None:
+    # RA: mean 98.5, deviation 0.5. UA: mean 3, deviation 0. TA and MIA: as printed.
+    fill(study, [(98.0, 3.0, 93.0, 5.0), (98.5, 3.0, 93.0, 5.0), (99.0, 3.0, 93.0, 5.0)])
+    tex, csv, _ = draw_table(study, "gaps-vs-reported")
+    lines = tex.read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("FT & ours"))
+    ours, paper, difference = (row(lines[start + step], lines[start + step].split(" & ")[0]) for step in range(3))
+    assert ours[2:] == [r"98.50$\pm$0.50", r"3.00$\pm$0.00", r"93.00$\pm$0.00", r"5.00$\pm$0.00", "2.12", "0.00"]
+    assert paper[1:7] == ["paper", r"98.00$\pm$0.20", r"2.00$\pm$0.30", r"93.00$\pm$0.10", r"5.00$\pm$0.50", "2.50"]
+    assert difference[1:7] == ["difference", "$+$0.50", r"$+$1.00\rlap{$^\ast$}", "0.00", "0.00", "$-$0.38"]
+    # Four metrics of Retrain and of FT are judged; SSD is not ours, CoUn not theirs.
+    assert "for rounding together: 1 of 8 differences." in tex.read_text()
+    data = pd.read_csv(csv).set_index(["method", "column"])
+    assert set(data.index.get_level_values("method")) == {"retrain", "ft"}
+    ra = data.loc["ft", "ra"]
+    assert ra[["ours", "ours_sd", "reported", "reported_sd"]].tolist() == [98.5, 0.5, 98.0, 0.2]
+    assert ra[["difference", "tolerance"]].tolist() == pytest.approx([0.5, 0.71])
+    assert (ra["within"], data.loc["ft", "ua"]["within"]) == (True, False)
+    assert pd.isna(data.loc["ft", "pflops"]["within"])
+    assert data.loc["ft", "pflops"]["difference"] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize(("ours", "within"), [(1.31, True), (1.32, False), (0.69, True), (np.nan, None)])
+def test_the_tolerance_is_both_deviations_and_both_roundings(ours, within) -> None:
+    keys = {"dataset": ["d"], "arch": ["a"], "scenario": ["s"], "method": ["ft"], "column": ["ua"]}
+    mine = pd.DataFrame({**keys, "trials": 3, "diverged": 0, "ours": ours, "ours_sd": 0.1})
+    theirs = pd.DataFrame({**keys, "reported": 1.0, "reported_sd": 0.2})
+    found = versus.compared(mine, theirs)
+    assert found["tolerance"].tolist() == pytest.approx([0.31])
+    assert found["within"].tolist() == [within]
+
+
+def test_missing_and_diverged_runs(study) -> None:
+    fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
+    shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))
+    write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED)
+    text = draw_table(study, "gaps-vs-reported", partial=True)[0].read_text()
+    assert row(text, "Retrain") == ["Retrain", "ours", *["---"] * 6]
+    assert row(text, "FT") == ["FT", "ours", r"\multicolumn{6}{c}{diverged}"]
+    assert "rounding together" not in text
+    assert "Incomplete, with trials missing: Retrain." in text
+
+
+def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> None:
+    for name in ("taken", "far"):
+        for run in study.runs_of(name):
+            write_run(study, str(run.name), prediction=np.where(np.arange(200) % 10 == 8, 1, np.arange(200) % 10))
+    for one in study.derived_of("far"):
+        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+    far, taken = (draw_table(study, f"{name}-vs-reported")[0].read_text() for name in ("far", "taken"))
+    assert row(far, "FT") == ["FT", "ours", r"0.50$\pm$0.00", r"0.75$\pm$0.00"]
+    assert [line.removesuffix(r" \\") for line in far.splitlines() if "& difference" in line] == [
+        r" & difference & $+$0.10\phantom{$\pm$0.00} & $-$0.05\phantom{$\pm$0.00}"
+    ]
+    assert row(taken, "Original") == ["Original", "ours", "0.00", "100.00", "0.00"]
+    assert "Retrain &" not in taken and r"\ast" not in taken
+
+
+def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
+    (paths.REPORTED / "distances.csv").write_text(DISTANCES.replace("FT", "NoT"))
+    text = draw_table(study, "far-vs-reported", partial=True)[0].read_text()
+    assert r"\multicolumn{2}{c}{the paper prints none of these methods} \\" in text
