@@ -47,7 +47,7 @@ def cost(study: Study) -> pd.DataFrame:
         If a dataset is neither official nor prepared, so that its size is not known.
     """
     rows = []
-    for name in [*study.outputs, "all"]:
+    for name in [*study.tables, *study.figures, "all"]:
         runs = study.runs(None if name == "all" else [name])
         costs = [run_cost(study, run) for run in runs]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
