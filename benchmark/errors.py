@@ -12,6 +12,10 @@ class BadInput(Exception):
     The command line prints it without a traceback and exits with status 2.
     """
 
+    def __str__(self) -> str:
+        # Names come from files and command lines: neither a line break nor a terminal's control sequence passes.
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+
 
 class StaleOutput(BadInput):
     """A file on disk that does not belong to the study as it stands now, or that is damaged."""

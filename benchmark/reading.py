@@ -97,7 +97,12 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
 
 
 def _line(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    fault = faults[0]
+    if fault["type"] == "missing":
+        # It may be there, misspelt: that says more.
+        beside = [other for other in faults if other["loc"][:-1] == fault["loc"][:-1]]
+        fault = next((other for other in beside if other["type"] == "extra_forbidden"), fault)
     place = ": ".join([where, ".".join(str(part) for part in fault["loc"])]).removesuffix(": ")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":

@@ -91,6 +91,11 @@ class OutputSettings(Strict):
             _placed(Cell.parse, cell)
         return _distinct(cells, "cell")
 
+    @field_validator("classes")
+    @classmethod
+    def _classes(cls, classes: list[str]) -> list[str]:
+        return _distinct(classes, "class")
+
     @field_validator("methods")
     @classmethod
     def _methods(cls, methods: list[str]) -> list[str]:
