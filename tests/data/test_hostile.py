@@ -1,0 +1,205 @@
+"""Hostile input to every reader: all is refused in one line, nothing is written outside the data folder or run."""
+
+import io
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from benchmark.data import official, store
+from benchmark.data.splits import read_split
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import Cell, MethodName, RunName, Scenario
+from benchmark.settings import DatasetSettings
+from benchmark.training.checkpoint import Checkpoint
+
+NAMES = [
+    "; touch executed",
+    "a b",
+    "x\ny",
+    "../x",
+    "/x",
+    "$(touch executed)",
+    "`touch executed`",
+    "",
+    "'",
+    '"',
+    "x\0",
+    "é",
+]
+
+
+class Payload:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_happens(tmp_path):
+    """Whatever a test feeds in, only ``data`` and what the test wrote itself is there afterwards."""
+    yield
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written <= {"data", "shards", "pictures", "downloads", "split.parquet", "checkpoint.pt.damaged"}, written
+
+
+def refused(name: str, settings: DatasetSettings) -> str:
+    with pytest.raises(BadInput) as caught:
+        store.prepare(name, settings)
+    told = str(caught.value)
+    assert "\n" not in told and not list(Path("data").glob("*/provenance.json"))
+    return told
+
+
+def saved(image: Image.Image, kind: str) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
+def floats() -> bytes:
+    """A float image full of NaN, in a format that Pillow reads."""
+    return b"Pf\n8 8\n-1.0\n" + np.full((8, 8), np.nan, "<f4").tobytes()
+
+
+IMAGES = {
+    "NaN": floats(),
+    "16 bits": saved(Image.fromarray(np.full((8, 8), 40000, np.uint16)), "PNG"),
+    "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(executed) (w) file closefile\n%%EOF\n",
+    "a bomb": b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0),
+    "pickle": pickle.dumps(Payload()),
+    "nothing": b"",
+    "cut off": saved(Image.new("RGB", (64, 64), (1, 2, 3)), "PNG")[:60],
+}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_that_is_none_is_refused_by_file_and_row(shard, pngs, image):
+    shard("train-0.parquet", [pngs[0], IMAGES[image], *pngs[2:4]], [0, 1, 0, 1])
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    assert "train-0.parquet row 1: image" in refused("photos", DatasetSettings(source="parquet", path=str(where)))
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_file_that_is_none_is_refused_by_name(image_folder, image):
+    (image_folder / "train" / "cat" / "1.png").write_bytes(IMAGES[image])
+    assert "train/cat/1.png" in refused("pictures", DatasetSettings(source="folder", path=str(image_folder)))
+
+
+@pytest.mark.parametrize(
+    "damage", ["nothing", "magic alone", "huge footer", "huge header", "noise", "cut", "flipped page"]
+)
+def test_a_shard_that_is_none_is_refused_by_name(shard, pngs, damage):
+    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+    shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    path = where / "train-0.parquet"
+    good = path.read_bytes()
+    start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
+    path.write_bytes(
+        {
+            "nothing": b"",
+            "magic alone": b"PAR1PAR1",
+            "huge footer": b"PAR1" + bytes(100) + struct.pack("<I", 2**31 - 1) + b"PAR1",
+            "huge header": b"PAR1" + b"\xff" * 1000 + struct.pack("<I", 1000) + b"PAR1",
+            "noise": np.random.default_rng(0).bytes(5000),
+            "cut": good[: len(good) // 2],
+            "flipped page": good[:start] + b"\xff" * 40 + good[start + 40 :],
+        }[damage]
+    )
+    assert "train-0.parquet" in refused("photos", DatasetSettings(source="parquet", path=str(where)))
+
+
+@pytest.mark.parametrize("label", [2, -1, 2**62, None])
+def test_a_label_outside_the_classes_is_refused(shard, pngs, label):
+    shard("train-0.parquet", pngs[:4], [0, 1, label, 1])
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
+    assert "label" in refused("photos", DatasetSettings(source="parquet", path=str(where)))
+
+
+@pytest.mark.parametrize("pattern", ["../*.parquet", "/etc/*", "a/../../*", ""])
+def test_a_pattern_that_leaves_the_folder_is_refused(shard, pngs, pattern):
+    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+    told = refused("photos", DatasetSettings(source="parquet", path=str(where), train=pattern))
+    assert told.startswith("datasets.photos.train")
+
+
+@pytest.mark.parametrize("names", ["catdog", [1, 2], {"a": 1}, ["cat", "cat"], ["", "x"]])
+def test_class_names_that_are_none_are_refused(shard, pngs, names):
+    shard("train-0.parquet", pngs[:4], [0, 1, 0, 1], names=names)
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1], names=names)
+    assert "class" in refused("photos", DatasetSettings(source="parquet", path=str(where)))
+
+
+def test_class_names_cannot_leave_a_folder(shard, pngs):
+    names = ["../../etc", "; touch executed"]
+    shard("train-0.parquet", pngs[:4], [0, 1, 0, 1], names=names)
+    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1], names=names)
+    found = store.load(store.prepare("photos", DatasetSettings(source="parquet", path=str(where))))
+    assert found.classes == ["______etc", "__touch_executed"]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {"data": np.full((4, 3072), np.nan), "labels": [0, 1, 0, 1]},
+        {"data": np.zeros((4, 3072), np.uint8), "labels": [0, 1, 7, 1]},
+        {"data": np.zeros((4, 3072), np.uint8), "labels": [0.5, 1, 0, 1]},
+        {"data": np.zeros((4, 9), np.uint8), "labels": [0, 1, 0, 1]},
+        {"data": np.zeros((4, 3072), np.uint8)},
+        {"data": [Payload()], "labels": [0]},
+        [1, 2],
+        Payload(),
+    ],
+)
+def test_a_batch_that_is_none_is_refused_even_with_the_right_checksum(published, batch):
+    member = "cifar-10-batches-py/data_batch_2"
+    path = published("cifar10", lambda members: members.update({member: pickle.dumps(batch)}))
+    refused("cifar10", DatasetSettings(source="official", path=str(path.parent)))
+
+
+def test_a_link_in_a_zip_is_refused(published, monkeypatch):
+    path = published("tinyimagenet")
+    link = zipfile.ZipInfo("tiny-imagenet-200/link")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc")
+    monkeypatch.setattr(official, "obtain", lambda *_: path)
+    assert "is a link" in refused("tinyimagenet", DatasetSettings(source="official", path=str(path.parent)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_but_a_plain_one_is_parsed(name):
+    for parse in (
+        Scenario,
+        MethodName.parse,
+        lambda name: Scenario(f"class-{name}"),
+        lambda name: MethodName.parse(f"ft@lr={name}"),
+        lambda name: Cell.parse(f"digits/convnet/{name}"),
+        lambda name: RunName.parse(f"{name}/convnet/original/trial-0"),
+        lambda name: RunName.parse(f"digits/convnet/random-10/{name}/trial-0"),
+        lambda name: RunName.parse(f"digits/convnet/original/trial-0{name or ' '}"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            parse(name)
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", pickle.dumps(Payload()), b"PAR1" + b"\xff" * 500 + b"PAR1"])
+def test_a_split_that_is_none_is_set_aside(tmp_path, content):
+    path = tmp_path / "shards" / "split.parquet"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(StaleOutput, match="set aside as"):
+        read_split(path)
+    assert path.with_name("split.parquet.damaged").read_bytes() == content
+
+
+def test_a_checkpoint_with_code_in_it_is_never_unpickled(tmp_path):
+    torch.save(Payload(), tmp_path / "checkpoint.pt")
+    assert Checkpoint(tmp_path, {}, "").load(torch.device("cpu")) is None

@@ -1,0 +1,192 @@
+"""Thousands of studies with one mistake each: every one is refused before any job, by a line that names the key."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.study import Study
+
+CELL = "digits/convnet/random-10"
+STUDY: dict[str, Any] = {
+    "description": "what is mutated",
+    "seed": 1,
+    "trials": 2,
+    "resample": ["split"],
+    "precision": "float32",
+    "report_epoch": "last",
+    "members": "first",
+    "map_samples": 100,
+    "view_pairs": 2,
+    "threads": 1,
+    "sequential": {"schedule": "restart", "forget": "new"},
+    "datasets": {
+        "digits": {
+            "source": "digits",
+            "subset": 160,
+            "test_subset": 60,
+            "subset_seed": 3,
+            "size": 8,
+            "augmentation": {"padding": 1, "flip": False, "mean": [0.3], "std": [0.37]},
+        }
+    },
+    "hyperparameters": {
+        "*": {
+            "training": {"epochs": 2, "batch_size": 32, "lr": 0.1, "momentum": 0.9, "schedule": "steps"},
+            "unlearning": {"epochs": 2, "batch_size": 32, "lr": 0.05, "weight_decay": 0.0005},
+            "coun": {"lambda": 0.5, "tau": 0.2},
+            "salun": {"threshold": 0.5},
+        },
+        CELL: {"neggrad-plus": {"beta": 0.95}},
+    },
+    "tables": {
+        "table2": {
+            "kind": "unlearning",
+            "caption": "c",
+            "cells": [CELL],
+            "methods": ["ft", "coun@tau=0.3"],
+            "trials": 2,
+        },
+        "table5": {
+            "kind": "predictions",
+            "cells": ["digits/convnet/class-8"],
+            "methods": ["not"],
+            "classes": ["8"],
+            "trials": 2,
+        },
+    },
+    "figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"], "show": "all"}},
+}
+# Mappings whose keys are the user's own, and values that may be anything of their type.
+FREE = {
+    ("datasets",),
+    ("hyperparameters",),
+    ("tables",),
+    ("figures",),
+    *((*("hyperparameters",), p) for p in ("*", CELL)),
+}
+TEXTS = {"description", "caption", "path"}
+HOSTILE = [
+    "; touch executed",
+    "a b",
+    "x\ny",
+    "../../x",
+    "/etc/passwd",
+    "$(touch executed)",
+    "`id`",
+    "",
+    "'",
+    "{x}",
+    "é",
+    "*/",
+]
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def places(data: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every key and every item, as a path of keys."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [found for key, value in inner for found in [(*place, key), *places(value, (*place, key))]]
+
+
+PLACES = places(STUDY)
+
+
+def at(data: Any, place: tuple[Any, ...]) -> Any:
+    for key in place:
+        data = data[key]
+    return data
+
+
+@st.composite
+def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
+    """A study with one mistake, and what the error has to name."""
+    data = copy.deepcopy(STUDY)
+    place = draw(st.sampled_from(PLACES))
+    *above, last = place
+    holder, value = at(data, tuple(above)), at(data, place)
+    named = next(str(key) for key in reversed(place) if isinstance(key, str))
+    kind = draw(st.sampled_from(["type", "value", "key"]))
+    if kind == "key" and isinstance(last, str):
+        wrong = draw(st.sampled_from([last + "x", last[:-1] + "_", *HOSTILE]))
+        if last == "*" or tuple(above) == ("hyperparameters",):
+            wrong = draw(st.sampled_from(["mnist/*/*", "digits/convnet", "a b", "; touch executed", "../x"]))
+        elif tuple(above) in FREE:
+            wrong = draw(st.sampled_from([last.upper(), *HOSTILE]))  # any plain word is a name
+        holder[wrong] = holder.pop(last)
+        return data, wrong
+    if kind == "type" or isinstance(value, dict | bool) or last in TEXTS:
+        wrongs: list[Any] = [3.5, [[1]], {"x": {"y": 1}}] if isinstance(value, str) else ["text", [["x"]], {"x": 1}]
+        if isinstance(value, dict):
+            wrongs = ["text", 3, ["x"], True]
+        if isinstance(value, list):
+            wrongs = ["text", 3, {"x": 1}, [{"x": 1}], [None]]
+        holder[last] = draw(st.sampled_from(wrongs))
+        return data, named
+    if isinstance(value, list):
+        holder[last] = ["x"] if named in ("mean", "std", "resample") else [*value, *value]
+        return data, named
+    if isinstance(value, str):
+        # Class names are known once the data are: preparing checks them.
+        wrongs = HOSTILE if named != "classes" else [3.5, {"x": 1}]
+    else:
+        wrongs = [NAN, INFINITY, -INFINITY, "1;2", *([] if named == "mean" else [-1, -1e9])]
+        wrongs += [1.5] if isinstance(value, int) else []
+    holder[last] = draw(st.sampled_from(wrongs))
+    return data, named
+
+
+def written(data: dict[str, Any]) -> None:
+    paths.CONFIG.mkdir(exist_ok=True)
+    paths.study_file("mutant").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+
+
+def test_the_study_without_a_mistake_is_accepted(empty):
+    written(STUDY)
+    assert len(Study.load("mutant").runs()) > 5
+
+
+@settings(
+    max_examples=2000,
+    deadline=None,
+    phases=[Phase.generate],
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(mistake=mistakes())
+def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mistake):
+    data, named = mistake
+    written(data)
+    with pytest.raises(BadInput) as caught:
+        Study.load("mutant")
+    told = str(caught.value)
+    assert told.startswith("config/mutant.yaml: ") and "\n" not in told
+    assert named in told or repr(named)[1:-1] in told
+    assert sorted(path.name for path in empty.root.iterdir()) == ["config"]
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_study_file_of_noise_is_refused_in_one_line_or_read(empty, seed):
+    chance = random.Random(seed)
+    text = bytearray(yaml.safe_dump(STUDY, sort_keys=False).encode())
+    for _ in range(chance.randrange(1, 6)):
+        start = chance.randrange(len(text))
+        end = start + chance.choice([0, 1, 4, 40])
+        text[start:end] = chance.choice(
+            [b"", b"\n", b": ", b"- ", b"&a ", b"*a", b"!!x ", b"\x00", b"\xff", b"{", b"9"]
+        )
+    paths.CONFIG.mkdir()
+    paths.study_file("mutant").write_bytes(text)
+    try:
+        Study.load("mutant")
+    except BadInput as error:
+        assert "\n" not in str(error)
