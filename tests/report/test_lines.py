@@ -1,0 +1,261 @@
+"""Figures 5 to 10: gap against computation, stage by stage, and at each value of a setting."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths, results
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import Cell
+from benchmark.report import ablation, cost, stages
+from benchmark.report.figures import draw_figure
+from benchmark.study import Study
+from tests.report.conftest import STUDY, write_run
+
+RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"
+SEQUENTIAL = "digits/convnet/sequential-2x10"
+
+
+def values(ra: float, ua: float, ta: float, mia: float) -> dict[str, float]:
+    return {"ra": ra, "ua": ua, "ta": ta, "mia": mia}
+
+
+def epoch(number: int, spent: float, gap: float, **more: float) -> dict[str, float]:
+    """A row of a history whose four metrics are all ``gap`` points above 50."""
+    return {"epoch": number, "pflops": spent, "pflops_executed": 2 * spent, **values(*[50 + gap] * 4), **more}
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+# --- cost -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spent(study):
+    """Two trials: FT's gaps are 4 and 2, then -1 and 2; NoT's grow; NoT + CL diverges in one of them."""
+    for cell in (RANDOM, CLASS):
+        for trial in range(2):
+            name = f"{cell}/{{}}/trial-{trial}"
+            write_run(study, name.format("retrain"), values(*[50.0 - 1 + 2 * trial] * 4))
+            first, second = [(4, -1), (2, 2)][trial]
+            write_run(study, name.format("ft"), epochs=[epoch(1, 1.0, first), epoch(2, 2.0 + trial, second)])
+            write_run(study, name.format("not"), epochs=[epoch(1, 1.0, 1), epoch(2, 2.0, 5)])
+            rows = [epoch(1, 1.5, 1), epoch(2, 3.0, 1)] if trial else [epoch(1, 1.5, 3)]
+            write_run(study, name.format("not+cl"), epochs=rows, status="finished" if trial else results.DIVERGED)
+    return study
+
+
+def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
+    data = cost.curves(spent, "spent").query("scenario == 'random-10'")
+    ft = data[data["method"] == "ft"]
+    # Means of the metrics: 53, then 50.5; Retrain's is 50.
+    assert ft["avg_gap"].tolist() == [3.0, 0.5]
+    assert ft["pflops"].tolist() == [1.0, 2.5] and ft["pflops_executed"].tolist() == [2.0, 5.0]
+    assert ft["best"].tolist() == [False, True]
+    assert data[data["method"] == "not"]["best"].tolist() == [True, False]
+    # One trial of Retrain is 2 from the other.
+    assert data["noise_floor"].unique().tolist() == [2.0]
+
+
+def test_an_epoch_that_a_trial_did_not_reach_has_no_gap(spent) -> None:
+    data = cost.curves(spent, "spent").query("scenario == 'random-10' and method == 'not+cl'")
+    assert data["avg_gap"].tolist()[0] == 2.0 and np.isnan(data["avg_gap"].tolist()[1])
+    assert data["best"].tolist() == [True, False]
+
+
+def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -> None:
+    figure = cost.build(spent, "spent")
+    grid = np.array(figure.axes).reshape(2, 2)
+    assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor"]
+    assert [axes.get_xlabel() for axes in grid[:, 0]] == ["PFLOPs by the paper's counting", "PFLOPs as executed"]
+    assert grid[0, 0].get_title() == "Digits, ConvNet, random 10 %"
+    assert grid[0, 0].get_xlim() == grid[1, 0].get_xlim() and grid[0, 0].get_ylim() == grid[1, 1].get_ylim()
+    lines = {line.get_label(): line for line in grid[1, 0].lines}
+    assert lines["FT"].get_xdata().tolist() == [2.0, 5.0]
+    assert lines["NoT"].get_color() == lines["NoT + CL"].get_color()
+    assert (lines["NoT"].get_linestyle(), lines["NoT + CL"].get_linestyle()) == ("-", "--")
+    marks = [line for line in grid[1, 0].lines if line.get_marker() == "o"]
+    assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(5.0, 0.5), (2.0, 1.0), (3.0, 2.0)]
+
+
+def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) -> None:
+    output = spent.output("spent")
+    cells = [RANDOM, CLASS, RANDOM, CLASS]
+    monkeypatch.setitem(spent.figures, "spent", output.model_copy(update={"cells": cells}))
+    axes = cost.build(spent, "spent").axes
+    assert len(axes) == 12 and [one.get_visible() for one in axes].count(False) == 4
+    assert all(one.lines for one in axes if one.get_visible())
+
+
+def test_curves_wait_for_what_is_missing(spent) -> None:
+    shutil.rmtree(paths.run("tiny", f"{RANDOM}/ft/trial-1"))
+    shutil.rmtree(paths.run("tiny", f"{CLASS}/retrain"))
+    with pytest.raises(StaleOutput, match="ft/trial-1"):
+        draw_figure(spent, "spent")
+    data = cost.curves(spent, "spent", partial=True)
+    assert data.query("scenario == 'random-10' and method == 'ft'")["avg_gap"].tolist() == [4.0, 1.0]
+    assert data.query("scenario == 'class-8'")["avg_gap"].isna().all()
+    draw_figure(spent, "spent", partial=True)
+
+
+# --- stages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def removed(study):
+    """Two stages of an epoch; Retrain's metrics are 50 after the first and 40 after the second."""
+    for trial in range(2):
+        write_run(study, f"{RANDOM}/retrain/trial-{trial}", values(*[50.0 - 1 + 2 * trial] * 4))
+        write_run(study, f"digits/convnet/random-20/retrain/trial-{trial}", values(*[40.0] * 4))
+        ft = [epoch(1, 1, 2 * trial, stage=1), epoch(2, 2, -5, stage=2)]
+        write_run(study, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=ft)
+        coun = [epoch(1, 1, 3, stage=1), epoch(2, 2, -10, stage=2)]
+        write_run(study, f"{SEQUENTIAL}/coun/trial-{trial}", epochs=coun)
+    return study
+
+
+def test_each_stage_is_compared_with_its_own_retrain(removed) -> None:
+    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])
+    assert list(data.index) == [(p, m) for p in (10, 20) for m in ("retrain", "ft", "coun")]
+    # FT: means 51 and 45. CoUn: 53 and 40.
+    assert data["avg_gap"].tolist() == [0.0, 1.0, 3.0, 0.0, 5.0, 0.0]
+    assert data.loc[(10, "ft"), ["ra_mean", "mia_gap"]].tolist() == [51.0, 1.0]
+    assert data.loc[(10, "ft"), "ua_sd"] == pytest.approx(np.sqrt(2))
+    assert data["noise_floor"].tolist() == [2.0] * 3 + [0.0] * 3
+
+
+def test_the_last_epoch_of_a_stage_counts(removed) -> None:
+    rows = [epoch(1, 1, 9, stage=1), epoch(2, 2, 4, stage=1), epoch(3, 3, 0, stage=2)]
+    for trial in range(2):
+        write_run(removed, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=rows)
+    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).query("method == 'ft'")
+    assert data["avg_gap"].tolist() == [4.0, 10.0]
+
+
+def test_a_run_that_diverged_in_a_stage_has_the_stages_before(removed) -> None:
+    rows = [epoch(1, 1, 2, stage=1), {**epoch(2, 2, 0, stage=2), **values(*[np.nan] * 4)}]
+    write_run(removed, f"{SEQUENTIAL}/ft/trial-1", epochs=rows, status=results.DIVERGED)
+    write_run(removed, f"{SEQUENTIAL}/coun/trial-0", epochs=rows[:1], status=results.DIVERGED)
+    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])["avg_gap"]
+    assert data.loc[10, "ft"] == 1.0 and data.loc[10, "coun"] == 2.5
+    assert np.isnan(data.loc[20, "ft"]) and np.isnan(data.loc[20, "coun"])
+    draw_figure(removed, "removed")
+
+
+def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> None:
+    figure = stages.build(removed, "removed")
+    gaps, *metrics = figure.subfigs[0].axes if figure.subfigs else figure.axes
+    assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
+    lines = {line.get_label(): line for line in gaps.lines}
+    assert lines["FT"].get_xdata().tolist() == [10, 20] and lines["FT"].get_ydata().tolist() == [1.0, 5.0]
+    assert [axes.get_title() for axes in metrics] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
+    assert [container[0].get_ydata().tolist() for container in metrics[0].containers][:2] == [[50, 40], [51, 45]]
+
+
+def test_stages_wait_for_what_is_missing(removed) -> None:
+    shutil.rmtree(paths.run("tiny", "digits/convnet/random-20"))
+    shutil.rmtree(paths.run("tiny", f"{SEQUENTIAL}/coun"))
+    with pytest.raises(StaleOutput):
+        draw_figure(removed, "removed")
+    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL), partial=True).set_index(["percent", "method"])
+    assert data.loc[(10, "ft"), "avg_gap"] == 1.0
+    assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
+    assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
+    draw_figure(removed, "removed", partial=True)
+
+
+def test_stages_with_nothing_at_all(study) -> None:
+    draw_figure(study, "removed", partial=True)
+
+
+# --- ablation ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def varied(study):
+    """At τ 0.05, 0.1 (the study's own) and 0.2, RA and TA are above, UA and MIA below Retrain's by 1, 2 and 3."""
+    for trial in range(2):
+        write_run(study, f"{RANDOM}/retrain/trial-{trial}", values(90, 10, 80, 20 - 1 + 2 * trial))
+        for away, method in enumerate(("coun@tau=0.05", "coun", "coun@tau=0.2"), 1):
+            shown = values(90 + away, 10 - away, 80 + away - 0.5 + trial, 20 - 2 * away)
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", shown)
+    return study
+
+
+def test_values_are_sorted_and_the_studys_own_is_marked(varied) -> None:
+    data = ablation.numbers(varied, "varied")
+    assert data["value"].tolist() == [0.05, 0.1, 0.2] and data["own"].tolist() == [False, True, False]
+    assert data["head"].unique().tolist() == ["coun"]
+    # Gaps of 1, 1, 1 and 2; twice and three times that.
+    assert data["avg_gap"].tolist() == [1.25, 2.5, 3.75]
+    assert data["ra_difference"].tolist() == [1.0, 2.0, 3.0] and data["mia_difference"].tolist() == [-2.0, -4.0, -6.0]
+    assert data["ta_sd"].tolist() == pytest.approx([np.sqrt(0.5)] * 3)
+    assert data["noise_floor"].tolist() == [0.5] * 3
+
+
+def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
+    figure = ablation.build(varied, "varied")
+    gaps, differences = figure.axes
+    assert legend(figure) == ["Study’s own value", "Noise floor", "Retrain", "RA", "UA", "TA", "MIA"]
+    for axes in figure.axes:
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
+        assert axes.get_xlabel() == "τ: temperature of InfoNCE"
+        assert [round(float(patch.get_x()), 6) for patch in axes.patches] == [0.5]
+    assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
+    assert [container[0].get_ydata().tolist() for container in differences.containers][1] == [-1.0, -2.0, -3.0]
+
+
+def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> None:
+    for run in study.runs_of("shaped"):
+        write_run(study, str(run.name))
+    data = ablation.numbers(study, "shaped")
+    random = data[data["scenario"] == "random-10"]
+    assert random["value"].tolist() == ["CHN", "CN", "C"]
+    assert random["head"].tolist() == ["coun", "coun", "not+cl"] and random["own"].tolist() == [True, False, False]
+    figure = ablation.build(study, "shaped")
+    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == [
+        "CoUn: Digits, ConvNet, random 10 %",
+        "NoT + CL: Digits, ConvNet, random 10 %",
+        "CoUn: Digits, ConvNet, class-wise ‘8’",
+        "NoT + CL: Digits, ConvNet, class-wise ‘8’",
+    ]
+    assert figure.axes[0].get_xlabel() == "CL transform: second view's augmentation"
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ("[coun, ft]", "no setting is varied"),
+        ('["coun@tau=0.2", "coun@lambda=2"]', "lambda, tau is varied"),
+        ('["coun@tau=0.2", ft]', "'ft' has no setting 'tau'"),
+    ],
+)
+def test_what_varies_no_one_setting_is_refused(study, methods, told) -> None:
+    text = STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', methods)
+    paths.study_file("other").write_text(text)
+    with pytest.raises(BadInput, match=f"figures.varied.methods: {told}"):
+        draw_figure(Study.load("other"), "varied")
+
+
+def test_an_ablation_waits_for_what_is_missing(varied) -> None:
+    shutil.rmtree(paths.run("tiny", f"{RANDOM}/coun@tau=0.2"))
+    with pytest.raises(StaleOutput):
+        draw_figure(varied, "varied")
+    data = ablation.numbers(varied, "varied", partial=True)
+    assert data["avg_gap"].tolist()[:2] == [1.25, 2.5] and pd.isna(data["avg_gap"].iloc[2])
+    draw_figure(varied, "varied", partial=True)
+    shutil.rmtree(paths.run("tiny", RANDOM))
+    draw_figure(varied, "varied", partial=True)
+
+
+@pytest.mark.parametrize("name", ["spent", "removed", "varied"])
+def test_same_data_gives_same_bytes(request, name) -> None:
+    study = request.getfixturevalue(name)
+    first = [path.read_bytes() for path in draw_figure(study, name)]
+    assert [path.read_bytes() for path in draw_figure(study, name)] == first
