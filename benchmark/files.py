@@ -118,7 +118,8 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFram
         table = pq.ParquetFile(path).read()
         told = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
         content = _content(table)
-        frame: pd.DataFrame = table.to_pandas()
+        # Without what pandas notes of its own about columns, which the digest does not cover.
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list

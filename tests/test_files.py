@@ -4,8 +4,12 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark import files
@@ -56,3 +60,97 @@ def test_every_path_is_relative_to_the_project():
     assert paths.run("quick", "digits/convnet/random-10/coun@tau=0.2/trial-0") == Path(
         "results/quick/runs/digits/convnet/random-10/coun@tau=0.2/trial-0"
     )
+
+
+def damaged(path: Path, change) -> str:
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(files.Damaged) as caught:
+        (files.read_record if path.suffix == ".json" else files.read_parquet)(path)
+    return str(caught.value)
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame({"a": [1, 2, 3], "b": [0.5, np.nan, 2.0], "c": ["x", "y", None], "d": [True, False, True]})
+
+
+def test_what_is_written_is_what_is_read(tmp_path, frame):
+    files.write_parquet(tmp_path / "x.parquet", frame, {"seed": 1})
+    found = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "x.parquet"))
+    assert found["a"].tolist() == [1, 2, 3] and found["c"].tolist()[:2] == ["x", "y"]
+    with pytest.raises(files.Damaged, match=r"made from .*1.*, not from .*2"):
+        files.read_parquet(tmp_path / "x.parquet", {"seed": 2})
+    files.write_record(tmp_path / "x.json", {"a": [1.5, float("nan")]})
+    assert str(files.read_record(tmp_path / "x.json")) == "{'a': [1.5, nan]}"
+
+
+def test_every_flipped_bit_in_a_record_is_found(tmp_path):
+    path = tmp_path / "x.json"
+    files.write_record(path, {"seconds": 12.5, "name": "coun", "many": list(range(20))})
+    good, right = path.read_bytes(), files.read_record(path)
+    for at in range(len(good)):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        try:
+            assert files.read_record(path) == right  # white space, or the digest's own name
+        except files.Damaged:
+            pass
+        except AssertionError:
+            assert b'"digest"' not in path.read_bytes(), at
+
+
+def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame):
+    path = tmp_path / "x.parquet"
+    files.write_parquet(path, frame)
+    good, right = path.read_bytes(), files.read_parquet(path)
+    rng, found = np.random.default_rng(0), 0
+    for at in rng.integers(len(good), size=1500):
+        path.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
+        try:
+            assert files.read_parquet(path).equals(right)
+        except files.Damaged:
+            found += 1
+    assert found > 50
+
+
+@pytest.mark.parametrize("change", [lambda b: b"", lambda b: b[:50], lambda b: b"[]", lambda b: b"\xff" * 99])
+def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame, change):
+    files.write_parquet(tmp_path / "x.parquet", frame)
+    files.write_record(tmp_path / "x.json", {"a": 1, "long": "x" * 99})
+    for name in ("x.parquet", "x.json"):
+        assert "\n" not in damaged(tmp_path / name, change)
+
+
+def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):
+    code = f"""
+import sys, time
+from pathlib import Path
+from benchmark.files import locked
+with locked(Path({str(tmp_path / "x.lock")!r})) as waited:
+    print(waited, flush=True)
+    time.sleep(60)
+"""
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None and first.stdout.readline() == "False\n"
+        second = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        try:
+            assert second.stdout is not None and second.stdout.readline().startswith("waiting for another process")
+            first.kill()
+            assert second.stdout.readline() == "True\n"
+        finally:
+            second.kill()
+            second.wait()
+    finally:
+        first.kill()
+        first.wait()
+    with files.locked(tmp_path / "x.lock") as waited:
+        assert not waited
+    assert not (tmp_path / "x.lock").exists()
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path):
+    (tmp_path / ".x.json.abc.json").touch()
+    (tmp_path / "x.json").touch()
+    files.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]

@@ -1,0 +1,84 @@
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.verify import report, verify
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_whole_files_are_counted(project):
+    study = project.study()
+    # Five of the dataset, three and the record of Original, two splits that the study uses.
+    assert verify(study) == (11, []) and report(study) == "11 files are what was written"
+
+
+@pytest.mark.parametrize("file", ["samples.parquet", "model.safetensors", "history.parquet", "run.json"])
+def test_a_flipped_bit_is_named_and_its_file_set_aside(project, file):
+    study = project.study()
+    path = paths.run("tiny", project.original) / file
+    flip(path)
+    with pytest.raises(BadInput, match=f"1 damaged, .*{file}"):
+        report(study)
+    assert not path.exists() and path.with_name(f"{file}.damaged").exists()
+
+
+@pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "provenance.json"])
+def test_a_damaged_dataset_is_named_and_prepared_again_to_the_same(project, file):
+    study = project.study()
+    path = study.dataset_folder("digits") / file
+    good = path.read_bytes()
+    flip(path)
+    (problem,) = verify(study)[1]
+    assert file in problem and problem.endswith("It has now been prepared again")
+    assert path.read_bytes() == good and verify(study) == (11, [])
+
+
+def test_a_split_of_another_seed_is_named_and_drawn_again(project):
+    project.study()
+    study = project.study({"seed": 2})
+    found = verify(study)[1]
+    assert all("made from" in problem and problem.endswith("drawn again") for problem in found) and len(found) == 2
+    assert verify(study)[1] == []
+
+
+def test_a_record_of_another_run_is_no_record(project):
+    from benchmark.results import record
+
+    study = project.study()
+    end = project.run(study, project.name("ft"))
+    assert end.status == "finished"
+    folder = paths.run("tiny", project.name("ft"))
+    (folder / "run.json").write_bytes((paths.run("tiny", project.original) / "run.json").read_bytes())
+    with pytest.raises(BadInput, match=r"it is the record of digits/convnet/original/trial-0.*set aside"):
+        record(study, study.run(project.name("ft")))
+
+
+@pytest.mark.parametrize("limit", [100, 3000, 20_000])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(project, limit):
+    project.study()
+    name = project.name("ft")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", "run", "tiny", name],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    if done.returncode:
+        assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+        assert "File too large" in done.stderr
+    files = {path.name for path in paths.run("tiny", name).glob("*")}
+    assert ("run.json" in files) == (done.returncode == 0) and not list(paths.run("tiny", name).glob(".*"))
