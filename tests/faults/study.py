@@ -67,6 +67,7 @@ def build(root: Path) -> None:
     for name in ("rules", "profiles"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "Snakefile", root / "Snakefile")
+    shutil.copytree(ROOT / "paper_tables" / "reported", root / "paper_tables" / "reported")
     (root / "config").mkdir()
     (root / "config" / f"{NAME}.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False), encoding="utf-8")
     (root / "slowly.py").write_text(SLOWLY, encoding="utf-8")
