@@ -27,6 +27,7 @@ rule all:
     input:
         [files.files_of(name) for name in study.outputs],
         files.collected,
+        paths.page(study.name),
 
 
 for name in study.outputs:

@@ -34,7 +34,15 @@ def collect(study: Study, partial: bool = False) -> list[Path]:
         If a run is missing, damaged or of another configuration, or if its history's last row is not what its samples
         say.
     """
-    frames = {
+    frames = gather(study, partial)
+    for what in COLLECTED:
+        write_parquet(paths.collected(study.name, what), frames[what])
+    return [paths.collected(study.name, what) for what in COLLECTED]
+
+
+def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
+    """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`."""
+    return {
         "metrics": _metrics(study, partial),
         "history": _gather(study.runs(), lambda run: _history(study, run), partial),
         "predictions": _gather(_by_cell(study), lambda pair: _predictions(study, *pair), partial),
@@ -42,9 +50,6 @@ def collect(study: Study, partial: bool = False) -> list[Path]:
             [one for one in study.derived if one.what == MAPS], lambda one: _map(study, one), partial
         ),
     }
-    for what in COLLECTED:
-        write_parquet(paths.collected(study.name, what), frames[what])
-    return [paths.collected(study.name, what) for what in COLLECTED]
 
 
 def _metrics(study: Study, partial: bool) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from benchmark.settings import DatasetSettings, OutputSettings, Positive, Sequen
 
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 # Targets of the workflow, which an output's name is as well.
-TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect")
+TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page")
 GROUPS = {
     "training": lambda method: not method.starts_from_original,
     "unlearning": lambda method: method.starts_from_original,

@@ -62,3 +62,16 @@ rule collect:
         paths.log(study.name, "collect"),
     shell:
         "{command} collect {study.name} > {log} 2>&1"
+
+
+rule page:
+    input:
+        files.collected,
+    output:
+        paths.page(study.name),
+    params:
+        fingerprint=[study.output_fingerprint(name) for name in study.outputs],
+    log:
+        paths.log(study.name, "page"),
+    shell:
+        "{command} page {study.name} > {log} 2>&1"

@@ -1,0 +1,121 @@
+// The average gap against computation, and the history by epoch.
+
+const NAMES = { avg_gap: "average gap", ra: "RA", ua: "UA", ta: "TA", mia: "MIA", loss: "training loss" };
+const hidden = new Set();
+
+function options(select, items, chosen) {
+  items.forEach((item, number) => select.append(new Option(item.label, number, false, number === chosen)));
+}
+
+function swatch(method) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  for (const [name, value] of Object.entries({ width: 26, height: 8, "aria-hidden": "true" })) svg.setAttribute(name, value);
+  const told = { x1: 0, y1: 4, x2: 26, y2: 4, stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
+  for (const [name, value] of Object.entries(told)) line.setAttribute(name, value);
+  svg.append(line);
+  return svg;
+}
+
+function chips(cell, redraw) {
+  const field = $("curve-methods");
+  field.replaceChildren(field.querySelector("legend"));
+  for (const method of cell.methods) {
+    const box = make("input", { type: "checkbox" });
+    box.checked = !hidden.has(method.name);
+    box.addEventListener("change", () => {
+      hidden[box.checked ? "delete" : "add"](method.name);
+      redraw();
+    });
+    field.append(make("label", {}, box, swatch(method), method.label));
+  }
+}
+
+const span = (values, log) => {
+  const known = values.filter((value) => value !== null && (!log || value > 0));
+  let low = Math.min(...known), high = Math.max(...known);
+  if (!known.length) [low, high] = [log ? 0.1 : 0, 1];
+  if (log) return { start: low / 1.25, end: Math.max(high, 1.05 * low) * 1.25 };
+  const room = 0.06 * (high - low) || 0.5;
+  return { start: low - room, end: high + room };
+};
+
+// A chart of the shown methods: x and y name their lists, level is Retrain's line, tell describes a point.
+async function chart(box, told, cell, x, y, level, label, tell) {
+  const log = y === "avg_gap";
+  const methods = cell.methods.filter((method) => !hidden.has(method.name));
+  const kept = methods.map((method) => method.epoch.map((_, at) => at).filter((at) => method[x][at] !== null && method[y][at] !== null && (!log || method[y][at] > 0)));
+  const points = methods.flatMap((method, number) => kept[number].map((at) => [method[x][at], method[y][at], method, at]));
+  const renderers = [];
+  if (level !== null) renderers.push(create("Span", { location: level, dimension: "width", line_color: style("--ink"), line_dash: [2, 3], line_width: 1.5 }));
+  methods.forEach((method, number) => {
+    const columns = { x: kept[number].map((at) => method[x][at]), y: kept[number].map((at) => method[y][at]) };
+    const colour = visible(method.colour);
+    const place = { x: { field: "x" }, y: { field: "y" } };
+    renderers.push(glyph("Line", columns, { ...place, line_color: colour, line_width: 2, line_dash: method.dash }));
+    renderers.push(glyph("Scatter", columns, { ...place, size: 4, fill_color: colour, line_color: null }));
+    const last = { x: columns.x.slice(-1), y: columns.y.slice(-1) };
+    renderers.push(glyph("Scatter", last, { ...place, size: 9, fill_color: colour, line_color: style("--paper"), line_width: 1.5 }));
+  });
+  const ys = points.map((point) => point[1]).concat(level === null ? [] : [level]);
+  const drawing = await drawn(box, {
+    renderers, ...axes({ label: label.x }, { label: label.y, log }), min_border_right: 12, min_border_top: 8,
+    x_range: create("Range1d", span([0, ...points.map((point) => point[0])])),
+    y_range: create("Range1d", span(ys, log)),
+  }, log ? "LogScale" : "LinearScale");
+  const choose = (number) => {
+    mark(number);
+    told.replaceChildren(...(number === null ? [] : [swatch(points[number][2]), " ", make("b", {}, points[number][2].label), tell(points[number][2], points[number][3])]));
+  };
+  const mark = explored(box, drawing, points, choose, alongLines);
+  told.replaceChildren();
+  if (!points.length) told.append("Nothing to draw: no method is chosen, or Retrain is missing.");
+  box.setAttribute("aria-label", `${label.y} against ${label.x}: ${methods.length} methods. Arrow keys move along the lines and between them.`);
+  return drawing;
+}
+
+function alongLines(key, marked, points) {
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, Home: 0, End: 0 }[key];
+  if (step === undefined) return undefined;
+  if (marked === null) return 0;
+  if (key === "Home") return 0;
+  if (key === "End") return points.length - 1;
+  const [, , method, at] = points[marked];
+  if (key === "ArrowLeft" || key === "ArrowRight") {
+    const next = points[marked + step];
+    return next && next[2] === method ? marked + step : marked;
+  }
+  const methods = [...new Set(points.map((point) => point[2]))];
+  const other = methods[(methods.indexOf(method) + step + methods.length) % methods.length];
+  const own = points.map((point, number) => [point, number]).filter(([point]) => point[2] === other);
+  own.sort(([one], [two]) => Math.abs(one[3] - at) - Math.abs(two[3] - at));
+  return own[0][1];
+}
+
+function curves() {
+  const { cells } = data.curves;
+  const richest = cells.reduce((best, cell, number) => (cell.methods.length > cells[best].methods.length ? number : best), 0);
+  options($("curve-cell"), cells, richest);
+  for (const cell of cells) for (const method of cell.methods) if (method.variant) hidden.add(method.name);
+  let old = [];
+  const redraw = async () => {
+    old.forEach((drawing) => drawing.clear());
+    const cell = cells[$("curve-cell").value], cost = $("curve-cost").value, metric = $("curve-metric").value;
+    const counting = $("curve-cost").selectedOptions[0].text;
+    const points = metric === "loss" ? "" : metric === "avg_gap" ? " (points)" : " (%)";
+    const number = (value) => value.toFixed(metric === "loss" ? 4 : 2);
+    old = await Promise.all([
+      chart($("gap-chart"), $("gap-told"), cell, cost, "avg_gap", cell.floor, { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
+        `: average gap ${method.avg_gap[at].toFixed(2)} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
+      chart($("history-chart"), $("history-told"), cell, "epoch", metric, metric === "avg_gap" ? cell.floor : cell.retrain[metric] ?? null,
+        { x: "Epoch", y: NAMES[metric][0].toUpperCase() + NAMES[metric].slice(1) + points }, (method, at) =>
+          `: ${NAMES[metric]} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
+          (cell.retrain[metric] == null ? "" : `; Retrain ${number(cell.retrain[metric])} %`)),
+    ]);
+  };
+  const all = () => { chips(cells[$("curve-cell").value], redraw); return redraw(); };
+  $("curve-cell").addEventListener("change", all);
+  for (const id of ["curve-cost", "curve-metric"]) $(id).addEventListener("change", redraw);
+  for (const id of ["gap-chart", "history-chart"]) for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) $(id).setAttribute(name, value);
+  return all;
+}

@@ -1,0 +1,179 @@
+// Maps of representations side by side, and the card of the chosen forget sample.
+
+const TYPES = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array };
+
+function unpacked({ type, data: text }) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return new TYPES[type](bytes.buffer);
+}
+
+function points(panel, projection) {
+  const flat = unpacked(panel[projection]);
+  return { x: Array.from({ length: flat.length / 2 }, (_, at) => flat[2 * at] / 32767.5 - 1), y: Array.from({ length: flat.length / 2 }, (_, at) => flat[2 * at + 1] / 32767.5 - 1) };
+}
+
+const quantile = (values, part) => values.sort((one, other) => one - other)[Math.floor(part * (values.length - 1))];
+
+function names({ x, y }, predicted, dataset) {
+  const told = { x: [], y: [], text: [] };
+  dataset.classes.forEach((name, number) => {
+    const own = [...predicted.keys()].filter((at) => predicted[at] === number);
+    if (!own.length) return;
+    told.x.push(quantile(own.map((at) => x[at]), 0.5));
+    told.y.push(quantile(own.map((at) => y[at]), 0.97)); // above its cluster
+    told.text.push(name);
+  });
+  return told;
+}
+
+async function panel(box, one, map, dataset, projection) {
+  const { x, y } = points(one, projection), predicted = unpacked(one.prediction);
+  const forget = unpacked(map.forget), gone = new Set(forget);
+  const colours = dataset.colours.map(visible);
+  const columns = (numbers) => ({ x: numbers.map((at) => x[at]), y: numbers.map((at) => y[at]), colour: numbers.map((at) => colours[predicted[at]]) });
+  const retain = [...x.keys()].filter((at) => !gone.has(at));
+  const look = { x: { field: "x" }, y: { field: "y" }, fill_color: { field: "colour" } };
+  const size = Math.min(4, Math.max(2, 4 * Math.sqrt(1500 / x.length)));
+  const renderers = [
+    glyph("Scatter", columns(retain), { ...look, size, fill_alpha: 0.4, line_color: null }),
+    glyph("Scatter", columns([...forget]), { ...look, size: size + 3.5, line_color: style("--edge"), line_width: 0.8 }),
+  ];
+  if (dataset.classes.length <= 10)
+    renderers.push(glyph("Text", names({ x, y }, predicted, dataset), {
+      x: { field: "x" }, y: { field: "y" }, text: { field: "text" }, text_align: "center", text_baseline: "bottom", y_offset: -5, text_font: "sans-serif",
+      text_color: style("--ink"), text_font_size: "14px", text_font_style: "bold",
+    }));
+  const pan = create("PanTool"), wheel = create("WheelZoomTool", { modifiers: { ctrl: true }, zoom_on_axis: false });
+  const toolbar = create("Toolbar", { tools: [pan, wheel], active_scroll: wheel, active_drag: null });
+  const range = () => create("Range1d", { start: -1.06, end: 1.06 });
+  const drawing = await drawn(box, { renderers, toolbar, x_range: range(), y_range: range(), min_border: 0 });
+  return { ...drawing, pan, toolbar, points: [...forget].map((at) => [x[at], y[at]]) };
+}
+
+// The nearest point in the direction of an arrow key.
+function across(key, marked, points) {
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
+  if (key === "Home" || (way && marked === null)) return 0;
+  if (key === "End") return points.length - 1;
+  if (!way) return undefined;
+  let best = marked, least = Infinity;
+  points.forEach(([x, y], number) => {
+    const dx = x - points[marked][0], dy = y - points[marked][1];
+    const along = dx * way[0] + dy * way[1], aside = Math.abs(dx * way[1]) + Math.abs(dy * way[0]);
+    if (along > 1e-9 && aside <= 1.5 * along && along + 2 * aside < least) [best, least] = [number, along + 2 * aside];
+  });
+  return best;
+}
+
+function coloured(dataset, number) {
+  const dot = make("span", { class: "swatch" });
+  dot.style.background = visible(dataset.colours[number]);
+  return [dot, dataset.classes[number]];
+}
+
+function picture(dataset, image, position) {
+  const { width, height, columns } = dataset.sprite;
+  const canvas = make("canvas", { width, height, role: "img", "aria-label": "the chosen image" });
+  const at = [(position % columns) * width, Math.floor(position / columns) * height];
+  canvas.getContext("2d").drawImage(image, ...at, width, height, 0, 0, width, height);
+  canvas.dataset.position = position;
+  return canvas;
+}
+
+function card(map, dataset, known, number) {
+  if (number === null) return $("map-card").replaceChildren(make("p", { class: "hint" }, "No sample chosen yet."));
+  const at = known.place[known.forget[number]], truth = known.labels[at];
+  const top = make("div", { class: "top" });
+  const position = known.pictured.indexOf(at);
+  if (known.image && position >= 0) top.append(picture(dataset, known.image, position));
+  top.append(make("p", {}, "true class ", make("b", {}, ...coloured(dataset, truth)), make("br"), make("small", {}, `forget sample ${known.index[at]} of ${dataset.label}`)));
+  const list = make("dl");
+  const reference = map.predictions.findIndex((told) => told.label === "Retrain");
+  map.predictions.forEach((told, which) => {
+    const value = known.predictions[which][number], row = make("div", {}, make("dt", {}, told.label), make("dd", {}, ...coloured(dataset, value)));
+    row.classList.toggle("same", reference >= 0 && which !== reference && value === known.predictions[reference][number]);
+    row.classList.toggle("wrong", value !== truth);
+    list.append(row);
+  });
+  $("map-card").replaceChildren(top, list, make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class."));
+}
+
+async function known(map, dataset) {
+  const image = dataset.sprite && new Image();
+  if (image) {
+    image.src = dataset.sprite.src;
+    await image.decode();
+  }
+  const own = (part) => unpacked(map[part]), shared = (part) => unpacked(dataset[part]);
+  return {
+    image, place: own("place"), forget: own("forget"), predictions: map.predictions.map((told) => unpacked(told.prediction)),
+    labels: shared("labels"), index: shared("index"), pictured: shared("pictured"),
+  };
+}
+
+// All panels show the same window of their maps, which are turned to look alike.
+function linked(drawings, remark) {
+  let busy = false;
+  const show = (x, y) => {
+    busy = true;
+    for (const { plot, toolbar, pan } of drawings) {
+      plot.x_range.setv({ start: x[0], end: x[1] });
+      plot.y_range.setv({ start: y[0], end: y[1] });
+      const drag = x[1] - x[0] < 2.1 ? pan : null; // where all is shown, a finger's drag scrolls the page
+      if (toolbar.active_drag !== drag) {
+        pan.active = Boolean(drag);
+        toolbar.active_drag = drag;
+      }
+    }
+    busy = false;
+    requestAnimationFrame(() => requestAnimationFrame(remark));
+  };
+  for (const { plot } of drawings)
+    for (const range of [plot.x_range, plot.y_range])
+      range.change.connect(() => {
+        if (!busy) show([plot.x_range.start, plot.x_range.end], [plot.y_range.start, plot.y_range.end]);
+      });
+  const zoom = (factor) => {
+    const { x_range, y_range } = drawings[0].plot;
+    const around = ({ start, end }) => [-1, 1].map((side) => (start + end) / 2 + (side * factor * (end - start)) / 2);
+    show(around(x_range), around(y_range));
+  };
+  return { zoom, reset: () => show([-1.06, 1.06], [-1.06, 1.06]) };
+}
+
+function maps() {
+  const richest = data.maps.reduce((best, map, number) => (map.panels.length > data.maps[best].panels.length ? number : best), 0);
+  options($("map-cell"), data.maps, richest);
+  let old = [], view = null;
+  const redraw = async () => {
+    old.forEach((drawing) => drawing.clear());
+    const map = data.maps[$("map-cell").value], dataset = data.datasets[map.dataset];
+    const facts = await known(map, dataset);
+    const items = dataset.classes.map((_, number) => make("li", {}, ...coloured(dataset, number)));
+    $("map-classes").replaceChildren(...(items.length <= 20 ? items : []));
+    const boxes = map.panels.map((one) => make("div", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${one.label}, ${map.label}: ${facts.forget.length} forget samples. Arrow keys choose one, plus and minus zoom.` }));
+    $("map-panels").replaceChildren(...map.panels.map((one, number) => make("figure", {}, make("figcaption", {}, one.label), boxes[number])));
+    old = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
+    let chosen = null;
+    const choose = (number) => {
+      chosen = number;
+      marks.forEach((mark) => mark(number));
+      card(map, dataset, facts, number);
+    };
+    const keyed = (key, marked, points) => {
+      if ("+=".includes(key)) view.zoom(0.6);
+      else if ("-−".includes(key)) view.zoom(1 / 0.6);
+      else if (key === "0") view.reset();
+      else return across(key, marked, points);
+      return marked;
+    };
+    const marks = old.map((drawing, number) => explored(boxes[number], drawing, drawing.points, choose, keyed));
+    view = linked(old, () => marks.forEach((mark) => mark(chosen)));
+    choose(null);
+  };
+  for (const id of ["map-cell", "map-projection"]) $(id).addEventListener("change", redraw);
+  $("zoom-in").addEventListener("click", () => view.zoom(0.6));
+  $("zoom-out").addEventListener("click", () => view.zoom(1 / 0.6));
+  $("zoom-reset").addEventListener("click", () => view.reset());
+  return redraw;
+}

@@ -1,0 +1,140 @@
+"""How each number on the page was made: what all runs have in common, and the rest for each cell and method."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from benchmark import paths, results
+from benchmark.data import store
+from benchmark.errors import StaleOutput
+from benchmark.names import Cell
+from benchmark.report.latex import remake
+from benchmark.report.page.data import Found, method_order, run_name
+from benchmark.report.page.table import anchor
+from benchmark.report.style import cell_label, dataset_label, method_label, setting_label
+from benchmark.study import Study
+
+# Columns of the metrics, and what they are called here.
+STAMPS = {
+    "commit": "Commit",
+    "version": "This software",
+    "python": "Python",
+    "torch": "PyTorch",
+    "torchvision": "torchvision",
+    "numpy": "NumPy",
+    "pandas": "pandas",
+    "scikit_learn": "scikit-learn",
+    "system": "System",
+    "device": "Hardware",
+    "cores": "Processor cores",
+    "threads": "Threads a run",
+    "precision": "Precision",
+}
+SETTING = "setting_"
+
+
+def build(study: Study, found: Found) -> dict[str, Any]:
+    """Return what the template prints: the study's facts, what its runs share, its outputs, each cell's methods."""
+    shared, differing = _stamps(found.metrics)
+    return {
+        "study": _study(study),
+        "shared": shared,
+        "differing": {column: STAMPS[column] for column in differing},
+        "outputs": [
+            {
+                "name": name,
+                "caption": output.caption,
+                "files": ", ".join(str(path) for path in _files(study, name)),
+                "command": remake(study.name, name),
+            }
+            for name, output in study.outputs.items()
+        ],
+        "cells": [
+            {"label": cell_label(cell), "methods": list(_methods(study, found, cell, differing))}
+            for cell in found.cells
+        ],
+        "remake": remake(study.name, "page"),
+    }
+
+
+def _files(study: Study, name: str) -> list[paths.Path]:
+    if study.section_of(name) == "tables":
+        return [paths.table(study.name, name, suffix) for suffix in paths.TABLE_SUFFIXES]
+    return [paths.figure(study.name, name, suffix) for suffix in paths.FIGURE_SUFFIXES]
+
+
+def _study(study: Study) -> dict[str, str]:
+    told = {
+        "Study": str(paths.study_file(study.name)),
+        "Seed": f"{study.seed}, one stream a purpose, dataset, architecture, scenario and trial",
+        "Trials": f"{study.trials}, numbered from 0",
+        "Drawn anew per trial": ", ".join(study.resample) or "neither Original nor the forget split",
+        "Reported epoch": study.report_epoch,
+        "Members of the membership attack": f"{study.members} retain samples",
+    }
+    for name in study.datasets:
+        told[f"Images of {dataset_label(name)}"] = _images(study, name)
+    return told
+
+
+def _images(study: Study, name: str) -> str:
+    try:
+        facts = store.facts(study.dataset_folder(name))
+    except StaleOutput:
+        return f"source {study.datasets[name].source}"
+    origin = ", ".join(
+        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts["origin"].items()
+    )
+    shapes = [facts["shapes"][f"{split}_images"] for split in ("train", "test")]
+    counts = " and ".join(str(shape[0]) for shape in shapes if shape)
+    return "; ".join(part for part in (f"{counts} to train on and to test on" if counts else "", origin) if part)
+
+
+def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], list[str]]:
+    """Return what all runs share, by its printed name, and the columns in which they differ."""
+    present = [column for column in STAMPS if column in metrics]
+    values = {column: sorted(metrics[column].dropna().astype(str).unique()) for column in present}
+    shared = {STAMPS[column]: found[0] for column, found in values.items() if len(found) == 1}
+    return shared, [column for column, found in values.items() if len(found) > 1]
+
+
+def _methods(study: Study, found: Found, cell: Cell, differing: list[str]) -> Any:
+    runs = found.runs(cell)
+    for method in method_order(list(dict.fromkeys(runs["method"]))):
+        mine = runs[runs["method"] == method].sort_values("trial")
+        yield {
+            "anchor": anchor(cell, method),
+            "label": method_label(method),
+            "settings": _settings(mine.iloc[0]),
+            "runs": [_run(study, cell, row, differing) for row in mine.to_dict("records")],
+        }
+
+
+def _settings(row: pd.Series[Any]) -> dict[str, str]:
+    """Return a run's hyperparameters by their printed names; those of other methods are empty in the metrics."""
+    told = {key.removeprefix(SETTING): row[key] for key in map(str, row.index) if key.startswith(SETTING)}
+    return {setting_label(key): _text(value) for key, value in told.items() if not pd.isna(value)}
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _run(study: Study, cell: Cell, row: dict[str, Any], differing: list[str]) -> dict[str, Any]:
+    name = run_name(cell.dataset, cell.arch, cell.scenario, str(row["method"]), row["trial"])
+    try:
+        command = results.record(study, study.run(name)).get("command")
+    except StaleOutput:  # the metrics are there, the run's own record has gone
+        command = None
+    return {
+        "trial": row["trial"],
+        "command": command or f"python -m benchmark run {study.name} {name}",
+        "status": row["status"],
+        "seconds": f"{row['seconds']:.1f}",
+        "memory": f"{row['peak_memory_mb']:.0f}",
+        "fingerprint": row["fingerprint"],
+        "stamps": {column: _text(row[column]) for column in differing},
+    }

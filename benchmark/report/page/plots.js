@@ -1,0 +1,90 @@
+// Colours, and a plot whose points can be chosen with mouse, finger and keys.
+
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// On dark paper, dark colours are mixed with white until they can be seen.
+function visible(colour) {
+  if (!dark.matches) return colour;
+  let parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const light = () => (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
+  while (light() < 0.45) parts = parts.map((part) => part + 0.15 * (255 - part));
+  return "#" + parts.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
+}
+
+const create = (kind, settings) => new (Bokeh.Models.get(kind))(settings);
+
+const glyph = (kind, columns, settings) => create("GlyphRenderer", {
+  data_source: create("ColumnDataSource", { data: columns }),
+  glyph: create(kind, settings),
+});
+
+function axes(x, y) {
+  const quiet = style("--quiet"), line = style("--line");
+  const told = (label) => ({
+    axis_label: label, axis_label_text_color: quiet, axis_label_text_font_style: "normal",
+    axis_label_text_font_size: "12px", major_label_text_color: quiet, major_label_text_font_size: "12px",
+    axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
+  });
+  const ticks = (axis) => (axis.log ? { ticker: create("FixedTicker", { ticks: decades() }) } : {});
+  const plain = create("BasicTickFormatter", { use_scientific: false });
+  const below = create("LinearAxis", { ...told(x.label), formatter: plain });
+  const left = create(y.log ? "LogAxis" : "LinearAxis", { ...told(y.label), ...ticks(y), formatter: plain });
+  const grid = create("Grid", { dimension: 1, axis: left, grid_line_color: line, ...ticks(y) });
+  return { below: [below], left: [left], center: [grid] };
+}
+
+const decades = () => [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** (power - 5)));
+
+// Draw a plot into a box; return what converts between data and pixels, and lets go of it again.
+async function drawn(box, settings, y_scale = "LinearScale") {
+  const plot = create("Plot", {
+    x_scale: create("LinearScale"), y_scale: create(y_scale), toolbar_location: null, sizing_mode: "stretch_both",
+    background_fill_alpha: 0, border_fill_alpha: 0, outline_line_color: null, ...settings,
+  });
+  const document_ = new (Bokeh.require("document").Document)();
+  document_.add_root(plot);
+  const views = await Bokeh.embed.add_document_standalone(document_, box);
+  const view = views.get(plot);
+  return {
+    plot,
+    pixels: (point) => [view.frame.x_scale.compute(point[0]), view.frame.y_scale.compute(point[1])],
+    inside: ([x, y]) => view.frame.bbox.contains(x, y),
+    clear: () => { document_.clear(); box.replaceChildren(); },
+  };
+}
+
+// Let points be chosen with mouse, finger and keys, and mark the chosen one with a ring.
+function explored(box, drawing, points, choose, key) {
+  const ring = make("div", { class: "ring", hidden: "" });
+  box.append(ring);
+  let marked = null;
+  const nearest = (event) => {
+    let best = null, least = event.event_name === "tap" ? 28 ** 2 : 14 ** 2;
+    points.forEach((point, number) => {
+      const [x, y] = drawing.pixels(point), far = (x - event.sx) ** 2 + (y - event.sy) ** 2;
+      if (far < least) [best, least] = [number, far];
+    });
+    return best;
+  };
+  const hit = (event) => {
+    const found = nearest(event);
+    if (found !== null && found !== marked) choose(found);
+  };
+  const mark = (number) => {
+    marked = number;
+    const place = number === null ? [NaN, NaN] : drawing.pixels(points[number]);
+    ring.hidden = number === null || !drawing.inside(place);
+    if (!ring.hidden) [ring.style.left, ring.style.top] = place.map((pixel) => `${pixel}px`);
+  };
+  drawing.plot.on_event("mousemove", hit);
+  drawing.plot.on_event("tap", hit);
+  box.onkeydown = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !points.length) return;
+    const next = event.key === "Escape" ? null : key(event.key, marked, points);
+    if (next === undefined) return;
+    event.preventDefault();
+    choose(next);
+  };
+  new ResizeObserver(() => setTimeout(() => mark(marked), 150)).observe(box);
+  return mark;
+}

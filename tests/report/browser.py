@@ -1,0 +1,159 @@
+"""A headless Chromium, driven over a pair of pipes: nothing needs to be installed but the browser itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+)
+KEYS = {"Enter": ("\r", 13), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "ArrowDown": ("", 40), "Tab": ("\t", 9)}
+
+
+def chromium() -> str | None:
+    """Where a Chromium is, or None."""
+    return next((found for found in map(shutil.which, NAMES) if found), None)
+
+
+class Browser:
+    """One page in a browser of its own.
+
+    Attributes
+    ----------
+    faults : what the console said of errors, exceptions included.
+    requests : every address that was asked for.
+    """
+
+    def __init__(self, profile: Path, width: int = 1440, height: int = 900, dark: bool = False, touch: bool = False):
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        self._number = 0
+        (to_read, self._out), (self._in, to_write) = os.pipe(), os.pipe()
+        for handle in (to_read, to_write):
+            os.set_inheritable(handle, True)
+        path = chromium()
+        assert path
+        # The browser reads from 3 and writes to 4.
+        launch = f'exec 3<&{to_read} 4>&{to_write}; exec "$@"'
+        command = ["bash", "-c", launch, "bash", path, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        self._process = subprocess.Popen(command, pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL)
+        os.close(to_read)
+        os.close(to_write)
+        self._buffer = b""
+        self._session: str | None = None
+        target = next(one for one in self.send("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        attached = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.send(f"{domain}.enable")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
+        self.send("Emulation.setDeviceMetricsOverride", **size)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.send("Emulation.setEmulatedMedia", features=scheme)
+        if touch:
+            self.send("Emulation.setTouchEmulationEnabled", enabled=True)
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._session = None
+            self.send("Browser.close")
+            self._process.wait(10)
+        except (OSError, subprocess.TimeoutExpired):
+            self._process.kill()
+        finally:
+            os.close(self._out)
+            os.close(self._in)
+
+    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send a command of the DevTools protocol and return its result."""
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        while True:
+            told = self._next()
+            if told.get("id") == self._number:
+                assert "error" not in told, told
+                return dict(told["result"])
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            read = os.read(self._in, 1 << 16)
+            if not read:
+                raise OSError("the browser has ended")
+            self._buffer += read
+        line, self._buffer = self._buffer.split(b"\0", 1)
+        told = json.loads(line)
+        parameters = told.get("params", {})
+        if told.get("method") == "Runtime.exceptionThrown":
+            self.faults.append(json.dumps(parameters["exceptionDetails"])[:500])
+        elif told.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
+            self.faults.append(json.dumps(parameters["args"])[:900])
+        elif told.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.faults.append(json.dumps(parameters["entry"])[:500])
+        elif told.get("method") == "Network.requestWillBeSent":
+            self.requests.append(parameters["request"]["url"])
+        return dict(told)
+
+    def open(self, page: Path) -> None:
+        """Open a file and wait until the page says that all is drawn."""
+        self.send("Page.navigate", url=page.resolve().as_uri())
+        self.until("document.documentElement?.dataset.ready === 'yes'")
+
+    def js(self, expression: str) -> Any:
+        """Return what an expression is, awaited if it is a promise."""
+        told = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
+
+    def until(self, expression: str, seconds: float = 20) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + seconds
+        while not self.js(expression):
+            assert time.monotonic() < end, (expression, self.faults)
+            time.sleep(0.05)
+
+    def key(self, name: str) -> None:
+        """Press and release a key."""
+        text, code = KEYS[name]
+        told = {"key": name, "code": name, "windowsVirtualKeyCode": code}
+        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    def point(self, x: float, y: float) -> None:
+        """Move the mouse to a place of the window."""
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def tap(self, x: float, y: float) -> None:
+        """Touch a place of the window with a finger."""
+        self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def picture(self, path: Path, whole: bool = False) -> None:
+        """Save a screenshot, of the window or of the whole page."""
+        told = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(told["data"]))
