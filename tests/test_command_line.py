@@ -29,7 +29,7 @@ def call(monkeypatch, capsys):
 
 
 def test_it_has_the_commands_that_people_are_told_of():
-    promised = {"prepare", "run", "embed", "collect", "table", "figure", "status"}
+    promised = {"prepare", "run", "embed", "collect", "table", "figure", "page", "status"}
     assert promised <= set(COMMANDS)
 
 

@@ -104,4 +104,4 @@ def every_file(study: Study) -> list[Path]:
         files += [paths.run(study.name, run.name) / paths.MODEL] if run.name in study.kept else []
     files += workflow.gathered
     files += [file for name in study.outputs for file in workflow.files_of(name)]
-    return list(dict.fromkeys([*files, *workflow.collected]))
+    return list(dict.fromkeys([*files, *workflow.collected, paths.page(study.name)]))

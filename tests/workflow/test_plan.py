@@ -63,6 +63,7 @@ def test_no_target_is_everything(fresh, planned):
     assert runs(jobs) == {str(run.name) for run in study.runs()}
     assert drawn(jobs) == set(study.outputs)
     assert jobs["collect"] == {"results/tiny-metrics.parquet"}
+    assert jobs["page"] == {"figures/tiny/index.html"}
 
 
 @pytest.mark.slow

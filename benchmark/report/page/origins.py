@@ -88,9 +88,9 @@ def _images(study: Study, name: str) -> str:
     origin = ", ".join(
         f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts["origin"].items()
     )
-    shapes = [facts["shapes"][f"{split}_images"] for split in ("train", "test")]
-    counts = " and ".join(str(shape[0]) for shape in shapes if shape)
-    return "; ".join(part for part in (f"{counts} to train on and to test on" if counts else "", origin) if part)
+    shapes = {part: facts["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
+    counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]
+    return "; ".join(part for part in (", ".join(counts), origin) if part)
 
 
 def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], list[str]]:

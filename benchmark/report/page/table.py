@@ -163,9 +163,7 @@ def _row(
 def _average(method: str, gap: float, floor: float, diverged: str) -> Shown:
     """Return the average gap; in Retrain's row the gap that its own trials have among themselves."""
     if method == RETRAIN:
-        return Shown(
-            f"{floor:.2f}" if np.isfinite(floor) else "", 0.0, note="noise floor" if np.isfinite(floor) else ""
-        )
+        return Shown(f"{floor:.2f}" if np.isfinite(floor) else "", 0.0, note="floor" if np.isfinite(floor) else "")
     if diverged:
         return Shown(diverged, np.nan)
     return _gap(gap)
