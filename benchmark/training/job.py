@@ -75,6 +75,7 @@ class Job:
         self._saved = time.monotonic()
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
+        self._samples: pd.DataFrame | None = None
 
     def go(self) -> str:
         """Train, evaluate and write the run's files; return ``finished`` or ``diverged``.
@@ -182,7 +183,7 @@ class Job:
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
         name = self.run.name
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
-        samples = predict(model, self.images, self.device)
+        samples = self._samples = predict(model, self.images, self.device)
         if not np.isfinite(samples["loss"]).all():
             return None
         forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
@@ -224,7 +225,10 @@ class Job:
         folder = paths.run(self.study.name, self.run.name)
         (folder / RUN).unlink(missing_ok=True)
         sweep(folder)
-        samples = predict(trainer.model, self.images, self.device)
+        # The last epoch has been evaluated here, unless it diverged or ended in an earlier call of this job.
+        samples = self._samples
+        if samples is None or trainer.diverged:
+            samples = predict(trainer.model, self.images, self.device)
         write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
         write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
         names = [SAMPLES, HISTORY]
