@@ -368,7 +368,7 @@ class Study(Strict):
                     raise BadInput(f"{where}: {error}") from None
 
     def check_classes(self, dataset: str, known: Sequence[str]) -> None:
-        """Raise `BadInput` if a scenario or an output names a class that a dataset, once prepared, turns out to lack."""
+        """Raise `BadInput` if a scenario or an output names a class that a prepared dataset turns out to lack."""
         for name, output in self.outputs.items():
             cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
             wanted = [*(output.classes if cells else []), *(Scenario(cell.scenario).class_name for cell in cells)]

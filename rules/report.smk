@@ -57,7 +57,7 @@ rule collect:
     output:
         files.collected,
     params:
-        fingerprint=[study.output_fingerprint(name) for name in study.outputs],
+        fingerprints=[run.fingerprint for run in study.runs()],
     log:
         paths.log(study.name, "collect"),
     shell:
