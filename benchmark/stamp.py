@@ -32,9 +32,7 @@ def commit() -> str:
     """Return the commit that the code is at, with ``+`` behind it where files differ from it; or ``unknown``."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git(
-            "status", "--porcelain", "--untracked-files=no", "--", *CODE
-        )
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if changed else "")

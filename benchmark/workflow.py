@@ -111,7 +111,7 @@ class Workflow:
         """Whether a run's record is there and of the study as it stands.
 
         Snakemake does not look at the parameters of a job below one that it plans to do: that one's files are to
-        trigger it. So they are declared ``ancient()``, which they never do, for a run that is current, and for no other.
+        trigger it. So they are declared ``ancient()``, which never trigger, for a run that is current and for no other.
         """
         try:
             told = json.loads((paths.run(self.study.name, name) / paths.RUN).read_text(encoding="utf-8"))

@@ -6,17 +6,17 @@ rule embed:
         lambda wildcards: files.derived_inputs(wildcards.derived),
     output:
         paths.derived(study.name, "{derived}"),
+    log:
+        paths.log(study.name, "embed/{derived}"),
+    wildcard_constraints:
+        derived=files.derived_pattern,
+    threads: study.threads
     params:
         samples=study.map_samples,
         pairs=lambda wildcards: study.view_pairs if files.derived(wildcards.derived).what == "views" else 0,
         what=lambda wildcards: files.derived(wildcards.derived).what,
         run=lambda wildcards: str(files.derived(wildcards.derived).run.name),
         scenario=lambda wildcards: files.derived(wildcards.derived).scenario,
-    wildcard_constraints:
-        derived=files.derived_pattern,
-    threads: study.threads
-    log:
-        paths.log(study.name, "embed/{derived}"),
     shell:
         "{command} embed {study.name} {params.what} {params.run:q} {params.scenario:q} > {log} 2>&1"
 
@@ -26,12 +26,12 @@ rule table:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
         [paths.table(study.name, "{output}", suffix) for suffix in paths.TABLE_SUFFIXES],
-    params:
-        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
-    wildcard_constraints:
-        output="|".join([*study.tables, *study.compared]),
     log:
         paths.log(study.name, "report/{output}"),
+    wildcard_constraints:
+        output="|".join([*study.tables, *study.compared]),
+    params:
+        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
     shell:
         "{command} table {study.name} {wildcards.output} > {log} 2>&1"
 
@@ -41,12 +41,12 @@ rule figure:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
         [paths.figure(study.name, "{output}", suffix) for suffix in paths.FIGURE_SUFFIXES],
-    params:
-        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
-    wildcard_constraints:
-        output="|".join(study.figures),
     log:
         paths.log(study.name, "report/{output}"),
+    wildcard_constraints:
+        output="|".join(study.figures),
+    params:
+        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
     shell:
         "{command} figure {study.name} {wildcards.output} > {log} 2>&1"
 
@@ -56,10 +56,10 @@ rule collect:
         files.gathered,
     output:
         files.collected,
-    params:
-        fingerprints=[run.fingerprint for run in study.runs()],
     log:
         paths.log(study.name, "collect"),
+    params:
+        fingerprints=[run.fingerprint for run in study.runs()],
     shell:
         "{command} collect {study.name} > {log} 2>&1"
 
@@ -69,9 +69,9 @@ rule page:
         files.collected,
     output:
         paths.page(study.name),
-    params:
-        fingerprint=[study.output_fingerprint(name) for name in study.outputs],
     log:
         paths.log(study.name, "page"),
+    params:
+        fingerprint=[study.output_fingerprint(name) for name in study.outputs],
     shell:
         "{command} page {study.name} > {log} 2>&1"
