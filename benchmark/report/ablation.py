@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
 SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
+LINE = 36  # letters that fit below a panel
 OWN = "#E8E8E8"
 # Paul Tol's "bright", with a mark each: the colours of methods mean something else.
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
@@ -127,7 +128,9 @@ def _axis(study: Study, name: str) -> str:
     run = study.run(study.run_name(Cell.parse(output.cells[0]), next(m for m in output.methods if m != RETRAIN), 0))
     fields = type(run.settings).model_fields
     (told,) = (field.description or "" for name_, field in fields.items() if (field.alias or name_) == key)
-    return f"{setting_label(key)}: {re.split('[:;,]', told)[0]}"
+    label, meaning = setting_label(key), re.split("[:;,]", told)[0]
+    between = "\n" if len(label + meaning) > LINE else " "
+    return f"{label}:{between}{meaning}"
 
 
 def _text(value: Any) -> str:

@@ -109,6 +109,8 @@ def _cell(pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: l
         axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
         log_axis(axes)
         axes.set_xlim(0, 1.04 * most or 1)
+        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
     pair[0].set_title(cell_label(cell))
 

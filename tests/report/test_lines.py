@@ -225,7 +225,7 @@ def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> N
         "CoUn: Digits, ConvNet, class-wise ‘8’",
         "NoT + CL: Digits, ConvNet, class-wise ‘8’",
     ]
-    assert figure.axes[0].get_xlabel() == "CL transform: second view's augmentation"
+    assert figure.axes[0].get_xlabel() == "CL transform:\nsecond view's augmentation"
 
 
 @pytest.mark.parametrize(
