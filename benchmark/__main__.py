@@ -152,8 +152,7 @@ def audit() -> None:
     """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
     from benchmark.metrics.audit import audit
 
-    with_width = {"max_colwidth": 90}
-    print(audit().to_string(index=False, **with_width))
+    print(audit().to_string(index=False))
 
 
 @app.command()
