@@ -3,6 +3,7 @@
 #   snakemake --cores 8 all                              every table and figure of the quick study
 #   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
 
+import os
 import shlex
 import sys
 
@@ -13,6 +14,8 @@ from benchmark.errors import BadInput
 from benchmark.study import Study
 from benchmark.workflow import Workflow
 
+THREADS = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
+
 try:
     study = Study.load(str(config.get("study", "quick")))
     files = Workflow(study)
@@ -20,6 +23,11 @@ except BadInput as error:
     raise WorkflowError(str(error)) from None
 
 command = f"{shlex.quote(sys.executable)} -m benchmark"
+
+# More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes
+# several. What a job computes with is the study's to say, since results may depend on it.
+job_threads = max(study.threads, -(-(workflow.cores or 1) // (os.cpu_count() or 1)))
+shell.prefix("".join(f"export {name}={study.threads}; " for name in THREADS))
 
 
 rule all:

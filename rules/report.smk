@@ -10,7 +10,7 @@ rule embed:
         paths.log(study.name, "embed/{derived}"),
     wildcard_constraints:
         derived=files.derived_pattern,
-    threads: study.threads
+    threads: job_threads
     params:
         samples=study.map_samples,
         pairs=lambda wildcards: study.view_pairs if files.derived(wildcards.derived).what == "views" else 0,

@@ -24,7 +24,7 @@ for kept in (False, True):
             paths.usage(study.name, "{run}")
         wildcard_constraints:
             run=files.run_pattern(kept),
-        threads: study.threads
+        threads: job_threads
         params:
             fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
         shell:
