@@ -114,14 +114,11 @@ def _printed(data: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> list[str]:
     output = study.output(name)
     trials = output.trials or study.trials
-    short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control)]
-    diverged = data[data["diverged"] > 0]
     return [
         facts.subject(cells),
         f"Mean L2 distance of the features of forget samples of class {escape(output.classes[0])} to the centroid of "
         "each class's retain samples, divided by the largest such distance to any class (the paper's divisor is not "
         "known)",
         "At the last epoch; " + (f"means over {trials} trials" if trials > 1 else "one trial"),
-        f"Diverged in at least one trial: {facts.listed(dict.fromkeys(diverged['method']))}" if len(diverged) else "",
-        facts.incomplete(short),
+        *facts.unfinished(data, trials),
     ]

@@ -53,3 +53,19 @@ def is_control(method: str) -> bool:
 def incomplete(rows: pd.DataFrame) -> str:
     """Return which methods lack trials, for the rows that do; nothing if there is none."""
     return f"Incomplete, with trials missing: {listed(dict.fromkeys(rows['method']))}" if len(rows) else ""
+
+
+def unfinished(data: pd.DataFrame, trials: int) -> list[str]:
+    """Say which methods diverged in some trial, and which have fewer trials than were asked for; controls aside.
+
+    Parameters
+    ----------
+    data : columns ``method``, ``trials`` and ``diverged``, how many of each.
+    trials : how many were asked for.
+    """
+    diverged = data[data["diverged"] > 0]
+    short = data[(data["trials"] < trials) & ~data["method"].map(is_control)]
+    return [
+        f"Diverged in at least one trial: {listed(dict.fromkeys(diverged['method']))}" if len(diverged) else "",
+        incomplete(short),
+    ]

@@ -123,12 +123,9 @@ def _printed(data: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> list[str]:
     output = study.output(name)
     trials = output.trials or study.trials
-    short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control)]
-    diverged = data[data["diverged"] > 0]
     return [
         facts.subject(cells),
         f"Forget samples of class {escape(output.classes[0])}, at the last epoch; means over {trials} trials",
         "Avg.\\ diff.: mean over the shown classes of the absolute difference to Retrain, in points",
-        f"Diverged in at least one trial: {facts.listed(dict.fromkeys(diverged['method']))}" if len(diverged) else "",
-        facts.incomplete(short),
+        *facts.unfinished(data, trials),
     ]
