@@ -103,7 +103,8 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFram
 
     Parameters
     ----------
-    about : what the content must have been made from; any unless given. A file that does not say is taken as it is.
+    about : what the content must have been made from, as far as it says; any unless given. A file that says nothing is
+        taken as it is.
 
     Raises
     ------
@@ -126,9 +127,25 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFram
         raise Damaged(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
     if told.get("sha256", content) != content:
         raise Damaged("its content is not what was written")
-    if about is not None and told.get("about") not in (None, about):
-        raise Damaged(f"it was made from {told['about']}, not from {about}")
+    origin = told.get("about")
+    if about and origin and origin != {**origin, **about}:
+        raise Damaged(f"it was made from {origin}, not from {about}")
     return frame
+
+
+def written_digest(path: Path) -> str | None:
+    """Return 16 hexadecimal digits of what `write_parquet` wrote there, as the file says; None if it does not say.
+
+    Quick, since only the end of the file is read; whether it is true is for `read_parquet` to find.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        told = json.loads((pq.read_metadata(path).metadata or {})[MARK])
+        return str(told["sha256"])[:16]
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return None
 
 
 def _content(table: pa.Table) -> str:
@@ -150,9 +167,9 @@ def _is_number(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
 
 
-def set_aside(path: Path) -> Path:
+def set_aside(path: Path, why: str = "damaged") -> Path:
     """Rename a file that cannot be used, so that it can be looked at and the workflow makes it again; return where."""
-    aside = path.with_name(f"{path.name}.damaged")
+    aside = path.with_name(f"{path.name}.{why}")
     path.replace(aside)
     return aside
 

@@ -13,7 +13,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256
+from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
 from benchmark.kinds import VIEWS
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
@@ -33,9 +33,10 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     Raises
     ------
     StaleOutput
-        If it is missing or damaged, or if it belongs to another configuration than the study's: what differs is named.
-        A damaged one is set aside, so that the next run of the workflow makes it again; one of another configuration
-        stays, since it may be wanted when the study is changed back.
+        If it is missing or damaged, if it belongs to another configuration than the study's, or if it was made from
+        other images or another split than the ones on disk: what differs is named. A damaged one or one of other data
+        is set aside, so that the next run of the workflow makes it again; one of another configuration stays, since it
+        may be wanted when the study is changed back.
     """
     path = paths.run(study.name, run.name) / RUN
     try:
@@ -51,7 +52,29 @@ def record(study: Study, run: Run) -> dict[str, Any]:
         ) from None
     if told[1] != run.fingerprint:
         raise StaleOutput(f"{path} is of another configuration ({difference(told[0], run.slice)}): run snakemake again")
+    if other := _other_data(study, run, found):
+        raise StaleOutput(f"{path}: {other}; it was set aside as {set_aside(path, 'other')}: run snakemake again")
     return found
+
+
+def _other_data(study: Study, run: Run, told: dict[str, Any]) -> str:
+    """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
+    made_from = {"images": told.get("stamp", {}).get("data"), "split": told.get("split")}
+    on_disk = {"images": data_digest(study, run.name.dataset), "split": None}
+    if made_from["split"]:
+        on_disk["split"] = written_digest(study.split_file(run))
+    for what, made in made_from.items():
+        if made and on_disk[what] and made != on_disk[what]:
+            return f"{run.name} was made from other {what} ({made}) than there are now ({on_disk[what]})"
+    return ""
+
+
+def data_digest(study: Study, dataset: str) -> str | None:
+    """Return the digest of a dataset's arrays, or None if it is not prepared or what says so is damaged."""
+    try:
+        return store.content_hash(study.dataset_folder(dataset))
+    except StaleOutput:
+        return None
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str:
@@ -116,12 +139,14 @@ def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
 
 def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
     """Return what a forget split is drawn from: its file says so, and is refused where it says something else."""
-    return {
+    drawn_from = {
         "seed": study.seed,
         "dataset": study.dataset_folder(dataset).name,
         "scenario": scenario,
         "trial": trial,
     }
+    images = data_digest(study, dataset)
+    return drawn_from | ({"images": images} if images else {})
 
 
 def derived_origin(study: Study, one: Derived) -> dict[str, Any]:

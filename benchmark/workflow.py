@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE, facts
+from benchmark.data.store import PROVENANCE, content_hash, facts
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
@@ -34,6 +34,7 @@ class Workflow:
     def __init__(self, study: Study):
         self.study = study
         self._derived = {str(one): one for one in study.derived}
+        self._images: dict[str, str | None] = {}
         for dataset in study.datasets:
             # What classes there are is known once a dataset is prepared; until then preparing it checks.
             # Nor is it known while what says so is damaged: the first job that reads it mends it.
@@ -108,16 +109,27 @@ class Workflow:
         return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
 
     def is_current(self, name: str) -> bool:
-        """Whether a run's record is there and of the study as it stands.
+        """Whether a run's record is there, of the study as it stands and of the images as they are stored.
 
         Snakemake does not look at the parameters of a job below one that it plans to do: that one's files are to
         trigger it. So they are declared ``ancient()``, which never trigger, for a run that is current and for no other.
         """
         try:
             told = json.loads((paths.run(self.study.name, name) / paths.RUN).read_text(encoding="utf-8"))
-            return bool(told["fingerprint"] == self.study.run(name).fingerprint)
+            run = self.study.run(name)
+            made_from, stored = told.get("stamp", {}).get("data"), self.images(run.name.dataset)
+            same = None in (made_from, stored) or made_from == stored
+            return bool(told["fingerprint"] == run.fingerprint and same)
         except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def images(self, dataset: str) -> str | None:
+        """The digest of a dataset's images, or None if it is not prepared."""
+        if dataset not in self._images:
+            self._images[dataset] = None
+            with contextlib.suppress(StaleOutput):
+                self._images[dataset] = content_hash(self.study.dataset_folder(dataset))
+        return self._images[dataset]
 
     # --- which names may match ----------------------------------------------------------------------------------
     # Only what is in the study and the registries can match, so that no other text reaches a path or a shell.

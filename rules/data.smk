@@ -18,8 +18,7 @@ for name in study.datasets:
 
 rule split:
     input:
-        # Its folder is named after all that determines the arrays, so its age says nothing.
-        ancient(lambda wildcards: files.dataset_file(wildcards.dataset)),
+        lambda wildcards: files.dataset_file(wildcards.dataset),
     output:
         paths.split(study.name, "{dataset}", "{scenario}", "{trial}"),
     log:

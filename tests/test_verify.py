@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmark import paths
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, StaleOutput
 from benchmark.verify import report, verify
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,3 +83,50 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(project, limit):
         assert "File too large" in done.stderr
     files = {path.name for path in paths.run("tiny", name).glob("*")}
     assert ("run.json" in files) == (done.returncode == 0) and not list(paths.run("tiny", name).glob(".*"))
+
+
+def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
+    from benchmark import results
+    from benchmark.data.prepare import prepare
+
+    folder = project.root / "mine"
+    for split, shades in (("train", range(0, 240, 6)), ("test", range(3, 240, 12))):
+        for label in ("dark", "light"):
+            (folder / split / label).mkdir(parents=True)
+        for shade in shades:
+            Image.new("L", (8, 8), shade).save(folder / split / ("dark" if shade < 120 else "light") / f"{shade}.png")
+    mine = {
+        "trials": 1,
+        "datasets": {"mine": {"source": "folder", "path": str(folder), "size": 8}},
+        "tables": {"table2": {"cells": ["mine/convnet/random-10"], "methods": ["ft"]}, "table8": None},
+    }
+    study = project.study(mine)
+    prepare(study, "mine")
+    original = study.run("mine/convnet/original/trial-0")
+    project.run(study, str(original.name))
+    before = results.record(study, original)["stamp"]["data"]
+
+    # The folder is the same by name, so the study is; what it holds is not.
+    (folder / "train" / "dark" / "0.png").unlink()
+    prepare(study, "mine")
+    with pytest.raises(StaleOutput, match=f"made from other images \\({before}\\).*set aside"):
+        results.record(study, original)
+    record = paths.run("tiny", original.name) / "run.json"
+    assert not record.exists() and record.with_name("run.json.other").exists()
+    project.run(study, str(original.name))
+    assert results.record(study, original)["stamp"]["data"] != before
+
+
+def test_a_run_of_another_split_is_named_and_set_aside(project):
+    from benchmark import results
+    from benchmark.data.splits import read_split, write_split
+
+    study = project.study()
+    run = study.run(project.name("ft"))
+    project.run(study, str(run.name))
+    assert results.record(study, run)["split"]
+    file = study.split_file(run)
+    frame = read_split(file)
+    write_split(file, frame.iloc[:-1], results.split_origin(study, "digits", "random-10", 0))
+    with pytest.raises(StaleOutput, match="made from other split"):
+        results.record(study, run)

@@ -25,13 +25,13 @@ class Checkpoint:
     ----------
     folder : the run's working folder.
     slice : all that determines the run; a checkpoint of another slice is refused.
-    data : digest of the dataset's arrays, likewise.
+    data, split : digests of the dataset's arrays and of what is forgotten, likewise.
     """
 
-    def __init__(self, folder: Path, slice: dict[str, Any], data: str):
+    def __init__(self, folder: Path, slice: dict[str, Any], data: str, split: str | None = None):
         self.folder = folder
         self.path = folder / "checkpoint.pt"
-        self.owner = {"slice": slice, "data": data}
+        self.owner = {"slice": slice, "data": data, "split": split}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""

@@ -26,7 +26,7 @@ from benchmark.data import store
 from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import locked, replacing, sha256, sweep, write_json, write_parquet, write_record
+from benchmark.files import locked, replacing, sha256, sweep, write_json, write_parquet, write_record, written_digest
 from benchmark.methods.base import Context, Recipe
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
@@ -44,6 +44,8 @@ from benchmark.training.loop import Interrupted, Stopwatch, Trainer
 from benchmark.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
+SHOWN = ("loss", "ra", "ua", "ta", "mia")  # of a row of the history, while a run is under way
+HEARTBEAT_SECONDS = 10.0  # `benchmark.status` takes a job of another host for gone when these cease
 
 
 class Job:
@@ -69,10 +71,12 @@ class Job:
         self.data = store.content_hash(folder)
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
+        self.split = None if run.name.is_original else written_digest(study.split_file(run))
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
-        self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data)
-        self._saved = time.monotonic()
+        self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data, self.split)
+        self._saved = self._beaten = time.monotonic()
+        self._first_epoch: int | None = None
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
         self._samples: pd.DataFrame | None = None
@@ -118,6 +122,7 @@ class Job:
             elif before:
                 trainer.follow(before)
             state = {"start": None}
+            self._tell(trainer)
             trainer.train(self._pause, report)
             if trainer.diverged:
                 break
@@ -196,17 +201,38 @@ class Job:
             self._save(trainer)
             epoch = trainer.offset + trainer.epoch + 1
             raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {epoch}; state saved")
-        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        now = time.monotonic()
+        if now - self._saved > CHECKPOINT_SECONDS:
             self._save(trainer)
             self._saved = time.monotonic()
+        if now - self._beaten > HEARTBEAT_SECONDS:
+            with contextlib.suppress(OSError):
+                os.utime(self.checkpoint.folder / PROGRESS)
+            self._beaten = now
 
     def _save(self, trainer: Trainer) -> None:
         self.checkpoint.save(trainer.state() | {"start": self._start})
 
     def _tell(self, trainer: Trainer) -> None:
-        """Leave a note of how far the run is, for ``status``."""
-        note = {"epoch": trainer.offset + trainer.epoch, "epochs": self.run.settings.epochs}
-        write_json(self.checkpoint.folder / PROGRESS, note | {"process": os.getpid(), "host": platform.node()})
+        """Leave a note of how far the run is, for ``status``: at the start, and after every epoch.
+
+        It took this call ``seconds`` to get from ``first_epoch``, in which an earlier call may have ended, to ``epoch``.
+        """
+        epoch = trainer.offset + trainer.epoch
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+        last = trainer.history[-1] if trainer.history else {}
+        note = {
+            "epoch": epoch,
+            "epochs": self.run.settings.epochs,
+            "first_epoch": self._first_epoch,
+            "started": self.started.isoformat(),
+            "seconds": round(time.perf_counter() - self._clock, 3),
+            "measured": {key: last[key] for key in SHOWN if math.isfinite(last.get(key, math.nan))},
+            "process": os.getpid(),
+            "host": platform.node(),
+        }
+        write_json(self.checkpoint.folder / PROGRESS, note)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -248,6 +274,7 @@ class Job:
             "diverged_at": trainer.diverged and {"epoch": trainer.diverged[0] + 1, "step": trainer.diverged[1] + 1},
             "fingerprint": self.run.fingerprint,
             "slice": self.run.slice,
+            "split": self.split,
             "started": self.started.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
             "wall_seconds": round(time.perf_counter() - self._clock, 3),
@@ -292,7 +319,7 @@ def _progress(settings: Recipe) -> Iterator[Callable[[Trainer], None]]:
         def report(trainer: Trainer) -> None:
             epoch = trainer.offset + trainer.epoch
             shown = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == epoch else {}
-            facts = {key: f"{value:.4g}" for key, value in shown.items() if key in ("loss", "ra", "ua", "ta", "mia")}
+            facts = {key: f"{value:.4g}" for key, value in shown.items() if key in SHOWN}
             if bar.disable:
                 measured = " ".join(f"{key} {value}" for key, value in facts.items())
                 print(f"epoch {epoch}/{settings.epochs} {measured}".rstrip(), flush=True)

@@ -9,6 +9,7 @@ import torch
 from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.errors import StaleOutput
+from benchmark.files import written_digest
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.loop import Interrupted
 
@@ -59,13 +60,16 @@ def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, sto
         Checkpoint(paths.work("tiny", run.name), run.slice, data).load(torch.device("cpu"))
 
 
-def test_a_checkpoint_of_other_images_is_refused(project, stopped, monkeypatch):
-    from benchmark.training import job
-
-    monkeypatch.setattr(job.store, "content_hash", lambda folder: "other images")
-    with pytest.raises(StaleOutput) as caught:
-        project.run(stopped, project.name("ft"))
-    assert "data was" in str(caught.value) and "'other images'" in str(caught.value)
+@pytest.mark.parametrize("what", ["data", "split"])
+def test_a_checkpoint_of_other_images_or_of_another_split_is_refused(project, stopped, what):
+    run = stopped.run(project.name("ft"))
+    made_from = {
+        "data": content_hash(stopped.dataset_folder("digits")),
+        "split": written_digest(stopped.split_file(run)),
+    }
+    checkpoint = Checkpoint(paths.work("tiny", run.name), run.slice, **{**made_from, what: "another"})
+    with pytest.raises(StaleOutput, match=f"{what} was '{made_from[what]}', is 'another'"):
+        checkpoint.load(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
+from benchmark.data.store import content_hash
+from benchmark.files import write_json, write_record
 from benchmark.study import Study
 
 CELL = "digits/convnet/random-10"
@@ -250,3 +253,20 @@ def test_a_mistake_in_a_study_is_its_one_line(fresh):
 def test_a_run_that_cannot_be_is_refused_with_the_studys_own_words(fresh, method, told):
     done = fresh.snakemake(f"results/tiny/runs/{CELL}/{method}/trial-0/run.json", "--config", "study=tiny")
     assert done.returncode != 0 and told in done.stdout + done.stderr
+
+
+def test_other_images_under_the_same_name_make_every_run_of_them_again(finished, shown, planned):
+    study = finished.study(shown)
+    for run in study.runs():
+        record = paths.run("tiny", run.name) / paths.RUN
+        told = json.loads(record.read_text(encoding="utf-8"))
+        write_json(record, told | {"stamp": {"data": content_hash(study.dataset_folder("digits"))}})
+    finished.snakemake("all", "--touch", "--forceall", "--config", "study=tiny", check=True)
+    assert planned(finished, "all") == {}
+    folder = study.dataset_folder("digits")
+    told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    told["sha256"]["train_images"] = "0" * 64
+    told.pop("digest")
+    write_record(folder / "provenance.json", told)
+    again = planned(finished, "all")
+    assert runs(again) == {str(run.name) for run in study.runs()} and again["split"]
