@@ -67,6 +67,7 @@ rule collect:
 rule page:
     input:
         files.collected,
+        files.gathered,  # it looks at single runs too, and a checkout that holds the gathered results has none
     output:
         paths.page(study.name),
     log:
