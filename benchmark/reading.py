@@ -15,6 +15,8 @@ from benchmark.errors import BadInput, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
+
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last."""
@@ -66,7 +68,20 @@ def _parse(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}: holds {type(data).__name__}: accepted is a mapping of settings")
+    if _is_large(data):
+        raise BadInput(f"{path}: with its aliases written out it holds more than {LARGEST:,} values, the most accepted")
     return data
+
+
+def _is_large(data: Any) -> bool:
+    """Count values as often as they are referred to: a few aliases of aliases are millions, one of itself endless."""
+    left, found = [data], 0
+    while left and found <= LARGEST:
+        value = left.pop()
+        found += 1
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return found > LARGEST
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

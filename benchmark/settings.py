@@ -11,6 +11,7 @@ from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
+UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
 
 class Strict(BaseModel):
@@ -53,6 +54,11 @@ class DatasetSettings(Strict):
         None, description="how many training images are kept, chosen evenly over the classes; all unless given"
     )
     test_subset: Positive | None = Field(None, description="the same for test images")
+    order: Literal["source", "content"] = Field(
+        "source",
+        description="how images are ordered before a subset is drawn: as the source has them, or by a digest of each "
+        "image, which makes the arrays the same whichever source the same images come from",
+    )
     subset_seed: Annotated[int, Field(ge=0)] = Field(
         0, description="which subset is drawn: independent of the study's seed, so that studies share one copy"
     )
@@ -73,6 +79,28 @@ class SequentialSettings(Strict):
     )
 
 
+class TuneSettings(Strict):
+    """How ``tune`` searches the hyperparameters of every method that a table of gaps shows, in that table's cells."""
+
+    budget: Positive = Field(8, description="candidates of every method in every cell, those given up early included")
+    seed: Annotated[int, Field(ge=0)] = Field(
+        1_000_003, description="root of the random numbers of all that is trained for tuning; not the study's own"
+    )
+    ra_floor: Annotated[float, Field(ge=0, le=100)] = Field(
+        90.0, description="retain accuracy in per cent below which a candidate pays for every point that it lacks"
+    )
+    startup: Positive = Field(3, description="candidates of a method and cell before one may be given up early")
+    warmup: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="share of the epochs before which no candidate is given up"
+    )
+    hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="laid over the study's own while tuning: fewer epochs, rarer evaluation"
+    )
+    reuse: dict[str, str] = Field(
+        {}, description="scenario -> the tuned scenario of the same dataset and architecture whose values it takes"
+    )
+
+
 class OutputSettings(Strict):
     """One table or figure: what it is, and the cells, methods and classes that it shows."""
 
@@ -89,17 +117,17 @@ class OutputSettings(Strict):
     def _cells(cls, cells: list[str]) -> list[str]:
         for cell in cells:
             _placed(Cell.parse, cell)
-        return _distinct(cells, "cell")
+        return distinct(cells, "cell")
 
     @field_validator("classes")
     @classmethod
     def _classes(cls, classes: list[str]) -> list[str]:
-        return _distinct(classes, "class")
+        return distinct(classes, "class")
 
     @field_validator("methods")
     @classmethod
     def _methods(cls, methods: list[str]) -> list[str]:
-        return _distinct([str(_placed(MethodName.parse, method)) for method in methods], "method")
+        return distinct([str(_placed(MethodName.parse, method)) for method in methods], "method")
 
 
 def _placed(parse: Callable[[str], Any], text: str) -> Any:
@@ -110,7 +138,8 @@ def _placed(parse: Callable[[str], Any], text: str) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _distinct(values: list[str], what: str) -> list[str]:
+def distinct(values: list[str], what: str) -> list[str]:
+    """Return ``values``; raise `ValueError` naming one that is listed twice."""
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{what} {value!r} is listed twice")

@@ -23,7 +23,7 @@ from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
 from benchmark.reading import read, validated
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict
+from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict, UpTo1000, distinct
 
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 # Targets of the workflow, which an output's name is as well.
@@ -90,7 +90,7 @@ class Study(Strict):
 
     description: str = Field("", description="what the study is for, in a sentence")
     seed: int = Field(0, ge=0, description="root of every random number")
-    trials: Positive = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
+    trials: UpTo1000 = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
     resample: list[Literal["original", "split"]] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
     )
@@ -104,10 +104,10 @@ class Study(Strict):
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
     )
     map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
-    view_pairs: Positive = Field(
+    view_pairs: UpTo1000 = Field(
         8, description="pairs of augmented views of each of these samples that the theory's kinds look at"
     )
-    threads: Positive = Field(1, description="processor threads of a job; recorded with every result")
+    threads: UpTo1000 = Field(1, description="processor threads of a job; recorded with every result")
     sequential: SequentialSettings = SequentialSettings()
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
@@ -120,6 +120,11 @@ class Study(Strict):
 
     _name: str = PrivateAttr()
     _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
+
+    @field_validator("resample")
+    @classmethod
+    def _named_once(cls, resample: list[str]) -> list[str]:
+        return distinct(resample, "resample")
 
     @field_validator("datasets", "tables", "figures")
     @classmethod

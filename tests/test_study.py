@@ -77,12 +77,15 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         ({"trials": "abc"}, "trials", "'abc'"),
         ({"trials": 0}, "trials", "0"),
         ({"trials": 1.5}, "trials", "1.5"),
+        ({"trials": 1001}, "trials", "1001"),
+        ({"threads": 1001}, "threads", "1001"),
         ({"seed": -1}, "seed", "-1"),
         ({"precision": "float16"}, "precision", "'float16'"),
         ({"members": "last"}, "members", "'last'"),
         ({"report_epoch": "first"}, "report_epoch", "'first'"),
         ({"resample": "split"}, "resample", "'split'"),
         ({"resample": ["splits"]}, "resample.0", "'splits'"),
+        ({"resample": ["split", "split"]}, "resample", "'split' is listed twice"),
         ({"datasets": "digits"}, "datasets", "'digits'"),
         ({"datasets": {"digits": "x"}}, "datasets.digits", "'x'"),
         ({"datasets": {"Digits": {"source": "digits"}}}, "datasets", "'Digits'"),
@@ -476,3 +479,21 @@ def test_the_shipped_schema_is_that_of_the_models():
     assert shipped.read_text(encoding="utf-8") == schema(), (
         "write it anew: python -m benchmark schema > config/schema.json"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)),
+        "a0: &a0 {x: 1, y: 2}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 30)),
+        "tables: &tables {table2: *tables}\n",
+        "plugins: &plugins [*plugins]\n",
+    ],
+    ids=["lists", "mappings", "a mapping in itself", "a list in itself"],
+)
+def test_aliases_that_stand_for_endlessly_many_values_are_refused_at_once(empty, text):
+    empty.study()
+    paths.study_file("tiny").write_text(text)
+    with pytest.raises(BadInput, match=r"^config/tiny.yaml: .*(100,000 values|not readable)"):
+        Study.load("tiny")
