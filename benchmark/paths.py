@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 CONFIG = Path("config")
+TUNED = CONFIG / "tuned"
+# What this machine has: not in git.
+LOCAL_DATASETS = CONFIG / "local" / "datasets.yaml"
 DATA = Path("data")
 RESULTS = Path("results")
 TABLES = Path("paper_tables")
@@ -62,6 +65,16 @@ def derived(study: str, name: object) -> Path:
 def collected(study: str, what: str) -> Path:
     """A parquet file that gathers ``what`` over all runs of a study, such as ``metrics``."""
     return RESULTS / f"{study}-{what}.parquet"
+
+
+def journal(study: str) -> Path:
+    """Every candidate that ``tune`` has tried for a study, and what came of it: Optuna's journal, a line an event."""
+    return RESULTS / f"{study}-tuning.jsonl"
+
+
+def tuned(name: str) -> Path:
+    """The hyperparameters that ``tune`` found for a study, as data that studies include."""
+    return TUNED / f"{name}.yaml"
 
 
 def table(study: str, name: str, suffix: str) -> Path:

@@ -14,6 +14,8 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 
 Model = TypeVar("Model", bound=BaseModel)
+NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
+LOCAL = ("source", "path", "train", "test")
 
 LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
 
@@ -34,10 +36,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read(study: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
+def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
     Mappings are merged key by key, anything else is replaced, and null removes what was inherited.
+
+    Parameters
+    ----------
+    seen : the studies that this one is extended by.
+    tuned : lay the values that `tune` found over the hyperparameters of the file that includes them.
 
     Raises
     ------
@@ -46,19 +53,50 @@ def read(study: str, seen: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     if study in seen:
         raise BadInput(f"{paths.study_file(seen[-1])}: extends goes round in a circle: {' -> '.join([*seen, study])}")
-    if not re.fullmatch(r"[a-z0-9]+([-_][a-z0-9]+)*", study):
+    if not re.fullmatch(NAME, study):
         raise BadInput(f"study {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix")
     path = paths.study_file(study)
     if not path.is_file():
         names = [file.stem for file in paths.CONFIG.glob("*.yaml")]
         raise unknown("study", study, names, f"{paths.study_file(seen[-1])}: extends" if seen else "study")
     data = _parse(path)
+    if tuned and data.get("tuned"):
+        data["hyperparameters"] = merge(data.get("hyperparameters") or {}, tuned_values(data["tuned"], str(path)))
     parent = data.pop("extends", None)
     if parent is None:
         return data
     if not isinstance(parent, str):
         raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
-    return merge(read(parent, (*seen, study)), data)
+    return merge(read(parent, (*seen, study), tuned), data)
+
+
+def tuned_values(name: Any, where: str) -> dict[str, Any]:
+    """Return the hyperparameters in ``config/tuned/<name>.yaml``, as a study has them; raise `BadInput` without it."""
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+        raise BadInput(f"{where}: tuned: {name!r} is not the name of a study")
+    path = paths.tuned(name)
+    if not path.is_file():
+        raise BadInput(f"{where}: tuned: {path} is missing: 'python -m benchmark tune {name}' makes it")
+    found = _parse(path).get("hyperparameters")
+    if not isinstance(found, dict):
+        raise BadInput(f"{path}: hyperparameters: missing; 'python -m benchmark tune {name}' makes them")
+    return found
+
+
+def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a study's data with the sources that this machine has its images in, if a file here says so.
+
+    The file maps a dataset's name to ``source``, ``path``, ``train`` and ``test``; it changes where images are read
+    from in every study that has that dataset, and nothing else.
+    """
+    path, named = paths.LOCAL_DATASETS, data.get("datasets")
+    if not path.is_file() or not isinstance(named, dict):
+        return data
+    local = _parse(path)
+    for name, entry in local.items():
+        if not isinstance(entry, dict) or not set(entry) <= set(LOCAL):
+            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(LOCAL)}")
+    return data | {"datasets": merge(named, {name: local[name] for name in local if isinstance(named.get(name), dict)})}
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -21,9 +21,19 @@ from benchmark.kinds import KINDS, Kind
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
-from benchmark.reading import read, validated
+from benchmark.reading import read, validated, with_local_datasets
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.settings import DatasetSettings, OutputSettings, Positive, SequentialSettings, Strict, UpTo1000, distinct
+from benchmark.settings import (
+    DatasetSettings,
+    OutputSettings,
+    Positive,
+    SequentialSettings,
+    Strict,
+    TuneSettings,
+    UpTo1000,
+    distinct,
+)
+from benchmark.tune import derived
 
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 # Targets of the workflow, which an output's name is as well.
@@ -114,6 +124,11 @@ class Study(Strict):
         {},
         description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
     )
+    tuned: str | None = Field(
+        None,
+        description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
+    )
+    tune: TuneSettings = TuneSettings()
     plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
     tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
     figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
@@ -136,8 +151,23 @@ class Study(Strict):
 
     @classmethod
     def load(cls, name: str) -> Study:
-        """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place."""
-        data = read(name)
+        """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place.
+
+        ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own.
+        """
+        if derived.is_tuning(name):
+            tuned = name.removesuffix(derived.TUNING)
+            return cls._from(name, derived.tuning_data(cls._from(tuned, read(tuned, tuned=False))))
+        return cls._from(name, read(name))
+
+    @cached_property
+    def untuned(self) -> Study:
+        """This study without the values that tuning found."""
+        return type(self)._from(self.name, read(self.name, tuned=False))
+
+    @classmethod
+    def _from(cls, name: str, data: dict[str, Any]) -> Study:
+        data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
         study = validated(cls, data, str(paths.study_file(name)))
@@ -332,7 +362,7 @@ class Study(Strict):
         kind = self._method(method)
         values: dict[str, Any] = {}
         for pattern, entries in self.hyperparameters.items():
-            if _matches(pattern, f"{dataset}/{arch}/{scenario}"):
+            if matches(pattern, f"{dataset}/{arch}/{scenario}"):
                 for group, belongs in GROUPS.items():
                     values |= entries.get(group, {}) if belongs(kind) else {}
                 values |= entries.get(method.head, {})
@@ -387,7 +417,7 @@ class Study(Strict):
         cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.listed_cells]
         for pattern, entries in self.hyperparameters.items():
             where = f"{file}: hyperparameters.{pattern}"
-            if not any(_matches(pattern, cell) for cell in cells):
+            if not any(matches(pattern, cell) for cell in cells):
                 raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
             for name, values in entries.items():
                 if name in GROUPS:
@@ -417,7 +447,7 @@ def _check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recip
         raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
 
 
-def _matches(pattern: str, cell: str) -> bool:
+def matches(pattern: str, cell: str) -> bool:
     """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
     if pattern == "*":
         return True

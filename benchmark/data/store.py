@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import platform
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays
@@ -27,6 +29,7 @@ __all__ = ["Arrays", "content_hash", "facts", "load", "prepare", "provenance"]
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
+WHERE = ("source", "path", "train", "test")  # settings that say where images come from
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
@@ -36,6 +39,11 @@ def provenance(name: str, settings: DatasetSettings) -> str:
     Augmentation is left out: it is applied while training, to the same arrays.
     """
     told = settings.model_dump(mode="json", exclude={"augmentation"})
+    if settings.order == "content":
+        # The arrays are the same from wherever they come, if the images are: their digest is in every run's record.
+        told = {key: value for key, value in told.items() if key not in WHERE}
+    else:
+        told.pop("order")  # came later than the first results
     return digest({"version": VERSION, "name": name, "settings": told})[:12]
 
 
@@ -72,6 +80,9 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     counts = {"train": settings.subset, "test": settings.test_subset}
     for number, split in enumerate(SPLITS):
         images, labels = arrays.split(split)
+        if settings.order == "content":
+            order = by_content(images, labels)
+            images, labels = images[order], labels[order]
         key = "subset" if split == "train" else "test_subset"
         if (count := counts[split]) is not None:
             rng = np.random.default_rng([settings.subset_seed, number])
@@ -79,6 +90,18 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
             images, labels = images[kept], labels[kept]
         changes |= {f"{split}_images": resize_all(images, settings.size), f"{split}_labels": labels}
     return dataclasses.replace(arrays, **changes)
+
+
+def by_content(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the order of images (N, H, W, C) by a digest of each with its label, as positions (N,).
+
+    It depends on nothing but the images, and mixes the classes.
+    """
+    keys = [
+        hashlib.sha256(np.ascontiguousarray(image).tobytes() + int(label).to_bytes(8, "little")).digest()
+        for image, label in zip(images, labels, strict=True)
+    ]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
 def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -> dict[str, Any]:

@@ -22,9 +22,26 @@ if TYPE_CHECKING:
     from benchmark.seeds import Streams
 
 
-def setting(default: Any, doc: str, paper: tuple[float, float] | None = None, **bounds: Any) -> Any:
-    """A hyperparameter: its default, a line of documentation, the range the paper searched, and hard bounds."""
-    extra: dict[str, Any] | None = {"paper_range": list(paper)} if paper else None
+def setting(
+    default: Any,
+    doc: str,
+    paper: tuple[float, float] | None = None,
+    least: float | None = None,
+    log: bool = False,
+    **bounds: Any,
+) -> Any:
+    """A hyperparameter: its default, a line of documentation, the range the paper searched, and hard bounds.
+
+    Parameters
+    ----------
+    paper : the range; only such a setting is tuned.
+    least : where tuning begins, if not at the range's lower end: some ranges begin at 0, which is not in them.
+    log : whether tuning looks for the order of magnitude.
+    """
+    extra: dict[str, Any] | None = None
+    if paper:
+        search = {"low": paper[0] if least is None else least, "high": paper[1], "log": log}
+        extra = {"paper_range": list(paper), "search": search}
     return Field(default, description=doc, json_schema_extra=extra, **bounds)
 
 
@@ -33,7 +50,7 @@ class Recipe(Strict):
 
     epochs: int = setting(50, "passes over the retain set", ge=0)
     batch_size: int = setting(256, "images in a step; the last batch of an epoch may be smaller", ge=2)
-    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), gt=0)
+    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), log=True, gt=0)
     schedule: Literal["cosine", "steps"] = setting(
         "cosine", "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them"
     )

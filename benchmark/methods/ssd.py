@@ -36,10 +36,14 @@ class SSD(Method):
 
         epochs: int = setting(0, "nothing is trained: more epochs only repeat the evaluation", ge=0)
         alpha: float = setting(
-            10.0, "how many times more important to the forget data a dampened weight is", paper=(0.1, 100), ge=0
+            10.0,
+            "how many times more important to the forget data a dampened weight is",
+            paper=(0.1, 100),
+            log=True,
+            ge=0,
         )
         lambda_: float = setting(
-            1.0, "factor on the dampening: the smaller, the stronger", paper=(0.1, 5), ge=0, alias="lambda"
+            1.0, "factor on the dampening: the smaller, the stronger", paper=(0.1, 5), log=True, ge=0, alias="lambda"
         )
 
     paper_units: ClassVar[dict[str, float]] = {}
