@@ -114,8 +114,16 @@ def page(study: StudyName, partial: Partial = False) -> None:
 
 
 @app.command()
-def status(study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick") -> None:
+def status(
+    study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick",
+    watch: Annotated[bool, typer.Option("--watch", help="go on saying so, in place, until the study is done")] = False,
+    seconds: Annotated[float, typer.Argument(min=0.1, help="with --watch: between two looks")] = 2.0,
+) -> None:
     """Say which runs are done, running, failed and left, and how long the rest will take."""
+    if watch:
+        from benchmark.watch import watch as look
+
+        raise typer.Exit(look(_study(study), seconds))
     from benchmark.status import status
 
     print(status(_study(study)))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -18,34 +22,61 @@ from benchmark.results import DIVERGED, record
 from benchmark.study import Run, Study
 
 STATES = ("done", "diverged", "out of date", "running", "interrupted", "failed", "left")
+ENDED = ("done", "diverged")
+# A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
+FRESH_SECONDS = 300.0
+STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first line
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of one run, one of `STATES`, a remark, and the seconds it took if it is done."""
+    """How one run stands.
+
+    Attributes
+    ----------
+    state : one of `STATES`.
+    remark : what there is to say of it, for people.
+    seconds : how long it took, if it is done.
+    note : what a job under way last said of itself, as `benchmark.training.job.Job` writes it; else empty.
+    """
 
     run: Run
     state: str
     remark: str = ""
     seconds: float | None = None
+    note: dict[str, Any] | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the job that is under way started; 0 until it has said anything."""
+        if not self.note:
+            return 0.0
+        started = datetime.fromisoformat(self.note["started"]).timestamp()
+        return max(float(self.note["seconds"]), time.time() - started)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the job under way still needs, by its own pace; None before its first epoch has ended."""
+        if not self.note or self.note["epoch"] <= self.note["first_epoch"]:
+            return None
+        done = self.note["epoch"] - self.note["first_epoch"]
+        expected = self.note["seconds"] * (1 + (self.note["epochs"] - self.note["epoch"]) / done)
+        return max(0.0, float(expected) - self.elapsed)
 
 
 def state_of(study: Study, run: Run) -> State:
-    """Look at a run's files and say how it stands."""
+    """Look at a run's files and say how it stands.
+
+    The job may be another machine's: all that counts is what the file system shows, and how lately it was touched.
+    """
     folder, work = paths.run(study.name, run.name), paths.work(study.name, run.name)
     if (folder / paths.RUN).is_file():
         try:
             told = record(study, run)
         except StaleOutput as error:
-            return State(run, "out of date", str(error))
-        return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=told["wall_seconds"])
-    if progress := _progress(work):
-        remark = f"epoch {progress['epoch']} of {progress['epochs']}"
-        return State(run, "running" if _alive(progress) else "interrupted", remark)
-    log = paths.log(study.name, run.name)
-    if log.is_file() and (lines := log.read_text(encoding="utf-8", errors="replace").strip().splitlines()):
-        return State(run, "failed", f"{lines[-1]} (log: {log})")
-    return State(run, "left")
+            return _under_way(work, run) or State(run, "out of date", str(error))
+        return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=_took(study, run, told))
+    return _under_way(work, run) or _by_log(paths.log(study.name, run.name), run)
 
 
 def status(study: Study) -> str:
@@ -59,32 +90,111 @@ def status(study: Study) -> str:
         for state in states
         if state.state in ("running", "interrupted", "failed", "out of date")
     ]
-    waiting = [state.run for state in states if state.state not in ("done", "diverged")]
-    if waiting:
-        lines.append(_time_left(waiting, states))
+    if counts.total() > sum(counts[state] for state in ENDED):
+        at_once = max(1, counts["running"])
+        seconds = time_left(states, at_once)
+        lines.append(
+            "time left: unknown until the first run has finished"
+            if seconds is None
+            else f"time left: {spell(seconds)}, {at_once} at once"
+        )
     return "\n".join(lines)
 
 
-def _time_left(waiting: list[Run], states: list[State]) -> str:
-    """Estimate by the mean of finished runs of the same method, or else of all."""
-    known: dict[tuple[str, str], list[float]] = {}
+def time_left(states: Sequence[State], at_once: int) -> float | None:
+    """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
+
+    A job under way is taken at its own pace. Of what has not begun, a run takes as long as finished ones of its method
+    in its cell, else on its dataset and architecture, else as any of its dataset and architecture, else as any.
+    """
+    known: dict[tuple[str, ...], list[float]] = {}
     for state in states:
         if state.seconds is not None:
-            known.setdefault((state.run.name.arch, state.run.name.method), []).append(state.seconds)
-    if not known:
-        return "time left: unknown until the first run has finished"
-    overall = mean(seconds for some in known.values() for seconds in some)
-    left = sum(mean(known.get((run.name.arch, run.name.method), [overall])) for run in waiting)
-    return f"time left: {left / 60:.1f} minutes of jobs, divided by how many run at once"
+            for key in _alike(state.run):
+                known.setdefault(key, []).append(state.seconds)
+
+    def usual(run: Run) -> float | None:
+        return next((mean(known[key]) for key in _alike(run) if key in known), None)
+
+    longest = total = 0.0
+    for state in states:
+        if state.state in ENDED:
+            continue
+        left = state.left
+        if left is None:
+            whole = usual(state.run)
+            if whole is None:
+                return None
+            left = max(0.0, whole - state.elapsed)
+        longest, total = max(longest, left), total + left
+    return max(longest, total / at_once)
 
 
-def _progress(work: Path) -> dict[str, Any] | None:
+def spell(seconds: float) -> str:
+    """Write a duration in two units at most: 42 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
+    whole = round(seconds)
+    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller} {part}"
+    return f"{whole} s"
+
+
+def _alike(run: Run) -> list[tuple[str, ...]]:
+    name = run.name
+    place = (name.dataset, name.arch)
+    return [(*place, name.scenario, name.method), (*place, "", name.method), place, ()]
+
+
+def _took(study: Study, run: Run, told: dict[str, Any]) -> float:
+    """Return what Snakemake measured, which counts the start of the process too; else what the job says."""
     try:
-        return dict(json.loads((work / paths.PROGRESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        names, values = paths.usage(study.name, run.name).read_text(encoding="utf-8").splitlines()[:2]
+        return float(dict(zip(names.split("\t"), values.split("\t"), strict=True))["s"])
+    except (OSError, ValueError, KeyError):
+        return float(told["wall_seconds"])
+
+
+def _under_way(work: Path, run: Run) -> State | None:
+    """Say how the job stands whose note lies in a working folder, or None if there is none, or not a whole one."""
+    path = work / paths.PROGRESS
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        remark = f"epoch {note['epoch']} of {note['epochs']} on {note['host']}"
+        alive = _alive(note, path.stat().st_mtime)
+        state = State(run, "running" if alive else "interrupted", remark, note=note)
+        _ = state.elapsed, state.left  # a note that lacks what these need is none
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+    return state
 
 
-def _alive(told: dict[str, Any]) -> bool:
-    # A job of another machine cannot be looked at: it is believed.
-    return told["host"] != platform.node() or psutil.pid_exists(told["process"])
+def _alive(note: dict[str, Any], touched: float) -> bool:
+    """Whether the process that wrote a note at the time ``touched`` is still there.
+
+    Here that can be looked at; on another host it is believed for as long as it goes on touching the note.
+    """
+    if note["host"] != platform.node():
+        return time.time() - touched < FRESH_SECONDS
+    try:
+        # A later process may have been given the same number.
+        return psutil.Process(note["process"]).create_time() <= touched + 1
+    except psutil.Error:
+        return False
+
+
+def _by_log(log: Path, run: Run) -> State:
+    """Say how a run stands that has left nothing but a log, or not even that."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        touched = log.stat().st_mtime
+    except OSError:
+        return State(run, "left")
+    # A job's first line is its command; a line more says what came of it, unless it waits for a device or for a lock.
+    if not lines:
+        return State(run, "running", "starting") if time.time() - touched < FRESH_SECONDS else State(run, "left")
+    if lines[-1].startswith(("$ ", "waiting for ")):
+        told = STARTED.search(lines[0])
+        if told and _alive({"process": int(told[1]), "host": told[2]}, touched):
+            return State(run, "running", f"starting on {told[2]}")
+        return State(run, "failed", f"ended before it began (log: {log})")
+    return State(run, "failed", f"{lines[-1]} (log: {log})")
