@@ -6,6 +6,7 @@ What is written here can be told from what is damaged: parquet files carry a dig
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -116,7 +117,8 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFram
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read()
+        with path.open("rb") as file:  # whose errors name the path
+            table = pq.ParquetFile(file).read()
         told = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
         content = _content(table)
         # Without what pandas notes of its own about columns, which the digest does not cover.
@@ -202,6 +204,13 @@ def locked(path: Path) -> Iterator[bool]:
             finally:
                 path.unlink(missing_ok=True)
             return
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder unless it is there; raise `PermissionError` if nothing can be written into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def sweep(folder: Path) -> None:

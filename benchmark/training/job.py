@@ -25,8 +25,18 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
-from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import locked, replacing, sha256, sweep, write_json, write_parquet, write_record, written_digest
+from benchmark.errors import StaleOutput
+from benchmark.files import (
+    locked,
+    make_writable,
+    replacing,
+    sha256,
+    sweep,
+    write_json,
+    write_parquet,
+    write_record,
+    written_digest,
+)
 from benchmark.methods.base import Context, Recipe
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
@@ -37,7 +47,7 @@ from benchmark.seeds import Streams
 from benchmark.stamp import stamp
 from benchmark.study import Run, Study
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.device import Device
+from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
 from benchmark.training.loop import Interrupted, Stopwatch, Trainer
@@ -64,8 +74,8 @@ class Job:
 
     def __init__(self, study: Study, run: Run, command: str):
         self.study, self.run, self.command = study, run, command
+        self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock = datetime.now(UTC), time.perf_counter()
-        self.device = Device.choose(study.precision, study.threads)
         folder = study.dataset_folder(run.name.dataset)
         arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_hash(folder)
@@ -89,20 +99,15 @@ class Job:
         Interrupted
             If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
         """
-        try:
+        # Before the hours of training, not after them.
+        make_writable(paths.run(self.study.name, self.run.name))
+        with memory_told(f"run {self.run.name}", self.run.settings.batch_size):
             model = self._starting_model()
             state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
             with self._signals(), _progress(self.run.settings) as show:
                 trainer = self._train(model, state, [show, self._tell])
             status = DIVERGED if trainer.diverged else FINISHED
             self._write(trainer, status)
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            raise BadInput(
-                f"run {self.run.name}: {self.device.name} ran out of memory at batch size "
-                f"{self.run.settings.batch_size}: set a smaller batch_size in the study's hyperparameters"
-            ) from None
         self.checkpoint.remove()
         return status
 
@@ -216,7 +221,7 @@ class Job:
     def _tell(self, trainer: Trainer) -> None:
         """Leave a note of how far the run is, for ``status``: at the start, and after every epoch.
 
-        It took this call ``seconds`` to get from ``first_epoch``, in which an earlier call may have ended, to ``epoch``.
+        This call took ``seconds`` to get from ``first_epoch``, where an earlier call may have ended, to ``epoch``.
         """
         epoch = trainer.offset + trainer.epoch
         if self._first_epoch is None:
@@ -295,11 +300,6 @@ def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
     return load(checked(study, run, MODEL).read_bytes())
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    # On a CPU torch has no error of its own for it.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
 def _finished(study: Study, run: Run) -> str | None:
     """Return how a run ended, if its files are all there and whole; else None."""
     try:
@@ -341,10 +341,12 @@ def run(study: Study, name: str, command: str) -> str:
         If it was asked to stop; calling it again goes on from the saved state.
     """
     resolved = study.run(name)
-    print(f"$ {command}  # process {os.getpid()}", flush=True)
+    print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
     work = paths.work(study.name, resolved.name)
     # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.
     with locked(work.with_name(f"{work.name}.lock")) as waited:
         if waited and (status := _finished(study, resolved)):
             return status
-        return Job(study, resolved, command).go()
+        with memory_told(f"run {name}", resolved.settings.batch_size):
+            job = Job(study, resolved, command)
+        return job.go()
