@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
+
+from benchmark.errors import BadInput, unknown
+from benchmark.training import gpus
+
+DEVICE = "BENCHMARK_DEVICE"
+DEVICES = ("auto", "cpu", "cuda")
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -29,9 +38,18 @@ class Device:
 
     @classmethod
     def choose(cls, precision: str, threads: int) -> Device:
-        """Take the GPU where there is one, and bfloat16 where ``precision`` is ``auto`` and the hardware has it."""
+        """Take a GPU where there is one, and bfloat16 where ``precision`` is ``auto`` and the hardware has it.
+
+        The environment's BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. A GPU is this process's until it ends;
+        where every one is taken by other jobs, this waits.
+
+        Raises
+        ------
+        BadInput
+            If the environment insists on a GPU and there is none.
+        """
         torch.set_num_threads(threads)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = _choose_device()
         if precision == "auto":
             precision = "bfloat16" if _has_bfloat16(device) else "float32"
         return cls(device, precision)
@@ -64,6 +82,62 @@ class Device:
         """Wait until the device has done what it was given, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def _choose_device() -> torch.device:
+    wanted = os.environ.get(DEVICE, "auto")
+    if wanted not in DEVICES:
+        raise unknown("device", wanted, DEVICES, DEVICE)
+    if wanted == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return _take_gpu()
+    if wanted == "cuda":
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise BadInput(
+            f"{DEVICE}=cuda: no GPU is to be seen on {platform.node()} (torch {torch.__version__}, "
+            f"CUDA_VISIBLE_DEVICES {visible}); accepted without one: cpu, auto"
+        )
+    return torch.device("cpu")
+
+
+@cache
+def _take_gpu() -> torch.device:
+    # Places among the visible GPUs differ from process to process; a GPU's UUID does not.
+    names = [str(torch.cuda.get_device_properties(place).uuid) for place in range(torch.cuda.device_count())]
+    place = gpus.take(names, gpus.jobs_per_gpu())
+    torch.cuda.set_device(place)
+    return torch.device("cuda", place)
+
+
+@contextlib.contextmanager
+def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
+    """Turn a want of memory inside ``with`` into a `BadInput` that says what to change.
+
+    Parameters
+    ----------
+    what : what was being done.
+    batch_size : the study's, if it decides how much memory that takes.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        where = "the GPU" if "CUDA" in str(error) or isinstance(error, torch.OutOfMemoryError) else "this machine"
+        size, change = "", "let fewer jobs run at once"
+        if batch_size is not None:
+            size = f" at batch size {batch_size}"
+            change = f"set a smaller batch_size in the study's hyperparameters, or {change}"
+        if gpus.jobs_per_gpu() > 1:
+            change += f" ({gpus.JOBS_PER_GPU} is {gpus.jobs_per_gpu()})"
+        raise BadInput(f"{what}: {where} ran out of memory{size}: {change}") from None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has errors of its own for it only where its own allocator for GPUs was refused.
+    told = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in told)
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -20,7 +20,7 @@ from benchmark.report.embeddings import maps
 from benchmark.results import derived_origin, forget
 from benchmark.seeds import Streams
 from benchmark.study import Derived, Study
-from benchmark.training.device import Device
+from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import outputs
 from benchmark.training.images import Images
 from benchmark.training.job import weights
@@ -125,5 +125,6 @@ def embed(study: Study, what: str, name: str, scenario: str) -> Path:
         raise unknown("derived file", what, MAKERS, "embed")
     one = Derived(what, study.run(name), scenario)
     path = paths.derived(study.name, one)
-    write_parquet(path, MAKERS[what](Embedding(study, one)), derived_origin(study, one))
+    with memory_told(f"{what} of {name}"):
+        write_parquet(path, MAKERS[what](Embedding(study, one)), derived_origin(study, one))
     return path

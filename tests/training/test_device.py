@@ -1,0 +1,239 @@
+"""Which device a job takes. Processes and locks are real; the GPUs are pretended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.training import device, gpus
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder that locks come to lie in, for this process and those it starts."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(gpus.tempfile, "tempdir", None)
+    monkeypatch.delenv(gpus.JOBS_PER_GPU, raising=False)
+    monkeypatch.delenv(device.DEVICE, raising=False)
+    held: list[int] = []
+    monkeypatch.setattr(gpus, "_held", held)
+    device._take_gpu.cache_clear()
+    yield tmp_path / f"unlearning-benchmark-{os.getuid()}"
+    device._take_gpu.cache_clear()
+    for handle in held:
+        os.close(handle)
+
+
+@pytest.fixture
+def start(locks: Path) -> Iterator[Start]:
+    """Start a process that takes a GPU, says which, and keeps it."""
+    started = []
+
+    def begin(names: list[str], slots: int = 1) -> subprocess.Popen[str]:
+        code = f"import time; from benchmark.training.gpus import take; print(take({names}, {slots}), flush=True)"
+        started.append(
+            subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(600)"], stdout=subprocess.PIPE, text=True)
+        )
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def place(process: subprocess.Popen[str]) -> int:
+    return int(said(process))
+
+
+@pytest.fixture
+def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Let torch believe in GPUs; return what is set as the current one."""
+
+    def see(*names: str) -> list[int]:
+        current: list[int] = []
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=names[place]))
+        monkeypatch.setattr(torch.cuda, "set_device", current.append)
+        return current
+
+    return see
+
+
+# --- a GPU for each job ----------------------------------------------------------------------------------------------
+
+
+def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next(start):
+    first, second = start(["a", "b"]), start(["a", "b"])
+    places = place(first), place(second)
+    assert sorted(places) == [0, 1]
+    third = start(["a", "b"])
+    assert said(third) == "waiting for a GPU: 1 job(s) on each of 2"
+    second.send_signal(signal.SIGKILL)
+    assert place(third) == places[1]
+    fourth = start(["a", "b"])
+    assert said(fourth).startswith("waiting")
+    first.send_signal(signal.SIGKILL)
+    assert place(fourth) == places[0]
+
+
+def test_several_jobs_share_a_gpu_where_asked_once_every_gpu_has_one(start):
+    assert [place(start(["a", "b"], 2)) for _ in range(4)] == [0, 1, 0, 1]
+    assert said(start(["a", "b"], 2)) == "waiting for a GPU: 2 job(s) on each of 2"
+
+
+def test_a_gpu_is_the_same_whatever_place_it_is_seen_in(start):
+    assert place(start(["b"])) == 0
+    assert place(start(["a", "b"])) == 0
+    assert said(start(["b", "a"])).startswith("waiting")
+    assert place(start(["b", "a", "c"])) == 2
+
+
+def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pretend, locks):
+    current = pretend("GPU-1", "GPU-2")
+    chosen = device.Device.choose("float32", threads=1)
+    assert chosen.device == torch.device("cuda", 0) and current == [0]
+    assert [path.name for path in locks.iterdir()] == ["GPU-1.0.lock"]
+    assert stat.S_IMODE(locks.stat().st_mode) == 0o700 and project.root not in locks.parents
+    # A process has one GPU, however often it asks.
+    assert device.Device.choose("float32", threads=1).device == chosen.device
+
+
+def test_a_gpu_that_another_process_holds_is_passed_over(pretend, start):
+    pretend("GPU-1", "GPU-2")
+    assert place(start(["GPU-1"])) == 0
+    assert device.Device.choose("float32", threads=1).device == torch.device("cuda", 1)
+
+
+def test_a_folder_of_another_user_is_refused(locks, monkeypatch):
+    another = os.getuid() + 1
+    locks.with_name(f"unlearning-benchmark-{another}").mkdir()
+    monkeypatch.setattr(gpus.os, "getuid", lambda: another)
+    with pytest.raises(BadInput, match="another user's: set TMPDIR"):
+        gpus.take(["a"], 1)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "", "²"])
+def test_a_number_of_jobs_that_is_none_is_refused(text, monkeypatch):
+    monkeypatch.setenv(gpus.JOBS_PER_GPU, text)
+    with pytest.raises(BadInput, match=rf"BENCHMARK_JOBS_PER_GPU={text}: accepted is a whole number from 1"):
+        gpus.jobs_per_gpu()
+
+
+# --- which kind of device --------------------------------------------------------------------------------------------
+
+
+def test_without_a_gpu_nothing_is_locked(locks, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device.Device.choose("float32", threads=1).device == torch.device("cpu")
+    assert not locks.exists()
+
+
+def test_the_cpu_can_be_insisted_on(pretend, locks, monkeypatch):
+    pretend("GPU-1")
+    monkeypatch.setenv(device.DEVICE, "cpu")
+    assert device.Device.choose("float32", threads=1).device == torch.device("cpu")
+    assert not locks.exists()
+
+
+@pytest.mark.skipif("torch.cuda.is_available()", reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
+    monkeypatch.setenv(device.DEVICE, "cuda")
+    done = project.command("run", "tiny", project.name("ft"))
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: BENCHMARK_DEVICE=cuda: no GPU is to be seen on ")
+    assert "accepted without one: cpu, auto" in done.stderr
+    assert not (paths.run("tiny", project.name("ft")) / paths.RUN).exists()
+
+
+def test_an_unknown_device_is_refused_by_name(project, monkeypatch):
+    monkeypatch.setenv(device.DEVICE, "gpu")
+    done = project.command("run", "tiny", project.name("ft"))
+    assert done.returncode == 2
+    assert (
+        done.stderr == "error: BENCHMARK_DEVICE: unknown device 'gpu'; did you mean 'cpu'? Accepted: auto, cpu, cuda\n"
+    )
+
+
+# --- out of memory ---------------------------------------------------------------------------------------------------
+
+HUNGRY = """
+import os
+from pathlib import Path
+
+import torch
+
+from benchmark.methods.ft import FT
+from benchmark.registry import METHODS
+
+
+@METHODS.register("hungry")
+class Hungry(FT):
+    '''Wants more memory than there is in its second epoch, as long as a file says so.'''
+
+    def prepare(self, model):
+        from benchmark.training import job
+
+        job.CHECKPOINT_SECONDS = 0.0
+
+    def loss(self, outputs, batch, epoch):
+        if epoch == 1 and Path("full").exists():
+            raise {error}
+        return super().loss(outputs, batch, epoch)
+"""
+ERRORS = {
+    "torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 20.00 GiB')": "the GPU",
+    "RuntimeError('CUDA error: out of memory')": "the GPU",
+    "RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)')": "the GPU",
+    'RuntimeError("DefaultCPUAllocator: can\'t allocate memory: you tried to allocate 9 bytes")': "this machine",
+    "MemoryError": "this machine",
+}
+
+
+@pytest.mark.parametrize(("error", "where"), ERRORS.items())
+def test_want_of_memory_is_one_line_that_says_what_to_change_and_costs_no_epoch(project, registries, error, where):
+    Path("hungry_plugin.py").write_text(HUNGRY.format(error=error))
+    Path("full").touch()
+    project.study({"plugins": ["hungry_plugin.py"]})
+    name = project.name("hungry")
+    done = project.command("run", "tiny", name)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: run {name}: {where} ran out of memory at batch size 32: set a smaller batch_size in the study's "
+        "hyperparameters, or let fewer jobs run at once\n"
+    )
+    assert (paths.work("tiny", name) / "checkpoint.pt").is_file()
+    Path("full").unlink()
+    again = project.command("run", "tiny", name, check=True).stdout
+    assert "resumed after epoch 1, step 0" in again and "epoch 1/2" not in again and "epoch 2/2" in again
+
+
+def test_where_jobs_share_a_gpu_the_message_says_how_many(monkeypatch):
+    monkeypatch.setenv(gpus.JOBS_PER_GPU, "4")
+    told = r"^maps: the GPU ran out of memory: let fewer.*\(BENCHMARK_JOBS_PER_GPU is 4\)$"
+    with pytest.raises(BadInput, match=told), device.memory_told("maps"):
+        raise torch.OutOfMemoryError
+
+
+def test_another_error_is_none_of_memory():
+    with pytest.raises(RuntimeError, match="sizes differ"), device.memory_told("maps"):
+        raise RuntimeError("sizes differ")
