@@ -4,9 +4,9 @@
 
 Each fault hits a copy of a finished study of which a part is to be made again: a process is killed or stopped at a
 random moment, the disk or the memory is full, a file is cut off, has a bit flipped, is emptied, replaced or lost, or
-the same run is started twice. Then the workflow is run, at most twice (after a kill of Snakemake itself, with
-``--unlock`` first, as the README says; where a gathered file was hit, which nothing reads, ``verify`` first). It must
-end well with the metrics of the study that met no fault. Counted are
+the same run or the whole workflow is started twice. Then the workflow is run, at most twice (after a kill of Snakemake
+itself, with ``--unlock`` first, as the README says; where a gathered file was hit, which nothing reads, ``verify``
+first). It must end well with the metrics of the study that met no fault. Counted are
 
 - losses: two runs did not end well, or a finished run was done again that neither the fault took nor starts from an
   Original that it took;
@@ -53,7 +53,7 @@ FIGURES = Path("figures", NAME)
 # What may differ between two runs of the same study.
 CLOCKS = ["seconds", "cpu_seconds", "peak_memory_mb", "commit"]
 TARGETS = ("table2", "table5", "figure1", "collect")  # all but the page, which only shows these again
-PATIENCE = 240  # seconds for one run of the workflow
+PATIENCE = 600  # seconds for one run of the workflow, which takes half a minute on a quiet machine
 
 
 @dataclass
@@ -103,17 +103,18 @@ class Trial:
         self.sessions.append(process.pid)
         return process
 
-    def workflow(self, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
+    def workflow(self, *options: str, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
         """Start the workflow."""
-        return self.start("snakemake", "--cores", "1", *TARGETS, "--config", f"study={NAME}", limit=limit)
+        return self.start("snakemake", "--cores", "1", *TARGETS, *options, "--config", f"study={NAME}", limit=limit)
 
     def end(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait for a command; one that hangs is killed, and has not ended well."""
+        """Wait for a command; one that hangs is killed, which counts as a loss."""
         try:
             return process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.clear()
-            return process.wait()
+            process.wait()
+            raise RuntimeError(f"a command had not ended after {PATIENCE} s: {process.args!r}") from None
 
     def clear(self) -> None:
         """Kill what this trial started and is still there."""
@@ -193,7 +194,7 @@ def disk_full(trial: Trial) -> None:
         trial.victims |= {COUN, SLOWLY, RETRAIN}
     size = int(10 ** trial.chance.uniform(3.0, 6.0))
     trial.what = f"no file beyond {size} bytes"
-    trial.end(trial.workflow((resource.RLIMIT_FSIZE, size)))
+    trial.end(trial.workflow(limit=(resource.RLIMIT_FSIZE, size)))
 
 
 def memory_full(trial: Trial) -> None:
@@ -201,7 +202,7 @@ def memory_full(trial: Trial) -> None:
     trial.undo(COUN)
     size = int(trial.chance.uniform(0.6, 2.6) * 2**30)
     trial.what = f"no process beyond {size >> 20} MiB"
-    trial.end(trial.workflow((resource.RLIMIT_AS, size)))
+    trial.end(trial.workflow(limit=(resource.RLIMIT_AS, size)))
 
 
 def _damage(trial: Trial, target: Path, hows: tuple[str, ...] = ("flip", "cut", "empty", "noise", "lost")) -> None:
@@ -334,6 +335,20 @@ def one_run_twice(trial: Trial) -> None:
     trial.end(process)
 
 
+def workflow_twice(trial: Trial) -> None:
+    """The whole workflow twice at the same time, in spite of Snakemake's lock; one of them may be killed."""
+    trial.undo(*trial.chance.choice([(COUN, SLOWLY), (ORIGINAL, SLOWLY), (RETRAIN, COUN)]))
+    first, second = trial.workflow("--nolock"), trial.workflow("--nolock")
+    killed = trial.chance.choice([None, first, second])
+    trial.what = "both end"
+    if killed:
+        time.sleep(after := trial.chance.uniform(1.0, 8.0))
+        killed.kill()
+        trial.what = f"one killed after {after:.2f} s"
+    trial.end(first)
+    trial.end(second)
+
+
 FAULTS: list[Callable[[Trial], None]] = [
     kill_job,
     damaged_results,
@@ -348,6 +363,7 @@ FAULTS: list[Callable[[Trial], None]] = [
     stop_snakemake,
     damaged_weights,
     one_run_twice,
+    workflow_twice,
     another_checkpoint,
     damaged_map,
     memory_full,
