@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import Annotated
@@ -115,7 +116,7 @@ def page(study: StudyName, partial: Partial = False) -> None:
 
 @app.command()
 def status(
-    study: Annotated[str, typer.Argument(metavar="[STUDY]")] = "quick",
+    study: Annotated[str, typer.Argument(metavar="STUDY")] = "quick",
     watch: Annotated[bool, typer.Option("--watch", help="go on saying so, in place, until the study is done")] = False,
     seconds: Annotated[float, typer.Argument(min=0.1, help="with --watch: between two looks")] = 2.0,
 ) -> None:
@@ -156,11 +157,60 @@ def cost(
 
 
 @app.command()
+def tune(
+    study: StudyName,
+    jobs: Annotated[int, typer.Option(min=1, help="how many candidates at a time")] = 1,
+    report: Annotated[bool, typer.Option("--report", help="only write anew what the journal says")] = False,
+    worker: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Search every method's hyperparameters and write config/tuned/STUDY.yaml. Killed, it goes on when called again."""
+    from benchmark.training.loop import Interrupted
+    from benchmark.tune import command
+    from benchmark.tune.journal import Journal
+    from benchmark.tune.report import write
+
+    try:
+        if worker is not None:
+            command.work(study, worker)
+        elif report:
+            from benchmark.study import Study
+
+            print(write(Journal(Study.load(study, tuned=False))))
+        else:
+            print(command.tune(study, jobs))
+    except (KeyboardInterrupt, Interrupted):
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(TERMINATED) from None
+
+
+@app.command()
 def audit() -> None:
     """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
     from benchmark.metrics.audit import audit
 
     print(audit().to_string(index=False))
+
+
+@app.command()
+def bench(
+    only: Annotated[str, typer.Option(help="sections, joined by commas; all unless given")] = "",
+    listed: Annotated[bool, typer.Option("--list", help="say which sections there are, and end")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="timings of each piece of work, after a warm-up")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="processor threads; all cores unless given")] = os.cpu_count()
+    or 1,
+    short: Annotated[
+        bool, typer.Option("--short", help="far less work: does it run? The numbers mean nothing")
+    ] = False,
+    name: Annotated[str, typer.Option(help="what it is written as, below results/bench/")] = "cpu",
+) -> None:
+    """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
+    from benchmark.bench.report import SECTIONS, bench, chosen
+    from benchmark.bench.rows import Options
+
+    if listed:
+        print("\n".join(f"{section:10s} {what}" for section, what in SECTIONS.items()))
+        return
+    print(bench(chosen(only), Options(repeats, threads, short), name))
 
 
 @app.command()

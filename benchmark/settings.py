@@ -96,6 +96,9 @@ class TuneSettings(Strict):
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="laid over the study's own while tuning: fewer epochs, rarer evaluation"
     )
+    start: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="pattern -> method -> values that are tried second, after the study's own: what a pilot found"
+    )
     reuse: dict[str, str] = Field(
         {}, description="scenario -> the tuned scenario of the same dataset and architecture whose values it takes"
     )

@@ -150,20 +150,23 @@ class Study(Strict):
         return named
 
     @classmethod
-    def load(cls, name: str) -> Study:
+    def load(cls, name: str, tuned: bool = True) -> Study:
         """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place.
 
         ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own.
+
+        Parameters
+        ----------
+        tuned : lay over the hyperparameters what tuning found, where the study includes it.
         """
         if derived.is_tuning(name):
-            tuned = name.removesuffix(derived.TUNING)
-            return cls._from(name, derived.tuning_data(cls._from(tuned, read(tuned, tuned=False))))
-        return cls._from(name, read(name))
+            return cls._from(name, derived.tuning_data(cls.load(name.removesuffix(derived.TUNING), tuned=False)))
+        return cls._from(name, read(name, tuned=tuned))
 
     @cached_property
     def untuned(self) -> Study:
-        """This study without the values that tuning found."""
-        return type(self)._from(self.name, read(self.name, tuned=False))
+        """This study without what tuning found."""
+        return type(self).load(self.name, tuned=False)
 
     @classmethod
     def _from(cls, name: str, data: dict[str, Any]) -> Study:

@@ -1,0 +1,128 @@
+"""What tuning found, as data that studies include: ``config/tuned/<study>.yaml``, written after every candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from benchmark import paths
+from benchmark.files import write_text
+from benchmark.names import Cell, Scenario
+from benchmark.tune.journal import Journal, Pair
+
+OBJECTIVE = (
+    "average gap to Retrain in points, of one run on one tuning trial (own Original, split and Retrain, which no table "
+    "shows), plus a point for every point of retain accuracy below the floor"
+)
+SAMPLER = (
+    "first the study's own values; second those of tune.start, and for a method with the contrastive term its base's "
+    "best learning rate, the base's own settings being throughout those of the base's best candidate so far; up to the "
+    "fourth random ones, then a tree-structured Parzen estimator. A candidate is given up where its gap lies above the "
+    "median of the earlier ones at the same epoch"
+)
+
+
+def write(journal: Journal) -> Path:
+    """Write what has been found so far and return the path."""
+    path = paths.tuned(journal.parent.name)
+    told = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
+    command = f"python -m benchmark tune {journal.parent.name}"
+    text = yaml.safe_dump(told, sort_keys=False, width=110, allow_unicode=True)
+    write_text(path, f"# Made by `{command}`; a study includes it by `tuned: {journal.parent.name}`.\n{text}")
+    return path
+
+
+def about(journal: Journal) -> dict[str, Any]:
+    """Return how the values were found: objective, budget, seed, effort, dates, commits and hardware."""
+    trials = [trial for pair in journal.pairs for trial in journal.ended(pair)]
+    stamps = [trial.user_attrs["stamp"] for trial in trials]
+    times = sorted(trial.datetime_complete for trial in trials if trial.datetime_complete)
+    recipes = {trial_epochs(pair) for pair in journal.pairs} - {0}
+    return {
+        "study": journal.parent.name,
+        "objective": OBJECTIVE,
+        "ra_floor": journal.tune.ra_floor,
+        "search": SAMPLER,
+        "budget": f"{journal.tune.budget} candidates of every method in every cell",
+        "epochs": sorted(recipes),
+        "candidates": len(trials),
+        "given_up_early": sum(trial.state == TrialState.PRUNED for trial in trials),
+        "left": journal.left(),
+        "seed": journal.tune.seed,
+        "core_hours": round(sum(map(hours, trials)) * journal.study.threads, 2),
+        "from": f"{times[0]:%Y-%m-%d}" if times else None,
+        "to": f"{times[-1]:%Y-%m-%d}" if times else None,
+        **{key: _distinct(stamp[key] for stamp in stamps) for key in ("commit", "device", "precision")},
+    }
+
+
+def found(journal: Journal) -> dict[str, dict[str, Any]]:
+    """Return, per cell and method, what came of the search: the best candidate beside the study's own values."""
+    out: dict[str, dict[str, Any]] = {}
+    for pair in journal.pairs:
+        if best := journal.best(pair):
+            first = journal.ended(pair)[0]
+            out.setdefault(str(pair.cell), {})[pair.method] = {
+                "candidates": len(journal.ended(pair)),
+                "avg_gap": _number(best.user_attrs.get("avg_gap")),
+                "avg_gap_of_own_values": _number(first.user_attrs.get("avg_gap")),
+                "ra": _number(best.user_attrs["history"][-1]["ra"]),
+                "floor_met": bool(best.user_attrs["history"][-1]["ra"] >= journal.tune.ra_floor),
+            }
+    return out
+
+
+def hyperparameters(journal: Journal) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the best values as a study's ``hyperparameters``, those of cells that reuse another's included."""
+    out: dict[str, dict[str, dict[str, Any]]] = {}
+    for pair in journal.pairs:
+        if best := journal.best(pair):
+            out.setdefault(str(pair.cell), {})[pair.method] = journal.values(best)
+    for target, source in journal.tune.reuse.items():
+        Scenario(target)
+        for place in list(out):
+            cell = Cell.parse(place)
+            if cell.scenario == source:
+                out[str(Cell(cell.dataset, cell.arch, target))] = {m: dict(v) for m, v in out[place].items()}
+    return out
+
+
+def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
+    """Say in a line what came of a candidate."""
+    values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
+    history = trial.user_attrs["history"]
+    at = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
+    if trial.state == TrialState.PRUNED:
+        at = f"given up after {history[-1]['epoch']} epochs"
+    best = journal.best(pair)
+    so_far = f"; best so far {best.value:.2f}" if best else ""
+    budget = journal.tune.budget
+    done = budget * len(journal.pairs) - journal.left()
+    ra = f", ra {history[-1]['ra']:.1f}" if history else ""
+    return (
+        f"[{done}/{budget * len(journal.pairs)}] {pair.cell}/{pair.method} {values}: {at}{ra}, "
+        f"{3600 * hours(trial):.0f} s{so_far}"
+    )
+
+
+def hours(trial: FrozenTrial) -> float:
+    """Return how long a candidate took, in hours."""
+    return trial.duration.total_seconds() / 3600 if trial.duration else 0.0
+
+
+def trial_epochs(pair: Pair) -> int:
+    """Return for how many epochs a pair's candidates train."""
+    return int(pair.default.settings.epochs)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 3)
+
+
+def _distinct(values: Iterable[str]) -> str | list[str] | None:
+    names = sorted(set(values))
+    return names[0] if len(names) == 1 else names or None
