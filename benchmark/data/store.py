@@ -24,7 +24,7 @@ from benchmark.files import digest, read_record, replacing, set_aside, sha256, w
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
-__all__ = ["Arrays", "content_hash", "facts", "load", "prepare", "provenance"]
+__all__ = ["content_hash", "facts", "load", "prepare", "provenance"]
 
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))

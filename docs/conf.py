@@ -1,0 +1,84 @@
+"""The manual: pages in Markdown, tables generated from the code, the API from its docstrings.
+
+``sphinx-build -W --keep-going -b html docs build/docs`` builds it, from the repository's root.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+import reference  # noqa: E402
+
+from benchmark import __version__  # noqa: E402
+
+project = "A benchmark for machine unlearning"
+version = release = __version__
+language = "en"
+html_title = f"{project} {release}"
+html_theme = "furo"
+html_copy_source = False
+html_show_copyright = False
+default_role = "py:obj"
+
+extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+apidoc_modules = [
+    {
+        "path": str(ROOT / "benchmark"),
+        "destination": "api",
+        "separate_modules": True,
+        "module_first": True,
+        "max_depth": 2,
+        "include_private": False,
+    }
+]
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+napoleon_custom_sections = [("Class attributes", "params_style")]
+
+
+def fill(app: Any, name: str, source: list[str]) -> None:
+    """Put generated Markdown where a page says ``<!-- generated: NAME -->``."""
+    source[0] = reference.filled(source[0])
+
+
+def plain_link(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Leave a link of the README to a file of the repository, which the manual does not hold, as plain text."""
+    target = node.get("reftarget", "").split("#")[0]
+    if node.get("reftype") == "myst" and target and (ROOT / target).exists():
+        return contnode
+    return None
+
+
+def describe(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Read ``name : text`` as a name and its meaning: numpy's style has a type there, ours annotations."""
+    listing, told = False, []
+    for number, line in enumerate(lines):
+        if re.fullmatch(r"-{3,}", "".join(lines[number + 1 : number + 2])):
+            listing = line in ("Parameters", "Attributes", "Class attributes")
+        found = re.fullmatch(r"(\w[\w, ]*?) : (.+)", line) if listing else None
+        line = line if "``" in line else line.replace("|", r"\|")  # |N| is a size here, not a substitution
+        told += [found[1], f"    {found[2]}"] if found else [line]
+    lines[:] = told
+
+
+def setup(app: Any) -> None:
+    """Connect the above."""
+    app.connect("source-read", fill)
+    app.connect("missing-reference", plain_link)
+    app.connect("autodoc-process-docstring", describe, priority=400)  # before napoleon
