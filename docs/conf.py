@@ -49,7 +49,7 @@ autodoc_typehints_description_target = "documented_params"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-napoleon_custom_sections = [("Class attributes", "params_style")]
+napoleon_custom_sections = [("Class attributes", "params_style"), "Result"]
 
 
 def fill(app: Any, name: str, source: list[str]) -> None:
@@ -66,14 +66,20 @@ def plain_link(app: Any, env: Any, node: Any, contnode: Any) -> Any:
 
 
 def describe(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Read ``name : text`` as a name and its meaning: numpy's style has a type there, ours annotations."""
-    listing, told = False, []
+    """Read ``name : text`` as a name and its meaning, and what is returned as text.
+
+    numpy's style has types in both places; ours has them in annotations.
+    """
+    section, told = "", []
     for number, line in enumerate(lines):
-        if re.fullmatch(r"-{3,}", "".join(lines[number + 1 : number + 2])):
-            listing = line in ("Parameters", "Attributes", "Class attributes")
-        found = re.fullmatch(r"(\w[\w, ]*?) : (.+)", line) if listing else None
         line = line if "``" in line else line.replace("|", r"\|")  # |N| is a size here, not a substitution
-        told += [found[1], f"    {found[2]}"] if found else [line]
+        if re.fullmatch(r"-{3,}", "".join(lines[number + 1 : number + 2])):
+            section = line
+        found = re.fullmatch(r"(\w[\w, ]*?) : (.+)", line)
+        if section in ("Parameters", "Attributes", "Class attributes") and found:
+            told += [found[1], f"    {found[2]}"]
+        else:
+            told.append("Result" if line == section == "Returns" else line)
     lines[:] = told
 
 
