@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -270,3 +272,14 @@ def test_other_images_under_the_same_name_make_every_run_of_them_again(finished,
     write_record(folder / "provenance.json", told)
     again = planned(finished, "all")
     assert runs(again) == {str(run.name) for run in study.runs()} and again["split"]
+
+
+@pytest.mark.parametrize("wanted", ["--unlock", "--list-rules"])
+def test_what_needs_no_number_of_cores_is_done_without_one(finished, wanted):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", wanted, "--config", "study=tiny"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
