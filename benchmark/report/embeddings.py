@@ -53,12 +53,12 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
     with warnings.catch_warnings():
         # About threads, small samples and deprecations inside the libraries: nothing that a user could act upon.
         warnings.simplefilter("ignore")
-        reduced = _reduced(features.astype(np.float64))
-        tsne, umap = _tsne(reduced, seed, threads), _umap(reduced, seed)
-    return pd.DataFrame(np.hstack([tsne, umap]), columns=["tsne_x", "tsne_y", "umap_x", "umap_y"])
+        points = reduced(features.astype(np.float64))
+        both = np.hstack([tsne(points, seed, threads), umap(points, seed)])
+    return pd.DataFrame(both, columns=["tsne_x", "tsne_y", "umap_x", "umap_y"])
 
 
-def _reduced(features: Floats) -> Floats:
+def reduced(features: Floats) -> Floats:
     """Return the first principal components, at most 50, of the centred features."""
     if features.shape[1] <= DIMENSIONS:
         return features
@@ -67,7 +67,8 @@ def _reduced(features: Floats) -> Floats:
     return np.asarray(PCA(min(DIMENSIONS, *features.shape), svd_solver="full").fit_transform(features))
 
 
-def _tsne(features: Floats, seed: int, threads: int) -> Floats:
+def tsne(features: Floats, seed: int, threads: int = 1) -> Floats:
+    """Return openTSNE's map, (n, 2); see `maps`."""
     from openTSNE import TSNE
 
     # Starting from PCA divides by the spread of the features, which a collapsed model has lost, and needs two of them.
@@ -77,7 +78,8 @@ def _tsne(features: Floats, seed: int, threads: int) -> Floats:
     return np.asarray(model.fit(features), dtype=np.float64)
 
 
-def _umap(features: Floats, seed: int) -> Floats:
+def umap(features: Floats, seed: int) -> Floats:
+    """Return the UMAP map, (n, 2); see `maps`."""
     from umap import UMAP
 
     # The spectral start needs more samples than this, and features that differ.

@@ -117,7 +117,7 @@ class Trainer:
         self.model.train()
         while self.step < len(steps):
             with self.watch:
-                self._train_step(steps[self.step], self.epoch + self.step / len(steps))
+                self.train_step(steps[self.step], self.epoch + self.step / len(steps))
                 self.step += 1
                 if self.step == len(steps):
                     self.device.wait()
@@ -128,7 +128,8 @@ class Trainer:
             self.diverged = (self.offset + self.epoch, bad if bad >= 0 else len(steps) - 1)
         return loss
 
-    def _train_step(self, batch: Batch, progress: float) -> None:
+    def train_step(self, batch: Batch, progress: float) -> None:
+        """Do one step, ``progress`` epochs after the start. Nothing in it waits for the device."""
         self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
             outputs = {name: self._forward(name, batch) for name in batch}

@@ -1,0 +1,53 @@
+"""Maps of features, once their libraries are imported and compiled."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.bench import reference
+from benchmark.bench.rows import Options, Row, Wanted, faster
+from benchmark.bench.timing import interleaved
+from benchmark.report import embeddings
+
+SAMPLES, DIMENSIONS, CLASSES = 10_000, 512, 10
+
+
+def features(samples: int, dimensions: int) -> NDArray[np.float32]:
+    """Return features of ten classes, as a trained model's: positive, with a centre a class and few wide directions."""
+    rng = np.random.default_rng(0)
+    centres = rng.exponential(1.0, (CLASSES, dimensions))
+    wide = rng.normal(0, 1, (20, dimensions)) / np.sqrt(dimensions)
+    spread = rng.normal(0, 4, (samples, len(wide))) @ wide + rng.normal(0, 0.2, (samples, dimensions))
+    return np.maximum(centres[rng.integers(0, CLASSES, samples)] + spread, 0).astype(np.float32)
+
+
+def rows(options: Options) -> list[Row]:
+    """Return a row for t-SNE and for UMAP, after PCA to 50, beside scikit-learn's t-SNE and UMAP without PCA."""
+    given = features(options.size(SAMPLES, 200), options.size(DIMENSIONS, 60))
+    threads = options.threads
+    pieces: dict[str, tuple[Callable[[], object], Callable[[], object], float]] = {
+        "UMAP": (
+            lambda: embeddings.umap(embeddings.reduced(given.astype(np.float64)), 0),
+            lambda: reference.umap(given, 0),
+            6.0,
+        ),
+        "t-SNE": (
+            lambda: embeddings.tsne(embeddings.reduced(given.astype(np.float64)), 0, threads),
+            lambda: reference.tsne(given, 0, threads),
+            12.0,
+        ),
+    }
+    found = []
+    for name, (ours, plain, limit) in pieces.items():
+        seconds = interleaved({"ours": ours, "reference": plain}, options.repeats)
+        mine, theirs = (statistics.median(seconds[who]) for who in ("ours", "reference"))
+        work = "{} of {:,} x {}".format(name, *given.shape)
+        wanted = (Wanted("ours", "<=", limit),)
+        found.append(
+            Row(work, "s", mine, theirs, faster(seconds["ours"], seconds["reference"]), wanted=wanted, seconds=seconds)
+        )
+    return found

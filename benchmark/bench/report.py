@@ -1,0 +1,160 @@
+"""Running sections and writing down what they found: JSON with every repeat, and a table to read."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from benchmark import files
+from benchmark.bench.rows import Options, Row
+from benchmark.errors import BadInput, unknown
+
+FOLDER = Path("results/bench")
+
+# Name -> module below this package, and what it measures. In this order.
+SECTIONS = {
+    "ceiling": "what the hardware can do at most",
+    "train": "a training step of four methods on four architectures",
+    "evaluate": "one pass over train and test data",
+    "augment": "augmentation of a batch",
+    "mia": "the membership attack beside the exact SVC",
+    "maps": "t-SNE and UMAP",
+    "startup": "a job until its first batch; a table",
+    "memory": "peak memory of training",
+    "resident": "memory of eight jobs on one dataset",
+    "precision": "bfloat16 beside float32 on real images",
+    "workflow": "the quick study whole; planning the paper study",
+    "scale": "time against trials, cells and dataset size",
+    "original": "one Original of CIFAR-10 at the paper's epochs; on a GPU",
+}
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "umap-learn", "openTSNE", "vit-pytorch", "snakemake")
+
+
+def chosen(only: str) -> list[str]:
+    """Return the sections of a comma-separated list, all for an empty one; raise `BadInput` for an unknown one."""
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    for name in names:
+        if name not in SECTIONS:
+            raise unknown("section", name, SECTIONS, "--only")
+    return names or list(SECTIONS)
+
+
+def bench(sections: Sequence[str], options: Options, name: str) -> Path:
+    """Run sections and return the table's path, ``results/bench/<name>.md``; the JSON lies beside it.
+
+    Each section is written as soon as it is done; sections that are not asked for keep what they have.
+
+    Raises
+    ------
+    BadInput
+        If what is there already cannot be read.
+    """
+    path = FOLDER / f"{name}.json"
+    found = _read(path)
+    for section in sections:
+        print(f"{section}: {SECTIONS[section]}", flush=True)
+        started = _moment()
+        with threadpool_limits(options.threads):
+            rows: list[Row] = importlib.import_module(f"benchmark.bench.{section}").rows(options)
+        found[section] = {"stamp": _stamp(options, started), "rows": [row.plain() for row in rows]}
+        print(_table(found[section]["rows"]), flush=True)
+        told = {key: found[key] for key in SECTIONS if key in found}
+        files.write_json(path, told)
+        files.write_text(path.with_suffix(".md"), markdown(told))
+    return path.with_suffix(".md")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}: delete it, or give another --name") from None
+
+
+def _moment() -> dict[str, Any]:
+    return {"time": datetime.now(UTC).isoformat(timespec="seconds"), "load": round(os.getloadavg()[0], 2)}
+
+
+def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
+    from benchmark.stamp import commit
+    from benchmark.training.device import Device, processor
+
+    device = Device.choose("auto", options.threads)
+    return {
+        "started": started,
+        "ended": _moment(),
+        "device": device.name,
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": options.threads,
+        "precision": device.precision,
+        "repeats": options.repeats,
+        "short": options.short,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        **{package: importlib.metadata.version(package) for package in PACKAGES},
+    }
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+HEADS = ("work", "ours", "reference", "times better", "share of peak", "also", "wanted", "met")
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """Return all sections as Markdown."""
+    parts = []
+    for name, section in found.items():
+        parts += [f"**{name}**: {SECTIONS[name]}. {_told(section['stamp'])}", _table(section["rows"])]
+    bounds = [row["met"] for section in found.values() for row in section["rows"] if row["met"] is not None]
+    parts.append(f"{sum(bounds)} of {len(bounds)} rows with bounds meet them.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _told(stamp: dict[str, Any]) -> str:
+    versions = ", ".join(f"{package} {stamp[package]}" for package in ("torch", "torchvision", "numpy"))
+    short = " **Short run: the numbers mean nothing.**" if stamp["short"] else ""
+    return (
+        f"{stamp['device']}, {stamp['cores']} cores, {stamp['threads']} threads, {stamp['precision']}; medians of "
+        f"{stamp['repeats']}; load {stamp['started']['load']} before; {stamp['ended']['time'][:10]}, commit "
+        f"{stamp['commit']}; Python {stamp['python']}, {versions}.{short}"
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = [HEADS, ["--" if head in ("work", "also", "wanted") else "--:" for head in HEADS]]
+    for row in rows:
+        lines.append(
+            [
+                row["work"],
+                f"{_number(row['ours'])} {row['unit']}",
+                _number(row["reference"]),
+                _number(row["ratio"]),
+                _number(row["share"]),
+                "; ".join(f"{key} {_number(value)}" for key, value in row["figures"].items()),
+                ", ".join(row["wanted"]),
+                {True: "yes", False: "**no**", None: ""}[row["met"]],
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    """Return three significant digits, without exponents."""
+    if value is None:
+        return ""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

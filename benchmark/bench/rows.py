@@ -1,0 +1,96 @@
+"""What a section of the benchmark yields, and how it is written down."""
+
+from __future__ import annotations
+
+import operator
+import statistics
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+SENSES = {">=": operator.ge, "<=": operator.le}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the benchmark is run.
+
+    Attributes
+    ----------
+    repeats : how often each piece of work is timed, after a warm-up that is not counted.
+    threads : processor threads.
+    short : do far less work: to see that everything runs; the numbers mean nothing.
+    """
+
+    repeats: int = 5
+    threads: int = 1
+    short: bool = False
+
+    def size(self, full: int, short: int) -> int:
+        """Return how much work to do."""
+        return short if self.short else full
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A bound on one of a row's figures, such as a ratio of at least 2.5."""
+
+    what: str
+    sense: str
+    value: float
+
+    def __str__(self) -> str:
+        sign = {">=": "≥", "<=": "≤"}[self.sense]
+        return f"{self.what} {sign} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured thing.
+
+    Attributes
+    ----------
+    work : what was done.
+    unit : of ``ours`` and ``reference``.
+    ours, reference : medians; the reference may be missing.
+    ratio : how many times better than the reference.
+    share : of the hardware's ceiling, 0 to 1.
+    figures : further numbers, by name.
+    wanted : bounds on ``ours``, ``ratio``, ``share`` or one of the figures.
+    seconds : every repeat that the medians are taken over, by who did it.
+    """
+
+    work: str
+    unit: str
+    ours: float
+    reference: float | None = None
+    ratio: float | None = None
+    share: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    wanted: tuple[Wanted, ...] = ()
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def value(self, what: str) -> float:
+        """Return ``ours``, ``ratio``, ``share`` or one of the figures."""
+        found = self.figures[what] if what in self.figures else getattr(self, what)
+        return float(found)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether every bound holds; None where there is none."""
+        if not self.wanted:
+            return None
+        return all(SENSES[bound.sense](self.value(bound.what), bound.value) for bound in self.wanted)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the row as JSON has it."""
+        return asdict(self) | {"wanted": [str(bound) for bound in self.wanted], "met": self.met}
+
+
+def rate(amount: float, seconds: list[float]) -> float:
+    """Return how much is done per second, by the median of the repeats."""
+    return amount / statistics.median(seconds)
+
+
+def faster(ours: list[float], reference: list[float]) -> float:
+    """Return how many times faster, as the median over the pairs of repeats: what slows both falls out."""
+    return statistics.median(theirs / mine for mine, theirs in zip(ours, reference, strict=True))

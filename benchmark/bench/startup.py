@@ -1,0 +1,78 @@
+"""From a process's start to its first batch, and to a finished table: what every job pays before it does any work.
+
+``python -m benchmark.bench.startup STUDY RUN`` is the run, ended after its first step.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark.bench.rows import Options, Row
+
+
+def rows(options: Options) -> list[Row]:
+    """Return a row for a job of each architecture, and one for a table. They are medians of processes of their own."""
+    from benchmark.bench.project import project
+    from benchmark.bench.rows import Row, Wanted
+
+    cell = "digits/{}/random-10"
+    limits = {"convnet": 1.5, "resnet18": 3.0, "vgg16": 3.0, "vit": 3.0}
+    archs = list(limits)[: options.size(4, 1)]
+    found = []
+    with project() as small:
+        tables = {
+            arch: {"kind": "unlearning", "cells": [cell.format(arch)], "methods": ["original", "ft", "coun"]}
+            for arch in archs
+        }
+        small.study("startup", {"tables": tables})
+        small.command("prepare", "startup", "digits")
+        small.command("split", "startup", "digits", "random-10")
+        for arch in archs:
+            small.command("run", "startup", f"digits/{arch}/original/trial-0")
+        taken: dict[str, list[float]] = {arch: [] for arch in archs}
+        for _ in range(options.repeats + 1):
+            for arch in archs:
+                run = f"{cell.format(arch)}/coun/trial-0"
+                before = time.time()
+                told = small.command("startup", run, module="benchmark.bench.startup")
+                taken[arch].append(float(told.split()[-1]) - before)
+        for arch in archs:
+            wanted = (Wanted("ours", "<=", limits[arch]),)
+            seconds = taken[arch][1:]
+            work = f"start of a CoUn job to the end of its first step, {arch}"
+            found.append(Row(work, "s", statistics.median(seconds), wanted=wanted, seconds={"ours": seconds}))
+        for method in ("retrain", "ft", "coun"):
+            small.command("run", "startup", f"{cell.format(archs[0])}/{method}/trial-0")
+        seconds = [small.seconds("table", "startup", archs[0]) for _ in range(options.repeats + 1)][1:]
+        wanted = (Wanted("ours", "<=", 1.5),)
+        found.append(Row("a table, whole", "s", statistics.median(seconds), wanted=wanted, seconds={"ours": seconds}))
+        seconds = [small.seconds("status", "startup") for _ in range(options.repeats + 1)][1:]
+        found.append(Row("status of a study, whole", "s", statistics.median(seconds), seconds={"ours": seconds}))
+    return found
+
+
+def _until_first_batch(study: str, run: str) -> None:
+    """Do what the command ``run`` does, up to the end of the first step, and print the time then."""
+    import benchmark.__main__
+    from benchmark.training.job import run as start
+    from benchmark.training.loop import Trainer
+
+    step = Trainer.train_step
+
+    def once(self, batch, progress):  # type: ignore[no-untyped-def]
+        step(self, batch, progress)
+        self.device.wait()
+        print(time.time(), flush=True)
+        os._exit(0)
+
+    Trainer.train_step = once  # type: ignore[method-assign]
+    start(benchmark.__main__._study(study), run, "bench")
+
+
+if __name__ == "__main__":
+    _until_first_batch(*sys.argv[1:])

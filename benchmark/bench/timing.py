@@ -1,0 +1,55 @@
+"""Timing several pieces of work in turns, so that what slows the machine for a while slows all of them."""
+
+from __future__ import annotations
+
+import gc
+import math
+import time
+from collections.abc import Callable, Mapping
+
+LEAST = 0.2  # seconds: shorter work is done several times a repeat
+
+
+def interleaved(
+    work: Mapping[str, Callable[[], object]],
+    repeats: int,
+    wait: Callable[[], None] = lambda: None,
+    least: float = LEAST,
+) -> dict[str, list[float]]:
+    """Return the seconds of every repeat of every piece of work, by name.
+
+    Each is done once before, which is not counted: it warms caches and says how often a repeat must do it to last
+    ``least`` seconds. Every other round goes backwards through the work.
+
+    Parameters
+    ----------
+    work : what is timed, by name.
+    repeats : rounds.
+    wait : called before a clock is read, to wait for a device.
+    least : seconds of a repeat.
+    """
+    calls = {}
+    for name, do in work.items():
+        do()
+        calls[name] = max(1, math.ceil(least / max(_clocked(do, 1, wait), 1e-9)))
+    found: dict[str, list[float]] = {name: [] for name in work}
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        for number in range(repeats):
+            for name in list(work)[:: -1 if number % 2 else 1]:
+                found[name].append(_clocked(work[name], calls[name], wait))
+            gc.collect()
+    finally:
+        if collected:
+            gc.enable()
+    return found
+
+
+def _clocked(do: Callable[[], object], calls: int, wait: Callable[[], None]) -> float:
+    wait()
+    before = time.perf_counter()
+    for _ in range(calls):
+        do()
+    wait()
+    return (time.perf_counter() - before) / calls

@@ -1,0 +1,106 @@
+"""A training step of four methods on four architectures: images per second, and share of the matrix-product peak."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from benchmark.bench import ceiling, reference, work
+from benchmark.bench.rows import Options, Row, Wanted, faster, rate
+from benchmark.bench.timing import interleaved
+from benchmark.data.arrays import Arrays
+from benchmark.training.device import Device
+
+ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
+METHODS = ("ft", "neggrad-plus", "salun", "coun")
+BATCH = 256
+WANTED = {
+    ("resnet18", "ft"): (Wanted("ratio", ">=", 2.5), Wanted("share", ">=", 0.75)),
+    ("vgg16", "ft"): (Wanted("ratio", ">=", 2.0),),
+    ("vit", "ft"): (Wanted("ratio", ">=", 2.5),),
+}
+OVER_FT = "time over FT's"
+PEAK = "matrix product"
+
+
+def rows(options: Options) -> list[Row]:
+    """Return a row for each method and architecture."""
+    return [row for arch in ARCHITECTURES for row in _architecture(arch, options)]
+
+
+def _architecture(arch: str, options: Options) -> list[Row]:
+    device = Device.choose("auto", options.threads)
+    batch = options.size(BATCH, 4)
+    data = work.arrays(train=5 * batch)
+    ours = {method: work.Steps(work.trainer(method, arch, data, device, batch, forget=batch)) for method in METHODS}
+    plain = Plain(arch, data, device, batch, options.threads)
+    product, flops = ceiling.product(device, device.precision, ceiling.side_of(options))
+    pieces: dict[str, Callable[[], object]] = {PEAK: product}
+    for method in METHODS:
+        pieces[f"{method}, ours"] = ours[method]
+        pieces[f"{method}, reference"] = plain.steps()[method]
+    seconds = interleaved(pieces, options.repeats, device.wait)
+    peak = rate(flops, seconds[PEAK])
+    found = []
+    for method in METHODS:
+        mine, theirs = seconds[f"{method}, ours"], seconds[f"{method}, reference"]
+        over = statistics.median(one / other for one, other in zip(mine, seconds["ft, ours"], strict=True))
+        wanted = WANTED.get((arch, method), ())
+        if method == "coun":
+            wanted += (Wanted(OVER_FT, "<=", 1.9),)
+        found.append(
+            Row(
+                f"{arch}, {method}, batch {batch}, {device.precision}",
+                "images/s",
+                rate(ours[method].images, mine),
+                rate(ours[method].images, theirs),
+                faster(mine, theirs),
+                rate(ours[method].flops, mine) / peak,
+                {} if method == "ft" else {OVER_FT: over},
+                wanted,
+                {"ours": mine, "reference": theirs, PEAK: seconds[PEAK]},
+            )
+        )
+    return found
+
+
+@dataclass
+class Plain:
+    """The reference's steps on one architecture: its loader fetches the next batches while a step computes."""
+
+    arch: str
+    data: Arrays
+    device: Device
+    batch: int
+    workers: int
+
+    def steps(self) -> dict[str, Callable[[], float]]:
+        """Return a step of each method, on a model of its own."""
+        return {"ft": self._ft(), "neggrad-plus": self._neggrad_plus(), "salun": self._salun(), "coun": self._coun()}
+
+    def _start(self, views: int = 1) -> tuple[torch.nn.Module, torch.optim.SGD, Callable[[], list[torch.Tensor]]]:
+        model = work.model(self.arch, self.data).to(self.device.device)
+        view = reference.transform("CHN", work.AUGMENTATION, self.data.image_shape[1])
+        images = reference.Plain(self.data.train_images, self.data.train_labels, *[view] * views)
+        loader = reference.endless(images, self.batch, self.workers)
+        return model, reference.optimiser(model), lambda: [part.to(self.device.device) for part in next(loader)]
+
+    def _ft(self) -> Callable[[], float]:
+        model, opt, batch = self._start()
+        return lambda: reference.ft(model, opt, *batch())
+
+    def _neggrad_plus(self) -> Callable[[], float]:
+        model, opt, batch = self._start()
+        return lambda: reference.neggrad_plus(model, opt, batch(), batch(), 0.99)
+
+    def _salun(self) -> Callable[[], float]:
+        model, opt, batch = self._start()
+        mask = {name: (torch.rand_like(weight) < 0.5).float() for name, weight in model.named_parameters()}
+        return lambda: reference.salun(model, opt, mask, *batch())
+
+    def _coun(self) -> Callable[[], float]:
+        model, opt, batch = self._start(views=2)
+        return lambda: reference.coun(model, opt, 1.0, 0.1, *batch())

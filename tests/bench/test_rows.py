@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from benchmark.bench import report
+from benchmark.bench.report import SECTIONS, chosen
+from benchmark.bench.rows import Options, Row, Wanted, faster, rate
+from benchmark.bench.timing import interleaved
+from benchmark.errors import BadInput
+
+
+def test_work_takes_turns_after_a_warm_up_that_does_not_count():
+    done = []
+    work = {name: lambda name=name: (done.append(name), time.sleep(0.02)) for name in "ab"}
+    seconds = interleaved(work, repeats=3, least=0.0)
+    assert "".join(done) == "aa" + "bb" + "ab" + "ba" + "ab"
+    assert [len(seconds[name]) for name in "ab"] == [3, 3]
+    assert all(0.02 <= value < 0.2 for values in seconds.values() for value in values)
+
+
+def test_short_work_is_repeated_until_a_clock_can_tell():
+    calls = []
+    seconds = interleaved({"a": lambda: (calls.append(1), time.sleep(0.001))}, repeats=2, least=0.05)["a"]
+    assert len(calls) > 20 and all(0.001 <= value < 0.02 for value in seconds)
+
+
+def test_rate_and_ratio_are_medians():
+    assert rate(100, [1, 2, 50]) == 50
+    assert faster([1, 2, 10], [4, 6, 10]) == 3  # of 4, 3 and 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "met"),
+    [
+        ((), None),
+        ((Wanted("ratio", ">=", 2.0),), True),
+        ((Wanted("ratio", ">=", 2.0), Wanted("ours", "<=", 9.0)), False),
+        ((Wanted("points", "<=", 0.1),), True),
+    ],
+)
+def test_bounds(wanted: tuple[Wanted, ...], met: bool | None):
+    assert Row("work", "s", 10.0, ratio=2.0, figures={"points": 0.1}, wanted=wanted).met is met
+
+
+def test_sections_are_chosen_by_name():
+    assert chosen("mia, train") == ["mia", "train"] and chosen("") == list(SECTIONS)
+    with pytest.raises(BadInput, match="unknown section 'trian'; did you mean 'train'"):
+        chosen("trian")
+
+
+def test_a_section_keeps_what_others_have_left(empty, monkeypatch):
+    # Two sections, the second one measured again: the file holds the first as it was.
+    rows = {"augment": Row("a", "s", 1.0, seconds={"ours": [1.0]}), "mia": Row("m", "s", 2.0, ratio=4.0)}
+    for name, row in rows.items():
+        monkeypatch.setattr(f"benchmark.bench.{name}.rows", lambda options, row=row: [row])
+    report.bench(["augment", "mia"], Options(short=True), "here")
+    rows["mia"] = Row("m", "s", 3.0, wanted=(Wanted("ours", "<=", 2.0),))
+    monkeypatch.setattr("benchmark.bench.mia.rows", lambda options: [rows["mia"]])
+    path = report.bench(["mia"], Options(short=True), "here")
+    told = json.loads(path.with_suffix(".json").read_text())
+    assert list(told) == ["augment", "mia"]
+    assert [section["rows"][0]["ours"] for section in told.values()] == [1.0, 3.0]
+    assert told["augment"]["rows"][0]["seconds"] == {"ours": [1.0]}
+    stamp = told["mia"]["stamp"]
+    assert {"device", "cores", "threads", "precision", "torch", "commit", "repeats"} <= set(stamp)
+    assert stamp["started"]["load"] >= 0
+    text = path.read_text()
+    assert "| m | 3 s |  |  |  |  | ours ≤ 2 | **no** |" in text and "0 of 1 rows with bounds meet them" in text
+    assert "the numbers mean nothing" in text

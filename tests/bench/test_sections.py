@@ -1,0 +1,62 @@
+"""Every section runs, on far less work; what it finds then means nothing but that it is there."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmark.bench import augment, ceiling, evaluate, maps, memory, mia, original, resident, scale, startup, train
+from benchmark.bench.rows import Options
+
+SHORT = Options(repeats=2, threads=1, short=True)
+
+
+def plausible(rows) -> None:
+    assert rows
+    for row in rows:
+        assert math.isfinite(row.ours) and row.ours > 0
+        assert all(seconds > 0 for taken in row.seconds.values() for seconds in taken)
+        if row.reference is not None:
+            assert row.reference > 0
+
+
+@pytest.mark.parametrize("section", [augment, ceiling, mia, original], ids=lambda section: section.__name__)
+def test_it_runs(section):
+    rows = section.rows(SHORT)
+    plausible(rows)
+    assert len({row.work for row in rows}) == len(rows)
+
+
+def test_every_method_trains_beside_its_reference(monkeypatch):
+    monkeypatch.setattr(train, "ARCHITECTURES", ("convnet",))
+    rows = train.rows(SHORT)
+    plausible(rows)
+    assert [row.work.split(", ")[1] for row in rows] == list(train.METHODS)
+    assert all(row.ratio > 0 and row.share > 0 for row in rows)
+    # NegGrad+ goes through twice as many images as FT, CoUn through each of them twice.
+    assert "time over FT's" in rows[-1].figures
+
+
+def test_evaluation_runs_beside_its_reference(monkeypatch):
+    monkeypatch.setattr(evaluate, "ARCHITECTURES", ("convnet",))
+    plausible(evaluate.rows(SHORT))
+
+
+@pytest.mark.slow
+def test_processes_share_one_copy_of_the_images():
+    (row,) = resident.rows(SHORT)
+    assert 0.5 < row.figures["times the file's size"] < 1.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", [maps, memory, startup], ids=lambda section: section.__name__)
+def test_it_runs_in_processes(section):
+    plausible(section.rows(SHORT))
+
+
+@pytest.mark.slow
+def test_points_of_growth_are_drawn(empty, monkeypatch):
+    monkeypatch.setattr(scale, "_studies", lambda counts, changes, name: [(n, 1.0 * n) for n in (1, 2)])
+    plausible(scale.rows(SHORT))
+    assert (empty.root / "figures" / "bench" / "scale.pdf").is_file()
