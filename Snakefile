@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from benchmark import paths
+from benchmark import needs, paths
 from benchmark.errors import BadInput
 from benchmark.study import Study
 from benchmark.workflow import Workflow
@@ -19,6 +19,7 @@ THREADS = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "N
 try:
     study = Study.load(str(config.get("study", "quick")))
     files = Workflow(study)
+    first_minutes = needs.first_minutes(config.get("minutes", needs.FIRST_MINUTES))
 except BadInput as error:
     raise WorkflowError(str(error)) from None
 
@@ -26,8 +27,15 @@ command = f"{shlex.quote(sys.executable)} -m benchmark"
 
 # More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes
 # several. What a job computes with is the study's to say, since results may depend on it.
-job_threads = max(study.threads, -(-(workflow.cores or 1) // (os.cpu_count() or 1)))
+job_threads = max(study.threads, -(-(workflow.resource_settings.cores or 1) // (os.cpu_count() or 1)))
 shell.prefix("".join(f"export {name}={study.threads}; " for name in THREADS))
+
+# `--resources gpu=N` asks for GPUs: each job that computes takes one, N at once, and fails where there is none. Unless
+# asked, a job takes a GPU where it finds one, and nothing limits how many jobs run at once.
+asked = workflow.global_resources.get("gpu")
+gpu = 1 if asked and asked.value else 0
+if gpu:
+    os.environ.setdefault("BENCHMARK_DEVICE", "cuda")
 
 
 rule all:

@@ -1,4 +1,5 @@
-# Datasets as arrays, and what each scenario forgets.
+# Datasets as arrays, and what each scenario forgets. On a cluster this is done where the workflow runs, since a node may
+# not reach what a dataset is downloaded from.
 
 
 for name in study.datasets:
@@ -10,6 +11,7 @@ for name in study.datasets:
             files.dataset_file(name),
         log:
             paths.log(study.name, f"prepare/{name}"),
+        localrule: True
         params:
             dataset=name,
         shell:
@@ -27,6 +29,7 @@ rule split:
         dataset=files.dataset_pattern,
         scenario=files.scenario_pattern,
         trial="[0-9]+",
+    localrule: True
     params:
         seed=study.seed,
     shell:

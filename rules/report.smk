@@ -11,6 +11,8 @@ rule embed:
     wildcard_constraints:
         derived=files.derived_pattern,
     threads: job_threads
+    resources:
+        gpu=gpu,
     params:
         samples=study.map_samples,
         pairs=lambda wildcards: study.view_pairs if files.derived(wildcards.derived).what == "views" else 0,

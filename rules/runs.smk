@@ -25,6 +25,10 @@ for kept in (False, True):
         wildcard_constraints:
             run=files.run_pattern(kept),
         threads: job_threads
+        resources:
+            gpu=gpu,
+            runtime=lambda wildcards, attempt: needs.minutes(study.name, wildcards.run, attempt, first_minutes),
+            mem_mb=lambda wildcards, attempt: needs.memory_mb(study.name, wildcards.run, attempt),
         params:
             fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
         shell:

@@ -1,0 +1,75 @@
+"""What a run asks of a cluster: time and memory, by what Snakemake measured of finished runs like it.
+
+A guess that is too small costs little: a job that is ended for it goes on from its checkpoint, and asks for more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import glob
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.names import RunName
+
+FIRST_MINUTES = 60
+FIRST_MB = 4000
+# A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.
+TIMES_SECONDS, LEAST_MINUTES = 2.0, 10
+TIMES_MB, MORE_MB = 1.5, 1000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a finished job took: wall time in seconds and memory in MiB."""
+
+    seconds: float
+    memory_mb: float
+
+
+def minutes(study: str, name: str, attempt: int, first: int = FIRST_MINUTES) -> int:
+    """Return a run's time limit in minutes.
+
+    Parameters
+    ----------
+    study, name : which run.
+    attempt : how often it has been tried, this time included.
+    first : the limit where no run of the same dataset and architecture has finished.
+    """
+    taken = [usage.seconds for usage in _alike(study, name)]
+    return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
+
+
+def memory_mb(study: str, name: str, attempt: int) -> int:
+    """Return a run's memory limit in MiB, by the same rules as `minutes`."""
+    taken = [usage.memory_mb for usage in _alike(study, name)]
+    return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
+
+
+def first_minutes(value: object) -> int:
+    """Check what ``--config minutes=`` was given."""
+    if not str(value).isdecimal() or int(str(value)) < 1:
+        raise BadInput(f"--config minutes={value}: accepted is a whole number from 1")
+    return int(str(value))
+
+
+def _alike(study: str, name: str) -> list[Usage]:
+    """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
+    run = RunName.parse(name)
+    folder = paths.usage(study, f"{run.dataset}/{run.arch}/any").parent
+    for pattern in (f"**/{glob.escape(run.method)}/*.tsv", "**/*.tsv"):
+        if found := [usage for path in folder.glob(pattern) for usage in _read(path)]:
+            return found
+    return []
+
+
+def _read(path: paths.Path) -> Iterator[Usage]:
+    # Of a job that ends at once nothing is measured, and a dash or NA stands there.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with path.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                yield Usage(float(row["s"]), float(row["max_rss"]))

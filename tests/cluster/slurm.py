@@ -1,0 +1,194 @@
+"""A real Slurm of one node, this machine, with all its state in a temporary folder. Debian: slurm-wlm, munge."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scontrol", "squeue")
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+# Without cgroups and accounting, so that it runs in a container too; with one pretended GPU.
+CONFIG = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller}
+SlurmdPort={daemon}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SwitchType=switch/none
+MpiDefault=none
+ReturnToService=2
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+@dataclass
+class Cluster:
+    """A running Slurm.
+
+    Attributes
+    ----------
+    folder : where its state and its logs lie.
+    host : the name of its one node.
+    environment : what a process needs to reach it.
+    """
+
+    folder: Path
+    host: str
+    environment: dict[str, str]
+
+    def call(self, *command: str) -> str:
+        """Run one of Slurm's own commands and return what it printed."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def state(self) -> str:
+        """Return the state of the node, such as ``IDLE``, ``MIXED`` or ``IDLE+DRAIN``."""
+        told = self.call("scontrol", "--oneliner", "show", "node", self.host)
+        return dict(part.split("=", 1) for part in told.split() if "=" in part)["State"]
+
+    def update(self, *changes: str) -> None:
+        """Change the node, such as ``state=drain``."""
+        self.call("scontrol", "update", f"nodename={self.host}", *changes)
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """Return the jobs that it still knows, as (id, state)."""
+        lines = self.call("squeue", "--noheader", "--states=all", "--format=%i|%T").split()
+        return [(line.split("|")[0], line.split("|")[1]) for line in lines]
+
+
+def missing() -> list[str]:
+    """Return the programs that are not installed here."""
+    return [program for program in PROGRAMS if not shutil.which(program, path=PATH)]
+
+
+@contextlib.contextmanager
+def cluster(cpus: int = 2) -> Iterator[Cluster]:
+    """Start a Slurm of one node, and stop it with all that runs on it."""
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    folder.chmod(0o755)
+    started: list[subprocess.Popen[bytes]] = []
+    found = Cluster(folder, socket.gethostname().split(".")[0], {**os.environ, "PATH": f"{folder}/bin:{PATH}"})
+    found.environment["SLURM_CONF"] = str(folder / "slurm.conf")
+    try:
+        _configure(found, cpus)
+        munge = folder / "munge"
+        options = [f"--{what}-file={munge}/{what}" for what in ("key", "pid", "log", "seed")]
+        _start(found, started, "munged", "--foreground", "--force", f"--socket={munge}/socket", *options)
+        _wait(lambda: (munge / "socket").exists(), "munged makes no socket", munge / "log")
+        _start(found, started, "slurmctld", "-D", "-i")
+        _start(found, started, "slurmd", "-D")
+        _wait(lambda: _idle(found), "the node does not become idle", folder / "slurmctld.log", folder / "slurmd.log")
+        yield found
+    finally:
+        _stop(found, started)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _configure(found: Cluster, cpus: int) -> None:
+    for name in ("munge", "state", "spool"):
+        (found.folder / name).mkdir(mode=0o700)
+    key = found.folder / "munge" / "key"
+    key.touch(0o600)
+    key.write_bytes(secrets.token_bytes(1024))
+    controller, daemon = _free_ports(2)
+    text = CONFIG.format(
+        folder=found.folder,
+        host=found.host,
+        user=pwd.getpwuid(os.getuid()).pw_name,
+        controller=controller,
+        daemon=daemon,
+        cpus=cpus,
+        memory=psutil.virtual_memory().total * 9 // 10 >> 20,
+    )
+    (found.folder / "slurm.conf").write_text(text, encoding="utf-8")
+    (found.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
+    # Inside a job the plugin calls srun without any variable of Slurm's: this one finds its configuration all the same.
+    srun = found.folder / "bin" / "srun"
+    srun.parent.mkdir()
+    conf = found.environment["SLURM_CONF"]
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={conf} exec {shutil.which("srun", path=PATH)} "$@"\n', encoding="utf-8")
+    srun.chmod(0o755)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _start(found: Cluster, started: list[subprocess.Popen[bytes]], program: str, *options: str) -> None:
+    with (found.folder / f"{program}.out").open("wb") as out:
+        command = [str(shutil.which(program, path=PATH)), *options]
+        # In a session of its own: Ctrl-C is for whoever stops it.
+        started.append(subprocess.Popen(command, env=found.environment, stdout=out, stderr=out, start_new_session=True))
+
+
+def _idle(found: Cluster) -> bool:
+    with contextlib.suppress(RuntimeError):
+        return found.state() == "IDLE"
+    return False
+
+
+def _wait(ready: object, told: str, *logs: Path) -> None:
+    until = time.monotonic() + 30
+    while not ready():  # type: ignore[operator]
+        if time.monotonic() > until:
+            tails = "\n".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())
+            raise RuntimeError(f"{told}\n{tails}")
+        time.sleep(0.2)
+
+
+def _stop(found: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
+    """Cancel all jobs, then stop the daemons, the last started first; what is then left of them is killed."""
+    with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
+        found.call("scancel", "--signal=KILL", f"--user={pwd.getpwuid(os.getuid()).pw_name}")
+        found.call("scancel", f"--user={pwd.getpwuid(os.getuid()).pw_name}")
+        until = time.monotonic() + 20
+        while time.monotonic() < until and any(state in ("RUNNING", "COMPLETING") for _, state in found.jobs()):
+            time.sleep(0.5)
+    for process in reversed(started):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    # The steps of jobs are processes of their own, which carry the name of the configuration in their environment.
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("SLURM_CONF") == found.environment["SLURM_CONF"] and process.pid != os.getpid():
+                process.kill()
