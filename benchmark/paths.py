@@ -18,7 +18,7 @@ REPORTED = TABLES / "reported"
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
 # Beside a checkpoint: how far a run under way is.
 PROGRESS = "progress.json"
-TABLE_SUFFIXES = (".tex", ".csv", ".md")
+TABLE_SUFFIXES = (".tex", ".csv", ".md", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png")
 
 
@@ -78,7 +78,7 @@ def tuned(name: str) -> Path:
 
 
 def table(study: str, name: str, suffix: str) -> Path:
-    """A table as ``.tex``, ``.csv`` or ``.md``."""
+    """A table as ``.tex``, ``.csv``, ``.md`` or ``.html``."""
     return TABLES / study / f"{name}{suffix}"
 
 

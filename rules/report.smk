@@ -1,4 +1,16 @@
-# Maps, tables, figures and the gathered results. None of these trains anything.
+# Maps, tables, figures and the gathered results. None of these trains anything. What a reader wants to see is marked
+# for `snakemake --report`; what the report says of it comes from the study.
+
+config["captions"] = captions.captions(study)
+
+
+report: "captions/study.rst"
+
+
+def shown(path, category, form):
+    """Mark a table's or figure's file for the report."""
+    told = lambda wildcards: captions.labels(study, wildcards.output, form)
+    return report(path, caption="captions/output.rst", category=category, labels=told)
 
 
 rule embed:
@@ -27,7 +39,9 @@ rule table:
     input:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
-        [paths.table(study.name, "{output}", suffix) for suffix in paths.TABLE_SUFFIXES],
+        [paths.table(study.name, "{output}", suffix) for suffix in (".tex", ".md")],
+        shown(paths.table(study.name, "{output}", ".csv"), "Tables", "numbers at full precision"),
+        shown(paths.table(study.name, "{output}", ".html"), "Tables", "table"),
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:
@@ -42,7 +56,8 @@ rule figure:
     input:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
-        [paths.figure(study.name, "{output}", suffix) for suffix in paths.FIGURE_SUFFIXES],
+        shown(paths.figure(study.name, "{output}", ".pdf"), "Figures", "vector graphics"),
+        shown(paths.figure(study.name, "{output}", ".png"), "Figures", "picture"),
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:
@@ -71,7 +86,7 @@ rule page:
         files.collected,
         files.gathered,  # it looks at single runs too, and a checkout that holds the gathered results has none
     output:
-        paths.page(study.name),
+        report(paths.page(study.name), caption="captions/page.rst", category="Page", labels={"name": "results page"}),
     log:
         paths.log(study.name, "page"),
     params:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import distances, hyperparameters, markdown, predictions, theory, unlearning, versus
+from benchmark.report import distances, html, hyperparameters, markdown, predictions, theory, unlearning, versus
 from benchmark.report.latex import Table, render
 from benchmark.study import Study
 
@@ -21,10 +21,10 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
 
 
 def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
-    """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv`` and ``.md``; return the paths.
+    """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv``, ``.md``, ``.html``; return the paths.
 
     The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
-    precision; the ``.md`` is the ``.tex`` for reading on GitHub.
+    precision; the ``.md`` is the ``.tex`` for reading on GitHub, the ``.html`` in a browser and in Snakemake's report.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
         ".tex": render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
         ".md": markdown.render(table, study.name, name),
+        ".html": html.render(table, study.name, name),
     }
     out = [paths.table(study.name, name, suffix) for suffix in written]
     for path, text in zip(out, written.values(), strict=True):

@@ -30,7 +30,7 @@ def measured(study):
 
 
 def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
-    tex, csv, md = draw_table(measured, "far")
+    tex, csv, md, _ = draw_table(measured, "far")
     text = tex.read_text()
     assert row(text, "Method") == ["Method", "1", "3"]
     assert row(text, "Original") == ["Original", "0.50", "0.75"]

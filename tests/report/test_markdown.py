@@ -90,7 +90,7 @@ def test_every_table_says_in_markdown_what_it_says_in_latex(study, runs) -> None
         write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
     write_run(study, "digits/convnet/random-10/not/trial-1", status=results.DIVERGED)
     for name in study.tables:
-        tex, csv, md = draw_table(study, name)
+        tex, csv, md, _ = draw_table(study, name)
         text = md.read_text()
         told = text.splitlines()
         assert told[0] and not told[0].startswith("|") and not told[1]
@@ -107,7 +107,7 @@ def test_every_table_says_in_markdown_what_it_says_in_latex(study, runs) -> None
 def test_the_best_gap_is_bold_and_what_is_missing_a_dash(study, runs) -> None:
     runs(study, "two")
     write_run(study, "digits/convnet/class-8/ft/trial-0", status=results.DIVERGED)
-    csv, md = draw_table(study, "two")[1:]
+    csv, md = draw_table(study, "two")[1:3]
     rows = {row[0]: row for row in lines(md.read_text())}  # of the second cell, where names repeat
     data = pd.read_csv(csv).query("scenario == 'class-8'").set_index("method")
     best = data.loc[["neggrad-plus", "neggrad-plus+cl"], "avg_gap"].min()

@@ -45,7 +45,7 @@ RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 
 
 def test_numbers_equal_a_hand_computation(study) -> None:
     fill(study, {"retrain": RETRAIN, "ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
-    tex, csv, _ = draw_table(study, "gaps")
+    tex, csv, *_ = draw_table(study, "gaps")
     text = tex.read_text()
     assert row(text, "Retrain")[1:6] == [
         r"99.00$\pm$1.00 (0.00)",
@@ -161,7 +161,7 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     shown = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
     for run in study.runs_of("taken"):
         write_run(study, str(run.name), prediction=as_eights(*shown[run.name.method]))
-    tex, csv, _ = draw_table(study, "taken")
+    tex, csv, *_ = draw_table(study, "taken")
     text = tex.read_text()
     assert row(text, "Retrain")[1:] == ["25.00", "50.00", "25.00", "0.00"]
     assert row(text, "FT")[1:] == ["100.00", "0.00", "0.00", "50.00"]
@@ -182,7 +182,7 @@ def test_predictions_of_a_diverged_run(study, runs) -> None:
 
 
 def test_hyperparameters_need_no_results(study) -> None:
-    tex, csv, _ = draw_table(study, "hyper")
+    tex, csv, *_ = draw_table(study, "hyper")
     text = tex.read_text()
     caption, rows = text.split("tabular", 1)
     assert "momentum 0.9" in caption and "momentum" not in rows

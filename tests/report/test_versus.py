@@ -63,7 +63,7 @@ def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
     assert list(study.compared) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
     assert study.runs_of("gaps-vs-reported") == study.runs_of("gaps")
     files = Workflow(study).files_of("gaps-vs-reported")
-    assert files == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in (".tex", ".csv", ".md")]
+    assert files == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in paths.TABLE_SUFFIXES]
     shown = Workflow(study).shown_by
     assert {*shown("gaps-vs-reported")} - {*shown("gaps")} == {paths.REPORTED / "unlearning.csv"}
     assert {*shown("far-vs-reported")} - {*shown("far")} == {paths.REPORTED / "distances.csv"}
@@ -88,7 +88,7 @@ def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
 def test_differences_equal_a_hand_computation(study) -> None:
     # RA: mean 98.5, deviation 0.5. UA: mean 3, deviation 0. TA and MIA: as printed.
     fill(study, [(98.0, 3.0, 93.0, 5.0), (98.5, 3.0, 93.0, 5.0), (99.0, 3.0, 93.0, 5.0)])
-    tex, csv, _ = draw_table(study, "gaps-vs-reported")
+    tex, csv, *_ = draw_table(study, "gaps-vs-reported")
     lines = tex.read_text().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("FT & ours"))
     ours, paper, difference = (row(lines[start + step], lines[start + step].split(" & ")[0]) for step in range(3))

@@ -1,0 +1,80 @@
+"""What Snakemake's report (``snakemake --report``) says of each thing it shows, in reStructuredText, from the study."""
+
+from __future__ import annotations
+
+import re
+
+from benchmark import paths
+from benchmark.names import Cell
+from benchmark.report.style import cell_label, dataset_label, method_label
+from benchmark.study import Study
+
+PAGE = "page"
+WHOLE = "study"
+
+
+def captions(study: Study) -> dict[str, str]:
+    """Return a caption for each table and figure, and for ``page`` and ``study``."""
+    told = {name: _output(study, name) for name in study.outputs}
+    return told | {PAGE: _page(study), WHOLE: _study(study)}
+
+
+def labels(study: Study, name: str, shown: str) -> dict[str, str]:
+    """Return what the report's list of a category says of a file.
+
+    Parameters
+    ----------
+    name : the table or figure.
+    shown : in which form the file shows it.
+    """
+    output = study.output(name)
+    datasets = dict.fromkeys(dataset_label(Cell.parse(cell).dataset) for cell in output.cells)
+    words = output.caption or name
+    return {"name": name, "shows": words, "kind": output.kind, "dataset": ", ".join(datasets), "as": shown}
+
+
+def _output(study: Study, name: str) -> str:
+    output = study.output(name)
+    epoch = "the last" if study.report_epoch == "last" else "the best, by the mean average gap over trials"
+    facts = {
+        "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
+        "Methods": ", ".join(method_label(method) for method in output.methods),
+        "Classes": ", ".join(output.classes),
+        "Trials": str(output.trials or study.trials),
+        "Reported epoch": epoch,
+        "Runs": str(len(study.runs([name]))),
+    }
+    if study.section_of(name) == "tables":
+        facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
+    else:
+        facts["For print"] = str(paths.figure(study.name, name, ".pdf"))
+    title = [output.caption.rstrip(".") + "."] if output.caption else []
+    return _told(title, facts, name, study)
+
+
+def _page(study: Study) -> str:
+    title = ["All results on one page: tables that sort and filter, curves, maps, and how each number was made."]
+    return _told(title, {}, PAGE, study)
+
+
+def _study(study: Study) -> str:
+    facts = {
+        "Study": str(paths.study_file(study.name)),
+        "Datasets": ", ".join(dataset_label(name) for name in study.datasets),
+        "Runs": str(len(study.runs())),
+        "Trials": str(study.trials),
+        "Seed": str(study.seed),
+        "Tables": ", ".join(study.tables),
+        "Figures": ", ".join(study.figures),
+    }
+    return _told([study.description.rstrip(".") + "."] if study.description else [], facts, "all", study)
+
+
+def _told(title: list[str], facts: dict[str, str], target: str, study: Study) -> str:
+    lines = [*map(_escape, title), "", *(f":{key}: {_escape(value)}" for key, value in facts.items() if value)]
+    return "\n".join([*lines, f":Remade by: ``snakemake --cores all {target} --config study={study.name}``", ""])
+
+
+def _escape(text: str) -> str:
+    """Return one line of plain text in which nothing is markup."""
+    return re.sub(r"([\\*`_|:<\[])", r"\\\1", " ".join(text.split()))
