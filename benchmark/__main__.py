@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.errors import BadInput
+
+if TYPE_CHECKING:
+    from benchmark.study import Study
 
 app = typer.Typer(
     help="Compare machine unlearning methods against Retrain. Snakemake calls these stages; each also runs alone.",
@@ -221,7 +224,7 @@ def schema() -> None:
     print(schema(), end="")
 
 
-def _study(name: str):  # type: ignore[no-untyped-def]
+def _study(name: str) -> Study:
     from benchmark.study import Study
 
     return Study.load(name)

@@ -59,12 +59,13 @@ def rows(options: Options) -> list[Row]:
 def _until_first_batch(study: str, run: str) -> None:
     """Do what the command ``run`` does, up to the end of the first step, and print the time then."""
     import benchmark.__main__
+    from benchmark.methods.base import Batch
     from benchmark.training.job import run as start
     from benchmark.training.loop import Trainer
 
     step = Trainer.train_step
 
-    def once(self, batch, progress):  # type: ignore[no-untyped-def]
+    def once(self: Trainer, batch: Batch, progress: float) -> None:
         step(self, batch, progress)
         self.device.wait()
         print(time.time(), flush=True)
