@@ -84,6 +84,11 @@ class Candidate(Job):
     def _tell(self, trainer: Trainer) -> None:
         """A candidate leaves no note of how far it is."""
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop, be it too late."""
+        return self._stop is not None
+
     def _pause(self, trainer: Trainer) -> None:
         if os.getppid() != self.parent:
             raise Interrupted("the process that started the tuning is gone")
@@ -99,29 +104,34 @@ def reference(study: Study, run: Run) -> dict[str, float]:
     return {metric: float(last[metric]) for metric in METRICS}
 
 
-def attempt(study: Study, run: Run, trial: optuna.Trial, floor: float, parent: int) -> tuple[TrialState, float | None]:
+def candidate(study: Study, run: Run, trial: optuna.Trial, parent: int) -> Candidate:
+    """Return a candidate with the Retrain that it is compared with, which has been trained."""
+    name = run.name
+    retrain = study.run(study.run_name(Cell(name.dataset, name.arch, name.scenario), RETRAIN, 0))
+    return Candidate(study, run, reference(study, retrain), trial, parent)
+
+
+def attempt(candidate: Candidate, floor: float) -> tuple[TrialState, float | None]:
     """Run a candidate and write its history to the journal; return its state and, if it ran to its end, its objective.
 
     A diverged one has the worst objective there is. `Interrupted` passes through: such a candidate does not count.
     """
-    name = run.name
-    target = reference(study, study.run(study.run_name(Cell(name.dataset, name.arch, name.scenario), RETRAIN, 0)))
-    candidate = Candidate(study, run, target, trial, parent)
     try:
         status = candidate.go()
     except optuna.TrialPruned:
-        _keep(trial, candidate)
+        _keep(candidate)
         return TrialState.PRUNED, None
-    _keep(trial, candidate)
+    _keep(candidate)
     if status == results.DIVERGED:
         return TrialState.COMPLETE, WORST
     last = candidate.history[-1]
-    gap = average_gap(run, last, target)
-    trial.set_user_attr("avg_gap", gap)
+    gap = average_gap(candidate.run, last, candidate.reference)
+    candidate.trial.set_user_attr("avg_gap", gap)
     return TrialState.COMPLETE, objective(gap, last["ra"], floor)
 
 
-def _keep(trial: optuna.Trial, candidate: Candidate) -> None:
-    trial.set_user_attr("history", [{key: row[key] for key in KEPT} for row in candidate.history])
+def _keep(candidate: Candidate) -> None:
+    history = [{key: row[key] for key in KEPT} for row in candidate.history]
+    candidate.trial.set_user_attr("history", history)
     told = {"commit": stamp()["commit"], "device": candidate.device.name, "precision": candidate.device.precision}
-    trial.set_user_attr("stamp", told)
+    candidate.trial.set_user_attr("stamp", told)

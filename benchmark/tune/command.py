@@ -57,7 +57,7 @@ def tune(name: str, jobs: int) -> Path:
 def work(name: str, parent: int) -> None:
     """Try candidates until there are none left, or until the process that started this one is gone."""
     from benchmark.training.loop import Interrupted
-    from benchmark.tune.candidate import attempt
+    from benchmark.tune.candidate import attempt, candidate
 
     journal = Journal(Study.load(name, tuned=False))
     while journal.left() and os.getppid() == parent:
@@ -67,8 +67,8 @@ def work(name: str, parent: int) -> None:
             continue
         pair, trial = taken
         try:
-            run = pair.run(journal.values(trial))
-            state, value = attempt(journal.study, run, trial, journal.tune.ra_floor, parent)
+            tried = candidate(journal.study, pair.run(journal.values(trial)), trial, parent)
+            state, value = attempt(tried, journal.tune.ra_floor)
         except (Interrupted, BadInput, OSError):
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
@@ -76,6 +76,8 @@ def work(name: str, parent: int) -> None:
         with journal.choice:
             print(report.line(journal, pair, ended), flush=True)
             report.write(journal)
+        if tried.stopped:
+            raise Interrupted("stopped after a candidate had ended")
 
 
 def _references(study: Study, jobs: int) -> None:

@@ -1,0 +1,241 @@
+"""Tuning a miniature study: its budget, its repeatability, its survival of kills, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.methods.base import Recipe
+from benchmark.methods.contrastive import with_contrastive_term
+from benchmark.names import RunName
+from benchmark.registry import METHODS
+from benchmark.study import Study
+from benchmark.tune.derived import tuned_cells
+from benchmark.tune.space import Range, ranges
+from tests.conftest import environment
+
+CELL = "digits/convnet/random-10"
+TUNE = {
+    "tune": {"budget": 3, "ra_floor": 20, "startup": 1},
+    "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
+}
+
+
+def tune(name: str = "tiny", jobs: int = 2) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", "tune", name, "--jobs", str(jobs)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done
+
+
+def candidates(name: str = "tiny") -> dict[str, list[tuple[dict[str, float], float | None]]]:
+    """Each method's values and objectives, in order, from the journal; no objective where one was given up."""
+    from benchmark.tune.journal import Journal
+
+    journal = Journal(Study.load(name, tuned=False))
+    return {
+        pair.method: [(journal.values(t), t.value if t.state.name == "COMPLETE" else None) for t in journal.ended(pair)]
+        for pair in journal.pairs
+    }
+
+
+@pytest.fixture
+def tiny(project):
+    return project.study(TUNE)
+
+
+def test_ranges_lie_within_those_of_the_paper():
+    searched = 0
+    for name in METHODS:
+        kind = METHODS.get(name)
+        for each in (kind, with_contrastive_term(kind)) if kind.contrastive else (kind,):
+            settings = each.Settings()
+            for key, found in ranges(settings).items():
+                field = next(f for n, f in each.Settings.model_fields.items() if key in (n, f.alias))
+                low, high = field.json_schema_extra["paper_range"]
+                assert low <= found.low < found.high <= high, (name, key)
+                assert not found.log or found.low > 0, (name, key)
+                each.Settings.model_validate({key: found.inside(found.low)})
+                each.Settings.model_validate({key: found.inside(found.high)})
+                searched += 1
+    assert searched > 20
+
+
+def test_values_are_rounded_and_stay_inside():
+    assert Range(0.95, 0.9999, False, False).inside(0.98765432) == 0.9877
+    assert Range(0.01, 0.1, True, False).inside(0.0123456) == 0.0123
+    assert Range(0.01, 0.1, True, False).inside(5.0) == 0.1
+    assert Range(1, 10, False, True).inside(3.4) == 3
+    assert isinstance(Range(1, 10, False, True).inside(3.4), int)
+
+
+def test_what_a_method_searches():
+    assert set(ranges(METHODS.get("ft").Settings())) == {"lr"}
+    assert set(ranges(METHODS.get("ssd").Settings())) == {"alpha", "lambda"}  # it trains nothing
+    assert set(ranges(METHODS.get("scrub").Settings())) == {"lr", "msteps", "gamma", "alpha"}
+    # The base's own settings come from the base.
+    with_term = with_contrastive_term(METHODS.get("neggrad-plus")).Settings()
+    assert set(ranges(with_term)) == {"lr", "lambda", "tau"}
+    assert Recipe.model_fields["lr"].json_schema_extra["paper_range"] == [0.01, 0.1]
+
+
+def test_the_objective_is_the_average_gap_of_the_tables(tiny):
+    from benchmark.tune.candidate import average_gap, objective
+
+    run = Study.load("tiny-tuning").run(f"{CELL}/ft/trial-0")
+    retrain = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
+    mine = {"ra": 94.0, "ua": 20.0, "ta": 76.0, "mia": 28.0}
+    assert average_gap(run, mine, retrain) == pytest.approx((4 + 10 + 6 + 15) / 4)
+    assert objective(8.75, 94.0, 90.0) == 8.75
+    assert objective(8.75, 84.0, 90.0) == 14.75  # a point for each that is lacking
+
+
+def test_tuning_trains_nothing_that_a_table_shows(tiny):
+    tuning = Study.load("tiny-tuning")
+    reported = {paths.run(tiny.name, run.name) for run in tiny.runs()}
+    assert not reported & {paths.run(tuning.name, run.name) for run in tuning.runs()}
+    assert tuning.seed != tiny.seed
+    assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
+
+    from benchmark.data.prepare import split
+    from benchmark.data.splits import read_split
+
+    drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
+    assert not np.array_equal(*drawn)
+
+
+def test_the_studys_own_seed_is_refused(project):
+    study = project.study(TUNE, {"tune": {"seed": 1}})
+    with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
+        Study.load(f"{study.name}-tuning")
+
+
+def test_which_methods_are_tuned(project):
+    tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
+    study = project.study(TUNE, {"tables": tables})
+    # The bases are tuned as well, and first; Original is not, nor is a variant.
+    assert tuned_cells(study) == {CELL: ["ft", "neggrad-plus", "coun", "neggrad-plus+cl"]}
+
+
+def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
+    printed = tune().stdout
+    found = candidates()
+    assert {method: len(tried) for method, tried in found.items()} == {"ft": 3, "coun": 3}
+    assert found["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
+    for tried in found.values():
+        names = [json.dumps(values) for values, _ in tried]
+        assert len(set(names)) == len(names)
+    told = yaml.safe_load(paths.tuned("tiny").read_text())
+    assert told["about"]["left"] == 0 and told["about"]["candidates"] == 6
+    for method, tried in found.items():
+        best = min((value, values["lr"]) for values, value in tried if value is not None)
+        assert told["hyperparameters"][CELL][method]["lr"] == best[1]
+    assert "[6/6]" in printed
+
+    # A study that includes them has them, and what it says itself in a child wins.
+    study = project.study(TUNE, {"tuned": "tiny"})
+    lr = told["hyperparameters"][CELL]["coun"]["lr"]
+    assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
+    assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
+    paths.study_file("child").write_text(
+        yaml.safe_dump({"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}})
+    )
+    assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
+
+    # No candidate left a run behind; nothing is tried twice when it is called again.
+    runs = {path.parent.parent.name for path in (paths.RESULTS / "tiny-tuning" / "runs").rglob("run.json")}
+    assert runs == {"original", "retrain"}
+    assert "candidates left" not in tune().stdout
+    assert candidates() == found
+
+
+def test_the_same_seed_gives_the_same_candidates_whatever_the_number_of_jobs(tiny):
+    tune(jobs=2)
+    first = candidates()
+    paths.journal("tiny").unlink()
+    tune(jobs=1)
+    assert candidates() == first
+
+
+def test_killed_at_any_moment_it_goes_on(project):
+    study = project.study(TUNE, {"tune": {"budget": 4}})
+    tune()
+    whole = candidates()
+    paths.journal("tiny").unlink()
+    for seconds in (4, 5, 6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    tune()
+    assert candidates() == whole
+    assert {len(tried) for tried in whole.values()} == {study.tune.budget}
+
+
+def test_workers_end_with_the_process_that_started_them(tiny):
+    # This process is not the one that the worker is told of.
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", "tune", "tiny", "--worker", str(os.getpid() + 1)],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert candidates() == {"ft": [], "coun": []}
+
+
+def test_another_configuration_starts_another_search(project):
+    project.study(TUNE)
+    tune()
+    project.study(TUNE, {"hyperparameters": {"*": {"unlearning": {"epochs": 1}}}})
+    assert candidates() == {"ft": [], "coun": []}
+    project.study(TUNE)
+    assert len(candidates()["ft"]) == 3  # and the first is not lost
+
+
+def test_a_half_written_line_is_cut_off(tiny):
+    tune()
+    found = candidates()
+    with paths.journal("tiny").open("a") as file:
+        file.write('{"op_code": 4, "worker')
+    assert candidates() == found
+
+
+def test_tuned_values_that_are_not_there_are_named(project):
+    with pytest.raises(BadInput, match=r"tuned: config/tuned/other\.yaml is missing: 'python -m benchmark tune other'"):
+        project.study({"tuned": "other"})
+    with pytest.raises(BadInput, match="is not the name of a study"):
+        project.study({"tuned": "../other"})
+
+
+def test_a_reused_scenario_gets_the_values(project):
+    cell = "digits/convnet/sequential-2x10"
+    figure = {"figure6": {"kind": "stages", "cells": [cell], "methods": ["ft"]}}
+    project.study(TUNE, {"figures": figure, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
+    tune()
+    told = yaml.safe_load(paths.tuned("tiny").read_text())["hyperparameters"]
+    assert told[cell] == told[CELL]
+    assert project.study(TUNE, {"figures": figure, "tuned": "tiny"}).run(RunName.parse(f"{cell}/ft/trial-0"))
+    project.study(TUNE, {"figures": figure, "tune": {"reuse": {"sequential-2x10": "random-20"}}})
+    with pytest.raises(BadInput, match="unknown tuned scenario 'random-20'"):
+        Study.load("tiny-tuning")
