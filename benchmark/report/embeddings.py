@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -17,6 +18,7 @@ DIMENSIONS = 50  # what PCA leaves before either map: as usual, and UMAP is seve
 PERPLEXITY = 30
 NEIGHBOURS = 15
 FEWEST = 5
+SEARCHED = 4096  # samples from which UMAP would search for neighbours, with code that takes 20 s to compile
 
 
 def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -> pd.DataFrame:
@@ -24,8 +26,8 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
 
     Features of more than 50 dimensions are reduced to 50 by PCA. t-SNE is openTSNE's, started from PCA, at perplexity
     30 or, for few samples, (n - 1) / 3; UMAP takes 15 neighbours. UMAP runs on one thread, since with a seed it has no
-    other choice. On one core, 1,200 samples of 64 features take 2.5 s for t-SNE and 2 s for UMAP, 5,000 take 14 s and
-    4 s; the first call of a process imports and compiles for 8 s more, from 4,096 samples for 30 s more.
+    other choice. From 4,096 samples its neighbours are found by comparing all pairs, which is exact and, up to 50,000
+    or so, quicker than compiling its search.
 
     Parameters
     ----------
@@ -82,8 +84,37 @@ def umap(features: Floats, seed: int) -> Floats:
     """Return the UMAP map, (n, 2); see `maps`."""
     from umap import UMAP
 
+    _keep_compiled()
     # The spectral start needs more samples than this, and features that differ.
     start = "spectral" if len(features) > NEIGHBOURS and np.ptp(features) > 0 else "random"
     neighbours = min(NEIGHBOURS, len(features) - 1)
-    model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1)
+    nearest = _nearest(features, neighbours) if len(features) >= SEARCHED else (None, None, None)
+    model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1, precomputed_knn=nearest)
     return np.asarray(model.fit_transform(features), dtype=np.float64)
+
+
+def _nearest(features: Floats, neighbours: int) -> tuple[Any, Any, None]:
+    """Return each sample's nearest samples, itself first, and how far they are: all of them, not a search."""
+    from sklearn.neighbors import NearestNeighbors
+
+    points = features.astype(np.float32)
+    distance, index = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors(points)
+    return index, distance, None
+
+
+def _keep_compiled() -> None:
+    """Have numba keep on disk what UMAP compiles; it would compile it anew in every process, for 5 s."""
+    from umap import distances, layouts, umap_, utils
+
+    compiled = [
+        (distances, "euclidean"),
+        (utils, "fast_knn_indices"),
+        (umap_, "smooth_knn_dist"),
+        (umap_, "compute_membership_strengths"),
+        (layouts, "clip"),
+        (layouts, "_nb_optimize_layout_euclidean_single_epoch"),
+    ]
+    for module, name in compiled:
+        # Without such a function, or without a folder to keep it in, it is compiled, as always.
+        with contextlib.suppress(AttributeError, RuntimeError):
+            getattr(module, name).enable_caching()
