@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.data import store
+from benchmark.data import prepare, store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
 from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
@@ -60,21 +60,13 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 def _other_data(study: Study, run: Run, told: dict[str, Any]) -> str:
     """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
     made_from = {"images": told.get("stamp", {}).get("data"), "split": told.get("split")}
-    on_disk = {"images": data_digest(study, run.name.dataset), "split": None}
+    on_disk = {"images": prepare.data_digest(study, run.name.dataset), "split": None}
     if made_from["split"]:
         on_disk["split"] = written_digest(study.split_file(run))
     for what, made in made_from.items():
         if made and on_disk[what] and made != on_disk[what]:
             return f"{run.name} was made from other {what} ({made}) than there are now ({on_disk[what]})"
     return ""
-
-
-def data_digest(study: Study, dataset: str) -> str | None:
-    """Return the digest of a dataset's arrays, or None if it is not prepared or what says so is damaged."""
-    try:
-        return store.content_hash(study.dataset_folder(dataset))
-    except StaleOutput:
-        return None
 
 
 def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str:
@@ -123,7 +115,7 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
-    origin = split_origin(study, run.name.dataset, scenario or run.name.scenario, run.split_trial)
+    origin = prepare.split_origin(study, run.name.dataset, scenario or run.name.scenario, run.split_trial)
     path = study.split_file(run, scenario)
     try:
         return read_split(path, origin)
@@ -131,26 +123,12 @@ def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
         if path.exists() or not path.with_name(f"{path.name}.damaged").exists():
             raise
         # At once, since all runs seem to be in need of being done again where it is missing. It comes out the same.
-        from benchmark.data.prepare import split
-
-        split(study, run.name.dataset, origin["scenario"], origin["trial"])
+        prepare.split(study, run.name.dataset, origin["scenario"], origin["trial"])
         raise StaleOutput(f"{error}. It has now been drawn again") from None
 
 
-def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
-    """Return what a forget split is drawn from: its file says so, and is refused where it says something else."""
-    drawn_from = {
-        "seed": study.seed,
-        "dataset": study.dataset_folder(dataset).name,
-        "scenario": scenario,
-        "trial": trial,
-    }
-    images = data_digest(study, dataset)
-    return drawn_from | ({"images": images} if images else {})
-
-
 def derived_origin(study: Study, one: Derived) -> dict[str, Any]:
-    """Return what a derived file is made from, likewise."""
+    """Return what a derived file is made from: its file says so, and is refused where it says something else."""
     return {
         "what": one.what,
         "run": one.run.fingerprint,
@@ -162,9 +140,7 @@ def derived_origin(study: Study, one: Derived) -> dict[str, Any]:
 
 def classes(study: Study, dataset: str) -> list[str]:
     """Return the class names of a prepared dataset, in the order of its labels."""
-    from benchmark.data.prepare import mending
-
-    with mending(study, dataset):
+    with prepare.mending(study, dataset):
         return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 

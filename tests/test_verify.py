@@ -119,6 +119,7 @@ def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
 
 def test_a_run_of_another_split_is_named_and_set_aside(project):
     from benchmark import results
+    from benchmark.data import prepare
     from benchmark.data.splits import read_split, write_split
 
     study = project.study()
@@ -127,6 +128,6 @@ def test_a_run_of_another_split_is_named_and_set_aside(project):
     assert results.record(study, run)["split"]
     file = study.split_file(run)
     frame = read_split(file)
-    write_split(file, frame.iloc[:-1], results.split_origin(study, "digits", "random-10", 0))
+    write_split(file, frame.iloc[:-1], prepare.split_origin(study, "digits", "random-10", 0))
     with pytest.raises(StaleOutput, match="made from other split"):
         results.record(study, run)

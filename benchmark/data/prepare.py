@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmark import paths
 from benchmark.data import store
@@ -13,7 +14,6 @@ from benchmark.data.splits import split_frame, write_split
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import locked, sweep
 from benchmark.names import Scenario
-from benchmark.results import split_origin
 from benchmark.seeds import Streams
 from benchmark.study import Study
 
@@ -86,3 +86,23 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     path = paths.split(study.name, dataset, scenario, trial)
     write_split(path, frame, split_origin(study, dataset, scenario, trial))
     return path
+
+
+def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
+    """Return what a forget split is drawn from: its file says so, and is refused where it says something else."""
+    drawn_from = {
+        "seed": study.seed,
+        "dataset": study.dataset_folder(dataset).name,
+        "scenario": scenario,
+        "trial": trial,
+    }
+    images = data_digest(study, dataset)
+    return drawn_from | ({"images": images} if images else {})
+
+
+def data_digest(study: Study, dataset: str) -> str | None:
+    """Return the digest of a dataset's arrays, or None if it is not prepared or what says so is damaged."""
+    try:
+        return store.content_hash(study.dataset_folder(dataset))
+    except StaleOutput:
+        return None
