@@ -1,0 +1,386 @@
+"""The paper's claims as formulas over gathered results: each with an interval, a corrected p-value and a verdict.
+
+A formula is positive where the claim holds, and by how much. It is computed from means over trials, as the paper's
+tables are, and its interval by drawing trials anew, those of Retrain with them (`benchmark.metrics.bootstrap`): the
+methods of one trial share its Original and its split.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.metrics.bootstrap import Estimate, Indices, estimate, holm
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor
+from benchmark.names import CL, RETRAIN, Cell, MethodName, Scenario
+
+Floats = npt.NDArray[np.float64]
+
+MAIN = ("ft", "neggrad-plus", "l1-sparse", "salun", "not", "coun")
+BASES = ("ft", "neggrad-plus", "l1-sparse", "not")
+OURS = "coun"
+REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED = "reproduced", "not reproduced", "undecided", "not tested"
+SIGNIFICANT = 0.05
+NEAR = 1.5  # a temperature within this factor of the paper's is near it
+BUDGET = 1.05  # a cost that is larger by less than this is the same
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What claims are computed from: ``results/<study>-*.parquet`` and the theory's table.
+
+    Attributes
+    ----------
+    metrics, history, predictions : as `benchmark.collect` writes them.
+    theory : a row a run and group, as the ``.csv`` of a table of kind ``theory`` has them; empty if there is none.
+    """
+
+    metrics: pd.DataFrame
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    theory: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that have Retrain, in the order of the results."""
+        known = self.metrics[self.metrics["method"] == RETRAIN]
+        return [Cell(*place) for place in known[CELL].drop_duplicates().itertuples(index=False)]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim in one place, ready to be computed.
+
+    Attributes
+    ----------
+    place : the cell that it is about.
+    subject : what in that cell, in words; empty where the claim says it all.
+    statistic : positive where the claim holds, in ``unit``, from the numbers of trials, some of them several times.
+    trials : how many trials there are.
+    """
+
+    place: str
+    subject: str
+    statistic: Callable[[Indices], float]
+    trials: int
+    unit: str = "points"
+
+
+class Trials:
+    """The metrics of a cell's methods, trial by trial: those trials that all of the methods have.
+
+    Parameters
+    ----------
+    metrics : one row a run.
+    cell, methods : which; Retrain is added.
+    """
+
+    def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
+        here = metrics[_of(metrics, cell)]
+        if "status" in here:
+            here = here[here["status"] != DIVERGED]
+        tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
+        self.methods = [method for method in methods if method in tables]
+        wanted = [RETRAIN, *self.methods]
+        trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()
+        self.numbers = sorted(trials)
+        self.values = {m: tables[m].loc[self.numbers].to_numpy(dtype=float) for m in wanted if trials}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def gap(self, method: str, drawn: Indices) -> float:
+        """Return a method's average gap to Retrain over the drawn trials, in points."""
+        mine, reference = (self.values[m][drawn].mean(axis=0) for m in (method, RETRAIN))
+        return float(np.abs(mine - reference).mean())
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the paper's claims.
+
+    Attributes
+    ----------
+    key, text : its short name, and the claim in a sentence.
+    where : the place in the paper.
+    find : yields the claim in each place where the evidence can test it.
+    needs : what evidence it needs, for where there is none.
+    """
+
+    key: str
+    text: str
+    where: str
+    find: Callable[[Evidence], Iterator[Tested]]
+    needs: str
+
+
+def test(evidence: Evidence) -> pd.DataFrame:
+    """Return every claim in every place: a row each, and one for a claim that the evidence cannot test.
+
+    Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in
+    ``unit``; ``trials``; ``p`` and ``p_holm``, two-sided, alone and corrected for all claims of the study; ``verdict``:
+    reproduced where the interval lies above zero, not reproduced where it lies below, else undecided; ``after_holm``,
+    the same with the corrected p-value; ``remark``.
+    """
+    rows: list[dict[str, Any]] = []
+    for claim in CLAIMS:
+        told = {"claim": claim.key, "text": claim.text, "where": claim.where}
+        found = list(claim.find(evidence))
+        if not found:
+            rows.append(told | {"verdict": UNTESTED, "after_holm": UNTESTED, "remark": f"needs {claim.needs}"})
+        for one in found:
+            result = estimate(one.statistic, one.trials)
+            place = {"place": one.place, "subject": one.subject, "unit": one.unit}
+            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "trials")}
+            remark = "" if one.trials > 1 else "one trial: no interval"
+            rows.append(told | place | numbers | {"verdict": _verdict(result), "remark": remark})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    tested = table["verdict"] != UNTESTED
+    sign = table["value"].astype(float) > 0
+    corrected = np.where(sign, REPRODUCED, NOT_REPRODUCED)
+    table.loc[tested, "after_holm"] = np.where(table["p_holm"] < SIGNIFICANT, corrected, UNDECIDED)[tested]
+    return table
+
+
+COLUMNS = ["claim", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p", "p_holm"]
+COLUMNS += ["verdict", "after_holm", "remark"]
+
+
+def _verdict(result: Estimate) -> str:
+    if result.low > 0:
+        return REPRODUCED
+    return NOT_REPRODUCED if result.high < 0 else UNDECIDED
+
+
+def _of(frame: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
+    same = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch)
+    return same & (frame["scenario"] == cell.scenario)
+
+
+def _cells(evidence: Evidence, kind: str) -> list[Cell]:
+    return [cell for cell in evidence.cells if Scenario(cell.scenario).kind == kind]
+
+
+# --- the claims -----------------------------------------------------------------------------------------------------
+
+
+def _lead(trials: Trials, ours: str, others: Sequence[str], drawn: Indices) -> float:
+    """How far our gap lies below the smallest of the others."""
+    return min(trials.gap(other, drawn) for other in others) - trials.gap(ours, drawn)
+
+
+def _best(evidence: Evidence) -> Iterator[Tested]:
+    for cell in _cells(evidence, "random"):
+        trials = Trials(evidence.metrics, cell, MAIN)
+        others = [method for method in trials.methods if method != OURS]
+        if OURS in trials.methods and others and len(trials):
+            yield Tested(str(cell), _against(others), partial(_lead, trials, OURS, others), len(trials))
+
+
+def _contrastive(evidence: Evidence) -> Iterator[Tested]:
+    for cell in _cells(evidence, "random"):
+        for base in BASES:
+            added = OURS if base == "ft" else base + CL
+            trials = Trials(evidence.metrics, cell, (base, added))
+            if len(trials.methods) == 2 and len(trials):
+                yield Tested(str(cell), f"{base} with the term", partial(_lead, trials, added, [base]), len(trials))
+
+
+def _worst(evidence: Evidence) -> Iterator[Tested]:
+    for cell in _cells(evidence, "random"):
+        trials = Trials(evidence.metrics, cell, MAIN)
+        others = [method for method in trials.methods if method != "ft"]
+        if "ft" in trials.methods and others and len(trials):
+            yield Tested(str(cell), _against(others), partial(_exceeds, trials, others), len(trials))
+
+
+def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> float:
+    return trials.gap("ft", drawn) - max(trials.gap(other, drawn) for other in others)
+
+
+def _easy(evidence: Evidence) -> Iterator[Tested]:
+    for cell in _cells(evidence, "class"):
+        runs = evidence.metrics[_of(evidence.metrics, cell)]
+        floor = float(noise_floor(runs)["noise_floor"].iloc[0])
+        for method in MAIN:
+            trials = Trials(evidence.metrics, cell, (method,))
+            if trials.methods and len(trials) and math.isfinite(floor):
+                yield Tested(str(cell), method, partial(_within, trials, method, floor), len(trials))
+
+
+def _within(trials: Trials, method: str, floor: float, drawn: Indices) -> float:
+    return floor - trials.gap(method, drawn)
+
+
+def _ablations(evidence: Evidence, setting: str) -> Iterator[tuple[Cell, dict[Any, str]]]:
+    """Yield, per cell, our runs that differ in nothing but one setting: its values and what those runs are called."""
+    column = f"setting_{setting}"
+    runs = evidence.metrics
+    if column not in runs:
+        return
+    others = [name for name in runs if name.startswith("setting_") and name not in (column, "setting_evaluate_every")]
+    for cell in _cells(evidence, "random"):
+        ours = runs[_of(runs, cell)].drop_duplicates("method")
+        ours = ours[[MethodName.parse(method).head == OURS for method in ours["method"]]]
+        for _, alike in ours.groupby(others, dropna=False, sort=False):
+            if alike[column].nunique() > 1:
+                yield cell, dict(zip(alike[column], alike["method"], strict=True))
+
+
+def _temperature(evidence: Evidence) -> Iterator[Tested]:
+    for cell, methods in _ablations(evidence, "tau"):
+        near = [method for tau, method in methods.items() if 1 / NEAR <= tau / 0.1 <= NEAR]
+        yield from _group(evidence, cell, near, [m for m in methods.values() if m not in near], "tau", methods)
+
+
+def _transform(evidence: Evidence) -> Iterator[Tested]:
+    for cell, methods in _ablations(evidence, "cl_transform"):
+        chosen = [methods["CHN"]] if "CHN" in methods else []
+        yield from _group(evidence, cell, chosen, [m for m in methods.values() if m not in chosen], "views", methods)
+
+
+def _batch(evidence: Evidence) -> Iterator[Tested]:
+    for cell, methods in _ablations(evidence, "batch_size"):
+        chosen = [methods[256]] if 256 in methods else []
+        yield from _group(evidence, cell, chosen, [m for m in methods.values() if m not in chosen], "batch", methods)
+
+
+def _group(
+    evidence: Evidence, cell: Cell, chosen: list[str], others: list[str], what: str, values: dict[Any, str]
+) -> Iterator[Tested]:
+    trials = Trials(evidence.metrics, cell, [*chosen, *others])
+    if chosen and others and len(trials):
+        text = f"{what} among {', '.join(_short(value) for value in sorted(values))}"
+        statistic = partial(_ahead, trials, chosen, others)
+        yield Tested(str(cell), text, statistic, len(trials))
+
+
+def _ahead(trials: Trials, chosen: list[str], others: list[str], drawn: Indices) -> float:
+    best = min(trials.gap(method, drawn) for method in chosen)
+    return min(trials.gap(method, drawn) for method in others) - best
+
+
+def _stages(evidence: Evidence) -> Iterator[Tested]:
+    history = evidence.history
+    if "stage" not in history:
+        return
+    found = history[history["scenario"].str.startswith("sequential")]
+    for place, rows in found.groupby(CELL, sort=False):
+        cell, scenario = Cell(*place), Scenario(str(place[2]))
+        stages = [_stage(evidence, cell, scenario, rows, stage) for stage in range(1, scenario.stages + 1)]
+        present = set.intersection(*(set(trials.methods) for trials in stages))
+        others = [method for method in MAIN if method in present and method != OURS]
+        count = min(map(len, stages))
+        if OURS in present and others and count:
+            yield Tested(str(cell), _against(others), partial(_every, stages, others), count)
+
+
+def _stage(evidence: Evidence, cell: Cell, scenario: Scenario, rows: pd.DataFrame, stage: int) -> Trials:
+    """The metrics at the end of a stage beside those of the Retrain that never saw what is gone by then."""
+    ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
+    reference = Cell(cell.dataset, cell.arch, f"random-{stage * scenario.percent}")
+    known = evidence.metrics[_of(evidence.metrics, reference) & (evidence.metrics["method"] == RETRAIN)]
+    columns = [*CELL, "method", "trial", *METRICS]
+    together = pd.concat([known[columns], ends.assign(scenario=reference.scenario)[columns]])
+    return Trials(together.dropna(subset=METRICS), reference, MAIN)
+
+
+def _every(stages: list[Trials], others: list[str], drawn: Indices) -> float:
+    return min(_lead(trials, OURS, others, drawn) for trials in stages)
+
+
+def _budget(evidence: Evidence) -> Iterator[Tested]:
+    """Compare each main method with ours at the most epochs that cost no more."""
+    for cell in _cells(evidence, "random"):
+        here = evidence.metrics[_of(evidence.metrics, cell)]
+        costs = here.groupby("method")["pflops_executed"].mean()
+        variants = {method: costs[method] for method in costs.index if _only_epochs(method)}
+        for other in MAIN:
+            if other == OURS or other not in costs:
+                continue
+            within = {method: cost for method, cost in variants.items() if cost <= BUDGET * costs[other]}
+            if not within:
+                continue
+            ours = max(within, key=lambda method: within[method])
+            trials = Trials(evidence.metrics, cell, (other, ours))
+            if len(trials.methods) == 2 and len(trials):
+                share = 100 * within[ours] / costs[other]
+                text = f"{ours} at {share:.0f} % of the cost of {other}"
+                yield Tested(str(cell), text, partial(_lead, trials, ours, [other]), len(trials))
+
+
+def _only_epochs(method: str) -> bool:
+    name = MethodName.parse(method)
+    return name.head == OURS and set(dict(name.settings)) <= {"epochs"}
+
+
+def _directions(evidence: Evidence) -> Iterator[Tested]:
+    found = evidence.predictions
+    if found.empty:
+        return
+    forget = found[found["membership"] == "forget"]
+    for cell in [*_cells(evidence, "class"), *_cells(evidence, "random")]:
+        here = forget[_of(forget, cell) & forget["method"].isin(["ft", OURS, RETRAIN])]
+        wide = here.pivot_table(
+            index=["method", "trial"], columns=["label", "prediction"], values="percent", fill_value=0.0
+        )
+        methods = {str(method): rows.droplevel("method") for method, rows in wide.groupby(level="method")}
+        if set(methods) == {"ft", OURS, RETRAIN}:
+            trials = sorted(set.intersection(*(set(rows.index) for rows in methods.values())))
+            shares = {method: rows.loc[trials].to_numpy() for method, rows in methods.items()}
+            if trials:
+                yield Tested(str(cell), "closer than ft", partial(_closer, shares), len(trials))
+
+
+def _closer(shares: dict[str, Floats], drawn: Indices) -> float:
+    """How much less our predictions of forget samples differ from Retrain's than those of FT."""
+    mean = {method: values[drawn].mean(axis=0) for method, values in shares.items()}
+    return float(np.abs(mean["ft"] - mean[RETRAIN]).mean() - np.abs(mean[OURS] - mean[RETRAIN]).mean())
+
+
+def _spread(evidence: Evidence) -> Iterator[Tested]:
+    theory = evidence.theory
+    if theory.empty:
+        return
+    columns = [column for column in theory if str(column).startswith("r_")]
+    for place, rows in theory[theory["method"] == OURS].groupby(CELL, sort=False):
+        means = rows.assign(r=rows[columns].mean(axis=1)).pivot(index="trial", columns="group", values="r").dropna()
+        if len(means):
+            difference = (100 * (means["forget"] - means["retain"])).to_numpy(dtype=float)
+            text = f"mean over eps {', '.join(str(column)[2:] for column in columns)}"
+            yield Tested(str(Cell(*place)), text, partial(_mean, difference), len(means), "% of images")
+
+
+def _mean(values: Floats, drawn: Indices) -> float:
+    return float(values[drawn].mean())
+
+
+def _against(methods: Sequence[str]) -> str:
+    return f"against {', '.join(methods)}"
+
+
+def _short(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{value:g}"
+
+
+CLAIMS = (
+    Claim("best", "CoUn has the lowest average gap", "Tables 2, 3", _best, "CoUn and another main method"),
+    Claim("term", "adding CL lowers the average gap", "Tables 9, 10", _contrastive, "a method with and without CL"),
+    Claim("ft-worst", "FT has the largest average gap", "Tables 2, 3", _worst, "FT and another main method"),
+    Claim("easy", "class-wise, every gap is within the noise", "Table 8", _easy, "a class-wise cell, two trials"),
+    Claim("tau", "a temperature near 0.1 is best", "Figure 8", _temperature, "CoUn near and far from 0.1"),
+    Claim("views", "CHN is the best second view", "Figure 9", _transform, "CoUn with CHN and another second view"),
+    Claim("batch", "batch size 256 is best", "Figure 10", _batch, "CoUn at batch size 256 and another"),
+    Claim("stages", "CoUn leads at every stage", "Figure 6", _stages, "a sequential scenario with CoUn and another"),
+    Claim("budget", "CoUn leads at equal computation", "Figure 5", _budget, "CoUn at no more than another's cost"),
+    Claim("directions", "forget predictions go where Retrain's go", "Table 5", _directions, "FT and CoUn"),
+    Claim("lemma", "views of forget images lie farther apart", "Lemma 1", _spread, "a table of kind theory with CoUn"),
+)
