@@ -187,6 +187,17 @@ def tune(
 
 
 @app.command()
+def claims(
+    study: Annotated[str, typer.Argument(metavar="[STUDY]", help="a study whose results have been gathered")] = "quick",
+    named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
+) -> None:
+    """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
+    from benchmark.report.claims import text
+
+    print(text(_study(named or study)))
+
+
+@app.command()
 def audit() -> None:
     """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
     from benchmark.metrics.audit import audit

@@ -29,6 +29,7 @@ class Kind:
     results : false where the runs' settings are shown, not what came of them.
     derives : what of the runs' features it shows, or None; such runs keep their weights.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
+    gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     """
 
     needs: tuple[str, ...]
@@ -36,6 +37,7 @@ class Kind:
     results: bool = True
     derives: str | None = None
     reported: str | None = None
+    gathered: bool = False
 
     @property
     def reported_cells(self) -> set[str]:
@@ -55,6 +57,10 @@ def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials:
         for method in methods
         for trial in range(trials or output.trials or study.trials)
     ]
+
+
+def _none(study: Study, output: OutputSettings) -> list[RunName]:
+    return []
 
 
 def _listed(study: Study, output: OutputSettings) -> list[RunName]:
@@ -104,6 +110,7 @@ KINDS = {
         "distances": Kind((*SHOWN, "classes"), _listed, derives=DISTANCES, reported="distances.csv"),
         "theory": Kind(SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind(SHOWN, _first_trial, results=False),
+        "claims": Kind((), _none, gathered=True),
     },
     "figures": {
         "improvement": Kind(SHOWN, _improvement),

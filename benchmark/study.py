@@ -304,7 +304,7 @@ class Study(Strict):
     def output_fingerprint(self, name: str) -> str:
         """Return a digest of all that determines a table or figure, its runs included."""
         output = self.output(name)
-        shown = [run.fingerprint for run in self.runs_of(name)]
+        shown = [run.fingerprint for run in (self.runs() if self.kind_of(name).gathered else self.runs_of(name))]
         drawn = self.report_epoch, self.trials, self.map_samples, self.view_pairs
         return digest([__version__, output.model_dump(), *drawn, shown])
 

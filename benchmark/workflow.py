@@ -82,6 +82,9 @@ class Workflow:
         """
         if not self.study.kind_of(output).results:
             return []
+        if self.study.kind_of(output).gathered:
+            theory = [name for name in self.study.tables if self.study.output(name).kind == "theory"]
+            return [*self.collected, *(paths.table(self.study.name, name, ".csv") for name in theory)]
         printed = [paths.REPORTED / str(self.study.kind_of(output).reported)] if output in self.study.compared else []
         if self.study.kind_of(output).derives:
             return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *printed]
@@ -95,7 +98,7 @@ class Workflow:
     @cached_property
     def gathered(self) -> list[Path]:
         """What the gathered results are made from."""
-        outputs = self.study.tables | self.study.figures
+        outputs = [o for o in self.study.tables | self.study.figures if not self.study.kind_of(o).gathered]
         return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)))
 
     def derived(self, name: str) -> Derived:

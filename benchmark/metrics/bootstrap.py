@@ -16,12 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+Statistic = Callable[[Indices], Floats]
+
 LEVEL = 0.95
+TINY = 1e-9  # a spread of rounding errors is none
 DRAWS = 4000  # where not all of them can be taken: 5 trials have 3,125
 SEED = 20_251
 
@@ -35,6 +38,7 @@ class Estimate:
     value : from all trials.
     low, high : the 95 % interval; NaN for one trial.
     p : two-sided, of the true value being 0; NaN for one trial.
+    sd : standard deviation of a single trial's contribution: the standard error times the root of ``trials``.
     trials : how many.
     """
 
@@ -42,6 +46,7 @@ class Estimate:
     low: float
     high: float
     p: float
+    sd: float
     trials: int
 
 
@@ -52,24 +57,29 @@ def draws(trials: int) -> Indices:
     return np.random.default_rng(SEED).integers(trials, size=(DRAWS, trials))
 
 
-def estimate(statistic: Callable[[Indices], float], trials: int) -> Estimate:
+def estimate(statistic: Statistic, trials: int) -> Estimate:
     """Return a statistic with its interval.
 
     Parameters
     ----------
-    statistic : of the trials with these numbers, (trials,), some of which may be there several times.
+    statistic : for several draws at once, (draws, trials) numbers of trials, its values, (draws,).
     trials : how many there are.
     """
-    value = float(statistic(np.arange(trials)))
+    value = float(statistic(np.arange(trials)[None])[0])
     if trials < 2 or not math.isfinite(value):
-        return Estimate(value, math.nan, math.nan, math.nan, trials)
-    found = np.array([statistic(drawn) for drawn in draws(trials)])
-    error = float(found.std()) * math.sqrt(trials / (trials - 1))
-    half = float(stats.t.ppf((1 + LEVEL) / 2, trials - 1)) * error
-    if error == 0:
-        return Estimate(value, value, value, 0.0 if value else 1.0, trials)
-    p = 2 * float(stats.t.sf(abs(value) / error, trials - 1))
-    return Estimate(value, value - half, value + half, p, trials)
+        return Estimate(value, math.nan, math.nan, math.nan, math.nan, trials)
+    error = float(statistic(draws(trials)).std()) * math.sqrt(trials / (trials - 1))
+    half = quantile(trials - 1) * error
+    deviation = error * math.sqrt(trials)
+    if error < TINY:
+        return Estimate(value, value, value, 0.0 if abs(value) > TINY else 1.0, 0.0, trials)
+    p = 2 * float(special.stdtr(trials - 1, -abs(value) / error))
+    return Estimate(value, value - half, value + half, p, deviation, trials)
+
+
+def quantile(df: int, level: float = LEVEL) -> float:
+    """Return Student's quantile: so many standard errors on both sides hold the true value with ``level``."""
+    return float(special.stdtrit(df, (1 + level) / 2))
 
 
 def mean_interval(values: npt.ArrayLike) -> tuple[float, float]:
@@ -77,7 +87,7 @@ def mean_interval(values: npt.ArrayLike) -> tuple[float, float]:
     sample = np.asarray(values, dtype=float)
     if len(sample) < 2:
         return math.nan, math.nan
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(sample) - 1)) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
+    half = quantile(len(sample) - 1) * float(sample.std(ddof=1)) / math.sqrt(len(sample))
     return float(sample.mean()) - half, float(sample.mean()) + half
 
 
@@ -93,7 +103,7 @@ def holm(p: npt.ArrayLike) -> Floats:
     return out
 
 
-def trials_needed(difference: float, sd: float, power: float = 0.8, level: float = LEVEL, most: int = 10_000) -> int:
+def trials_needed(difference: float, sd: float, power: float = 0.8, level: float = LEVEL, most: int = 1000) -> int:
     """Return how many trials show a paired difference: the smallest n at which a t test finds it with ``power``.
 
     The power is that of the two-sided one-sample t test on per-trial differences, from the noncentral t distribution
@@ -107,11 +117,13 @@ def trials_needed(difference: float, sd: float, power: float = 0.8, level: float
     level : 1 - chance of finding one that is not there.
     most : returned where so many do not suffice.
     """
+    from scipy import stats  # takes half a second to import
+
     if sd == 0:
         return 2
     for n in range(2, most):
         df, shift = n - 1, abs(difference) / sd * math.sqrt(n)
-        edge = float(stats.t.ppf((1 + level) / 2, df))
+        edge = quantile(df, level)
         if float(stats.nct.sf(edge, df, shift)) + float(stats.nct.cdf(-edge, df, shift)) >= power:
             return n
     return most

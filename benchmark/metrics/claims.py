@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Estimate, Indices, estimate, holm
+from benchmark.metrics.bootstrap import Estimate, Indices, Statistic, estimate, holm, trials_needed
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor
 from benchmark.names import CL, RETRAIN, Cell, MethodName, Scenario
 
@@ -62,13 +62,13 @@ class Tested:
     ----------
     place : the cell that it is about.
     subject : what in that cell, in words; empty where the claim says it all.
-    statistic : positive where the claim holds, in ``unit``, from the numbers of trials, some of them several times.
+    statistic : positive where the claim holds, in ``unit``; see `benchmark.metrics.bootstrap.estimate`.
     trials : how many trials there are.
     """
 
     place: str
     subject: str
-    statistic: Callable[[Indices], float]
+    statistic: Statistic
     trials: int
     unit: str = "points"
 
@@ -96,10 +96,18 @@ class Trials:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def gap(self, method: str, drawn: Indices) -> float:
-        """Return a method's average gap to Retrain over the drawn trials, in points."""
-        mine, reference = (self.values[m][drawn].mean(axis=0) for m in (method, RETRAIN))
-        return float(np.abs(mine - reference).mean())
+    def gap(self, method: str, drawn: Indices) -> Floats:
+        """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""
+        mine, reference = (self.values[m][drawn].mean(axis=1) for m in (method, RETRAIN))
+        return np.asarray(np.abs(mine - reference).mean(axis=1))
+
+    def smallest(self, methods: Sequence[str], drawn: Indices) -> Floats:
+        """Return the smallest average gap of some methods, likewise."""
+        return np.asarray(np.min([self.gap(method, drawn) for method in methods], axis=0))
+
+    def largest(self, methods: Sequence[str], drawn: Indices) -> Floats:
+        """Return the largest, likewise."""
+        return np.asarray(np.max([self.gap(method, drawn) for method in methods], axis=0))
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,8 @@ def test(evidence: Evidence) -> pd.DataFrame:
     Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in
     ``unit``; ``trials``; ``p`` and ``p_holm``, two-sided, alone and corrected for all claims of the study; ``verdict``:
     reproduced where the interval lies above zero, not reproduced where it lies below, else undecided; ``after_holm``,
-    the same with the corrected p-value; ``remark``.
+    the same with the corrected p-value; ``sd``, the spread of a single trial, and ``trials_needed``, how many would
+    show a difference of that size in four studies of five; ``remark``.
     """
     rows: list[dict[str, Any]] = []
     for claim in CLAIMS:
@@ -138,7 +147,8 @@ def test(evidence: Evidence) -> pd.DataFrame:
         for one in found:
             result = estimate(one.statistic, one.trials)
             place = {"place": one.place, "subject": one.subject, "unit": one.unit}
-            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "trials")}
+            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "sd", "trials")}
+            numbers["trials_needed"] = _needed(result)
             remark = "" if one.trials > 1 else "one trial: no interval"
             rows.append(told | place | numbers | {"verdict": _verdict(result), "remark": remark})
     table = pd.DataFrame(rows, columns=COLUMNS)
@@ -151,7 +161,14 @@ def test(evidence: Evidence) -> pd.DataFrame:
 
 
 COLUMNS = ["claim", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p", "p_holm"]
-COLUMNS += ["verdict", "after_holm", "remark"]
+COLUMNS += ["verdict", "after_holm", "sd", "trials_needed", "remark"]
+
+
+def _needed(result: Estimate) -> float:
+    """How many trials would have shown a difference as large as the one that was found, with 80 % power."""
+    if not result.sd > 0 or result.value == 0:
+        return math.nan
+    return trials_needed(result.value, result.sd)
 
 
 def _verdict(result: Estimate) -> str:
@@ -172,9 +189,9 @@ def _cells(evidence: Evidence, kind: str) -> list[Cell]:
 # --- the claims -----------------------------------------------------------------------------------------------------
 
 
-def _lead(trials: Trials, ours: str, others: Sequence[str], drawn: Indices) -> float:
+def _lead(trials: Trials, ours: str, others: Sequence[str], drawn: Indices) -> Floats:
     """How far our gap lies below the smallest of the others."""
-    return min(trials.gap(other, drawn) for other in others) - trials.gap(ours, drawn)
+    return trials.smallest(others, drawn) - trials.gap(ours, drawn)
 
 
 def _best(evidence: Evidence) -> Iterator[Tested]:
@@ -202,8 +219,8 @@ def _worst(evidence: Evidence) -> Iterator[Tested]:
             yield Tested(str(cell), _against(others), partial(_exceeds, trials, others), len(trials))
 
 
-def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> float:
-    return trials.gap("ft", drawn) - max(trials.gap(other, drawn) for other in others)
+def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> Floats:
+    return trials.gap("ft", drawn) - trials.largest(others, drawn)
 
 
 def _easy(evidence: Evidence) -> Iterator[Tested]:
@@ -216,7 +233,7 @@ def _easy(evidence: Evidence) -> Iterator[Tested]:
                 yield Tested(str(cell), method, partial(_within, trials, method, floor), len(trials))
 
 
-def _within(trials: Trials, method: str, floor: float, drawn: Indices) -> float:
+def _within(trials: Trials, method: str, floor: float, drawn: Indices) -> Floats:
     return floor - trials.gap(method, drawn)
 
 
@@ -263,9 +280,8 @@ def _group(
         yield Tested(str(cell), text, statistic, len(trials))
 
 
-def _ahead(trials: Trials, chosen: list[str], others: list[str], drawn: Indices) -> float:
-    best = min(trials.gap(method, drawn) for method in chosen)
-    return min(trials.gap(method, drawn) for method in others) - best
+def _ahead(trials: Trials, chosen: list[str], others: list[str], drawn: Indices) -> Floats:
+    return trials.smallest(others, drawn) - trials.smallest(chosen, drawn)
 
 
 def _stages(evidence: Evidence) -> Iterator[Tested]:
@@ -293,8 +309,8 @@ def _stage(evidence: Evidence, cell: Cell, scenario: Scenario, rows: pd.DataFram
     return Trials(together.dropna(subset=METRICS), reference, MAIN)
 
 
-def _every(stages: list[Trials], others: list[str], drawn: Indices) -> float:
-    return min(_lead(trials, OURS, others, drawn) for trials in stages)
+def _every(stages: list[Trials], others: list[str], drawn: Indices) -> Floats:
+    return np.asarray(np.min([_lead(trials, OURS, others, drawn) for trials in stages], axis=0))
 
 
 def _budget(evidence: Evidence) -> Iterator[Tested]:
@@ -340,10 +356,11 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
                 yield Tested(str(cell), "closer than ft", partial(_closer, shares), len(trials))
 
 
-def _closer(shares: dict[str, Floats], drawn: Indices) -> float:
+def _closer(shares: dict[str, Floats], drawn: Indices) -> Floats:
     """How much less our predictions of forget samples differ from Retrain's than those of FT."""
-    mean = {method: values[drawn].mean(axis=0) for method, values in shares.items()}
-    return float(np.abs(mean["ft"] - mean[RETRAIN]).mean() - np.abs(mean[OURS] - mean[RETRAIN]).mean())
+    mean = {method: values[drawn].mean(axis=1) for method, values in shares.items()}
+    theirs, ours = (np.abs(mean[method] - mean[RETRAIN]).mean(axis=1) for method in ("ft", OURS))
+    return np.asarray(theirs - ours)
 
 
 def _spread(evidence: Evidence) -> Iterator[Tested]:
@@ -359,8 +376,8 @@ def _spread(evidence: Evidence) -> Iterator[Tested]:
             yield Tested(str(Cell(*place)), text, partial(_mean, difference), len(means), "% of images")
 
 
-def _mean(values: Floats, drawn: Indices) -> float:
-    return float(values[drawn].mean())
+def _mean(values: Floats, drawn: Indices) -> Floats:
+    return np.asarray(values[drawn].mean(axis=1))
 
 
 def _against(methods: Sequence[str]) -> str:

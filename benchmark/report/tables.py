@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import distances, html, hyperparameters, markdown, predictions, theory, unlearning, versus
+from benchmark.report import claims, distances, html, hyperparameters, markdown, predictions, theory, unlearning, versus
 from benchmark.report.latex import Table, render
 from benchmark.study import Study
 
@@ -17,6 +17,7 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "distances": distances.build,
     "hyperparameters": hyperparameters.build,
     "theory": theory.build,
+    "claims": claims.build,
 }
 
 

@@ -1,0 +1,146 @@
+"""The paper's claims with their verdicts: as a table of a study, and as text for ``python -m benchmark claims``.
+
+Both read gathered results alone: ``results/<study>-*.parquet`` and the ``.csv`` of the study's tables of kind
+``theory``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import StaleOutput
+from benchmark.files import Damaged, read_parquet
+from benchmark.metrics.bootstrap import LEVEL
+from benchmark.metrics.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, Evidence, test
+from benchmark.names import Cell
+from benchmark.report import facts
+from benchmark.report.latex import DASH, Block, Table, escape, number
+from benchmark.report.style import cell_label
+from benchmark.study import Study
+
+GATHERED = ("metrics", "history", "predictions")
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED)
+
+
+def evidence(study: Study) -> Evidence:
+    """Return a study's gathered results.
+
+    Raises
+    ------
+    StaleOutput
+        If they have not been gathered, or are damaged.
+    """
+    frames = {what: _read(study, what) for what in GATHERED}
+    theory = [
+        pd.read_csv(path)
+        for name, table in study.tables.items()
+        if table.kind == "theory" and (path := paths.table(study.name, name, ".csv")).is_file()
+    ]
+    return Evidence(**frames, theory=pd.concat(theory) if theory else pd.DataFrame())
+
+
+def text(study: Study) -> str:
+    """Return every claim with its verdict, in plain text, and what may limit them."""
+    found = evidence(study)
+    table = test(found)
+    lines = [f"study {study.name}: {len(table)} tests of {table['claim'].nunique()} claims"]
+    for name, rows in table.groupby("claim", sort=False):
+        lines += ["", f"{name}: {rows['text'].iloc[0]} ({rows['where'].iloc[0]})"]
+        lines += [f"  {_line(row)}" for row in rows.itertuples()]
+    counts = table["verdict"].value_counts()
+    lines += ["", ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)]
+    sentences = ["In brackets: 95 % interval; * also after Holm's correction", *_limits(study, found)]
+    return "\n".join([*lines, *(f"{sentence}." for sentence in sentences)])
+
+
+def build(study: Study, name: str, partial: bool = False) -> Table:
+    """Return the table: a block a claim, a row a place where it was tested.
+
+    Parameters
+    ----------
+    study, name : the table.
+    partial : draw it from gathered results of another configuration too, instead of failing.
+
+    Raises
+    ------
+    StaleOutput
+        If results have not been gathered, are damaged, or are not all of the study's configuration, unless ``partial``.
+    """
+    found = evidence(study)
+    if (other := _other(study, found)) and not partial:
+        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
+    data = test(found)
+    blocks = [
+        Block(_printed(rows), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
+        for _, rows in data.groupby("claim", sort=False)
+    ]
+    level = f"{100 * LEVEL:.0f}"
+    counts = data["verdict"].value_counts()
+    sentences = [
+        "The formula is positive where the claim holds; in points of average gap unless told otherwise",
+        rf"In brackets: {level}\,\% interval from drawing trials anew, Retrain's with them",
+        "Reproduced where it lies above 0, not reproduced where it lies below",
+        rf"$^*$\,also after Holm's correction over {int(data['p'].notna().sum())} tests",
+        ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts),
+        *map(escape, _limits(study, found)),
+    ]
+    return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True)
+
+
+def _read(study: Study, what: str) -> pd.DataFrame:
+    path = paths.collected(study.name, what)
+    try:
+        return read_parquet(path)
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: run snakemake for study {study.name} first") from None
+    except Damaged as error:
+        raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
+
+
+def _other(study: Study, found: Evidence) -> str:
+    """Say how many of the runs that the study wants are not the ones that were gathered."""
+    wanted = {run.fingerprint for run in study.runs()}
+    missing = len(wanted - set(found.metrics["fingerprint"]))
+    return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration" if missing else ""
+
+
+def _limits(study: Study, found: Evidence) -> list[str]:
+    fixed = [what for what in ("original", "split") if what not in study.resample]
+    limits = []
+    if fixed:
+        what = " and ".join({"original": "Original", "split": "the forget split"}[one] for one in fixed)
+        limits.append(f"All trials share {what}: the intervals do not cover what another draw of it would change")
+    if other := _other(study, found):
+        limits.append(f"As gathered: {other}")
+    return limits
+
+
+def _line(row: Any) -> str:
+    if row.verdict == UNTESTED:
+        return f"{row.verdict}: {row.remark}"
+    star = "*" if row.after_holm == row.verdict != UNDECIDED else ""
+    interval = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(one trial: no interval)"
+    verdict = f"{row.verdict}{star}".ljust(len(NOT_REPRODUCED) + 1)
+    return f"{verdict}  {row.value:7.2f} {interval:<18}  {row.place}  {row.subject}"
+
+
+def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one claim's cells as LaTeX text."""
+    cells = []
+    for row in rows.itertuples():
+        if row.verdict == UNTESTED:
+            cells.append([DASH, escape(row.remark), DASH, DASH, DASH, DASH, escape(row.verdict)])
+            continue
+        interval = f"[{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else DASH
+        star = r"$^*$" if row.after_holm == row.verdict != UNDECIDED else ""
+        strong = rf"\textbf{{{escape(row.verdict)}}}" if row.verdict != UNDECIDED else escape(row.verdict)
+        unit = "" if row.unit == "points" else rf" ({escape(row.unit)})"
+        place = escape(cell_label(Cell.parse(row.place)))
+        numbers = [f"{number(row.value)}{unit}", interval, f"{int(row.trials)}", number(row.p_holm, 3)]
+        cells.append([place, escape(row.subject), *numbers, strong + star])
+    columns = ["Where", "What", "Formula", r"95\,\% interval", "Trials", "$p$ (Holm)", "Verdict"]
+    return pd.DataFrame(cells, columns=columns)
