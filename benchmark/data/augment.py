@@ -17,6 +17,7 @@ from benchmark.data import colour
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
 
+CACHED = 32  # images whose colours are worked on together
 NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
@@ -70,12 +71,7 @@ class Transform:
             images = self._crop_and_flip(images, _needed(generator, self.name))
         if "J" not in self.name and "G" not in self.name:
             return self._scale(images)
-        planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
-        if "J" in self.name:
-            planes = colour.jitter(planes, _needed(generator, self.name))
-        if "G" in self.name:
-            planes = colour.random_grey(planes, _needed(generator, self.name))
-        return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
+        return self._coloured(images, _needed(generator, self.name))
 
     def _check_channels(self, channels: int) -> None:
         for letter, what in (("J", "saturation and hue"), ("G", "greyscale")):
@@ -108,6 +104,21 @@ class Transform:
         index = (rows * full_width).unsqueeze(2) + columns.unsqueeze(1)
         return images.view(-1, channels).index_select(0, index.view(-1)).view(count, height, width, channels)
 
+    def _coloured(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        count, device = len(images), images.device
+        jitter = colour.Jitter.draw(count, generator, device) if "J" in self.name else None
+        grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
+        out = torch.empty(images.shape, device=device)
+        # On a processor few images at a time, whose planes stay in its cache.
+        for rows in _pieces(count, count if images.is_cuda else CACHED):
+            planes = images[rows].permute(0, 3, 1, 2).contiguous().float().div_(255)
+            if jitter is not None:
+                planes = colour.jitter(planes, jitter.of(rows))
+            if grey is not None:
+                planes = colour.turned_grey(planes, grey[rows])
+            out[rows] = self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous()).permute(0, 2, 3, 1)
+        return out.permute(0, 3, 1, 2)
+
     def _scale(self, images: Tensor) -> Tensor:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner
         # dimension of 3 would not be vectorised.
@@ -130,6 +141,10 @@ class Transform:
 def evaluation(augmentation: Augmentation) -> Transform:
     """Return the transform of every evaluation: normalisation alone, whatever the training transform was."""
     return Transform("N", augmentation)
+
+
+def _pieces(count: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def _needed(generator: torch.Generator | None, name: str) -> torch.Generator:

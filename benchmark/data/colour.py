@@ -5,6 +5,9 @@ Images are float32 (B, 3, H, W) with values 0 to 1; a factor is one number an im
 
 from __future__ import annotations
 
+import hashlib
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -38,45 +41,84 @@ def saturation(images: Tensor, factor: Tensor) -> Tensor:
 def hue(images: Tensor, factor: Tensor) -> Tensor:
     """Turn every colour by ``factor`` (-0.5 to 0.5 of a full turn) in the HSV model, at equal saturation and value."""
     red, green, blue = images.unbind(1)
-    value = images.amax(1)
-    chroma = value - images.amin(1)
-    safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
-    # In sixths of a turn; a grey pixel has no hue, and without chroma none is needed.
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    # In turns. A grey pixel has no hue, and without chroma none is needed: all differences are 0 then.
+    per_turn = chroma.clamp_min(1e-12).mul_(6).reciprocal_()
     angle = torch.where(
-        value == red,
-        (green - blue) / safe,
-        torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
+        value == green, (blue - red).mul_(per_turn).add_(1 / 3), (red - green).mul_(per_turn).add_(2 / 3)
     )
-    angle = angle + 6 * factor.view(-1, 1, 1)
-    # Back to RGB in closed form: channel n is value - chroma * clip(min(k, 4 - k), 0, 1), k = (n + angle) mod 6.
-    k = (angle.unsqueeze(1) + torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)).remainder_(6)
-    return value.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(k, 4 - k).clamp_(0, 1)
+    angle = torch.where(value == red, (green - blue).mul_(per_turn), angle).add_(factor.view(-1, 1, 1))
+    # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is how far the angle lies
+    # from the channel's opposite colour, in turns: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
+    changed = torch.empty_like(images)
+    for channel, opposite in enumerate((1 / 2, 5 / 6, 1 / 6)):
+        far = angle - opposite
+        far = far.sub_(far.round()).abs_().mul_(-6).add_(2).clamp_(0, 1)
+        torch.addcmul(value, chroma, far, value=-1, out=changed[:, channel])
+    return changed
 
 
-def jitter(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Apply the four operations above to each image with probability 0.8, with factors of its own.
+class Jitter(NamedTuple):
+    """What was drawn for a batch.
 
-    The order of the operations is random, as in torchvision's ColorJitter, but drawn once for the *batch*, not for each
-    image: a per-image order would cost four times the work. Values stay floats, whereas torchvision on PIL images
-    rounds to 1/255 after every operation.
+    Attributes
+    ----------
+    order : the four operations' numbers, in the order in which they are applied.
+    factors : (4, B), of brightness, contrast, saturation and hue.
+    chosen : (B,) bool, whether an image is changed at all.
     """
-    count, device = len(images), images.device
-    draws = torch.rand(5, count, generator=generator, device=generator.device)
-    order = torch.randperm(4, generator=generator, device=generator.device).tolist()
-    chosen, *units = (row.to(device, non_blocking=True) for row in draws)
-    spread = [2 * unit - 1 for unit in units]
+
+    order: list[int]
+    factors: Tensor
+    chosen: Tensor
+
+    @classmethod
+    def draw(cls, count: int, generator: torch.Generator, device: torch.device) -> Jitter:
+        """Draw for ``count`` images: each is changed with probability 0.8, by factors of its own.
+
+        The order of the operations is random, as in torchvision's ColorJitter, but drawn once for the *batch*, not for
+        each image: a per-image order would cost four times the work.
+        """
+        draws = torch.rand(5, count, generator=generator, device=generator.device).to(device, non_blocking=True)
+        spread = 2 * draws[1:] - 1
+        factors = torch.cat([1 + STRENGTH * spread[:3], HUE * spread[3:]])
+        return cls(_order(generator), factors, draws[0] < JITTER_PROBABILITY)
+
+    def of(self, images: slice) -> Jitter:
+        """Return what was drawn for some of the images."""
+        return Jitter(self.order, self.factors[:, images], self.chosen[images])
+
+
+def _order(generator: torch.Generator) -> list[int]:
+    if generator.device.type != "cpu":
+        # The order decides what is done next, and reading a draw from a GPU would wait for all that is before it. Its
+        # generator's place is known without.
+        place = int.from_bytes(hashlib.sha256(generator.get_state().numpy().tobytes()).digest()[:7])
+        generator = torch.Generator().manual_seed(place)
+    return torch.randperm(4, generator=generator).tolist()
+
+
+def jitter(images: Tensor, drawn: Jitter) -> Tensor:
+    """Apply the four operations above to the images chosen.
+
+    Values stay floats, whereas torchvision on PIL images rounds to 1/255 after every operation.
+    """
     changed = images
-    for number in order:
-        operation = (brightness, contrast, saturation, hue)[number]
-        factor = HUE * spread[number] if operation is hue else 1 + STRENGTH * spread[number]
-        changed = operation(changed, factor)
-    return torch.where(_column(chosen < JITTER_PROBABILITY), changed, images)
+    for number in drawn.order:
+        changed = (brightness, contrast, saturation, hue)[number](changed, drawn.factors[number])
+    return torch.where(_column(drawn.chosen), changed, images)
 
 
-def random_grey(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Replace each image by its luminance in three equal channels with probability 0.2."""
-    draw = torch.rand(len(images), generator=generator, device=generator.device).to(images.device)
-    return torch.where(_column(draw < GREY_PROBABILITY), grey(images), images)
+def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Draw which of ``count`` images become grey, (B,) bool: each with probability 0.2."""
+    draw = torch.rand(count, generator=generator, device=generator.device)
+    return draw.to(device, non_blocking=True) < GREY_PROBABILITY
+
+
+def turned_grey(images: Tensor, chosen: Tensor) -> Tensor:
+    """Replace the images chosen, (B,) bool, by their luminance in three equal channels."""
+    return torch.where(_column(chosen), grey(images), images)
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torchvision.transforms import functional as reference
 
-from benchmark.data import colour
+from benchmark.data import augment, colour
 from benchmark.data.augment import Transform, evaluation
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
@@ -19,7 +19,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture
 def batch() -> torch.Tensor:
-    return torch.randint(0, 256, (64, 12, 10, 3), dtype=torch.uint8, generator=seeded(9))
+    return torch.randint(0, 256, (70, 12, 10, 3), dtype=torch.uint8, generator=seeded(9))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,7 +27,7 @@ def test_contract_of_every_transform(name, batch):
     transform = Transform(name, Augmentation())
     before = batch.clone()
     first = transform(batch, seeded())
-    assert first.dtype == torch.float32 and first.shape == (64, 3, 12, 10)
+    assert first.dtype == torch.float32 and first.shape == (70, 3, 12, 10)
     assert first.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(batch, before)
     assert torch.equal(first, transform(batch, seeded()))
@@ -84,7 +84,7 @@ def test_flip_mirrors_half_of_the_images(batch):
 def test_crop_then_flip_is_both(batch):
     only_crop = Augmentation(flip=False)
     generator = seeded()
-    torch.rand(64, 1, generator=generator)  # what the flip draws before the crop
+    torch.rand(70, 1, generator=generator)  # what the flip draws before the crop
     cropped = Transform("CH", only_crop)(batch, generator)
     both = Transform("CH", Augmentation())(batch, seeded())
     same = (both == cropped).flatten(1).all(1)
@@ -143,16 +143,45 @@ def test_grey_agrees_with_torchvision():
     torch.testing.assert_close(colour.grey(images), reference.rgb_to_grayscale(images))
 
 
+def test_the_whole_pipeline_agrees_with_torchvision_image_by_image(batch):
+    # More images than are worked on together, and no whole number of such pieces.
+    assert len(batch) > augment.CACHED and len(batch) % augment.CACHED
+    chosen = Augmentation()
+    view = Transform("CHJGN", chosen)(batch, seeded(5))
+    draws = seeded(5)
+    count = len(batch)
+    flips = torch.rand(count, 1, generator=draws) < 0.5
+    down, right = torch.randint(0, 9, (2, count, 1), generator=draws)
+    chances, *spreads = torch.rand(5, count, generator=draws)
+    order = torch.randperm(4, generator=draws).tolist()
+    greys = torch.rand(count, generator=draws) < 0.2
+    adjust = [
+        lambda image, spread: reference.adjust_brightness(image, 1 + 0.8 * spread),
+        lambda image, spread: reference.adjust_contrast(image, 1 + 0.8 * spread),
+        lambda image, spread: reference.adjust_saturation(image, 1 + 0.8 * spread),
+        lambda image, spread: reference.adjust_hue(image, 0.2 * spread),
+    ]
+    for number, image in enumerate(batch.permute(0, 3, 1, 2) / 255):
+        image = reference.crop(reference.pad(image, 4), int(down[number]), int(right[number]), 12, 10)
+        image = reference.hflip(image) if flips[number] else image
+        for operation in order if chances[number] < 0.8 else []:
+            image = adjust[operation](image, 2 * float(spreads[operation][number]) - 1)
+        image = reference.rgb_to_grayscale(image, 3) if greys[number] else image
+        expected = reference.normalize(image, chosen.mean, chosen.std)
+        torch.testing.assert_close(view[number], expected, rtol=0, atol=0.1 / 255 / min(chosen.std))
+    assert 0 < flips.sum() < count and 0 < greys.sum() < count and 0 < (chances < 0.8).sum() < count
+
+
 def test_jitter_changes_four_in_five_and_stays_within_0_and_1():
     images = torch.rand(2000, 3, 4, 4, generator=seeded())
-    changed = colour.jitter(images, seeded(1))
+    changed = colour.jitter(images, colour.Jitter.draw(2000, seeded(1), images.device))
     share = (changed != images).flatten(1).any(1).float().mean()
     assert abs(share - 0.8) < 0.04 and changed.min() >= 0 and changed.max() <= 1
 
 
 def test_greyscale_takes_one_in_five():
     images = torch.rand(2000, 3, 4, 4, generator=seeded())
-    changed = colour.random_grey(images, seeded(1))
+    changed = colour.turned_grey(images, colour.draw_grey(2000, seeded(1), images.device))
     equal = (changed[:, 0] == changed[:, 1]).flatten(1).all(1)
     assert abs(equal.float().mean() - 0.2) < 0.04
     assert torch.equal(changed[~equal], images[~equal])
