@@ -25,6 +25,7 @@ html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
 default_role = "py:obj"
+suppress_warnings = ["ref.python"]  # annotations name classes of which several modules have one
 
 extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -44,8 +45,8 @@ apidoc_modules = [
 ]
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented_params"
+autodoc_typehints = "signature"
+python_maximum_signature_line_length = 100
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True

@@ -45,7 +45,9 @@ def settings(model: Any, without: Any = None) -> str:
             continue
         default = "required" if name in required else _default(one)
         paper = f"{one['paper_range'][0]:g} to {one['paper_range'][1]:g}" if "paper_range" in one else ""
-        rows.append([f"`{name}`", accepted(one, told.get("$defs", {})), default, paper, one.get("description", "")])
+        rows.append(
+            [f"`{name}`", accepted(one, told.get("$defs", {})), default, paper, _escaped(one.get("description", ""))]
+        )
     head = ["setting", "accepted", "default", "the paper searched", "meaning"]
     if not any(row[3] for row in rows):
         head, rows = [head[at] for at in (0, 1, 2, 4)], [[row[at] for at in (0, 1, 2, 4)] for row in rows]
@@ -207,8 +209,13 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def _text(thing: Any) -> str:
-    """Return a docstring as Markdown; outside code, characters that Markdown would take for its own are escaped."""
-    parts = re.split(r"(`[^`]+`)", re.sub(r"``([^`]+)``", r"`\1`", inspect.getdoc(thing) or ""))
+    """Return a docstring as Markdown."""
+    return _escaped(re.sub(r"``([^`]+)``", r"`\1`", inspect.getdoc(thing) or ""))
+
+
+def _escaped(text: str) -> str:
+    """Escape, outside code, what Markdown would take for its own."""
+    parts = re.split(r"(`[^`]+`)", text)
     return "".join(part if part.startswith("`") else re.sub(r"([*_<\[])", r"\\\1", part) for part in parts)
 
 

@@ -1,36 +1,14 @@
-"""What the README shows: its example of a method runs, and its cost table is what the command prints."""
+"""The README's cost table is what the command prints; tests/docs checks its commands and examples."""
 
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from benchmark.study import Study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-
-
-def example(name: str) -> str:
-    """The fenced block behind the marker ``<!-- example: name -->``."""
-    found = re.search(rf"<!-- example: {re.escape(name)} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert found, name
-    return found[1]
-
-
-@pytest.mark.slow
-def test_the_method_of_the_readme_runs_through_the_workflow(project):
-    # The README's study extends quick; here it extends the tests' small one, and shows a cell of that.
-    project.add_workflow()
-    project.study({"trials": 1})
-    (project.root / "my_methods.py").write_text(example("my_methods.py"))
-    study = example("config/mine.yaml").replace("extends: quick", "extends: tiny").replace("random-50", "random-10")
-    (project.root / "config" / "mine.yaml").write_text(study)
-    project.snakemake("mine", "--config", "study=mine", check=True)
-    table = pd.read_csv(project.root / "paper_tables" / "mine" / "mine.csv")
-    assert {"shrink", "shrink+cl", "shrink@factor=0.8"} <= set(table["method"])
-    assert table["avg_gap"].notna().all()
 
 
 @pytest.mark.parametrize("output", ["table6", "table8", "figure6"])

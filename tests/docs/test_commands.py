@@ -1,0 +1,230 @@
+"""Every command of the README and the manual: run in a miniature of the quick study, or at least spelled right.
+
+A command that cannot run here says what it needs in a comment before its block, ``<!-- needs: a GPU -->``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+import yaml
+
+from benchmark.__main__ import app
+from tests.conftest import STUDY
+from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
+
+RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
+
+# What the pages' commands name, as little of it as shows every kind of file.
+MINIATURE = STUDY | {
+    "trials": 1,
+    "map_samples": 60,
+    "view_pairs": 1,
+    "tables": {
+        "table2": {"kind": "unlearning", "cells": [RANDOM], "methods": ["original", "ft", "coun"]},
+        "table3": {"kind": "unlearning", "cells": [HALF], "methods": ["coun"]},
+        "table4": {"kind": "distances", "cells": [CLASS], "methods": ["retrain"], "classes": ["8", "1"]},
+        "theory": {"kind": "theory", "cells": [RANDOM], "methods": ["retrain"]},
+    },
+    "figures": {
+        "figure1": {"kind": "maps", "cells": [RANDOM], "methods": ["retrain"]},
+        "figure5": {"kind": "cost", "cells": [HALF], "methods": ["coun"]},
+    },
+}
+
+# Of an installation that is there while this runs, and what other tests do with the very command.
+INSTALLED = r"python3 -m venv \.venv|\. \.venv/bin/activate|pip install -e (\.|'\.\[[a-z,]+\]')"
+ELSEWHERE = {
+    "python -m pytest": "this very run",
+    "sphinx-build -W --keep-going -b html docs build/docs": "tests/docs/test_manual.py",
+}
+
+COMMANDS = list(commands())
+HERE = [c for c in COMMANDS if not c.needs and c.text not in ELSEWHERE and not re.fullmatch(INSTALLED, c.text)]
+# One that stands in two places is run once.
+RUN = list({command.text: command for command in HERE}.values())
+MARKED = list({command.text: command for command in COMMANDS if command.needs}.values())
+
+
+def shell(text: str, root: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody would who has activated this environment, in the folder ``root``."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    given = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    arguments = ["bash", "-euo", "pipefail", "-c", text]
+    return subprocess.run(arguments, cwd=root, env=given | {"PATH": path}, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project whose quick study is small, with the examples of the pages and a folder of images."""
+    root = tmp_path_factory.mktemp("miniature")
+    for name in ("Snakefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    for name in ("rules", "profiles", "config", "paper_tables/reported"):
+        shutil.copytree(ROOT / name, root / name)
+    for name in ("benchmark", "tests"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "config" / "quick.yaml").write_text(yaml.safe_dump(MINIATURE, sort_keys=False))
+    for name, text in examples().items():
+        (root / name).write_text(text)
+    _draw_images(root / "my_images")
+    return root
+
+
+def _draw_images(folder: Path) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 20)):
+        for place, name in enumerate(("dark", "light")):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(128 * place, 128 * place + 128, (16, 16), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{number}.png")
+
+
+@pytest.fixture(scope="module")
+def done(miniature: Path) -> dict[str, str]:
+    """What went wrong when all commands were run in the order of the pages, by command; nothing, that is."""
+    wrong = {}
+    for command in RUN:
+        ended = shell(command.text, miniature)
+        if ended.returncode:
+            wrong[f"{command.page}: {command.text}"] = (ended.stdout + ended.stderr)[-3000:]
+    return wrong
+
+
+@pytest.mark.slow
+def test_every_command_that_is_not_marked_runs(done: dict[str, str]) -> None:
+    hint = "a command that a test cannot run needs <!-- needs: what --> on the line before its block"
+    assert not done, "\n\n".join([*(f"{command}\n{told}" for command, told in done.items()), hint])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("table", "methods"),
+    [
+        ("mine/mine", {"retrain", "ft", "coun", "shrink", "shrink+cl", "shrink@factor=0.8"}),
+        ("ascent/ascent", {"retrain", "ft", "ascent", "ascent@bound=4"}),
+        ("stripes/stripes", {"retrain", "ft", "not"}),
+        ("own/mine", {"retrain", "ft", "coun"}),
+    ],
+)
+def test_what_the_examples_add_is_measured(done, miniature: Path, table: str, methods: set[str]) -> None:
+    shown = pd.read_csv(miniature / "paper_tables" / f"{table}.csv")
+    assert set(shown["method"]) == methods and shown["avg_gap"].notna().all()
+
+
+@pytest.mark.parametrize("command", MARKED, ids=lambda command: command.text)
+def test_a_marked_command_is_spelled_right(miniature: Path, command: Command) -> None:
+    words = shlex.split(command.text)
+    while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+        del words[0]
+    if words[:3] == ["python", "-m", "benchmark"]:
+        parse(words[3:])
+    elif words[:2] == ["python", "-m"]:
+        assert importlib.util.find_spec(words[2]), words[2]
+    elif words[0] == "snakemake":
+        if "--profile" in words and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+            place = words.index("--profile")
+            assert (ROOT / words[place + 1]).is_dir()
+            del words[place : place + 2]
+        words = words if "--cores" in words else ["snakemake", "--cores", "1", *words[1:]]
+        ended = shell(shlex.join([words[0], "--dry-run", *words[1:]]), miniature)
+        assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+
+
+def parse(arguments: list[str]) -> None:
+    """Read the arguments of ``python -m benchmark`` as it would, and do nothing."""
+    group = typer.main.get_command(app)
+    name = arguments[0] if arguments else "--help"
+    if name != "--help" and not name.isupper():
+        command = group.commands[name]  # type: ignore[attr-defined]
+        if len(arguments) > 1:
+            command.make_context(name, arguments[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_command_within_a_sentence_exists(page: Path) -> None:
+    for text in re.findall(r"`python -m benchmark ?([^`]*)`", prose(page)):
+        parse([] if not text else [*shlex.split(text)][:1])
+
+
+def test_every_block_has_a_language_that_says_whether_it_is_to_be_typed() -> None:
+    languages = {block.language for page in PAGES for block in blocks(page)}
+    assert languages <= {"bash", "python", "yaml", "text", "json"}
+    for page in PAGES:
+        fences = re.findall(r"^```", page.read_text(encoding="utf-8"), re.MULTILINE)
+        toc = page.read_text(encoding="utf-8").count("```{toctree}")
+        assert len(fences) == 2 * (len(blocks(page)) + toc), f"{page.name}: a block without a language"
+
+
+def test_the_quick_start_has_two_commands_the_second_of_which_tests() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    start = re.search(r"^## Quick start\n+```bash\n(.*?)```", readme, re.MULTILINE | re.DOTALL)
+    assert start
+    first, second = start[1].strip().splitlines()
+    assert first.endswith("snakemake --cores 8 all") and second.endswith("python -m pytest")
+
+
+# --- the data dictionary ------------------------------------------------------------------------------------------
+
+RUN_FOLDER = f"results/quick/runs/{RANDOM}/coun/trial-0"
+FILES = {
+    "metrics": "results/quick-metrics.parquet",
+    "history": "results/quick-history.parquet",
+    "predictions": "results/quick-predictions.parquet",
+    "embeddings": "results/quick-embeddings.parquet",
+    "samples": f"{RUN_FOLDER}/samples.parquet",
+    "split": f"results/quick/splits/digits/class-8/trial-0.parquet",
+    "distances": f"results/quick/distances/{CLASS}/retrain/trial-0.parquet",
+    "views": f"results/quick/views/{RANDOM}/retrain/trial-0.parquet",
+}
+TYPES = {
+    "text": lambda column: all(isinstance(value, str) for value in column),
+    "integer": pd.api.types.is_integer_dtype,
+    "number": pd.api.types.is_float_dtype,
+    "yes or no": pd.api.types.is_bool_dtype,
+    "any": lambda column: True,
+}
+
+
+def dictionary() -> dict[str, dict[str, str]]:
+    """Return the columns that docs/results.md describes and their types, by the name of the file's table."""
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = {}
+    for name, rows in re.findall(r"<!-- columns: (\w+) -->\n((?:\|.*\n)+)", page):
+        for row in rows.splitlines()[2:]:
+            names, kind = row.split("|")[1:3]
+            for column in re.findall(r"`([^`]+)`", names):
+                assert column not in found.setdefault(name, {}), f"{name}: {column} is described twice"
+                found[name][column] = kind.strip()
+    return found
+
+
+def test_the_dictionary_describes_every_file() -> None:
+    assert set(dictionary()) == set(FILES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_the_dictionary_describes_the_columns_that_are_there(done, miniature: Path, name: str) -> None:
+    told, frame = dictionary()[name], pd.read_parquet(miniature / FILES[name])
+    settings = {column for column in frame.columns if column.startswith("setting_")}
+    described = {column for column in told if column != "setting_*"} | (settings if "setting_*" in told else set())
+    assert described == set(frame.columns)
+    assert len(frame)
+    for column, kind in told.items():
+        if column != "setting_*":
+            assert TYPES[kind](frame[column]), f"{name}: {column} is {frame[column].dtype}, not {kind}"

@@ -1,0 +1,111 @@
+"""The manual builds without a warning and holds what the code has; links of the README lead somewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import benchmark
+from benchmark.methods.base import Recipe
+from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.study import Study
+from tests.docs.pages import PAGES, ROOT
+
+
+@pytest.fixture(scope="module")
+def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manual's pages, built from a copy by the command that the pages name."""
+    pytest.importorskip("sphinx", reason="the manual needs what the extra `docs` brings")
+    root = tmp_path_factory.mktemp("manual")
+    shutil.copytree(ROOT / "docs", root / "docs", ignore=shutil.ignore_patterns("api", "__pycache__"))
+    for name in ("README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, root)
+    for name in ("benchmark", "figures", "paper_tables", "config", "profiles"):
+        (root / name).symlink_to(ROOT / name)
+    command = "sphinx-build -W --keep-going -b html docs build/docs"
+    told = [page.name for page in PAGES if command in page.read_text(encoding="utf-8")]
+    assert "README.md" in told
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *command.split()[1:]], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return root / "build" / "docs"
+
+
+def text(page: Path) -> str:
+    """A built page without its tags."""
+    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
+def test_every_page_is_built_and_in_the_contents(manual: Path) -> None:
+    contents = (manual / "index.html").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert (manual / f"{page.stem}.html").is_file()
+        assert page.stem == "index" or f'href="{page.stem}.html"' in contents
+
+
+def test_it_describes_every_setting_of_a_study(manual: Path) -> None:
+    told = plain(text(manual / "studies.html"))
+    for name, one in Study.model_fields.items():
+        assert name in told and plain(one.description or "") in told
+    assert "<!-- generated" not in (manual / "studies.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_it_describes_every_method_with_its_own_settings_and_ranges(manual: Path, name: str) -> None:
+    page = (manual / "methods.html").read_text(encoding="utf-8")
+    start = page.index(f"<h3>{name}<")
+    section = html.unescape(re.sub(r"<[^>]+>", "", page[start : page.find("<section", start)]))
+    own = METHODS.get(name).Settings.model_json_schema(by_alias=True)["properties"]
+    for setting in own.keys() - Recipe.model_fields.keys():
+        assert setting in section
+        low, high = own[setting].get("paper_range", (None, None))
+        assert low is None or f"{low:g} to {high:g}" in section
+
+
+def test_it_lists_every_architecture_and_source(manual: Path) -> None:
+    told = text(manual / "methods.html")
+    assert all(name in told for name in (*ARCHITECTURES, *SOURCES))
+
+
+def test_deviations_are_those_of_the_readme(manual: Path) -> None:
+    told = text(manual / "deviations.html")
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("### Where the paper is silent, or we differ")[1]
+    questions = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(questions) > 10
+    for question in questions:
+        assert plain(question) in plain(told)
+
+
+def plain(text: str) -> str:
+    """Text without what a typesetter changes: quotation marks and code marks."""
+    return re.sub("[`\"'“”‘’\\\\*]", "", text)
+
+
+def test_the_interface_has_every_module(manual: Path) -> None:
+    modules = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "benchmark").rglob("*.py")]
+    for module in modules:
+        if not module.name.startswith("__"):
+            assert (manual / "api" / f"{'.'.join(module.parts)}.html").is_file(), module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        if "://" not in target and target != "api/modules.rst":
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_citation_and_the_changelog_know_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == benchmark.__version__
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert cited["references"][0]["title"].startswith("CoUn")
+    assert f"## {benchmark.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
