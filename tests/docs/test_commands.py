@@ -187,7 +187,7 @@ FILES = {
     "predictions": "results/quick-predictions.parquet",
     "embeddings": "results/quick-embeddings.parquet",
     "samples": f"{RUN_FOLDER}/samples.parquet",
-    "split": f"results/quick/splits/digits/class-8/trial-0.parquet",
+    "split": "results/quick/splits/digits/class-8/trial-0.parquet",
     "distances": f"results/quick/distances/{CLASS}/retrain/trial-0.parquet",
     "views": f"results/quick/views/{RANDOM}/retrain/trial-0.parquet",
 }
