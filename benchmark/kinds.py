@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmark import paths
+from benchmark.errors import BadInput
 from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
 
 if TYPE_CHECKING:
@@ -102,6 +103,28 @@ def _stages(study: Study, output: OutputSettings) -> list[RunName]:
     return references + _listed(study, output)
 
 
+def own_values(study: Study, cell: Cell, method: str) -> str:
+    """Return a method's name with the values that it has in the study before tuned ones are laid over them."""
+    before, now = (
+        one.run(one.run_name(cell, method, 0)).settings.model_dump(by_alias=True) for one in (study.untuned, study)
+    )
+    changed = [f"{key}={before[key]}" for key in before if before[key] != now[key]]
+    return str(MethodName.parse("@".join([method, *changed])))
+
+
+def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
+    if study.tuned is None:
+        raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
+    every = [
+        study.run_name(cell, name, trial)
+        for cell in map(Cell.parse, output.cells)
+        for method in output.methods
+        for name in (method, own_values(study, cell, method))
+        for trial in range(output.trials or study.trials)
+    ]
+    return [*_every(study, output, [RETRAIN]), *every]
+
+
 SHOWN = ("cells", "methods")
 KINDS = {
     "tables": {
@@ -111,6 +134,8 @@ KINDS = {
         "theory": Kind(SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind(SHOWN, _first_trial, results=False),
         "claims": Kind((), _none, gathered=True),
+        "tuning": Kind(SHOWN, _tuned_and_not),
+        "power": Kind(SHOWN, _with_reference),
     },
     "figures": {
         "improvement": Kind(SHOWN, _improvement),

@@ -134,6 +134,7 @@ class Study(Strict):
     figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
 
     _name: str = PrivateAttr()
+    _tuned: bool = PrivateAttr(default=False)
     _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
 
     @field_validator("resample")
@@ -161,20 +162,20 @@ class Study(Strict):
         """
         if derived.is_tuning(name):
             return cls._from(name, derived.tuning_data(cls.load(name.removesuffix(derived.TUNING), tuned=False)))
-        return cls._from(name, read(name, tuned=tuned))
+        return cls._from(name, read(name, tuned=tuned), tuned)
 
     @cached_property
     def untuned(self) -> Study:
         """This study without what tuning found."""
-        return type(self).load(self.name, tuned=False)
+        return type(self).load(self.name, tuned=False) if self._tuned else self
 
     @classmethod
-    def _from(cls, name: str, data: dict[str, Any]) -> Study:
+    def _from(cls, name: str, data: dict[str, Any], tuned: bool = False) -> Study:
         data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
         study = validated(cls, data, str(paths.study_file(name)))
-        study._name = name
+        study._name, study._tuned = name, tuned and study.tuned is not None
         study._check()
         return study
 

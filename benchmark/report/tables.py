@@ -7,7 +7,19 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import claims, distances, html, hyperparameters, markdown, predictions, theory, unlearning, versus
+from benchmark.report import (
+    claims,
+    distances,
+    html,
+    hyperparameters,
+    markdown,
+    power,
+    predictions,
+    theory,
+    tuning,
+    unlearning,
+    versus,
+)
 from benchmark.report.latex import Table, render
 from benchmark.study import Study
 
@@ -18,6 +30,8 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "hyperparameters": hyperparameters.build,
     "theory": theory.build,
     "claims": claims.build,
+    "tuning": tuning.build,
+    "power": power.build,
 }
 
 
