@@ -129,7 +129,7 @@ class Claim:
     needs: str
 
 
-def test(evidence: Evidence) -> pd.DataFrame:
+def verdicts(evidence: Evidence) -> pd.DataFrame:
     """Return every claim in every place: a row each, and one for a claim that the evidence cannot test.
 
     Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in

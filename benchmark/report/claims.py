@@ -15,7 +15,7 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import Damaged, read_parquet
 from benchmark.metrics.bootstrap import LEVEL
-from benchmark.metrics.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, Evidence, test
+from benchmark.metrics.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, Evidence, verdicts
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number
@@ -46,7 +46,7 @@ def evidence(study: Study) -> Evidence:
 def text(study: Study) -> str:
     """Return every claim with its verdict, in plain text, and what may limit them."""
     found = evidence(study)
-    table = test(found)
+    table = verdicts(found)
     lines = [f"study {study.name}: {len(table)} tests of {table['claim'].nunique()} claims"]
     for name, rows in table.groupby("claim", sort=False):
         lines += ["", f"{name}: {rows['text'].iloc[0]} ({rows['where'].iloc[0]})"]
@@ -73,7 +73,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     found = evidence(study)
     if (other := _other(study, found)) and not partial:
         raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
-    data = test(found)
+    data = verdicts(found)
     blocks = [
         Block(_printed(rows), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
         for _, rows in data.groupby("claim", sort=False)

@@ -1,0 +1,105 @@
+"""Intervals, Holm's correction and the number of trials, against closed forms and numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmark.metrics.bootstrap import draws, estimate, holm, mean_interval, quantile, trials_needed
+
+VALUES = np.array([1.0, 2.0, 4.0, 7.0, 3.0])
+
+
+def mean_of(values):
+    return lambda drawn: values[drawn].mean(axis=1)
+
+
+def test_few_trials_are_drawn_in_every_possible_way():
+    assert sorted(map(tuple, draws(2))) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert draws(3).shape == (27, 3) and draws(5).shape == (3125, 5)
+    assert len({tuple(row) for row in draws(4)}) == 256
+    assert draws(10).shape[1] == 10
+    assert np.array_equal(draws(10), draws(10))  # random, but the same every time
+
+
+def test_of_a_mean_it_is_students_interval_and_p():
+    found = estimate(mean_of(VALUES), 5)
+    low, high = stats.t.interval(0.95, 4, VALUES.mean(), stats.sem(VALUES))
+    assert (found.value, found.low, found.high) == pytest.approx((3.4, low, high))
+    assert found.p == pytest.approx(stats.ttest_1samp(VALUES, 0).pvalue)
+    assert found.sd == pytest.approx(VALUES.std(ddof=1))
+    assert found.trials == 5
+    assert mean_interval(VALUES) == pytest.approx((low, high))
+
+
+def test_of_many_trials_it_is_close_to_it():
+    values = np.random.default_rng(3).normal(1.0, 2.0, 12)
+    found = estimate(mean_of(values), 12)
+    low, high = mean_interval(values)
+    assert found.high - found.low == pytest.approx(high - low, rel=0.05)
+
+
+def test_a_difference_of_paired_trials_is_surer_than_its_parts():
+    shared = np.array([0.0, 5.0, -3.0, 2.0])
+    first, second = shared + np.array([1.0, 1.1, 0.9, 1.0]), shared
+    paired = estimate(lambda drawn: (first - second)[drawn].mean(axis=1), 4)
+    assert paired.low > 0.8
+    assert estimate(mean_of(first), 4).low < 0 < estimate(mean_of(first), 4).high
+
+
+def test_one_trial_has_no_interval():
+    found = estimate(mean_of(VALUES), 1)
+    assert found.value == 1.0
+    assert all(math.isnan(number) for number in (found.low, found.high, found.p, found.sd))
+    assert all(map(math.isnan, mean_interval([1.0])))
+
+
+def test_without_spread_the_interval_is_a_point():
+    found = estimate(mean_of(np.full(3, 2.0)), 3)
+    assert (found.low, found.high, found.p) == (2.0, 2.0, 0.0)
+    assert estimate(mean_of(np.zeros(3)), 3).p == 1.0
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    # The average gap of two metrics to Retrain, far from 0: a smooth function of means over five trials.
+    hits = 0
+    for _ in range(400):
+        mine, retrain = rng.normal([10.0, 20.0], 1.0, (5, 2)), rng.normal([5.0, 12.0], 1.0, (5, 2))
+
+        def gap(drawn, mine=mine, retrain=retrain):
+            return np.abs(mine[drawn].mean(axis=1) - retrain[drawn].mean(axis=1)).mean(axis=1)
+
+        found = estimate(gap, 5)
+        hits += found.low <= 6.5 <= found.high
+    assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_holm_by_hand():
+    # Sorted 0.01, 0.03, 0.04: times 3, 2, 1, then no smaller than the one before.
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([0.2]) == pytest.approx([0.2])
+    found = holm([0.01, math.nan, 0.04])
+    assert found[[0, 2]] == pytest.approx([0.02, 0.04]) and math.isnan(found[1])
+
+
+@pytest.mark.parametrize("effect, expected", [(0.5, 34), (0.8, 15), (1.0, 10)])
+def test_trials_needed_are_those_of_published_tables(effect, expected):
+    assert trials_needed(effect, 1.0) == expected
+    assert trials_needed(3 * effect, 3.0) == expected
+    assert trials_needed(-effect, 1.0) == expected
+
+
+def test_so_many_trials_do_find_the_difference():
+    count = trials_needed(1.0, 1.0)
+    found = np.random.default_rng(1).normal(1.0, 1.0, (4000, count))
+    power = (stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05).mean()
+    assert 0.79 <= power <= 0.86
+
+
+def test_what_is_too_small_is_capped():
+    assert trials_needed(0.001, 1.0, most=50) == 50
+    assert trials_needed(1.0, 0.0) == 2
+    assert quantile(4) == pytest.approx(2.776, abs=1e-3)
