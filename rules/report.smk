@@ -7,9 +7,9 @@ config["captions"] = captions.captions(study)
 report: "captions/study.rst"
 
 
-def shown(path, category, form):
+def shown(path, category):
     """Mark a table's or figure's file for the report."""
-    told = lambda wildcards: captions.labels(study, wildcards.output, form)
+    told = lambda wildcards: captions.labels(study, wildcards.output, path.suffix)
     return report(path, caption="captions/output.rst", category=category, labels=told)
 
 
@@ -40,8 +40,8 @@ rule table:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
         [paths.table(study.name, "{output}", suffix) for suffix in (".tex", ".md")],
-        shown(paths.table(study.name, "{output}", ".csv"), "Tables", "numbers at full precision"),
-        shown(paths.table(study.name, "{output}", ".html"), "Tables", "table"),
+        shown(paths.table(study.name, "{output}", ".csv"), "Tables"),
+        shown(paths.table(study.name, "{output}", ".html"), "Tables"),
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:
@@ -56,8 +56,8 @@ rule figure:
     input:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
-        shown(paths.figure(study.name, "{output}", ".pdf"), "Figures", "vector graphics"),
-        shown(paths.figure(study.name, "{output}", ".png"), "Figures", "picture"),
+        shown(paths.figure(study.name, "{output}", ".pdf"), "Figures"),
+        shown(paths.figure(study.name, "{output}", ".png"), "Figures"),
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:
@@ -85,6 +85,7 @@ rule page:
     input:
         files.collected,
         files.gathered,  # it looks at single runs too, and a checkout that holds the gathered results has none
+        [paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"],
     output:
         report(paths.page(study.name), caption="captions/page.rst", category="Page", labels={"name": "results page"}),
     log:

@@ -19,18 +19,16 @@ def captions(study: Study) -> dict[str, str]:
     return told | {PAGE: _page(study), WHOLE: _study(study)}
 
 
-def labels(study: Study, name: str, shown: str) -> dict[str, str]:
-    """Return what the report's list of a category says of a file.
+def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
+    """Return what the report's list of a category says of a table's or figure's file.
 
-    Parameters
-    ----------
-    name : the table or figure.
-    shown : in which form the file shows it.
+    A label of two values, the second of which is ``yes``, becomes a switch above the list, and that is what it shows
+    at first.
     """
     output = study.output(name)
     datasets = dict.fromkeys(dataset_label(Cell.parse(cell).dataset) for cell in output.cells)
-    words = output.caption or name
-    return {"name": name, "shows": words, "kind": output.kind, "dataset": ", ".join(datasets), "as": shown}
+    screen = "yes" if suffix in (".html", ".png") else "no"
+    return {"name": name, "kind": output.kind, "dataset": ", ".join(datasets), "for the screen": screen}
 
 
 def _output(study: Study, name: str) -> str:
@@ -48,12 +46,11 @@ def _output(study: Study, name: str) -> str:
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
     else:
         facts["For print"] = str(paths.figure(study.name, name, ".pdf"))
-    title = [output.caption.rstrip(".") + "."] if output.caption else []
-    return _told(title, facts, name, study)
+    return _told(f"{name}: {output.caption or output.kind}", facts, name, study)
 
 
 def _page(study: Study) -> str:
-    title = ["All results on one page: tables that sort and filter, curves, maps, and how each number was made."]
+    title = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
     return _told(title, {}, PAGE, study)
 
 
@@ -67,11 +64,16 @@ def _study(study: Study) -> str:
         "Tables": ", ".join(study.tables),
         "Figures": ", ".join(study.figures),
     }
-    return _told([study.description.rstrip(".") + "."] if study.description else [], facts, "all", study)
+    return _told(study.description or study.name, facts, "all", study)
 
 
-def _told(title: list[str], facts: dict[str, str], target: str, study: Study) -> str:
-    lines = [*map(_escape, title), "", *(f":{key}: {_escape(value)}" for key, value in facts.items() if value)]
+def _told(title: str, facts: dict[str, str], target: str, study: Study) -> str:
+    # A text that began with its fields would lose them: they would be taken for a document's author, date and so on.
+    lines = [
+        f"{_escape(title.rstrip('.'))}.",
+        "",
+        *(f":{key}: {_escape(value)}" for key, value in facts.items() if value),
+    ]
     return "\n".join([*lines, f":Remade by: ``snakemake --cores all {target} --config study={study.name}``", ""])
 
 

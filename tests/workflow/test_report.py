@@ -1,0 +1,103 @@
+"""What ``snakemake --report`` shows of a finished study."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmark import paths
+from benchmark.report import captions
+from benchmark.study import Study
+from tests.report.browser import Browser, chromium
+
+DRAWN = "<!doctype html><title>drawn</title><p>what is drawn</p>"
+
+
+@pytest.fixture
+def report(finished) -> Path:
+    """The report of a study whose tables, pictures and page hold a line of text each."""
+    for path in [*paths.TABLES.glob("tiny/*.html"), paths.page("tiny")]:
+        path.write_text(DRAWN)
+    finished.snakemake("all", "--touch", "--config", "study=tiny", check=True)
+    finished.snakemake("all", "--report", "report.html", "--config", "study=tiny", check=True)
+    return Path("report.html").resolve()
+
+
+def embedded(report: Path, name: str):
+    """What the report's own script holds under a name."""
+    text = re.search(rf'<script id="{name}">\s*var \w+ = (.*?);\s*</script>', report.read_text(), re.DOTALL)
+    assert text
+    return json.loads(text[1])
+
+
+def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(report):
+    study = Study.load("tiny")
+    results = embedded(report, "results")
+    page = paths.page("tiny")
+    expected = {str(page): ("Page", {"name": "results page"})}
+    for name in study.outputs:
+        table = name in study.tables
+        for suffix in (".csv", ".html") if table else (".pdf", ".png"):
+            path = (paths.table if table else paths.figure)("tiny", name, suffix)
+            screen = "yes" if suffix in (".html", ".png") else "no"
+            labels = {"name": name, "kind": study.output(name).kind, "dataset": "Digits", "for the screen": screen}
+            expected[str(path)] = ("Tables" if table else "Figures", labels)
+    assert results.keys() == expected.keys()
+    listed = {
+        path: category
+        for category, below in embedded(report, "categories").items()
+        for found in below.values()
+        for path in found
+    }
+    for path, (category, labels) in expected.items():
+        assert results[path]["labels"] == labels and listed[path] == category
+        assert results[path]["caption"].startswith(f"<p>{labels['name']}: " if category != "Page" else "<p>All results")
+        assert "Remade by" in results[path]["caption"]
+    told = re.sub(r"<[^>]+>", "", results["figures/tiny/figure3.png"]["caption"])
+    for fact in (
+        "Digits, ConvNet, class-wise",
+        "FT, CoUn",
+        "figures/tiny/figure3.pdf",
+        "all figure3 --config study=tiny",
+    ):
+        assert fact in told.replace("&lsquo;", "‘")
+    data = results["paper_tables/tiny/table2.html"]["data_uri"]
+    assert base64.b64decode(data.partition(",")[2]).decode() == DRAWN
+
+
+def test_the_report_says_what_the_study_is(report):
+    told = embedded(report, "workflow-desc")
+    for fact in ("config/tiny.yaml", "table2, table8, table9, hyperparameters", "figure1, figure3", "Retrain"):
+        assert fact in told
+
+
+def test_nothing_that_a_caption_says_is_taken_for_markup(fresh, shown):
+    words = "*Not* a `role`, |nor| one_ [1]_ :sub:`x` {{ 7 * 7 }} <b>"
+    study = fresh.study(shown, {"tables": {"table2": {"caption": words}}})
+    from docutils.core import publish_parts
+
+    body = publish_parts(captions.captions(study)["table2"], writer="html")["body"]
+    assert html.unescape(re.sub(r"<[^>]+>", "", body)).startswith(f"table2: {words}.")
+    assert "system-message" not in body
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium() is None, reason="no Chromium here")
+def test_the_report_opens_without_a_network_and_shows_a_table(report, tmp_path):
+    with Browser(tmp_path / "profile") as browser:
+        browser.send("Page.navigate", url=report.as_uri())
+        browser.until("document.body && document.body.innerText.includes('Tables')")
+        browser.js(
+            "[...document.querySelectorAll('*')].filter(one => one.innerText?.trim() === 'Tables').at(-1).click()"
+        )
+        row = "[...document.querySelectorAll('tr')].find(row => row.innerText.trim().startsWith('table2'))"
+        browser.until(f"!!{row}")
+        browser.js(f"{row}.querySelector('a').click()")
+        browser.until("!!document.querySelector('iframe')")
+        assert [url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+        assert browser.faults == []
