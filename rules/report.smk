@@ -68,6 +68,9 @@ rule figure:
         "{command} figure {study.name} {wildcards.output} > {log} 2>&1"
 
 
+replace = "--replace" if str(config.get("replace", "no")).lower() in ("yes", "true", "1") else ""
+
+
 rule collect:
     input:
         files.gathered,
@@ -78,7 +81,7 @@ rule collect:
     params:
         fingerprints=[run.fingerprint for run in study.runs()],
     shell:
-        "{command} collect {study.name} > {log} 2>&1"
+        "{command} collect {study.name} {replace} > {log} 2>&1"
 
 
 rule page:

@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from benchmark import files, paths
-from benchmark.report.page import data, origins, pictures, table
+from benchmark.report.page import claims, data, origins, pictures, table
 from benchmark.study import Study
 
 HERE = Path(__file__).parent
@@ -43,6 +43,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         .render(
             study=study,
             table=table.build(study, found),
+            claims=claims.build(study, partial),
             origins=origins.build(study, found),
             drawn=drawn,
             data=_inert(drawn),
