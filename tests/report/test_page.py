@@ -129,7 +129,7 @@ def test_the_claims_stand_with_their_verdicts(filled, page) -> None:
     assert "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % ft with the term 0.50" in text
     assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in text
     paths.table("tiny", "claims", ".csv").unlink()
-    with pytest.raises(StaleOutput, match="claims.csv is missing"):
+    with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
         draw_page(filled)
     assert 'id="claims"' not in draw_page(filled, partial=True).read_text(encoding="utf-8")
 
