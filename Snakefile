@@ -59,3 +59,4 @@ for name in study.outputs:
 include: "rules/data.smk"
 include: "rules/runs.smk"
 include: "rules/report.smk"
+include: "rules/tune.smk"

@@ -79,11 +79,15 @@ def embed(
 
 
 @app.command()
-def collect(study: StudyName, partial: Partial = False) -> None:
+def collect(
+    study: StudyName,
+    partial: Partial = False,
+    replace: Annotated[bool, typer.Option("--replace", help="replace published results by other ones")] = False,
+) -> None:
     """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings}.parquet."""
     from benchmark.collect import collect
 
-    for path in collect(_study(study), partial):
+    for path in collect(_study(study), partial, replace):
         print(path)
 
 

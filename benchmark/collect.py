@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from benchmark import paths, results
+from benchmark import paths, published, results
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
 from benchmark.kinds import MAPS
@@ -21,20 +21,25 @@ from benchmark.study import Derived, Run, Study, belongs
 from benchmark.workflow import COLLECTED
 
 
-def collect(study: Study, partial: bool = False) -> list[Path]:
+def collect(study: Study, partial: bool = False, replace: bool = False) -> list[Path]:
     """Write ``results/<study>-{metrics,history,predictions,embeddings}.parquet`` and return the paths.
 
     Parameters
     ----------
     partial : leave out what is missing or out of date instead of failing.
+    replace : whether results that the study calls published may come out otherwise than they are in git.
 
     Raises
     ------
     StaleOutput
         If a run is missing, damaged or of another configuration, or if its history's last row is not what its samples
         say.
+    BadInput
+        If other results than these were published, unless ``replace``.
     """
     frames = gather(study, partial)
+    if study.published and not replace:
+        published.keep(study, frames["metrics"])
     for what in COLLECTED:
         write_parquet(paths.collected(study.name, what), frames[what])
     return [paths.collected(study.name, what) for what in COLLECTED]

@@ -37,7 +37,7 @@ from benchmark.tune import derived
 
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 # Targets of the workflow, which an output's name is as well.
-TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page")
+TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
 GROUPS = {
     "training": lambda method: not method.starts_from_original,
     "unlearning": lambda method: method.starts_from_original,
@@ -129,6 +129,10 @@ class Study(Strict):
         description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
     )
     tune: TuneSettings = TuneSettings()
+    published: bool = Field(
+        False,
+        description="refuse to gather other results than the ones that are committed, unless told to replace them",
+    )
     plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
     tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
     figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
