@@ -197,13 +197,6 @@ def other_pages() -> str:
     return "\n".join(sorted(page.stem for page in DOCS.glob("*.md") if page.stem not in {*named, "index"}))
 
 
-def readme_on_clusters() -> str:
-    """Return what the README says of clusters: its section of that title, with links as they are from here."""
-    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^##+ [^\n]*[Cc]luster[^\n]*\n(.*?)(?=^##+ |\Z)", readme, re.M | re.S)
-    return found[1].strip().replace("](docs/", "](") if found else ""
-
-
 # --- Markdown -----------------------------------------------------------------------------------------------------
 
 
@@ -241,5 +234,4 @@ PARTS: dict[str, Callable[[], str]] = {
     "sources": sources,
     "commands": commands,
     "other-pages": other_pages,
-    "readme-on-clusters": readme_on_clusters,
 }
