@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.errors import BadInput
 from benchmark.report import embeddings
 
 CLASSES = 4
@@ -21,13 +20,6 @@ def apart(points: np.ndarray) -> bool:
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distance, np.inf)
     return bool((distance.argmin(1) % CLASSES == np.arange(len(points)) % CLASSES).all())
-
-
-def test_classes_stay_together_and_a_seed_gives_one_map(features):
-    found, again = embeddings.maps(features, seed=3), embeddings.maps(features, seed=3)
-    assert found.equals(again)
-    for name in ("tsne", "umap"):
-        assert apart(found[[f"{name}_x", f"{name}_y"]].to_numpy())
 
 
 def test_neighbours_of_many_samples_are_exact(features, monkeypatch):
@@ -48,9 +40,3 @@ def test_compiled_code_is_kept(features):
         stats = function.stats
         assert stats.cache_path is not None
         assert sum(stats.cache_hits.values()) + sum(stats.cache_misses.values()) > 0
-
-
-@pytest.mark.parametrize(("given", "told"), [(np.ones((4, 3)), "at least 5"), (np.full((9, 2), np.nan), "9 of 9")])
-def test_what_cannot_be_mapped_is_refused(given, told):
-    with pytest.raises(BadInput, match=told):
-        embeddings.maps(given, seed=0)
