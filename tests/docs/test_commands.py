@@ -140,6 +140,8 @@ def test_a_marked_command_is_spelled_right(miniature: Path, command: Command) ->
             place = words.index("--profile")
             assert (ROOT / words[place + 1]).is_dir()
             del words[place : place + 2]
+        if "all" in words:  # planning the paper takes seconds, and tests/test_configs.py sees to that study
+            words = ["study=quick" if word == "study=paper" else word for word in words]
         words = words if "--cores" in words else ["snakemake", "--cores", "1", *words[1:]]
         ended = shell(shlex.join([words[0], "--dry-run", *words[1:]]), miniature)
         assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
