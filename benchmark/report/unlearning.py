@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial as bind
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark import results
+from benchmark.metrics.bootstrap import estimate, quantile
+from benchmark.metrics.claims import Trials
 from benchmark.metrics.gaps import CELL, METRICS, bold_best, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
@@ -61,16 +64,18 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     """Return the numbers at full precision, one row a cell and method, missing ones with NaN and 0 trials.
 
     Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,
-    collapsed`` (counts), ``epoch, report_epoch``; per metric ``_mean, _sd, _gap``, and ``avg_gap``, in per cent and
-    points; ``noise_floor``, the cell's, in points; ``pflops, pflops_executed, seconds``.
+    collapsed`` (counts), ``epoch, report_epoch``; per metric ``_mean, _sd, _low, _high, _gap``, and ``avg_gap`` with
+    ``_low, _high``, in per cent and points: the ends of 95 % intervals, Student's of a mean and that of
+    `benchmark.metrics.bootstrap` of the average gap; ``noise_floor``, the cell's, in points; ``pflops, pflops_executed,
+    seconds``.
 
     Parameters
     ----------
     cells, methods : what is shown, in its order; methods by the names that the study lists.
     metrics : one row a run, from `benchmark.results.metrics`.
     """
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
-    numbers = ["epoch", *columns, "avg_gap", *COSTS, "seconds"]
+    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
+    numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
     found = {} if metrics.empty else summaries(metrics)
     floors = {} if metrics.empty else floors_of(metrics)
     rows = []
@@ -102,12 +107,32 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
         summary = summarise(runs, RETRAIN if known else methods[0])
         if not known:
             summary[GAPS] = np.nan
+        summary = intervals(summary, runs, cell)
         for row in summary.to_dict("records"):
             mine = runs[runs["method"] == row["method"]]
             more = {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
             method = str(row.pop("method"))
             found[cell, method] = {key: value for key, value in row.items() if key not in CELL} | more
     return found
+
+
+def intervals(summary: pd.DataFrame, runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return one cell's summary with the ends of 95 % intervals: see `gather`."""
+    out = summary.copy()
+    reach = np.array([quantile(n - 1) / np.sqrt(n) if n > 1 else np.nan for n in out["trials"]])
+    for metric in METRICS:
+        out[f"{metric}_low"] = out[f"{metric}_mean"] - reach * out[f"{metric}_sd"]
+        out[f"{metric}_high"] = out[f"{metric}_mean"] + reach * out[f"{metric}_sd"]
+    ends = []
+    for row in out.itertuples():
+        trials = Trials(runs, cell, [str(row.method)])
+        if row.method == RETRAIN or not np.isfinite(row.avg_gap) or not len(trials):
+            ends.append((np.nan, np.nan))
+            continue
+        found = estimate(bind(trials.gap, str(row.method)), len(trials))
+        ends.append((max(0.0, found.low) if np.isfinite(found.low) else np.nan, found.high))
+    out[["avg_gap_low", "avg_gap_high"]] = ends
+    return out
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:

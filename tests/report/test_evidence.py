@@ -1,0 +1,154 @@
+"""The tables of claims, of what tuning is worth and of how many trials a difference needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from benchmark import paths
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import write_parquet
+from benchmark.report.claims import text
+from benchmark.report.tables import draw_table
+from benchmark.study import Study
+from tests.report.conftest import make_study, write_run
+
+CELL = "digits/convnet/random-10"
+METHODS = ["ft", "neggrad-plus", "coun"]
+TABLES = {
+    "gaps": {"kind": "unlearning", "cells": [CELL], "methods": METHODS},
+    "claims": {"kind": "claims", "caption": "Claims"},
+    "worth": {"kind": "tuning", "caption": "Worth", "cells": [CELL], "methods": METHODS},
+    "needed": {"kind": "power", "caption": "Needed", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
+}
+# Of three trials each: Retrain, then how far a method's metrics all lie above it, trial by trial.
+RETRAIN = [(98.0, 30.0, 70.0, 43.0), (99.0, 31.0, 71.0, 44.0), (97.0, 29.0, 69.0, 42.0)]
+ABOVE = {
+    "ft": (8.0, 8.1, 7.9),
+    "ft@lr=0.05": (11.0, 11.0, 11.3),
+    "neggrad-plus": (5.0, 5.2, 4.8),
+    "coun": (2.0, 2.1, 1.9),
+}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Study:
+    """A study with tuned values for FT alone, and all its runs."""
+    monkeypatch.chdir(tmp_path)
+    make_study()
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    data |= {"tables": TABLES, "figures": {}, "tuned": "tiny", "hyperparameters": {"*": {"ft": {"lr": 0.05}}}}
+    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
+    paths.TUNED.mkdir()
+    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}}))
+    study = Study.load("tiny")
+    write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
+    for trial, values in enumerate(RETRAIN):
+        names = ("ra", "ua", "ta", "mia")
+        write_run(study, f"{CELL}/retrain/trial-{trial}", dict(zip(names, values, strict=True)))
+        for method, above in ABOVE.items():
+            metrics = {name: value - above[trial] for name, value in zip(names, values, strict=True)}
+            write_run(study, f"{CELL}/{method}/trial-{trial}", metrics)
+    return study
+
+
+def csv(study: Study, name: str) -> pd.DataFrame:
+    draw_table(study, name)
+    return pd.read_csv(paths.table(study.name, name, ".csv"))
+
+
+def gathered(study: Study) -> None:
+    """Gather what claims read; the made-up samples do not say what the made-up history says, so not by `collect`."""
+    from benchmark import results
+    from benchmark.collect import _gather, _history
+    from benchmark.metrics.gaps import per_run_gaps
+
+    metrics = per_run_gaps(results.metrics(study, study.runs(), study.cells))
+    write_parquet(paths.collected(study.name, "metrics"), metrics)
+    write_parquet(
+        paths.collected(study.name, "history"), _gather(study.runs(), lambda run: _history(study, run), False)
+    )
+    write_parquet(paths.collected(study.name, "predictions"), pd.DataFrame())
+
+
+def test_tuning_is_worth_what_it_gains(study):
+    found = csv(study, "worth").set_index("method")
+    assert found.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
+    assert found.loc["ft", "low"] < 3.1 < found.loc["ft", "high"]
+    assert found.loc["ft", "changed"] == "lr 0.05 to 0.1"
+    # Tuning left CoUn as it was: one run, no gain.
+    assert found.loc["coun", "gain"] == 0.0 and pd.isna(found.loc["coun", "changed"])
+    tex = paths.table("tiny", "worth", ".tex").read_text()
+    assert "as it was" in tex and "trials that tuning never saw" in tex
+
+
+def test_it_shows_the_own_values_beside_the_tuned_ones_and_nothing_else(study):
+    methods = {run.name.method for run in study.runs_of("worth")}
+    assert methods == {"retrain", "ft", "ft@lr=0.05", "neggrad-plus", "coun"}
+    assert study.untuned.run(f"{CELL}/ft/trial-0").settings.lr == 0.05
+
+
+def test_without_tuned_values_there_is_nothing_to_show(study):
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    paths.study_file("tiny").write_text(yaml.safe_dump({**data, "tuned": None}))
+    with pytest.raises(BadInput, match="the study includes none"):
+        Study.load("tiny")
+
+
+def test_how_many_trials_a_difference_needs(study):
+    found = csv(study, "needed").set_index("method")
+    assert list(found.index) == ["ft", "neggrad-plus"]
+    assert found.loc["ft", "difference"] == pytest.approx(6.0)
+    # FT's and CoUn's gaps move together, so their difference does not move: two trials show any.
+    assert found.loc["ft", "sd"] == pytest.approx(0.0, abs=1e-6)
+    assert found.loc["ft", "for_1"] == 2
+    # NegGrad+'s differences to CoUn are 3, 3.1 and 2.9: a standard deviation of 0.1.
+    assert found.loc["neggrad-plus", "sd"] == pytest.approx(0.1)
+    assert 2 <= found.loc["neggrad-plus", "for_2"] <= found.loc["neggrad-plus", "for_0.25"] <= 5
+
+
+def test_intervals_stand_beside_deviations(study):
+    row = csv(study, "gaps").set_index("method").loc["ft"]
+    values = np.array([retrain[0] for retrain in RETRAIN]) - ABOVE["ft"]
+    reach = 4.302653 * values.std(ddof=1) / np.sqrt(3)
+    assert (row["ra_low"], row["ra_high"]) == pytest.approx((values.mean() - reach, values.mean() + reach))
+    # The average gap varies with the trial: 8, 8.1, 7.9.
+    reach = 4.302653 * 0.1 / np.sqrt(3)
+    assert (row["avg_gap_low"], row["avg_gap_high"]) == pytest.approx((8 - reach, 8 + reach))
+
+
+def test_claims_are_read_from_gathered_results(study):
+    with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
+        text(study)
+    gathered(study)
+    printed = text(study)
+    assert "reproduced* 3.00 [" in " ".join(printed.split())  # NegGrad+ at 5, CoUn at 2
+    assert "not tested: needs a sequential scenario" in printed
+    assert "All trials share Original and the forget split" in printed
+    found = csv(study, "claims")
+    best = found[found["claim"] == "best"].iloc[0]
+    assert best["value"] == pytest.approx(3.0) and best["verdict"] == "reproduced"
+    tex = paths.table("tiny", "claims", ".tex").read_text()
+    assert r"\textbf{reproduced}$^*$" in tex and r"95\,\% interval" in tex
+
+
+def test_claims_of_another_configuration_are_refused_in_a_table_and_told_in_text(study):
+    gathered(study)
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    data["hyperparameters"]["*"]["coun"] = {"lambda": 2.0}
+    paths.study_file("tiny").write_text(yaml.safe_dump(data))
+    changed = Study.load("tiny")
+    with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
+        draw_table(changed, "claims")
+    assert "As gathered: 3 of the study's 16 runs" in text(changed)
+    assert draw_table(changed, "claims", partial=True)
+
+
+def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
+    from benchmark.workflow import Workflow
+
+    files = Workflow(study)
+    assert files.shown_by("claims") == files.collected
+    assert files.gathered and not set(files.gathered) & set(files.collected)
