@@ -40,7 +40,6 @@ def _output(study: Study, name: str) -> str:
         "Classes": ", ".join(output.classes),
         "Trials": str(output.trials or study.trials),
         "Reported epoch": epoch,
-        "Runs": str(len(study.runs([name]))),
     }
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
@@ -58,7 +57,6 @@ def _study(study: Study) -> str:
     facts = {
         "Study": str(paths.study_file(study.name)),
         "Datasets": ", ".join(dataset_label(name) for name in study.datasets),
-        "Runs": str(len(study.runs())),
         "Trials": str(study.trials),
         "Seed": str(study.seed),
         "Tables": ", ".join(study.tables),

@@ -7,7 +7,7 @@ It wants Debian's slurm-wlm and munge, and this project's extra ``cluster``. Fou
 
 - parity: a study run through the scheduler gives the numbers that it gives without;
 - timeout: a job that its time limit ends goes on from where it was, with a longer limit;
-- drain: a node is drained while jobs wait, and resumed later;
+- drain: a node is drained while jobs wait, each for a GPU, and resumed later;
 - failure: a node goes down under a running job, which Slurm queues again.
 
 After each the workflow must have ended well, with every number equal to that of a run without a cluster (time, memory
@@ -40,7 +40,7 @@ SLOW = f"{small.CELL}/slowly/trial-0"
 PATIENCE = 3600  # seconds for one call of the workflow
 
 # As long as a minute's time limit: 40 epochs of three steps. It notes each step that it does, so that one done twice
-# shows. Checkpoints are written as seldom as ever.
+# shows, and which GPU it was given. Checkpoints are written as seldom as ever.
 SLOWLY = '''
 import os
 import time
@@ -55,7 +55,7 @@ class Slowly(FT):
 
     def loss(self, outputs, batch, epoch):
         with open("steps.txt", "a") as steps:
-            print(epoch, batch["retain"].index[0].item(), file=steps)
+            print(epoch, batch["retain"].index[0].item(), os.environ.get("CUDA_VISIBLE_DEVICES"), file=steps)
         return super().loss(outputs, batch, epoch)
 
     def after_step(self, model):
@@ -92,6 +92,7 @@ class Workflow:
         self.root, self.study, self.on = build(root, study), study, on
         environment = on.environment if on else dict(os.environ)
         self.environment = {**environment, "PYTHONPATH": str(small.ROOT), "REST": str(rest)}
+        self.environment["BENCHMARK_DEVICE"] = "cpu"  # the cluster's GPU is a pretended one
         self.log = root / "snakemake.txt"
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
@@ -161,15 +162,18 @@ class Showing:
         return self._recovered(workflow, process, on)
 
     def drain(self, on: Cluster) -> str:
-        """A node that is drained while a job runs and others wait, and resumed later."""
+        """A node that is drained while a job runs and others wait, and resumed later; each job asks for a GPU."""
         workflow = Workflow(self.folder / "drain", self.study, on, rest=0.1)
-        process = workflow.start()
+        process = workflow.start("--resources", "gpu=1")
         workflow.wait(lambda: len(workflow.steps()) > 9, "a slow job at work", process)
         on.update("state=drain", "reason=shown")
         workflow.wait(lambda: on.state() == "IDLE+DRAIN", "a drained node", process)
         workflow.wait(lambda: "PENDING" in _states(on), "a job that waits for the node", process)
         on.update("state=resume")
-        return self._recovered(workflow, process, on)
+        told = self._recovered(workflow, process, on)
+        if given := {step.split()[2] for step in workflow.steps()} - {"0"}:
+            raise RuntimeError(f"the job that asked for the node's one GPU was given {given}")
+        return told
 
     def failure(self, on: Cluster) -> str:
         """A node that goes down under a running job, which Slurm then queues again."""
