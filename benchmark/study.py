@@ -21,7 +21,7 @@ from benchmark.kinds import KINDS, Kind
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
-from benchmark.reading import read, validated, with_local_datasets
+from benchmark.reading import read, tuned_values, validated, with_local_datasets
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.settings import (
     DatasetSettings,
@@ -423,9 +423,11 @@ class Study(Strict):
     def _check_hyperparameters(self, file: str) -> None:
         cells = [str(cell) for cell in self.listed_cells]
         cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.listed_cells]
+        tuned = tuned_values(self.tuned, file) if self._tuned else {}
         for pattern, entries in self.hyperparameters.items():
             where = f"{file}: hyperparameters.{pattern}"
-            if not any(matches(pattern, cell) for cell in cells):
+            # Tuned values may be of cells that a study which extends the tuned one does not show.
+            if not any(matches(pattern, cell) for cell in cells) and pattern not in tuned:
                 raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
             for name, values in entries.items():
                 if name in GROUPS:
