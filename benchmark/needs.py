@@ -69,7 +69,7 @@ def _alike(study: str, name: str) -> list[Usage]:
 
 def _read(path: paths.Path) -> Iterator[Usage]:
     # Of a job that ends at once nothing is measured, and a dash or NA stands there.
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines, delimiter="\t"):
-                yield Usage(float(row["s"]), float(row["max_rss"]))
+    wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError)
+    with wrong, path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            yield Usage(float(row["s"]), float(row["max_rss"]))
