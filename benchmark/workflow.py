@@ -126,6 +126,12 @@ class Workflow:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
+    def is_whole(self, name: str) -> bool:
+        """Whether every file that a run leaves is there."""
+        run = RunName.parse(name)
+        kept = [paths.run(self.study.name, name) / paths.MODEL] if run in self.study.kept else []
+        return all(path.is_file() for path in [*self.run_files(run), *kept])
+
     def images(self, dataset: str) -> str | None:
         """The digest of a dataset's images, or None if it is not prepared."""
         if dataset not in self._images:

@@ -2,9 +2,14 @@
 
 
 def run_inputs(wildcards):
-    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing of a current run."""
+    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing of a current run.
+
+    What a run that is all there was made from need not be made again: a checkout may hold runs without weights and data.
+    """
     inputs = files.inputs_of(wildcards.run)
-    return [ancient(path) for path in inputs] if files.is_current(wildcards.run) else inputs
+    if not files.is_current(wildcards.run):
+        return inputs
+    return [ancient(path) for path in inputs if path.exists() or not files.is_whole(wildcards.run)]
 
 
 RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]

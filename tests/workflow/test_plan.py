@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -283,3 +284,22 @@ def test_what_needs_no_number_of_cores_is_done_without_one(finished, wanted):
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+# --- a checkout that holds runs, without data and weights -------------------------------------------------------------
+
+
+def test_runs_that_are_there_are_not_made_again_where_data_and_weights_are_not(finished, planned):
+    shutil.rmtree(paths.DATA)
+    shutil.rmtree(paths.RESULTS / "tiny" / "splits")
+    shutil.rmtree(".snakemake")  # nor does it know what made them
+    for path in [*paths.RESULTS.rglob(paths.MODEL), *paths.RESULTS.glob("tiny-*")]:
+        path.unlink()
+    shutil.rmtree(paths.TABLES / "tiny")
+    shutil.rmtree(paths.run("tiny", f"{CELL}/salun/trial-0"))
+    study = Study.load("tiny")
+    kept = {str(name) for name in study.kept}
+    jobs = planned(finished, "table2", "table9")
+    # The one that is missing, and what its weights are missing of.
+    assert runs(jobs) == {f"{CELL}/salun/trial-0", ORIGINAL} | (names("retrain", "ft", "coun") & kept)
+    assert names("neggrad-plus", "neggrad-plus+cl").isdisjoint(runs(jobs))
