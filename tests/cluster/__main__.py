@@ -21,6 +21,7 @@ import collections
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -240,6 +241,8 @@ def main() -> None:
     asked = parser.parse_args()
     if told := lacking():
         sys.exit(f"not installed here: {told}")
+    for number in (signal.SIGTERM, signal.SIGINT):  # as any other end, so that the cluster is stopped
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     sys.exit(any(isinstance(seen, Exception) for seen in show(asked.only, asked.study).values()))
 
 

@@ -153,8 +153,17 @@ def _free_ports(count: int) -> list[int]:
 def _start(found: Cluster, started: list[subprocess.Popen[bytes]], program: str, *options: str) -> None:
     with (found.folder / f"{program}.out").open("wb") as out:
         command = [str(shutil.which(program, path=PATH)), *options]
-        # In a session of its own: Ctrl-C is for whoever stops it.
-        started.append(subprocess.Popen(command, env=found.environment, stdout=out, stderr=out, start_new_session=True))
+        # In a session of its own, since Ctrl-C is for whoever stops it; in the folder, by which it is known.
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=found.folder,
+                env=found.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        )
 
 
 def _idle(found: Cluster) -> bool:
@@ -187,8 +196,11 @@ def _stop(found: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    # The steps of jobs are processes of their own, which carry the name of the configuration in their environment.
+    # What Slurm started for a job is no child of its: it is known by the folder, or by where its configuration is.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get("SLURM_CONF") == found.environment["SLURM_CONF"] and process.pid != os.getpid():
+            conf = process.environ().get("SLURM_CONF")
+            if process.pid != os.getpid() and (
+                Path(process.cwd()) == found.folder or conf == found.environment["SLURM_CONF"]
+            ):
                 process.kill()
