@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
+LONG = 30.0  # seconds: work that takes this long is warmed up once only
 
 
 def interleaved(
@@ -18,8 +19,8 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Return the seconds of every repeat of every piece of work, by name.
 
-    Each is done once before, which is not counted: it warms caches and says how often a repeat must do it to last
-    ``least`` seconds. Every other round goes backwards through the work.
+    Each is done once or twice before, which is not counted: it warms caches and says how often a repeat must do it to
+    last ``least`` seconds. Every other round goes backwards through the work.
 
     Parameters
     ----------
@@ -30,8 +31,10 @@ def interleaved(
     """
     calls = {}
     for name, do in work.items():
-        do()
-        calls[name] = max(1, math.ceil(least / max(_clocked(do, 1, wait), 1e-9)))
+        first = _clocked(do, 1, wait)
+        # What is long at first, by compiling or importing something, may be short then.
+        typical = first if first > LONG else _clocked(do, 1, wait)
+        calls[name] = max(1, math.ceil(least / max(typical, 1e-9)))
     found: dict[str, list[float]] = {name: [] for name in work}
     collected = gc.isenabled()
     gc.disable()

@@ -7,41 +7,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.bench.mia import SATURATED, SPREAD, confidences
 from benchmark.errors import BadInput
 from benchmark.metrics import mia
 
-# A true label's logit above the others, as mean and deviation, and a share of samples that are plainly wrong.
-SPREAD = {"members": (2.0, 2.0, 0.0), "nonmembers": (0.8, 2.4, 0.0), "queries": (1.2, 2.3, 0.0)}
-SATURATED = {"members": (16.0, 3.5, 0.0), "nonmembers": (11.0, 4.5, 0.06), "queries": (3.5, 4.0, 0.1)}
-
-
-def confidences(kind: dict[str, tuple[float, float, float]], size: int, seed: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    sides = []
-    for mean, deviation, share in kind.values():
-        margin = np.where(rng.random(size) < share, rng.normal(-3, 3, size), rng.normal(mean, deviation, size))
-        sides.append(mia.confidence(np.logaddexp(0, -margin)))
-    return sides
-
 
 @pytest.mark.parametrize("kind", [SPREAD, SATURATED], ids=["spread", "saturated"])
-def test_binned_attack_decides_as_the_exact_one(kind: dict[str, tuple[float, float, float]]):
-    members, nonmembers, queries = confidences(kind, 10_000, seed=1)
+def test_binned_attack_decides_as_the_exact_one(kind):
+    # On saturated confidences of this seed a single fit on the bins decided 0.25 % otherwise.
+    members, nonmembers, queries = confidences(kind, 10_000, 10_000, seed=2)
     if kind is SATURATED:
         assert np.mean(members == 1) > 0.2  # the case that uniform bins get wrong
     exact = mia.membership_attack(members, nonmembers, queries, bins=None)
     before = time.process_time()
     binned = mia.membership_attack(members, nonmembers, queries)
     assert time.process_time() - before < 2.0  # about 0.2 s; the exact one takes 6
-    assert np.mean(exact == binned) >= 0.999
+    assert np.mean(exact == binned) >= 0.9995
     assert 10 < 100 * exact.mean() < 95  # both answers occur, or agreement would say little
-    assert mia.mia_rate(members, nonmembers, queries) == pytest.approx(100 * np.mean(~exact), abs=0.1)
+    assert mia.mia_rate(members, nonmembers, queries) == pytest.approx(100 * np.mean(~exact), abs=0.05)
 
 
 def test_without_more_samples_than_bins_the_attack_is_the_reference_svc():
     from sklearn.svm import SVC
 
-    members, nonmembers, queries = confidences(SPREAD, 300, seed=2)
+    members, nonmembers, queries = confidences(SPREAD, 300, 300, seed=2)
     reference = SVC(C=3, gamma="auto", kernel="rbf")
     reference.fit(np.r_[members, nonmembers].reshape(-1, 1), np.r_[np.ones(300), np.zeros(300)])
     expected = reference.predict(queries.reshape(-1, 1)) == 1
