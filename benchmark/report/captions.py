@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from benchmark import paths
+from benchmark.kinds import MAPS
 from benchmark.names import Cell
 from benchmark.report.style import cell_label, dataset_label, method_label
 from benchmark.study import Study
@@ -34,11 +35,13 @@ def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
 def _output(study: Study, name: str) -> str:
     output = study.output(name)
     epoch = "the last" if study.report_epoch == "last" else "the best, by the mean average gap over trials"
+    kind = study.kind_of(name)
+    first = kind.derives == MAPS or not kind.results
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
         "Methods": ", ".join(method_label(method) for method in output.methods),
         "Classes": ", ".join(output.classes),
-        "Trials": str(output.trials or study.trials),
+        "Trials": "the first" if first else str(output.trials or study.trials),
         "Reported epoch": epoch,
     }
     if study.section_of(name) == "tables":

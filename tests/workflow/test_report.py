@@ -70,6 +70,13 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
     assert base64.b64decode(data.partition(",")[2]).decode() == DRAWN
 
 
+def test_a_caption_says_how_many_trials_are_shown(fresh, shown):
+    told = captions.captions(fresh.study(shown, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
+    trials = {name: re.search(r":Trials: (.+)", told[name])[1] for name in Study.load("tiny").outputs}
+    assert trials["table2"] == "1" and trials["table8"] == "2"
+    assert {trials[name] for name in ("hyperparameters", "figure1", "figure3", "figure11")} == {"the first"}
+
+
 def test_the_report_says_what_the_study_is(report):
     told = embedded(report, "workflow-desc")
     for fact in ("config/tiny.yaml", "table2, table8, table9, hyperparameters", "figure1, figure3", "Retrain"):
