@@ -52,7 +52,7 @@ def rows(options: Options) -> list[Row]:
 
 
 def _study(precision: str, trials: int, options: Options) -> dict[str, Any]:
-    images, tested, epochs = options.size(4000, 100), options.size(2000, 50), options.size(20, 1)
+    images, tested, epochs = options.size(3000, 100), options.size(2000, 50), options.size(16, 1)
     return {
         "trials": trials,
         "resample": ["original", "split"],
@@ -64,10 +64,10 @@ def _study(precision: str, trials: int, options: Options) -> dict[str, Any]:
         "hyperparameters": {
             "*": {
                 "training": {"epochs": epochs, "batch_size": 64, "lr": 0.1, "schedule": "cosine"},
-                "unlearning": {"epochs": options.size(8, 1), "batch_size": 64, "lr": 0.05, "evaluate_every": 100},
+                "unlearning": {"epochs": options.size(6, 1), "batch_size": 64, "lr": 0.05, "evaluate_every": 100},
             }
         },
-        "tables": {"table": {"kind": "unlearning", "cells": [CELL], "methods": [*METHODS[1:]]}},
+        "tables": {"gaps": {"kind": "unlearning", "cells": [CELL], "methods": [*METHODS[1:]]}},
     }
 
 

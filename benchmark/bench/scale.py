@@ -50,7 +50,7 @@ Points = list[tuple[int, float]]
 
 def _table(cells: int) -> dict[str, Any]:
     listed = [f"digits/convnet/random-{percent}" for percent in PERCENTS[:cells]]
-    return {"table": {"kind": "unlearning", "cells": listed, "methods": METHODS}}
+    return {"gaps": {"kind": "unlearning", "cells": listed, "methods": METHODS}}
 
 
 def _studies(counts: Sequence[int], changes: Callable[[int], dict[str, Any]], name: str) -> Points:
@@ -60,7 +60,7 @@ def _studies(counts: Sequence[int], changes: Callable[[int], dict[str, Any]], na
         with project() as fresh:
             fresh.add_workflow()
             fresh.study(name, changes(n))
-            found.append((n, fresh.seconds("table", "--cores", CORES, "--config", f"study={name}", module="snakemake")))
+            found.append((n, fresh.seconds("gaps", "--cores", CORES, "--config", f"study={name}", module="snakemake")))
     return found
 
 
