@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import paths
 from benchmark.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +17,7 @@ def test_the_cost_table_of_the_readme_is_what_the_command_prints(output, monkeyp
     from benchmark.cost import run_cost
 
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("no such file"))  # what this machine has instead
     shown = re.search(rf"^\| {output} \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
     assert shown, output
     study = Study.load("paper")
