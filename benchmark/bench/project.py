@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 import benchmark
+from benchmark.training.gpus import JOBS_PER_GPU
 
 ROOT = Path(benchmark.__file__).resolve().parents[1]
 WORKFLOW = ("Snakefile", "rules", "profiles")
@@ -42,7 +43,8 @@ STUDY: dict[str, Any] = {
 def environment(threads: int = 1) -> dict[str, str]:
     """Return the environment of a process that works in another folder than this code's, on so many threads."""
     limits = {f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES}
-    return {**os.environ, **limits, "PYTHONPATH": str(ROOT)}
+    # The process that measures may hold the GPU already.
+    return {**os.environ, **limits, "PYTHONPATH": str(ROOT), JOBS_PER_GPU: "100"}
 
 
 class Project:

@@ -46,6 +46,7 @@ from benchmark.results import DIVERGED, FINISHED, checked, forget, members_strea
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
 from benchmark.study import Run, Study
+from benchmark.training import compiled
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import predict
@@ -288,7 +289,7 @@ class Job:
             "stamp": stamp()
             | {
                 "device": self.device.name,
-                "precision": self.device.precision,
+                "precision": self.device.precision + ("" if compiled.mode() == compiled.OFF else ", compiled"),
                 "threads": str(torch.get_num_threads()),
                 "data": self.data,
             },

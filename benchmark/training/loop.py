@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.methods.base import Batch, Method, Output
+from benchmark.training.compiled import compiled
 from benchmark.training.device import Device
 from benchmark.training.schedule import learning_rate
 from benchmark.training.sgd import SGD
@@ -74,6 +75,7 @@ class Trainer:
     ):
         self.model, self.method, self.device = model, method, device
         self.settings, self.context = method.settings, method.context
+        self._pass = compiled(model)
         self.evaluate, self.forward_flops = evaluate, forward_flops
         self.watch, self.stage, self.offset = watch, stage, offset
         self.schedule = schedule or partial(learning_rate, self.settings)
@@ -151,7 +153,7 @@ class Trainer:
 
     def _forward(self, name: str, batch: Batch) -> Output:
         images = self.context.load(batch[name], self._generator(name))
-        return Output(images, *self.model(images))
+        return Output(images, *self._pass(images))
 
     def _generator(self, name: str) -> torch.Generator:
         if name not in self._generators:
