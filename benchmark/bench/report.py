@@ -34,6 +34,7 @@ SECTIONS = {
     "precision": "bfloat16 beside float32 on real images",
     "workflow": "the quick study whole; planning the paper study",
     "scale": "time against trials, cells and dataset size",
+    "imagenet": "what ImageNet would take",
     "original": "one Original of CIFAR-10 at the paper's epochs; on a GPU",
 }
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "umap-learn", "openTSNE", "vit-pytorch", "snakemake")

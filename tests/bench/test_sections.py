@@ -6,7 +6,20 @@ import math
 
 import pytest
 
-from benchmark.bench import augment, ceiling, evaluate, maps, memory, mia, original, resident, scale, startup, train
+from benchmark.bench import (
+    augment,
+    ceiling,
+    evaluate,
+    imagenet,
+    maps,
+    memory,
+    mia,
+    original,
+    resident,
+    scale,
+    startup,
+    train,
+)
 from benchmark.bench.rows import Options
 
 SHORT = Options(repeats=2, threads=1, short=True)
@@ -21,7 +34,7 @@ def plausible(rows) -> None:
             assert row.reference > 0
 
 
-@pytest.mark.parametrize("section", [augment, ceiling, mia, original], ids=lambda section: section.__name__)
+@pytest.mark.parametrize("section", [augment, ceiling, imagenet, mia, original], ids=lambda section: section.__name__)
 def test_it_runs(section):
     rows = section.rows(SHORT)
     plausible(rows)
