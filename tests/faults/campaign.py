@@ -12,8 +12,8 @@ first). It must end well with the metrics of the study that met no fault. Counte
   Original that it took;
 - wrong results accepted: the workflow ended well and a metric, table or map differs.
 
-A fault depends on the seed and its number alone: ``--only N`` repeats one. 200 faults take about half an hour on two
-cores.
+A fault depends on the seed and its number alone: ``--only N`` repeats one, and ``--first N`` goes on with a campaign
+that ended before its last. 200 faults take about an hour on two cores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -447,10 +447,8 @@ def _recover(trial: Trial, expected: dict[str, pd.DataFrame], before: dict[str, 
         trial.problem = f"done again without need: {', '.join(again)}"
 
 
-def campaign(
-    faults: int, seed: int, jobs: int = 2, only: int | None = None, minutes: float = float("inf")
-) -> list[Trial]:
-    """Inject ``faults`` faults, of every kind in turn, and return their trials."""
+def campaign(numbers: Sequence[int], seed: int, jobs: int = 2, minutes: float = float("inf")) -> list[Trial]:
+    """Inject the faults of these numbers, whose kinds take turns, and return their trials."""
     until = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         whole = Path(folder) / "whole"
@@ -468,7 +466,6 @@ def campaign(
 
         done = []
         with ThreadPoolExecutor(jobs) as pool:
-            numbers = range(faults) if only is None else [only]
             waiting = {pool.submit(one, number): number for number in numbers}
             for future in as_completed(waiting):
                 if (trial := future.result()) is None:
@@ -503,10 +500,12 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=200, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="decides what each fault is")
     parser.add_argument("--jobs", type=int, default=2, help="how many are endured at once")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first, to go on from")
     parser.add_argument("--only", type=int, help="the number of one fault to repeat")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no fault after so long")
     asked = parser.parse_args()
-    trials = campaign(asked.faults, asked.seed, asked.jobs, asked.only, asked.minutes)
+    numbers = range(asked.first, asked.faults) if asked.only is None else [asked.only]
+    trials = campaign(numbers, asked.seed, asked.jobs, asked.minutes)
     print(summary(trials))
     sys.exit(any(trial.problem or trial.wrong for trial in trials))
 
