@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from benchmark.bench import (
     augment,
@@ -19,8 +20,11 @@ from benchmark.bench import (
     scale,
     startup,
     train,
+    work,
 )
 from benchmark.bench.rows import Options
+from benchmark.registry import METHODS
+from benchmark.training.device import Device
 
 SHORT = Options(repeats=2, threads=1, short=True)
 
@@ -73,3 +77,17 @@ def test_points_of_growth_are_drawn(empty, monkeypatch):
     monkeypatch.setattr(scale, "_studies", lambda counts, changes, name: [(n, 1.0 * n) for n in (1, 2)])
     plausible(scale.rows(SHORT))
     assert (empty.root / "figures" / "bench" / "scale.pdf").is_file()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "ssd"])
+def test_no_step_waits_for_the_gpu(method):
+    device = Device.choose("auto", threads=1)
+    steps = work.Steps(work.trainer(method, "convnet", work.arrays(train=40), device, batch_size=8, forget=8))
+    steps()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            steps()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
