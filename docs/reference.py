@@ -114,9 +114,8 @@ def kinds() -> str:
     for section, entries in KINDS.items():
         for name, kind in entries.items():
             needs = ", ".join(f"`{need}`" for need in kind.needs)
-            made = (
-                f"features ({kind.derives})" if kind.derives else "samples and history" if kind.results else "settings"
-            )
+            made = "samples and history" if kind.results else "settings"
+            made = f"features ({kind.derives})" if kind.derives else "gathered results" if kind.gathered else made
             rows.append([section[:-1], f"`{name}`", needs, made, "yes" if kind.reported else ""])
     return table(["", "kind", "must not be empty", "drawn from the runs'", "also beside the paper's numbers"], rows)
 

@@ -54,6 +54,20 @@ def candidates(name: str = "tiny") -> dict[str, list[tuple[dict[str, float], flo
     }
 
 
+def pretend(name: str = "tiny", count: int = 1) -> None:
+    """Put candidates that nobody ran into the journal, each better than the one before."""
+    from benchmark.tune.journal import Journal
+
+    journal = Journal(Study.load(name, tuned=False))
+    for number in range(count):
+        _, trial = journal.next()
+        gap = 10.0 - number
+        trial.set_user_attr("history", [{"epoch": 2, "ra": 95.0}])
+        trial.set_user_attr("stamp", {"commit": "0", "device": "none", "precision": "float32"})
+        trial.set_user_attr("avg_gap", gap)
+        trial.study.tell(trial.number, gap)
+
+
 @pytest.fixture
 def tiny(project):
     return project.study(TUNE)
@@ -164,6 +178,7 @@ def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
     assert candidates() == found
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_candidates_whatever_the_number_of_jobs(tiny):
     tune(jobs=2)
     first = candidates()
@@ -172,6 +187,7 @@ def test_the_same_seed_gives_the_same_candidates_whatever_the_number_of_jobs(tin
     assert candidates() == first
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on(project):
     study = project.study(TUNE, {"tune": {"budget": 4}})
     tune()
@@ -206,7 +222,7 @@ def test_workers_end_with_the_process_that_started_them(tiny):
 
 def test_another_configuration_starts_another_search(project):
     project.study(TUNE)
-    tune()
+    pretend(count=6)
     project.study(TUNE, {"hyperparameters": {"*": {"unlearning": {"epochs": 1}}}})
     assert candidates() == {"ft": [], "coun": []}
     project.study(TUNE)
@@ -214,11 +230,43 @@ def test_another_configuration_starts_another_search(project):
 
 
 def test_a_half_written_line_is_cut_off(tiny):
-    tune()
+    pretend(count=2)
     found = candidates()
     with paths.journal("tiny").open("a") as file:
         file.write('{"op_code": 4, "worker')
     assert candidates() == found
+    pretend()
+    assert sum(map(len, candidates().values())) == 3
+
+
+def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
+    from benchmark.tune.journal import Journal
+
+    pretend(count=2)
+    journal = Journal(Study.load("tiny", tuned=False))
+    pair, trial = journal.next()
+    values = journal.values(trial)
+    # FT is at it, and CoUn waits for what FT finds.
+    assert pair.method == "ft" and journal.next() is None and journal.left() == 4
+
+    again = Journal(Study.load("tiny", tuned=False))  # both processes are gone
+    assert again.next() is None
+    again.clean()
+    once_more, trial = again.next()
+    assert (once_more.name, again.values(trial)) == (pair.name, values)
+    assert again.left() == 4
+
+
+def test_the_contrastive_term_starts_from_its_bases_best(project):
+    study = project.study(TUNE, {"tables": {"table2": {"methods": ["neggrad-plus+cl"]}}})
+    pretend(count=2 * study.tune.budget)
+    found = candidates()
+    own, second = found["neggrad-plus+cl"][0][0], found["neggrad-plus+cl"][1][0]
+    assert own["lr"] == 0.05 and own["lambda"] == 1.0  # the study's own values
+    # Later candidates were better, so the base's best of two is its second, and the third of three.
+    assert second["lr"] == found["neggrad-plus"][1][0]["lr"]
+    for number in range(study.tune.budget):
+        assert found["neggrad-plus+cl"][number][0]["beta"] == found["neggrad-plus"][number][0]["beta"]
 
 
 def test_tuned_values_that_are_not_there_are_named(project):
@@ -229,10 +277,14 @@ def test_tuned_values_that_are_not_there_are_named(project):
 
 
 def test_a_reused_scenario_gets_the_values(project):
+    from benchmark.tune import report
+    from benchmark.tune.journal import Journal
+
     cell = "digits/convnet/sequential-2x10"
     figure = {"figure6": {"kind": "stages", "cells": [cell], "methods": ["ft"]}}
-    project.study(TUNE, {"figures": figure, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
-    tune()
+    study = project.study(TUNE, {"figures": figure, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
+    pretend(count=2)
+    report.write(Journal(study))
     told = yaml.safe_load(paths.tuned("tiny").read_text())["hyperparameters"]
     assert told[cell] == told[CELL]
     assert project.study(TUNE, {"figures": figure, "tuned": "tiny"}).run(RunName.parse(f"{cell}/ft/trial-0"))
