@@ -350,4 +350,9 @@ def run(study: Study, name: str, command: str) -> str:
             return status
         with memory_told(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command)
-        return job.go()
+        try:
+            return job.go()
+        except Exception as error:
+            if not isinstance(error, Interrupted):
+                (work / PROGRESS).unlink(missing_ok=True)  # it has failed: `status` is not to call it interrupted
+            raise
