@@ -303,3 +303,11 @@ def test_runs_that_are_there_are_not_made_again_where_data_and_weights_are_not(f
     # The one that is missing, and what its weights are missing of.
     assert runs(jobs) == {f"{CELL}/salun/trial-0", ORIGINAL} | (names("retrain", "ft", "coun") & kept)
     assert names("neggrad-plus", "neggrad-plus+cl").isdisjoint(runs(jobs))
+
+
+def test_a_split_that_is_lost_is_drawn_again_and_no_run_with_it(finished, planned):
+    study = Study.load("tiny")
+    lost = study.split_file(study.run(f"{CELL}/coun/trial-0"))
+    lost.unlink()
+    again = planned(finished, "all")
+    assert again["split"] == {str(lost)} and runs(again) == set()
