@@ -309,5 +309,7 @@ def test_a_split_that_is_lost_is_drawn_again_and_no_run_with_it(finished, planne
     study = Study.load("tiny")
     lost = study.split_file(study.run(f"{CELL}/coun/trial-0"))
     lost.unlink()
-    again = planned(finished, "all")
-    assert again["split"] == {str(lost)} and runs(again) == set()
+    assert planned(finished, "all") == {}  # nothing asks for it
+    paths.table("tiny", "table2", ".tex").unlink()
+    again = planned(finished, "table2")
+    assert again["split"] == {str(lost)} and drawn(again) == {"table2"} and runs(again) == set()
