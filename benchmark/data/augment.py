@@ -8,6 +8,7 @@ batch are two calls, each with a generator of its own.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +18,25 @@ from benchmark.data import colour
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
 
-CACHED = 32  # images whose colours are worked on together
+CACHED = 32 * 32 * 32  # pixels that are worked on together
 NAME = re.compile(r"(?=.)C?H?J?G?N?")
+
+
+class Drawn(NamedTuple):
+    """What was drawn for a batch: rows (B, H) and columns (B, W) that pixels are taken from, jitter, who is grey."""
+
+    place: tuple[Tensor, Tensor] | None
+    jitter: colour.Jitter | None
+    grey: Tensor | None
+
+    def of(self, images: slice) -> Drawn:
+        """Return what was drawn for some of the images."""
+        place, jitter, grey = self
+        return Drawn(
+            None if place is None else (place[0][images], place[1][images]),
+            None if jitter is None else jitter.of(images),
+            None if grey is None else grey[images],
+        )
 
 
 class Transform:
@@ -66,12 +84,18 @@ class Transform:
         if images.shape[3] not in (1, 3):
             images = images.permute(0, 2, 3, 1)
         images = images.contiguous()
-        self._check_channels(images.shape[3])
-        if self.padding or self.flip:
-            images = self._crop_and_flip(images, _needed(generator, self.name))
-        if "J" not in self.name and "G" not in self.name:
-            return self._scale(images)
-        return self._coloured(images, _needed(generator, self.name))
+        count, height, width, channels = images.shape
+        self._check_channels(channels)
+        drawn = self._draw(images, generator)
+        # On a processor few images at a time, so that what is made of them on the way stays in its cache.
+        size = count if images.is_cuda else max(1, CACHED // (height * width))
+        if count <= size:
+            return self._made(images, drawn)
+        out = torch.empty(images.shape, device=images.device)
+        for start in range(0, count, size):
+            rows = slice(start, start + size)
+            out[rows] = self._made(images[rows], drawn.of(rows)).permute(0, 2, 3, 1)
+        return out.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
         for letter, what in (("J", "saturation and hue"), ("G", "greyscale")):
@@ -83,41 +107,52 @@ class Transform:
                 "accepted is one number a channel, for mean and for std"
             )
 
-    def _crop_and_flip(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
+        """Draw all that is random, for the whole batch."""
+        count, height, width, _ = images.shape
+        device, pad = images.device, self.padding
+        place = None
+        if self.padding or self.flip:
+            generator = _needed(generator, self.name)
+            source = generator.device
+            rows = torch.arange(height, device=device).expand(count, height)
+            columns = torch.arange(width, device=device).expand(count, width)
+            if self.flip:
+                mirrored = torch.rand(count, 1, generator=generator, device=source).lt(0.5)
+                columns = torch.where(mirrored.to(device, non_blocking=True), width - 1 - columns, columns)
+            if pad:
+                offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator, device=source)
+                offsets = offsets.to(device, non_blocking=True)
+                rows, columns = rows + offsets[0], columns + offsets[1]
+            place = rows, columns
+        jitter = colour.Jitter.draw(count, _needed(generator, self.name), device) if "J" in self.name else None
+        grey = colour.draw_grey(count, _needed(generator, self.name), device) if "G" in self.name else None
+        return Drawn(place, jitter, grey)
+
+    def _made(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Return the images as they were drawn to be."""
+        if drawn.place is not None:
+            images = self._crop_and_flip(images, *drawn.place)
+        if drawn.jitter is None and drawn.grey is None:
+            return self._scale(images)
+        planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
+        if drawn.jitter is not None:
+            planes = colour.jitter(planes, drawn.jitter)
+        if drawn.grey is not None:
+            planes = colour.turned_grey(planes, drawn.grey)
+        return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
+
+    def _crop_and_flip(self, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         # One gather of whole pixels: the crop is an offset of the row and column numbers, the flip a mirrored order of
         # the columns. A crop, then a flip, as torchvision's transforms would do image by image.
         count, height, width, channels = images.shape
-        device, source = images.device, generator.device
         pad = self.padding
-        rows = torch.arange(height, device=device).expand(count, height)
-        columns = torch.arange(width, device=device).expand(count, width)
-        if self.flip:
-            mirrored = torch.rand(count, 1, generator=generator, device=source).lt(0.5).to(device, non_blocking=True)
-            columns = torch.where(mirrored, width - 1 - columns, columns)
         if pad:
-            offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator, device=source)
-            offsets = offsets.to(device, non_blocking=True)
-            rows, columns = rows + offsets[0], columns + offsets[1]
             images = F.pad(images, (0, 0, pad, pad, pad, pad))
         full_height, full_width = height + 2 * pad, width + 2 * pad
-        rows = rows + torch.arange(count, device=device).unsqueeze(1) * full_height
+        rows = rows + torch.arange(count, device=images.device).unsqueeze(1) * full_height
         index = (rows * full_width).unsqueeze(2) + columns.unsqueeze(1)
         return images.view(-1, channels).index_select(0, index.view(-1)).view(count, height, width, channels)
-
-    def _coloured(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        count, device = len(images), images.device
-        jitter = colour.Jitter.draw(count, generator, device) if "J" in self.name else None
-        grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
-        out = torch.empty(images.shape, device=device)
-        # On a processor few images at a time, whose planes stay in its cache.
-        for rows in _pieces(count, count if images.is_cuda else CACHED):
-            planes = images[rows].permute(0, 3, 1, 2).contiguous().float().div_(255)
-            if jitter is not None:
-                planes = colour.jitter(planes, jitter.of(rows))
-            if grey is not None:
-                planes = colour.turned_grey(planes, grey[rows])
-            out[rows] = self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous()).permute(0, 2, 3, 1)
-        return out.permute(0, 3, 1, 2)
 
     def _scale(self, images: Tensor) -> Tensor:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner
@@ -141,10 +176,6 @@ class Transform:
 def evaluation(augmentation: Augmentation) -> Transform:
     """Return the transform of every evaluation: normalisation alone, whatever the training transform was."""
     return Transform("N", augmentation)
-
-
-def _pieces(count: int, size: int) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def _needed(generator: torch.Generator | None, name: str) -> torch.Generator:

@@ -143,9 +143,9 @@ def test_grey_agrees_with_torchvision():
     torch.testing.assert_close(colour.grey(images), reference.rgb_to_grayscale(images))
 
 
-def test_the_whole_pipeline_agrees_with_torchvision_image_by_image(batch):
+def test_the_whole_pipeline_agrees_with_torchvision_image_by_image(batch, monkeypatch):
     # More images than are worked on together, and no whole number of such pieces.
-    assert len(batch) > augment.CACHED and len(batch) % augment.CACHED
+    monkeypatch.setattr(augment, "CACHED", 32 * 12 * 10)
     chosen = Augmentation()
     view = Transform("CHJGN", chosen)(batch, seeded(5))
     draws = seeded(5)
@@ -170,6 +170,13 @@ def test_the_whole_pipeline_agrees_with_torchvision_image_by_image(batch):
         expected = reference.normalize(image, chosen.mean, chosen.std)
         torch.testing.assert_close(view[number], expected, rtol=0, atol=0.1 / 255 / min(chosen.std))
     assert 0 < flips.sum() < count and 0 < greys.sum() < count and 0 < (chances < 0.8).sum() < count
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_how_many_images_are_worked_on_together_changes_nothing(name, batch, monkeypatch):
+    whole = Transform(name, Augmentation())(batch, seeded())
+    monkeypatch.setattr(augment, "CACHED", 32 * 12 * 10)
+    assert torch.equal(Transform(name, Augmentation())(batch, seeded()), whole)
 
 
 def test_jitter_changes_four_in_five_and_stays_within_0_and_1():
