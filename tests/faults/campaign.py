@@ -54,6 +54,7 @@ FIGURES = Path("figures", NAME)
 CLOCKS = ["seconds", "cpu_seconds", "peak_memory_mb", "commit"]
 TARGETS = ("table2", "table5", "figure1", "collect")  # all but the page, which only shows these again
 PATIENCE = 600  # seconds for one run of the workflow, which takes half a minute on a quiet machine
+LITTLE_PATIENCE = 180  # seconds before one that may hang for want of memory is killed, as its user would
 
 
 @dataclass
@@ -202,7 +203,13 @@ def memory_full(trial: Trial) -> None:
     trial.undo(COUN)
     size = int(trial.chance.uniform(0.6, 2.6) * 2**30)
     trial.what = f"no process beyond {size >> 20} MiB"
-    trial.end(trial.workflow(limit=(resource.RLIMIT_AS, size)))
+    process = trial.workflow(limit=(resource.RLIMIT_AS, size))
+    try:
+        process.wait(LITTLE_PATIENCE)
+    except subprocess.TimeoutExpired:  # a library that asks for memory again and again for ever
+        trial.what += ": it hung, and was killed"
+        trial.clear()
+        trial.end(process)
 
 
 def _damage(trial: Trial, target: Path, hows: tuple[str, ...] = ("flip", "cut", "empty", "noise", "lost")) -> None:
