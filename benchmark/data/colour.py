@@ -20,7 +20,7 @@ HUE = 0.2  # at most this part of the colour circle, in either direction
 def grey(images: Tensor) -> Tensor:
     """Return the luminance, (B, 1, H, W), with the weights of ITU-R 601-2 as torchvision rounds them."""
     red, green, blue = images.unbind(1)
-    return (0.2989 * red + 0.587 * green + 0.114 * blue).unsqueeze(1)
+    return red.mul(0.2989).add_(green, alpha=0.587).add_(blue, alpha=0.114).unsqueeze(1)
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -122,7 +122,8 @@ def turned_grey(images: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    return torch.lerp(other.expand_as(images), images, _column(factor)).clamp_(0, 1)
+    weight = _column(factor)
+    return (images * weight).add_(other * (1 - weight)).clamp_(0, 1)
 
 
 def _column(values: Tensor) -> Tensor:
