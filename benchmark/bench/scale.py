@@ -29,7 +29,7 @@ PERCENTS = (10, 20, 30, 40, 50, 60, 70, 80)
 def rows(options: Options) -> list[Row]:
     """Return a row a point, and draw them."""
     counts = (1, 2, 4, 8) if not options.short else (1,)
-    sizes = (2_000, 5_000, 10_000, 25_000, 50_000) if not options.short else (60, 120)
+    sizes = (2_000, 5_000, 10_000, 20_000) if not options.short else (60, 120)
     found = {
         "trials of a cell": _studies(counts, lambda n: {"trials": n, "tables": _table(1)}, "trials"),
         "cells of a trial": _studies(counts, lambda n: {"tables": _table(n)}, "cells"),
