@@ -28,8 +28,8 @@ PERCENTS = (10, 20, 30, 40, 50, 60, 70, 80)
 
 def rows(options: Options) -> list[Row]:
     """Return a row a point, and draw them."""
-    counts = (1, 2, 4, 8) if not options.short else (1,)
-    sizes = (2_000, 5_000, 10_000, 20_000) if not options.short else (60, 120)
+    counts = (1, 2, 4) if not options.short else (1,)
+    sizes = (1_000, 2_000, 5_000, 10_000) if not options.short else (60, 120)
     found = {
         "trials of a cell": _studies(counts, lambda n: {"trials": n, "tables": _table(1)}, "trials"),
         "cells of a trial": _studies(counts, lambda n: {"tables": _table(n)}, "cells"),
@@ -73,7 +73,7 @@ def _dry_runs(counts: Sequence[int], options: Options) -> Points:
         for n in counts:
             (fresh.folder / "config" / f"paper-{n}.yaml").write_text(f"extends: paper\ntrials: {n}\n", encoding="utf-8")
             dry = ("all", "-n", "--quiet", "--cores", CORES, "--config", f"study=paper-{n}")
-            seconds = [fresh.seconds(*dry, module="snakemake") for _ in range(options.repeats)]
+            seconds = [fresh.seconds(*dry, module="snakemake") for _ in range(options.size(3, 1))]
             found.append((n, statistics.median(seconds)))
     return found
 
