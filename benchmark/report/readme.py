@@ -1,6 +1,6 @@
-"""The tables in the README: what stands between ``<!-- <path>.md -->`` and ``<!-- end -->`` is that file.
+"""The tables in the README and the manual: between ``<!-- <path>.md -->`` and ``<!-- end -->`` stands that file.
 
-``python -m benchmark.report.readme`` puts it there; a test holds the README to it.
+``python -m benchmark.report.readme`` puts it there; a test holds the pages to it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from benchmark import files
 
-README = Path("README.md")
+PAGES = (Path("README.md"), Path("docs/speed.md"))
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str, root: Path = Path()) -> str:
-    """Return the README's text with each file's content between its markers; with nothing where there is no file.
+    """Return a page's text with each file's content between its markers; with nothing where there is no file.
 
     Parameters
     ----------
-    text : the README as it is.
+    text : the page as it is.
     root : the folder that the markers' paths start from.
     """
 
@@ -31,4 +31,5 @@ def filled(text: str, root: Path = Path()) -> str:
 
 
 if __name__ == "__main__":
-    files.write_text(README, filled(README.read_text(encoding="utf-8")))
+    for page in PAGES:
+        files.write_text(page, filled(page.read_text(encoding="utf-8")))

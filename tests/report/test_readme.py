@@ -3,17 +3,22 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from benchmark.report.readme import SHOWN, filled
+import pytest
+
+from benchmark.report.readme import PAGES, SHOWN, filled
 
 ROOT = Path(__file__).parents[2]
 MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
 
 
-def test_the_readme_shows_its_tables_as_they_are_committed(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("page", "table"), zip(PAGES, ("paper_tables/quick/table3.md", "results/bench/cpu.md"), strict=True)
+)
+def test_a_page_shows_its_tables_as_they_are_committed(page, table, tmp_path) -> None:
     # As committed: another processor's table may differ in a last digit. To mend it: python -m benchmark.report.readme
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     shown = [match[2] for match in SHOWN.finditer(text)]
-    assert "paper_tables/quick/table3.md" in shown
+    assert table in shown
     for path in shown:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(_committed(path))
