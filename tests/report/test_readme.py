@@ -12,7 +12,7 @@ MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tabl
 
 
 @pytest.mark.parametrize(
-    ("page", "table"), zip(PAGES, ("paper_tables/quick/table3.md", "results/bench/cpu.md"), strict=True)
+    ("page", "table"), list(zip(PAGES, ("paper_tables/quick/table3.md", "results/bench/cpu.md"), strict=True))
 )
 def test_a_page_shows_its_tables_as_they_are_committed(page, table, tmp_path) -> None:
     # As committed: another processor's table may differ in a last digit. To mend it: python -m benchmark.report.readme
