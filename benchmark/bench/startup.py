@@ -74,9 +74,10 @@ def _until_first_batch(study: str, run: str) -> None:
     step = Trainer.train_step
 
     def once(self: Trainer, batch: Batch, progress: float) -> None:
+        began = time.time()
         step(self, batch, progress)
         self.device.wait()
-        print(time.time(), flush=True)
+        print(began, time.time(), flush=True)
         os._exit(0)
 
     Trainer.train_step = once  # type: ignore[method-assign]
