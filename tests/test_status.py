@@ -94,12 +94,12 @@ def test_half_a_note_is_none(study):
         ("", 0, "running", "starting"),
         ("$ python -m benchmark run  # process 7 on node7\n", 0, "running", "starting on node7"),
         (
-            f"$ python  # process {os.getpid()} on {os.uname().nodename}\nwaiting for a lock\n",
+            "$ python  # process ALIVE on HERE\nwaiting for a lock\n",
             0,
             "running",
             "starting on",
         ),
-        (f"$ python  # process {DEAD} on {os.uname().nodename}\n", 0, "failed", "ended before it began"),
+        (f"$ python  # process {DEAD} on HERE\n", 0, "failed", "ended before it began"),
         ("", FRESH_SECONDS + 30, "left", ""),
         (
             "$ python -m benchmark run  # process 7 on node7\n",
@@ -113,7 +113,8 @@ def test_half_a_note_is_none(study):
 def test_a_run_with_nothing_but_a_log(study, text, age, state, told):
     log = paths.log("tiny", f"{CELL}/ft/trial-0")
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(text)
+    # Filled in here, since a test's name must be the same in every worker.
+    log.write_text(text.replace("ALIVE", str(os.getpid())).replace("HERE", os.uname().nodename))
     os.utime(log, (time.time() - age,) * 2)
     found = state_of(study, study.run(f"{CELL}/ft/trial-0"))
     assert found.state == state and found.remark.startswith(told)
