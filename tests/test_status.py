@@ -244,6 +244,8 @@ class Terminal:
             stdout=self.screen,
             stderr=self.screen,
             start_new_session=True,
+            # Where tests run in the background of a shell, all that they start ignores it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(self.screen)
         os.set_blocking(self.child, False)

@@ -99,7 +99,7 @@ class Trial:
             stdout=subprocess.DEVNULL,
             stderr=(self.root / "told.txt").open("ab") if limit is None else subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=(lambda: resource.setrlimit(limit[0], (limit[1], limit[1]))) if limit else None,
+            preexec_fn=lambda: _as_from_a_terminal(limit),
         )
         self.sessions.append(process.pid)
         return process
@@ -122,6 +122,13 @@ class Trial:
         for session in self.sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(session, signal.SIGKILL)
+
+
+def _as_from_a_terminal(limit: tuple[int, int] | None) -> None:
+    """Undo in a child what a shell does to commands in the background: they ignore SIGINT. Then limit a resource."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if limit:
+        resource.setrlimit(limit[0], (limit[1], limit[1]))
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------
