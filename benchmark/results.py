@@ -18,7 +18,7 @@ from benchmark.kinds import VIEWS
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
-from benchmark.paths import HISTORY, RUN, SAMPLES
+from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.study import Derived, Run, Study, belongs
 
 FINISHED, DIVERGED = "finished", "diverged"
@@ -60,7 +60,7 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 def _other_data(study: Study, run: Run, told: dict[str, Any]) -> str:
     """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
     made_from = {"images": told.get("stamp", {}).get("data"), "split": told.get("split")}
-    on_disk = {"images": prepare.data_digest(study, run.name.dataset), "split": None}
+    on_disk = {"images": store.content_hash_if_known(study.dataset_folder(run.name.dataset)), "split": None}
     if made_from["split"]:
         on_disk["split"] = written_digest(study.split_file(run))
     for what, made in made_from.items():
@@ -106,6 +106,17 @@ def checked(study: Study, run: Run, name: str) -> Path:
             f"{path} is not what {run.name} wrote; it was set aside as {set_aside(path)}: run snakemake again"
         )
     return path
+
+
+def finished(study: Study, run: Run) -> str | None:
+    """Return how a run ended, if its files are all there and whole; else None."""
+    try:
+        told = record(study, run)
+        for name in [SAMPLES, HISTORY, *([MODEL] if run.name in study.kept else [])]:
+            checked(study, run, name)
+    except StaleOutput:
+        return None
+    return str(told["status"])
 
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE, content_hash, facts
+from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
@@ -135,9 +135,7 @@ class Workflow:
     def images(self, dataset: str) -> str | None:
         """The digest of a dataset's images, or None if it is not prepared."""
         if dataset not in self._images:
-            self._images[dataset] = None
-            with contextlib.suppress(StaleOutput):
-                self._images[dataset] = content_hash(self.study.dataset_folder(dataset))
+            self._images[dataset] = content_hash_if_known(self.study.dataset_folder(dataset))
         return self._images[dataset]
 
     # --- which names may match ----------------------------------------------------------------------------------

@@ -96,13 +96,5 @@ def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[
         "scenario": scenario,
         "trial": trial,
     }
-    images = data_digest(study, dataset)
+    images = store.content_hash_if_known(study.dataset_folder(dataset))
     return drawn_from | ({"images": images} if images else {})
-
-
-def data_digest(study: Study, dataset: str) -> str | None:
-    """Return the digest of a dataset's arrays, or None if it is not prepared or what says so is damaged."""
-    try:
-        return store.content_hash(study.dataset_folder(dataset))
-    except StaleOutput:
-        return None

@@ -24,7 +24,7 @@ from benchmark.files import digest, read_record, replacing, set_aside, sha256, w
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
-__all__ = ["content_hash", "facts", "load", "prepare", "provenance"]
+__all__ = ["content_hash", "content_hash_if_known", "facts", "load", "prepare", "provenance"]
 
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
@@ -173,6 +173,14 @@ def content_hash(folder: Path) -> str:
     """Return 16 hexadecimal digits of the stored arrays and class names: a part of every run's configuration hash."""
     told = facts(folder)
     return digest({"sha256": told["sha256"], "classes": told["classes"]})
+
+
+def content_hash_if_known(folder: Path) -> str | None:
+    """Return `content_hash`, or None if the dataset is not prepared or what says so is damaged."""
+    try:
+        return content_hash(folder)
+    except StaleOutput:
+        return None
 
 
 def _damaged(path: Path, problem: str) -> StaleOutput:

@@ -25,7 +25,6 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
-from benchmark.errors import StaleOutput
 from benchmark.files import (
     locked,
     make_writable,
@@ -42,7 +41,7 @@ from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
-from benchmark.results import DIVERGED, FINISHED, checked, forget, members_stream, record
+from benchmark.results import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
 from benchmark.study import Run, Study
@@ -301,17 +300,6 @@ def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
     return load(checked(study, run, MODEL).read_bytes())
 
 
-def _finished(study: Study, run: Run) -> str | None:
-    """Return how a run ended, if its files are all there and whole; else None."""
-    try:
-        told = record(study, run)
-        for name in [SAMPLES, HISTORY, *([MODEL] if run.name in study.kept else [])]:
-            checked(study, run, name)
-    except StaleOutput:
-        return None
-    return str(told["status"])
-
-
 @contextlib.contextmanager
 def _progress(settings: Recipe) -> Iterator[Callable[[Trainer], None]]:
     """Yield what is called after every epoch: a progress bar on a terminal, a line an epoch in a log."""
@@ -346,7 +334,7 @@ def run(study: Study, name: str, command: str) -> str:
     work = paths.work(study.name, resolved.name)
     # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.
     with locked(work.with_name(f"{work.name}.lock")) as waited:
-        if waited and (status := _finished(study, resolved)):
+        if waited and (status := finished(study, resolved)):
             return status
         with memory_told(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command)
