@@ -15,8 +15,6 @@ from benchmark.report import captions
 from benchmark.study import Study
 from benchmark.workflow import Workflow
 
-THREADS = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
-
 try:
     study = Study.load(str(config.get("study", "quick")))
     files = Workflow(study)
@@ -29,7 +27,7 @@ command = f"{shlex.quote(sys.executable)} -m benchmark"
 # More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes
 # several. What a job computes with is the study's to say, since results may depend on it.
 job_threads = max(study.threads, -(-(workflow.resource_settings.cores or 1) // (os.cpu_count() or 1)))
-shell.prefix("".join(f"export {name}={study.threads}; " for name in THREADS))
+shell.prefix("".join(f"export {name}={study.threads}; " for name in needs.THREADS))
 
 # `--resources gpu=N` asks for GPUs: each job that computes takes one, N at once, and fails where there is none. Unless
 # asked, a job takes a GPU where it finds one, and nothing limits how many jobs run at once.

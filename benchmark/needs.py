@@ -1,4 +1,4 @@
-"""What a run asks of a cluster: time and memory, by what Snakemake measured of finished runs like it.
+"""What a run asks for: threads, and of a cluster time and memory, by what Snakemake measured of finished runs like it.
 
 A guess that is too small costs little: a job that is ended for it goes on from its checkpoint, and asks for more.
 """
@@ -16,6 +16,8 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import RunName
 
+# What libraries are told by how many threads a job may compute with.
+THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
 FIRST_MINUTES = 60
 FIRST_MB = 4000
 # A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.

@@ -8,7 +8,9 @@ report: "captions/study.rst"
 
 
 def shown(path, category):
-    """Mark a table's or figure's file for the report."""
+    """Mark a table's or figure's file for the report, if it is one that a reader wants to see there."""
+    if path.suffix in (".tex", ".md"):
+        return path
     told = lambda wildcards: captions.labels(study, wildcards.output, path.suffix)
     return report(path, caption="captions/output.rst", category=category, labels=told)
 
@@ -39,9 +41,7 @@ rule table:
     input:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
-        [paths.table(study.name, "{output}", suffix) for suffix in (".tex", ".md")],
-        shown(paths.table(study.name, "{output}", ".csv"), "Tables"),
-        shown(paths.table(study.name, "{output}", ".html"), "Tables"),
+        [shown(paths.table(study.name, "{output}", suffix), "Tables") for suffix in paths.TABLE_SUFFIXES],
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:
@@ -56,8 +56,7 @@ rule figure:
     input:
         lambda wildcards: files.shown_by(wildcards.output),
     output:
-        shown(paths.figure(study.name, "{output}", ".pdf"), "Figures"),
-        shown(paths.figure(study.name, "{output}", ".png"), "Figures"),
+        [shown(paths.figure(study.name, "{output}", suffix), "Figures") for suffix in paths.FIGURE_SUFFIXES],
     log:
         paths.log(study.name, "report/{output}"),
     wildcard_constraints:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
+from tests.conftest import environment
 
-ROOT = Path(__file__).resolve().parents[1]
 # The superuser is asked for nothing unless it gives these rights up.
 RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
@@ -18,7 +18,7 @@ RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.g
 def command(*arguments):
     return subprocess.run(
         [*RIGHTS, sys.executable, "-m", "benchmark", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
     )

@@ -16,11 +16,11 @@ from typing import Any
 import yaml
 
 import benchmark
+from benchmark.needs import THREADS
 from benchmark.training.gpus import JOBS_PER_GPU
 
 ROOT = Path(benchmark.__file__).resolve().parents[1]
 WORKFLOW = ("Snakefile", "rules", "profiles")
-LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
 
 # Digits at 32 pixels, so that every architecture takes them: what is timed is everything but the training.
 STUDY: dict[str, Any] = {
@@ -42,7 +42,7 @@ STUDY: dict[str, Any] = {
 
 def environment(threads: int = 1) -> dict[str, str]:
     """Return the environment of a process that works in another folder than this code's, on so many threads."""
-    limits = {f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES}
+    limits = {name: str(threads) for name in THREADS}
     # The process that measures may hold the GPU already.
     return {**os.environ, **limits, "PYTHONPATH": str(ROOT), JOBS_PER_GPU: "100"}
 

@@ -22,11 +22,11 @@ from benchmark import paths, results
 from benchmark.data.prepare import prepare, split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked
-from benchmark.study import Run, Study
+from benchmark.needs import THREADS
+from benchmark.study import Study
 from benchmark.tune import report
 from benchmark.tune.journal import Journal
 
-THREADS = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")]
 WAIT_SECONDS = 0.5
 
 
@@ -94,20 +94,11 @@ def _references(study: Study, jobs: int) -> None:
                 results.forget(study, run)
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
-    missing = [run for run in needed if not _is_there(study, run)]
+    missing = [run for run in needed if not results.finished(study, run)]
     for run in missing:
         print(f"to be compared with: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
     _together([([*command, str(run.name)], paths.log(study.name, run.name)) for run in missing], jobs, study.threads)
-
-
-def _is_there(study: Study, run: Run) -> bool:
-    try:
-        for file in (paths.SAMPLES, paths.HISTORY, *([paths.MODEL] if run.name.is_original else [])):
-            results.checked(study, run, file)
-    except StaleOutput:
-        return False
-    return True
 
 
 def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:

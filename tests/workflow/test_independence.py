@@ -10,9 +10,9 @@ import pytest
 
 from benchmark import paths
 from benchmark.study import Study
+from tests.faults.campaign import CLOCKS
 
 CELL = "digits/convnet/random-10"
-CLOCKS = ["seconds", "cpu_seconds", "peak_memory_mb", "commit"]
 DRAWN_ANEW = {
     "resample": ["original", "split"],
     "tables": {

@@ -16,6 +16,7 @@ from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.files import write_json, write_record
 from benchmark.study import Study
+from tests.conftest import environment
 
 CELL = "digits/convnet/random-10"
 ORIGINAL = "digits/convnet/original/trial-0"
@@ -279,7 +280,7 @@ def test_other_images_under_the_same_name_make_every_run_of_them_again(finished,
 def test_what_needs_no_number_of_cores_is_done_without_one(finished, wanted):
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", wanted, "--config", "study=tiny"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
         capture_output=True,
         text=True,
     )
