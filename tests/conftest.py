@@ -257,7 +257,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(root)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget afterwards what a test registers, and which plugins it imported."""
     import benchmark.data

@@ -34,8 +34,6 @@ class Half(Method):
         return self.settings.share * super().loss(outputs, batch, epoch)
 '''
 
-pytestmark = pytest.mark.usefixtures("registries")
-
 
 @pytest.fixture
 def outside(tmp_path) -> Path:

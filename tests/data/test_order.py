@@ -15,7 +15,7 @@ LABELS = np.arange(12) % 3
 
 
 @pytest.fixture
-def sources(pixels, registries):
+def sources(pixels):
     """Two sources of the same images, in two orders."""
     for name, order in (("first", np.arange(12)), ("second", np.random.default_rng(1).permutation(12))):
 

@@ -210,7 +210,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize(("error", "where"), ERRORS.items())
-def test_want_of_memory_is_one_line_that_says_what_to_change_and_costs_no_epoch(project, registries, error, where):
+def test_want_of_memory_is_one_line_that_says_what_to_change_and_costs_no_epoch(project, error, where):
     Path("hungry_plugin.py").write_text(HUNGRY.format(error=error))
     Path("full").touch()
     project.study({"plugins": ["hungry_plugin.py"]})

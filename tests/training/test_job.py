@@ -99,7 +99,7 @@ def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("stops", [(), (6,), (8,), (9, 10)])
-def test_the_step_of_the_divergence_is_recorded(project, registries, value, stops):
+def test_the_step_of_the_divergence_is_recorded(project, value, stops):
     from benchmark.methods.ft import FT
 
     class Doomed(FT):
@@ -119,7 +119,7 @@ def test_the_step_of_the_divergence_is_recorded(project, registries, value, stop
     assert end.history[METRICS].isna().any(axis=1).tolist() == [False, True]
 
 
-def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project, registries):
+def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project):
     from benchmark.methods.ft import FT
 
     class Huge(FT):
@@ -133,7 +133,7 @@ def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project,
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 1, "step": 5}
 
 
-def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project, registries):
+def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project):
     from benchmark.methods.ft import FT
 
     class Spoiling(FT):

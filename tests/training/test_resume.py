@@ -91,7 +91,7 @@ def test_not_has_negated_once_after_an_interruption(project):
         assert torch.allclose(end.weights[negated], -original, atol=1e-6)
 
 
-def test_what_a_layer_draws_goes_on_after_an_interruption(project, registries):
+def test_what_a_layer_draws_goes_on_after_an_interruption(project):
     import torch
     from torch import nn
 

@@ -125,7 +125,7 @@ def test_the_mask_of_salun_is_paid_at_every_stage(project, study):
     assert end.history["pflops_executed"].iloc[-1] == pytest.approx(3 * sum(stage) * unit)
 
 
-def test_a_divergence_in_the_second_stage_ends_the_run_there(project, registries):
+def test_a_divergence_in_the_second_stage_ends_the_run_there(project):
     from benchmark.methods.ft import FT
 
     class Doomed(FT):
