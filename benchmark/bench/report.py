@@ -24,6 +24,7 @@ FOLDER = Path("results/bench")
 SECTIONS = {
     "ceiling": "what the hardware can do at most",
     "train": "a training step of four methods on four architectures",
+    "alternatives": "what was tried and left out, as the reference",
     "evaluate": "one pass over train and test data",
     "augment": "augmentation of a batch",
     "mia": "the membership attack beside the exact SVC",

@@ -1,8 +1,8 @@
 """Compiling a model's training passes, where the environment asks for it. It is off unless it does.
 
-On two cores it gained 5 to 8 % of a step for 17 to 31 s of compiling, longer than most of their jobs last. On a GPU it
-may pay, above all for small networks, whose steps are many short kernels. What is compiled torch keeps in a folder that
-all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
+On a processor most jobs end before compiling has paid: the benchmark's section ``alternatives`` measures its cost and
+its gain. On a GPU it may pay, above all for small networks, whose steps are many short kernels. What is compiled
+torch keeps in a folder that all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 
 import pytest
 import torch
 
 from benchmark.bench import (
+    alternatives,
     augment,
     ceiling,
     evaluate,
@@ -24,6 +26,7 @@ from benchmark.bench import (
 )
 from benchmark.bench.rows import Options
 from benchmark.registry import METHODS
+from benchmark.training.compiled import COMPILE, OFF
 from benchmark.training.device import Device
 
 SHORT = Options(repeats=2, threads=1, short=True)
@@ -58,6 +61,26 @@ def test_every_method_trains_beside_its_reference(monkeypatch):
 def test_evaluation_runs_beside_its_reference(monkeypatch):
     monkeypatch.setattr(evaluate, "ARCHITECTURES", ("convnet",))
     plausible(evaluate.rows(SHORT))
+
+
+@pytest.mark.slow
+def test_alternatives_run_beside_what_is_done(monkeypatch):
+    monkeypatch.setenv(COMPILE, OFF)
+    make = torch.compile
+    # Without the compiler's back end, which wants a C++ compiler.
+    monkeypatch.setattr(torch, "compile", lambda model, mode: make(model, backend="eager"))
+    rows = alternatives.rows(SHORT)
+    plausible(rows)
+    assert all(row.ratio > 0 for row in rows)
+    assert os.environ[COMPILE] == OFF
+
+
+def test_views_that_go_together_move_the_weights():
+    device = Device.choose("auto", threads=1)
+    trainer = work.trainer("coun", "convnet", work.arrays(train=12), device, batch_size=4, forget=4)
+    before = [weight.clone() for weight in trainer.model.parameters()]
+    alternatives.together(trainer)()
+    assert all((weight != old).any() for weight, old in zip(trainer.model.parameters(), before, strict=True))
 
 
 @pytest.mark.slow

@@ -1,0 +1,132 @@
+"""What was tried and left out, beside what is done instead: the reference here is the alternative."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from benchmark.bench import work
+from benchmark.bench.rows import Options, Row, faster, rate
+from benchmark.bench.timing import interleaved
+from benchmark.methods.base import Output
+from benchmark.training.compiled import COMPILE
+from benchmark.training.device import Device
+from benchmark.training.loop import Trainer
+
+ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
+BATCH = 64
+FORMS: dict[str, dict[str, bool]] = {
+    "for-loop": {"foreach": False},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
+}
+
+
+def rows(options: Options) -> list[Row]:
+    """Return a row for each alternative and architecture."""
+    device = Device.choose("auto", options.threads)
+    archs = ARCHITECTURES if not options.short else ("convnet",)
+    found = [_compiled(arch, device, options) for arch in archs]
+    found += [_one_pass(arch, device, options) for arch in archs]
+    return found + _optimisers(archs[-1], device, options)
+
+
+def _compiled(arch: str, device: Device, options: Options) -> Row:
+    """A step of FT, and one whose passes are compiled; the first of these tells what compiling costs."""
+    batch = options.size(BATCH, 4)
+    ours = work.Steps(_trainer("ft", arch, device, batch))
+    with _asked_to_compile():
+        theirs = work.Steps(_trainer("ft", arch, device, batch))
+    began = time.perf_counter()
+    theirs()
+    device.wait()
+    first = time.perf_counter() - began
+    return _compared(f"{arch}, FT, compiled", ours, theirs, device, options, {"seconds until its first step": first})
+
+
+def _one_pass(arch: str, device: Device, options: Options) -> Row:
+    """A step of CoUn, and one that sends both views through the model together: batch norm then sees them as one."""
+    batch = options.size(BATCH, 4)
+    ours = work.Steps(_trainer("coun", arch, device, batch))
+    theirs = together(_trainer("coun", arch, device, batch))
+    return _compared(f"{arch}, CoUn, both views in one pass", ours, theirs, device, options)
+
+
+def together(of: Trainer) -> Callable[[], None]:
+    """Return a step whose parts go through the model as one batch."""
+    batch = of.method.batches(0)[0]
+    generator = torch.Generator(of.device.device).manual_seed(0)
+
+    def step() -> None:
+        with of.device.autocast():
+            images = [of.context.load(part, generator) for part in batch.values()]
+            features, logits = (given.chunk(len(images)) for given in of.model(torch.cat(images)))
+            outputs = {name: Output(*given) for name, *given in zip(batch, images, features, logits, strict=True)}
+            loss = of.method.loss(outputs, batch, 0)
+        of.optimiser.zero_grad()
+        loss.backward()
+        of.optimiser.step()
+
+    return step
+
+
+def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:
+    """The optimiser's step alone: ours, and the forms that torch offers."""
+    data = work.arrays(train=2)
+    trainer = work.trainer("ft", arch, data, device, 2, forget=1)
+    for weight in trainer.model.parameters():
+        weight.grad = torch.ones_like(weight)
+    settings = trainer.settings
+    forms = {
+        name: torch.optim.SGD(
+            work.model(arch, data).to(device.device).parameters(),
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+            **form,
+        )
+        for name, form in FORMS.items()
+    }
+    for form in forms.values():
+        for weight in form.param_groups[0]["params"]:
+            weight.grad = torch.ones_like(weight)
+    return [
+        _compared(f"{arch}, SGD alone, {name}", trainer.optimiser.step, form.step, device, options)
+        for name, form in forms.items()
+    ]
+
+
+def _compared(
+    what: str,
+    ours: Callable[[], object],
+    alternative: Callable[[], object],
+    device: Device,
+    options: Options,
+    figures: dict[str, float] | None = None,
+) -> Row:
+    seconds = interleaved({"ours": ours, "reference": alternative}, options.repeats, device.wait)
+    mine, theirs = seconds["ours"], seconds["reference"]
+    return Row(
+        what, "steps/s", rate(1, mine), rate(1, theirs), faster(mine, theirs), figures=figures or {}, seconds=seconds
+    )
+
+
+def _trainer(method: str, arch: str, device: Device, batch: int) -> Trainer:
+    return work.trainer(method, arch, work.arrays(train=5 * batch), device, batch, forget=batch)
+
+
+@contextmanager
+def _asked_to_compile() -> Iterator[None]:
+    before = os.environ.get(COMPILE)
+    os.environ[COMPILE] = "default"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[COMPILE]
+        else:
+            os.environ[COMPILE] = before
