@@ -17,7 +17,8 @@ from benchmark.kinds import MAPS
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import per_run_gaps
 from benchmark.names import RETRAIN
-from benchmark.study import Derived, Run, Study, belongs
+from benchmark.runs import Derived, Run, belongs
+from benchmark.study import Study
 from benchmark.workflow import COLLECTED
 
 

@@ -21,8 +21,9 @@ from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
 from benchmark.models.base import Classifier
 from benchmark.names import Cell, Scenario
+from benchmark.runs import Run
 from benchmark.seeds import Streams
-from benchmark.study import Run, Study
+from benchmark.study import Study
 
 # Training images, test images, classes and shape of what the official sources bring.
 OFFICIAL = {

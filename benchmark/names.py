@@ -142,3 +142,11 @@ class MethodName:
 
     def __str__(self) -> str:
         return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])
+
+
+def matches(pattern: str, cell: str) -> bool:
+    """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
+    if pattern == "*":
+        return True
+    expression = re.escape(pattern).replace(r"\*", "[^/]*")
+    return re.fullmatch(expression, cell) is not None

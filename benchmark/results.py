@@ -19,7 +19,8 @@ from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
-from benchmark.study import Derived, Run, Study, belongs
+from benchmark.runs import Derived, Run, belongs
+from benchmark.study import Study
 
 FINISHED, DIVERGED = "finished", "diverged"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmark.methods.base import Recipe
+from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL
 from benchmark.registry import METHODS
-from benchmark.study import GROUPS, Study
+from benchmark.study import Study
 
 
 def schema() -> str:
@@ -20,7 +20,7 @@ def schema() -> str:
     told["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
     # A child need not repeat what it inherits, and null removes an inherited key.
     told.pop("required", None)
-    settings = dict.fromkeys(GROUPS, Recipe)
+    settings = dict(GROUPS)
     for name in METHODS:
         method = METHODS.get(name)
         settings[name] = method.Settings

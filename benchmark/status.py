@@ -19,7 +19,8 @@ import psutil
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.results import DIVERGED, record
-from benchmark.study import Run, Study
+from benchmark.runs import Run
+from benchmark.study import Study
 
 STATES = ("done", "diverged", "out of date", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")

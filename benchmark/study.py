@@ -6,23 +6,24 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
 from benchmark import __version__, paths, plugins
+from benchmark.checks import check, check_sequential
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
 from benchmark.kinds import KINDS, Kind
-from benchmark.methods.base import Recipe, TrainingRecipe
+from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario
-from benchmark.reading import read, tuned_values, validated, with_local_datasets
-from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.reading import read, validated, with_local_datasets
+from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.runs import Derived, Run, belongs
 from benchmark.settings import (
     DatasetSettings,
     OutputSettings,
@@ -36,63 +37,6 @@ from benchmark.settings import (
 from benchmark.tune import derived
 
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
-# Targets of the workflow, which an output's name is as well.
-TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
-GROUPS = {
-    "training": lambda method: not method.starts_from_original,
-    "unlearning": lambda method: method.starts_from_original,
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run, resolved: everything that determines its result.
-
-    Attributes
-    ----------
-    name : what the run is called.
-    method : its class, the contrastive term included.
-    settings : its hyperparameters.
-    original : the run whose weights it starts from, or None.
-    split_trial : which drawing of the forget split it uses.
-    slice : all that determines the result, as plain data.
-    fingerprint : a digest of ``slice``.
-    """
-
-    name: RunName
-    method: Any
-    settings: Recipe
-    original: RunName | None
-    split_trial: int
-    slice: dict[str, Any]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ where anything that determines the result does."""
-        return digest(self.slice)
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A file made from a run's features: what it holds, of which run, and in which scenario samples are forgotten."""
-
-    what: str
-    run: Run = field(hash=False)
-    scenario: str
-
-    @property
-    def name(self) -> str:
-        """The run's name with the scenario, since Original is looked at once a scenario."""
-        run = self.run.name
-        return f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
-
-    def __str__(self) -> str:
-        return f"{self.what}/{self.name}"
-
-
-def belongs(name: RunName, cell: Cell) -> bool:
-    """Whether a run has a place in a cell: its own, or for Original every one of its dataset and architecture."""
-    return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
 
 
 class Study(Strict):
@@ -168,6 +112,11 @@ class Study(Strict):
             return cls._from(name, derived.tuning_data(cls.load(name.removesuffix(derived.TUNING), tuned=False)))
         return cls._from(name, read(name, tuned=tuned), tuned)
 
+    @property
+    def includes_tuned(self) -> bool:
+        """Whether what tuning found lies over its hyperparameters."""
+        return self._tuned
+
     @cached_property
     def untuned(self) -> Study:
         """This study without what tuning found."""
@@ -180,7 +129,7 @@ class Study(Strict):
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
         study = validated(cls, data, str(paths.study_file(name)))
         study._name, study._tuned = name, tuned and study.tuned is not None
-        study._check()
+        check(study)
         return study
 
     @property
@@ -228,7 +177,7 @@ class Study(Strict):
             if parsed.settings:
                 raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
             return RunName(cell.dataset, cell.arch, "", ORIGINAL, trial if "original" in self.resample else 0)
-        kind = self._method(parsed)
+        kind = self.method_class(parsed)
         plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
         chosen = self._overridden(kind, parsed, plain)
         changed = {key: value for key, value in chosen.items() if value != _plain(plain)[key]}
@@ -327,11 +276,11 @@ class Study(Strict):
         if name != canonical:
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
         method = MethodName.parse(name.method)
-        kind = self._method(method)
+        kind = self.method_class(method)
         settings = self._settings(name.dataset, name.arch, name.scenario or ORIGINAL, method)
         scenario = Scenario(name.scenario) if name.scenario else None
         if scenario and scenario.kind == "sequential":
-            _check_sequential(where, scenario, kind, settings)
+            check_sequential(where, scenario, kind, settings)
         original = None
         if kind.starts_from_original:
             original = RunName(name.dataset, name.arch, "", ORIGINAL, name.trial if "original" in self.resample else 0)
@@ -355,7 +304,8 @@ class Study(Strict):
             content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)
 
-    def _method(self, method: MethodName, where: str = "") -> Any:
+    def method_class(self, method: MethodName, where: str = "") -> Any:
+        """Return a method's class, with the contrastive term if named; raise `BadInput`, beginning with ``where``."""
         where = where or f"method {str(method)!r}"
         kind = METHODS.get(method.base, where)
         if not method.contrastive:
@@ -367,12 +317,11 @@ class Study(Strict):
 
     def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Any:
         """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
-        kind = self._method(method)
+        kind = self.method_class(method)
         values: dict[str, Any] = {}
         for pattern, entries in self.hyperparameters.items():
             if matches(pattern, f"{dataset}/{arch}/{scenario}"):
-                for group, belongs in GROUPS.items():
-                    values |= entries.get(group, {}) if belongs(kind) else {}
+                values |= entries.get("unlearning" if kind.starts_from_original else "training", {})
                 values |= entries.get(method.head, {})
         plain = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
         overridden = self._overridden(kind, method, plain)
@@ -382,64 +331,6 @@ class Study(Strict):
         given = _plain(plain) | dict(method.settings)
         return _plain(validated(kind.Settings, given, f"method {str(method)!r}"))
 
-    def _check(self) -> None:
-        """Refuse what types alone cannot: names that nothing carries, and cells that cannot be."""
-        file = str(paths.study_file(self.name))
-        for name, dataset in self.datasets.items():
-            if dataset.source not in SOURCES:
-                raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
-        if shared := self.tables.keys() & self.figures.keys():
-            raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
-        if shared := self.compared.keys() & (self.tables.keys() | self.figures.keys()):
-            raise BadInput(f"{file}: {sorted(shared)[0]!r} is made by itself: call the output something else")
-        if taken := self.outputs.keys() & TARGETS:
-            raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
-        self._check_hyperparameters(file)
-        for section, outputs in (("tables", self.tables), ("figures", self.figures)):
-            for name, output in outputs.items():
-                where = f"{file}: {section}.{name}"
-                if output.kind not in KINDS[section]:
-                    raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
-                for needed in KINDS[section][output.kind].needs:
-                    if not getattr(output, needed):
-                        raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
-                if (output.trials or 0) > self.trials:
-                    raise BadInput(f"{where}.trials: {output.trials}: the study has {self.trials}")
-                try:
-                    self.runs_of(name)
-                except BadInput as error:
-                    raise BadInput(f"{where}: {error}") from None
-
-    def check_classes(self, dataset: str, known: Sequence[str]) -> None:
-        """Raise `BadInput` if a scenario or an output names a class that a prepared dataset turns out to lack."""
-        for name, output in self.outputs.items():
-            cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
-            wanted = [*(output.classes if cells else []), *(Scenario(cell.scenario).class_name for cell in cells)]
-            for class_name in wanted:
-                if class_name is not None and class_name not in known:
-                    where = f"{paths.study_file(self.name)}: {self.section_of(name)}.{name}"
-                    raise unknown(f"class of {dataset}", class_name, known, where)
-
-    def _check_hyperparameters(self, file: str) -> None:
-        cells = [str(cell) for cell in self.listed_cells]
-        cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in self.listed_cells]
-        tuned = tuned_values(self.tuned, file) if self._tuned else {}
-        for pattern, entries in self.hyperparameters.items():
-            where = f"{file}: hyperparameters.{pattern}"
-            # Tuned values may be of cells that a study which extends the tuned one does not show.
-            if not any(matches(pattern, cell) for cell in cells) and pattern not in tuned:
-                raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
-            for name, values in entries.items():
-                if name in GROUPS:
-                    model = TrainingRecipe if name == "training" else Recipe
-                else:
-                    method = MethodName.parse(name, where)
-                    if method.settings or method.head != name:
-                        raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
-                    model = self._method(method, f"{where}.{name}").Settings
-                # By itself, over the method's defaults: so a fault is named where it stands, shown or not.
-                validated(model, values, f"{where}.{name}")
-
 
 _contrastive_methods: dict[Any, Any] = {}
 
@@ -448,21 +339,6 @@ def _contrastive(kind: Any) -> Any:
     if kind not in _contrastive_methods:
         _contrastive_methods[kind] = METHODS.get("coun") if kind is METHODS.get("ft") else with_contrastive_term(kind)
     return _contrastive_methods[kind]
-
-
-def _check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
-    if not kind.starts_from_original:
-        raise BadInput(f"{where}: stage k of {scenario.name} is compared with Retrain of random-<k*{scenario.percent}>")
-    if settings.epochs % scenario.stages:
-        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
-
-
-def matches(pattern: str, cell: str) -> bool:
-    """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
-    if pattern == "*":
-        return True
-    expression = re.escape(pattern).replace(r"\*", "[^/]*")
-    return re.fullmatch(expression, cell) is not None
 
 
 def _plain(settings: Recipe) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from benchmark import paths, results
 from benchmark.data import prepare, store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
-from benchmark.study import Derived, Run, Study
+from benchmark.runs import Derived, Run
+from benchmark.study import Study
 from benchmark.workflow import COLLECTED
 
 

@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
+from benchmark.checks import check_classes
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.study import Derived, Study
+from benchmark.runs import Derived
+from benchmark.study import Study
 
 COLLECTED = ("metrics", "history", "predictions", "embeddings")
 
@@ -40,7 +42,7 @@ class Workflow:
             # Nor is it known while what says so is damaged: the first job that reads it mends it.
             if self.dataset_file(dataset).is_file():
                 with contextlib.suppress(StaleOutput):
-                    study.check_classes(dataset, facts(study.dataset_folder(dataset))["classes"])
+                    check_classes(study, dataset, facts(study.dataset_folder(dataset))["classes"])
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 

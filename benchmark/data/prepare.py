@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import paths
+from benchmark.checks import check_classes
 from benchmark.data import store
 from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
@@ -43,7 +44,7 @@ def prepare(study: Study, dataset: str) -> Path:
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
     try:
-        study.check_classes(dataset, store.facts(folder)["classes"])
+        check_classes(study, dataset, store.facts(folder)["classes"])
     except BadInput:
         # Without this file the folder counts as unprepared, so that no training starts on a study that cannot end.
         (folder / store.PROVENANCE).unlink()

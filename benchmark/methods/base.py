@@ -76,6 +76,10 @@ class TrainingRecipe(Recipe):
     evaluate_every: int = setting(1000, "epochs between two rows of the history; the last epoch always has one", ge=1)
 
 
+# What stands for several methods in a study: all that train from scratch, all that start from Original.
+GROUPS: dict[str, type[Recipe]] = {"training": TrainingRecipe, "unlearning": Recipe}
+
+
 @dataclass(frozen=True)
 class Part:
     """Samples that go through the model together, in one forward pass in training mode.

@@ -1,57 +1,30 @@
-"""The paper's claims as formulas over gathered results: each with an interval, a corrected p-value and a verdict.
+"""The paper's claims as formulas over gathered results.
 
 A formula is positive where the claim holds, and by how much. It is computed from means over trials, as the paper's
-tables are, and its interval by drawing trials anew, those of Retrain with them (`benchmark.metrics.bootstrap`): the
-methods of one trial share its Original and its split.
+tables are; `benchmark.metrics.verdicts` draws trials anew for its interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Estimate, Indices, Statistic, estimate, holm, trials_needed
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor
+from benchmark.metrics.bootstrap import Indices, Statistic
+from benchmark.metrics.evidence import Evidence, Floats, Trials, in_cell
+from benchmark.metrics.gaps import CELL, METRICS, noise_floor
 from benchmark.names import CL, RETRAIN, Cell, MethodName, Scenario
-
-Floats = npt.NDArray[np.float64]
 
 MAIN = ("ft", "neggrad-plus", "l1-sparse", "salun", "not", "coun")
 BASES = ("ft", "neggrad-plus", "l1-sparse", "not")
 OURS = "coun"
-REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED = "reproduced", "not reproduced", "undecided", "not tested"
-SIGNIFICANT = 0.05
 NEAR = 1.5  # a temperature within this factor of the paper's is near it
 BUDGET = 1.05  # a cost that is larger by less than this is the same
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What claims are computed from: ``results/<study>-*.parquet`` and the theory's table.
-
-    Attributes
-    ----------
-    metrics, history, predictions : as `benchmark.collect` writes them.
-    theory : a row a run and group, as the ``.csv`` of a table of kind ``theory`` has them; empty if there is none.
-    """
-
-    metrics: pd.DataFrame
-    history: pd.DataFrame
-    predictions: pd.DataFrame
-    theory: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    @property
-    def cells(self) -> list[Cell]:
-        """The cells that have Retrain, in the order of the results."""
-        known = self.metrics[self.metrics["method"] == RETRAIN]
-        return [Cell(*place) for place in known[CELL].drop_duplicates().itertuples(index=False)]
 
 
 @dataclass(frozen=True)
@@ -73,43 +46,6 @@ class Tested:
     unit: str = "points"
 
 
-class Trials:
-    """The metrics of a cell's methods, trial by trial: those trials that all of the methods have.
-
-    Parameters
-    ----------
-    metrics : one row a run.
-    cell, methods : which; Retrain is added.
-    """
-
-    def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
-        here = metrics[_of(metrics, cell)]
-        if "status" in here:
-            here = here[here["status"] != DIVERGED]
-        tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
-        self.methods = [method for method in methods if method in tables]
-        wanted = [RETRAIN, *self.methods]
-        trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()
-        self.numbers = sorted(trials)
-        self.values = {m: tables[m].loc[self.numbers].to_numpy(dtype=float) for m in wanted if trials}
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def gap(self, method: str, drawn: Indices) -> Floats:
-        """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""
-        mine, reference = (self.values[m][drawn].mean(axis=1) for m in (method, RETRAIN))
-        return np.asarray(np.abs(mine - reference).mean(axis=1))
-
-    def smallest(self, methods: Sequence[str], drawn: Indices) -> Floats:
-        """Return the smallest average gap of some methods, likewise."""
-        return np.asarray(np.min([self.gap(method, drawn) for method in methods], axis=0))
-
-    def largest(self, methods: Sequence[str], drawn: Indices) -> Floats:
-        """Return the largest, likewise."""
-        return np.asarray(np.max([self.gap(method, drawn) for method in methods], axis=0))
-
-
 @dataclass(frozen=True)
 class Claim:
     """One of the paper's claims.
@@ -129,64 +65,8 @@ class Claim:
     needs: str
 
 
-def verdicts(evidence: Evidence) -> pd.DataFrame:
-    """Return every claim in every place: a row each, and one for a claim that the evidence cannot test.
-
-    Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in
-    ``unit``; ``trials``; ``p`` and ``p_holm``, two-sided, alone and corrected for all claims of the study; ``verdict``:
-    reproduced where the interval lies above zero, not reproduced where it lies below, else undecided; ``after_holm``,
-    the same with the corrected p-value; ``sd``, the spread of a single trial, and ``trials_needed``, how many would
-    show a difference of that size in four studies of five; ``remark``.
-    """
-    rows: list[dict[str, Any]] = []
-    for claim in CLAIMS:
-        told = {"claim": claim.key, "text": claim.text, "where": claim.where}
-        found = list(claim.find(evidence))
-        if not found:
-            rows.append(told | {"verdict": UNTESTED, "after_holm": UNTESTED, "remark": f"needs {claim.needs}"})
-        for one in found:
-            result = estimate(one.statistic, one.trials)
-            place = {"place": one.place, "subject": one.subject, "unit": one.unit}
-            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "sd", "trials")}
-            numbers["trials_needed"] = _needed(result)
-            remark = "" if one.trials > 1 else "one trial: no interval"
-            rows.append(told | place | numbers | {"verdict": _verdict(result), "remark": remark})
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
-    tested = table["verdict"] != UNTESTED
-    sign = table["value"].astype(float) > 0
-    corrected = np.where(sign, REPRODUCED, NOT_REPRODUCED)
-    table.loc[tested, "after_holm"] = np.where(table["p_holm"] < SIGNIFICANT, corrected, UNDECIDED)[tested]
-    return table
-
-
-COLUMNS = ["claim", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p", "p_holm"]
-COLUMNS += ["verdict", "after_holm", "sd", "trials_needed", "remark"]
-
-
-def _needed(result: Estimate) -> float:
-    """How many trials would have shown a difference as large as the one that was found, with 80 % power."""
-    if not result.sd > 0 or result.value == 0:
-        return math.nan
-    return trials_needed(result.value, result.sd)
-
-
-def _verdict(result: Estimate) -> str:
-    if result.low > 0:
-        return REPRODUCED
-    return NOT_REPRODUCED if result.high < 0 else UNDECIDED
-
-
-def _of(frame: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
-    same = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch)
-    return same & (frame["scenario"] == cell.scenario)
-
-
 def _cells(evidence: Evidence, kind: str) -> list[Cell]:
     return [cell for cell in evidence.cells if Scenario(cell.scenario).kind == kind]
-
-
-# --- the claims -----------------------------------------------------------------------------------------------------
 
 
 def _lead(trials: Trials, ours: str, others: Sequence[str], drawn: Indices) -> Floats:
@@ -225,7 +105,7 @@ def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> Floats:
 
 def _easy(evidence: Evidence) -> Iterator[Tested]:
     for cell in _cells(evidence, "class"):
-        runs = evidence.metrics[_of(evidence.metrics, cell)]
+        runs = evidence.metrics[in_cell(evidence.metrics, cell)]
         floor = float(noise_floor(runs)["noise_floor"].iloc[0])
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, (method,))
@@ -245,7 +125,7 @@ def _ablations(evidence: Evidence, setting: str) -> Iterator[tuple[Cell, dict[An
         return
     others = [name for name in runs if name.startswith("setting_") and name not in (column, "setting_evaluate_every")]
     for cell in _cells(evidence, "random"):
-        ours = runs[_of(runs, cell)].drop_duplicates("method")
+        ours = runs[in_cell(runs, cell)].drop_duplicates("method")
         ours = ours[[MethodName.parse(method).head == OURS for method in ours["method"]]]
         for _, alike in ours.groupby(others, dropna=False, sort=False):
             if alike[column].nunique() > 1:
@@ -303,7 +183,7 @@ def _stage(evidence: Evidence, cell: Cell, scenario: Scenario, rows: pd.DataFram
     """The metrics at the end of a stage beside those of the Retrain that never saw what is gone by then."""
     ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
     reference = Cell(cell.dataset, cell.arch, f"random-{stage * scenario.percent}")
-    known = evidence.metrics[_of(evidence.metrics, reference) & (evidence.metrics["method"] == RETRAIN)]
+    known = evidence.metrics[in_cell(evidence.metrics, reference) & (evidence.metrics["method"] == RETRAIN)]
     columns = [*CELL, "method", "trial", *METRICS]
     together = pd.concat([known[columns], ends.assign(scenario=reference.scenario)[columns]])
     return Trials(together.dropna(subset=METRICS), reference, MAIN)
@@ -316,7 +196,7 @@ def _every(stages: list[Trials], others: list[str], drawn: Indices) -> Floats:
 def _budget(evidence: Evidence) -> Iterator[Tested]:
     """Compare each main method with ours at the most epochs that cost no more."""
     for cell in _cells(evidence, "random"):
-        here = evidence.metrics[_of(evidence.metrics, cell)]
+        here = evidence.metrics[in_cell(evidence.metrics, cell)]
         costs = here.groupby("method")["pflops_executed"].mean()
         variants = {method: costs[method] for method in costs.index if _only_epochs(method)}
         for other in MAIN:
@@ -344,7 +224,7 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
         return
     forget = found[found["membership"] == "forget"]
     for cell in [*_cells(evidence, "class"), *_cells(evidence, "random")]:
-        here = forget[_of(forget, cell) & forget["method"].isin(["ft", OURS, RETRAIN])]
+        here = forget[in_cell(forget, cell) & forget["method"].isin(["ft", OURS, RETRAIN])]
         wide = here.pivot_table(
             index=["method", "trial"], columns=["label", "prediction"], values="percent", fill_value=0.0
         )

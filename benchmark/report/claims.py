@@ -15,7 +15,8 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import Damaged, read_parquet
 from benchmark.metrics.bootstrap import LEVEL
-from benchmark.metrics.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, Evidence, verdicts
+from benchmark.metrics.evidence import Evidence
+from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, verdicts
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number

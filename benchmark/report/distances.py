@@ -15,7 +15,8 @@ from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
 from benchmark.report.trials import class_numbers, deviation, mean, of_trials
-from benchmark.study import Derived, Run, Study
+from benchmark.runs import Derived, Run
+from benchmark.study import Study
 
 DECIMALS = 2
 

@@ -23,7 +23,8 @@ from benchmark.report.style import (
     scenario_label,
     setting_label,
 )
-from benchmark.study import Derived, Study
+from benchmark.runs import Derived
+from benchmark.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark import results
 from benchmark.metrics.bootstrap import Indices, estimate, trials_needed
-from benchmark.metrics.claims import Floats, Trials
+from benchmark.metrics.evidence import Floats, Trials
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number

@@ -17,7 +17,8 @@ from benchmark.names import Cell, Scenario
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
-from benchmark.study import Derived, Study
+from benchmark.runs import Derived
+from benchmark.study import Study
 
 EPS = (0.2, 0.4, 0.6)
 DATA = {"retain": r"$D_r$", "forget": r"$D_u$"}

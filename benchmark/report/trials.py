@@ -13,7 +13,8 @@ from benchmark import paths, results
 from benchmark.errors import StaleOutput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.study import Run, Study
+from benchmark.runs import Run
+from benchmark.study import Study
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]

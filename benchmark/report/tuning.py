@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark import results
 from benchmark.kinds import own_values
 from benchmark.metrics.bootstrap import Indices, estimate
-from benchmark.metrics.claims import Floats, Trials
+from benchmark.metrics.evidence import Floats, Trials
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape, number

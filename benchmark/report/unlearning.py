@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark import results
 from benchmark.metrics.bootstrap import estimate, quantile
-from benchmark.metrics.claims import Trials
+from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, METRICS, bold_best, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts

@@ -18,8 +18,9 @@ from benchmark.kinds import DISTANCES, MAPS, VIEWS
 from benchmark.models import build
 from benchmark.report.embeddings import maps
 from benchmark.results import derived_origin, forget
+from benchmark.runs import Derived
 from benchmark.seeds import Streams
-from benchmark.study import Derived, Study
+from benchmark.study import Study
 from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import outputs
 from benchmark.training.images import Images

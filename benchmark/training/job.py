@@ -42,9 +42,10 @@ from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
 from benchmark.results import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
+from benchmark.runs import Run
 from benchmark.seeds import Streams
 from benchmark.stamp import stamp
-from benchmark.study import Run, Study
+from benchmark.study import Study
 from benchmark.training import compiled
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import Device, memory_told

@@ -12,8 +12,9 @@ from optuna.trial import TrialState
 from benchmark import results
 from benchmark.metrics.gaps import METRICS, summarise
 from benchmark.names import RETRAIN, Cell
+from benchmark.runs import Run
 from benchmark.stamp import stamp
-from benchmark.study import Run, Study
+from benchmark.study import Study
 from benchmark.training.device import memory_told
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
-from benchmark.names import ORIGINAL, Cell, MethodName, Scenario
+from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 
 if TYPE_CHECKING:
     from benchmark.study import Study
@@ -47,7 +47,7 @@ def tuned_cells(study: Study) -> dict[str, list[str]]:
 
 def unlearns(study: Study, method: str) -> bool:
     """Whether a method starts from Original and is none."""
-    return bool(study._method(MethodName.parse(method)).starts_from_original)
+    return bool(study.method_class(MethodName.parse(method)).starts_from_original)
 
 
 def base_of(method: str) -> str | None:
@@ -60,8 +60,6 @@ def base_of(method: str) -> str | None:
 
 def tuning_data(study: Study) -> dict[str, Any]:
     """Return the derived study as plain data, as a file would hold it."""
-    from benchmark.study import matches
-
     file = paths.study_file(study.name)
     cells = tuned_cells(study)
     if not cells:

@@ -22,8 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import digest
-from benchmark.names import RETRAIN, Cell
-from benchmark.study import Run, Study, matches
+from benchmark.names import RETRAIN, Cell, matches
+from benchmark.runs import Run
+from benchmark.study import Study
 from benchmark.tune.derived import base_of, tuned_cells
 from benchmark.tune.space import Range, ranges
 

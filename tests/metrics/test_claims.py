@@ -4,16 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.metrics.claims import (
-    CLAIMS,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    UNDECIDED,
-    UNTESTED,
-    Evidence,
-    Trials,
-    verdicts,
-)
+from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.evidence import Evidence, Trials
+from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, verdicts
 from benchmark.names import Cell
 
 PLACE = {"dataset": "cifar10", "arch": "resnet18", "scenario": "random-50"}

@@ -15,7 +15,8 @@ from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
 from benchmark.kinds import DISTANCES, MAPS
-from benchmark.study import Derived, Study
+from benchmark.runs import Derived
+from benchmark.study import Study
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60

@@ -13,7 +13,8 @@ from benchmark.kinds import VIEWS
 from benchmark.report import curves
 from benchmark.report.figures import draw_figure
 from benchmark.report.tables import draw_table
-from benchmark.study import Derived, Study
+from benchmark.runs import Derived
+from benchmark.study import Study
 
 STUDY = """
 trials: 2

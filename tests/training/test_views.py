@@ -11,8 +11,8 @@ from torch import nn
 
 from benchmark import paths
 from benchmark.metrics.theory import GROUPS, theorem1
+from benchmark.runs import Derived
 from benchmark.seeds import Streams
-from benchmark.study import Derived
 from benchmark.training.embed import Embedding, embed
 from benchmark.training.views import _nearest_views, _views, view_distances
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.claims import UNDECIDED, UNTESTED
+from benchmark.metrics.verdicts import UNDECIDED, UNTESTED
 from benchmark.names import Cell
 from benchmark.report.claims import VERDICTS
 from benchmark.report.style import cell_label

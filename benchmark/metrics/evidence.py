@@ -1,0 +1,81 @@
+"""What the paper's claims are computed from: gathered results, and a cell's trials among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.metrics.bootstrap import Indices
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
+from benchmark.names import RETRAIN, Cell
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What claims are computed from: ``results/<study>-*.parquet`` and the theory's table.
+
+    Attributes
+    ----------
+    metrics, history, predictions : as `benchmark.collect` writes them.
+    theory : a row a run and group, as the ``.csv`` of a table of kind ``theory`` has them; empty if there is none.
+    """
+
+    metrics: pd.DataFrame
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    theory: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells that have Retrain, in the order of the results."""
+        known = self.metrics[self.metrics["method"] == RETRAIN]
+        return [Cell(*place) for place in known[CELL].drop_duplicates().itertuples(index=False)]
+
+
+class Trials:
+    """The metrics of a cell's methods, trial by trial: those trials that all of the methods have.
+
+    Parameters
+    ----------
+    metrics : one row a run.
+    cell, methods : which; Retrain is added.
+    """
+
+    def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
+        here = metrics[in_cell(metrics, cell)]
+        if "status" in here:
+            here = here[here["status"] != DIVERGED]
+        tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
+        self.methods = [method for method in methods if method in tables]
+        wanted = [RETRAIN, *self.methods]
+        trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()
+        self.numbers = sorted(trials)
+        self.values = {m: tables[m].loc[self.numbers].to_numpy(dtype=float) for m in wanted if trials}
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def gap(self, method: str, drawn: Indices) -> Floats:
+        """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""
+        mine, reference = (self.values[m][drawn].mean(axis=1) for m in (method, RETRAIN))
+        return np.asarray(np.abs(mine - reference).mean(axis=1))
+
+    def smallest(self, methods: Sequence[str], drawn: Indices) -> Floats:
+        """Return the smallest average gap of some methods, likewise."""
+        return np.asarray(np.min([self.gap(method, drawn) for method in methods], axis=0))
+
+    def largest(self, methods: Sequence[str], drawn: Indices) -> Floats:
+        """Return the largest, likewise."""
+        return np.asarray(np.max([self.gap(method, drawn) for method in methods], axis=0))
+
+
+def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
+    """Return which rows of gathered results are of a cell."""
+    same = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch)
+    return same & (frame["scenario"] == cell.scenario)

@@ -1,0 +1,67 @@
+"""Every claim with an interval, a corrected p-value and a verdict.
+
+Intervals come from drawing trials anew, those of Retrain with them (`benchmark.metrics.bootstrap`): the methods of one
+trial share its Original and its split.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
+from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.evidence import Evidence
+
+REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED = "reproduced", "not reproduced", "undecided", "not tested"
+SIGNIFICANT = 0.05
+
+COLUMNS = ["claim", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p", "p_holm"]
+COLUMNS += ["verdict", "after_holm", "sd", "trials_needed", "remark"]
+
+
+def verdicts(evidence: Evidence) -> pd.DataFrame:
+    """Return every claim in every place: a row each, and one for a claim that the evidence cannot test.
+
+    Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in
+    ``unit``; ``trials``; ``p`` and ``p_holm``, two-sided, alone and corrected for all claims of the study; ``verdict``:
+    reproduced where the interval lies above zero, not reproduced where it lies below, else undecided; ``after_holm``,
+    the same with the corrected p-value; ``sd``, the spread of a single trial, and ``trials_needed``, how many would
+    show a difference of that size in four studies of five; ``remark``.
+    """
+    rows: list[dict[str, Any]] = []
+    for claim in CLAIMS:
+        told = {"claim": claim.key, "text": claim.text, "where": claim.where}
+        found = list(claim.find(evidence))
+        if not found:
+            rows.append(told | {"verdict": UNTESTED, "after_holm": UNTESTED, "remark": f"needs {claim.needs}"})
+        for one in found:
+            result = estimate(one.statistic, one.trials)
+            place = {"place": one.place, "subject": one.subject, "unit": one.unit}
+            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "sd", "trials")}
+            numbers["trials_needed"] = _needed(result)
+            remark = "" if one.trials > 1 else "one trial: no interval"
+            rows.append(told | place | numbers | {"verdict": _verdict(result), "remark": remark})
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    tested = table["verdict"] != UNTESTED
+    sign = table["value"].astype(float) > 0
+    corrected = np.where(sign, REPRODUCED, NOT_REPRODUCED)
+    table.loc[tested, "after_holm"] = np.where(table["p_holm"] < SIGNIFICANT, corrected, UNDECIDED)[tested]
+    return table
+
+
+def _needed(result: Estimate) -> float:
+    """How many trials would have shown a difference as large as the one that was found, with 80 % power."""
+    if not result.sd > 0 or result.value == 0:
+        return math.nan
+    return trials_needed(result.value, result.sd)
+
+
+def _verdict(result: Estimate) -> str:
+    if result.low > 0:
+        return REPRODUCED
+    return NOT_REPRODUCED if result.high < 0 else UNDECIDED
