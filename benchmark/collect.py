@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 
 from benchmark import paths, published, results
 from benchmark.errors import StaleOutput
@@ -76,9 +77,10 @@ def _gather(items: Any, read: Callable[[Any], pd.DataFrame], partial: bool) -> p
                 return None
             raise
 
-    # Threads, since reading and decompressing release the interpreter's lock.
-    found = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
-    frames = [frame for frame in found if frame is not None]
+    # Threads, since reading and decompressing release the interpreter's lock. Where one fails, those under way are
+    # waited for: a process that ends while a thread is inside Arrow may hang at its end.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        frames = [frame for frame in pool.map(attempt, items) if frame is not None]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
