@@ -16,7 +16,7 @@ from benchmark.training.device import Device
 
 ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
 METHODS = ("ft", "neggrad-plus", "salun", "coun")
-BATCH = 64
+BATCH = 256  # of the paper
 WANTED = {
     ("resnet18", "ft"): (Wanted("ratio", ">=", 2.5), Wanted("share", ">=", 0.75)),
     ("vgg16", "ft"): (Wanted("ratio", ">=", 2.0),),
