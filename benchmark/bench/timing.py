@@ -16,6 +16,7 @@ def interleaved(
     repeats: int,
     wait: Callable[[], None] = lambda: None,
     least: float = LEAST,
+    settle: bool = False,
 ) -> dict[str, list[float]]:
     """Return the seconds of every repeat of every piece of work, by name.
 
@@ -28,6 +29,8 @@ def interleaved(
     repeats : rounds.
     wait : called before a clock is read, to wait for a device.
     least : seconds of a repeat.
+    settle : do each piece once, uncounted, at the start of its turn: what follows itself in real life, as a training
+        step does, is otherwise charged for memory and caches that another piece has left.
     """
     calls = {}
     for name, do in work.items():
@@ -41,6 +44,8 @@ def interleaved(
     try:
         for number in range(repeats):
             for name in list(work)[:: -1 if number % 2 else 1]:
+                if settle:
+                    work[name]()
                 found[name].append(_clocked(work[name], calls[name], wait))
             gc.collect()
     finally:

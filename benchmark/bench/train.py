@@ -42,7 +42,7 @@ def _architecture(arch: str, options: Options) -> list[Row]:
     for method in METHODS:
         pieces[f"{method}, ours"] = ours[method]
         pieces[f"{method}, reference"] = plain.steps()[method]
-    seconds = interleaved(pieces, options.repeats, device.wait)
+    seconds = interleaved(pieces, options.repeats, device.wait, settle=True)
     peak = rate(flops, seconds[PEAK])
     found = []
     for method in METHODS:

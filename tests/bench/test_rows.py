@@ -21,6 +21,18 @@ def test_work_takes_turns_after_a_warm_up_that_does_not_count():
     assert all(0.02 <= value < 0.2 for values in seconds.values() for value in values)
 
 
+def test_a_turn_may_begin_with_work_that_does_not_count():
+    done = []
+
+    def work(name):
+        time.sleep(0.05 if done[-1:] != [name] else 0)  # dear where another's work came before
+        done.append(name)
+
+    seconds = interleaved({name: lambda name=name: work(name) for name in "ab"}, repeats=2, least=0.0, settle=True)
+    assert "".join(done) == "aa" + "bb" + "aabb" + "bbaa"
+    assert all(value < 0.05 for values in seconds.values() for value in values)
+
+
 def test_short_work_is_repeated_until_a_clock_can_tell():
     calls = []
     seconds = interleaved({"a": lambda: (calls.append(1), time.sleep(0.001))}, repeats=2, least=0.05)["a"]
