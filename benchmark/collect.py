@@ -53,9 +53,7 @@ def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
         "metrics": _metrics(study, partial),
         "history": _gather(study.runs(), lambda run: _history(study, run), partial),
         "predictions": _gather(_by_cell(study), lambda pair: _predictions(study, *pair), partial),
-        "embeddings": _gather(
-            [one for one in study.derived if one.what == MAPS], lambda one: _map(study, one), partial
-        ),
+        "embeddings": _gather(_maps(study), lambda one: _map(study, one), partial),
     }
 
 

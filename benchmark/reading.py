@@ -24,6 +24,7 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping; raise `YAMLError` for a key that is given twice or is no plain text."""
         keys: list[str] = []
         for key, _ in node.value:
             line = f"line {key.start_mark.line + 1}"

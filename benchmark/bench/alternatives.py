@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from unittest import mock
 
 import torch
 
@@ -39,7 +39,7 @@ def _compiled(arch: str, device: Device, options: Options) -> Row:
     """A step of FT, and one whose passes are compiled; the first of these tells what compiling costs."""
     batch = options.size(BATCH, 4)
     ours = work.Steps(_trainer("ft", arch, device, batch))
-    with _asked_to_compile():
+    with mock.patch.dict(os.environ, {COMPILE: "default"}):
         theirs = work.Steps(_trainer("ft", arch, device, batch))
     began = time.perf_counter()
     theirs()
@@ -78,8 +78,6 @@ def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:
     """The optimiser's step alone: ours, and the forms that torch offers."""
     data = work.arrays(train=2)
     trainer = work.trainer("ft", arch, data, device, 2, forget=1)
-    for weight in trainer.model.parameters():
-        weight.grad = torch.ones_like(weight)
     settings = trainer.settings
     forms = {
         name: torch.optim.SGD(
@@ -91,8 +89,8 @@ def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:
         )
         for name, form in FORMS.items()
     }
-    for form in forms.values():
-        for weight in form.param_groups[0]["params"]:
+    for weights in (trainer.model.parameters(), *(form.param_groups[0]["params"] for form in forms.values())):
+        for weight in weights:
             weight.grad = torch.ones_like(weight)
     return [
         _compared(f"{arch}, SGD alone, {name}", trainer.optimiser.step, form.step, device, options)
@@ -108,7 +106,7 @@ def _compared(
     options: Options,
     figures: dict[str, float] | None = None,
 ) -> Row:
-    seconds = interleaved({"ours": ours, "reference": alternative}, options.repeats, device.wait)
+    seconds = interleaved({"ours": ours, "reference": alternative}, options.repeats, device.wait, settle=True)
     mine, theirs = seconds["ours"], seconds["reference"]
     return Row(
         what, "steps/s", rate(1, mine), rate(1, theirs), faster(mine, theirs), figures=figures or {}, seconds=seconds
@@ -117,16 +115,3 @@ def _compared(
 
 def _trainer(method: str, arch: str, device: Device, batch: int) -> Trainer:
     return work.trainer(method, arch, work.arrays(train=5 * batch), device, batch, forget=batch)
-
-
-@contextmanager
-def _asked_to_compile() -> Iterator[None]:
-    before = os.environ.get(COMPILE)
-    os.environ[COMPILE] = "default"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[COMPILE]
-        else:
-            os.environ[COMPILE] = before

@@ -105,7 +105,7 @@ def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> Floats:
 
 def _easy(evidence: Evidence) -> Iterator[Tested]:
     for cell in _cells(evidence, "class"):
-        runs = evidence.metrics[in_cell(evidence.metrics, cell)]
+        runs = in_cell(evidence.metrics, cell)
         floor = float(noise_floor(runs)["noise_floor"].iloc[0])
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, (method,))
@@ -125,7 +125,7 @@ def _ablations(evidence: Evidence, setting: str) -> Iterator[tuple[Cell, dict[An
         return
     others = [name for name in runs if name.startswith("setting_") and name not in (column, "setting_evaluate_every")]
     for cell in _cells(evidence, "random"):
-        ours = runs[in_cell(runs, cell)].drop_duplicates("method")
+        ours = in_cell(runs, cell).drop_duplicates("method")
         ours = ours[[MethodName.parse(method).head == OURS for method in ours["method"]]]
         for _, alike in ours.groupby(others, dropna=False, sort=False):
             if alike[column].nunique() > 1:
@@ -183,7 +183,8 @@ def _stage(evidence: Evidence, cell: Cell, scenario: Scenario, rows: pd.DataFram
     """The metrics at the end of a stage beside those of the Retrain that never saw what is gone by then."""
     ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
     reference = Cell(cell.dataset, cell.arch, f"random-{stage * scenario.percent}")
-    known = evidence.metrics[in_cell(evidence.metrics, reference) & (evidence.metrics["method"] == RETRAIN)]
+    known = in_cell(evidence.metrics, reference)
+    known = known[known["method"] == RETRAIN]
     columns = [*CELL, "method", "trial", *METRICS]
     together = pd.concat([known[columns], ends.assign(scenario=reference.scenario)[columns]])
     return Trials(together.dropna(subset=METRICS), reference, MAIN)
@@ -196,7 +197,7 @@ def _every(stages: list[Trials], others: list[str], drawn: Indices) -> Floats:
 def _budget(evidence: Evidence) -> Iterator[Tested]:
     """Compare each main method with ours at the most epochs that cost no more."""
     for cell in _cells(evidence, "random"):
-        here = evidence.metrics[in_cell(evidence.metrics, cell)]
+        here = in_cell(evidence.metrics, cell)
         costs = here.groupby("method")["pflops_executed"].mean()
         variants = {method: costs[method] for method in costs.index if _only_epochs(method)}
         for other in MAIN:
@@ -224,7 +225,8 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
         return
     forget = found[found["membership"] == "forget"]
     for cell in [*_cells(evidence, "class"), *_cells(evidence, "random")]:
-        here = forget[in_cell(forget, cell) & forget["method"].isin(["ft", OURS, RETRAIN])]
+        here = in_cell(forget, cell)
+        here = here[here["method"].isin(["ft", OURS, RETRAIN])]
         wide = here.pivot_table(
             index=["method", "trial"], columns=["label", "prediction"], values="percent", fill_value=0.0
         )

@@ -48,7 +48,7 @@ class Trials:
     """
 
     def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
-        here = metrics[in_cell(metrics, cell)]
+        here = in_cell(metrics, cell)
         if "status" in here:
             here = here[here["status"] != DIVERGED]
         tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
@@ -75,7 +75,8 @@ class Trials:
         return np.asarray(np.max([self.gap(method, drawn) for method in methods], axis=0))
 
 
-def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
-    """Return which rows of gathered results are of a cell."""
-    same = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch)
-    return same & (frame["scenario"] == cell.scenario)
+def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return the rows of gathered results that are of a cell."""
+    return frame[
+        (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["scenario"] == cell.scenario)
+    ]

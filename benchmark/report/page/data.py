@@ -12,6 +12,7 @@ from benchmark import paths
 from benchmark.collect import gather
 from benchmark.errors import StaleOutput
 from benchmark.kinds import stage_cell
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.report.style import METHODS, cell_label, method_colour, method_label
@@ -39,13 +40,6 @@ class Found:
     def runs(self, cell: Cell) -> pd.DataFrame:
         """Return the metrics of a cell's runs."""
         return in_cell(self.metrics, cell)
-
-
-def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return the rows of a cell."""
-    return frame[
-        (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["scenario"] == cell.scenario)
-    ]
 
 
 def read(study: Study, partial: bool = False) -> Found:

@@ -14,10 +14,11 @@ import pandas as pd
 from benchmark import results
 from benchmark.data import store
 from benchmark.errors import StaleOutput
+from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
 from benchmark.report.alignment import aligned, centroids, standardised
 from benchmark.report.maps import PROJECTIONS
-from benchmark.report.page.data import Found, in_cell, look, method_order, run_name
+from benchmark.report.page.data import Found, look, method_order, run_name
 from benchmark.report.style import cell_label, class_colours, dataset_label, method_label
 from benchmark.study import Study
 
