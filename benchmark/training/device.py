@@ -16,6 +16,7 @@ from torch import nn
 
 from benchmark.errors import BadInput, unknown
 from benchmark.training import gpus
+from benchmark.training.allocator import keep_freed_memory
 
 DEVICE = "BENCHMARK_DEVICE"
 DEVICES = ("auto", "cpu", "cuda")
@@ -41,7 +42,7 @@ class Device:
         """Take a GPU where there is one, and bfloat16 where ``precision`` is ``auto`` and the hardware has it.
 
         The environment's BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. A GPU is this process's until it ends;
-        where every one is taken by other jobs, this waits.
+        where every one is taken by other jobs, this waits. From then on the process keeps the memory that it frees.
 
         Raises
         ------
@@ -49,6 +50,7 @@ class Device:
             If the environment insists on a GPU and there is none.
         """
         torch.set_num_threads(threads)
+        keep_freed_memory()
         device = _choose_device()
         if precision == "auto":
             precision = "bfloat16" if _has_bfloat16(device) else "float32"
