@@ -11,6 +11,7 @@ from vit_pytorch.vit_for_small_dataset import ViT
 
 from benchmark.errors import BadInput
 from benchmark.models.base import Classifier
+from benchmark.models.dropout import use_cheap_dropout
 
 PATCH = 4
 NEGATED = (0, 4)  # positional embedding, weight of the patch projection
@@ -51,4 +52,5 @@ def vit(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     if not isinstance(norm, nn.LayerNorm) or not isinstance(head, nn.Linear):
         raise RuntimeError("vit-pytorch's ViT no longer ends in LayerNorm and Linear: pin vit-pytorch to 1.x")
     body.mlp_head = norm
+    use_cheap_dropout(body)
     return Classifier(body, head, NEGATED)
