@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
+
 from benchmark.bench import reference, work
+from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
+from benchmark.data.arrays import Arrays
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
@@ -16,23 +22,12 @@ BATCH = 512
 def rows(options: Options) -> list[Row]:
     """Return a row for each architecture."""
     device = Device.choose("auto", options.threads)
-    data = work.arrays(train=options.size(2 * BATCH, 8), test=options.size(BATCH, 4))
-    images = Images(data, work.AUGMENTATION, device.device)
-    count = len(data.train_labels) + len(data.test_labels)
+    count = options.size(3 * BATCH, 12)
     found = []
     for arch in ARCHITECTURES:
-        ours = device.place(work.model(arch, data))
-        plain = work.model(arch, data).to(device.device)
-        seconds = interleaved(
-            {
-                "ours": lambda net=ours: predict(net, images, device),  # type: ignore[misc]
-                "reference": lambda net=plain: reference.evaluate(  # type: ignore[misc]
-                    net, data, work.AUGMENTATION, BATCH, options.threads, device.device
-                ),
-            },
-            options.repeats,
-            device.wait,
-        )
+        given = arch, device, options
+        with process(ours, *given, wait=device.wait) as jobs, process(plain, *given, wait=device.wait) as others:
+            seconds = interleaved({**jobs, **others}, options.repeats, device.wait)
         mine, theirs = seconds["ours"], seconds["reference"]
         found.append(
             Row(
@@ -46,3 +41,25 @@ def rows(options: Options) -> list[Row]:
             )
         )
     return found
+
+
+def ours(arch: str, device: Device, options: Options) -> dict[str, Callable[[], object]]:
+    """Return our pass over the data, as in a job's process."""
+    work.settle_as_a_job(options.threads)
+    data = _data(options)
+    images = Images(data, work.AUGMENTATION, device.device)
+    model = device.place(work.model(arch, data))
+    return {"ours": lambda: predict(model, images, device)}
+
+
+def plain(arch: str, device: Device, options: Options) -> dict[str, Callable[[], object]]:
+    """Return the reference's pass."""
+    torch.set_num_threads(options.threads)
+    data = _data(options)
+    model = work.model(arch, data).to(device.device)
+    given = work.AUGMENTATION, BATCH, options.threads, device.device
+    return {"reference": lambda: reference.evaluate(model, data, *given)}
+
+
+def _data(options: Options) -> Arrays:
+    return work.arrays(train=options.size(2 * BATCH, 8), test=options.size(BATCH, 4))

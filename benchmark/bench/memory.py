@@ -39,17 +39,21 @@ def rows(options: Options) -> list[Row]:
 
 
 def _peak(who: str, arch: str, batch: int, threads: int) -> float:
+    import torch
+
     from benchmark.bench import work
     from benchmark.training.device import Device
 
-    device = Device.choose("auto", threads)
     data = work.arrays(train=3 * batch)
     steps: Callable[[], object]
     if who == "ours":
+        device = Device.choose("auto", threads)
         steps = work.Steps(work.trainer("ft", arch, data, device, batch, forget=batch))
     else:
         from benchmark.bench.train import Plain
 
+        torch.set_num_threads(threads)
+        device = Device(torch.device("cuda" if torch.cuda.is_available() else "cpu"), "float32")
         steps = Plain(arch, data, device, batch, workers=0).steps()["ft"]
     for _ in range(STEPS):
         steps()

@@ -6,13 +6,21 @@ import gc
 import math
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
 LONG = 30.0  # seconds: work that takes this long is warmed up once only
 
 
+class Elsewhere(Protocol):
+    """Work that is done, and timed, in another process."""
+
+    def clocked(self, calls: int) -> float:
+        """Do it so many times and return the seconds of one."""
+
+
 def interleaved(
-    work: Mapping[str, Callable[[], object]],
+    work: Mapping[str, Callable[[], object] | Elsewhere],
     repeats: int,
     wait: Callable[[], None] = lambda: None,
     least: float = LEAST,
@@ -34,9 +42,9 @@ def interleaved(
     """
     calls = {}
     for name, do in work.items():
-        first = _clocked(do, 1, wait)
+        first = clocked(do, 1, wait)
         # What is long at first, by compiling or importing something, may be short then.
-        typical = first if first > LONG else _clocked(do, 1, wait)
+        typical = first if first > LONG else clocked(do, 1, wait)
         calls[name] = max(1, math.ceil(least / max(typical, 1e-9)))
     found: dict[str, list[float]] = {name: [] for name in work}
     collected = gc.isenabled()
@@ -45,8 +53,8 @@ def interleaved(
         for number in range(repeats):
             for name in list(work)[:: -1 if number % 2 else 1]:
                 if settle:
-                    work[name]()
-                found[name].append(_clocked(work[name], calls[name], wait))
+                    clocked(work[name], 1, wait)
+                found[name].append(clocked(work[name], calls[name], wait))
             gc.collect()
     finally:
         if collected:
@@ -54,7 +62,10 @@ def interleaved(
     return found
 
 
-def _clocked(do: Callable[[], object], calls: int, wait: Callable[[], None]) -> float:
+def clocked(do: Callable[[], object] | Elsewhere, calls: int, wait: Callable[[], None]) -> float:
+    """Do a piece of work so many times, ``wait``, and return the seconds of one."""
+    if not callable(do):
+        return do.clocked(calls)
     wait()
     before = time.perf_counter()
     for _ in range(calls):
