@@ -18,7 +18,7 @@ from benchmark.data import colour
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
 
-CACHED = 32 * 32 * 32  # pixels that are worked on together
+CACHED = 128 * 32 * 32  # pixels that are worked on together
 NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 

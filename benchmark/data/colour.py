@@ -45,10 +45,8 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
     # In turns. A grey pixel has no hue, and without chroma none is needed: all differences are 0 then.
     per_turn = chroma.clamp_min(1e-12).mul_(6).reciprocal_()
-    angle = torch.where(
-        value == green, (blue - red).mul_(per_turn).add_(1 / 3), (red - green).mul_(per_turn).add_(2 / 3)
-    )
-    angle = torch.where(value == red, (green - blue).mul_(per_turn), angle).add_(factor.view(-1, 1, 1))
+    angle = _pick(_same(value, green), (blue - red).mul_(per_turn).add_(1 / 3), (red - green).mul_(per_turn).add_(2 / 3))
+    angle = _pick(_same(value, red), (green - blue).mul_(per_turn), angle).add_(factor.view(-1, 1, 1))
     # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is how far the angle lies
     # from the channel's opposite colour, in turns: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
     changed = torch.empty_like(images)
@@ -107,7 +105,7 @@ def jitter(images: Tensor, drawn: Jitter) -> Tensor:
     changed = images
     for number in drawn.order:
         changed = (brightness, contrast, saturation, hue)[number](changed, drawn.factors[number])
-    return torch.where(_column(drawn.chosen), changed, images)
+    return _pick(_column(drawn.chosen.float()), changed, images)
 
 
 def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -118,12 +116,21 @@ def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> T
 
 def turned_grey(images: Tensor, chosen: Tensor) -> Tensor:
     """Replace the images chosen, (B,) bool, by their luminance in three equal channels."""
-    return torch.where(_column(chosen), grey(images), images)
+    return _pick(_column(chosen.float()), grey(images), images)
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     weight = _column(factor)
     return (images * weight).add_(other * (1 - weight)).clamp_(0, 1)
+
+
+def _same(one: Tensor, other: Tensor) -> Tensor:
+    return torch.eq(one, other, out=torch.empty_like(one))
+
+
+def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    # What torch.where returns, ``chosen`` being 1 or 0: where is not vectorised on a processor.
+    return (no * (1 - chosen)).add_(yes * chosen)
 
 
 def _column(values: Tensor) -> Tensor:
