@@ -45,8 +45,11 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
     # In turns. A grey pixel has no hue, and without chroma none is needed: all differences are 0 then.
     per_turn = chroma.clamp_min(1e-12).mul_(6).reciprocal_()
-    angle = _pick(_same(value, green), (blue - red).mul_(per_turn).add_(1 / 3), (red - green).mul_(per_turn).add_(2 / 3))
-    angle = _pick(_same(value, red), (green - blue).mul_(per_turn), angle).add_(factor.view(-1, 1, 1))
+    from_red = (green - blue).mul_(per_turn)
+    from_green = (blue - red).mul_(per_turn).add_(1 / 3)
+    from_blue = (red - green).mul_(per_turn).add_(2 / 3)
+    angle = _pick(_same(value, red), from_red, _pick(_same(value, green), from_green, from_blue))
+    angle.add_(factor.view(-1, 1, 1))
     # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is how far the angle lies
     # from the channel's opposite colour, in turns: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
     changed = torch.empty_like(images)
