@@ -65,6 +65,8 @@ def process(make: Callable[..., Pieces], *given: object, wait: Callable[[], None
 def _serve(
     connection: Connection, make: Callable[..., Pieces], given: tuple[object, ...], wait: Callable[[], None]
 ) -> None:
+    # What this process starts, such as the workers of a loader, starts as it would from the command line.
+    multiprocessing.set_start_method(None, force=True)
     pieces = make(*given)
     connection.send(list(pieces))
     with contextlib.suppress(EOFError):

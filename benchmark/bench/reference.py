@@ -60,8 +60,9 @@ class Plain(Dataset[tuple[Tensor, ...]]):
 
 
 def endless(data: Plain, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
-    """Yield shuffled batches without end; workers go on loading while a batch is used."""
-    loader = DataLoader(data, batch_size, shuffle=True, num_workers=workers, drop_last=True)
+    """Yield shuffled batches without end; workers, started once, go on loading while a batch is used."""
+    kept = workers > 0
+    loader = DataLoader(data, batch_size, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=kept)
     while True:
         yield from loader
 
