@@ -8,17 +8,22 @@ from collections.abc import Callable
 from unittest import mock
 
 import torch
+from torch import nn
 
 from benchmark.bench import work
+from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, faster, rate
-from benchmark.bench.timing import interleaved
+from benchmark.bench.timing import Piece, interleaved
 from benchmark.methods.base import Output
+from benchmark.models.dropout import Dropout
+from benchmark.training.allocator import keep_freed_memory
 from benchmark.training.compiled import COMPILE
 from benchmark.training.device import Device
 from benchmark.training.loop import Trainer
 
 ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
 BATCH = 64
+LARGE = {"resnet18": 256, "vit": 128}  # batches of a size at which memory that is freed goes back to the system
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},
@@ -32,6 +37,9 @@ def rows(options: Options) -> list[Row]:
     archs = ARCHITECTURES if not options.short else ("convnet",)
     found = [_compiled(arch, device, options) for arch in archs]
     found += [_one_pass(arch, device, options) for arch in archs]
+    large = LARGE if not options.short else {"vit": 4}
+    found += [_given_back(arch, options.size(batch, 4), device, options) for arch, batch in large.items()]
+    found.append(_dropout(options.size(BATCH, 4), device, options))
     return found + _optimisers(archs[-1], device, options)
 
 
@@ -74,6 +82,36 @@ def together(of: Trainer) -> Callable[[], None]:
     return step
 
 
+def _given_back(arch: str, batch: int, device: Device, options: Options) -> Row:
+    """A step of FT where freed memory is kept, and one where it goes back to the system, as by default."""
+    given = arch, batch, device, options.threads
+    with (
+        process(a_step, *given, True, wait=device.wait) as keeping,
+        process(a_step, *given, False, wait=device.wait) as giving,
+    ):
+        what = f"{arch}, FT, batch {batch}, freed memory given back"
+        return _compared(what, keeping["step"], giving["step"], device, options)
+
+
+def a_step(arch: str, batch: int, device: Device, threads: int, keep: bool) -> dict[str, work.Steps]:
+    """Return a step of FT, in a process that keeps what it frees or does not."""
+    torch.set_num_threads(threads)
+    if keep:
+        keep_freed_memory()
+    return {"step": work.Steps(_trainer("ft", arch, device, batch))}
+
+
+def _dropout(batch: int, device: Device, options: Options) -> Row:
+    """A step of FT on the ViT, and one with torch's dropout."""
+    theirs = _trainer("ft", "vit", device, batch)
+    for module in list(theirs.model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, Dropout):
+                setattr(module, name, nn.Dropout(child.p))
+    ours = work.Steps(_trainer("ft", "vit", device, batch))
+    return _compared("vit, FT, torch's dropout", ours, work.Steps(theirs), device, options)
+
+
 def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:
     """The optimiser's step alone: ours, and the forms that torch offers."""
     data = work.arrays(train=2)
@@ -100,8 +138,8 @@ def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:
 
 def _compared(
     what: str,
-    ours: Callable[[], object],
-    alternative: Callable[[], object],
+    ours: Piece,
+    alternative: Piece,
     device: Device,
     options: Options,
     figures: dict[str, float] | None = None,

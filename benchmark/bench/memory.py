@@ -54,7 +54,7 @@ def _peak(who: str, arch: str, batch: int, threads: int) -> float:
 
         torch.set_num_threads(threads)
         device = Device(torch.device("cuda" if torch.cuda.is_available() else "cpu"), "float32")
-        steps = Plain(arch, data, device, batch, workers=0).steps()["ft"]
+        steps = Plain(arch, data, device, batch, workers=0).step("ft")
     for _ in range(STEPS):
         steps()
     return device.peak_memory_mb()

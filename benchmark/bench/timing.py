@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
 LONG = 30.0  # seconds: work that takes this long is warmed up once only
@@ -19,8 +19,11 @@ class Elsewhere(Protocol):
         """Do it so many times and return the seconds of one."""
 
 
+Piece: TypeAlias = Callable[[], object] | Elsewhere
+
+
 def interleaved(
-    work: Mapping[str, Callable[[], object] | Elsewhere],
+    work: Mapping[str, Piece],
     repeats: int,
     wait: Callable[[], None] = lambda: None,
     least: float = LEAST,
@@ -62,7 +65,7 @@ def interleaved(
     return found
 
 
-def clocked(do: Callable[[], object] | Elsewhere, calls: int, wait: Callable[[], None]) -> float:
+def clocked(do: Piece, calls: int, wait: Callable[[], None]) -> float:
     """Do a piece of work so many times, ``wait``, and return the seconds of one."""
     if not callable(do):
         return do.clocked(calls)

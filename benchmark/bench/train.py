@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,11 +38,14 @@ def _architecture(arch: str, options: Options) -> list[Row]:
     device = Device.choose("auto", options.threads)
     batch = options.size(BATCHES[arch], 4)
     given = arch, device, batch, options
-    with process(ours, *given, wait=device.wait) as jobs, process(plain, *given, wait=device.wait) as others:
+    with contextlib.ExitStack() as processes:
+        jobs = processes.enter_context(process(ours, *given, wait=device.wait))
         pieces = {PEAK: jobs[PEAK]}
         for method in METHODS:
+            # In a process of its own, as a plain script runs: others would leave it memory that it need not ask for.
+            script = processes.enter_context(process(plain, *given, method, wait=device.wait))
             pieces[f"{method}, ours"] = jobs[method]
-            pieces[f"{method}, reference"] = others[method]
+            pieces[f"{method}, reference"] = script[method]
         seconds = interleaved(pieces, options.repeats, device.wait, settle=True)
         images = {method: jobs[method].get("images") for method in METHODS}
         flops = {method: jobs[method].get("flops") for method in METHODS}
@@ -77,11 +81,11 @@ def ours(arch: str, device: Device, batch: int, options: Options) -> dict[str, C
     return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(options))[0], **steps}
 
 
-def plain(arch: str, device: Device, batch: int, options: Options) -> dict[str, Callable[[], object]]:
-    """Return the reference's step of each method."""
+def plain(arch: str, device: Device, batch: int, options: Options, method: str) -> dict[str, Callable[[], object]]:
+    """Return the reference's step of a method."""
     torch.set_num_threads(options.threads)
     data = work.arrays(train=5 * batch)
-    return dict(Plain(arch, data, device, batch, options.threads).steps())
+    return {method: Plain(arch, data, device, batch, options.threads).step(method)}
 
 
 @dataclass
@@ -94,9 +98,10 @@ class Plain:
     batch: int
     workers: int
 
-    def steps(self) -> dict[str, Callable[[], float]]:
-        """Return a step of each method, on a model of its own."""
-        return {"ft": self._ft(), "neggrad-plus": self._neggrad_plus(), "salun": self._salun(), "coun": self._coun()}
+    def step(self, method: str) -> Callable[[], float]:
+        """Return a step of a method, on a model of its own."""
+        makers = {"ft": self._ft, "neggrad-plus": self._neggrad_plus, "salun": self._salun, "coun": self._coun}
+        return makers[method]()
 
     def _start(self, views: int = 1) -> tuple[torch.nn.Module, torch.optim.SGD, Callable[[], list[torch.Tensor]]]:
         model = work.model(self.arch, self.data).to(self.device.device)
