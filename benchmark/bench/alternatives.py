@@ -8,17 +8,15 @@ from collections.abc import Callable
 from unittest import mock
 
 import torch
-from torch import nn
 
 from benchmark.bench import work
 from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, faster, rate
 from benchmark.bench.timing import Piece, interleaved
 from benchmark.methods.base import Output
-from benchmark.models.dropout import Dropout
-from benchmark.training.allocator import keep_freed_memory
+from benchmark.models import vit
 from benchmark.training.compiled import COMPILE
-from benchmark.training.device import Device
+from benchmark.training.device import Device, prepare_process
 from benchmark.training.loop import Trainer
 
 ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
@@ -38,7 +36,7 @@ def rows(options: Options) -> list[Row]:
     found = [_compiled(arch, device, options) for arch in archs]
     found += [_one_pass(arch, device, options) for arch in archs]
     large = LARGE if not options.short else {"vit": 4}
-    found += [_given_back(arch, options.size(batch, 4), device, options) for arch, batch in large.items()]
+    found += [_given_back(arch, batch, device, options) for arch, batch in large.items()]
     found.append(_dropout(options.size(BATCH, 4), device, options))
     return found + _optimisers(archs[-1], device, options)
 
@@ -95,21 +93,19 @@ def _given_back(arch: str, batch: int, device: Device, options: Options) -> Row:
 
 def a_step(arch: str, batch: int, device: Device, threads: int, keep: bool) -> dict[str, work.Steps]:
     """Return a step of FT, in a process that keeps what it frees or does not."""
-    torch.set_num_threads(threads)
     if keep:
-        keep_freed_memory()
+        prepare_process(threads)
+    else:
+        torch.set_num_threads(threads)
     return {"step": work.Steps(_trainer("ft", arch, device, batch))}
 
 
 def _dropout(batch: int, device: Device, options: Options) -> Row:
     """A step of FT on the ViT, and one with torch's dropout."""
-    theirs = _trainer("ft", "vit", device, batch)
-    for module in list(theirs.model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, Dropout):
-                setattr(module, name, nn.Dropout(child.p))
     ours = work.Steps(_trainer("ft", "vit", device, batch))
-    return _compared("vit, FT, torch's dropout", ours, work.Steps(theirs), device, options)
+    with mock.patch.object(vit, "use_cheap_dropout"):
+        theirs = work.Steps(_trainer("ft", "vit", device, batch))
+    return _compared("vit, FT, torch's dropout", ours, theirs, device, options)
 
 
 def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:

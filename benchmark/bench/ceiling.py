@@ -21,7 +21,12 @@ def product(device: Device, precision: str, side: int) -> tuple[Callable[[], obj
     """Return a square matrix product and its floating-point operations."""
     left, right = (torch.randn(side, side, device=device.device).to(PRECISIONS[precision]) for _ in range(2))
     out = torch.empty_like(left)
-    return lambda: torch.matmul(left, right, out=out), 2.0 * side**3
+    return lambda: torch.matmul(left, right, out=out), product_flops(side)
+
+
+def product_flops(side: int) -> float:
+    """Return the floating-point operations of a product of square matrices."""
+    return 2.0 * side**3
 
 
 def convolution(

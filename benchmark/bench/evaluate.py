@@ -11,21 +11,23 @@ from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
 from benchmark.data.arrays import Arrays
-from benchmark.training.device import Device
+from benchmark.training.device import Device, prepare_process
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
 
 ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
 BATCH = 512
+PARTS = 3  # of the data: two to train on, one to test
 
 
 def rows(options: Options) -> list[Row]:
     """Return a row for each architecture."""
     device = Device.choose("auto", options.threads)
-    count = options.size(3 * BATCH, 12)
+    part = options.size(BATCH, 4)
+    count = PARTS * part
     found = []
     for arch in ARCHITECTURES:
-        given = arch, device, options
+        given = arch, device, part, options.threads
         with process(ours, *given, wait=device.wait) as jobs, process(plain, *given, wait=device.wait) as others:
             seconds = interleaved({**jobs, **others}, options.repeats, device.wait)
         mine, theirs = seconds["ours"], seconds["reference"]
@@ -43,23 +45,23 @@ def rows(options: Options) -> list[Row]:
     return found
 
 
-def ours(arch: str, device: Device, options: Options) -> dict[str, Callable[[], object]]:
+def ours(arch: str, device: Device, part: int, threads: int) -> dict[str, Callable[[], object]]:
     """Return our pass over the data, as in a job's process."""
-    work.settle_as_a_job(options.threads)
-    data = _data(options)
+    prepare_process(threads)
+    data = _data(part)
     images = Images(data, work.AUGMENTATION, device.device)
     model = device.place(work.model(arch, data))
     return {"ours": lambda: predict(model, images, device)}
 
 
-def plain(arch: str, device: Device, options: Options) -> dict[str, Callable[[], object]]:
+def plain(arch: str, device: Device, part: int, threads: int) -> dict[str, Callable[[], object]]:
     """Return the reference's pass."""
-    torch.set_num_threads(options.threads)
-    data = _data(options)
+    torch.set_num_threads(threads)
+    data = _data(part)
     model = work.model(arch, data).to(device.device)
-    given = work.AUGMENTATION, BATCH, options.threads, device.device
+    given = work.AUGMENTATION, BATCH, threads, device.device
     return {"reference": lambda: reference.evaluate(model, data, *given)}
 
 
-def _data(options: Options) -> Arrays:
-    return work.arrays(train=options.size(2 * BATCH, 8), test=options.size(BATCH, 4))
+def _data(part: int) -> Arrays:
+    return work.arrays(train=(PARTS - 1) * part, test=part)

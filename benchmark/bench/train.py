@@ -14,7 +14,7 @@ from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
 from benchmark.data.arrays import Arrays
-from benchmark.training.device import Device
+from benchmark.training.device import Device, prepare_process
 
 ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
 METHODS = ("ft", "neggrad-plus", "salun", "coun")
@@ -49,7 +49,7 @@ def _architecture(arch: str, options: Options) -> list[Row]:
         seconds = interleaved(pieces, options.repeats, device.wait, settle=True)
         images = {method: jobs[method].get("images") for method in METHODS}
         flops = {method: jobs[method].get("flops") for method in METHODS}
-    peak = rate(2.0 * ceiling.side_of(options) ** 3, seconds[PEAK])
+    peak = rate(ceiling.product_flops(ceiling.side_of(options)), seconds[PEAK])
     found = []
     for method in METHODS:
         mine, theirs = seconds[f"{method}, ours"], seconds[f"{method}, reference"]
@@ -75,7 +75,7 @@ def _architecture(arch: str, options: Options) -> list[Row]:
 
 def ours(arch: str, device: Device, batch: int, options: Options) -> dict[str, Callable[[], object]]:
     """Return our step of each method, and a matrix product, as in a job's process."""
-    work.settle_as_a_job(options.threads)
+    prepare_process(options.threads)
     data = work.arrays(train=5 * batch)
     steps = {method: work.Steps(work.trainer(method, arch, data, device, batch, forget=batch)) for method in METHODS}
     return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(options))[0], **steps}

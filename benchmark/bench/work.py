@@ -14,7 +14,6 @@ from benchmark.models import build, forward_flops
 from benchmark.registry import METHODS
 from benchmark.seeds import Streams
 from benchmark.settings import Augmentation
-from benchmark.training.allocator import keep_freed_memory
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
@@ -22,12 +21,6 @@ from benchmark.training.loop import Stopwatch, Trainer
 
 CLASSES = 10
 AUGMENTATION = Augmentation()
-
-
-def settle_as_a_job(threads: int) -> None:
-    """Give this process what a job's has, but a device: another process may hold that already."""
-    torch.set_num_threads(threads)
-    keep_freed_memory()
 
 
 def arrays(train: int, test: int = 2, size: int = 32) -> Arrays:

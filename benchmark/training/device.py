@@ -49,8 +49,7 @@ class Device:
         BadInput
             If the environment insists on a GPU and there is none.
         """
-        torch.set_num_threads(threads)
-        keep_freed_memory()
+        prepare_process(threads)
         device = _choose_device()
         if precision == "auto":
             precision = "bfloat16" if _has_bfloat16(device) else "float32"
@@ -84,6 +83,12 @@ class Device:
         """Wait until the device has done what it was given, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def prepare_process(threads: int) -> None:
+    """Give this process so many threads, and let it keep the memory that it frees."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()
 
 
 def _choose_device() -> torch.device:
