@@ -18,7 +18,10 @@ DIMENSIONS = 50  # what PCA leaves before either map: as usual, and UMAP is seve
 PERPLEXITY = 30
 NEIGHBOURS = 15
 FEWEST = 5
-SEARCHED = 4096  # samples from which UMAP would search for neighbours, with code that takes 20 s to compile
+LARGE = 4096  # samples from which UMAP would search for neighbours, with code that takes 20 s to compile
+# For large maps, where the libraries' defaults take twice as long and keep no more neighbours (`bench --only maps`).
+CELL = 1.5  # side of a cell of the grid on which t-SNE's repulsion is interpolated; openTSNE's default is 1
+EPOCHS = 300  # of UMAP, whose defaults are 500 to 10,000 samples and 200 above
 
 
 def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -> pd.DataFrame:
@@ -26,8 +29,8 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
 
     Features of more than 50 dimensions are reduced to 50 by PCA. t-SNE is openTSNE's, started from PCA, at perplexity
     30 or, for few samples, (n - 1) / 3; UMAP takes 15 neighbours. UMAP runs on one thread, since with a seed it has no
-    other choice. From 4,096 samples its neighbours are found by comparing all pairs, which is exact and, up to 50,000
-    or so, quicker than compiling its search.
+    other choice. From 4,096 samples the neighbours of both are found by comparing all pairs, which is exact and, up to
+    50,000 or so, quicker than a search; t-SNE interpolates on cells of 1.5 units and UMAP takes 300 epochs.
 
     Parameters
     ----------
@@ -78,7 +81,8 @@ def tsne(features: Floats, seed: int, threads: int = 1) -> Floats:
     # Starting from PCA divides by the spread of the features, which a collapsed model has lost, and needs two of them.
     start = "pca" if features.shape[1] >= 2 and np.ptp(features) > 0 else "random"
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
-    model = TSNE(perplexity=perplexity, initialization=start, random_state=seed, n_jobs=threads)
+    large = {"neighbors": "exact", "ints_in_interval": CELL} if len(features) >= LARGE else {}
+    model = TSNE(perplexity=perplexity, initialization=start, random_state=seed, n_jobs=threads, **large)
     return np.asarray(model.fit(features), dtype=np.float64)
 
 
@@ -90,8 +94,10 @@ def umap(features: Floats, seed: int) -> Floats:
     # The spectral start needs more samples than this, and features that differ.
     start = "spectral" if len(features) > NEIGHBOURS and np.ptp(features) > 0 else "random"
     neighbours = min(NEIGHBOURS, len(features) - 1)
-    nearest = _nearest(features, neighbours) if len(features) >= SEARCHED else (None, None, None)
-    model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1, precomputed_knn=nearest)
+    large = {}
+    if len(features) >= LARGE:
+        large = {"precomputed_knn": _nearest(features, neighbours), "n_epochs": EPOCHS}
+    model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1, **large)
     return np.asarray(model.fit_transform(features), dtype=np.float64)
 
 

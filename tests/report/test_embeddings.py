@@ -28,8 +28,9 @@ def test_neighbours_of_many_samples_are_exact(features, monkeypatch):
     np.testing.assert_array_equal(index, np.argsort(full, axis=1, kind="stable")[:, :5])
     np.testing.assert_allclose(distance[:, 1:], np.sort(full, axis=1)[:, 1:5], rtol=1e-4)
     # The map made from them, of a sample small enough for UMAP to compare all pairs itself, shows the same.
-    monkeypatch.setattr(embeddings, "SEARCHED", 100)
+    monkeypatch.setattr(embeddings, "LARGE", 100)
     assert apart(embeddings.umap(features, seed=0))
+    assert apart(embeddings.tsne(features, seed=0))
 
 
 def test_compiled_code_is_kept(features):
