@@ -130,7 +130,7 @@ def _draw(found: dict[str, Points]) -> None:
             x, y = np.array(points).T
             axes.plot(x[[0, -1]], y[[0, -1]], color="0.7", linewidth=0.8)
             axes.plot(x, y, "o", markersize=3, color="C0")
-            axes.set_xlabel(what.replace(" (", "\n("))
+            axes.set_xlabel(what.replace(" (", "\n(").replace(", ", ",\n"))
             axes.set_ylabel("seconds")
             axes.set_xlim(0)
             axes.set_ylim(0)

@@ -10,8 +10,9 @@ hinge loss is linear nearly everywhere, so that its samples act as so many copie
 quantiles, since equal widths would put most of a saturated model's samples into the last one; the others cut wide
 quantiles, since the few low confidences of such a model would share a handful of them (up to 0.2 % of decisions
 differed); and equal confidences share a bin, since thousands can be exactly 1. Where the hinge bends, at the margins,
-samples do not act as their mean (up to 0.25 % of decisions differed): a second fit has bins of their own around the
-margins of the first.
+samples do not act as their mean (up to 0.25 % of decisions differed): a first fit of few bins finds the margins, and
+the second has fine bins around them and few elsewhere. What still differs is no more than what the exact SVC changes
+when its samples come in another order.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 BINS = 1024
-BENT = 0.01  # on either side of a margin: confidences that the second fit bins apart from the others
+BENT = 0.03  # on either side of a margin: confidences that the second fit bins finely
 MEMBERS = ("first", "random")
 
 
@@ -99,7 +100,8 @@ def membership_attack(
     members, nonmembers : confidence in the true label of retain and of test samples, shape (n,) each: the same n,
         since with unequal numbers the SVC calls nearly everything by the larger side.
     queries : confidence of the samples to judge, shape (q,); they are never binned.
-    bins : how many bins stand for either side, and as many again around its margins; None is the exact SVC.
+    bins : how many bins stand for either side around the margins, beside a quarter as many elsewhere; half as many
+        find the margins. None, or no fewer than there are samples on a side: the exact SVC.
 
     Returns
     -------
@@ -108,23 +110,22 @@ def membership_attack(
     Raises
     ------
     BadInput
-        If the sides differ in number, one of the three is empty, or `bins` is below 2.
+        If the sides differ in number, one of the three is empty, or `bins` is below 8.
     """
     if len(members) != len(nonmembers) or not len(members) or not len(queries):
         raise BadInput(
             f"membership attack with {len(members)} members, {len(nonmembers)} non-members and {len(queries)} queries: "
             "accepted are as many members as non-members, and at least one of each"
         )
-    if bins is not None and bins < 2:
-        raise BadInput(f"membership attack with {bins} bins: accepted are 2 or more, or None for the exact SVC")
-    sides = [quantile_bins(values, bins) for values in (members, nonmembers)]
-    svc = _fitted(sides)
-    if any(
-        len(points) < len(np.unique(values)) for (points, _), values in zip(sides, (members, nonmembers), strict=True)
-    ):
-        margins = _margins(svc, np.concatenate([points for points, _ in sides]))
-        svc = _fitted([_bins_around(margins, values, bins) for values in (members, nonmembers)])
-    return np.asarray(svc.predict(queries[:, None]) == 1)
+    if bins is not None and bins < 8:
+        raise BadInput(f"membership attack with {bins} bins: accepted are 8 or more, or None for the exact SVC")
+    if bins is None or len(members) <= bins:
+        sides = [quantile_bins(values, None) for values in (members, nonmembers)]
+    else:
+        coarse = [quantile_bins(values, bins // 2) for values in (members, nonmembers)]
+        margins = _margins(_fitted(coarse), np.concatenate([points for points, _ in coarse]))
+        sides = [_bins_around(margins, values, bins) for values in (members, nonmembers)]
+    return np.asarray(_fitted(sides).predict(queries[:, None]) == 1)
 
 
 def _fitted(sides: list[tuple[Floats, Floats]]) -> SVC:
@@ -140,18 +141,20 @@ def _fitted(sides: list[tuple[Floats, Floats]]) -> SVC:
 
 
 def _margins(svc: SVC, points: Floats) -> Floats:
-    """Return the confidences, to within a four-thousandth or the distance of two points, where the SVC says 1 or -1."""
-    grid = np.unique(np.concatenate([points, np.linspace(0, 1, 4001)]))
+    """Return the confidences, to within a thousandth or the distance of two points, where the SVC says 1 or -1."""
+    grid = np.unique(np.concatenate([points, np.linspace(0, 1, 1001)]))
     says = svc.decision_function(grid[:, None])
     return grid[np.flatnonzero((np.diff(np.sign(says - 1)) != 0) | (np.diff(np.sign(says + 1)) != 0))]
 
 
-def _bins_around(margins: Floats, values: Floats, bins: int | None) -> tuple[Floats, Floats]:
-    """Summarise values as `quantile_bins` does, those near a margin by bins of their own."""
+def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Floats]:
+    """Summarise values as `quantile_bins` does, those near a margin by `bins` of their own, others by a quarter."""
     near = np.zeros(len(values), bool)
     for margin in margins:
         near |= np.abs(values - margin) < BENT
-    parts = [quantile_bins(part, bins) for part in (values[~near], values[near]) if len(part)]
+    parts = [
+        quantile_bins(part, many) for part, many in ((values[~near], bins // 4), (values[near], bins)) if len(part)
+    ]
     points, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     return points, weights
 
