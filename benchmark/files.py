@@ -140,14 +140,25 @@ def written_digest(path: Path) -> str | None:
 
     Quick, since only the end of the file is read; whether it is true is for `read_parquet` to find.
     """
+    told = _told(path).get("sha256")
+    return str(told)[:16] if told else None
+
+
+def written_origin(path: Path) -> dict[str, Any] | None:
+    """Return what `write_parquet` was told that the content was made from; None if the file does not say."""
+    about = _told(path).get("about")
+    return about if isinstance(about, dict) else None
+
+
+def _told(path: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         told = json.loads((pq.read_metadata(path).metadata or {})[MARK])
-        return str(told["sha256"])[:16]
     except (OSError, KeyError, ValueError, pa.ArrowException):
-        return None
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _content(table: pa.Table) -> str:

@@ -14,7 +14,6 @@ from benchmark.data import prepare, store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
 from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
-from benchmark.kinds import VIEWS
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
@@ -139,17 +138,6 @@ def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
         raise StaleOutput(f"{error}. It has now been drawn again") from None
 
 
-def derived_origin(study: Study, one: Derived) -> dict[str, Any]:
-    """Return what a derived file is made from: its file says so, and is refused where it says something else."""
-    return {
-        "what": one.what,
-        "run": one.run.fingerprint,
-        "scenario": one.scenario,
-        "map_samples": study.map_samples,
-        "view_pairs": study.view_pairs if one.what == VIEWS else 0,
-    }
-
-
 def classes(study: Study, dataset: str) -> list[str]:
     """Return the class names of a prepared dataset, in the order of its labels."""
     with prepare.mending(study, dataset):
@@ -166,7 +154,7 @@ def derived(study: Study, one: Derived) -> pd.DataFrame:
     """
     path = paths.derived(study.name, one)
     try:
-        return read_parquet(path, derived_origin(study, one))
+        return read_parquet(path, study.derived_origin(one))
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: run snakemake again") from None
     except Damaged as error:

@@ -17,7 +17,7 @@ from benchmark.checks import check, check_sequential
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
-from benchmark.kinds import KINDS, Kind
+from benchmark.kinds import KINDS, VIEWS, Kind
 from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, ORIGINAL, Cell, MethodName, RunName, Scenario, matches
@@ -226,6 +226,16 @@ class Study(Strict):
     def derived(self) -> list[Derived]:
         """All that some output shows of features."""
         return list(dict.fromkeys(one for name in self.outputs for one in self.derived_of(name)))
+
+    def derived_origin(self, one: Derived) -> dict[str, Any]:
+        """Return what a derived file is made from: its file says so, and is refused where it says something else."""
+        return {
+            "what": one.what,
+            "run": one.run.fingerprint,
+            "scenario": one.scenario,
+            "map_samples": self.map_samples,
+            "view_pairs": self.view_pairs if one.what == VIEWS else 0,
+        }
 
     @cached_property
     def kept(self) -> frozenset[RunName]:

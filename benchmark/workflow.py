@@ -12,6 +12,7 @@ from benchmark import paths
 from benchmark.checks import check_classes
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import StaleOutput
+from benchmark.files import written_origin
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.runs import Derived
@@ -112,6 +113,12 @@ class Workflow:
         one = self.derived(name)
         folder = paths.run(self.study.name, one.run.name)
         return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
+
+    def is_derived_current(self, name: str) -> bool:
+        """Whether a derived file is there, made from its run as the study has it, and that run is current."""
+        one = self.derived(name)
+        made_from = written_origin(paths.derived(self.study.name, one))
+        return made_from == self.study.derived_origin(one) and self.is_current(str(one.run.name))
 
     def is_current(self, name: str) -> bool:
         """Whether a run's record is there, of the study as it stands and of the images as they are stored.

@@ -15,9 +15,17 @@ def shown(path, category):
     return report(path, caption="captions/output.rst", category=category, labels=told)
 
 
+def embed_inputs(wildcards):
+    """What a derived file is made from. One that is current needs nothing again: a checkout may hold it without weights."""
+    inputs = files.derived_inputs(wildcards.derived)
+    if not files.is_derived_current(wildcards.derived):
+        return inputs
+    return [ancient(path) for path in inputs if path.exists()]
+
+
 rule embed:
     input:
-        lambda wildcards: files.derived_inputs(wildcards.derived),
+        embed_inputs,
     output:
         paths.derived(study.name, "{derived}"),
     log:

@@ -17,7 +17,7 @@ from benchmark.files import write_parquet
 from benchmark.kinds import DISTANCES, MAPS, VIEWS
 from benchmark.models import build
 from benchmark.report.embeddings import maps
-from benchmark.results import derived_origin, forget
+from benchmark.results import forget
 from benchmark.runs import Derived
 from benchmark.seeds import Streams
 from benchmark.study import Study
@@ -127,5 +127,5 @@ def embed(study: Study, what: str, name: str, scenario: str) -> Path:
     one = Derived(what, study.run(name), scenario)
     path = paths.derived(study.name, one)
     with memory_told(f"{what} of {name}"):
-        write_parquet(path, MAKERS[what](Embedding(study, one)), derived_origin(study, one))
+        write_parquet(path, MAKERS[what](Embedding(study, one)), study.derived_origin(one))
     return path

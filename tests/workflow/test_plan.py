@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmark import paths
 from benchmark.data.store import content_hash
-from benchmark.files import write_json, write_record
+from benchmark.files import write_json, write_parquet, write_record
 from benchmark.study import Study
 from tests.conftest import environment
 
@@ -304,6 +305,28 @@ def test_runs_that_are_there_are_not_made_again_where_data_and_weights_are_not(f
     # The one that is missing, and what its weights are missing of.
     assert runs(jobs) == {f"{CELL}/salun/trial-0", ORIGINAL} | (names("retrain", "ft", "coun") & kept)
     assert names("neggrad-plus", "neggrad-plus+cl").isdisjoint(runs(jobs))
+
+
+def test_maps_that_are_there_are_not_made_again_where_weights_are_not(finished, planned):
+    study = Study.load("tiny")
+    for one in study.derived:
+        file = paths.derived("tiny", one)
+        write_parquet(file, pd.DataFrame({"index": [0]}), study.derived_origin(one))
+        os.utime(file, (1, 1))  # in a checkout nothing is older than anything else on purpose
+    shutil.rmtree(".snakemake")
+    for path in paths.RESULTS.rglob(paths.MODEL):
+        path.unlink()
+    for name in ("figure1", "figure3"):
+        paths.figure("tiny", name, ".pdf").unlink()
+    jobs = planned(finished, "figure1", "figure3")
+    assert runs(jobs) == set() and drawn(jobs) == {"figure1", "figure3"} and "embed" not in jobs
+    # One that was made from another run is made again, and with it the weights that it needs.
+    changed = next(one for one in study.derived if str(one.run.name) == f"{CELL}/ft/trial-0")
+    origin = study.derived_origin(changed) | {"run": "another"}
+    write_parquet(paths.derived("tiny", changed), pd.DataFrame({"index": [0]}), origin)
+    os.utime(paths.derived("tiny", changed), (1, 1))
+    jobs = planned(finished, "figure1", "figure3")
+    assert jobs["embed"] == {str(paths.derived("tiny", changed))} and runs(jobs) >= names("ft")
 
 
 def test_a_split_that_is_lost_is_drawn_again_and_no_run_with_it(finished, planned):
