@@ -136,9 +136,11 @@ class Workflow:
             return False
 
     def is_whole(self, name: str) -> bool:
-        """Whether every file that a run leaves is there."""
+        """Whether every file that a run leaves is there; weights only where something may yet be made from them."""
         run = RunName.parse(name)
-        kept = [paths.run(self.study.name, name) / paths.MODEL] if run in self.study.kept else []
+        made = [str(one) for one in self.study.derived if one.run.name == run]
+        wanted = run in self.study.kept and (run.is_original or not all(map(self.is_derived_current, made)))
+        kept = [paths.run(self.study.name, name) / paths.MODEL] if wanted else []
         return all(path.is_file() for path in [*self.run_files(run), *kept])
 
     def images(self, dataset: str) -> str | None:

@@ -320,6 +320,10 @@ def test_maps_that_are_there_are_not_made_again_where_weights_are_not(finished, 
         paths.figure("tiny", name, ".pdf").unlink()
     jobs = planned(finished, "figure1", "figure3")
     assert runs(jobs) == set() and drawn(jobs) == {"figure1", "figure3"} and "embed" not in jobs
+    # Nor are mapped runs made again where Original is, for a run that is missing.
+    shutil.rmtree(paths.run("tiny", f"{CELL}/salun/trial-0"))
+    paths.table("tiny", "table2", ".tex").unlink()
+    assert runs(planned(finished, "table2", "figure1", "figure3")) == names("salun", "original")
     # One that was made from another run is made again, and with it the weights that it needs.
     changed = next(one for one in study.derived if str(one.run.name) == f"{CELL}/ft/trial-0")
     origin = study.derived_origin(changed) | {"run": "another"}
