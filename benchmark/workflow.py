@@ -114,9 +114,8 @@ class Workflow:
         folder = paths.run(self.study.name, one.run.name)
         return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
 
-    def is_derived_current(self, name: str) -> bool:
+    def is_derived_current(self, one: Derived) -> bool:
         """Whether a derived file is there, made from its run as the study has it, and that run is current."""
-        one = self.derived(name)
         made_from = written_origin(paths.derived(self.study.name, one))
         return made_from == self.study.derived_origin(one) and self.is_current(str(one.run.name))
 
@@ -138,7 +137,7 @@ class Workflow:
     def is_whole(self, name: str) -> bool:
         """Whether every file that a run leaves is there; weights only where something may yet be made from them."""
         run = RunName.parse(name)
-        made = [str(one) for one in self.study.derived if one.run.name == run]
+        made = [one for one in self.study.derived if one.run.name == run]
         wanted = run in self.study.kept and (run.is_original or not all(map(self.is_derived_current, made)))
         kept = [paths.run(self.study.name, name) / paths.MODEL] if wanted else []
         return all(path.is_file() for path in [*self.run_files(run), *kept])
