@@ -18,9 +18,7 @@ def shown(path, category):
 def embed_inputs(wildcards):
     """What a derived file is made from. One that is current needs nothing again: a checkout may hold it without weights."""
     inputs = files.derived_inputs(wildcards.derived)
-    if not files.is_derived_current(files.derived(wildcards.derived)):
-        return inputs
-    return [ancient(path) for path in inputs if path.exists()]
+    return settled(inputs, whole=True) if files.is_derived_current(files.derived(wildcards.derived)) else inputs
 
 
 rule embed:

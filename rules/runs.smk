@@ -7,9 +7,7 @@ def run_inputs(wildcards):
     What a run that is all there was made from need not be made again: a checkout may hold runs without weights and data.
     """
     inputs = files.inputs_of(wildcards.run)
-    if not files.is_current(wildcards.run):
-        return inputs
-    return [ancient(path) for path in inputs if path.exists() or not files.is_whole(wildcards.run)]
+    return settled(inputs, files.is_whole(wildcards.run)) if files.is_current(wildcards.run) else inputs
 
 
 RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]

@@ -151,7 +151,7 @@ def test_a_real_job_says_how_far_it_is_before_its_first_epoch_after_each_and_whe
 
 
 def test_a_job_keeps_its_note_fresh_between_two_epochs(project, study, monkeypatch):
-    from benchmark.training import job as module
+    from benchmark.training import progress as module
 
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", -1.0)
     job = project.job(study, f"{CELL}/ft/trial-0")

@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,7 +18,6 @@ import pandas as pd
 import torch
 from safetensors.torch import load, save
 from torch import nn
-from tqdm import tqdm
 
 from benchmark import paths
 from benchmark.data import store
@@ -31,12 +29,11 @@ from benchmark.files import (
     replacing,
     sha256,
     sweep,
-    write_json,
     write_parquet,
     write_record,
     written_digest,
 )
-from benchmark.methods.base import Context, Recipe
+from benchmark.methods.base import Context
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
@@ -52,11 +49,10 @@ from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
 from benchmark.training.loop import Interrupted, Stopwatch, Trainer
+from benchmark.training.progress import Note, shown
 from benchmark.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
-SHOWN = ("loss", "ra", "ua", "ta", "mia")  # of a row of the history, while a run is under way
-HEARTBEAT_SECONDS = 10.0  # `benchmark.status` takes a job of another host for gone when these cease
 
 
 class Job:
@@ -86,8 +82,8 @@ class Job:
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
         self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data, self.split)
-        self._saved = self._beaten = time.monotonic()
-        self._first_epoch: int | None = None
+        self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
+        self._saved = time.monotonic()
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
         self._samples: pd.DataFrame | None = None
@@ -102,13 +98,12 @@ class Job:
         """
         # Before the hours of training, not after them.
         make_writable(paths.run(self.study.name, self.run.name))
-        with memory_told(f"run {self.run.name}", self.run.settings.batch_size):
-            model = self._starting_model()
-            state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
-            with self._signals(), _progress(self.run.settings) as show:
-                trainer = self._train(model, state, [show, self._tell])
-            status = DIVERGED if trainer.diverged else FINISHED
-            self._write(trainer, status)
+        model = self._starting_model()
+        state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
+        with self._signals(), shown(self.run.settings.epochs) as show:
+            trainer = self._train(model, state, [show, self._tell])
+        status = DIVERGED if trainer.diverged else FINISHED
+        self._write(trainer, status)
         self.checkpoint.remove()
         return status
 
@@ -207,38 +202,16 @@ class Job:
             self._save(trainer)
             epoch = trainer.offset + trainer.epoch + 1
             raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {epoch}; state saved")
-        now = time.monotonic()
-        if now - self._saved > CHECKPOINT_SECONDS:
+        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self._save(trainer)
             self._saved = time.monotonic()
-        if now - self._beaten > HEARTBEAT_SECONDS:
-            with contextlib.suppress(OSError):
-                os.utime(self.checkpoint.folder / PROGRESS)
-            self._beaten = now
+        self.note.beat()
 
     def _save(self, trainer: Trainer) -> None:
         self.checkpoint.save(trainer.state() | {"start": self._start})
 
     def _tell(self, trainer: Trainer) -> None:
-        """Leave a note of how far the run is, for ``status``: at the start, and after every epoch.
-
-        This call took ``seconds`` to get from ``first_epoch``, where an earlier call may have ended, to ``epoch``.
-        """
-        epoch = trainer.offset + trainer.epoch
-        if self._first_epoch is None:
-            self._first_epoch = epoch
-        last = trainer.history[-1] if trainer.history else {}
-        note = {
-            "epoch": epoch,
-            "epochs": self.run.settings.epochs,
-            "first_epoch": self._first_epoch,
-            "started": self.started.isoformat(),
-            "seconds": round(time.perf_counter() - self._clock, 3),
-            "measured": {key: last[key] for key in SHOWN if math.isfinite(last.get(key, math.nan))},
-            "process": os.getpid(),
-            "host": platform.node(),
-        }
-        write_json(self.checkpoint.folder / PROGRESS, note)
+        self.note.write(trainer, time.perf_counter() - self._clock)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -301,25 +274,6 @@ def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
     return load(checked(study, run, MODEL).read_bytes())
 
 
-@contextlib.contextmanager
-def _progress(settings: Recipe) -> Iterator[Callable[[Trainer], None]]:
-    """Yield what is called after every epoch: a progress bar on a terminal, a line an epoch in a log."""
-    with tqdm(total=settings.epochs, unit="epoch", disable=not sys.stderr.isatty(), leave=False) as bar:
-
-        def report(trainer: Trainer) -> None:
-            epoch = trainer.offset + trainer.epoch
-            shown = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == epoch else {}
-            facts = {key: f"{value:.4g}" for key, value in shown.items() if key in SHOWN}
-            if bar.disable:
-                measured = " ".join(f"{key} {value}" for key, value in facts.items())
-                print(f"epoch {epoch}/{settings.epochs} {measured}".rstrip(), flush=True)
-            else:
-                bar.n = epoch
-                bar.set_postfix(facts)
-
-        yield report
-
-
 def run(study: Study, name: str, command: str) -> str:
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
 
@@ -339,9 +293,9 @@ def run(study: Study, name: str, command: str) -> str:
             return status
         with memory_told(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command)
-        try:
-            return job.go()
-        except Exception as error:
-            if not isinstance(error, Interrupted):
-                (work / PROGRESS).unlink(missing_ok=True)  # it has failed: `status` is not to call it interrupted
-            raise
+            try:
+                return job.go()
+            except Exception as error:
+                if not isinstance(error, Interrupted):
+                    (work / PROGRESS).unlink(missing_ok=True)  # it has failed: `status` is not to call it interrupted
+                raise

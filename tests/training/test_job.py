@@ -225,6 +225,7 @@ def test_running_again_starts_over_and_gives_the_same(project):
 def test_a_run_that_memory_cannot_hold_says_what_to_change(project, monkeypatch):
     import torch
 
+    from benchmark.training.job import run
     from benchmark.training.loop import Trainer
 
     def train(*_):
@@ -232,4 +233,4 @@ def test_a_run_that_memory_cannot_hold_says_what_to_change(project, monkeypatch)
 
     monkeypatch.setattr(Trainer, "train", train)
     with pytest.raises(BadInput, match="batch size 32: set a smaller batch_size"):
-        project.run(project.study(), project.name("ft"))
+        run(project.study(), project.name("ft"), "a test")

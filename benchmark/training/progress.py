@@ -1,0 +1,85 @@
+"""How far a run is: a bar or lines for whoever watches it, and a note that ``benchmark.status`` reads."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmark.files import write_json
+from benchmark.training.loop import Trainer
+
+SHOWN = ("loss", "ra", "ua", "ta", "mia")  # of a row of the history
+HEARTBEAT_SECONDS = 10.0  # `benchmark.status` takes a job of another host for gone when these cease
+
+
+class Note:
+    """The note that a job leaves while it is under way.
+
+    Parameters
+    ----------
+    path : where it is left.
+    epochs : of the whole run.
+    started : when this call of the job began.
+    """
+
+    def __init__(self, path: Path, epochs: int, started: datetime):
+        self.path, self.epochs, self.started = path, epochs, started
+        self._first_epoch: int | None = None
+        self._beaten = time.monotonic()
+
+    def write(self, trainer: Trainer, seconds: float) -> None:
+        """Say how far the run is: at the start, and after every epoch.
+
+        This call took ``seconds`` to get from ``first_epoch``, where an earlier call may have ended, to ``epoch``.
+        """
+        epoch = trainer.offset + trainer.epoch
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+        last = trainer.history[-1] if trainer.history else {}
+        told = {
+            "epoch": epoch,
+            "epochs": self.epochs,
+            "first_epoch": self._first_epoch,
+            "started": self.started.isoformat(),
+            "seconds": round(seconds, 3),
+            "measured": {key: last[key] for key in SHOWN if math.isfinite(last.get(key, math.nan))},
+            "process": os.getpid(),
+            "host": platform.node(),
+        }
+        write_json(self.path, told)
+
+    def beat(self) -> None:
+        """Touch the note now and then, so that it is seen to be of a job that lives."""
+        now = time.monotonic()
+        if now - self._beaten > HEARTBEAT_SECONDS:
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
+            self._beaten = now
+
+
+@contextlib.contextmanager
+def shown(epochs: int) -> Iterator[Callable[[Trainer], None]]:
+    """Yield what is called after every epoch: a progress bar on a terminal, a line an epoch in a log."""
+    with tqdm(total=epochs, unit="epoch", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def report(trainer: Trainer) -> None:
+            epoch = trainer.offset + trainer.epoch
+            last = trainer.history[-1] if trainer.history and trainer.history[-1]["epoch"] == epoch else {}
+            facts = {key: f"{value:.4g}" for key, value in last.items() if key in SHOWN}
+            if bar.disable:
+                measured = " ".join(f"{key} {value}" for key, value in facts.items())
+                print(f"epoch {epoch}/{epochs} {measured}".rstrip(), flush=True)
+            else:
+                bar.n = epoch
+                bar.set_postfix(facts)
+
+        yield report
