@@ -226,7 +226,8 @@ def bench(
     from benchmark.bench.rows import Options
 
     if listed:
-        print("\n".join(f"{section:10s} {what}" for section, what in SECTIONS.items()))
+        width = max(map(len, SECTIONS))
+        print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
         return
     print(bench(chosen(only), Options(repeats, threads, short), name))
 

@@ -10,6 +10,7 @@ from unittest import mock
 import torch
 
 from benchmark.bench import work
+from benchmark.bench.apart import keep_apart
 from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, faster, rate
 from benchmark.bench.timing import Piece, interleaved
@@ -20,6 +21,7 @@ from benchmark.training.device import Device, prepare_process
 from benchmark.training.loop import Trainer
 
 ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
+WITHOUT_NORM = ("vgg16", "vit")  # one pass over both views is then the same algorithm
 BATCH = 64
 LARGE = {"resnet18": 256, "vit": 128}  # batches of a size at which memory that is freed goes back to the system
 FORMS: dict[str, dict[str, bool]] = {
@@ -34,7 +36,8 @@ def rows(options: Options) -> list[Row]:
     device = Device.choose("auto", options.threads)
     archs = ARCHITECTURES if not options.short else ("convnet",)
     found = [_compiled(arch, device, options) for arch in archs]
-    found += [_one_pass(arch, device, options) for arch in archs]
+    found += [_one_pass(arch, apart, device, options) for arch in archs for apart in (False, True)]
+    found += [_one_pass(arch, False, device, options) for arch in WITHOUT_NORM if not options.short]
     large = LARGE if not options.short else {"vit": 4}
     found += [_given_back(arch, batch, device, options) for arch, batch in large.items()]
     found.append(_dropout(options.size(BATCH, 4), device, options))
@@ -54,12 +57,18 @@ def _compiled(arch: str, device: Device, options: Options) -> Row:
     return _compared(f"{arch}, FT, compiled", ours, theirs, device, options, {"seconds until its first step": first})
 
 
-def _one_pass(arch: str, device: Device, options: Options) -> Row:
-    """A step of CoUn, and one that sends both views through the model together: batch norm then sees them as one."""
+def _one_pass(arch: str, apart: bool, device: Device, options: Options) -> Row:
+    """A step of CoUn, and one that sends both views through the model together.
+
+    Batch norm then sees them as one, which is another algorithm, unless it is made to keep them ``apart``.
+    """
     batch = options.size(BATCH, 4)
     ours = work.Steps(_trainer("coun", arch, device, batch))
-    theirs = together(_trainer("coun", arch, device, batch))
-    return _compared(f"{arch}, CoUn, both views in one pass", ours, theirs, device, options)
+    other = _trainer("coun", arch, device, batch)
+    if apart:
+        keep_apart(other.model, parts=2)
+    what = f"{arch}, CoUn, both views in one pass" + ", each normalised apart" * apart
+    return _compared(what, ours, together(other), device, options)
 
 
 def together(of: Trainer) -> Callable[[], None]:

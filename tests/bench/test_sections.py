@@ -24,6 +24,7 @@ from benchmark.bench import (
     train,
     work,
 )
+from benchmark.bench.apart import keep_apart
 from benchmark.bench.rows import Options
 from benchmark.registry import METHODS
 from benchmark.training.compiled import COMPILE, OFF
@@ -81,6 +82,25 @@ def test_views_that_go_together_move_the_weights():
     before = [weight.clone() for weight in trainer.model.parameters()]
     alternatives.together(trainer)()
     assert all((weight != old).any() for weight, old in zip(trainer.model.parameters(), before, strict=True))
+
+
+def test_views_normalised_apart_in_one_pass_are_those_of_two_passes():
+    device = Device.choose("float32", threads=1)
+    trainers = [work.trainer("coun", "convnet", work.arrays(train=12), device, batch_size=4, forget=4) for _ in "ab"]
+    two, one = (trainer.model for trainer in trainers)
+    keep_apart(one, parts=2)
+    images = torch.randn(8, 3, 32, 32)
+    passes = [torch.cat([two(view)[1] for view in images.chunk(2)]), one(images)[1]]
+    assert torch.allclose(*passes, atol=1e-5)
+    for mine, theirs in zip(one.modules(), two.modules(), strict=True):
+        if isinstance(mine, torch.nn.BatchNorm2d):
+            assert torch.allclose(mine.running_mean, theirs.running_mean, atol=1e-6)
+            assert torch.allclose(mine.running_var, theirs.running_var, atol=1e-6)
+    assert not torch.allclose(passes[1], trainers[0].model(images)[1], atol=1e-2)
+    for outputs in passes:
+        (outputs * torch.linspace(-1, 1, outputs.numel()).view_as(outputs)).sum().backward()
+    for mine, theirs in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(mine.grad, theirs.grad, atol=1e-4)
 
 
 @pytest.mark.slow
