@@ -83,6 +83,8 @@ class Study(Strict):
 
     _name: str = PrivateAttr()
     _tuned: bool = PrivateAttr(default=False)
+    # Asked for over and over, once a trial and output; a study never changes after it was read.
+    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)
     _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
 
     @field_validator("resample")
@@ -172,18 +174,25 @@ class Study(Strict):
         """Return the run that shows ``method`` in ``cell``: Original is the same one in every scenario, and a setting
         that has the study's own value anyway is left out of the name.
         """
+        called = self._canonical.get((cell, method))
+        if called is None:
+            called = self._canonical[cell, method] = self._called(cell, method)
+        if called == ORIGINAL:
+            return RunName(cell.dataset, cell.arch, "", ORIGINAL, trial if "original" in self.resample else 0)
+        return RunName(cell.dataset, cell.arch, cell.scenario, called, trial)
+
+    def _called(self, cell: Cell, method: str) -> str:
         parsed = MethodName.parse(method)
         if parsed.head == ORIGINAL:
             if parsed.settings:
                 raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
-            return RunName(cell.dataset, cell.arch, "", ORIGINAL, trial if "original" in self.resample else 0)
+            return ORIGINAL
         kind = self.method_class(parsed)
         plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
         chosen = self._overridden(kind, parsed, plain)
         changed = {key: value for key, value in chosen.items() if value != _plain(plain)[key]}
         settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
-        canonical = MethodName(parsed.base, parsed.contrastive, settings)
-        return RunName(cell.dataset, cell.arch, cell.scenario, str(canonical), trial)
+        return str(MethodName(parsed.base, parsed.contrastive, settings))
 
     def run(self, name: RunName | str) -> Run:
         """Resolve a run's name; raise `BadInput` if the study cannot have such a run."""
