@@ -136,6 +136,7 @@ KINDS = {
         "claims": Kind((), _none, gathered=True),
         "tuning": Kind(SHOWN, _tuned_and_not),
         "power": Kind(SHOWN, _with_reference),
+        "effort": Kind((), _none, gathered=True),
     },
     "figures": {
         "improvement": Kind(SHOWN, _improvement),

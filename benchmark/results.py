@@ -207,6 +207,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         "report_epoch": study.report_epoch if epoch is not None else "last",
         **measured,
         **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
+        "wall_seconds": told["wall_seconds"],
         "peak_memory_mb": told["peak_memory_mb"],
         **{f"setting_{key}": value for key, value in told["slice"]["settings"].items()},
         **told["stamp"],

@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, read_parquet
 from benchmark.metrics.bootstrap import LEVEL
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, verdicts
 from benchmark.names import Cell
-from benchmark.report import facts
+from benchmark.report import facts, gathered
 from benchmark.report.latex import DASH, Block, Table, escape, number
 from benchmark.report.style import cell_label
 from benchmark.study import Study
@@ -35,7 +33,7 @@ def evidence(study: Study) -> Evidence:
     StaleOutput
         If they have not been gathered, or are damaged.
     """
-    frames = {what: _read(study, what) for what in GATHERED}
+    frames = {what: gathered.read(study, what) for what in GATHERED}
     theory = [
         pd.read_csv(path)
         for name, table in study.tables.items()
@@ -72,8 +70,8 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         If results have not been gathered, are damaged, or are not all of the study's configuration, unless ``partial``.
     """
     found = evidence(study)
-    if (other := _other(study, found)) and not partial:
-        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
+    if not partial:
+        gathered.require(study, found.metrics)
     data = verdicts(found)
     blocks = [
         Block(_printed(rows), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
@@ -92,30 +90,13 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True)
 
 
-def _read(study: Study, what: str) -> pd.DataFrame:
-    path = paths.collected(study.name, what)
-    try:
-        return read_parquet(path)
-    except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: run snakemake for study {study.name} first") from None
-    except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
-
-
-def _other(study: Study, found: Evidence) -> str:
-    """Say how many of the runs that the study wants are not the ones that were gathered."""
-    wanted = {run.fingerprint for run in study.runs()}
-    missing = len(wanted - set(found.metrics["fingerprint"]))
-    return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration" if missing else ""
-
-
 def _limits(study: Study, found: Evidence) -> list[str]:
     fixed = [what for what in ("original", "split") if what not in study.resample]
     limits = []
     if fixed:
         what = " and ".join({"original": "Original", "split": "the forget split"}[one] for one in fixed)
         limits.append(f"All trials share {what}: the intervals do not cover what another draw of it would change")
-    if other := _other(study, found):
+    if other := gathered.lacking(study, found.metrics):
         limits.append(f"As gathered: {other}")
     return limits
 

@@ -10,6 +10,7 @@ from benchmark.errors import unknown
 from benchmark.report import (
     claims,
     distances,
+    effort,
     html,
     hyperparameters,
     markdown,
@@ -32,6 +33,7 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "claims": claims.build,
     "tuning": tuning.build,
     "power": power.build,
+    "effort": effort.build,
 }
 
 

@@ -170,8 +170,16 @@ def write_run(
         "fingerprint": run.fingerprint,
         "status": status,
         "sha256": {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)},
+        "wall_seconds": 90.0,
         "peak_memory_mb": 100.0,
-        "stamp": {"commit": "0" * 40, "precision": "float32", "device": "cpu"},
+        "stamp": {
+            "commit": "0" * 40,
+            "torch": "2.6.0",
+            "precision": "float32",
+            "device": "a processor",
+            "cores": "2",
+            "threads": "1",
+        },
     }
     write_json(folder / results.RUN, told)
 

@@ -1,4 +1,4 @@
-"""The tables of claims, of what tuning is worth and of how many trials a difference needs."""
+"""The tables of claims, of what tuning is worth, of how many trials a difference needs and of what a study took."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ TABLES = {
     "gaps": {"kind": "unlearning", "cells": [CELL], "methods": METHODS},
     "claims": {"kind": "claims", "caption": "Claims"},
     "worth": {"kind": "tuning", "caption": "Worth", "cells": [CELL], "methods": METHODS},
+    "took": {"kind": "effort", "caption": "What it took"},
     "needed": {"kind": "power", "caption": "Needed", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
 }
 # Of three trials each: Retrain, then how far a method's metrics all lie above it, trial by trial.
@@ -146,9 +147,33 @@ def test_claims_of_another_configuration_are_refused_in_a_table_and_told_in_text
     assert draw_table(changed, "claims", partial=True)
 
 
+def test_what_a_study_took_counts_every_run_once(study):
+    with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
+        draw_table(study, "took")
+    gathered(study)
+    found = csv(study, "took").set_index("work")
+    assert found["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
+    assert found["hours"].to_numpy() == pytest.approx(found["runs"].to_numpy() * 90 / 3600)
+    assert set(found["minutes_a_run"]) == {1.5} and set(found["peak_memory_mb"]) == {100.0}
+    tex = paths.table("tiny", "took", ".tex").read_text()
+    assert "16 runs: 0.4 hours of jobs by the clock" in tex and "each on 1 thread." in tex
+    assert f"On a processor with 2 cores, in float32, by torch 2.6.0, at commit {'0' * 40}" in tex
+    assert "random 10" in tex
+
+
+def test_what_a_study_took_is_refused_where_runs_are_missing(study):
+    gathered(study)
+    path = paths.collected(study.name, "metrics")
+    metrics = pd.read_parquet(path)
+    write_parquet(path, metrics[metrics["trial"] == 0])
+    with pytest.raises(StaleOutput, match="10 of the study's 16 runs are missing"):
+        draw_table(study, "took")
+    assert draw_table(study, "took", partial=True)
+
+
 def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
     from benchmark.workflow import Workflow
 
     files = Workflow(study)
-    assert files.shown_by("claims") == files.collected
+    assert files.shown_by("claims") == files.shown_by("took") == files.collected
     assert files.gathered and not set(files.gathered) & set(files.collected)
