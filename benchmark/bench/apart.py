@@ -44,12 +44,11 @@ class _Apart(torch.autograd.Function):
         return torch.cat(of_x), None, sum(of_weight), sum(of_bias), None
 
 
-def keep_apart(model: nn.Module, parts: int) -> nn.Module:
-    """Have a model's batch norms take each of ``parts`` equal pieces of a batch on its own, in training; return it."""
+def keep_apart(model: nn.Module, parts: int) -> None:
+    """Have a model's batch norms take each of ``parts`` equal pieces of a batch on its own, in training."""
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.forward = partial(_forward, norm, parts)  # type: ignore[method-assign]
-    return model
 
 
 def _forward(norm: nn.BatchNorm2d, parts: int, x: Tensor) -> Tensor:

@@ -40,9 +40,10 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     ]
     if len(blocks) > 1:
         blocks.append(Block(_printed(pd.DataFrame([_row(runs)])), "All"))
+    threads = _told(runs, "threads")
     sentences = [
         f"{len(runs)} runs: {_hours(runs):.1f} hours of jobs by the clock, start-up and evaluation included, each on "
-        f"{_told(runs, 'threads')} thread{'s' * (_told(runs, 'threads') != '1')}",
+        f"{threads} thread{'s' * (threads != '1')}",
         f"On {_told(runs, 'device')} with {_told(runs, 'cores')} cores, in {_told(runs, 'precision')}, by torch "
         f"{_told(runs, 'torch')}, at commit {_told(runs, 'commit')}",
         "Memory: the most that a run held",
