@@ -16,7 +16,8 @@ def read(study: Study, what: str) -> pd.DataFrame:
     try:
         return read_parquet(path)
     except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: run snakemake for study {study.name} first") from None
+        how = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
+        raise StaleOutput(f"{path} is missing: {how}") from None
     except Damaged as error:
         raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
 

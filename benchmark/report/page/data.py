@@ -15,6 +15,7 @@ from benchmark.kinds import stage_cell
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
+from benchmark.report import gathered
 from benchmark.report.style import METHODS, cell_label, method_colour, method_label
 from benchmark.report.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.study import Study
@@ -54,19 +55,12 @@ def read(study: Study, partial: bool = False) -> Found:
     if partial:
         frames = gather(study, partial=True)
     else:
-        frames = {what: _gathered(study, what) for what in SHOWN}
+        frames = {what: gathered.read(study, what) for what in SHOWN}
         _check(study, frames["metrics"])
     found = Found(**{what: frames[what] for what in SHOWN})
     if found.metrics.empty:
         raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")
     return found
-
-
-def _gathered(study: Study, what: str) -> pd.DataFrame:
-    path = paths.collected(study.name, what)
-    if not path.is_file():
-        raise StaleOutput(f"{path} is missing: run snakemake again, or 'python -m benchmark collect {study.name}'")
-    return pd.read_parquet(path)
 
 
 def _check(study: Study, metrics: pd.DataFrame) -> None:
