@@ -147,12 +147,13 @@ def _alike(run: Run) -> list[tuple[str, ...]]:
 
 
 def _took(study: Study, run: Run, told: dict[str, Any]) -> float:
-    """Return what Snakemake measured, which counts the start of the process too; else what the job says."""
+    """Return what Snakemake measured, the start of the process included, or what the job says of all its calls."""
+    job = float(told["wall_seconds"])
     try:
         names, values = paths.usage(study.name, run.name).read_text(encoding="utf-8").splitlines()[:2]
-        return float(dict(zip(names.split("\t"), values.split("\t"), strict=True))["s"])
+        return max(job, float(dict(zip(names.split("\t"), values.split("\t"), strict=True))["s"]))
     except (OSError, ValueError, KeyError):
-        return float(told["wall_seconds"])
+        return job
 
 
 def _under_way(work: Path, run: Run) -> State | None:

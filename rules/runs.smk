@@ -27,6 +27,8 @@ for kept in (False, True):
             paths.usage(study.name, "{run}")
         wildcard_constraints:
             run=files.run_pattern(kept),
+        # First what others wait for: Original, and runs that maps and distances are made from.
+        priority: int(kept)
         threads: job_threads
         resources:
             gpu=gpu,

@@ -212,8 +212,11 @@ def test_seconds_of_a_run_are_snakemakes_where_it_measured(project, study):
     assert state_of(study, run).seconds == project_record(study, run)["wall_seconds"]
     usage = paths.usage("tiny", run.name)
     usage.parent.mkdir(parents=True)
-    usage.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t300\n")
-    assert state_of(study, run).seconds == 12.5
+    usage.write_text("s\th:m:s\tmax_rss\n1250\t0:20:50\t300\n")
+    assert state_of(study, run).seconds == 1250
+    # It counts the last call only of a run that was interrupted.
+    usage.write_text("s\th:m:s\tmax_rss\n0.001\t0:00:00\t300\n")
+    assert state_of(study, run).seconds == project_record(study, run)["wall_seconds"]
 
 
 def project_record(study, run):

@@ -73,6 +73,7 @@ class Job:
         self.study, self.run, self.command = study, run, command
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock = datetime.now(UTC), time.perf_counter()
+        self._spent = 0.0  # seconds of earlier calls, which were interrupted
         folder = study.dataset_folder(run.name.dataset)
         arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_hash(folder)
@@ -100,6 +101,7 @@ class Job:
         make_writable(paths.run(self.study.name, self.run.name))
         model = self._starting_model()
         state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
+        self._spent = state.get("wall_seconds", 0.0)
         with self._signals(), shown(self.run.settings.epochs) as show:
             trainer = self._train(model, state, [show, self._tell])
         status = DIVERGED if trainer.diverged else FINISHED
@@ -208,7 +210,11 @@ class Job:
         self.note.beat()
 
     def _save(self, trainer: Trainer) -> None:
-        self.checkpoint.save(trainer.state() | {"start": self._start})
+        self.checkpoint.save(trainer.state() | {"start": self._start, "wall_seconds": self._wall_seconds()})
+
+    def _wall_seconds(self) -> float:
+        """Return the time by the clock of this call, and of those before it up to the state that it went on from."""
+        return self._spent + time.perf_counter() - self._clock
 
     def _tell(self, trainer: Trainer) -> None:
         self.note.write(trainer, time.perf_counter() - self._clock)
@@ -256,7 +262,7 @@ class Job:
             "split": self.split,
             "started": self.started.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
-            "wall_seconds": round(time.perf_counter() - self._clock, 3),
+            "wall_seconds": round(self._wall_seconds(), 3),
             "peak_memory_mb": round(self.device.peak_memory_mb(), 1),
             "forward_flops": trainer.forward_flops,
             "stamp": stamp()

@@ -17,6 +17,7 @@ from benchmark import paths
 from benchmark.methods import METHODS
 from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
+from benchmark.results import record
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
 EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
@@ -75,6 +76,23 @@ def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch,
     os.chdir(project.root)
     assert (paths.work(study.name, name) / "checkpoint.pt").exists() == (killed_at >= 3)
     assert_same(project.run(study, name), whole)
+
+
+def test_time_by_the_clock_adds_up_over_interruptions(project):
+    import torch
+
+    from benchmark.training.loop import Interrupted
+
+    study = project.study()
+    name = project.name("ft")
+    job = project.job(study, name, stop_at=3)
+    with pytest.raises(Interrupted):
+        job.go()
+    state = job.checkpoint.load(torch.device("cpu"))
+    assert state["wall_seconds"] > 0
+    job.checkpoint.save(state | {"wall_seconds": 3600.0})
+    project.run(study, name)
+    assert record(study, study.run(name))["wall_seconds"] > 3600
 
 
 def test_not_has_negated_once_after_an_interruption(project):

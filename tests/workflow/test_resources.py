@@ -24,7 +24,9 @@ def asked(fresh):
         found: dict[str, list[dict[str, str]]] = {}
         for rule, body in re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", told.stdout + told.stderr, re.M):
             line = re.search(r"^    resources: (.+)$", body, re.M)
-            found.setdefault(rule, []).append(dict(part.split("=") for part in line[1].split(", ")) if line else {})
+            job = dict(part.split("=") for part in line[1].split(", ")) if line else {}
+            urgent = re.search(r"^    priority: (.+)$", body, re.M)
+            found.setdefault(rule, []).append(job | {"priority": urgent[1] if urgent else "0"})
         return found
 
     return ask
@@ -40,6 +42,12 @@ def test_where_gpus_are_asked_for_each_job_that_computes_takes_one(asked):
     jobs = asked("--resources", "gpu=2")
     assert {rule for rule, found in jobs.items() if any("gpu" in job for job in found)} == COMPUTES
     assert all(job["gpu"] == "1" for rule in COMPUTES for job in jobs[rule])
+
+
+def test_what_others_wait_for_goes_first(asked):
+    priorities = {rule: {job["priority"] for job in found} for rule, found in asked().items()}
+    assert priorities.pop("run_and_keep") == {"1"}
+    assert set.union(*priorities.values()) == {"0"}
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU")
