@@ -11,6 +11,7 @@ sys.path.insert(0, workflow.basedir)
 
 from benchmark import needs, paths
 from benchmark.errors import BadInput
+from benchmark.files import outdate
 from benchmark.report import captions
 from benchmark.study import Study
 from benchmark.workflow import Workflow

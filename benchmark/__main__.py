@@ -52,13 +52,16 @@ def split(
 def run(
     study: StudyName,
     name: Annotated[str, typer.Argument(help="such as digits/convnet/random-10/coun/trial-0")],
+    planned: Annotated[
+        str | None, typer.Option(metavar="FINGERPRINT", help="refuse if the study has changed since it was planned")
+    ] = None,
 ) -> None:
     """Train and evaluate one run. Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again."""
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
 
     try:
-        status = run(_study(study), name, _command())
+        status = run(_study(study), name, shlex.join(["python", "-m", "benchmark", "run", study, name]), planned)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -244,10 +247,6 @@ def _study(name: str) -> Study:
     from benchmark.study import Study
 
     return Study.load(name)
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "benchmark", *sys.argv[1:]])
 
 
 def main() -> None:

@@ -105,7 +105,8 @@ def _maps(study: Study) -> list[Derived]:
 
 
 def _map(study: Study, one: Derived) -> pd.DataFrame:
-    found = _with_class_names(study, one.run, results.derived(study, one))
+    # A run that diverged has no places on a map.
+    found = _with_class_names(study, one.run, results.derived(study, one).dropna(ignore_index=True))
     return _named(study, one.run, one.scenario, found)
 
 

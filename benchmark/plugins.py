@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import benchmark.methods
 import benchmark.models  # noqa: F401 (these imports fill the registries)
 from benchmark.errors import BadInput
 from benchmark.files import digest
-from benchmark.registry import ENTRY_POINTS
+from benchmark.registry import ENTRY_POINTS, code_digest
 
 
 def load(names: Any, where: str) -> None:
@@ -70,7 +68,4 @@ def code_version(method: Any) -> int | str:
     A built-in method raises its ``version`` when its results change. Whoever writes a plugin edits it again and
     again, so there every change of code counts, comments and layout aside.
     """
-    if method.__module__.startswith("benchmark."):
-        return int(method.version)
-    source = Path(inspect.getsourcefile(sys.modules[method.__module__]) or "")
-    return digest(ast.dump(ast.parse(source.read_text(encoding="utf-8"))))
+    return code_digest(method.__module__) or int(method.version)

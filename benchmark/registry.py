@@ -8,12 +8,17 @@ come from the modules a study lists under ``plugins`` and from installed package
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import re
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BadInput, unknown
+from benchmark.files import digest
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 ENTRY_POINTS = "unlearning_benchmark.plugins"
@@ -25,6 +30,7 @@ class Registry:
     def __init__(self, kind: str):
         self.kind = kind
         self._entries: dict[str, Any] = {}
+        self._modules: dict[str, str] = {}
 
     def add(self, name: str, target: Any) -> None:
         """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code."""
@@ -34,6 +40,7 @@ class Registry:
         if taken is not None and _identity(taken) != _identity(target):
             raise BadInput(f"two {self.kind}s are called {name!r}: {_identity(taken)} and {_identity(target)}")
         self._entries[name] = target
+        self._modules[name] = _identity(target).partition(":")[0]
 
     def register(self, name: str) -> Callable[[Any], Any]:
         """Decorate a class or function to register it under ``name``."""
@@ -54,6 +61,10 @@ class Registry:
             target = self._entries[name] = getattr(importlib.import_module(module), attribute)
         return target
 
+    def code(self, name: str) -> str | None:
+        """Return `code_digest` of the module that an entry was registered to be in; it need not have been imported."""
+        return code_digest(self._modules[name])
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
@@ -63,6 +74,28 @@ class Registry:
 
 def _identity(target: Any) -> str:
     return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+
+
+def code_digest(module: str) -> str | None:
+    """Return a digest of a plugin's file, comments and layout aside; None for a module of ours.
+
+    What the file imports is not looked at.
+
+    Raises
+    ------
+    BadInput
+        If there is no such module.
+    """
+    if module.startswith("benchmark."):
+        return None
+    loaded = sys.modules.get(module)
+    try:
+        file = loaded.__file__ if loaded else getattr(importlib.util.find_spec(module), "origin", None)
+    except ImportError:
+        file = None
+    if not file:
+        raise BadInput(f"module {module!r} of a plugin cannot be found: install it, or name its folder in PYTHONPATH")
+    return digest(ast.dump(ast.parse(Path(file).read_text(encoding="utf-8"))))
 
 
 METHODS = Registry("method")

@@ -14,9 +14,10 @@ from benchmark.data import prepare, store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
 from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
+from benchmark.kinds import stage_cell
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
+from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.runs import Derived, Run, belongs
 from benchmark.study import Study
@@ -186,7 +187,8 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
     told = record(study, run)
     history = frame(study, run, HISTORY)
-    shown = history.iloc[-1] if epoch is None else history.set_index("epoch", drop=False).loc[epoch]
+    ended = epoch is None or told["status"] == DIVERGED  # which may have been before that epoch
+    shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
     if run.name.is_original:
         measured = measure(
             frame(study, run, SAMPLES), forget(study, run, cell.scenario), study.members, members_stream(study, cell)
@@ -204,7 +206,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         "trial": run.name.trial,
         "status": told["status"],
         "epoch": int(shown["epoch"]),
-        "report_epoch": study.report_epoch if epoch is not None else "last",
+        "report_epoch": "last" if epoch is None else study.report_epoch,
         **measured,
         **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
         "wall_seconds": told["wall_seconds"],
@@ -215,10 +217,17 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     }
 
 
-def members_stream(study: Study, cell: Cell) -> np.random.Generator:
-    """Return the stream that draws the MIA's members where the study takes random ones: one draw a cell."""
+def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:
+    """Return the stream that draws the MIA's members where the study takes random ones: one draw a cell.
+
+    Parameters
+    ----------
+    stage : of a sequential scenario, its last unless given: the draw is that of the Retrain it is compared with.
+    """
     from benchmark.seeds import Streams
 
+    if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
+        cell = stage_cell(cell, stage or scenario.stages)
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
 
 

@@ -29,6 +29,13 @@ def stamp() -> dict[str, str]:
     }
 
 
+def joined(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """Return the stamp of what two calls made one after the other: where they differ, both values."""
+    return {
+        key: " and ".join(dict.fromkeys([*before.get(key, value).split(" and "), value])) for key, value in now.items()
+    }
+
+
 def commit() -> str:
     """Return the commit that the code is at, with ``+`` behind it where files differ from it; or ``unknown``."""
     try:

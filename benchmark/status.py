@@ -18,7 +18,7 @@ import psutil
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.results import DIVERGED, record
+from benchmark.results import DIVERGED, FINISHED, record
 from benchmark.runs import Run
 from benchmark.study import Study
 
@@ -199,4 +199,6 @@ def _by_log(log: Path, run: Run) -> State:
         if told and _alive({"process": int(told[1]), "host": told[2]}, touched):
             return State(run, "running", f"starting on {told[2]}")
         return State(run, "failed", f"ended before it began (log: {log})")
+    if lines[-1] in (FINISHED, DIVERGED):
+        return State(run, "left", "what it made is gone")
     return State(run, "failed", f"{lines[-1]} (log: {log})")

@@ -319,6 +319,9 @@ class Study(Strict):
             "precision": self.precision,
             "members": self.members,
         }
+        # Of plugins alone: what is built in has no version of its own.
+        if code := ARCHITECTURES.code(name.arch):
+            content["architecture"] = code
         if scenario and scenario.kind == "sequential":
             content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)

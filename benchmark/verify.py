@@ -38,12 +38,10 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
         folder = paths.run(study.name, run.name)
         if (folder / paths.RUN).is_file():
             yield partial(_run, study, run)
-    for cell in study.cells:
-        for run in study.runs():
-            if (run.name.dataset, run.name.scenario) == (cell.dataset, cell.scenario):
-                if study.split_file(run).is_file():
-                    yield partial(_split, study, run)
-                break
+    splits = {study.split_file(run): run for run in study.runs() if not run.name.is_original}
+    for path, run in splits.items():
+        if path.is_file():
+            yield partial(_split, study, run)
     for one in study.derived:
         if paths.derived(study.name, one).is_file():
             yield partial(_derived, study, one)

@@ -17,8 +17,11 @@ def shown(path, category):
 
 def embed_inputs(wildcards):
     """What a derived file is made from. One that is current needs nothing again: a checkout may hold it without weights."""
-    inputs = files.derived_inputs(wildcards.derived)
-    return settled(inputs, whole=True) if files.is_derived_current(files.derived(wildcards.derived)) else inputs
+    inputs, one = files.derived_inputs(wildcards.derived), files.derived(wildcards.derived)
+    if files.is_derived_current(one):
+        return settled(inputs, whole=True)
+    outdate(paths.derived(study.name, one))
+    return inputs
 
 
 rule embed:

@@ -7,7 +7,10 @@ def run_inputs(wildcards):
     What a run that is all there was made from need not be made again: a checkout may hold runs without weights and data.
     """
     inputs = files.inputs_of(wildcards.run)
-    return settled(inputs, files.is_whole(wildcards.run)) if files.is_current(wildcards.run) else inputs
+    if files.is_current(wildcards.run):
+        return settled(inputs, files.is_whole(wildcards.run))
+    outdate(paths.run(study.name, wildcards.run) / paths.RUN)
+    return inputs
 
 
 RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]
@@ -37,4 +40,4 @@ for kept in (False, True):
         params:
             fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
         shell:
-            "{command} run {study.name} {wildcards.run:q} > {log} 2>&1"
+            "{command} run {study.name} {wildcards.run:q} --planned {params.fingerprint} > {log} 2>&1"

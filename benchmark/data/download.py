@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmark.errors import BadInput
+from benchmark.files import locked
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 60  # seconds without an answer
@@ -38,20 +39,19 @@ def obtain(archive: Archive, folder: Path) -> Path:
         If the file cannot be downloaded, or its checksum is wrong; a wrong ``.part`` is removed, a wrong file that
         somebody put there is left for them to look at.
     """
-    path = folder / archive.file
-    if path.exists():
-        _verify(path, archive)
+    path, part = folder / archive.file, folder / f"{archive.file}.part"
+    with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
+        if path.exists():
+            _verify(path, archive)
+            return path
+        _download(archive, part)
+        try:
+            _verify(part, archive)
+        except BadInput:
+            part.unlink()
+            raise
+        part.replace(path)
         return path
-    part = folder / f"{archive.file}.part"
-    folder.mkdir(parents=True, exist_ok=True)
-    _download(archive, part)
-    try:
-        _verify(part, archive)
-    except BadInput:
-        part.unlink()
-        raise
-    part.replace(path)
-    return path
 
 
 def _verify(path: Path, archive: Archive) -> None:

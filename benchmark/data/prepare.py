@@ -12,7 +12,7 @@ from benchmark.checks import check_classes
 from benchmark.data import store
 from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
-from benchmark.errors import BadInput, StaleOutput, unknown
+from benchmark.errors import StaleOutput, unknown
 from benchmark.files import locked, sweep
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
@@ -43,12 +43,8 @@ def prepare(study: Study, dataset: str) -> Path:
         if not waited or not _is_whole(folder):
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
-    try:
-        check_classes(study, dataset, store.facts(folder)["classes"])
-    except BadInput:
-        # Without this file the folder counts as unprepared, so that no training starts on a study that cannot end.
-        (folder / store.PROVENANCE).unlink()
-        raise
+    # The folder stays as it is, since other studies may use it; nothing of this one starts.
+    check_classes(study, dataset, store.facts(folder)["classes"])
     return folder
 
 

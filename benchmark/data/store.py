@@ -44,7 +44,10 @@ def provenance(name: str, settings: DatasetSettings) -> str:
         told = {key: value for key, value in told.items() if key not in WHERE}
     else:
         told.pop("order")  # came later than the first results
-    return digest({"version": VERSION, "name": name, "settings": told})[:12]
+    content = {"version": VERSION, "name": name, "settings": told}
+    if settings.source in SOURCES and (code := SOURCES.code(settings.source)):
+        content["code"] = code
+    return digest(content)[:12]
 
 
 def prepare(name: str, settings: DatasetSettings) -> Path:

@@ -10,9 +10,8 @@ cost 5.2 at the five units below, while all of the retain data costs 9.89 in bet
 
 Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): they divide the divergence by the
 number of classes too (and train by Adam, to which that makes no difference), and run both teachers on every image,
-which the paper's counting is charged for; here each image is shown to its own teacher only. The random teacher is the
-student with every layer's ``reset_parameters`` called, so where an architecture initialises its layers otherwise (the
-ResNets and VGGs do), its random weights are not distributed as at the start of Original's training.
+which the paper's counting is charged for; here each image is shown to its own teacher only. The random teacher is
+initialised as Original is, from a stream of its own.
 """
 
 from __future__ import annotations

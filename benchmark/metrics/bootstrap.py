@@ -3,7 +3,7 @@
 Trials are drawn together, with replacement: what is computed from them (a gap to Retrain, the smallest of several, a
 difference of two) is computed anew from each draw, Retrain's trials included. Of few trials the percentiles of such
 draws are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3), so it is the
-spread of the draws that is used, widened by n / (n - 1) and with Student's quantiles: of a plain mean this *is*
+spread of the draws that is used, their variance times n / (n - 1), with Student's quantiles: of a plain mean this *is*
 Student's interval.
 """
 
@@ -36,8 +36,8 @@ class Estimate:
     Attributes
     ----------
     value : from all trials.
-    low, high : the 95 % interval; NaN for one trial.
-    p : two-sided, of the true value being 0; NaN for one trial.
+    low, high : the 95 % interval; NaN for one trial, and for several that are alike and not 0.
+    p : two-sided, of the true value being 0; NaN likewise.
     sd : standard deviation of a single trial's contribution: the standard error times the root of ``trials``.
     trials : how many.
     """
@@ -72,7 +72,9 @@ def estimate(statistic: Statistic, trials: int) -> Estimate:
     half = quantile(trials - 1) * error
     deviation = error * math.sqrt(trials)
     if error < TINY:
-        return Estimate(value, value, value, 0.0 if abs(value) > TINY else 1.0, 0.0, trials)
+        # Trials that are all alike, as few small ones can be, say nothing of how unlike others may be.
+        end, p = (math.nan, math.nan) if abs(value) > TINY else (value, 1.0)
+        return Estimate(value, end, end, p, 0.0, trials)
     p = 2 * float(special.stdtr(trials - 1, -abs(value) / error))
     return Estimate(value, value - half, value + half, p, deviation, trials)
 
@@ -106,8 +108,9 @@ def holm(p: npt.ArrayLike) -> Floats:
 def trials_needed(difference: float, sd: float, power: float = 0.8, level: float = LEVEL, most: int = 1000) -> int:
     """Return how many trials show a paired difference: the smallest n at which a t test finds it with ``power``.
 
-    The power is that of the two-sided one-sample t test on per-trial differences, from the noncentral t distribution
-    (Cohen 1988, section 2.5; Chow, Shao, Wang 2008, section 3.1).
+    The power is that of the two-sided one-sample t test on per-trial differences (Cohen 1988, section 2.5; Chow, Shao,
+    Wang 2008, section 3.1): t squared is noncentral F with one degree of freedom above. The noncentral t's own far tail
+    is not computed reliably.
 
     Parameters
     ----------
@@ -117,13 +120,10 @@ def trials_needed(difference: float, sd: float, power: float = 0.8, level: float
     level : 1 - chance of finding one that is not there.
     most : returned where so many do not suffice.
     """
-    from scipy import stats  # takes half a second to import
-
     if sd == 0:
         return 2
     for n in range(2, most):
-        df, shift = n - 1, abs(difference) / sd * math.sqrt(n)
-        edge = quantile(df, level)
-        if float(stats.nct.sf(edge, df, shift)) + float(stats.nct.cdf(-edge, df, shift)) >= power:
+        missed = special.ncfdtr(1, n - 1, n * (difference / sd) ** 2, quantile(n - 1, level) ** 2)
+        if 1 - float(missed) >= power:
             return n
     return most

@@ -7,8 +7,8 @@ tables are; `benchmark.metrics.verdicts` draws trials anew for its interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -37,6 +37,7 @@ class Tested:
     subject : what in that cell, in words; empty where the claim says it all.
     statistic : positive where the claim holds, in ``unit``; see `benchmark.metrics.bootstrap.estimate`.
     trials : how many trials there are.
+    diverged : methods that it compares and that diverged, with the number of trials that are left out for that.
     """
 
     place: str
@@ -44,6 +45,7 @@ class Tested:
     statistic: Statistic
     trials: int
     unit: str = "points"
+    diverged: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ def _cells(evidence: Evidence, kind: str) -> list[Cell]:
     return [cell for cell in evidence.cells if Scenario(cell.scenario).kind == kind]
 
 
+def _tested(trials: Trials, cell: Cell, subject: str, statistic: Statistic) -> Tested:
+    return Tested(str(cell), subject, statistic, len(trials), diverged=trials.diverged)
+
+
 def _lead(trials: Trials, ours: str, others: Sequence[str], drawn: Indices) -> Floats:
     """How far our gap lies below the smallest of the others."""
     return trials.smallest(others, drawn) - trials.gap(ours, drawn)
@@ -79,7 +85,7 @@ def _best(evidence: Evidence) -> Iterator[Tested]:
         trials = Trials(evidence.metrics, cell, MAIN)
         others = [method for method in trials.methods if method != OURS]
         if OURS in trials.methods and others and len(trials):
-            yield Tested(str(cell), _against(others), partial(_lead, trials, OURS, others), len(trials))
+            yield _tested(trials, cell, _against(others), partial(_lead, trials, OURS, others))
 
 
 def _contrastive(evidence: Evidence) -> Iterator[Tested]:
@@ -88,7 +94,7 @@ def _contrastive(evidence: Evidence) -> Iterator[Tested]:
             added = OURS if base == "ft" else base + CL
             trials = Trials(evidence.metrics, cell, (base, added))
             if len(trials.methods) == 2 and len(trials):
-                yield Tested(str(cell), f"{base} with the term", partial(_lead, trials, added, [base]), len(trials))
+                yield _tested(trials, cell, f"{base} with the term", partial(_lead, trials, added, [base]))
 
 
 def _worst(evidence: Evidence) -> Iterator[Tested]:
@@ -96,7 +102,7 @@ def _worst(evidence: Evidence) -> Iterator[Tested]:
         trials = Trials(evidence.metrics, cell, MAIN)
         others = [method for method in trials.methods if method != "ft"]
         if "ft" in trials.methods and others and len(trials):
-            yield Tested(str(cell), _against(others), partial(_exceeds, trials, others), len(trials))
+            yield _tested(trials, cell, _against(others), partial(_exceeds, trials, others))
 
 
 def _exceeds(trials: Trials, others: Sequence[str], drawn: Indices) -> Floats:
@@ -110,7 +116,7 @@ def _easy(evidence: Evidence) -> Iterator[Tested]:
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, (method,))
             if trials.methods and len(trials) and math.isfinite(floor):
-                yield Tested(str(cell), method, partial(_within, trials, method, floor), len(trials))
+                yield _tested(trials, cell, method, partial(_within, trials, method, floor))
 
 
 def _within(trials: Trials, method: str, floor: float, drawn: Indices) -> Floats:
@@ -154,10 +160,10 @@ def _group(
     evidence: Evidence, cell: Cell, chosen: list[str], others: list[str], what: str, values: dict[Any, str]
 ) -> Iterator[Tested]:
     trials = Trials(evidence.metrics, cell, [*chosen, *others])
+    chosen, others = ([method for method in methods if method in trials.methods] for methods in (chosen, others))
     if chosen and others and len(trials):
         text = f"{what} among {', '.join(_short(value) for value in sorted(values))}"
-        statistic = partial(_ahead, trials, chosen, others)
-        yield Tested(str(cell), text, statistic, len(trials))
+        yield _tested(trials, cell, text, partial(_ahead, trials, chosen, others))
 
 
 def _ahead(trials: Trials, chosen: list[str], others: list[str], drawn: Indices) -> Floats:
@@ -174,9 +180,12 @@ def _stages(evidence: Evidence) -> Iterator[Tested]:
         stages = [_stage(evidence, cell, scenario, rows, stage) for stage in range(1, scenario.stages + 1)]
         present = set.intersection(*(set(trials.methods) for trials in stages))
         others = [method for method in MAIN if method in present and method != OURS]
-        count = min(map(len, stages))
-        if OURS in present and others and count:
-            yield Tested(str(cell), _against(others), partial(_every, stages, others), count)
+        shared = set.intersection(*(set(trials.numbers) for trials in stages))
+        if OURS in present and others and shared:
+            stages = [trials.restricted(shared) for trials in stages]
+            diverged = Trials(evidence.metrics, cell, MAIN).diverged
+            statistic = partial(_every, stages, others)
+            yield Tested(str(cell), _against(others), statistic, len(shared), diverged=diverged)
 
 
 def _stage(evidence: Evidence, cell: Cell, scenario: Scenario, rows: pd.DataFrame, stage: int) -> Trials:
@@ -211,7 +220,7 @@ def _budget(evidence: Evidence) -> Iterator[Tested]:
             if len(trials.methods) == 2 and len(trials):
                 share = 100 * within[ours] / costs[other]
                 text = f"{ours} at {share:.0f} % of the cost of {other}"
-                yield Tested(str(cell), text, partial(_lead, trials, ours, [other]), len(trials))
+                yield _tested(trials, cell, text, partial(_lead, trials, ours, [other]))
 
 
 def _only_epochs(method: str) -> bool:
@@ -227,6 +236,8 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
     for cell in [*_cells(evidence, "class"), *_cells(evidence, "random")]:
         here = in_cell(forget, cell)
         here = here[here["method"].isin(["ft", OURS, RETRAIN])]
+        known = Trials(evidence.metrics, cell, ["ft", OURS])
+        here = here[here["trial"].isin(known.numbers)]
         wide = here.pivot_table(
             index=["method", "trial"], columns=["label", "prediction"], values="percent", fill_value=0.0
         )
@@ -235,7 +246,7 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
             trials = sorted(set.intersection(*(set(rows.index) for rows in methods.values())))
             shares = {method: rows.loc[trials].to_numpy() for method, rows in methods.items()}
             if trials:
-                yield Tested(str(cell), "closer than ft", partial(_closer, shares), len(trials))
+                yield Tested(str(cell), "against ft", partial(_closer, shares), len(trials), diverged=known.diverged)
 
 
 def _closer(shares: dict[str, Floats], drawn: Indices) -> Floats:
@@ -280,6 +291,6 @@ CLAIMS = (
     Claim("batch", "batch size 256 is best", "Figure 10", _batch, "CoUn at batch size 256 and another"),
     Claim("stages", "CoUn leads at every stage", "Figure 6", _stages, "a sequential scenario with CoUn and another"),
     Claim("budget", "CoUn leads at equal computation", "Figure 5", _budget, "CoUn at no more than another's cost"),
-    Claim("directions", "forget predictions go where Retrain's go", "Table 5", _directions, "FT and CoUn"),
+    Claim("directions", "predictions of forget samples go where Retrain's go", "Table 5", _directions, "FT and CoUn"),
     Claim("lemma", "views of forget images lie farther apart", "Lemma 1", _spread, "a table of kind theory with CoUn"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,11 +46,20 @@ class Trials:
     ----------
     metrics : one row a run.
     cell, methods : which; Retrain is added.
+
+    Attributes
+    ----------
+    methods : those that have runs which did not diverge.
+    diverged : in how many trials a method did; such a trial is left out for all.
+    numbers : the trials.
     """
 
     def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
-        here = in_cell(metrics, cell)
+        here, methods = in_cell(metrics, cell), list(methods)
+        self.diverged: dict[str, int] = {}
         if "status" in here:
+            lost = here.loc[here["status"] == DIVERGED, "method"].value_counts()
+            self.diverged = {method: int(lost[method]) for method in [RETRAIN, *methods] if method in lost}
             here = here[here["status"] != DIVERGED]
         tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
         self.methods = [method for method in methods if method in tables]
@@ -60,6 +70,14 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def restricted(self, numbers: Iterable[int]) -> Trials:
+        """Return the same with some of its trials alone."""
+        one = copy(self)
+        one.numbers = sorted(numbers)
+        rows = [self.numbers.index(number) for number in one.numbers]
+        one.values = {method: values[rows] for method, values in self.values.items()}
+        return one
 
     def gap(self, method: str, drawn: Indices) -> Floats:
         """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""

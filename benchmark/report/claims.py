@@ -96,6 +96,8 @@ def _limits(study: Study, found: Evidence) -> list[str]:
     if fixed:
         what = " and ".join({"original": "Original", "split": "the forget split"}[one] for one in fixed)
         limits.append(f"All trials share {what}: the intervals do not cover what another draw of it would change")
+    if study.includes_tuned:
+        limits.append("Hyperparameters were chosen on other trials, once for all: no interval covers another choice")
     if other := gathered.lacking(study, found.metrics):
         limits.append(f"As gathered: {other}")
     return limits
@@ -105,9 +107,13 @@ def _line(row: Any) -> str:
     if row.verdict == UNTESTED:
         return f"{row.verdict}: {row.remark}"
     star = "*" if row.after_holm == row.verdict != UNDECIDED else ""
-    interval = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(one trial: no interval)"
+    interval = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
     verdict = f"{row.verdict}{star}".ljust(len(NOT_REPRODUCED) + 1)
-    return f"{verdict}  {row.value:7.2f} {interval:<18}  {row.place}  {row.subject}"
+    return f"{verdict}  {row.value:7.2f} {interval:<18}  {row.place}  {_subject(row)}"
+
+
+def _subject(row: Any) -> str:
+    return f"{row.subject} ({row.remark})" if row.remark else str(row.subject)
 
 
 def _printed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -123,6 +129,6 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
         unit = "" if row.unit == "points" else rf" ({escape(row.unit)})"
         place = escape(cell_label(Cell.parse(row.place)))
         numbers = [f"{number(row.value)}{unit}", interval, f"{int(row.trials)}", number(row.p_holm, 3)]
-        cells.append([place, escape(row.subject), *numbers, strong + star])
+        cells.append([place, escape(_subject(row)), *numbers, strong + star])
     columns = ["Where", "What", "Formula", r"95\,\% interval", "Trials", "$p$ (Holm)", "Verdict"]
     return pd.DataFrame(cells, columns=columns)

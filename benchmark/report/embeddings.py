@@ -14,6 +14,7 @@ from benchmark.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
 
+COORDINATES = ["tsne_x", "tsne_y", "umap_x", "umap_y"]
 DIMENSIONS = 50  # what PCA leaves before either map: as usual, and UMAP is several times faster for it
 PERPLEXITY = 30
 NEIGHBOURS = 15
@@ -60,7 +61,7 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
         warnings.simplefilter("ignore")
         points = reduced(features.astype(np.float64))
         both = np.hstack([tsne(points, seed, threads), umap(points, seed)])
-    return pd.DataFrame(both, columns=["tsne_x", "tsne_y", "umap_x", "umap_y"])
+    return pd.DataFrame(both, columns=COORDINATES)
 
 
 def reduced(features: Floats) -> Floats:

@@ -45,6 +45,11 @@ def precision(metrics: pd.DataFrame) -> str:
     return "Computed in " + escape(" and ".join(sorted(metrics["precision"].dropna().astype(str).unique())))
 
 
+def tuned(study: Study) -> str:
+    """Return that hyperparameters were searched with what a user who unlearns has not, or nothing if they were not."""
+    return "Hyperparameters tuned on other trials, with their Retrain and the test data" if study.includes_tuned else ""
+
+
 def is_control(method: str) -> bool:
     """Whether a method is Original, which forgets nothing and competes for nothing."""
     return MethodName.parse(method).base == ORIGINAL

@@ -40,7 +40,7 @@ WIDEST_PANEL, GAP, MARGIN, LINE = 2.4, 0.06, 0.2, 0.15
 class Panel:
     """One map: which, what its method is called here, its points (n, 2) after alignment, and its samples.
 
-    ``points`` is None where it is missing.
+    ``points`` is None where it is missing, and where the run diverged.
     """
 
     method: str
@@ -105,6 +105,8 @@ def _panel(samples: pd.DataFrame | None, method: str, label: str, cell: Cell, pr
     if samples is None:
         return Panel(method, label, cell, projection, None, pd.DataFrame())
     points = samples[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
+    if np.isnan(points).any():
+        return Panel(method, label, cell, projection, None, samples)
     classes = samples["label"].to_numpy()
     if cell.dataset in targets:
         points = aligned(points, classes, targets[cell.dataset])
@@ -148,7 +150,8 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
         for panel_axes, panel in zip(line, row, strict=True):
             _frame(panel_axes, panel, half[panel.projection])
             if panel.points is None:
-                panel_axes.text(0.5, 0.5, "missing", ha="center", va="center", transform=panel_axes.transAxes)
+                told = "missing" if panel.samples.empty else "diverged"
+                panel_axes.text(0.5, 0.5, told, ha="center", va="center", transform=panel_axes.transAxes)
             else:
                 _dots(panel_axes, panel, class_colours(len(results.classes(study, panel.cell.dataset))), side)
     _arrange(figure, axes, side, margin)

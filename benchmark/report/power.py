@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark import results
 from benchmark.metrics.bootstrap import Indices, estimate, trials_needed
-from benchmark.metrics.evidence import Floats, Trials
+from benchmark.metrics.evidence import Floats, Trials, in_cell
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number
@@ -37,12 +37,11 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     cells = [Cell.parse(cell) for cell in output.cells]
     metrics = results.metrics(study, study.runs_of(name), cells, partial)
     data = pd.DataFrame(row for cell in cells for row in _rows(study, metrics, cell, output.methods))
-    blocks = [Block(_printed(data[data["scenario"] == cell.scenario]), facts.heading(cells, cell)) for cell in cells]
+    blocks = [Block(_printed(in_cell(data, cell)), facts.heading(cells, cell)) for cell in cells]
     sentences = [
         facts.subject(cells),
         f"Trials that show a difference in average gap to {escape(method_label(output.methods[0]))} of so many points "
-        r"with 80\,\% power: two-sided t test of paired differences at the 5\,\% level, power from the noncentral t "
-        "distribution",
+        r"with 80\,\% power: two-sided t test of paired differences at the 5\,\% level",
         f"Sd: spread of a single trial's difference, as drawing {output.trials or study.trials} trials anew shows it",
     ]
     return Table(blocks, facts.caption(study, name, sentences), data)

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark import results
 from benchmark.kinds import own_values
 from benchmark.metrics.bootstrap import Indices, estimate
-from benchmark.metrics.evidence import Floats, Trials
+from benchmark.metrics.evidence import Floats, Trials, in_cell
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape, number
@@ -37,7 +37,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     metrics = results.metrics(study, study.runs_of(name), cells, partial)
     rows = [row for cell in cells for row in _rows(study, metrics, cell, output.methods)]
     data = pd.DataFrame(rows)
-    blocks = [Block(_printed(data[data["scenario"] == cell.scenario]), facts.heading(cells, cell)) for cell in cells]
+    blocks = [Block(_printed(in_cell(data, cell)), facts.heading(cells, cell)) for cell in cells]
     floors = floors_of(metrics) if len(metrics) else {}
     told = ", ".join(number(floors[cell]) for cell in cells if cell in floors and np.isfinite(floors[cell]))
     sentences = [

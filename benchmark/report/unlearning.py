@@ -222,6 +222,7 @@ def _facts(study: Study, name: str, metrics: pd.DataFrame, data: pd.DataFrame, u
         + "; in parentheses the gap to Retrain, in points",
         "Reported: " + ("best epoch (oracle epoch: chosen with Retrain and the test set)" if best else "last epoch"),
         floor,
+        facts.tuned(study),
         rf"Cost in {unit}, by the paper's counting and as executed",
         facts.precision(metrics) if len(metrics) else "",
         f"{facts.listed(controls)} is the model before unlearning: a control" if controls else "",

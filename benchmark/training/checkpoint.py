@@ -25,13 +25,15 @@ class Checkpoint:
     ----------
     folder : the run's working folder.
     slice : all that determines the run; a checkpoint of another slice is refused.
-    data, split : digests of the dataset's arrays and of what is forgotten, likewise.
+    data, split, original : digests of the dataset's arrays, of what is forgotten and of Original's weights, likewise.
     """
 
-    def __init__(self, folder: Path, slice: dict[str, Any], data: str, split: str | None = None):
+    def __init__(
+        self, folder: Path, slice: dict[str, Any], data: str, split: str | None = None, original: str | None = None
+    ):
         self.folder = folder
         self.path = folder / "checkpoint.pt"
-        self.owner = {"slice": slice, "data": data, "split": split}
+        self.owner = {"slice": slice, "data": data, "split": split, "original": original}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""

@@ -51,6 +51,8 @@ class Device:
         """
         prepare_process(threads)
         device = _choose_device()
+        # Else convolutions would take their inputs in TF32, with the mantissa of float16, and be called float32.
+        torch.backends.cudnn.allow_tf32 = False
         if precision == "auto":
             precision = "bfloat16" if _has_bfloat16(device) else "float32"
         return cls(device, precision)

@@ -16,7 +16,7 @@ from benchmark.errors import unknown
 from benchmark.files import write_parquet
 from benchmark.kinds import DISTANCES, MAPS, VIEWS
 from benchmark.models import build
-from benchmark.report.embeddings import maps
+from benchmark.report.embeddings import COORDINATES, maps
 from benchmark.results import forget
 from benchmark.runs import Derived
 from benchmark.seeds import Streams
@@ -74,11 +74,14 @@ class Embedding:
 def sample_maps(embedding: Embedding) -> pd.DataFrame:
     """Map a draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
 
-    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``.
+    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``; places are NaN where the run
+    diverged to features that are no numbers.
     """
     index = embedding.sample()
     features, logits = embedding.features(index)
     frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    if not features.isfinite().all():
+        return frame.assign(**dict.fromkeys(COORDINATES, np.nan))
     seed = embedding.streams.integer("map") % 2**31
     return pd.concat([frame, maps(features.numpy(), seed=seed, threads=embedding.study.threads)], axis=1)
 

@@ -23,6 +23,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
+from benchmark.errors import BadInput
 from benchmark.files import (
     locked,
     make_writable,
@@ -41,7 +42,7 @@ from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
 from benchmark.results import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
 from benchmark.runs import Run
 from benchmark.seeds import Streams
-from benchmark.stamp import stamp
+from benchmark.stamp import joined, stamp
 from benchmark.study import Study
 from benchmark.training import compiled
 from benchmark.training.checkpoint import Checkpoint
@@ -80,9 +81,20 @@ class Job:
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
         self.split = None if run.name.is_original else written_digest(study.split_file(run))
+        self.original = record(study, study.run(run.original)) if run.original else None
+        self.started_from = self.original and self.original["sha256"][MODEL]
+        # Now, since hours later there may be other code on disk than what runs here.
+        self.stamp = stamp() | {
+            "device": self.device.name,
+            "precision": self.device.precision + ("" if compiled.mode() == compiled.OFF else ", compiled"),
+            "threads": str(torch.get_num_threads()),
+            "data": self.data,
+        }
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
-        self.checkpoint = Checkpoint(paths.work(study.name, run.name), run.slice, self.data, self.split)
+        self.checkpoint = Checkpoint(
+            paths.work(study.name, run.name), run.slice, self.data, self.split, self.started_from
+        )
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._saved = time.monotonic()
         self._stop: int | None = None
@@ -102,6 +114,7 @@ class Job:
         model = self._starting_model()
         state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
         self._spent = state.get("wall_seconds", 0.0)
+        self.stamp = joined(state.get("stamp", {}), self.stamp)
         with self._signals(), shown(self.run.settings.epochs) as show:
             trainer = self._train(model, state, [show, self._tell])
         status = DIVERGED if trainer.diverged else FINISHED
@@ -165,8 +178,8 @@ class Job:
 
     def _forward_flops(self) -> int:
         """Take the count from Original where there is one: counting imports the compiler, which takes a second."""
-        if self.run.original:
-            return int(record(self.study, self.study.run(self.run.original))["forward_flops"])
+        if self.original:
+            return int(self.original["forward_flops"])
         return forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
 
     def _context(self, stage: int) -> Context:
@@ -190,7 +203,7 @@ class Job:
 
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
         name = self.run.name
-        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
+        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario), stage)
         samples = self._samples = predict(model, self.images, self.device)
         if not np.isfinite(samples["loss"]).all():
             return None
@@ -210,7 +223,8 @@ class Job:
         self.note.beat()
 
     def _save(self, trainer: Trainer) -> None:
-        self.checkpoint.save(trainer.state() | {"start": self._start, "wall_seconds": self._wall_seconds()})
+        job = {"start": self._start, "wall_seconds": self._wall_seconds(), "stamp": self.stamp}
+        self.checkpoint.save(trainer.state() | job)
 
     def _wall_seconds(self) -> float:
         """Return the time by the clock of this call, and of those before it up to the state that it went on from."""
@@ -260,18 +274,13 @@ class Job:
             "fingerprint": self.run.fingerprint,
             "slice": self.run.slice,
             "split": self.split,
+            "started_from": self.started_from,
             "started": self.started.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
             "wall_seconds": round(self._wall_seconds(), 3),
             "peak_memory_mb": round(self.device.peak_memory_mb(), 1),
             "forward_flops": trainer.forward_flops,
-            "stamp": stamp()
-            | {
-                "device": self.device.name,
-                "precision": self.device.precision + ("" if compiled.mode() == compiled.OFF else ", compiled"),
-                "threads": str(torch.get_num_threads()),
-                "data": self.data,
-            },
+            "stamp": self.stamp,
         }
 
 
@@ -280,17 +289,25 @@ def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
     return load(checked(study, run, MODEL).read_bytes())
 
 
-def run(study: Study, name: str, command: str) -> str:
+def run(study: Study, name: str, command: str, planned: str | None = None) -> str:
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
+
+    Parameters
+    ----------
+    study, name : which run.
+    command : the command line that started it, for the record.
+    planned : the run's fingerprint when it was planned, which may have been long before; None where nobody planned it.
 
     Raises
     ------
     BadInput
-        If the study has no such run, or if what it needs is missing.
+        If the study has no such run or has changed since it was planned, or if what it needs is missing.
     Interrupted
         If it was asked to stop; calling it again goes on from the saved state.
     """
     resolved = study.run(name)
+    if planned not in (None, resolved.fingerprint):
+        raise BadInput(f"run {name}: the study has changed since this job was planned: run snakemake again")
     print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
     work = paths.work(study.name, resolved.name)
     # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.

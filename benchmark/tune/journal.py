@@ -124,8 +124,10 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.folder = paths.RESULTS / self.study.name
         self.folder.mkdir(parents=True, exist_ok=True)
-        _mend(self.path)
-        backend = JournalFileBackend(str(self.path), lock_obj=Lock(self.folder / "journal.lock"))  # type: ignore[arg-type]
+        lock = Lock(self.folder / "journal.lock")
+        with lock:  # what looks half written may be another process's next line
+            _mend(self.path)
+        backend = JournalFileBackend(str(self.path), lock_obj=lock)  # type: ignore[arg-type]
         try:
             self.storage = optuna.storages.JournalStorage(backend)
         except (ValueError, KeyError) as error:

@@ -55,10 +55,11 @@ def test_one_trial_has_no_interval():
     assert all(map(math.isnan, mean_interval([1.0])))
 
 
-def test_without_spread_the_interval_is_a_point():
+def test_trials_that_are_all_alike_prove_nothing():
     found = estimate(mean_of(np.full(3, 2.0)), 3)
-    assert (found.low, found.high, found.p) == (2.0, 2.0, 0.0)
-    assert estimate(mean_of(np.zeros(3)), 3).p == 1.0
+    assert (found.value, found.sd) == (2.0, 0.0) and np.isnan([found.low, found.high, found.p]).all()
+    none = estimate(mean_of(np.zeros(3)), 3)
+    assert (none.low, none.high, none.p) == (0.0, 0.0, 1.0)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
@@ -102,4 +103,9 @@ def test_so_many_trials_do_find_the_difference():
 def test_what_is_too_small_is_capped():
     assert trials_needed(0.001, 1.0, most=50) == 50
     assert trials_needed(1.0, 0.0) == 2
+
+
+def test_a_larger_difference_never_needs_more_trials():
+    counts = [trials_needed(effect, 1.0) for effect in np.geomspace(0.2, 1e4, 400)]
+    assert counts == sorted(counts, reverse=True) and counts[-1] == 2
     assert quantile(4) == pytest.approx(2.776, abs=1e-3)

@@ -103,7 +103,21 @@ def test_one_trial_decides_nothing(story):
 def test_a_diverged_run_is_no_evidence(story):
     frame = pd.concat(story).assign(status="finished")
     frame.loc[(frame["method"] == "coun") & (frame["trial"] == 2), "status"] = "diverged"
-    assert rows_of(evidence(frame), "best").iloc[0]["trials"] == 4
+    best = rows_of(evidence(frame), "best").iloc[0]
+    assert best["trials"] == 4 and best["remark"] == "diverged: coun in 1"
+    # What is left are the trials that went well: they decide nothing.
+    assert best["low"] > 0 and best["verdict"] == UNDECIDED == best["after_holm"] and np.isnan(best["p"])
+    assert rows_of(evidence(frame), "term").set_index("subject").loc["not with the term", "verdict"] == NOT_REPRODUCED
+
+
+def test_a_method_that_always_diverged_is_told_of(story):
+    frame = pd.concat(story).assign(status="finished")
+    frame.loc[frame["method"] == "neggrad-plus", "status"] = "diverged"
+    worst = rows_of(evidence(frame), "ft-worst").iloc[0]
+    assert worst["verdict"] == UNDECIDED and worst["remark"] == "diverged: neggrad-plus in 5"
+    frame.loc[frame["method"] == "coun", "status"] = "diverged"
+    best = rows_of(evidence(frame), "best").iloc[0]
+    assert best["verdict"] == UNTESTED and best["remark"].endswith("in runs that did not diverge")
 
 
 def test_the_correction_counts_all_claims(story):
@@ -177,7 +191,7 @@ def test_predictions_that_go_where_retrains_go():
     shares = {"retrain": (10.0, 90.0), "ft": (60.0, 40.0), "coun": (20.0, 80.0)}
     rows = [
         {**PLACE, "method": method, "trial": trial, "membership": membership, "label": "truck"}
-        | {"prediction": prediction, "percent": percent + jitter * trial}
+        | {"prediction": prediction, "percent": percent + jitter * trial * len(method)}
         for method, both in shares.items()
         for prediction, percent, jitter in zip(("truck", "ship"), both, (0.1, -0.1), strict=True)
         for trial in range(3)
@@ -185,8 +199,13 @@ def test_predictions_that_go_where_retrains_go():
     ]
     frames = [runs(method, 1.0, trials=3) for method in shares]
     found = rows_of(evidence(*frames, predictions=pd.DataFrame(rows)), "directions")
-    assert found["value"][0] == pytest.approx(50.0 - 10.0)
+    assert found["value"][0] == pytest.approx(50.0 - 10.0, abs=0.5)
     assert found["verdict"][0] == REPRODUCED
+    # A broken run goes nowhere; the trial that it had is left out.
+    frame = pd.concat(frames).assign(status="finished")
+    frame.loc[(frame["method"] == "ft") & (frame["trial"] == 1), "status"] = "diverged"
+    found = rows_of(evidence(frame, predictions=pd.DataFrame(rows)), "directions")
+    assert found["trials"][0] == 2 and found["verdict"][0] == UNDECIDED
 
 
 def test_the_lemma_reads_the_theorys_table():

@@ -136,6 +136,21 @@ def test_another_lambda_for_coun_runs_its_cells_again_and_what_shows_them(finish
     assert planned(finished, "figure1", "figure11", "figure4", "table9") == {}
 
 
+def test_what_was_made_by_hand_or_came_with_a_checkout_is_run_again_as_well(finished, planned, shown):
+    study = Study.load("tiny")
+    for one in study.derived:
+        write_parquet(paths.derived("tiny", one), pd.DataFrame({"index": [0]}), study.derived_origin(one))
+    shutil.rmtree(".snakemake")  # it notes settings, and knows none of what it did not make
+    assert not planned(finished, "table2", "figure3").keys() & {"run", "run_and_keep", "embed"}
+    finished.study(shown, {"hyperparameters": {"*": {"coun": {"lambda": 2}}}})
+    jobs = planned(finished, "table2", "figure3")
+    assert runs(jobs) == names("coun") | names("coun", cell="digits/convnet/class-8")
+    assert drawn(jobs) == {"table2", "figure3"} and len(jobs["embed"]) == 2  # not FT's
+    # Changed back, they are what they were.
+    finished.study(shown)
+    assert runs(planned(finished, "table2", "figure3")) == set()
+
+
 @pytest.mark.slow
 def test_another_learning_rate_for_retrain_leaves_unlearning_alone(finished, planned, shown):
     finished.study(shown, {"hyperparameters": {"*": {"retrain": {"lr": 0.2}}}})
