@@ -98,7 +98,7 @@ def collect(
 def table(
     study: StudyName, name: Annotated[str, typer.Argument(help="such as table2")], partial: Partial = False
 ) -> None:
-    """Draw a table as paper_tables/STUDY/NAME.tex and .csv."""
+    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.tables import draw_table
 
     for path in draw_table(_study(study), name, partial):

@@ -60,6 +60,23 @@ def check_classes(study: Study, dataset: str, known: Sequence[str]) -> None:
                 raise unknown(f"class of {dataset}", class_name, known, where)
 
 
+def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
+    """Raise `BadInput` for what a study asks of a dataset that, once prepared, turns out not to have it.
+
+    Parameters
+    ----------
+    facts : as `benchmark.data.store.facts` returns them.
+    """
+    check_classes(study, dataset, facts["classes"])
+    train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
+    # Where there are no more training than test images, every retain sample is a member.
+    if facts.get("sorted_by_class") and study.members == "first" and train > test:
+        raise BadInput(
+            f"{paths.study_file(study.name)}: members: 'first': {dataset} is sorted by class, and the attack would "
+            "know the first classes alone; accepted for it: 'random'"
+        )
+
+
 def check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
     """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
     if not kind.starts_from_original:

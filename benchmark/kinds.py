@@ -25,6 +25,7 @@ class Kind:
 
     Attributes
     ----------
+    shows : what is seen in it, for the manual.
     needs : settings that must not be empty.
     runs : the runs it shows, in its order.
     results : false where the runs' settings are shown, not what came of them.
@@ -33,6 +34,7 @@ class Kind:
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     """
 
+    shows: str
     needs: tuple[str, ...]
     runs: Callable[[Study, OutputSettings], list[RunName]]
     results: bool = True
@@ -128,22 +130,33 @@ def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
 SHOWN = ("cells", "methods")
 KINDS = {
     "tables": {
-        "unlearning": Kind(SHOWN, _with_reference, reported="unlearning.csv"),
-        "predictions": Kind((*SHOWN, "classes"), _with_reference, reported="predictions.csv"),
-        "distances": Kind((*SHOWN, "classes"), _listed, derives=DISTANCES, reported="distances.csv"),
-        "theory": Kind(SHOWN, _listed, derives=VIEWS),
-        "hyperparameters": Kind(SHOWN, _first_trial, results=False),
-        "claims": Kind((), _none, gathered=True),
-        "tuning": Kind(SHOWN, _tuned_and_not),
-        "power": Kind(SHOWN, _with_reference),
-        "effort": Kind((), _none, gathered=True),
+        "unlearning": Kind("metrics, gaps to Retrain and costs", SHOWN, _with_reference, reported="unlearning.csv"),
+        "predictions": Kind(
+            "what forget samples of the first of `classes` are taken for, and how far that is from Retrain's",
+            (*SHOWN, "classes"),
+            _with_reference,
+            reported="predictions.csv",
+        ),
+        "distances": Kind(
+            "how far forget samples of the first of `classes` lie from each class's retain samples",
+            (*SHOWN, "classes"),
+            _listed,
+            derives=DISTANCES,
+            reported="distances.csv",
+        ),
+        "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
+        "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
+        "claims": Kind("the paper's claims, with verdicts", (), _none, gathered=True),
+        "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not),
+        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _with_reference),
+        "effort": Kind("hours, memory and machines", (), _none, gathered=True),
     },
     "figures": {
-        "improvement": Kind(SHOWN, _improvement),
-        "cost": Kind(SHOWN, _with_reference),
-        "stages": Kind(SHOWN, _stages),
-        "ablation": Kind(SHOWN, _with_reference),
-        "theory": Kind(SHOWN, _listed, derives=VIEWS),
-        "maps": Kind(SHOWN, _first_trial, derives=MAPS),
+        "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement),
+        "cost": Kind("average gap against computation", SHOWN, _with_reference),
+        "stages": Kind("average gap after each stage of sequential removal", SHOWN, _stages),
+        "ablation": Kind("average gap against the one setting in which the methods differ", SHOWN, _with_reference),
+        "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
+        "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
     },
 }

@@ -213,6 +213,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         "peak_memory_mb": told["peak_memory_mb"],
         **{f"setting_{key}": value for key, value in told["slice"]["settings"].items()},
         **told["stamp"],
+        "started_from": (told.get("started_from") or "")[:16],
         "fingerprint": told["fingerprint"],
     }
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.checks import check_classes
+from benchmark.checks import check_prepared
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import StaleOutput
 from benchmark.files import written_origin
@@ -31,7 +31,7 @@ class Workflow:
     Raises
     ------
     BadInput
-        If the study names a class that a dataset prepared for it lacks.
+        If a dataset prepared for the study lacks a class that it names, or is sorted by class where that matters.
     """
 
     def __init__(self, study: Study):
@@ -39,11 +39,11 @@ class Workflow:
         self._derived = {str(one): one for one in study.derived}
         self._images: dict[str, str | None] = {}
         for dataset in study.datasets:
-            # What classes there are is known once a dataset is prepared; until then preparing it checks.
-            # Nor is it known while what says so is damaged: the first job that reads it mends it.
+            # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
+            # checks. Nor is it known while what says so is damaged: the first job that reads it mends it.
             if self.dataset_file(dataset).is_file():
                 with contextlib.suppress(StaleOutput):
-                    check_classes(study, dataset, facts(study.dataset_folder(dataset))["classes"])
+                    check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 

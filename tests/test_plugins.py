@@ -12,6 +12,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
+from benchmark.study import Study
 
 CELL = "digits/convnet/random-10"
 PLUGIN = '''
@@ -208,6 +209,23 @@ def test_a_plugin_can_bring_an_architecture_and_a_source(project, tmp_path):
         )
         from benchmark.data.prepare import prepare, split
 
+        # A change of either's code is noticed, without the network's being imported.
+        run, folder = study.run("noise/flat/random-10/not/trial-0").fingerprint, study.dataset_folder("noise")
+        network = tmp_path / "all_parts_plugin.py"
+        network.write_text("# A comment.\n" + network.read_text())
+        assert Study.load("tiny").run("noise/flat/random-10/not/trial-0").fingerprint == run
+        assert Study.load("tiny").dataset_folder("noise") == folder
+        network.write_text(network.read_text().replace("8", "9"))
+        assert Study.load("tiny").run("noise/flat/random-10/not/trial-0").fingerprint != run
+        source = file.read_text()
+        file.write_text(source.replace("256", "255"))
+        assert Study.load("tiny").dataset_folder("noise") != folder
+        file.write_text(source)
+        network.rename(tmp_path / "elsewhere.py")
+        with pytest.raises(BadInput, match="module 'all_parts_plugin' of a plugin cannot be found"):
+            Study.load("tiny")
+        (tmp_path / "elsewhere.py").rename(network)
+        study = Study.load("tiny")
         prepare(study, "noise")
         split(study, "noise", "random-10", 0)
         project.run(study, "noise/flat/original/trial-0")

@@ -107,6 +107,7 @@ def test_half_a_note_is_none(study):
             "failed",
             "ended before it began (log: ",
         ),
+        ("$ python -m benchmark run\nfinished\n", 0, "left", "what it made is gone"),
         ("$ python -m benchmark run\nerror: no space\n", 0, "failed", "error: no space (log: results/tiny/logs/"),
     ],
 )

@@ -55,6 +55,15 @@ def test_a_split_of_another_seed_is_named_and_drawn_again(project):
     assert verify(study)[1] == []
 
 
+def test_the_split_of_every_trial_is_looked_at(project):
+    from benchmark.data.prepare import split
+
+    study = project.study({"trials": 2, "resample": ["split"]})
+    flip(split(study, "digits", "random-10", 1))
+    (problem,) = verify(study)[1]
+    assert "random-10/trial-1.parquet" in problem
+
+
 def test_a_record_of_another_run_is_no_record(project):
     from benchmark.results import record
 

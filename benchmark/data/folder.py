@@ -19,7 +19,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of a folder; classes are the subfolders of ``train``, sorted, images sorted within a class.
 
     The order is therefore that of the classes, and a membership attack on the *first* retain samples would see few of
-    them: ``members: random`` suits such a dataset.
+    them: such a dataset wants ``members: random``.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import paths
-from benchmark.checks import check_classes
+from benchmark.checks import check_prepared
 from benchmark.data import store
 from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
@@ -33,7 +33,8 @@ def prepare(study: Study, dataset: str) -> Path:
     Raises
     ------
     BadInput
-        If the study has no such dataset, its source cannot be read, or a scenario or table names a class it lacks.
+        If the study has no such dataset, its source cannot be read, a scenario or table names a class it lacks, or it
+        is sorted by class where that matters.
     """
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
@@ -44,7 +45,7 @@ def prepare(study: Study, dataset: str) -> Path:
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
     # The folder stays as it is, since other studies may use it; nothing of this one starts.
-    check_classes(study, dataset, store.facts(folder)["classes"])
+    check_prepared(study, dataset, store.facts(folder))
     return folder
 
 

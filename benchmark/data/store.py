@@ -117,7 +117,7 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
         "origin": arrays.origin,
         "classes": arrays.classes,
         "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
-        # Where this is true, the first retain samples cover few classes: MIA then wants `members: random`.
+        # Where this is true, the first retain samples cover few classes: see `benchmark.checks.check_prepared`.
         "sorted_by_class": bool((np.diff(arrays.train_labels) >= 0).all()),
         "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
         "versions": versions,

@@ -50,6 +50,14 @@ def tuned(study: Study) -> str:
     return "Hyperparameters tuned on other trials, with their Retrain and the test data" if study.includes_tuned else ""
 
 
+def apart(study: Study, metrics: pd.DataFrame) -> str:
+    """Say whether methods of one trial started from Originals that were trained apart, as on two kinds of machine."""
+    known = metrics[metrics["started_from"] != ""]
+    one = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
+    several = (known.groupby(one)["started_from"].nunique() > 1).any()
+    return "Not all methods of a trial started from the same training of Original" if several else ""
+
+
 def is_control(method: str) -> bool:
     """Whether a method is Original, which forgets nothing and competes for nothing."""
     return MethodName.parse(method).base == ORIGINAL

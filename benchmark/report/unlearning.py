@@ -224,7 +224,7 @@ def _facts(study: Study, name: str, metrics: pd.DataFrame, data: pd.DataFrame, u
         floor,
         facts.tuned(study),
         rf"Cost in {unit}, by the paper's counting and as executed",
-        facts.precision(metrics) if len(metrics) else "",
+        *([facts.precision(metrics), facts.apart(study, metrics)] if len(metrics) else []),
         f"{facts.listed(controls)} is the model before unlearning: a control" if controls else "",
         *_marks(data, trials),
     ]

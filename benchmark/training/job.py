@@ -82,7 +82,7 @@ class Job:
         self.forget = None if run.name.is_original else forget(study, run)
         self.split = None if run.name.is_original else written_digest(study.split_file(run))
         self.original = record(study, study.run(run.original)) if run.original else None
-        self.started_from = self.original and self.original["sha256"][MODEL]
+        self.started_from = self.original["sha256"][MODEL] if self.original else None
         # Now, since hours later there may be other code on disk than what runs here.
         self.stamp = stamp() | {
             "device": self.device.name,

@@ -4,6 +4,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,12 @@ def test_a_download_is_complete_and_happens_once(served):
     path = obtain(served, Path("downloads"))
     assert path.read_bytes() == Server.content and obtain(served, Path("downloads")) == path
     assert Server.ranges == [None] and [entry.name for entry in Path("downloads").iterdir()] == ["a.bin"]
+
+
+def test_two_studies_that_want_one_archive_fetch_it_once(served):
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda _: obtain(served, Path("downloads")).read_bytes(), range(4)))
+    assert set(found) == {Server.content} and Server.ranges == [None]
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_stopped(served):

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from benchmark import paths
 from benchmark.data import digits, folder, parquet, store
 from benchmark.data.arrays import Arrays
+from benchmark.data.prepare import prepare
 from benchmark.errors import BadInput
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
+from benchmark.study import Study
 
 
 @pytest.mark.parametrize("source", list(SOURCES))
@@ -131,6 +135,21 @@ def test_folder_gives_the_pixels_back_sorted(image_folder, pixels):
     assert np.array_equal(read.train_images, pixels[:6]) and np.array_equal(read.test_images, pixels[6:])
     assert read.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and read.classes == ["cat", "dog"]
     assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
+
+
+def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refused(image_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
+    paths.CONFIG.mkdir()
+    table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}
+    told = {"datasets": {"mine": {"source": "folder", "path": str(image_folder)}}, "tables": {"t": table}}
+    paths.study_file("own").write_text(yaml.safe_dump(told))
+    with pytest.raises(
+        BadInput, match=r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
+    ):
+        prepare(Study.load("own"), "mine")
+    paths.study_file("own").write_text(yaml.safe_dump(told | {"members": "random"}))
+    assert prepare(Study.load("own"), "mine").is_dir()
 
 
 def test_folder_may_lack_test_images_of_a_class(image_folder):

@@ -181,6 +181,15 @@ def test_the_quick_start_has_two_commands_the_second_of_which_tests() -> None:
     assert first.endswith("snakemake --cores 8 all") and second.endswith("python -m pytest")
 
 
+@pytest.mark.slow
+def test_what_the_pages_compute_in_python_can_be_computed(done, miniature: Path) -> None:
+    texts = [block.text for page in PAGES for block in blocks(page) if block.language == "python" and not block.mark]
+    assert len(texts) >= 3
+    for text in dict.fromkeys(texts):
+        ended = shell(f"python -c {shlex.quote(text)}", miniature)
+        assert ended.returncode == 0, text + ended.stderr
+
+
 # --- the data dictionary ------------------------------------------------------------------------------------------
 
 RUN_FOLDER = f"results/quick/runs/{RANDOM}/coun/trial-0"
@@ -189,6 +198,7 @@ FILES = {
     "history": "results/quick-history.parquet",
     "predictions": "results/quick-predictions.parquet",
     "embeddings": "results/quick-embeddings.parquet",
+    "unlearning": "paper_tables/quick/table2.csv",
     "samples": f"{RUN_FOLDER}/samples.parquet",
     "split": "results/quick/splits/digits/class-8/trial-0.parquet",
     "distances": f"results/quick/distances/{CLASS}/retrain/trial-0.parquet",
@@ -223,7 +233,10 @@ def test_the_dictionary_describes_every_file() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_the_dictionary_describes_the_columns_that_are_there(done, miniature: Path, name: str) -> None:
-    told, frame = dictionary()[name], pd.read_parquet(miniature / FILES[name])
+    told, frame = (
+        dictionary()[name],
+        (pd.read_csv if FILES[name].endswith(".csv") else pd.read_parquet)(miniature / FILES[name]),
+    )
     settings = {column for column in frame.columns if column.startswith("setting_")}
     described = {column for column in told if column != "setting_*"} | (settings if "setting_*" in told else set())
     assert described == set(frame.columns)

@@ -187,6 +187,19 @@ def test_stages_are_compared_with_the_retrain_of_what_is_gone():
     assert found["verdict"][0] == REPRODUCED
 
 
+def test_a_trial_counts_at_every_stage_or_at_none():
+    metrics = [runs("retrain", 0.0, noise=0.0, scenario=f"random-{p}") for p in (10, 20)]
+    history = []
+    for method, shift in {"ft": 4.0, "coun": 1.0}.items():
+        for stage in (1, 2):
+            rows = runs(method, shift, scenario="sequential-2x10").assign(stage=stage, epoch=stage)
+            if (method, stage) == ("coun", 2):
+                rows.loc[rows["trial"] == 0, ["ra", "ua", "ta", "mia"]] = np.nan
+            history.append(rows.drop(columns="pflops_executed"))
+    found = rows_of(evidence(*metrics, history=pd.concat(history, ignore_index=True)), "stages")
+    assert found["trials"][0] == 4
+
+
 def test_predictions_that_go_where_retrains_go():
     shares = {"retrain": (10.0, 90.0), "ft": (60.0, 40.0), "coun": (20.0, 80.0)}
     rows = [

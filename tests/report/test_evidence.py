@@ -110,6 +110,16 @@ def test_how_many_trials_a_difference_needs(study):
     assert 2 <= found.loc["neggrad-plus", "for_2"] <= found.loc["neggrad-plus", "for_0.25"] <= 5
 
 
+@pytest.mark.parametrize("kind", ["power", "tuning"])
+def test_each_block_shows_its_own_cell(study, kind):
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    data["tables"]["both"] = {"kind": kind, "cells": [CELL, CELL.replace("convnet", "vit")], "methods": ["coun", "ft"]}
+    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
+    markdown = paths.table("tiny", "both", ".md")
+    draw_table(Study.load("tiny"), "both", partial=True)
+    assert sum(line.startswith("| FT ") for line in markdown.read_text().splitlines()) == 2
+
+
 def test_intervals_stand_beside_deviations(study):
     row = csv(study, "gaps").set_index("method").loc["ft"]
     values = np.array([retrain[0] for retrain in RETRAIN]) - ABOVE["ft"]

@@ -8,6 +8,7 @@ import pytest
 
 from benchmark import paths, results
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import write_parquet
 from benchmark.kinds import MAPS
 from benchmark.report import alignment, embeddings, improvement, maps, placing
 from benchmark.report.figures import draw_figure
@@ -92,6 +93,14 @@ def test_missing_map_waits_or_leaves_its_panel_empty(mapped) -> None:
     grid = maps.panels(mapped, "compared", partial=True)
     assert [panel.points is None for panel in grid[0]] == [True, True, False, False]
     draw_figure(mapped, "compared", partial=True)
+
+
+def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> None:
+    one = next(one for one in mapped.derived if one.what == MAPS and one.run.name.method == "ft")
+    path = paths.derived("tiny", one)
+    write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
+    told = [text.get_text() for axes in maps.build(mapped, "compared").axes for text in axes.texts]
+    assert told.count("diverged") == 2 and "missing" not in told
 
 
 def test_layouts(mapped) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from benchmark import paths, results
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import write_json
 from benchmark.report.latex import aligned, escape, number
 from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.tables import draw_table
@@ -142,11 +144,25 @@ def test_partial_with_nothing_at_all(study) -> None:
         assert set(row(text, "FT")[1:]) == {"---"}
 
 
+def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study) -> None:
+    fill(study, {"retrain": RETRAIN})
+    for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
+        record = paths.run("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
+        write_json(record, json.loads(record.read_text()) | {"started_from": weights})
+        told = "Not all methods of a trial started from" in draw_table(study, "gaps")[0].read_text()
+        assert told == (method == "coun")
+
+
 def test_best_epoch_is_called_oracle(study, monkeypatch) -> None:
     fill(study, {"retrain": RETRAIN})
     best = study.model_copy(update={"report_epoch": "best"})
     best._name = study.name
     assert "oracle epoch" in draw_table(best, "gaps")[0].read_text()
+    # A run may have diverged before the epoch that is best by the others.
+    early = dict.fromkeys(("ra", "ua", "ta", "mia"), float("nan")) | {"epoch": 1}
+    write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED, epochs=[early])
+    text = draw_table(best, "gaps")[0].read_text()
+    assert "diverged" in "".join(row(text, "FT"))
 
 
 def test_predictions_are_shares_of_the_first_class(study) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import paths
+from benchmark import paths, results
 from benchmark.data.store import content_hash
 from benchmark.errors import StaleOutput
 from benchmark.files import written_digest
@@ -60,12 +60,13 @@ def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, sto
         Checkpoint(paths.work("tiny", run.name), run.slice, data).load(torch.device("cpu"))
 
 
-@pytest.mark.parametrize("what", ["data", "split"])
-def test_a_checkpoint_of_other_images_or_of_another_split_is_refused(project, stopped, what):
+@pytest.mark.parametrize("what", ["data", "split", "original"])
+def test_a_checkpoint_of_other_images_another_split_or_another_original_is_refused(project, stopped, what):
     run = stopped.run(project.name("ft"))
     made_from = {
         "data": content_hash(stopped.dataset_folder("digits")),
         "split": written_digest(stopped.split_file(run)),
+        "original": results.record(stopped, stopped.run(project.original))["sha256"][paths.MODEL],
     }
     checkpoint = Checkpoint(paths.work("tiny", run.name), run.slice, **{**made_from, what: "another"})
     with pytest.raises(StaleOutput, match=f"{what} was '{made_from[what]}', is 'another'"):

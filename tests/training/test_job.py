@@ -30,6 +30,37 @@ def test_a_run_leaves_its_files_and_their_digests(project):
     assert end.record["stamp"]["precision"] == "float32" and end.record["stamp"]["threads"] == "1"
 
 
+def test_a_run_says_which_weights_of_original_it_started_from(project):
+    study = project.study()
+    original = results.record(study, study.run(project.original))["sha256"][paths.MODEL]
+    assert project.run(study, project.name("ft")).record["started_from"] == original
+    assert project.run(study, project.name("retrain")).record["started_from"] is None
+
+
+def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
+    from benchmark.training.job import run
+
+    study = project.study()
+    name = project.name("ft")
+    planned = study.run(name).fingerprint
+    assert run(study, name, "a test", planned) == "finished"
+    with pytest.raises(BadInput, match=f"run {name}: the study has changed since this job was planned"):
+        run(project.unlearning(lr=0.07), name, "a test", planned)
+
+
+def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
+    from benchmark import stamp as stamps
+    from benchmark.training import job as jobs
+
+    now = stamps.stamp()
+    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "before"})
+    study = project.study()
+    job = project.job(study, project.name("ft"))
+    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "after"})
+    job.go()
+    assert results.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
+
+
 def test_samples_hold_every_sample_and_its_true_label(project):
     from benchmark.data import store
 

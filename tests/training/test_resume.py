@@ -78,7 +78,7 @@ def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch,
     assert_same(project.run(study, name), whole)
 
 
-def test_time_by_the_clock_adds_up_over_interruptions(project):
+def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
     import torch
 
     from benchmark.training.loop import Interrupted
@@ -90,9 +90,13 @@ def test_time_by_the_clock_adds_up_over_interruptions(project):
         job.go()
     state = job.checkpoint.load(torch.device("cpu"))
     assert state["wall_seconds"] > 0
-    job.checkpoint.save(state | {"wall_seconds": 3600.0})
+    # As if it had been another machine's.
+    job.checkpoint.save(state | {"wall_seconds": 3600.0, "stamp": state["stamp"] | {"device": "another"}})
     project.run(study, name)
-    assert record(study, study.run(name))["wall_seconds"] > 3600
+    told = record(study, study.run(name))
+    assert told["wall_seconds"] > 3600
+    assert told["stamp"]["device"] == f"another and {job.device.name}"
+    assert told["stamp"]["precision"] == "float32"
 
 
 def test_not_has_negated_once_after_an_interruption(project):

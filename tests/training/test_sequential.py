@@ -8,7 +8,7 @@ from benchmark import results
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.methods import METHODS
-from benchmark.names import CL, MethodName
+from benchmark.names import CL, Cell, MethodName
 
 SCENARIO = "sequential-2x10"
 UNLEARNING = [name for name in METHODS if METHODS.get(name).starts_from_original]
@@ -43,6 +43,14 @@ def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, met
         assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
         assert all(torch.equal(value, whole.weights[key]) for key, value in parts.weights.items())
         assert parts.samples.equals(whole.samples) and parts.measured.equals(whole.measured)
+
+
+def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared_with(study):
+    def drawn(scenario, stage=None):
+        return results.members_stream(study, Cell("digits", "convnet", scenario), stage).integers(1000, size=5).tolist()
+
+    assert drawn(SCENARIO, 1) == drawn("random-10") != drawn(SCENARIO, 2)
+    assert drawn(SCENARIO, 2) == drawn("random-20") == drawn(SCENARIO)
 
 
 def test_a_stage_is_a_run_from_the_weights_of_the_one_before(project, study, monkeypatch):

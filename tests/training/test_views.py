@@ -11,9 +11,10 @@ from torch import nn
 
 from benchmark import paths
 from benchmark.metrics.theory import GROUPS, theorem1
+from benchmark.report.embeddings import COORDINATES
 from benchmark.runs import Derived
 from benchmark.seeds import Streams
-from benchmark.training.embed import Embedding, embed
+from benchmark.training.embed import Embedding, embed, sample_maps
 from benchmark.training.views import _nearest_views, _views, view_distances
 
 COLUMNS = ["index", "membership", "label", "prediction", "max_distance", "mean_distance", "lipschitz", "reach"]
@@ -131,6 +132,15 @@ def test_every_model_and_scenario_sees_the_same_views(project) -> None:
     assert len(torch.unique(first[:, 0], dim=0)) > 4  # of the nine crops
     other, _ = _views(embedding_of(study, project.original), index, 6)
     assert not torch.equal(first[:-1], other[:-1]) and torch.equal(first[-1], other[-1])
+
+
+def test_features_that_are_no_numbers_have_no_place_on_a_map(project, monkeypatch) -> None:
+    study = project.study()
+    embedding = embedding_of(study, project.original, "class-8")
+    features, logits = embedding.features(embedding.sample())
+    monkeypatch.setattr(embedding, "features", lambda index: (features.fill_(torch.nan), logits))
+    frame = sample_maps(embedding)
+    assert frame[COORDINATES].isna().all(axis=None) and frame["prediction"].notna().all()
 
 
 def test_the_file_opens_in_plain_pandas(project) -> None:
