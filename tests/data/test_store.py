@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -109,10 +110,23 @@ def test_a_pickled_array_is_never_read(folder):
         store.load(folder)
 
 
+def test_what_is_there_stays_while_the_source_gives_the_same(folder, monkeypatch):
+    before = (folder / "train_images.npy").stat().st_ino
+    assert store.prepare("digits", digits(subset=100, test_subset=50)) == folder
+    assert (folder / "train_images.npy").stat().st_ino == before
+    changed = store.load(folder)
+    changed = dataclasses.replace(changed, train_images=255 - changed.train_images)
+    monkeypatch.setattr(store, "_reduced", lambda *_: changed)
+    store.prepare("digits", digits(subset=100, test_subset=50))
+    assert (folder / "train_images.npy").stat().st_ino != before
+    assert np.array_equal(store.load(folder, verify=True).train_images, changed.train_images)
+
+
 def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
     def fail(*_args, **_kwargs):
         raise OSError("disk full")
 
+    (folder / "test_labels.npy").unlink()
     monkeypatch.setattr(np, "save", fail)
     with pytest.raises(OSError, match="disk full"):
         store.prepare("digits", digits(subset=100, test_subset=50))
