@@ -59,7 +59,7 @@ class Study(Strict):
     )
     map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
     view_pairs: UpTo1000 = Field(
-        8, description="pairs of augmented views of each of these samples that the theory's kinds look at"
+        8, description="half as many augmented views of each of these samples as the theory's kinds look at"
     )
     threads: UpTo1000 = Field(1, description="processor threads of a job; recorded with every result")
     sequential: SequentialSettings = SequentialSettings()

@@ -157,6 +157,13 @@ class Context:
     fresh: Callable[[str], nn.Module]
     meter: Meter = field(default_factory=Meter)
 
+    @property
+    def present(self) -> Tensor:
+        """Positions of the retain and forget data, in dataset order: all but what an earlier stage has removed."""
+        import torch
+
+        return torch.cat([self.retain, self.forget]).sort().values
+
 
 class Method:
     """Plain training on the retain data, which is what every method is made from.

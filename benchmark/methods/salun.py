@@ -60,8 +60,9 @@ class SalUn(Method):
         forget = self.context.forget
         label[forget] = self.context.streams.integers(self.context.classes, len(forget), "labels", epoch).to(label)
         if self.settings.order == "shuffled":
-            both = self.context.streams.permutation(len(label), "order-both", epoch).to(label.device)
-            return [{"both": Part(index, label[index])} for index in both.split(self.settings.batch_size)]
+            present = self.context.present
+            order = self.context.streams.permutation(len(present), "order-both", epoch).to(present.device)
+            return [{"both": Part(index, label[index])} for index in present[order].split(self.settings.batch_size)]
         return [{"forget": part} for part in self.parts("forget", epoch, label)] + super().batches(epoch)
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:

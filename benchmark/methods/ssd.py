@@ -51,11 +51,8 @@ class SSD(Method):
 
     def prepare(self, model: nn.Module) -> None:
         """Measure both importances and dampen the starting model: all that there is to the method."""
-        import torch
-
-        labels = self.context.labels
         forget = self.importance(model, self.context.forget)
-        every = self.importance(model, torch.arange(len(labels), device=labels.device))
+        every = self.importance(model, self.context.present)
         for weight, i_forget, i_every in zip(model.parameters(), forget, every, strict=True):
             dampen(weight, i_forget, i_every, self.settings.alpha, self.settings.lambda_)
 

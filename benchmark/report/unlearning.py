@@ -146,7 +146,7 @@ def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
 
 
 def cost_unit(pflops: np.ndarray[Any, Any]) -> tuple[str, int]:
-    """Return the largest unit in which no cost is below 0.1, and the decimals that leave three significant digits.
+    """Return the largest unit in which no cost is below 0.05, and the decimals that leave three significant digits.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def cost_unit(pflops: np.ndarray[Any, Any]) -> tuple[str, int]:
     if not len(positive):
         return "PFLOPs", DECIMALS
     smallest = float(positive.min())
-    unit = next((unit for unit, factor in UNITS.items() if smallest * factor >= 0.1), "MFLOPs")
+    unit = next((unit for unit, factor in UNITS.items() if smallest * factor >= 0.05), "MFLOPs")
     return unit, int(np.clip(2 - np.floor(np.log10(smallest * UNITS[unit])), 0, DECIMALS))
 
 

@@ -30,7 +30,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
 
     They are our numbers, the paper's, and their difference, with an asterisk where that is more than the sum of both
     standard deviations and of the rounding of both numbers. Where the paper prints no standard deviation nothing is
-    judged. Columns are those of the table that stands beside the paper's.
+    judged. Columns are those of the table that stands beside the paper's, but for averages over classes.
 
     Parameters
     ----------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark import results
@@ -64,6 +66,28 @@ def test_a_stage_is_a_run_from_the_weights_of_the_one_before(project, study, mon
     original = weights(still, still.run(project.original))
     (negated,) = end.trainer.model.negated
     assert torch.equal(end.weights[negated], original[negated])
+
+
+@pytest.mark.parametrize(
+    "method", ["salun", "salun@order=shuffled", "neggrad-plus", "bad-teacher", "ssd", "scrub", "cu"]
+)
+def test_a_stage_loads_nothing_that_an_earlier_one_removed(project, study, stages, monkeypatch, method):
+    from benchmark.training.job import Job
+
+    loaded = []
+    context = Job._context
+
+    def recording(self, stage):
+        loaded.append(set())
+        made = context(self, stage)
+        return replace(
+            made, load=lambda part, generator: loaded[-1].update(part.index.tolist()) or made.load(part, generator)
+        )
+
+    monkeypatch.setattr(Job, "_context", recording)
+    project.run(study, project.name(method, SCENARIO))
+    assert loaded[0] and loaded[0] <= set(range(160))
+    assert loaded[1] and loaded[1] <= set(range(160)) - stages[0]
 
 
 def test_no_stage_loads_what_is_gone_and_the_first_loads_what_goes_later(project, study, stages, monkeypatch):
