@@ -24,6 +24,7 @@ app = typer.Typer(
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study: the name of a file config/STUDY.yaml")]
 Partial = Annotated[bool, typer.Option("--partial", help="draw what exists, with dashes for what does not")]
+Replace = Annotated[bool, typer.Option("--replace", help="replace published results by other ones")]
 TERMINATED = 143  # 128 + SIGTERM
 
 
@@ -82,11 +83,7 @@ def embed(
 
 
 @app.command()
-def collect(
-    study: StudyName,
-    partial: Partial = False,
-    replace: Annotated[bool, typer.Option("--replace", help="replace published results by other ones")] = False,
-) -> None:
+def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
     """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings}.parquet."""
     from benchmark.collect import collect
 
@@ -96,23 +93,29 @@ def collect(
 
 @app.command()
 def table(
-    study: StudyName, name: Annotated[str, typer.Argument(help="such as table2")], partial: Partial = False
+    study: StudyName,
+    name: Annotated[str, typer.Argument(help="such as table2")],
+    partial: Partial = False,
+    replace: Replace = False,
 ) -> None:
     """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.tables import draw_table
 
-    for path in draw_table(_study(study), name, partial):
+    for path in draw_table(_study(study), name, partial, replace):
         print(path)
 
 
 @app.command()
 def figure(
-    study: StudyName, name: Annotated[str, typer.Argument(help="such as figure4")], partial: Partial = False
+    study: StudyName,
+    name: Annotated[str, typer.Argument(help="such as figure4")],
+    partial: Partial = False,
+    replace: Replace = False,
 ) -> None:
     """Draw a figure as figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.figures import draw_figure
 
-    for path in draw_figure(_study(study), name, partial):
+    for path in draw_figure(_study(study), name, partial, replace):
         print(path)
 
 
@@ -222,7 +225,9 @@ def bench(
     short: Annotated[
         bool, typer.Option("--short", help="far less work: does it run? The numbers mean nothing")
     ] = False,
-    name: Annotated[str, typer.Option(help="what it is written as, below results/bench/")] = "cpu",
+    name: Annotated[
+        str | None, typer.Option(help="what it is written as, below results/bench/: cpu, or short with --short")
+    ] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
     from benchmark.bench.report import SECTIONS, bench, chosen
@@ -232,7 +237,7 @@ def bench(
         width = max(map(len, SECTIONS))
         print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
         return
-    print(bench(chosen(only), Options(repeats, threads, short), name))
+    print(bench(chosen(only), Options(repeats, threads, short), name or ("short" if short else "cpu")))
 
 
 @app.command()

@@ -127,6 +127,46 @@ def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
     return [*_every(study, output, [RETRAIN]), *every]
 
 
+def varied(study: Study, output: OutputSettings) -> str:
+    """Return the setting that the listed methods give different values.
+
+    Raises
+    ------
+    BadInput
+        If their names give different values to none, or to several, or if a listed method has no such setting.
+    """
+    methods = [method for method in output.methods if method != RETRAIN]
+    named = [dict(MethodName.parse(method).settings) for method in methods]
+    # What all of them set to the same is no difference, such as fewer epochs for all.
+    keys = {key for one in named for key in one if len({str(other.get(key)) for other in named}) > 1}
+    if len(keys) != 1:
+        told = ", ".join(sorted(keys)) or "no setting"
+        raise BadInput(f"methods: {told} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
+    (key,) = keys
+    for cell in map(Cell.parse, output.cells):
+        for method in methods:
+            if key not in study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True):
+                raise BadInput(f"methods: {method!r} has no setting {key!r}, which this figure varies")
+    return key
+
+
+def _ablation(study: Study, output: OutputSettings) -> list[RunName]:
+    varied(study, output)
+    return _with_reference(study, output)
+
+
+def _power(study: Study, output: OutputSettings) -> list[RunName]:
+    if len(output.methods) < 2:
+        raise BadInput(f"methods: {output.methods[0]}: accepted are two or more, the first being compared with")
+    return _with_reference(study, output)
+
+
+def _distances(study: Study, output: OutputSettings) -> list[RunName]:
+    if len(output.classes) < 2:
+        raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
+    return _listed(study, output)
+
+
 SHOWN = ("cells", "methods")
 KINDS = {
     "tables": {
@@ -140,7 +180,7 @@ KINDS = {
         "distances": Kind(
             "how far forget samples of the first of `classes` lie from each class's retain samples",
             (*SHOWN, "classes"),
-            _listed,
+            _distances,
             derives=DISTANCES,
             reported="distances.csv",
         ),
@@ -148,14 +188,14 @@ KINDS = {
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
         "claims": Kind("the paper's claims, with verdicts", (), _none, gathered=True),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not),
-        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _with_reference),
+        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power),
         "effort": Kind("hours, memory and machines", (), _none, gathered=True),
     },
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement),
         "cost": Kind("average gap against computation", SHOWN, _with_reference),
         "stages": Kind("average gap after each stage of sequential removal", SHOWN, _stages),
-        "ablation": Kind("average gap against the one setting in which the methods differ", SHOWN, _with_reference),
+        "ablation": Kind("average gap against the one setting in which the methods differ", SHOWN, _ablation),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
         "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
     },

@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import glob
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -64,14 +66,24 @@ def _alike(study: str, name: str) -> list[Usage]:
     run = RunName.parse(name)
     folder = paths.usage(study, f"{run.dataset}/{run.arch}/any").parent
     for pattern in (f"**/{glob.escape(run.method)}/*.tsv", "**/*.tsv"):
-        if found := [usage for path in folder.glob(pattern) for usage in _read(path)]:
+        if found := [usage for path in folder.glob(pattern) for usage in _read(study, path)]:
             return found
     return []
 
 
-def _read(path: paths.Path) -> Iterator[Usage]:
+def _read(study: str, path: Path) -> Iterator[Usage]:
     # Of a job that ends at once nothing is measured, and a dash or NA stands there.
     wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError)
     with wrong, path.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
-            yield Usage(float(row["s"]), float(row["max_rss"]))
+            yield Usage(max(float(row["s"]), _all_calls(study, path)), float(row["max_rss"]))
+
+
+def _all_calls(study: str, usage: Path) -> float:
+    """What a job says that all its calls took: of one that was interrupted, Snakemake has measured the last alone."""
+    name = usage.relative_to(paths.usage(study, "any").parent).with_suffix("")
+    try:
+        told = json.loads((paths.run(study, name) / paths.RUN).read_text(encoding="utf-8"))
+        return float(told["wall_seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmark import paths
+from benchmark import paths, results
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.names import Cell
 from benchmark.study import Study
 
 RUN = [*CELL, "method", "trial"]
+FATAL = 128  # what git returns where it can say nothing
 SAME = 1e-6  # points: the same numbers written twice
 
 
@@ -30,17 +33,56 @@ def keep(study: Study, metrics: pd.DataFrame) -> None:
     if before is not None and (what := difference(before, metrics)):
         raise BadInput(
             f"{path} is published and comes out otherwise now: {what}. 'git restore results' brings the published "
-            "results back; to replace them: snakemake ... --config replace=yes, or 'collect --replace'"
+            "results back; to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
+        )
+
+
+def keep_shown(study: Study, output: str) -> None:
+    """Raise `BadInput` if runs that a table or figure shows are published and come out otherwise now."""
+    kind = study.kind_of(output)
+    path = paths.collected(study.name, "metrics")
+    if not kind.results or kind.gathered or (before := committed(path)) is None:
+        return
+    cells = [Cell.parse(cell) for cell in study.output(output).cells]
+    now = results.metrics(study, study.runs_of(output), cells, partial=True)
+    if now.empty:
+        return
+    known = before.set_index(RUN).index
+    now = now[pd.MultiIndex.from_frame(now[RUN]).isin(known)]
+    shown = before[known.isin(pd.MultiIndex.from_frame(now[RUN]))]
+    if what := difference(shown, now):
+        raise BadInput(
+            f"{output} would show other results than are published in {path}: {what}. To replace them: "
+            "snakemake ... --config replace=yes, or '--replace' of the command"
         )
 
 
 def committed(path: Path) -> pd.DataFrame | None:
-    """Return the parquet file as the last commit has it; None where there is no git or it is not committed."""
-    try:
-        found = subprocess.run(["git", "show", f"HEAD:./{path.as_posix()}"], capture_output=True, check=True).stdout
-        return pd.read_parquet(io.BytesIO(found))
-    except (OSError, subprocess.CalledProcessError, ValueError):
+    """Return the parquet file as the last commit has it; None where there is no git checkout or it is not committed.
+
+    Raises
+    ------
+    BadInput
+        If git cannot say, or what is committed cannot be read.
+    """
+    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    if head.returncode == FATAL and b"not a git repository" not in head.stderr:
+        raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
+    found = _git("show", f"HEAD:./{path.as_posix()}")
+    if head.returncode or found.returncode:
         return None
+    try:
+        return pd.read_parquet(io.BytesIO(found.stdout))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, env=os.environ | {"LC_ALL": "C"})
+    except FileNotFoundError:
+        told = b"it is not installed" if Path(".git").exists() else b"not a git repository"
+        return subprocess.CompletedProcess(arguments, FATAL, b"", told)
 
 
 def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:

@@ -28,8 +28,12 @@ FINISHED, DIVERGED = "finished", "diverged"
 COLLAPSE = 20.0
 
 
-def record(study: Study, run: Run) -> dict[str, Any]:
+def record(study: Study, run: Run, look: bool = False) -> dict[str, Any]:
     """Return a finished run's ``run.json``.
+
+    Parameters
+    ----------
+    look : leave everything where it is.
 
     Raises
     ------
@@ -48,13 +52,13 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: {run.name} has not been run") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise StaleOutput(
-            f"{path} is damaged ({error!r}): set aside as {set_aside(path)}; run snakemake again"
-        ) from None
+        moved = "" if look else f"set aside as {set_aside(path)}; "
+        raise StaleOutput(f"{path} is damaged ({error!r}): {moved}run snakemake again") from None
     if told[1] != run.fingerprint:
         raise StaleOutput(f"{path} is of another configuration ({difference(told[0], run.slice)}): run snakemake again")
     if other := _other_data(study, run, found):
-        raise StaleOutput(f"{path}: {other}; it was set aside as {set_aside(path, 'other')}: run snakemake again")
+        moved = "" if look else f"; it was set aside as {set_aside(path, 'other')}"
+        raise StaleOutput(f"{path}: {other}{moved}: run snakemake again")
     return found
 
 

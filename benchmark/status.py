@@ -73,7 +73,7 @@ def state_of(study: Study, run: Run) -> State:
     folder, work = paths.run(study.name, run.name), paths.work(study.name, run.name)
     if (folder / paths.RUN).is_file():
         try:
-            told = record(study, run)
+            told = record(study, run, look=True)
         except StaleOutput as error:
             return _under_way(work, run) or State(run, "out of date", str(error))
         return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=_took(study, run, told))

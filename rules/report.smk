@@ -2,6 +2,7 @@
 # for `snakemake --report`; what the report says of it comes from the study.
 
 config["captions"] = captions.captions(study)
+replace = "--replace" if str(config.get("replace", "no")).lower() in ("yes", "true", "1") else ""
 
 
 report: "captions/study.rst"
@@ -58,7 +59,7 @@ rule table:
     params:
         fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
     shell:
-        "{command} table {study.name} {wildcards.output} > {log} 2>&1"
+        "{command} table {study.name} {wildcards.output} {replace} > {log} 2>&1"
 
 
 rule figure:
@@ -73,10 +74,7 @@ rule figure:
     params:
         fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
     shell:
-        "{command} figure {study.name} {wildcards.output} > {log} 2>&1"
-
-
-replace = "--replace" if str(config.get("replace", "no")).lower() in ("yes", "true", "1") else ""
+        "{command} figure {study.name} {wildcards.output} {replace} > {log} 2>&1"
 
 
 rule collect:

@@ -59,7 +59,15 @@ STUDY: dict[str, Any] = {
     },
 }
 
-# Before anything imports torch, here and in the processes that tests start.
+# What a shell may have set is not to change what tests see, here and in the processes that they start.
+for variable in [name for name in os.environ if name.startswith(("BENCHMARK_", "SNAKEMAKE_"))]:
+    del os.environ[variable]
+for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+    os.environ.pop(variable, None)
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1"
+# A GPU belongs to one process at a time, and this one starts others; tests of devices say so themselves.
+os.environ["BENCHMARK_DEVICE"] = "cpu"
+# Before anything imports torch.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 

@@ -46,6 +46,16 @@ def test_a_job_of_seconds_still_has_time_to_start(used):
     assert needs.minutes("tiny", COUN, attempt=1) == 10
 
 
+def test_a_job_that_went_on_after_its_time_limit_counts_all_of_its_calls(used):
+    used(COUN, 600, 700)
+    record = paths.run("tiny", COUN) / paths.RUN
+    record.parent.mkdir(parents=True)
+    record.write_text('{"wall_seconds": 18000}')
+    assert needs.minutes("tiny", COUN, attempt=1) == 600
+    record.write_text("half a rec")
+    assert needs.minutes("tiny", COUN, attempt=1) == 20
+
+
 def test_each_attempt_asks_for_more(used):
     assert [needs.minutes("tiny", COUN, attempt) for attempt in (1, 2, 3)] == [60, 120, 180]
     used(COUN, 1200, 800)

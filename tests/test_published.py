@@ -9,10 +9,13 @@ from benchmark import paths, published
 from benchmark.collect import collect
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
+from benchmark.report.tables import draw_table
 
 
 def git(*arguments):
-    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
+    own = ["user.name=a", "user.email=a@b", "commit.gpgsign=false", "core.hooksPath=/dev/null"]
+    given = [part for setting in own for part in ("-c", setting)]
+    subprocess.run(["git", *given, *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -53,6 +56,45 @@ def test_other_results_are_refused_until_told(study, project):
     assert paths.collected("tiny", "metrics").read_bytes() == before
     collect(changed, replace=True)
     assert paths.collected("tiny", "metrics").read_bytes() != before
+
+
+def test_a_table_of_other_results_is_refused_until_told(study, project):
+    draw_table(study, "table2")
+    changed = change(study, project, 0.02)
+    path = paths.table("tiny", "table2", ".csv")
+    before = path.read_bytes()
+    with pytest.raises(BadInput, match=r"table2 would show other results than are published .* another configuration"):
+        draw_table(changed, "table2")
+    assert path.read_bytes() == before
+    draw_table(changed, "table2", replace=True)
+    assert path.read_bytes() != before
+
+
+@pytest.mark.slow
+def test_the_workflow_replaces_what_is_published_when_told(study, project):
+    project.add_workflow()
+    change(study, project, 0.02)
+    done = project.snakemake("collect", "--config", "study=tiny")
+    assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout + done.stderr
+    git("restore", "results/tiny-metrics.parquet")
+    project.snakemake("collect", "table2", "--config", "study=tiny", "replace=yes", check=True)
+    assert "0.02" in str(pd.read_parquet(paths.collected("tiny", "metrics"))["setting_lr"].tolist())
+
+
+def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monkeypatch):
+    def refuse(arguments, **_):
+        return subprocess.CompletedProcess(arguments, 128, b"", b"fatal: detected dubious ownership in repository")
+
+    monkeypatch.setattr(published.subprocess, "run", refuse)
+    with pytest.raises(BadInput, match="git cannot say what it was: fatal: detected dubious ownership"):
+        collect(study)
+
+    def missing(*_, **__):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(published.subprocess, "run", missing)
+    with pytest.raises(BadInput, match="git cannot say what it was: it is not installed"):
+        collect(study)
 
 
 def test_a_study_that_publishes_nothing_gathers_what_it_likes(study, project):

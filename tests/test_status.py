@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from benchmark import paths
+from benchmark.files import write_record
 from benchmark.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from benchmark.watch import Watch, is_over, jobs_of
 from tests.conftest import environment
@@ -60,7 +61,8 @@ def under_way(study, method, touched: float = 0, **told):
 
 def test_a_job_of_this_host_runs_as_long_as_its_process_does(study):
     assert under_way(study, "ft").state == "running"
-    assert under_way(study, "ft", touched=10 * FRESH_SECONDS, started=_at(psutil.Process().create_time())).state == (
+    born = psutil.Process().create_time()
+    assert under_way(study, "ft", touched=time.time() - born + 60, started=_at(born)).state == (
         "interrupted"  # it was last touched before this process began: another process had this number
     )
     assert under_way(study, "ft", process=DEAD).state == "interrupted"
@@ -119,6 +121,32 @@ def test_a_run_with_nothing_but_a_log(study, text, age, state, told):
     os.utime(log, (time.time() - age,) * 2)
     found = state_of(study, study.run(f"{CELL}/ft/trial-0"))
     assert found.state == state and found.remark.startswith(told)
+
+
+@pytest.mark.parametrize("problem", ["other images", "damaged"])
+def test_looking_moves_nothing(project, problem):
+    study = project.study()
+    run = study.run(project.original)
+    path = paths.run("tiny", run.name) / paths.RUN
+    told = json.loads(path.read_text())
+    told.pop("digest")
+    write_record(path, told | {"stamp": told["stamp"] | {"data": "0" * 16}})
+    if problem == "damaged":
+        path.write_text(path.read_text()[:-9])
+    before = path.read_bytes()
+    states = [state_of(study, run) for _ in "ab"]
+    assert [state.state for state in states] == ["out of date"] * 2 and states[0].remark == states[1].remark
+    assert path.read_bytes() == before and list(path.parent.glob("run.json.*")) == []
+
+
+def test_a_diverged_run_has_ended(project):
+    study = project.study()
+    path = paths.run("tiny", project.original) / paths.RUN
+    told = json.loads(path.read_text())
+    told.pop("digest")
+    write_record(path, told | {"status": "diverged"})
+    assert state_of(study, study.run(project.original)).state == "diverged"
+    assert "1 diverged" in status(study)
 
 
 def test_a_real_job_says_how_far_it_is_before_its_first_epoch_after_each_and_when_resumed(project):

@@ -37,7 +37,8 @@ def rows(options: Options) -> list[Row]:
     }
     if not options.short:
         found["trials of the paper study (dry run)"] = _dry_runs((1, 3, 10), options)
-    _draw({what: points for what, points in found.items() if len(points) > 1})
+    figure = FIGURE.with_name("scale-short") if options.short else FIGURE
+    _draw({what: points for what, points in found.items() if len(points) > 1}, figure)
     return [
         Row(f"{what}: {n:,}", "s", seconds, figures={"s each": seconds / n})
         for what, points in found.items()
@@ -111,7 +112,7 @@ def _dataset(size: int, options: Options) -> list[float]:
     return [statistics.median(seconds[name]) for name in pieces]
 
 
-def _draw(found: dict[str, Points]) -> None:
+def _draw(found: dict[str, Points], path: Path) -> None:
     """Draw seconds against numbers, a panel for each, with the straight line from the first point to the last."""
     if not found:
         return
@@ -137,5 +138,5 @@ def _draw(found: dict[str, Points]) -> None:
         for axes in list(panels):
             axes.set_visible(False)
         for suffix, metadata in METADATA.items():
-            with files.replacing(FIGURE.with_suffix(suffix)) as temporary:
+            with files.replacing(path.with_suffix(suffix)) as temporary:
                 figure.savefig(temporary, format=suffix[1:], metadata=metadata)

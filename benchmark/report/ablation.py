@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmark import paths, results
-from benchmark.errors import BadInput
+from benchmark import results
+from benchmark.kinds import varied
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label, setting_label
@@ -25,28 +25,6 @@ LINE = 36  # letters that fit below a panel
 OWN = "#E8E8E8"
 # Paul Tol's "bright", with a mark each: the colours of methods mean something else.
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
-
-
-def varied(study: Study, name: str) -> str:
-    """Return the setting that the listed methods give different values.
-
-    Raises
-    ------
-    BadInput
-        If their names set none, or several, or if a listed method has no such setting.
-    """
-    methods = [method for method in study.output(name).methods if method != RETRAIN]
-    keys = {key for method in methods for key, _ in MethodName.parse(method).settings}
-    where = f"{paths.study_file(study.name)}: figures.{name}.methods"
-    if len(keys) != 1:
-        told = ", ".join(sorted(keys)) or "no setting"
-        raise BadInput(f"{where}: {told} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
-    (key,) = keys
-    for cell in map(Cell.parse, study.output(name).cells):
-        for method in methods:
-            if key not in _settings(study, cell, method):
-                raise BadInput(f"{where}: {method!r} has no setting {key!r}, which this figure varies")
-    return key
 
 
 def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
@@ -70,9 +48,9 @@ def numbers(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     StaleOutput
         If a run is missing, damaged or of another configuration, unless ``partial``.
     BadInput
-        As `varied`.
+        As `benchmark.kinds.varied`.
     """
-    key = varied(study, name)
+    key = varied(study, study.output(name))
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     methods = list(dict.fromkeys([RETRAIN, *study.output(name).methods]))
     data = gather(study, cells, methods, results.metrics(study, study.runs_of(name), cells, partial))
@@ -123,7 +101,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
 
 def _axis(study: Study, name: str) -> str:
     """Return the setting's name and, from its documentation, what it is."""
-    key = varied(study, name)
+    key = varied(study, study.output(name))
     output = study.output(name)
     run = study.run(study.run_name(Cell.parse(output.cells[0]), next(m for m in output.methods if m != RETRAIN), 0))
     fields = type(run.settings).model_fields

@@ -12,6 +12,7 @@ from benchmark.study import Study
 
 PAGE = "page"
 WHOLE = "study"
+BY_EPOCH = ("unlearning", "improvement", "ablation", "power", "tuning")  # kinds that show the epoch a study reports
 
 
 def captions(study: Study) -> dict[str, str]:
@@ -34,8 +35,9 @@ def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
 
 def _output(study: Study, name: str) -> str:
     output = study.output(name)
-    epoch = "the last" if study.report_epoch == "last" else "the best, by the mean average gap over trials"
     kind = study.kind_of(name)
+    chosen = study.report_epoch == "best" and output.kind in BY_EPOCH
+    epoch = "the best, by the mean average gap over trials" if chosen else "the last" if kind.results else ""
     first = kind.derives == MAPS or not kind.results
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as execute
 PANELS_PER_ROW = 3
 PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
 LEGEND_COLUMNS = 5
+LETTERS = 80  # of a title that fit above all columns together
 
 
 def curves(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
@@ -88,7 +90,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
     for number, cell in enumerate(cells):
         band, column = divmod(number, columns)
-        _cell(grid[2 * band : 2 * band + 2, column], data, cell, methods, unit)
+        _cell(grid[2 * band : 2 * band + 2, column], data, cell, methods, unit, LETTERS // columns)
     for axes in grid[:, len(cells) % columns :][-2:].ravel() if len(cells) % columns else []:
         axes.set_visible(False)
     for axes in grid[:, 0]:
@@ -98,8 +100,13 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     return figure
 
 
-def _cell(pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str) -> None:
-    """Draw one cell: above by the paper's counting, below as executed, over one range of computation."""
+def _cell(
+    pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str, width: int
+) -> None:
+    """Draw one cell: above by the paper's counting, below as executed, over one range of computation.
+
+    Its title has ``width`` letters a line.
+    """
     rows = data[(data[CELL] == [cell.dataset, cell.arch, cell.scenario]).all(axis=1)]
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
@@ -112,7 +119,7 @@ def _cell(pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: l
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    pair[0].set_title(cell_label(cell))
+    pair[0].set_title(textwrap.fill(cell_label(cell), width))
 
 
 def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float) -> None:

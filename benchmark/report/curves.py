@@ -127,4 +127,4 @@ def _finish(figure: Figure, grid: Any, methods: list[str], end: float) -> None:
     handles: list[Any] = [Line2D([], [], color=method_colour(name), label=method_label(name)) for name in methods]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
     handles.append(Patch(color=GREY, linewidth=0, label="chance"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=7, handlelength=1.6, columnspacing=1.4)
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)

@@ -19,7 +19,7 @@ def caption(study: Study, name: str, facts: Iterable[str]) -> str:
     ----------
     facts : LaTeX text without the final full stop.
     """
-    sentences = [escape(study.output(name).caption), *facts]
+    sentences = [escape(" ".join(study.output(name).caption.split())), *facts]
     return " ".join(text if text[-1] in ".!?" else f"{text}." for text in sentences if text)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark import files, paths
+from benchmark import files, paths, published
 from benchmark.errors import unknown
 from benchmark.report import ablation, cost, curves, improvement, maps, stages
 from benchmark.report.style import RC
@@ -31,7 +31,7 @@ METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def draw_figure(study: Study, name: str, partial: bool = False) -> list[Path]:
+def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
     """Write a figure of a study as ``figures/<study>/<name>.pdf`` and ``.png`` (200 dpi); return both paths.
 
     Parameters
@@ -39,11 +39,12 @@ def draw_figure(study: Study, name: str, partial: bool = False) -> list[Path]:
     study : the study.
     name : which of its figures.
     partial : draw what exists, and say what is missing where it would stand, instead of failing.
+    replace : whether it may show other results than the study has published.
 
     Raises
     ------
     BadInput
-        If the study has no such figure.
+        If the study has no such figure, or has published other results, unless ``replace``.
     StaleOutput
         If a result that the figure shows is missing, damaged or of another configuration, unless ``partial``.
     """
@@ -52,6 +53,8 @@ def draw_figure(study: Study, name: str, partial: bool = False) -> list[Path]:
     kind = study.figures[name].kind
     if kind not in KINDS:
         raise unknown("kind of figure", kind, KINDS, f"{paths.study_file(study.name)}: figures.{name}.kind")
+    if study.published and not replace:
+        published.keep_shown(study, name)
     from matplotlib import rc_context
 
     with rc_context(RC):

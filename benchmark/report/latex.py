@@ -40,8 +40,12 @@ SPECIAL = {
     "‘": "`",
     "’": "'",
     **{
-        letter: rf"$\{name}$"
-        for letter, name in zip("αβγλτω", ("alpha", "beta", "gamma", "lambda", "tau", "omega"), strict=True)
+        sign: rf"$\{name}$"
+        for sign, name in {
+            **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "λ": "lambda", "μ": "mu"},
+            **{"ρ": "rho", "σ": "sigma", "τ": "tau", "ω": "omega", "Δ": "Delta"},
+            **{"→": "to", "≈": "approx", "∞": "infty"},
+        }.items()
     },
 }
 

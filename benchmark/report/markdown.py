@@ -20,7 +20,7 @@ WORDS = {
     **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "lambda": "λ"},
     **{"mu": "μ", "rho": "ρ", "sigma": "σ", "tau": "τ", "omega": "ω", "Delta": "Δ"},
     **{"pm": "±", "times": "×", "cdot": "·", "le": "≤", "ge": "≥", "downarrow": "↓", "uparrow": "↑"},
-    **{"dagger": "†", "ast": "*"},
+    **{"dagger": "†", "ast": "*", "to": "→", "approx": "≈", "infty": "∞"},
 }
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 

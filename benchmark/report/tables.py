@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark import files, paths
+from benchmark import files, paths, published
 from benchmark.errors import unknown
 from benchmark.report import (
     claims,
@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
 }
 
 
-def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
+def draw_table(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
     """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv``, ``.md``, ``.html``; return the paths.
 
     The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
@@ -48,11 +48,12 @@ def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
     study : the study.
     name : which of its tables, or one of `benchmark.study.Study.compared`.
     partial : draw what exists, with dashes for what is missing or out of date, instead of failing.
+    replace : whether it may show other results than the study has published.
 
     Raises
     ------
     BadInput
-        If the study has no such table.
+        If the study has no such table, or has published other results, unless ``replace``.
     StaleOutput
         If a run that the table shows is missing, damaged or of another configuration, unless ``partial``.
     """
@@ -62,6 +63,8 @@ def draw_table(study: Study, name: str, partial: bool = False) -> list[Path]:
     kind = tables[name].kind
     if kind not in KINDS:
         raise unknown("kind of table", kind, KINDS, f"{paths.study_file(study.name)}: tables.{name}.kind")
+    if study.published and not replace:
+        published.keep_shown(study, name)
     table = (versus.build if name in study.compared else KINDS[kind])(study, name, partial)
     written = {
         ".tex": render(table, study.name, name),

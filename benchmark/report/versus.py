@@ -161,8 +161,9 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 def _column(rows: pd.DataFrame) -> list[str]:
     """Return three texts a method, of one width from the decimal point on."""
     sds = aligned([sd for row in rows.itertuples() for sd in (row.ours_sd, row.reported_sd)], r"$\pm$")
-    longest = max(sds, key=len)
-    room = rf"\phantom{{{longest}}}" if longest.startswith("$") else longest  # else it is one already, or nothing
+    # As wide as the widest of them, which stands there without a phantom before it; nothing where there is none.
+    widest = max((sd for sd in sds if sd.startswith("$")), key=len, default="")
+    room = rf"\phantom{{{widest}}}" if widest else ""
     out = []
     for number_, row in enumerate(rows.itertuples()):
         difference = number(row.difference)

@@ -1,42 +1,53 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
-from benchmark.bench import report
+from benchmark.bench import report, timing
 from benchmark.bench.report import SECTIONS, chosen
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
 from benchmark.errors import BadInput
 
 
-def test_work_takes_turns_after_a_warm_up_that_does_not_count():
+@pytest.fixture
+def spend(monkeypatch):
+    """Let so many seconds pass, by a clock that nothing else moves."""
+    now = 0.0
+
+    def pass_(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now)
+    return pass_
+
+
+def test_work_takes_turns_after_a_warm_up_that_does_not_count(spend):
     done = []
-    work = {name: lambda name=name: (done.append(name), time.sleep(0.02)) for name in "ab"}
+    work = {name: lambda name=name: (done.append(name), spend(0.02)) for name in "ab"}
     seconds = interleaved(work, repeats=3, least=0.0)
     assert "".join(done) == "aa" + "bb" + "ab" + "ba" + "ab"
-    assert [len(seconds[name]) for name in "ab"] == [3, 3]
-    assert all(0.02 <= value < 0.2 for values in seconds.values() for value in values)
+    assert {name: values == pytest.approx([0.02] * 3) for name, values in seconds.items()} == {"a": True, "b": True}
 
 
-def test_a_turn_may_begin_with_work_that_does_not_count():
+def test_a_turn_may_begin_with_work_that_does_not_count(spend):
     done = []
 
     def work(name):
-        time.sleep(0.05 if done[-1:] != [name] else 0)  # dear where another's work came before
+        spend(0.01 if done[-1:] == [name] else 0.05)  # dear where another's work came before
         done.append(name)
 
     seconds = interleaved({name: lambda name=name: work(name) for name in "ab"}, repeats=2, least=0.0, settle=True)
     assert "".join(done) == "aa" + "bb" + "aabb" + "bbaa"
-    assert all(value < 0.05 for values in seconds.values() for value in values)
+    assert all(values == pytest.approx([0.01] * 2) for values in seconds.values())
 
 
-def test_short_work_is_repeated_until_a_clock_can_tell():
+def test_short_work_is_repeated_until_a_clock_can_tell(spend):
     calls = []
-    seconds = interleaved({"a": lambda: (calls.append(1), time.sleep(0.001))}, repeats=2, least=0.05)["a"]
-    assert len(calls) > 20 and all(0.001 <= value < 0.02 for value in seconds)
+    seconds = interleaved({"a": lambda: (calls.append(1), spend(0.001))}, repeats=2, least=0.05)["a"]
+    assert len(calls) > 20 and seconds == pytest.approx([0.001] * 2)
 
 
 def test_rate_and_ratio_are_medians():

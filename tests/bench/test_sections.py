@@ -77,7 +77,7 @@ def test_alternatives_run_beside_what_is_done(monkeypatch):
 
 
 def test_views_that_go_together_move_the_weights():
-    device = Device.choose("auto", threads=1)
+    device = Device.choose("float32", threads=1)
     trainer = work.trainer("coun", "convnet", work.arrays(train=12), device, batch_size=4, forget=4)
     before = [weight.clone() for weight in trainer.model.parameters()]
     alternatives.together(trainer)()
@@ -119,12 +119,13 @@ def test_it_runs_in_processes(section):
 def test_points_of_growth_are_drawn(empty, monkeypatch):
     monkeypatch.setattr(scale, "_studies", lambda counts, changes, name: [(n, 1.0 * n) for n in (1, 2)])
     plausible(scale.rows(SHORT))
-    assert (empty.root / "figures" / "bench" / "scale.pdf").is_file()
+    assert (empty.root / "figures" / "bench" / "scale-short.pdf").is_file()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "ssd"])
-def test_no_step_waits_for_the_gpu(method):
+def test_no_step_waits_for_the_gpu(method, monkeypatch):
+    monkeypatch.delenv("BENCHMARK_DEVICE")
     device = Device.choose("auto", threads=1)
     steps = work.Steps(work.trainer(method, "convnet", work.arrays(train=40), device, batch_size=8, forget=8))
     steps()

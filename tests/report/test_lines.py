@@ -10,6 +10,7 @@ import pytest
 
 from benchmark import paths, results
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.kinds import varied as varied_setting
 from benchmark.names import Cell
 from benchmark.report import ablation, cost, stages
 from benchmark.report.figures import draw_figure
@@ -228,6 +229,13 @@ def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> N
     assert figure.axes[0].get_xlabel() == "CL transform:\nsecond view's augmentation"
 
 
+def test_what_all_have_in_common_is_not_what_varies(study) -> None:
+    common = '["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"]'
+    paths.study_file("other").write_text(STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', common))
+    other = Study.load("other")
+    assert varied_setting(other, other.output("varied")) == "tau"
+
+
 @pytest.mark.parametrize(
     ("methods", "told"),
     [
@@ -239,7 +247,7 @@ def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> N
 def test_what_varies_no_one_setting_is_refused(study, methods, told) -> None:
     text = STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', methods)
     paths.study_file("other").write_text(text)
-    with pytest.raises(BadInput, match=f"figures.varied.methods: {told}"):
+    with pytest.raises(BadInput, match=f"figures.varied: methods: {told}"):
         draw_figure(Study.load("other"), "varied")
 
 

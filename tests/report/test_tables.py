@@ -158,6 +158,17 @@ def test_best_epoch_is_called_oracle(study, monkeypatch) -> None:
     best = study.model_copy(update={"report_epoch": "best"})
     best._name = study.name
     assert "oracle epoch" in draw_table(best, "gaps")[0].read_text()
+    # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
+    near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
+    for trial, first in enumerate(near):
+        rows = [
+            dict(zip(("ra", "ua", "ta", "mia"), values, strict=True)) for values in (first, (90.0, 15.0, 85.0, 20.0))
+        ]
+        write_run(study, f"{CELL}/ft/trial-{trial}", epochs=[row | {"epoch": n} for n, row in enumerate(rows, 1)])
+    draw_table(best, "gaps")
+    shown = pd.read_csv(paths.table("tiny", "gaps", ".csv")).set_index("method")
+    assert (shown.loc["ft", "epoch"], shown.loc["ft", "ra_mean"], shown.loc["ft", "avg_gap"]) == (1, 99.0, 0.0)
+    assert shown.loc["retrain", "epoch"] == shown.loc["original", "epoch"] > 1
     # A run may have diverged before the epoch that is best by the others.
     early = dict.fromkeys(("ra", "ua", "ta", "mia"), float("nan")) | {"epoch": 1}
     write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED, epochs=[early])

@@ -237,3 +237,13 @@ def test_where_jobs_share_a_gpu_the_message_says_how_many(monkeypatch):
 def test_another_error_is_none_of_memory():
     with pytest.raises(RuntimeError, match="sizes differ"), device.memory_told("maps"):
         raise RuntimeError("sizes differ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [("fpu avx2 avx512f", "float32"), ("fpu avx512_bf16", "bfloat16"), ("amx_bf16 fpu", "bfloat16"), ("", "float32")],
+)
+def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch, flags, chosen):
+    monkeypatch.setattr(device, "_cpuinfo", lambda key: flags if key == "flags" else "")
+    assert device.Device.choose("auto", 1).precision == chosen
+    assert device.Device.choose("float32", 1).precision == "float32"

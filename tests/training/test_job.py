@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,24 @@ def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
     assert run(study, name, "a test", planned) == "finished"
     with pytest.raises(BadInput, match=f"run {name}: the study has changed since this job was planned"):
         run(project.unlearning(lr=0.07), name, "a test", planned)
+
+
+def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys):
+    from benchmark.files import locked
+    from benchmark.training.job import run
+
+    study = project.study()
+    name = project.name("ft")
+    lock = paths.work("tiny", name).with_name("trial-0.lock")
+    with ThreadPoolExecutor() as pool:
+        with locked(lock):
+            second = pool.submit(run, study, name, "the second")
+            while "waiting for another process" not in capsys.readouterr().out:
+                time.sleep(0.01)
+            project.run(study, name)
+            record = (paths.run("tiny", name) / paths.RUN).read_bytes()
+        assert second.result(timeout=60) == "finished"
+    assert (paths.run("tiny", name) / paths.RUN).read_bytes() == record
 
 
 def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):

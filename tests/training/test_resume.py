@@ -52,6 +52,19 @@ def test_stopped_and_resumed_equals_undisturbed(project, method):
     assert not paths.work(study.name, name).exists()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_in_bfloat16_it_trains_and_resumes_as_well(project, method):
+    study = project.study({"precision": "bfloat16"})
+    project.run(study, project.original)
+    name = project.name(method)
+    whole = project.run(study, name)
+    assert whole.status == "finished" and whole.record["stamp"]["precision"] == "bfloat16"
+    assert np.isfinite(whole.samples["loss"]).all()
+    assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in whole.weights.values())
+    if whole.pauses > 3:
+        assert_same(project.run(study, name, (3,)), whole)
+
+
 @pytest.mark.parametrize(("method", "killed_at"), [("ft", 2), ("salun", 5), ("not", 8), ("neggrad-plus+cl", 8)])
 def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch, method, killed_at):
     from benchmark.training.job import Job

@@ -193,16 +193,22 @@ def test_killed_at_any_moment_it_goes_on(project):
     tune()
     whole = candidates()
     paths.journal("tiny").unlink()
-    for seconds in (4, 5, 6):
+    ended = 0
+    for _ in range(3):
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"],
             env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(seconds)
+        # Until one candidate more has ended, and the next is under way.
+        deadline = time.monotonic() + 120
+        while (now := sum(map(len, candidates().values()))) == ended and time.monotonic() < deadline:
+            time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
+        assert ended < now < sum(map(len, whole.values()))
+        ended = sum(map(len, candidates().values()))
     tune()
     assert candidates() == whole
     assert {len(tried) for tried in whole.values()} == {study.tune.budget}

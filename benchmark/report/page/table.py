@@ -55,7 +55,8 @@ def build(study: Study, found: Found) -> dict[str, Any]:
         "columns": _columns(unit, have),
         "rows": [_row(cell, method, row, floors[cell], scale, reported, have) for cell, method, row in rows],
         "choices": _choices(rows),
-        "constant": [what for what, labels in _choices(rows).items() if len(labels) == 1],
+        # Of methods there may be one alone, but its column is what heads a row.
+        "constant": [what for what, labels in _choices(rows).items() if len(labels) == 1 and what != "method"],
         "shades": SHADES,
         "paper": have,
         "oracle": (found.metrics["report_epoch"] == "best").any(),
