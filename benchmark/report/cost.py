@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.gaps import CELL, METRICS
-from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.names import RETRAIN, Cell
 from benchmark.report.axes import log_axis
-from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label
+from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
 from benchmark.report.trials import at_end, histories
 from benchmark.report.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.study import Study
@@ -74,8 +74,8 @@ def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
 def build(study: Study, name: str, partial: bool = False) -> Figure:
     """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
 
-    Methods with the contrastive term are dashed, each method's best epoch is marked. The gap is on a logarithmic axis.
-    Parameters and errors are those of `curves`.
+    Lines of methods with the contrastive term are broken, each method's best epoch is marked. The gap is on a
+    logarithmic axis. Parameters and errors are those of `curves`.
     """
     from matplotlib.figure import Figure
 
@@ -111,7 +111,8 @@ def _cell(
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
         for method in methods:
-            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit])
+            style = line_style(method, methods)
+            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], style)
         floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
         axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
         log_axis(axes)
@@ -122,10 +123,8 @@ def _cell(
     pair[0].set_title(textwrap.fill(cell_label(cell), width))
 
 
-def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float, style: Any) -> None:
     colour, label = method_colour(method), method_label(method)
-    dashed = MethodName.parse(method).contrastive or MethodName.parse(method).head == "coun"
-    style = "--" if dashed else "-"
-    axes.plot(rows[cost] * factor, rows["avg_gap"], style, color=colour, label=label, linewidth=1)
+    axes.plot(rows[cost] * factor, rows["avg_gap"], linestyle=style, color=colour, label=label, linewidth=1)
     best = rows[rows["best"].astype(bool)].head(1)
     axes.plot(best[cost] * factor, best["avg_gap"], "o", markersize=5, markeredgecolor="white", color=colour)

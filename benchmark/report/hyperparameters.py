@@ -13,6 +13,7 @@ from benchmark.report.style import cell_label, method_label, setting_label
 from benchmark.study import Study
 
 PLACE = ["dataset", "arch", "scenario", "method"]
+NAMED = 4  # cells in a heading; the .csv names all
 
 
 def build(study: Study, name: str, partial: bool = False) -> Table:
@@ -77,7 +78,9 @@ def _grouped(study: Study, name: str, data: pd.DataFrame) -> list[tuple[str, pd.
     several = len(study.output(name).cells) > 1
     out = []
     for members in groups.values():
-        cells = "; ".join(cell_label(cell) for cell, _ in members)
+        # A heading is as wide as it is, and the table with it.
+        cells = "; ".join(cell_label(cell) for cell, _ in members[:NAMED])
+        cells += f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
         every = len(groups) == 1
         out.append(("" if not several else f"All cells: {escape(cells)}" if every else escape(cells), members[0][1]))
     return out

@@ -17,6 +17,7 @@ from benchmark.report.alignment import aligned, centroids, standardised
 from benchmark.report.placing import write_names
 from benchmark.report.style import (
     FULL_WIDTH,
+    architecture_label,
     class_colours,
     dataset_label,
     method_label,
@@ -221,13 +222,14 @@ def _headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
     methods, cells, projections = (
         len({getattr(panel, what) for panel in grid[0]}) > 1 for what in ("method", "cell", "projection")
     )
-    several = len({panel.cell.dataset for row in grid for panel in row}) > 1
+    several, archs = (len({getattr(p.cell, what) for row in grid for p in row}) > 1 for what in ("dataset", "arch"))
     beside = [
         ", ".join([row[0].label] * (not methods) + [PROJECTIONS[row[0].projection]] * (not projections)) for row in grid
     ]
     above = []
     for panel in grid[0]:
         place = f"{dataset_label(panel.cell.dataset)}, " * several + scenario_label(panel.cell.scenario)
+        place = f"{architecture_label(panel.cell.arch)}, " * archs + place
         shown = (
             [panel.label] * methods + [place] * (cells or not methods) + [PROJECTIONS[panel.projection]] * projections
         )

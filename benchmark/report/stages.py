@@ -11,7 +11,7 @@ from benchmark.kinds import stage_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, Scenario
 from benchmark.report.axes import log_axis
-from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label
+from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
 from benchmark.report.trials import at_end, histories
 from benchmark.report.unlearning import floors_of, summaries
 from benchmark.study import Study
@@ -87,11 +87,13 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
 
 
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
+    methods = list(dict.fromkeys(data["method"]))
     for method, rows in data.groupby("method", sort=False):
+        style = line_style(str(method), methods)
         colour, label = method_colour(str(method)), method_label(str(method))
         # Of Retrain, whose gap is 0, only the entry in the legend.
         gap = rows["avg_gap"] * np.nan if method == RETRAIN else rows["avg_gap"]
-        axes.plot(rows["percent"], gap, "o-", color=colour, label=label, markersize=3, linewidth=1)
+        axes.plot(rows["percent"], gap, "o", ls=style, color=colour, label=label, markersize=3, linewidth=1)
     floor = data.drop_duplicates("percent")
     axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
     axes.set_xticks(floor["percent"])
@@ -106,5 +108,6 @@ def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:
         rows = data[data["method"] == method]
         x = rows["percent"] + (place - (len(methods) - 1) / 2) * step
         mean, sd = rows[f"{metric}_mean"], rows[f"{metric}_sd"].fillna(0)
-        axes.errorbar(x, mean, sd, color=method_colour(method), linewidth=0.8, elinewidth=0.6, zorder=2 + (not place))
+        look = {"color": method_colour(method), "ls": line_style(method, methods), "linewidth": 0.8}
+        axes.errorbar(x, mean, sd, **look, elinewidth=0.6, zorder=2 + (not place))
     axes.set_title(f"{metric.upper()} (%)", pad=3)

@@ -32,6 +32,9 @@ METHODS: dict[str, tuple[str, str]] = {
     "coun": ("CoUn", "#D55E00"),
 }
 # For methods that plugins bring; which one a name gets depends on the name alone.
+# Lines of methods that share a colour, without and with the contrastive term.
+WHOLE = ("-", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (6, 4)))
+BROKEN = ("--", "-.", (0, (1, 2)), (0, (8, 2, 2, 2)))
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
@@ -118,6 +121,24 @@ def method_colour(name: str) -> str:
     if base in METHODS:
         return METHODS[base][1]
     return OTHER_COLOURS[hashlib.sha256(base.encode()).digest()[0] % len(OTHER_COLOURS)]
+
+
+def has_term(name: str) -> bool:
+    """Whether a method has the contrastive term: ``+cl``, and CoUn, which is FT with it."""
+    method = MethodName.parse(name)
+    return method.contrastive or method.head == "coun"
+
+
+def line_style(name: str, among: Sequence[str]) -> Any:
+    """Return a method's line style: broken with the contrastive term, and another for each that shares its colour.
+
+    Parameters
+    ----------
+    among : all methods of the figure.
+    """
+    alike = [one for one in among if (method_colour(one), has_term(one)) == (method_colour(name), has_term(name))]
+    styles = BROKEN if has_term(name) else WHOLE
+    return styles[alike.index(name) % len(styles)]
 
 
 def class_colours(classes: int) -> Sequence[str]:

@@ -168,4 +168,6 @@ def test_same_views_give_the_same_bytes(study) -> None:
 
 def test_the_caption_says_how_much_was_sampled(study) -> None:
     caption = re.search(r"\\caption\{(.*)\}\\label", draw_table(study, "theory")[0].read_text()).group(1)
-    assert caption.startswith("Measured. Means over 2 trials, of at most 5000 training samples and 8 pairs of views")
+    assert caption.startswith(
+        "Measured. Means over 2 trials, of at most 5000 training samples and all pairs among 16 views"
+    )

@@ -10,6 +10,7 @@ import pytest
 from benchmark import paths, results
 from benchmark.errors import BadInput
 from benchmark.report import versus
+from benchmark.report.markdown import plain
 from benchmark.report.tables import draw_table
 from benchmark.study import Study
 from benchmark.workflow import Workflow
@@ -147,3 +148,14 @@ def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
     (paths.REPORTED / "distances.csv").write_text(DISTANCES.replace("FT", "NoT"))
     text = draw_table(study, "far-vs-reported", partial=True)[0].read_text()
     assert r"\multicolumn{2}{c}{the paper prints none of these methods} \\" in text
+
+
+@pytest.mark.parametrize("sds", [(12.34, 1.0), (1.0, 12.34), (0.0, np.nan), (12.34, 0.5)])
+def test_a_difference_carries_no_deviation_of_another_row(sds) -> None:
+    rows = pd.DataFrame(
+        [{"ours": 50.0, "ours_sd": sd, "reported": 49.65, "reported_sd": np.nan} for sd in sds]
+        + [{"ours": 20.0, "ours_sd": 2.0, "reported": 20.0, "reported_sd": 20.0}]
+    )
+    rows["difference"], rows["within"] = rows["ours"] - rows["reported"], True
+    # In Markdown what only keeps a place is gone.
+    assert [plain(text) for text in versus._column(rows)[2::3]] == ["+0.35", "+0.35", "0.00"]
