@@ -106,6 +106,7 @@ def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
             Image.new("L", (8, 8), shade).save(folder / split / ("dark" if shade < 120 else "light") / f"{shade}.png")
     mine = {
         "trials": 1,
+        "members": "random",
         "datasets": {"mine": {"source": "folder", "path": str(folder), "size": 8}},
         "tables": {"table2": {"cells": ["mine/convnet/random-10"], "methods": ["ft"]}, "table8": None},
     }

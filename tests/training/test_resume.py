@@ -52,7 +52,7 @@ def test_stopped_and_resumed_equals_undisturbed(project, method):
     assert not paths.work(study.name, name).exists()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", list(METHODS))
 def test_in_bfloat16_it_trains_and_resumes_as_well(project, method):
     study = project.study({"precision": "bfloat16"})
     project.run(study, project.original)
