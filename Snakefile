@@ -39,8 +39,13 @@ if gpu:
 
 
 def settled(inputs, whole):
-    """What a current output was made from: its age says nothing, and where the output is whole, what is gone may be."""
-    return [ancient(path) for path in inputs if path.exists() or not whole]
+    """What a current output was made from: its age says nothing, and where the output is whole, what is gone may be.
+
+    But not where jobs are forced or single runs are asked for, which may need it again.
+    """
+    dag = workflow.dag_settings
+    again = dag.forceall or dag.forcerun or dag.forcetargets or any("/runs/" in str(target) for target in dag.targets)
+    return [ancient(path) for path in inputs if path.exists() or again or not whole]
 
 
 rule all:

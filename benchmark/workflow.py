@@ -135,12 +135,27 @@ class Workflow:
             return False
 
     def is_whole(self, name: str) -> bool:
-        """Whether every file that a run leaves is there; weights only where something may yet be made from them."""
+        """Whether every file that a run leaves is there; weights only where something is yet to be made from them."""
         run = RunName.parse(name)
+        if not all(path.is_file() for path in self.run_files(run)):
+            return False
+        kept = run in self.study.kept and not (paths.run(self.study.name, name) / paths.MODEL).is_file()
+        return not (kept and self._are_weights_wanted(run))
+
+    def _are_weights_wanted(self, run: RunName) -> bool:
         made = [one for one in self.study.derived if one.run.name == run]
-        wanted = run in self.study.kept and (run.is_original or not all(map(self.is_derived_current, made)))
-        kept = [paths.run(self.study.name, name) / paths.MODEL] if wanted else []
-        return all(path.is_file() for path in [*self.run_files(run), *kept])
+        if not all(map(self.is_derived_current, made)):
+            return True
+        return not all(self.is_current(name) and self.is_whole(name) for name in self._started_from.get(run, []))
+
+    @cached_property
+    def _started_from(self) -> dict[RunName, list[str]]:
+        """The runs of the study that start from each Original."""
+        found: dict[RunName, list[str]] = {}
+        for run in self.study.runs():
+            if run.original:
+                found.setdefault(run.original, []).append(str(run.name))
+        return found
 
     def images(self, dataset: str) -> str | None:
         """The digest of a dataset's images, or None if it is not prepared."""

@@ -322,6 +322,23 @@ def test_runs_that_are_there_are_not_made_again_where_data_and_weights_are_not(f
     assert names("neggrad-plus", "neggrad-plus+cl").isdisjoint(runs(jobs))
 
 
+def test_a_whole_study_is_drawn_from_its_runs_without_data_or_weights(finished, planned):
+    study = Study.load("tiny")
+    for one in study.derived:
+        write_parquet(paths.derived("tiny", one), pd.DataFrame({"index": [0]}), study.derived_origin(one))
+    shutil.rmtree(paths.DATA)
+    shutil.rmtree(".snakemake")
+    for path in [*paths.RESULTS.rglob(paths.MODEL), *paths.RESULTS.glob("tiny-*")]:
+        path.unlink()
+    shutil.rmtree(paths.TABLES / "tiny")
+    jobs = planned(finished, "all")
+    assert runs(jobs) == set() and "embed" not in jobs and "prepare_digits" not in jobs
+    assert jobs["collect"] and "table2" in drawn(jobs)
+    # For a run that is not the study's there has to be Original again, and for that its data.
+    jobs = planned(finished, f"results/tiny/runs/{CELL}/not/trial-0/run.json")
+    assert runs(jobs) == names("original", "not") and jobs["prepare_digits"]
+
+
 def test_maps_that_are_there_are_not_made_again_where_weights_are_not(finished, planned):
     study = Study.load("tiny")
     for one in study.derived:
