@@ -3,6 +3,7 @@
 #   snakemake --cores 8 all                              every table and figure of the quick study
 #   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
 
+import functools
 import os
 import shlex
 import sys
@@ -43,9 +44,14 @@ def settled(inputs, whole):
 
     But not where jobs are forced or single runs are asked for, which may need it again.
     """
+    return [ancient(path) for path in inputs if path.exists() or are_asked_for() or not whole]
+
+
+@functools.cache
+def are_asked_for():
+    """Whether jobs are forced or single runs are the target."""
     dag = workflow.dag_settings
-    again = dag.forceall or dag.forcerun or dag.forcetargets or any("/runs/" in str(target) for target in dag.targets)
-    return [ancient(path) for path in inputs if path.exists() or again or not whole]
+    return bool(dag.forceall or dag.forcerun or dag.forcetargets) or any("/runs/" in str(one) for one in dag.targets)
 
 
 rule all:

@@ -29,6 +29,7 @@ class Kind:
     needs : settings that must not be empty.
     runs : the runs it shows, in its order.
     results : false where the runs' settings are shown, not what came of them.
+    by_epoch : whether it shows the epoch that the study reports, which may be another than the last.
     derives : what of the runs' features it shows, or None; such runs keep their weights.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
@@ -38,6 +39,7 @@ class Kind:
     needs: tuple[str, ...]
     runs: Callable[[Study, OutputSettings], list[RunName]]
     results: bool = True
+    by_epoch: bool = False
     derives: str | None = None
     reported: str | None = None
     gathered: bool = False
@@ -170,7 +172,9 @@ def _distances(study: Study, output: OutputSettings) -> list[RunName]:
 SHOWN = ("cells", "methods")
 KINDS = {
     "tables": {
-        "unlearning": Kind("metrics, gaps to Retrain and costs", SHOWN, _with_reference, reported="unlearning.csv"),
+        "unlearning": Kind(
+            "metrics, gaps to Retrain and costs", SHOWN, _with_reference, by_epoch=True, reported="unlearning.csv"
+        ),
         "predictions": Kind(
             "what forget samples of the first of `classes` are taken for, and how far that is from Retrain's",
             (*SHOWN, "classes"),
@@ -187,15 +191,17 @@ KINDS = {
         "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
         "claims": Kind("the paper's claims, with verdicts", (), _none, gathered=True),
-        "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not),
-        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power),
+        "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
+        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", (), _none, gathered=True),
     },
     "figures": {
-        "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement),
+        "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),
         "cost": Kind("average gap against computation", SHOWN, _with_reference),
         "stages": Kind("average gap after each stage of sequential removal", SHOWN, _stages),
-        "ablation": Kind("average gap against the one setting in which the methods differ", SHOWN, _ablation),
+        "ablation": Kind(
+            "average gap against the one setting in which the methods differ", SHOWN, _ablation, by_epoch=True
+        ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
         "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
     },

@@ -10,8 +10,7 @@ import csv
 import glob
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark import paths
@@ -29,7 +28,7 @@ TIMES_MB, MORE_MB = 1.5, 1000
 
 @dataclass(frozen=True)
 class Usage:
-    """What a finished job took: wall time in seconds and memory in MiB."""
+    """What a finished job took: wall time in seconds and memory in MiB, NaN where it ended too soon for that."""
 
     seconds: float
     memory_mb: float
@@ -61,29 +60,35 @@ def first_minutes(value: object) -> int:
     return int(str(value))
 
 
+def usage_of(path: Path) -> Usage | None:
+    """Return what Snakemake measured of a job, from the file of `benchmark.paths.usage`; None if it says nothing."""
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+        path.open(encoding="utf-8", newline="") as lines,
+    ):
+        for row in csv.DictReader(lines, delimiter="\t"):
+            memory = row["max_rss"]
+            return Usage(float(row["s"]), math.nan if memory in ("-", "NA") else float(memory))
+    return None
+
+
 def _alike(study: str, name: str) -> list[Usage]:
     """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
     run = RunName.parse(name)
     folder = paths.usage(study, f"{run.dataset}/{run.arch}/any").parent
     for pattern in (f"**/{glob.escape(run.method)}/*.tsv", "**/*.tsv"):
-        if found := [usage for path in folder.glob(pattern) for usage in _read(study, path)]:
+        if found := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(study, path))]:
             return found
     return []
 
 
-def _read(study: str, path: Path) -> Iterator[Usage]:
-    # Of a job that ends at once nothing is measured, and a dash or NA stands there.
-    wrong = contextlib.suppress(OSError, ValueError, KeyError, TypeError)
-    with wrong, path.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t"):
-            yield Usage(max(float(row["s"]), _all_calls(study, path)), float(row["max_rss"]))
-
-
-def _all_calls(study: str, usage: Path) -> float:
-    """What a job says that all its calls took: of one that was interrupted, Snakemake has measured the last alone."""
-    name = usage.relative_to(paths.usage(study, "any").parent).with_suffix("")
-    try:
+def _with_earlier_calls(study: str, path: Path) -> Usage | None:
+    """What a job took, with the calls before one that was interrupted: Snakemake has measured the last alone."""
+    usage = usage_of(path)
+    if usage is None or math.isnan(usage.memory_mb):
+        return None  # what ended before it was looked at is no measure of others
+    name = path.relative_to(paths.usage(study, "any").parent).with_suffix("")
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         told = json.loads((paths.run(study, name) / paths.RUN).read_text(encoding="utf-8"))
-        return float(told["wall_seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        return replace(usage, seconds=max(usage.seconds, float(told["wall_seconds"])))
+    return usage

@@ -18,6 +18,7 @@ import psutil
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
+from benchmark.needs import usage_of
 from benchmark.results import DIVERGED, FINISHED, record
 from benchmark.runs import Run
 from benchmark.study import Study
@@ -148,12 +149,8 @@ def _alike(run: Run) -> list[tuple[str, ...]]:
 
 def _took(study: Study, run: Run, told: dict[str, Any]) -> float:
     """Return what Snakemake measured, the start of the process included, or what the job says of all its calls."""
-    job = float(told["wall_seconds"])
-    try:
-        names, values = paths.usage(study.name, run.name).read_text(encoding="utf-8").splitlines()[:2]
-        return max(job, float(dict(zip(names.split("\t"), values.split("\t"), strict=True))["s"]))
-    except (OSError, ValueError, KeyError):
-        return job
+    measured = usage_of(paths.usage(study.name, run.name))
+    return max(float(told["wall_seconds"]), measured.seconds if measured else 0.0)
 
 
 def _under_way(work: Path, run: Run) -> State | None:

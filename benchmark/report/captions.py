@@ -12,7 +12,6 @@ from benchmark.study import Study
 
 PAGE = "page"
 WHOLE = "study"
-BY_EPOCH = ("unlearning", "improvement", "ablation", "power", "tuning")  # kinds that show the epoch a study reports
 
 
 def captions(study: Study) -> dict[str, str]:
@@ -36,7 +35,7 @@ def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
 def _output(study: Study, name: str) -> str:
     output = study.output(name)
     kind = study.kind_of(name)
-    chosen = study.report_epoch == "best" and output.kind in BY_EPOCH
+    chosen = study.report_epoch == "best" and kind.by_epoch
     epoch = "the best, by the mean average gap over trials" if chosen else "the last" if kind.results else ""
     first = kind.derives == MAPS or not kind.results
     facts = {

@@ -31,10 +31,10 @@ METHODS: dict[str, tuple[str, str]] = {
     "cu": ("CU", "#999933"),
     "coun": ("CoUn", "#D55E00"),
 }
+# Lines of methods that share a colour, without and with the contrastive term: dashes and spaces, in line widths.
+WHOLE: tuple[tuple[float, ...], ...] = ((), (1, 1.65), (3, 1, 1, 1, 1, 1), (6, 4))
+BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2), (8, 2, 2, 2))
 # For methods that plugins bring; which one a name gets depends on the name alone.
-# Lines of methods that share a colour, without and with the contrastive term.
-WHOLE = ("-", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (6, 4)))
-BROKEN = ("--", "-.", (0, (1, 2)), (0, (8, 2, 2, 2)))
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
@@ -130,7 +130,14 @@ def has_term(name: str) -> bool:
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:
-    """Return a method's line style: broken with the contrastive term, and another for each that shares its colour.
+    """Return a method's `dashes` as matplotlib wants them."""
+    pattern = dashes(name, among)
+    return (0, pattern) if pattern else "-"
+
+
+def dashes(name: str, among: Sequence[str]) -> tuple[float, ...]:
+    """Return a method's dashes and spaces, in line widths: broken with the contrastive term, and others for each method
+    that shares its colour.
 
     Parameters
     ----------

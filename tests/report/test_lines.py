@@ -14,7 +14,7 @@ from benchmark.kinds import varied as varied_setting
 from benchmark.names import Cell
 from benchmark.report import ablation, cost, stages
 from benchmark.report.figures import draw_figure
-from benchmark.report.style import line_style, method_colour
+from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.study import Study
 from tests.report.conftest import STUDY, write_run
 
@@ -39,7 +39,7 @@ def test_lines_of_one_colour_differ_and_the_term_is_broken() -> None:
     methods = ["neggrad-plus", "neggrad-plus+cl", "neggrad-plus@beta=0.9", "coun", "coun@epochs=2", "ft"]
     looks = [(method_colour(method), str(line_style(method, methods))) for method in methods]
     assert len(set(looks)) == len(methods)
-    assert looks[0][1] == looks[5][1] == "-" and looks[1][1] == looks[3][1] == "--"
+    assert looks[0][1] == looks[5][1] == "-" and looks[1][1] == looks[3][1] == str((0, BROKEN[0]))
 
 
 # --- cost -------------------------------------------------------------------------------------------------------------

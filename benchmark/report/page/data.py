@@ -16,12 +16,12 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.report import gathered
-from benchmark.report.style import METHODS, cell_label, method_colour, method_label
+from benchmark.report.style import METHODS, cell_label, dashes, method_colour, method_label
 from benchmark.report.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.study import Study
 
 SHOWN = ("metrics", "history", "embeddings")
-DASHES: tuple[list[int], ...] = ([], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3])
+LINE_WIDTH = 2  # pixels, as curves.js draws
 MEASURED = ("avg_gap", *METRICS, "loss")
 
 
@@ -129,12 +129,11 @@ def _cell(study: Study, found: Found, cell: Cell) -> dict[str, Any]:
 def look(name: str, among: list[str]) -> dict[str, Any]:
     """Return a method's label, colour and dashes; one with settings of its own starts hidden beside the plain one."""
     method = MethodName.parse(name)
-    alike = [other for other in among if MethodName.parse(other).base == method.base]
     return {
         "name": name,
         "label": method_label(name),
         "colour": method_colour(name),
-        "dash": DASHES[alike.index(name) % len(DASHES)],
+        "dash": [round(LINE_WIDTH * part) for part in dashes(name, among)],
         "variant": bool(method.settings) and method.head in among,
     }
 
