@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from benchmark.files import write_parquet
 from benchmark.kinds import MAPS
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import per_run_gaps
-from benchmark.names import RETRAIN
-from benchmark.runs import Derived, Run, belongs
+from benchmark.names import RETRAIN, Cell
+from benchmark.runs import Derived, Run, placed
 from benchmark.study import Study
 from benchmark.workflow import COLLECTED
 
@@ -52,7 +52,7 @@ def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
     return {
         "metrics": _metrics(study, partial),
         "history": _gather(study.runs(), lambda run: _history(study, run), partial),
-        "predictions": _gather(_by_cell(study), lambda pair: _predictions(study, *pair), partial),
+        "predictions": _gather(placed(study.runs(), study.cells), lambda pair: _predictions(study, *pair), partial),
         "embeddings": _gather(_maps(study), lambda one: _map(study, one), partial),
     }
 
@@ -82,13 +82,6 @@ def _gather(items: Any, read: Callable[[Any], pd.DataFrame], partial: bool) -> p
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _by_cell(study: Study) -> Iterator[tuple[Run, str]]:
-    for run in study.runs():
-        for cell in study.cells:
-            if belongs(run.name, cell):
-                yield run, cell.scenario
-
-
 def _named(study: Study, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Put the run's name before a frame's own columns."""
     name = run.name
@@ -110,15 +103,15 @@ def _map(study: Study, one: Derived) -> pd.DataFrame:
     return _named(study, one.run, one.scenario, found)
 
 
-def _predictions(study: Study, run: Run, scenario: str) -> pd.DataFrame:
+def _predictions(study: Study, run: Run, cell: Cell) -> pd.DataFrame:
     """Count, for retain, forget, test and left-out samples of each class, what they are taken for."""
     samples = results.frame(study, run, paths.SAMPLES)
-    samples["membership"] = membership(samples, results.forget(study, run, scenario)).astype(str)
+    samples["membership"] = membership(samples, results.forget(study, run, cell.scenario)).astype(str)
     _agree(study, run, samples)
     keys = ["membership", "label"]
     counts = samples.groupby([*keys, "prediction"]).size().rename("count").reset_index()
     counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
-    return _named(study, run, scenario, _with_class_names(study, run, counts))
+    return _named(study, run, cell.scenario, _with_class_names(study, run, counts))
 
 
 def _with_class_names(study: Study, run: Run, frame: pd.DataFrame) -> pd.DataFrame:

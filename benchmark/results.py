@@ -19,7 +19,7 @@ from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
-from benchmark.runs import Derived, Run, belongs
+from benchmark.runs import Derived, Run, placed
 from benchmark.study import Study
 
 FINISHED, DIVERGED = "finished", "diverged"
@@ -171,11 +171,11 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
 
     Parameters
     ----------
-    runs : which runs; Original has a row in each of ``cells`` of its dataset and architecture.
+    runs : which runs; Original has a row in several cells, see `benchmark.runs.placed`.
     partial : leave out runs that are missing or out of date instead of failing.
     """
-    runs, cells = list(runs), list(cells)
-    by_cell = [(run, cell) for cell in cells for run in runs if belongs(run.name, cell)]
+    cells = list(cells)
+    by_cell = placed(runs, cells)
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:

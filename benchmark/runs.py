@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -60,3 +61,16 @@ class Derived:
 def belongs(name: RunName, cell: Cell) -> bool:
     """Whether a run has a place in a cell: its own, or for Original every one of its dataset and architecture."""
     return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
+
+
+def placed(runs: Iterable[Run], cells: Iterable[Cell]) -> list[tuple[Run, Cell]]:
+    """Pair each run with the cells that it has a place in, cell by cell.
+
+    Original has one in the trials of a cell's other runs alone: for more, nothing says what would be forgotten.
+    """
+    runs, pairs = list(runs), []
+    for cell in cells:
+        here = [run for run in runs if belongs(run.name, cell)]
+        trials = {run.name.trial for run in here if not run.name.is_original}
+        pairs += [(run, cell) for run in here if run.name.trial in trials]
+    return pairs

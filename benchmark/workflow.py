@@ -15,7 +15,7 @@ from benchmark.errors import StaleOutput
 from benchmark.files import written_origin
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.runs import Derived
+from benchmark.runs import Derived, placed
 from benchmark.study import Study
 
 COLLECTED = ("metrics", "history", "predictions", "embeddings")
@@ -80,8 +80,8 @@ class Workflow:
         return inputs
 
     def shown_by(self, output: str) -> list[Path]:
-        """What a table or figure reads: nothing, derived files, or its runs and the Originals of their cells; and the
-        paper's numbers, where it stands beside them.
+        """What a table or figure reads: nothing, derived files, or its runs, the Originals of their cells and what all
+        of them forget; and the paper's numbers, where it stands beside them.
         """
         if not self.study.kind_of(output).results:
             return []
@@ -91,11 +91,13 @@ class Workflow:
         printed = [paths.REPORTED / str(self.study.kind_of(output).reported)] if output in self.study.compared else []
         if self.study.kind_of(output).derives:
             return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *printed]
-        runs = {run.name for run in self.study.runs_of(output)}
+        runs = {run.name: run for run in self.study.runs_of(output)}
         cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
-        originals = {cell: RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells}
-        splits = {self.study.split_file(self.study.run(name), cell.scenario) for cell, name in originals.items()}
-        files = [file for name in sorted(runs | {*originals.values()}) for file in self.run_files(name)]
+        originals = [RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells]
+        runs |= {name: self.study.run(name) for name in originals}
+        splits = {self.study.split_file(run, cell.scenario) for run, cell in placed(runs.values(), cells)}
+        splits |= {self.study.split_file(run) for run in runs.values() if run.name.scenario}
+        files = [file for name in sorted(runs) for file in self.run_files(name)]
         return files + sorted(splits) + printed
 
     @cached_property
