@@ -16,6 +16,7 @@ from benchmark.files import replacing, set_aside
 from benchmark.results import difference
 
 DIGEST = 32  # bytes of a SHA-256
+CPU = torch.device("cpu")
 
 
 class Checkpoint:
@@ -26,14 +27,22 @@ class Checkpoint:
     folder : the run's working folder.
     slice : all that determines the run; a checkpoint of another slice is refused.
     data, split, original : digests of the dataset's arrays, of what is forgotten and of Original's weights, likewise.
+    device : where the run computes. Random numbers come from its generators, and a processor's cannot go on from the
+        state of a GPU's: a checkpoint from the other kind of device is refused too.
     """
 
     def __init__(
-        self, folder: Path, slice: dict[str, Any], data: str, split: str | None = None, original: str | None = None
+        self,
+        folder: Path,
+        slice: dict[str, Any],
+        data: str,
+        split: str | None = None,
+        original: str | None = None,
+        device: torch.device = CPU,
     ):
-        self.folder = folder
+        self.folder, self.device = folder, device
         self.path = folder / "checkpoint.pt"
-        self.owner = {"slice": slice, "data": data, "split": split, "original": original}
+        self.owner = {"slice": slice, "data": data, "split": split, "original": original, "device": device.type}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""
@@ -44,8 +53,8 @@ class Checkpoint:
             file.write(hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
 
-    def load(self, device: torch.device) -> dict[str, Any] | None:
-        """Return the saved state with its tensors on ``device``, or None if there is none.
+    def load(self) -> dict[str, Any] | None:
+        """Return the saved state with its tensors on the device, or None if there is none.
 
         A damaged one is set aside and counts as none: the run then starts again.
 
@@ -61,7 +70,7 @@ class Checkpoint:
             content = self.path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
                 raise ValueError("its digest is another")
-            found = torch.load(io.BytesIO(content[DIGEST:]), map_location=device, weights_only=True)
+            found = torch.load(io.BytesIO(content[DIGEST:]), map_location=CPU, weights_only=True)
             owner, state = found["owner"], found["state"]
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             aside = set_aside(self.path)
@@ -74,8 +83,17 @@ class Checkpoint:
             raise StaleOutput(
                 f"{self.path} is of another configuration ({what}): set aside as {aside}; run again to start anew"
             )
-        return dict(state)
+        # Only now to the device: where that has no room, the checkpoint is as good as before.
+        return dict(_moved(state, self.device))
 
     def remove(self) -> None:
         """Delete the working folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(one, device) for key, one in value.items()}
+    return [_moved(one, device) for one in value] if isinstance(value, list) else value

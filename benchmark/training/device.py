@@ -133,7 +133,8 @@ def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        where = "the GPU" if "CUDA" in str(error) or isinstance(error, torch.OutOfMemoryError) else "this machine"
+        on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
+        where = "the GPU" if on_gpu else "this machine"
         size, change = "", "let fewer jobs run at once"
         if batch_size is not None:
             size = f" at batch size {batch_size}"

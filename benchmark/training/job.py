@@ -93,7 +93,7 @@ class Job:
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
         self.checkpoint = Checkpoint(
-            paths.work(study.name, run.name), run.slice, self.data, self.split, self.started_from
+            paths.work(study.name, run.name), run.slice, self.data, self.split, self.started_from, self.device.device
         )
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._saved = time.monotonic()
@@ -112,7 +112,7 @@ class Job:
         # Before the hours of training, not after them.
         make_writable(paths.run(self.study.name, self.run.name))
         model = self._starting_model()
-        state = self.checkpoint.load(self.device.device) or {"stage": 1, "start": None}
+        state = self.checkpoint.load() or {"stage": 1, "start": None}
         self._spent = state.get("wall_seconds", 0.0)
         self.stamp = joined(state.get("stamp", {}), self.stamp)
         with self._signals(), shown(self.run.settings.epochs) as show:

@@ -57,7 +57,7 @@ def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, sto
     study = project.study({"seed": 2})
     run, data = study.run(project.name("ft")), content_hash(study.dataset_folder("digits"))
     with pytest.raises(StaleOutput, match=r"slice\.seed was 1, is 2"):
-        Checkpoint(paths.work("tiny", run.name), run.slice, data).load(torch.device("cpu"))
+        Checkpoint(paths.work("tiny", run.name), run.slice, data).load()
 
 
 @pytest.mark.parametrize("what", ["data", "split", "original"])
@@ -70,7 +70,26 @@ def test_a_checkpoint_of_other_images_another_split_or_another_original_is_refus
     }
     checkpoint = Checkpoint(paths.work("tiny", run.name), run.slice, **{**made_from, what: "another"})
     with pytest.raises(StaleOutput, match=f"{what} was '{made_from[what]}', is 'another'"):
-        checkpoint.load(torch.device("cpu"))
+        checkpoint.load()
+
+
+def test_a_checkpoint_of_the_other_kind_of_device_is_refused(project, stopped):
+    job = project.job(stopped, project.name("ft"))
+    job.checkpoint.owner["device"] = "cuda"
+    with pytest.raises(StaleOutput, match="device was 'cpu', is 'cuda'"):
+        job.checkpoint.load()
+
+
+def test_a_device_without_room_costs_no_checkpoint(project, stopped, monkeypatch, capsys):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.training.checkpoint._moved", full)
+        with pytest.raises(torch.OutOfMemoryError):
+            project.job(stopped, project.name("ft")).checkpoint.load()
+    assert project.job(stopped, project.name("ft")).checkpoint.load()["step"] == 3
+    assert "damaged" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

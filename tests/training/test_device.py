@@ -204,6 +204,7 @@ ERRORS = {
     "torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 20.00 GiB')": "the GPU",
     "RuntimeError('CUDA error: out of memory')": "the GPU",
     "RuntimeError('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)')": "the GPU",
+    "RuntimeError('cuDNN error: CUDNN_STATUS_ALLOC_FAILED')": "the GPU",
     'RuntimeError("DefaultCPUAllocator: can\'t allocate memory: you tried to allocate 9 bytes")': "this machine",
     "MemoryError": "this machine",
 }
