@@ -7,7 +7,7 @@ tables are; `benchmark.metrics.verdicts` draws trials anew for its interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -34,7 +34,8 @@ class Tested:
     Attributes
     ----------
     place : the cell that it is about.
-    subject : what in that cell, in words; empty where the claim says it all.
+    subject : what in that cell, in words, with names of methods and settings between backticks; empty where the claim
+        says it all.
     statistic : positive where the claim holds, in ``unit``; see `benchmark.metrics.bootstrap.estimate`.
     trials : how many trials there are.
     diverged : methods that it compares and that diverged, with the number of trials that are left out for that.
@@ -92,9 +93,31 @@ def _contrastive(evidence: Evidence) -> Iterator[Tested]:
     for cell in _cells(evidence, "random"):
         for base in BASES:
             added = OURS if base == "ft" else base + CL
-            trials = Trials(evidence.metrics, cell, (base, added))
-            if len(trials.methods) == 2 and len(trials):
-                yield _tested(trials, cell, f"{base} with the term", partial(_lead, trials, added, [base]))
+            shared, differing = _differing(in_cell(evidence.metrics, cell), base, added)
+            pairs = {base: f"`{base}` with the term" + differing}
+            # Where the term came with other values of the base's own settings, a run with those shows what it does.
+            pairs |= dict.fromkeys(shared if differing else [], f"`{base}` with the term, all else the same")
+            for without, text in pairs.items():
+                trials = Trials(evidence.metrics, cell, (without, added))
+                if len(trials.methods) == 2 and len(trials):
+                    yield _tested(trials, cell, text, partial(_lead, trials, added, [without]))
+
+
+def _differing(here: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
+    """Return the base's variants that have all its settings as the run with the term does, and, in words, in which of
+    them the base itself differs.
+    """
+    runs = here.drop_duplicates("method").set_index("method")
+    if not {base, added} <= set(runs.index):
+        return [], ""
+    settings = [name for name in runs if name.startswith("setting_") and name != "setting_evaluate_every"]
+    settings = runs.loc[base, settings].dropna().index.tolist()
+    target = runs.loc[added, settings]
+    different = [name for name in settings if runs.loc[base, name] != target[name]]
+    told = [f"`{n.removeprefix('setting_')}` {_short(target[n])} for {_short(runs.loc[base, n])}" for n in different]
+    variants = [method for method in runs.index if MethodName.parse(method).head == base and method != base]
+    same = [method for method in variants if (runs.loc[method, settings] == target).all()]
+    return same, f" and {', '.join(told)}" if told else ""
 
 
 def _worst(evidence: Evidence) -> Iterator[Tested]:
@@ -116,7 +139,7 @@ def _easy(evidence: Evidence) -> Iterator[Tested]:
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, (method,))
             if trials.methods and len(trials) and math.isfinite(floor):
-                yield _tested(trials, cell, method, partial(_within, trials, method, floor))
+                yield _tested(trials, cell, f"`{method}`", partial(_within, trials, method, floor))
 
 
 def _within(trials: Trials, method: str, floor: float, drawn: Indices) -> Floats:
@@ -141,29 +164,32 @@ def _ablations(evidence: Evidence, setting: str) -> Iterator[tuple[Cell, dict[An
 def _temperature(evidence: Evidence) -> Iterator[Tested]:
     for cell, methods in _ablations(evidence, "tau"):
         near = [method for tau, method in methods.items() if 1 / NEAR <= tau / 0.1 <= NEAR]
-        yield from _group(evidence, cell, near, [m for m in methods.values() if m not in near], "tau", methods)
+        yield from _group(evidence, cell, "`tau`", methods, near)
 
 
 def _transform(evidence: Evidence) -> Iterator[Tested]:
     for cell, methods in _ablations(evidence, "cl_transform"):
-        chosen = [methods["CHN"]] if "CHN" in methods else []
-        yield from _group(evidence, cell, chosen, [m for m in methods.values() if m not in chosen], "views", methods)
+        yield from _group(evidence, cell, "`cl_transform`", methods, [methods["CHN"]] if "CHN" in methods else [])
 
 
 def _batch(evidence: Evidence) -> Iterator[Tested]:
     for cell, methods in _ablations(evidence, "batch_size"):
-        chosen = [methods[256]] if 256 in methods else []
-        yield from _group(evidence, cell, chosen, [m for m in methods.values() if m not in chosen], "batch", methods)
+        yield from _group(evidence, cell, "`batch_size`", methods, [methods[256]] if 256 in methods else [])
 
 
-def _group(
-    evidence: Evidence, cell: Cell, chosen: list[str], others: list[str], what: str, values: dict[Any, str]
-) -> Iterator[Tested]:
+def _group(evidence: Evidence, cell: Cell, what: str, values: dict[Any, str], chosen: list[str]) -> Iterator[Tested]:
+    others = [method for method in values.values() if method not in chosen]
     trials = Trials(evidence.metrics, cell, [*chosen, *others])
     chosen, others = ([method for method in methods if method in trials.methods] for methods in (chosen, others))
     if chosen and others and len(trials):
-        text = f"{what} among {', '.join(_short(value) for value in sorted(values))}"
+        text = f"{what} among {', '.join(_short(value) for value in sorted(values))}{_in_common(values.values())}"
         yield _tested(trials, cell, text, partial(_ahead, trials, chosen, others))
+
+
+def _in_common(methods: Iterable[str]) -> str:
+    """Tell the settings that all of the runs' names give the same value, such as fewer epochs."""
+    common = set.intersection(*(set(MethodName.parse(method).settings) for method in methods))
+    return "".join(f", `{key}` {value}" for key, value in sorted(common))
 
 
 def _ahead(trials: Trials, chosen: list[str], others: list[str], drawn: Indices) -> Floats:
@@ -219,7 +245,7 @@ def _budget(evidence: Evidence) -> Iterator[Tested]:
             trials = Trials(evidence.metrics, cell, (other, ours))
             if len(trials.methods) == 2 and len(trials):
                 share = 100 * within[ours] / costs[other]
-                text = f"{ours} at {share:.0f} % of the cost of {other}"
+                text = f"`{ours}` at {share:.0f} % of the cost of `{other}`"
                 yield _tested(trials, cell, text, partial(_lead, trials, ours, [other]))
 
 
@@ -246,7 +272,7 @@ def _directions(evidence: Evidence) -> Iterator[Tested]:
             trials = sorted(set.intersection(*(set(rows.index) for rows in methods.values())))
             shares = {method: rows.loc[trials].to_numpy() for method, rows in methods.items()}
             if trials:
-                yield Tested(str(cell), "against ft", partial(_closer, shares), len(trials), diverged=known.diverged)
+                yield Tested(str(cell), "against `ft`", partial(_closer, shares), len(trials), diverged=known.diverged)
 
 
 def _closer(shares: dict[str, Floats], drawn: Indices) -> Floats:
@@ -263,10 +289,12 @@ def _spread(evidence: Evidence) -> Iterator[Tested]:
     columns = [column for column in theory if str(column).startswith("r_")]
     for place, rows in theory[theory["method"] == OURS].groupby(CELL, sort=False):
         means = rows.assign(r=rows[columns].mean(axis=1)).pivot(index="trial", columns="group", values="r").dropna()
+        lost = int(rows.loc[rows["diverged"].astype(bool), "trial"].nunique()) if "diverged" in rows else 0
         if len(means):
             difference = (100 * (means["forget"] - means["retain"])).to_numpy(dtype=float)
-            text = f"mean over eps {', '.join(str(column)[2:] for column in columns)}"
-            yield Tested(str(Cell(*place)), text, partial(_mean, difference), len(means), "% of images")
+            text = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
+            statistic, diverged = partial(_mean, difference), {OURS: lost} if lost else {}
+            yield Tested(str(Cell(*place)), text, statistic, len(means), "% of images", diverged)
 
 
 def _mean(values: Floats, drawn: Indices) -> Floats:
@@ -274,11 +302,11 @@ def _mean(values: Floats, drawn: Indices) -> Floats:
 
 
 def _against(methods: Sequence[str]) -> str:
-    return f"against {', '.join(methods)}"
+    return f"against {', '.join(f'`{method}`' for method in methods)}"
 
 
 def _short(value: Any) -> str:
-    return str(value) if isinstance(value, str) else f"{value:g}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 CLAIMS = (

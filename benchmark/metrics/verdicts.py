@@ -32,7 +32,7 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
     reproduced where the interval lies above zero, not reproduced where it lies below, else undecided, as where a method
     that is compared diverged in some trial; ``after_holm``, the same with the corrected p-value; ``sd``, the spread of
     a single trial, and ``trials_needed``, how many would show a difference of that size in four studies of five;
-    ``remark``.
+    ``remark``. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
@@ -69,7 +69,7 @@ def _needed(result: Estimate) -> float:
 
 def _remark(one: Tested, result: Estimate) -> str:
     if one.diverged:
-        return "diverged: " + ", ".join(f"{method} in {count}" for method, count in one.diverged.items())
+        return "diverged: " + ", ".join(f"`{method}` in {count}" for method, count in one.diverged.items())
     if one.trials == 1:
         return "one trial: no interval"
     return "all trials are alike: no interval" if math.isnan(result.low) else ""

@@ -18,7 +18,7 @@ from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UN
 from benchmark.names import Cell
 from benchmark.report import facts, gathered
 from benchmark.report.latex import DASH, Block, Table, escape, number
-from benchmark.report.style import cell_label
+from benchmark.report.style import readable, short_label
 from benchmark.study import Study
 
 GATHERED = ("metrics", "history", "predictions")
@@ -45,7 +45,7 @@ def evidence(study: Study) -> Evidence:
 def text(study: Study) -> str:
     """Return every claim with its verdict, in plain text, and what may limit them."""
     found = evidence(study)
-    table = verdicts(found)
+    table = _told(found)
     lines = [f"study {study.name}: {len(table)} tests of {table['claim'].nunique()} claims"]
     for name, rows in table.groupby("claim", sort=False):
         lines += ["", f"{name}: {rows['text'].iloc[0]} ({rows['where'].iloc[0]})"]
@@ -72,14 +72,16 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     found = evidence(study)
     if not partial:
         gathered.require(study, found.metrics)
-    data = verdicts(found)
+    data = _told(found)
+    cells = [Cell.parse(place) for place in data["place"].dropna().unique()]
     blocks = [
-        Block(_printed(rows), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
+        Block(_printed(rows, cells), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
         for _, rows in data.groupby("claim", sort=False)
     ]
     level = f"{100 * LEVEL:.0f}"
     counts = data["verdict"].value_counts()
     sentences = [
+        facts.shared(cells),
         "The formula is positive where the claim holds; in points of average gap unless told otherwise",
         rf"In brackets: {level}\,\% interval from drawing trials anew, Retrain's with them",
         "Reproduced where it lies above 0, not reproduced where it lies below",
@@ -90,6 +92,12 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True)
 
 
+def _told(found: Evidence) -> pd.DataFrame:
+    """Return the claims with their verdicts, methods and settings by the names that every table has."""
+    table = verdicts(found)
+    return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
+
+
 def _limits(study: Study, found: Evidence) -> list[str]:
     fixed = [what for what in ("original", "split") if what not in study.resample]
     limits = []
@@ -97,7 +105,10 @@ def _limits(study: Study, found: Evidence) -> list[str]:
         what = " and ".join({"original": "Original", "split": "the forget split"}[one] for one in fixed)
         limits.append(f"All trials share {what}: the intervals do not cover what another draw of it would change")
     if study.includes_tuned:
-        limits.append("Hyperparameters were chosen on other trials, once for all: no interval covers another choice")
+        limits.append(f"{facts.tuned(study)}, once for all: no interval covers another choice")
+    if split := facts.apart(study, found.metrics):
+        limits.append(split)
+    limits.append("The noise floor is taken as known")
     if other := gathered.lacking(study, found.metrics):
         limits.append(f"As gathered: {other}")
     return limits
@@ -116,19 +127,19 @@ def _subject(row: Any) -> str:
     return f"{row.subject} ({row.remark})" if row.remark else str(row.subject)
 
 
-def _printed(rows: pd.DataFrame) -> pd.DataFrame:
+def _printed(rows: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
     """Return one claim's cells as LaTeX text."""
-    cells = []
+    lines = []
     for row in rows.itertuples():
         if row.verdict == UNTESTED:
-            cells.append([DASH, escape(row.remark), DASH, DASH, DASH, DASH, escape(row.verdict)])
+            lines.append([DASH, escape(row.remark), DASH, DASH, DASH, DASH, escape(row.verdict)])
             continue
         interval = f"[{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else DASH
         star = r"$^*$" if row.after_holm == row.verdict != UNDECIDED else ""
         strong = rf"\textbf{{{escape(row.verdict)}}}" if row.verdict != UNDECIDED else escape(row.verdict)
-        unit = "" if row.unit == "points" else rf" ({escape(row.unit)})"
-        place = escape(cell_label(Cell.parse(row.place)))
-        numbers = [f"{number(row.value)}{unit}", interval, f"{int(row.trials)}", number(row.p_holm, 3)]
-        cells.append([place, escape(_subject(row)), *numbers, strong + star])
+        unit = "" if row.unit == "points" else rf", {escape(row.unit)}"
+        place = escape(short_label(Cell.parse(row.place), cells))
+        numbers = [number(row.value), interval, f"{int(row.trials)}", number(row.p_holm, 3)]
+        lines.append([place, escape(_subject(row)) + unit, *numbers, strong + star])
     columns = ["Where", "What", "Formula", r"95\,\% interval", "Trials", "$p$ (Holm)", "Verdict"]
-    return pd.DataFrame(cells, columns=columns)
+    return pd.DataFrame(lines, columns=columns)

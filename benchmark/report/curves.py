@@ -10,14 +10,7 @@ import pandas as pd
 
 from benchmark.metrics.theory import GROUPS, chance, r_curve
 from benchmark.names import Cell
-from benchmark.report.style import (
-    FULL_WIDTH,
-    architecture_label,
-    dataset_label,
-    method_colour,
-    method_label,
-    scenario_label,
-)
+from benchmark.report.style import FULL_WIDTH, method_colour, method_label, short_label
 from benchmark.report.theory import trials_of
 from benchmark.study import Study
 
@@ -67,7 +60,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     for place, cell in enumerate(cells):
         upper, lower = grid[2 * (place // columns) :, place % columns][:2]
         _cell(upper, lower, {m: found[cell, m] for m in output.methods}, np.linspace(0, end, POINTS))
-        upper.set_title(_title(cells, cell), loc="left")
+        upper.set_title(short_label(cell, cells), loc="left")
         lower.set_xlabel("ε")
     for spare in grid[-2:, len(cells) - columns * (rows - 1) :].flat:
         spare.set_axis_off()
@@ -103,13 +96,6 @@ def _line(axes: Axes, eps: Floats, lines: Floats, style: str, method: str) -> No
     colour = method_colour(method)
     axes.plot(eps, lines.mean(0), style, color=colour, linewidth=1.1)
     axes.fill_between(eps, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
-
-
-def _title(cells: list[Cell], cell: Cell) -> str:
-    """Return what tells a panel from the others: its scenario, and dataset and architecture where they differ."""
-    parts = [dataset_label(cell.dataset)] if len({c.dataset for c in cells}) > 1 else []
-    parts += [architecture_label(cell.arch)] if len({c.arch for c in cells}) > 1 else []
-    return ", ".join([*parts, scenario_label(cell.scenario)])
 
 
 def _finish(figure: Figure, grid: Any, methods: list[str], end: float) -> None:

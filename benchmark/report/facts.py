@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmark.names import ORIGINAL, Cell, MethodName
 from benchmark.report.latex import escape
-from benchmark.report.style import cell_label, method_label
+from benchmark.report.style import architecture_label, cell_label, dataset_label, method_label
 from benchmark.study import Study
 
 
@@ -26,6 +26,14 @@ def caption(study: Study, name: str, facts: Iterable[str]) -> str:
 def subject(cells: list[Cell]) -> str:
     """Return the cell in LaTeX if there is one; several are told by the headings of their blocks."""
     return escape(cell_label(cells[0])) if len(cells) == 1 else ""
+
+
+def shared(cells: list[Cell]) -> str:
+    """Return in LaTeX the dataset and the architecture that all cells have, which `style.short_label` leaves out."""
+    datasets, archs = {cell.dataset for cell in cells}, {cell.arch for cell in cells}
+    parts = [dataset_label(*datasets)] if len(datasets) == 1 else []
+    parts += [architecture_label(*archs)] if len(archs) == 1 else []
+    return escape(", ".join(parts))
 
 
 def heading(cells: list[Cell], cell: Cell) -> str:
@@ -52,6 +60,8 @@ def tuned(study: Study) -> str:
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:
     """Say whether methods of one trial started from Originals that were trained apart, as on two kinds of machine."""
+    if "started_from" not in metrics:
+        return ""
     known = metrics[metrics["started_from"] != ""]
     one = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
     several = (known.groupby(one)["started_from"].nunique() > 1).any()

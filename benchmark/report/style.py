@@ -6,6 +6,7 @@ Nothing here imports a plotting library, since tables need the names too.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,6 +110,17 @@ def method_label(name: str) -> str:
     return label
 
 
+def readable(text: str) -> str:
+    """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
+    return re.sub(r"`([^`]+)`", lambda found: _readable(found[1]), text)
+
+
+def _readable(name: str) -> str:
+    return (
+        setting_label(name) if name in SETTINGS or (name not in METHODS and name.isidentifier()) else method_label(name)
+    )
+
+
 def method_colour(name: str) -> str:
     """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings.
 
@@ -191,3 +203,10 @@ def scenario_label(name: str) -> str:
 def cell_label(cell: Cell) -> str:
     """Return a cell as printed: dataset, architecture and scenario."""
     return f"{dataset_label(cell.dataset)}, {architecture_label(cell.arch)}, {scenario_label(cell.scenario)}"
+
+
+def short_label(cell: Cell, among: Sequence[Cell]) -> str:
+    """Return what tells a cell from the others: its scenario, and dataset and architecture where they differ."""
+    parts = [dataset_label(cell.dataset)] if len({one.dataset for one in among}) > 1 else []
+    parts += [architecture_label(cell.arch)] if len({one.arch for one in among}) > 1 else []
+    return ", ".join([*parts, scenario_label(cell.scenario)])

@@ -75,10 +75,33 @@ def test_the_order_of_methods_is_found(story):
 
 def test_a_term_that_helps_and_one_that_hurts(story):
     found = rows_of(evidence(*story), "term").set_index("subject")
-    assert found.loc["neggrad-plus with the term", "verdict"] == REPRODUCED
-    assert found.loc["not with the term", "verdict"] == NOT_REPRODUCED
-    assert found.loc["not with the term", "value"] == pytest.approx(-2.0, abs=0.2)
-    assert "l1-sparse with the term" not in found.index
+    assert found.loc["`neggrad-plus` with the term", "verdict"] == REPRODUCED
+    assert found.loc["`not` with the term", "verdict"] == NOT_REPRODUCED
+    assert found.loc["`not` with the term", "value"] == pytest.approx(-2.0, abs=0.2)
+    assert "`l1-sparse` with the term" not in found.index
+
+
+def test_a_term_that_came_with_another_learning_rate_is_compared_at_that_rate_too():
+    frames = [
+        runs("retrain", 0.0, noise=0.0),
+        runs("neggrad-plus", 5.0, lr=0.1, beta=0.95),
+        runs("neggrad-plus@lr=0.02", 1.0, lr=0.02, beta=0.95),
+        runs("neggrad-plus@beta=0.99", 0.5, lr=0.1, beta=0.99),
+        runs("neggrad-plus+cl", 2.0, lr=0.02, beta=0.95, tau=0.1),
+    ]
+    found = rows_of(evidence(*frames), "term")
+    assert list(found["subject"]) == [
+        "`neggrad-plus` with the term and `lr` 0.02 for 0.1",
+        "`neggrad-plus` with the term, all else the same",
+    ]
+    assert list(found["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
+    assert list(found["value"]) == pytest.approx([3.0, -1.0], abs=0.2)
+
+
+def test_what_all_values_of_an_ablation_have_in_common_is_told():
+    frames = [runs("retrain", 0.0), runs("coun@epochs=20@tau=0.1", 1.0, tau=0.1, epochs=20)]
+    frames.append(runs("coun@epochs=20@tau=0.3", 2.0, tau=0.3, epochs=20))
+    assert list(rows_of(evidence(*frames), "tau")["subject"]) == ["`tau` among 0.1, 0.3, `epochs` 20"]
 
 
 def test_what_is_within_the_noise_is_undecided():
@@ -104,17 +127,17 @@ def test_a_diverged_run_is_no_evidence(story):
     frame = pd.concat(story).assign(status="finished")
     frame.loc[(frame["method"] == "coun") & (frame["trial"] == 2), "status"] = "diverged"
     best = rows_of(evidence(frame), "best").iloc[0]
-    assert best["trials"] == 4 and best["remark"] == "diverged: coun in 1"
+    assert best["trials"] == 4 and best["remark"] == "diverged: `coun` in 1"
     # What is left are the trials that went well: they decide nothing.
     assert best["low"] > 0 and best["verdict"] == UNDECIDED == best["after_holm"] and np.isnan(best["p"])
-    assert rows_of(evidence(frame), "term").set_index("subject").loc["not with the term", "verdict"] == NOT_REPRODUCED
+    assert rows_of(evidence(frame), "term").set_index("subject").loc["`not` with the term", "verdict"] == NOT_REPRODUCED
 
 
 def test_a_method_that_always_diverged_is_told_of(story):
     frame = pd.concat(story).assign(status="finished")
     frame.loc[frame["method"] == "neggrad-plus", "status"] = "diverged"
     worst = rows_of(evidence(frame), "ft-worst").iloc[0]
-    assert worst["verdict"] == UNDECIDED and worst["remark"] == "diverged: neggrad-plus in 5"
+    assert worst["verdict"] == UNDECIDED and worst["remark"] == "diverged: `neggrad-plus` in 5"
     frame.loc[frame["method"] == "coun", "status"] = "diverged"
     best = rows_of(evidence(frame), "best").iloc[0]
     assert best["verdict"] == UNTESTED and best["remark"].endswith("in runs that did not diverge")
@@ -134,7 +157,7 @@ def test_class_wise_gaps_against_the_noise_floor():
     found = rows_of(
         evidence(retrain, runs("ft", 0.2, scenario="class-truck"), runs("not", 5.0, scenario="class-truck")), "easy"
     )
-    assert list(found["subject"]) == ["ft", "not"]
+    assert list(found["subject"]) == ["`ft`", "`not`"]
     assert found["value"][0] == pytest.approx(0.75 - 0.2, abs=0.15) and found["verdict"][0] == REPRODUCED
     assert found["value"][1] == pytest.approx(0.75 - 5.0, abs=0.15) and found["verdict"][1] == NOT_REPRODUCED
 
@@ -152,7 +175,7 @@ def test_ablations_compare_runs_that_differ_in_one_setting():
     ]
     found = evidence(*frames)
     tau = rows_of(found, "tau")
-    assert list(tau["subject"]) == ["tau among 0.05, 0.12, 0.3"]
+    assert list(tau["subject"]) == ["`tau` among 0.05, 0.12, 0.3"]
     assert tau["value"][0] == pytest.approx(2.0, abs=0.2) and tau["verdict"][0] == REPRODUCED
     views = rows_of(found, "views")
     assert views["value"][0] == pytest.approx(-1.0, abs=0.2) and views["verdict"][0] == NOT_REPRODUCED
@@ -170,8 +193,8 @@ def test_equal_computation_takes_the_longest_run_that_costs_no_more():
         runs("coun@epochs=10", 9.0, cost=1.5),
     ]
     found = rows_of(evidence(*frames), "budget").set_index("subject")
-    assert found.loc["coun@epochs=20 at 100 % of the cost of ft", "verdict"] == NOT_REPRODUCED
-    assert found.loc["coun at 100 % of the cost of neggrad-plus", "verdict"] == REPRODUCED
+    assert found.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
+    assert found.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
 
 
 def test_stages_are_compared_with_the_retrain_of_what_is_gone():
@@ -231,3 +254,8 @@ def test_the_lemma_reads_the_theorys_table():
     assert found["value"][0] == pytest.approx(100 * (0.2 + 0.02))
     assert found["unit"][0] == "% of images" and found["trials"][0] == 3
     assert found["verdict"][0] == REPRODUCED
+    lost = theory.assign(diverged=theory["trial"] == 2, **{"r_0.2": theory["r_0.2"].where(theory["trial"] < 2)})
+    lost.loc[lost["trial"] == 2, "r_0.4"] = np.nan
+    found = rows_of(evidence(runs("retrain", 0.0), runs("coun", 1.0), theory=lost), "lemma")
+    assert found["trials"][0] == 2 and found["verdict"][0] == UNDECIDED
+    assert found["remark"][0] == "diverged: `coun` in 1"
