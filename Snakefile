@@ -54,6 +54,19 @@ def are_asked_for():
     return bool(dag.forceall or dag.forcerun or dag.forcetargets) or any("/runs/" in str(one) for one in dag.targets)
 
 
+def whole(inputs, outputs):
+    """What tables, figures and gathered results are made from.
+
+    Snakemake does not miss a file that is gone while what was made from it is there. So where one is, what was made
+    from it is given an age older than the study's file, and the study's file is one of its inputs.
+    """
+    if all(path.exists() for path in inputs):
+        return inputs
+    for path in outputs:
+        outdate(path)
+    return [paths.study_file(study.name), *inputs]
+
+
 rule all:
     default_target: True
     input:

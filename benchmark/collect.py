@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark import paths, published, results
 from benchmark.errors import StaleOutput
-from benchmark.files import write_parquet
+from benchmark.files import outdate, write_parquet
 from benchmark.kinds import MAPS
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import per_run_gaps
@@ -44,6 +44,8 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         published.keep(study, frames["metrics"])
     for what in COLLECTED:
         write_parquet(paths.collected(study.name, what), frames[what])
+        if partial:
+            outdate(paths.collected(study.name, what))  # the workflow gathers the rest as soon as it is asked to
     return [paths.collected(study.name, what) for what in COLLECTED]
 
 

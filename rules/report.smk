@@ -47,9 +47,13 @@ rule embed:
         "{command} embed {study.name} {params.what} {params.run:q} {params.scenario:q} > {log} 2>&1"
 
 
+def output_inputs(wildcards):
+    return whole(files.shown_by(wildcards.output), files.files_of(wildcards.output))
+
+
 rule table:
     input:
-        lambda wildcards: files.shown_by(wildcards.output),
+        output_inputs,
     output:
         [shown(paths.table(study.name, "{output}", suffix), "Tables") for suffix in paths.TABLE_SUFFIXES],
     log:
@@ -64,7 +68,7 @@ rule table:
 
 rule figure:
     input:
-        lambda wildcards: files.shown_by(wildcards.output),
+        output_inputs,
     output:
         [shown(paths.figure(study.name, "{output}", suffix), "Figures") for suffix in paths.FIGURE_SUFFIXES],
     log:
@@ -79,7 +83,7 @@ rule figure:
 
 rule collect:
     input:
-        files.gathered,
+        lambda wildcards: whole(files.gathered, files.collected),
     output:
         files.collected,
     log:

@@ -64,5 +64,7 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
             path = paths.figure(study.name, name, suffix)
             with files.replacing(path) as temporary:
                 figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+            if partial:
+                files.outdate(path)  # as a partial table
             out.append(path)
     return out

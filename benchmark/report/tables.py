@@ -75,4 +75,6 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     out = [paths.table(study.name, name, suffix) for suffix in written]
     for path, text in zip(out, written.values(), strict=True):
         files.write_text(path, text)
+        if partial:
+            files.outdate(path)  # what it lacks is to be seen in it as soon as the workflow is asked for it
     return out

@@ -54,6 +54,8 @@ def draw_page(study: Study, partial: bool = False) -> Path:
     )
     path = paths.page(study.name)
     files.write_text(path, page)
+    if partial:
+        files.outdate(path)
     return path
 
 
