@@ -13,14 +13,15 @@ sys.path.insert(0, workflow.basedir)
 from benchmark import needs, paths
 from benchmark.errors import BadInput
 from benchmark.files import outdate
+from benchmark.options import Options
 from benchmark.report import captions
 from benchmark.study import Study
 from benchmark.workflow import Workflow
 
 try:
-    study = Study.load(str(config.get("study", "quick")))
+    options = Options.read(config)
+    study = Study.load(options.study)
     files = Workflow(study)
-    first_minutes = needs.first_minutes(config.get("minutes", needs.FIRST_MINUTES))
 except BadInput as error:
     raise WorkflowError(str(error)) from None
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.errors import BadInput
 from benchmark.names import RunName
+from benchmark.options import FIRST_MINUTES
 
 # What libraries are told by how many threads a job may compute with.
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
-FIRST_MINUTES = 60
 FIRST_MB = 4000
 # A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.
 TIMES_SECONDS, LEAST_MINUTES = 2.0, 10
@@ -51,13 +50,6 @@ def memory_mb(study: str, name: str, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
     taken = [usage.memory_mb for usage in _alike(study, name)]
     return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
-
-
-def first_minutes(value: object) -> int:
-    """Check what ``--config minutes=`` was given."""
-    if not str(value).isdecimal() or int(str(value)) < 1:
-        raise BadInput(f"--config minutes={value}: accepted is a whole number from 1")
-    return int(str(value))
 
 
 def usage_of(path: Path) -> Usage | None:

@@ -2,7 +2,7 @@
 # for `snakemake --report`; what the report says of it comes from the study.
 
 config["captions"] = captions.captions(study)
-replace = "--replace" if str(config.get("replace", "no")).lower() in ("yes", "true", "1") else ""
+replace = "--replace" if options.replace else ""
 
 
 report: "captions/study.rst"

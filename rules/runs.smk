@@ -35,7 +35,7 @@ for kept in (False, True):
         threads: job_threads
         resources:
             gpu=gpu,
-            runtime=lambda wildcards, attempt: needs.minutes(study.name, wildcards.run, attempt, first_minutes),
+            runtime=lambda wildcards, attempt: needs.minutes(study.name, wildcards.run, attempt, options.minutes),
             mem_mb=lambda wildcards, attempt: needs.memory_mb(study.name, wildcards.run, attempt),
         params:
             fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,

@@ -3,7 +3,6 @@
 import pytest
 
 from benchmark import needs, paths
-from benchmark.errors import BadInput
 
 COUN = "digits/convnet/random-10/coun@tau=0.2/trial-1"
 
@@ -74,9 +73,3 @@ def test_a_damaged_measurement_says_nothing(used, text):
     used(COUN, 1, 1)
     paths.usage("tiny", COUN).write_text(text)
     assert needs.memory_mb("tiny", COUN, attempt=1) == 4000
-
-
-@pytest.mark.parametrize("value", ["0", 0, -5, "1.5", 1.5, "an hour", "", None, True])
-def test_a_first_guess_that_is_no_number_of_minutes_is_refused(value):
-    with pytest.raises(BadInput, match=r"--config minutes=.*: accepted is a whole number from 1"):
-        needs.first_minutes(value)
