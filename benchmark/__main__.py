@@ -157,7 +157,9 @@ def cost(
     reported: Annotated[bool, typer.Option("--reported", help="compare with the costs that the paper prints")] = False,
     teraflops: Annotated[
         float,
-        typer.Option(help="what the card sustains in training, for the hours; 80 is a tuned ResNet-18 on an A100"),
+        typer.Option(
+            min=0.001, help="what the card sustains in training, for the hours; 80 is a tuned ResNet-18 on an A100"
+        ),
     ] = 80.0,
 ) -> None:
     """Say what each table and figure costs, in runs, PFLOPs and hours of one card, before anything is run."""

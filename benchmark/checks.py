@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.kinds import KINDS
-from benchmark.methods.base import GROUPS, Recipe
+from benchmark.methods.base import GROUPS, Method, Recipe
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.reading import tuned_values, validated
 from benchmark.registry import SOURCES
@@ -42,7 +43,8 @@ def check(study: Study) -> None:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
             if (output.trials or 0) > study.trials:
-                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}")
+                told = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
+                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {told}")
             try:
                 study.runs_of(name)
             except BadInput as error:
@@ -77,10 +79,25 @@ def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
         )
 
 
+def check_method(kind: Any, where: str) -> None:
+    """Raise `BadInput`, beginning with ``where``, for what was registered as a method and is none."""
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        raise BadInput(f"{where} is {kind!r}: accepted is a class derived from benchmark.methods.base.Method")
+    if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
+        raise BadInput(f"{where}: Settings: accepted is a class derived from benchmark.methods.base.Recipe")
+    hooks = [name for name in vars(Method) if not name.startswith("_")]
+    for name, value in vars(kind).items():
+        own = callable(value) and not name.startswith("_") and name not in hooks
+        # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
+        if own and (close := difflib.get_close_matches(name, hooks, n=1, cutoff=0.8)):
+            raise BadInput(f"{where}: {name!r} is no part of a method; did you mean {close[0]!r}?")
+
+
 def check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
     """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
     if not kind.starts_from_original:
-        raise BadInput(f"{where}: stage k of {scenario.name} is compared with Retrain of random-<k*{scenario.percent}>")
+        told = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
+        raise BadInput(f"{where}: {scenario.name} is {told}")
     if settings.epochs % scenario.stages:
         raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
 
@@ -93,7 +110,7 @@ def _hyperparameters(study: Study, file: str) -> None:
         where = f"{file}: hyperparameters.{pattern}"
         # Tuned values may be of cells that a study which extends the tuned one does not show.
         if not any(matches(pattern, cell) for cell in cells) and pattern not in tuned:
-            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(cells)}")
+            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(dict.fromkeys(cells))}")
         for name, values in entries.items():
             if name in GROUPS:
                 model = GROUPS[name]

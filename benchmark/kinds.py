@@ -163,10 +163,23 @@ def _power(study: Study, output: OutputSettings) -> list[RunName]:
     return _with_reference(study, output)
 
 
+def _predictions(study: Study, output: OutputSettings) -> list[RunName]:
+    _check_forgotten(output)
+    return _with_reference(study, output)
+
+
 def _distances(study: Study, output: OutputSettings) -> list[RunName]:
     if len(output.classes) < 2:
         raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
+    _check_forgotten(output)
     return _listed(study, output)
+
+
+def _check_forgotten(output: OutputSettings) -> None:
+    for cell in output.cells:
+        forgotten = Scenario(Cell.parse(cell).scenario).class_name
+        if forgotten not in (None, output.classes[0]):
+            raise BadInput(f"classes: {output.classes[0]!r} comes first, but {cell} forgets {forgotten!r}")
 
 
 SHOWN = ("cells", "methods")
@@ -178,7 +191,7 @@ KINDS = {
         "predictions": Kind(
             "what forget samples of the first of `classes` are taken for, and how far that is from Retrain's",
             (*SHOWN, "classes"),
-            _with_reference,
+            _predictions,
             reported="predictions.csv",
         ),
         "distances": Kind(

@@ -8,10 +8,12 @@ A run's name is its specification::
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 
 from benchmark.errors import BadInput
+from benchmark.registry import METHODS
 
 ORIGINAL = "original"
 RETRAIN = "retrain"
@@ -120,17 +122,21 @@ class MethodName:
     settings: tuple[tuple[str, str], ...]
 
     @classmethod
-    def parse(cls, text: str, where: str = "method") -> MethodName:
+    def parse(cls, text: str, where: str = "") -> MethodName:
         """Read a method's name; ``ft+cl`` is read as ``coun``. Raise `BadInput` if it has another form."""
+        where = f"{where}: " * bool(where)
         if not re.fullmatch(METHOD, text):
+            plain = re.sub("[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-")
+            close = difflib.get_close_matches(plain, METHODS, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}? Accepted" if close else "accepted"
             raise BadInput(
-                f"{where}: method {text!r}: accepted is 'name', 'name+cl' or either with '@setting=value', such as "
+                f"{where}method {text!r}: {hint} is 'name', 'name+cl' or either with '@setting=value', such as "
                 "coun@tau=0.2"
             )
         head, *settings = text.split("@")
         pairs = tuple(sorted((key, value) for key, value in (setting.split("=", 1) for setting in settings)))
         if len(dict(pairs)) < len(pairs):
-            raise BadInput(f"{where}: method {text!r} gives one setting twice")
+            raise BadInput(f"{where}method {text!r} gives one setting twice")
         if head == "ft" + CL:
             head = "coun"
         return cls(head.removesuffix(CL), head.endswith(CL), pairs)

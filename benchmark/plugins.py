@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,18 @@ def load(names: Any, where: str) -> None:
 def _guarded(name: str, where: str, action: Any) -> None:
     try:
         action()
-    except BadInput:
-        raise
+    except BadInput as error:
+        raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        raise BadInput(f"{where}: {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+        told = f"{type(error).__name__}: {error}{_place(error, name)}"
+        raise BadInput(f"{where}: {name!r} cannot be imported: {told}") from error
+
+
+def _place(error: BaseException, name: str) -> str:
+    """Return where in the plugin's own file the error arose, where that is not already said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in frames if Path(frame.filename).stem == Path(name).stem.rpartition(".")[2]]
+    return f" (line {own[-1]})" if own else ""
 
 
 def _import(name: str, where: str) -> None:

@@ -36,6 +36,8 @@ class Registry:
         """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code."""
         if not NAME.fullmatch(name):
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
+        if isinstance(target, str) and not re.fullmatch(r"[^:]+:[^:]+", target):
+            raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")
         taken = self._entries.get(name)
         if taken is not None and _identity(taken) != _identity(target):
             raise BadInput(f"two {self.kind}s are called {name!r}: {_identity(taken)} and {_identity(target)}")
@@ -58,7 +60,10 @@ class Registry:
         target = self._entries[name]
         if isinstance(target, str):
             module, attribute = target.split(":")
-            target = self._entries[name] = getattr(importlib.import_module(module), attribute)
+            try:
+                target = self._entries[name] = getattr(importlib.import_module(module), attribute)
+            except (ImportError, AttributeError) as error:
+                raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, and there is none: {error}") from error
         return target
 
     def code(self, name: str) -> str | None:

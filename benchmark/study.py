@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, field_validator
 
 from benchmark import __version__, paths, plugins
-from benchmark.checks import check, check_sequential
+from benchmark.checks import check, check_method, check_sequential
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
@@ -330,11 +330,13 @@ class Study(Strict):
         """Return a method's class, with the contrastive term if named; raise `BadInput`, beginning with ``where``."""
         where = where or f"method {str(method)!r}"
         kind = METHODS.get(method.base, where)
+        check_method(kind, f"{where}: method {method.base!r}")
         if not method.contrastive:
             return kind
         if not kind.contrastive:
-            accepted = [name + CL for name in METHODS if METHODS.get(name).contrastive]
-            raise unknown("method", method.head, accepted, where)
+            why = "has the contrastive term already" if method.base == "coun" else "takes no contrastive term"
+            accepted = ", ".join(name + CL for name in METHODS if METHODS.get(name).contrastive)
+            raise BadInput(f"{where}: {method.base!r} {why}. Accepted: {accepted}")
         return _contrastive(kind)
 
     def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Any:

@@ -258,3 +258,32 @@ def test_a_plugin_runs_through_the_workflow(project, outside):
     outside.write_text(PLUGIN.replace("self.settings.share * super", "self.settings.share**2 * super"))
     again = project.snakemake(str(file), "-n", "--config", "study=tiny", check=True)
     assert "Params have changed" in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("@METHODS.register('half')\ndef half(): ...", "accepted is a class derived from .*Method"),
+        ("@METHODS.register('half')\nclass Half: ...", "accepted is a class derived from .*Method"),
+        (
+            "@METHODS.register('half')\nclass Half(Method):\n    class Settings: ...",
+            "Settings: accepted is a class derived from .*Recipe",
+        ),
+        (
+            "@METHODS.register('half')\nclass Half(Method):\n    def prepair(self, model): ...",
+            "'prepair' is no part of a method; did you mean 'prepare'",
+        ),
+        ("METHODS.add('half', 'my_module')", "'my_module': accepted is a class, a function or 'module:name'"),
+        ("METHODS.add('half', 'json:half')", "method 'half' is 'json:half', and there is none"),
+        ("METHODS.add('my_half', Method)", "my-plugin.py': method name 'my_half'"),
+        ("\nhalf = foo", r"NameError: name 'foo' is not defined \(line 4\)"),
+    ],
+)
+def test_a_plugin_that_is_none_is_one_error_that_says_where(project, outside, code, told):
+    outside.write_text(f"from benchmark.methods.base import Method\nfrom benchmark.registry import METHODS\n{code}\n")
+    try:
+        with pytest.raises(BadInput, match=told) as caught:
+            project.study(using(outside))
+        assert str(caught.value).startswith("config/tiny.yaml: ")
+    finally:
+        forget_plugins()

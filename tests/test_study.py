@@ -100,6 +100,13 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         (table2(methods=["ft", "ft"]), "tables.table2.methods", "'ft' is listed twice"),
         (table2(methods=["coun", "ft+cl"]), "tables.table2.methods", "'coun' is listed twice"),
         (table2(methods=["f t"]), "tables.table2.methods", "'f t'"),
+        (table2(methods=["NegGrad+"]), "tables.table2.methods: method 'NegGrad+'", "did you mean 'neggrad-plus'?"),
+        (table2(methods=["coun+cl"]), "tables.table2", "'coun' has the contrastive term already"),
+        (
+            table2(kind="predictions", classes=["3", "8"], cells=["digits/convnet/class-8"]),
+            "tables.table2: classes",
+            "'8'",
+        ),
         (table2(methods=["ft\nx"]), "tables.table2.methods", r"'ft\nx'"),
         (table2(methods=["../ft"]), "tables.table2.methods", "'../ft'"),
         (table2(methods=["ft@lr=1@lr=2"]), "tables.table2.methods", "twice"),
@@ -386,7 +393,7 @@ def test_original_is_one_run_for_every_scenario(empty):
         ("digts/convnet/random-10/ft/trial-0", "unknown dataset 'digts'; did you mean 'digits'?"),
         ("digits/convnt/random-10/ft/trial-0", "unknown architecture 'convnt'; did you mean 'convnet'?"),
         (f"{CELL}/fft/trial-0", "unknown method 'fft'; did you mean 'ft'?"),
-        (f"{CELL}/retrain+cl/trial-0", "unknown method 'retrain+cl'"),
+        (f"{CELL}/retrain+cl/trial-0", "'retrain' takes no contrastive term. Accepted: ft+cl, "),
         (f"{CELL}/ft+cl/trial-0", f"is called '{CELL}/coun/trial-0'"),
     ],
 )

@@ -34,6 +34,8 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     if settings.path is None:
         raise BadInput(f"datasets.{name}.path is missing: source 'folder' needs the folder that holds train and test")
     root = Path(settings.path)
+    if not root.is_dir():
+        raise BadInput(f"datasets.{name}.path: there is no folder {settings.path}")
     for split in SPLITS:
         if not (root / split).is_dir():
             raise BadInput(f"datasets.{name}.path: {root} has no folder {split!r}; accepted is {split}/<class>/<image>")

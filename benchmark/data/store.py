@@ -210,4 +210,4 @@ def _damaged(path: Path, problem: str) -> StaleOutput:
             shutil.copy2(aside, path)
         told = f"set aside as {aside}; "
     name = path.parent.name.rsplit("-", 1)[0]
-    return StaleOutput(f"{path} {problem}: {told}run 'snakemake' or 'python -m benchmark prepare' for {name} again")
+    return StaleOutput(f"{path} {problem}: {told}run snakemake, or 'python -m benchmark prepare <study> {name}'")

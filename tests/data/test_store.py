@@ -85,7 +85,7 @@ def test_damage_says_how_to_rebuild(folder, file, damage):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
-    with pytest.raises(StaleOutput, match=rf"{file} .*prepare.* for digits again"):
+    with pytest.raises(StaleOutput, match=rf"{file} .*prepare <study> digits"):
         store.load(folder)
 
 

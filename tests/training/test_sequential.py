@@ -179,5 +179,5 @@ def test_epochs_that_stages_cannot_share_are_refused(project):
 
 
 def test_retrain_of_all_stages_is_refused(project, study):
-    with pytest.raises(BadInput, match="stage k of sequential-2x10 is compared with Retrain"):
+    with pytest.raises(BadInput, match="sequential-2x10 is shown by a figure of kind 'stages'"):
         study.run(project.name("retrain", SCENARIO))
