@@ -7,6 +7,7 @@ import re
 from benchmark import paths
 from benchmark.kinds import MAPS
 from benchmark.names import Cell
+from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label
 from benchmark.study import Study
 
@@ -44,6 +45,7 @@ def _output(study: Study, name: str) -> str:
         "Classes": ", ".join(output.classes),
         "Trials": "the first" if first else str(output.trials or study.trials),
         "Reported epoch": epoch,
+        "Hyperparameters": tuned(study) if kind.results else "",
     }
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))

@@ -47,12 +47,16 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         f"On {_told(runs, 'device')} with {_told(runs, 'cores')} cores, in {_told(runs, 'precision')}, by torch "
         f"{_told(runs, 'torch')}, at commit {_told(runs, 'commit')}",
         "Memory: the most that a run held",
+        "The search for hyperparameters is not among them" if study.includes_tuned else "",
     ]
     return Table(blocks, facts.caption(study, name, sentences), data, left=2)
 
 
 def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return one row a run: Original, which every cell shows, was trained once."""
+    # Of a run that was interrupted before this was added up, the clock saw the last call alone, training saw all of it.
+    clock = metrics[["wall_seconds", "seconds"]].max(axis=1)
+    metrics = metrics.assign(wall_seconds=clock)
     work = metrics["method"].where(metrics["method"].isin([ORIGINAL, RETRAIN]), "unlearning")
     scenario = metrics["scenario"].where(metrics["method"] != ORIGINAL, "")
     return metrics.assign(work=work, scenario=scenario).drop_duplicates([*CELL, "method", "trial"])

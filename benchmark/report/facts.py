@@ -46,6 +46,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(escape(method_label(name)) for name in names)
 
 
+def over(trials: int) -> str:
+    """Return of how many trials a number is: ``over 3 trials``."""
+    return f"over {trials} trials" if trials > 1 else "of one trial"
+
+
 def precision(metrics: pd.DataFrame) -> str:
     """Return which number format the runs were computed in, or nothing if they do not say."""
     if "precision" not in metrics:
@@ -76,6 +81,17 @@ def is_control(method: str) -> bool:
 def incomplete(rows: pd.DataFrame) -> str:
     """Return which methods lack trials, for the rows that do; nothing if there is none."""
     return f"Incomplete, with trials missing: {listed(dict.fromkeys(rows['method']))}" if len(rows) else ""
+
+
+def diverged(data: pd.DataFrame) -> str:
+    """Say for which rows trials were left out, since one of the methods that are compared diverged in them.
+
+    Parameters
+    ----------
+    data : columns ``method`` and ``diverged``, in how many trials.
+    """
+    told = [f"{escape(method_label(row.method))} {row.diverged}" for row in data.itertuples() if row.diverged]
+    return f"Trials left out, since a method diverged in them: {', '.join(dict.fromkeys(told))}" if told else ""
 
 
 def unfinished(data: pd.DataFrame, trials: int) -> list[str]:

@@ -43,6 +43,8 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         f"Trials that show a difference in average gap to {escape(method_label(output.methods[0]))} of so many points "
         r"with 80\,\% power: two-sided t test of paired differences at the 5\,\% level",
         f"Sd: spread of a single trial's difference, as drawing {output.trials or study.trials} trials anew shows it",
+        facts.tuned(study),
+        facts.diverged(data),
     ]
     return Table(blocks, facts.caption(study, name, sentences), data)
 
@@ -52,12 +54,13 @@ def _rows(study: Study, metrics: pd.DataFrame, cell: Cell, methods: list[str]) -
     names = [study.run_name(cell, method, 0).method for method in methods]
     for method, run_name in zip(methods[1:], names[1:], strict=True):
         place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "method": method}
-        found: dict[str, object] = {"trials": 0, "difference": np.nan, "sd": np.nan}
+        found: dict[str, object] = {"trials": 0, "diverged": 0, "difference": np.nan, "sd": np.nan}
         trials = Trials(metrics, cell, (names[0], run_name)) if len(metrics) else None
         if trials and len(trials) > 1 and {names[0], run_name, RETRAIN} <= set(trials.values):
             result = estimate(bind(_difference, trials, names[0], run_name), len(trials))
-            found = {"trials": len(trials), "difference": result.value, "sd": result.sd}
+            found |= {"trials": len(trials), "difference": result.value, "sd": result.sd}
             found |= {f"for_{size:g}": trials_needed(size, result.sd, most=MOST) for size in SIZES}
+        found["diverged"] = max(trials.diverged.values(), default=0) if trials is not None else 0
         rows.append(place | found)
     return rows
 

@@ -42,10 +42,11 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     told = ", ".join(number(floors[cell]) for cell in cells if cell in floors and np.isfinite(floors[cell]))
     sentences = [
         facts.subject(cells),
-        f"Average gaps over {output.trials or study.trials} trials that tuning never saw; in brackets the "
+        f"Average gaps {facts.over(output.trials or study.trials)} that tuning never saw; in brackets the "
         r"95\,\% interval of what tuning gains, from drawing trials anew",
         "Own: the method's values in the study before tuning; a method that tuning left as it was gains nothing",
         f"Noise floor {told}" if told else "",
+        facts.diverged(data),
     ]
     return Table(blocks, facts.caption(study, name, sentences), data, last_left=True)
 
@@ -56,12 +57,13 @@ def _rows(study: Study, metrics: pd.DataFrame, cell: Cell, methods: list[str]) -
         tuned, own = (study.run_name(cell, m, 0).method for m in (method, own_values(study, cell, method)))
         place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "method": method}
         trials = Trials(metrics, cell, dict.fromkeys((tuned, own))) if len(metrics) else None
-        gaps = dict.fromkeys(("own_gap", "tuned_gap", "gain", "low", "high"), np.nan) | {"trials": 0}
+        gaps = dict.fromkeys(("own_gap", "tuned_gap", "gain", "low", "high"), np.nan) | {"trials": 0, "diverged": 0}
         if trials and len(trials) and {tuned, own, RETRAIN} <= set(trials.values):
             gain = estimate(bind(_gain, trials, own, tuned), len(trials))
             every = np.arange(len(trials))[None]
             gaps = {"own_gap": float(trials.gap(own, every)[0]), "tuned_gap": float(trials.gap(tuned, every)[0])}
             gaps |= {"gain": gain.value, "low": gain.low, "high": gain.high, "trials": len(trials)}
+        gaps["diverged"] = max(trials.diverged.values(), default=0) if trials is not None else 0
         values = study.run(study.run_name(cell, tuned, 0)).settings.model_dump(by_alias=True)
         changed = {key: (before, values[key]) for key, before in MethodName.parse(own).settings}
         told = ", ".join(f"{setting_label(key)} {before} to {after}" for key, (before, after) in changed.items())

@@ -12,6 +12,7 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_parquet
 from benchmark.report.claims import text
 from benchmark.report.tables import draw_table
+from benchmark.results import DIVERGED
 from benchmark.study import Study
 from tests.report.conftest import make_study, write_run
 
@@ -83,6 +84,18 @@ def test_tuning_is_worth_what_it_gains(study):
     assert found.loc["coun", "gain"] == 0.0 and pd.isna(found.loc["coun", "changed"])
     tex = paths.table("tiny", "worth", ".tex").read_text()
     assert "as it was" in tex and "trials that tuning never saw" in tex
+
+
+def test_trials_that_diverged_are_left_out_and_told_of(study):
+    write_run(study, f"{CELL}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
+    write_run(study, f"{CELL}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
+    worth, needed = csv(study, "worth").set_index("method"), csv(study, "needed").set_index("method")
+    assert worth.loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
+    assert needed.loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
+    assert worth.loc["coun", "diverged"] == needed.loc["ft", "diverged"] == 0
+    for name, told in (("worth", "FT 1, NegGrad+ 1."), ("needed", "NegGrad+ 1.")):
+        tex = paths.table("tiny", name, ".tex").read_text()
+        assert f"Trials left out, since a method diverged in them: {told}" in tex
 
 
 def test_it_shows_the_own_values_beside_the_tuned_ones_and_nothing_else(study):
