@@ -61,10 +61,10 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     name = run.name
     train, test, classes, shape = _size(study, name.dataset)
     flops = forward_flops(name.arch, classes, shape)
-    paper, executed = _units(run, run.settings, train, classes)
+    paper, executed = _units(study, run, run.settings, train, classes)
     every, epochs = run.settings.evaluate_every, run.settings.epochs
-    # Each row of the history is one pass over everything, and so is writing the samples.
-    evaluations = -(-epochs // every) + 1
+    # Each row of the history is one pass over everything, of which the last is written as the run's samples.
+    evaluations = max(1, -(-epochs // every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
 
 
@@ -87,7 +87,7 @@ def against_reported(study: Study) -> pd.DataFrame:
         epochs = round(row.implied_epochs)
         settings = run.settings.model_copy(update={"epochs": epochs})
         train, _, classes, shape = _size(study, row.dataset)
-        paper, _ = _units(run, settings, train, classes)
+        paper, _ = _units(study, run, settings, train, classes)
         counted = paper * forward_flops(row.arch, classes, shape) / 1e15
         note = ""
         if (row.table, row.dataset, row.arch, row.scenario, row.method) in odd:
@@ -106,14 +106,16 @@ def against_reported(study: Study) -> pd.DataFrame:
 
 
 @cache
-def _counted(method: Any, settings: str, scenario: Scenario | None, train: int, classes: int) -> tuple[float, float]:
+def _counted(
+    method: Any, settings: str, scenario: Scenario | None, again: bool, train: int, classes: int
+) -> tuple[float, float]:
     """Count units by going through a run's steps; its trials share the count."""
     recipe = method.Settings.model_validate_json(settings)
     paper = executed = 0.0
     stages = scenario.stages if scenario else 1
     epochs = recipe.epochs // stages
     for stage in range(1, stages + 1):
-        context = _context(scenario, stage, train, classes)
+        context = _context(scenario, stage, again, train, classes)
         started = method(recipe.model_copy(update={"epochs": epochs}), context)
         with torch.no_grad():
             started.prepare(_stand_in(classes))
@@ -130,19 +132,20 @@ def _stand_in(classes: int) -> nn.Module:
     return Classifier(nn.Flatten(), nn.Linear(1, classes))
 
 
-def _units(run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
+def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
     told = settings.model_dump_json(by_alias=True)
-    return _counted(run.method, told, scenario, train, classes)
+    return _counted(run.method, told, scenario, study.sequential.forget == "all", train, classes)
 
 
-def _context(scenario: Scenario | None, stage: int, train: int, classes: int) -> Context:
+def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
+    """``again`` : whether a stage asks to forget what earlier ones have removed, too."""
     gone = new = 0
     if scenario:
         # A class is taken to have its even share; `random` and each stage round half up, as splits do.
         share = round(train / classes) if scenario.class_name else (train * scenario.percent * stage + 50) // 100
         before = 0 if scenario.class_name else (train * scenario.percent * (stage - 1) + 50) // 100
-        gone, new = share, share - before
+        gone, new = share, share - before * (not again)
     everything = torch.arange(train)
 
     def load(part: Part, generator: torch.Generator) -> torch.Tensor:

@@ -8,10 +8,11 @@ The share of the retain data is drawn once and kept for all epochs: 30 % in the 
 The paper does not say which share it takes, but hardly that one: it prints 9.89 PFLOPs, and 50 epochs over 73 batches
 cost 5.2 at the five units below, while all of the retain data costs 9.89 in between 35 and 36 epochs.
 
-Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): they divide the divergence by the
-number of classes too (and train by Adam, to which that makes no difference), and run both teachers on every image,
-which the paper's counting is charged for; here each image is shown to its own teacher only. The random teacher is
-initialised as Original is, from a stream of its own.
+Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): their divergence is a mean over
+classes too, this one a sum over classes. They train by Adam, to which that makes no difference; by SGD, as here, a
+learning rate means as many times more as there are classes, and theirs would be below the paper's range. They run both
+teachers on every image, which the paper's counting is charged for; here each image is shown to its own teacher only.
+The random teacher is initialised as Original is, from a stream of its own.
 """
 
 from __future__ import annotations

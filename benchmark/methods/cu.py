@@ -14,9 +14,9 @@ Sources for what this paper's text leaves out: the authors' code (github.com/Hon
 public reproduction for the denominator |N|. Differences from that code: it multiplies the logarithm by the retain
 samples per other-class sample (10/9 for ten balanced classes); it contrasts the normalised output of a projection head,
 this the features that the head sees; it shows the same augmented forget images ``omega`` times, here each step augments
-anew; and it stops as soon as the forget accuracy is no more than the test accuracy, where here the number of epochs is
-a setting. The printed cost, 3.36 PFLOPs, fits no number of epochs at 6 units a step, whatever omega; here both
-countings charge what runs.
+anew; it trains without weight decay; and it stops as soon as the forget accuracy is no more than the test accuracy,
+or than chance where a class is forgotten, where here the number of epochs is a setting. The printed cost, 3.36
+PFLOPs, fits no number of epochs at 6 units a step, whatever omega; here both countings charge what runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """NegGrad+: descend on the retain loss, climb on the forget loss. Kurmanji et al. 2023; paper, Section 5.
 
-One step takes a retain batch and a forget batch, the forget batches being cycled over the epoch. The paper's cost
-counts the forget batch's forward pass alone.
+One step takes a retain batch and a forget batch, the forget batches being cycled over the epoch, augmented anew each
+time; the authors' code (github.com/meghdadk/SCRUB) keeps the crops of the first time for the whole epoch. The paper's
+cost counts the forget batch's forward pass alone.
 """
 
 from __future__ import annotations

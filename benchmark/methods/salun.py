@@ -2,7 +2,8 @@
 
 The mask keeps the fraction ``threshold`` of all parameters, ranked together, whose gradient of the forget loss (summed
 over the forget batches, in evaluation mode) is largest in magnitude. Random labels are drawn anew every epoch, over
-all classes.
+all classes. Versions of the public code differ: an earlier one (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1) and
+those that copied it change the weights while they sum, and keep the fraction whose gradient is smallest.
 """
 
 from __future__ import annotations
