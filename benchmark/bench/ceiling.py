@@ -38,13 +38,12 @@ def convolution(
     images, weight = (
         part.to(device.device, PRECISIONS[precision], memory_format=torch.channels_last) for part in (images, weight)
     )
-    with torch.no_grad():
-        return lambda: F.conv2d(images, weight, padding=1), 2.0 * batch * side**2 * before * after * 9
+    return lambda: F.conv2d(images, weight, padding=1), 2.0 * batch * side**2 * before * after * 9
 
 
-def side_of(options: Options) -> int:
+def side_of(device: Device, options: Options) -> int:
     """Return the side of the matrices whose product is the ceiling."""
-    return options.size(4096 if torch.cuda.is_available() else 2048, 128)
+    return options.size(4096 if device.device.type == "cuda" else 2048, 128)
 
 
 def rows(options: Options) -> list[Row]:
@@ -54,7 +53,7 @@ def rows(options: Options) -> list[Row]:
     for precision in PRECISIONS:
         if precision == "bfloat16" and device.precision != "bfloat16":
             continue
-        pieces = {f"matrix product, {n} x {n}": product(device, precision, n) for n in _sides(options)}
+        pieces = {f"matrix product, {n} x {n}": product(device, precision, n) for n in _sides(device, options)}
         for shape in CONVOLUTIONS[: options.size(4, 1)]:
             name = "convolution 3x3, {} to {} channels, {} x {}".format(*shape, shape[2])
             pieces[name] = convolution(device, precision, shape, options.size(BATCH, 2))
@@ -70,6 +69,6 @@ def rows(options: Options) -> list[Row]:
     return [*found, Row(work, "GB/s", rate(size, taken) / 1e9, seconds={"ours": taken})]
 
 
-def _sides(options: Options) -> tuple[int, ...]:
-    side = side_of(options)
+def _sides(device: Device, options: Options) -> tuple[int, ...]:
+    side = side_of(device, options)
     return side // 2, side, 2 * side

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
 from benchmark.bench import reference, work
 from benchmark.bench.away import process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
@@ -55,12 +53,12 @@ def ours(arch: str, device: Device, part: int, threads: int) -> dict[str, Callab
 
 
 def plain(arch: str, device: Device, part: int, threads: int) -> dict[str, Callable[[], object]]:
-    """Return the reference's pass."""
-    torch.set_num_threads(threads)
+    """Return the reference's pass; its loaders are there before, as in a script that evaluates after every epoch."""
+    reference.prepare_process(threads)
     data = _data(part)
     model = work.model(arch, data).to(device.device)
-    given = work.AUGMENTATION, BATCH, threads, device.device
-    return {"reference": lambda: reference.evaluate(model, data, *given)}
+    loaders = reference.loaders(data, work.AUGMENTATION, BATCH, threads)
+    return {"reference": lambda: reference.evaluate(model, loaders, device.device)}
 
 
 def _data(part: int) -> Arrays:

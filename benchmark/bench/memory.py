@@ -1,6 +1,6 @@
 """The most memory that training holds, ours and the reference's, each in a process of its own.
 
-``python -m benchmark.bench.memory WHO ARCH BATCH THREADS`` does three steps of FT and prints MiB.
+``python -m benchmark.bench.memory WHO ARCH BATCH THREADS DEVICE`` does three steps of FT and prints MiB.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ def rows(options: Options) -> list[Row]:
     """Return a row for each architecture."""
     from benchmark.bench.project import project
     from benchmark.bench.rows import Row
+    from benchmark.training.device import Device
 
     batch = options.size(256, 4)
+    device = str(Device.choose("auto", options.threads).device)
     found = []
     with project(options.threads) as small:
         for arch in ARCHITECTURES[: options.size(4, 1)]:
+            given = arch, str(batch), str(options.threads), device
             told = {
-                who: float(
-                    small.command(who, arch, str(batch), str(options.threads), module="benchmark.bench.memory").split()[
-                        -1
-                    ]
-                )
+                who: float(small.command(who, *given, module="benchmark.bench.memory").split()[-1])
                 for who in ("ours", "reference")
             }
             ratio = told["reference"] / told["ours"]
@@ -38,7 +37,7 @@ def rows(options: Options) -> list[Row]:
     return found
 
 
-def _peak(who: str, arch: str, batch: int, threads: int) -> float:
+def _peak(who: str, arch: str, batch: int, threads: int, on: str) -> float:
     import torch
 
     from benchmark.bench import work
@@ -50,10 +49,12 @@ def _peak(who: str, arch: str, batch: int, threads: int) -> float:
         device = Device.choose("auto", threads)
         steps = work.Steps(work.trainer("ft", arch, data, device, batch, forget=batch))
     else:
+        from benchmark.bench import reference
         from benchmark.bench.train import Plain
 
-        torch.set_num_threads(threads)
-        device = Device(torch.device("cuda" if torch.cuda.is_available() else "cpu"), "float32")
+        # Not chosen here: what chooses has the process keep the memory that it frees, as a plain script does not.
+        reference.prepare_process(threads)
+        device = Device(torch.device(on), "float32")
         steps = Plain(arch, data, device, batch, workers=0).step("ft")
     for _ in range(STEPS):
         steps()
@@ -61,4 +62,4 @@ def _peak(who: str, arch: str, batch: int, threads: int) -> float:
 
 
 if __name__ == "__main__":
-    print(_peak(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    print(_peak(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]))

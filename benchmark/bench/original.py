@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import torch
-
 from benchmark.bench import work
 from benchmark.bench.rows import Options, Row
 from benchmark.methods.base import TrainingRecipe
@@ -16,9 +14,9 @@ IMAGES, TESTED = 50_000, 10_000
 
 def rows(options: Options) -> list[Row]:
     """Return a row with the seconds of all epochs and of the last evaluation; none without a GPU."""
-    if not torch.cuda.is_available() and not options.short:
-        return []
     device = Device.choose("auto", options.threads)
+    if device.device.type != "cuda" and not options.short:
+        return []
     data = work.arrays(options.size(IMAGES, 8), options.size(TESTED, 4))
     epochs = options.size(TrainingRecipe().epochs, 2)
     arch = "resnet18" if not options.short else "convnet"

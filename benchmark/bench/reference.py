@@ -14,11 +14,23 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
 from benchmark.data.arrays import Arrays
 from benchmark.settings import Augmentation
+
+WORKERS = 4  # of a loader, at most: they feed any step here, and several loaders are alive at a time
+BATCHES = 10**9  # more than any measurement asks for
+
+
+def prepare_process(threads: int) -> None:
+    """Give this process so many threads, and keep a GPU's convolutions from taking TF32 for float32, as ours do.
+
+    Freed memory goes back to the system, as in a plain script.
+    """
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def transform(letters: str, augmentation: Augmentation, size: int) -> transforms.Compose:
@@ -60,11 +72,12 @@ class Plain(Dataset[tuple[Tensor, ...]]):
 
 
 def endless(data: Plain, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
-    """Yield shuffled batches without end; workers, started once, go on loading while a batch is used."""
-    kept = workers > 0
-    loader = DataLoader(data, batch_size, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=kept)
-    while True:
-        yield from loader
+    """Yield shuffled batches without end; workers, `WORKERS` at most, go on loading while a batch is used.
+
+    To the loader all epochs are one: it fetches nothing ahead beyond an epoch's end, and few images end soon.
+    """
+    order = RandomSampler(data, num_samples=batch_size * BATCHES)  # one permutation of the images after another
+    return iter(DataLoader(data, batch_size, sampler=order, num_workers=min(workers, WORKERS), drop_last=True))
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------
@@ -128,17 +141,30 @@ def coun(
 # --- evaluation and attack ------------------------------------------------------------------------------------------
 
 
+def loaders(
+    arrays: Arrays, augmentation: Augmentation, batch_size: int, workers: int
+) -> dict[str, DataLoader[tuple[Tensor, ...]]]:
+    """Return a loader of train and one of test data, in order; each starts its workers, `WORKERS` at most, once."""
+    plain = transform("N", augmentation, arrays.image_shape[1])
+    count = min(workers, WORKERS)
+    return {
+        split: DataLoader(
+            Plain(*arrays.split(split), plain), batch_size, num_workers=count, persistent_workers=count > 0
+        )
+        for split in ("train", "test")
+    }
+
+
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, arrays: Arrays, augmentation: Augmentation, batch_size: int, workers: int, device: torch.device
+    model: nn.Module, data: dict[str, DataLoader[tuple[Tensor, ...]]], device: torch.device
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return predictions and losses of train and test data, one forward pass over each."""
+    """Return predictions and losses of the data of each loader, one forward pass over each."""
     model.eval()
-    plain = transform("N", augmentation, arrays.image_shape[1])
     found = {}
-    for split in ("train", "test"):
+    for split, loader in data.items():
         predictions, losses = [], []
-        for images, labels in DataLoader(Plain(*arrays.split(split), plain), batch_size, num_workers=workers):
+        for images, labels in loader:
             logits = model(images.to(device))[1]
             predictions.append(logits.argmax(1).cpu())
             losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").cpu())

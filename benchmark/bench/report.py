@@ -15,7 +15,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from benchmark import files
-from benchmark.bench.rows import Options, Row
+from benchmark.bench.rows import Options, Row, how
 from benchmark.errors import BadInput, unknown
 
 FOLDER = Path("results/bench")
@@ -42,12 +42,27 @@ PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "umap-learn", "open
 
 
 def chosen(only: str) -> list[str]:
-    """Return the sections of a comma-separated list, all for an empty one; raise `BadInput` for an unknown one."""
+    """Return the sections of a comma-separated list, or all for an empty one.
+
+    Where all are asked for, one whose images are missing is left out, and a line says so.
+
+    Raises
+    ------
+    BadInput
+        If a name is unknown, or its section's images are missing: now, not after the hour that other sections take.
+    """
+    from benchmark.bench import precision
+
     names = [name.strip() for name in only.split(",") if name.strip()]
     for name in names:
         if name not in SECTIONS:
             raise unknown("section", name, SECTIONS, "--only")
-    return names or list(SECTIONS)
+    missing = precision.missing()
+    if missing and "precision" in names:
+        raise BadInput(missing)
+    if missing and not names:
+        print(f"precision: left out: {missing}", flush=True)
+    return names or [name for name in SECTIONS if not (missing and name == "precision")]
 
 
 def bench(sections: Sequence[str], options: Options, name: str) -> Path:
@@ -112,7 +127,7 @@ def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
-HEADS = ("work", "ours", "reference", "times better", "share of peak", "also", "wanted", "met")
+HEADS = ("work", "ours", "reference", "times better", "share of peak", "how", "also", "wanted", "met")
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -129,14 +144,14 @@ def _told(stamp: dict[str, Any]) -> str:
     versions = ", ".join(f"{package} {stamp[package]}" for package in ("torch", "torchvision", "numpy"))
     short = " **Short run: the numbers mean nothing.**" if stamp["short"] else ""
     return (
-        f"{stamp['device']}, {stamp['cores']} cores, {stamp['threads']} threads, {stamp['precision']}; medians of "
-        f"{stamp['repeats']}; load {stamp['started']['load']} before; {stamp['ended']['time'][:10]}, commit "
-        f"{stamp['commit']}; Python {stamp['python']}, {versions}.{short}"
+        f"{stamp['device']}, {stamp['cores']} cores, {stamp['threads']} threads, {stamp['precision']}; load "
+        f"{stamp['started']['load']} before; {stamp['ended']['time'][:10]}, commit {stamp['commit']}; Python "
+        f"{stamp['python']}, {versions}.{short}"
     )
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [HEADS, ["--" if head in ("work", "also", "wanted") else "--:" for head in HEADS]]
+    lines = [HEADS, ["--" if head in ("work", "how", "also", "wanted") else "--:" for head in HEADS]]
     for row in rows:
         lines.append(
             [
@@ -145,6 +160,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
                 _number(row["reference"]),
                 _number(row["ratio"]),
                 _number(row["share"]),
+                row.get("how", how(row["seconds"], "")),  # older files do not say it
                 "; ".join(f"{key} {_number(value)}" for key, value in row["figures"].items()),
                 ", ".join(row["wanted"]),
                 {True: "yes", False: "**no**", None: ""}[row["met"]],

@@ -51,12 +51,13 @@ class Row:
     ----------
     work : what was done.
     unit : of ``ours`` and ``reference``.
-    ours, reference : medians; the reference may be missing.
+    ours, reference : the reference may be missing.
     ratio : how many times better than the reference.
     share : of the hardware's ceiling, 0 to 1.
     figures : further numbers, by name.
     wanted : bounds on ``ours``, ``ratio``, ``share`` or one of the figures.
-    seconds : every repeat that the medians are taken over, by who did it.
+    seconds : every repeat, by who did it; ``ours`` and ``reference`` come from their medians.
+    how : how ``ours`` and ``reference`` came about, where there are no seconds.
     """
 
     work: str
@@ -68,6 +69,7 @@ class Row:
     figures: dict[str, float] = field(default_factory=dict)
     wanted: tuple[Wanted, ...] = ()
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    how: str = "once"
 
     def value(self, what: str) -> float:
         """Return ``ours``, ``ratio``, ``share`` or one of the figures."""
@@ -83,7 +85,16 @@ class Row:
 
     def plain(self) -> dict[str, Any]:
         """Return the row as JSON has it."""
-        return asdict(self) | {"wanted": [str(bound) for bound in self.wanted], "met": self.met}
+        told = {"wanted": [str(bound) for bound in self.wanted], "met": self.met, "how": how(self.seconds, self.how)}
+        return asdict(self) | told
+
+
+def how(seconds: dict[str, list[float]], otherwise: str) -> str:
+    """Return how often something was timed, in words; ``otherwise`` where it was not."""
+    times = max(map(len, seconds.values()), default=0)
+    if not times:
+        return otherwise
+    return f"median of {times}" if times > 1 else "once"
 
 
 def rate(amount: float, seconds: list[float]) -> float:

@@ -40,13 +40,14 @@ def rows(options: Options) -> list[Row]:
     figure = FIGURE.with_name("scale-short") if options.short else FIGURE
     _draw({what: points for what, points in found.items() if len(points) > 1}, figure)
     return [
-        Row(f"{what}: {n:,}", "s", seconds, figures={"s each": seconds / n})
+        Row(f"{what}: {n:,}", "s", median, figures={"s each": median / n}, seconds={"ours": seconds})
         for what, points in found.items()
         for n, seconds in points
+        for median in [statistics.median(seconds)]
     ]
 
 
-Points = list[tuple[int, float]]
+Points = list[tuple[int, list[float]]]  # a number, and the seconds of every repeat
 
 
 def _table(cells: int) -> dict[str, Any]:
@@ -61,7 +62,8 @@ def _studies(counts: Sequence[int], changes: Callable[[int], dict[str, Any]], na
         with project() as fresh:
             fresh.add_workflow()
             fresh.study(name, changes(n))
-            found.append((n, fresh.seconds("gaps", "--cores", CORES, "--config", f"study={name}", module="snakemake")))
+            gaps = ("gaps", "--cores", CORES, "--config", f"study={name}")
+            found.append((n, [fresh.seconds(*gaps, module="snakemake")]))
     return found
 
 
@@ -74,8 +76,7 @@ def _dry_runs(counts: Sequence[int], options: Options) -> Points:
         for n in counts:
             (fresh.folder / "config" / f"paper-{n}.yaml").write_text(f"extends: paper\ntrials: {n}\n", encoding="utf-8")
             dry = ("all", "-n", "--quiet", "--cores", CORES, "--config", f"study=paper-{n}")
-            seconds = [fresh.seconds(*dry, module="snakemake") for _ in range(options.size(3, 1))]
-            found.append((n, statistics.median(seconds)))
+            found.append((n, [fresh.seconds(*dry, module="snakemake") for _ in range(options.size(3, 1))]))
     return found
 
 
@@ -91,7 +92,7 @@ def _datasets(sizes: Sequence[int], options: Options) -> dict[str, Points]:
     return {name: list(zip(sizes, column, strict=True)) for name, column in zip(names, columns, strict=True)}
 
 
-def _dataset(size: int, options: Options) -> list[float]:
+def _dataset(size: int, options: Options) -> list[list[float]]:
     device = Device.choose("auto", options.threads)
     data = work.arrays(size, test=10)
     trainer = work.trainer("ft", ARCH, data, device, batch_size=256, forget=size // 10)
@@ -109,7 +110,7 @@ def _dataset(size: int, options: Options) -> list[float]:
         "attack": lambda: mia_rate(*given),
     }
     seconds = interleaved(pieces, options.size(3, 1), device.wait, least=0.0)
-    return [statistics.median(seconds[name]) for name in pieces]
+    return list(seconds.values())
 
 
 def _draw(found: dict[str, Points], path: Path) -> None:
@@ -128,7 +129,7 @@ def _draw(found: dict[str, Points], path: Path) -> None:
         figure = Figure(figsize=(FULL_WIDTH, 1.7 * lines), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False).flat
         for axes, (what, points) in zip(panels, found.items(), strict=False):
-            x, y = np.array(points).T
+            x, y = np.array([(n, statistics.median(seconds)) for n, seconds in points]).T
             axes.plot(x[[0, -1]], y[[0, -1]], color="0.7", linewidth=0.8)
             axes.plot(x, y, "o", markersize=3, color="C0")
             axes.set_xlabel(what.replace(" (", "\n(").replace(", ", ",\n"))

@@ -49,7 +49,7 @@ def _architecture(arch: str, options: Options) -> list[Row]:
         seconds = interleaved(pieces, options.repeats, device.wait, settle=True)
         images = {method: jobs[method].get("images") for method in METHODS}
         flops = {method: jobs[method].get("flops") for method in METHODS}
-    peak = rate(ceiling.product_flops(ceiling.side_of(options)), seconds[PEAK])
+    peak = rate(ceiling.product_flops(ceiling.side_of(device, options)), seconds[PEAK])
     found = []
     for method in METHODS:
         mine, theirs = seconds[f"{method}, ours"], seconds[f"{method}, reference"]
@@ -78,12 +78,12 @@ def ours(arch: str, device: Device, batch: int, options: Options) -> dict[str, C
     prepare_process(options.threads)
     data = work.arrays(train=5 * batch)
     steps = {method: work.Steps(work.trainer(method, arch, data, device, batch, forget=batch)) for method in METHODS}
-    return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(options))[0], **steps}
+    return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(device, options))[0], **steps}
 
 
 def plain(arch: str, device: Device, batch: int, options: Options, method: str) -> dict[str, Callable[[], object]]:
     """Return the reference's step of a method."""
-    torch.set_num_threads(options.threads)
+    reference.prepare_process(options.threads)
     data = work.arrays(train=5 * batch)
     return {method: Plain(arch, data, device, batch, options.threads).step(method)}
 

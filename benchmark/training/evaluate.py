@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import torch
@@ -39,12 +41,13 @@ def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
 @torch.no_grad()
 def outputs(
     model: nn.Module, images: Images, split: str, device: Device, index: Tensor | None = None
-) -> list[tuple[Tensor, Tensor]]:
-    """Return features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch."""
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch.
+
+    What the caller does not keep is freed: the features of all samples may be larger than anything else.
+    """
     model.eval()
-    found = []
     for batch in images.plain(split, BATCH, index):
         with device.autocast():
             features, logits = model(batch)
-        found.append((features.float(), logits.float()))
-    return found
+        yield features.float(), logits.float()

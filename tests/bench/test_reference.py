@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
+
 import numpy as np
 import pytest
 import torch
 
-from benchmark.bench import reference, work
+from benchmark.bench import evaluate, memory, reference, train, work
+from benchmark.bench.rows import Options
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
@@ -81,7 +85,8 @@ def test_evaluation(data):
     ours = CPU.place(work.model("convnet", data))
     frame = predict(ours, Images(data, work.AUGMENTATION, CPU.device), CPU)
     plain = work.model("convnet", data)
-    found = reference.evaluate(plain, data, work.AUGMENTATION, batch_size=7, workers=0, device=CPU.device)
+    loaders = reference.loaders(data, work.AUGMENTATION, batch_size=7, workers=0)
+    found = reference.evaluate(plain, loaders, CPU.device)
     for split, (prediction, loss) in found.items():
         rows = frame[frame["split"] == split]
         np.testing.assert_array_equal(rows["prediction"], prediction)
@@ -94,3 +99,68 @@ def test_normalisation_is_torchvisions(data):
     view = reference.transform("N", work.AUGMENTATION, 32)
     theirs = torch.stack([reference.Plain(data.train_images, data.train_labels, view)[n][0] for n in range(4)])
     torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-5, atol=1e-5)
+
+
+class Counted(reference.Plain):
+    """Images that count how many of them were asked for, in any process."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.loaded = multiprocessing.Value("i", 0)
+
+    def __getitem__(self, number):
+        with self.loaded.get_lock():
+            self.loaded.value += 1
+        return super().__getitem__(number)
+
+
+def counted(data) -> Counted:
+    return Counted(data.train_images, data.train_labels, reference.transform("N", work.AUGMENTATION, 32))
+
+
+def test_batches_are_fetched_ahead_beyond_the_end_of_an_epoch(data):
+    images = counted(data)
+    batches = reference.endless(images, BATCH, workers=1)
+    for _ in range(5):  # all images, once
+        next(batches)
+    until = time.monotonic() + 20
+    while images.loaded.value < 7 * BATCH and time.monotonic() < until:
+        time.sleep(0.01)
+    assert images.loaded.value == 7 * BATCH  # two batches wait for the next step
+
+
+def test_every_epoch_has_every_image_once(data):
+    batches = reference.endless(counted(data), BATCH, workers=0)
+    for _ in range(2):
+        labels = torch.cat([next(batches)[1] for _ in range(5)])
+        assert sorted(labels.tolist()) == sorted(data.train_labels.tolist())
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than this machine has cores
+def test_a_loader_has_a_few_workers_at_most(data):
+    assert reference.endless(counted(data), BATCH, workers=64)._num_workers == reference.WORKERS
+    loaders = reference.loaders(data, work.AUGMENTATION, BATCH, workers=64)
+    assert {loader.num_workers for loader in loaders.values()} == {reference.WORKERS}
+
+
+def test_evaluation_starts_its_workers_once(data):
+    piece = evaluate.plain("convnet", CPU, 4, 1)["reference"]
+    workers = []
+    for _ in range(2):
+        piece()
+        workers.append({child.pid for child in multiprocessing.active_children()})
+    assert workers[0] and workers[0] == workers[1]
+
+
+MAKERS = {
+    "a step": lambda: train.plain("convnet", CPU, 4, Options(threads=1, short=True), "ft"),
+    "an evaluation": lambda: evaluate.plain("convnet", CPU, 4, 1),
+    "its memory": lambda: memory._peak("reference", "convnet", 4, 1, "cpu"),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
+def test_float32_is_not_tf32_on_a_gpu(make, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch has it
+    make()
+    assert torch.backends.cudnn.allow_tf32 is False

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmark.bench import report, timing
+from benchmark.bench import precision, report, timing
 from benchmark.bench.report import SECTIONS, chosen
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
@@ -22,6 +22,14 @@ def spend(monkeypatch):
 
     monkeypatch.setattr(timing.time, "perf_counter", lambda: now)
     return pass_
+
+
+@pytest.fixture
+def shards(empty):
+    """A project with something under the names of CIFAR-10's shards."""
+    precision.IMAGES.mkdir(parents=True)
+    for name in ("train-0", "test-0"):
+        (precision.IMAGES / f"{name}.parquet").touch()
 
 
 def test_work_takes_turns_after_a_warm_up_that_does_not_count(spend):
@@ -68,10 +76,39 @@ def test_bounds(wanted: tuple[Wanted, ...], met: bool | None):
     assert Row("work", "s", 10.0, ratio=2.0, figures={"points": 0.1}, wanted=wanted).met is met
 
 
-def test_sections_are_chosen_by_name():
+def test_a_row_says_how_often_it_was_timed():
+    assert Row("work", "s", 1.0, seconds={"ours": [1.0] * 3, "reference": [2.0] * 3}).plain()["how"] == "median of 3"
+    assert Row("work", "s", 1.0, seconds={"ours": [1.0]}).plain()["how"] == "once"
+    assert Row("work", "MiB", 1.0).plain()["how"] == "once"
+    assert Row("work", "GB", 1.0, how="by arithmetic").plain()["how"] == "by arithmetic"
+
+
+def test_the_table_says_it_row_by_row_and_nothing_of_what_older_files_do_not_tell():
+    rows = [Row("a", "s", 1.0, seconds={"ours": [1.0] * 3}), Row("b", "MiB", 2.0, how="mean of 10 trials")]
+    old = [{key: value for key, value in row.plain().items() if key != "how"} for row in rows]
+    assert report._table([row.plain() for row in rows]).splitlines()[2:] == [
+        "| a | 1 s |  |  |  | median of 3 |  |  |  |",
+        "| b | 2 MiB |  |  |  | mean of 10 trials |  |  |  |",
+    ]
+    assert report._table(old).splitlines()[2:] == [
+        "| a | 1 s |  |  |  | median of 3 |  |  |  |",
+        "| b | 2 MiB |  |  |  |  |  |  |  |",
+    ]
+
+
+def test_sections_are_chosen_by_name(shards):
     assert chosen("mia, train") == ["mia", "train"] and chosen("") == list(SECTIONS)
+    assert chosen("precision") == ["precision"]
     with pytest.raises(BadInput, match="unknown section 'trian'; did you mean 'train'"):
         chosen("trian")
+
+
+def test_a_section_without_its_images_is_left_out_of_all_and_refused_by_name(empty, capsys):
+    assert chosen("") == [name for name in SECTIONS if name != "precision"]
+    assert "precision: left out: images/cifar10 lacks train-*.parquet" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="images/cifar10 lacks"):
+        chosen("mia,precision")
+    assert chosen("mia") == ["mia"]
 
 
 def test_a_section_keeps_what_others_have_left(empty, monkeypatch):
@@ -91,5 +128,5 @@ def test_a_section_keeps_what_others_have_left(empty, monkeypatch):
     assert {"device", "cores", "threads", "precision", "torch", "commit", "repeats"} <= set(stamp)
     assert stamp["started"]["load"] >= 0
     text = path.read_text()
-    assert "| m | 3 s |  |  |  |  | ours ≤ 2 | **no** |" in text and "0 of 1 rows with bounds meet them" in text
+    assert "| m | 3 s |  |  |  | once |  | ours ≤ 2 | **no** |" in text and "0 of 1 rows with bounds meet them" in text
     assert "the numbers mean nothing" in text

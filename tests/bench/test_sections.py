@@ -24,6 +24,7 @@ from benchmark.bench import (
     train,
     work,
 )
+from benchmark.bench import project as projects
 from benchmark.bench.apart import keep_apart
 from benchmark.bench.rows import Options
 from benchmark.registry import METHODS
@@ -117,9 +118,23 @@ def test_it_runs_in_processes(section):
 
 @pytest.mark.slow
 def test_points_of_growth_are_drawn(empty, monkeypatch):
-    monkeypatch.setattr(scale, "_studies", lambda counts, changes, name: [(n, 1.0 * n) for n in (1, 2)])
-    plausible(scale.rows(SHORT))
+    monkeypatch.setattr(scale, "_studies", lambda counts, changes, name: [(n, [1.0 * n]) for n in (1, 2)])
+    rows = scale.rows(SHORT)
+    plausible(rows)
+    assert all(row.seconds["ours"] for row in rows)
     assert (empty.root / "figures" / "bench" / "scale-short.pdf").is_file()
+
+
+def test_a_gpu_that_is_forbidden_is_not_measured(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("BENCHMARK_DEVICE", "cpu")
+    monkeypatch.setattr(work, "trainer", lambda *given, **settings: pytest.fail("hours of training"))
+    assert original.rows(Options()) == []
+    assert ceiling.side_of(Device.choose("auto", threads=1), Options()) == 2048
+    asked = []
+    monkeypatch.setattr(projects.Project, "command", lambda self, *given, module: asked.append(given) or "1.0")
+    memory.rows(SHORT)
+    assert [(who, given[-1]) for who, *given in asked] == [("ours", "cpu"), ("reference", "cpu")]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
