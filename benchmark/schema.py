@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmark.kinds import KINDS
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL
@@ -31,6 +32,14 @@ def schema() -> str:
         "properties": {name: _partial(model) for name, model in settings.items()},
         # Plugins bring methods that this file cannot know.
         "additionalProperties": {"type": "object"},
+    }
+    kinds: dict[str, list[str]] = {}
+    for section, known in KINDS.items():
+        for name, kind in known.items():
+            kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.shows}")
+    told["$defs"]["OutputSettings"]["properties"]["kind"] |= {
+        "description": "what is drawn",
+        "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],
     }
     return json.dumps(told, indent=1) + "\n"
 

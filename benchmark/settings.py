@@ -107,7 +107,7 @@ class TuneSettings(Strict):
 class OutputSettings(Strict):
     """One table or figure: what it is, and the cells, methods and classes that it shows."""
 
-    kind: str = Field(description="which drawing function: see the manual for each kind's fields")
+    kind: str = Field(description="what is drawn; config/schema.json lists the kinds")
     caption: str = Field("", description="what the caption says before the generated facts")
     cells: list[str] = Field([], description="dataset/arch/scenario, in the order shown")
     methods: list[str] = Field([], description="method names, in the order shown; Retrain is added as reference")
