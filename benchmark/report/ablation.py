@@ -11,6 +11,7 @@ from benchmark import results
 from benchmark.kinds import varied
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.report import facts
 from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label, setting_label
 from benchmark.report.unlearning import gather
 from benchmark.study import Study
@@ -82,10 +83,12 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     groups = [rows for _, rows in data.groupby([*CELL, "head"], sort=False)]
     figure = Figure(figsize=(FULL_WIDTH, HEIGHT * len(groups) + LEGEND), layout="constrained")
     grid = figure.subplots(len(groups), 2, squeeze=False)
-    label = _axis(study, name)
+    label, trials = _axis(study, name), study.output(name).trials or study.trials
     for pair, rows in zip(grid, groups, strict=True):
         _gaps(pair[0], rows)
         _differences(pair[1], rows)
+        for axes, what in zip(pair, ("Average", "Signed"), strict=True):
+            axes.set_ylabel(f"{what} gap (points)\n{facts.over(trials)}")
         for axes in pair:
             axes.set_xticks(range(len(rows)), [_text(value) for value in rows["value"]])
             axes.set_xlim(-0.5, len(rows) - 0.5)
@@ -121,7 +124,6 @@ def _gaps(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(range(len(rows)), rows["avg_gap"], "o-", color=colour, markersize=4, linewidth=1)
     axes.axhline(rows["noise_floor"].iloc[0], color="black", linestyle=":", linewidth=1, label="Noise floor")
     axes.set_ylim(bottom=0)
-    axes.set_ylabel("Average gap (points)")
 
 
 def _differences(axes: Axes, rows: pd.DataFrame) -> None:
@@ -140,7 +142,6 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
             elinewidth=0.6,
             label=metric.upper(),
         )
-    axes.set_ylabel("Signed gap (points)")
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

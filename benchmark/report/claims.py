@@ -89,7 +89,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts),
         *map(escape, _limits(study, found)),
     ]
-    return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True)
+    return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True, wrap=1)
 
 
 def _told(found: Evidence) -> pd.DataFrame:

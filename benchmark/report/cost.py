@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
+from benchmark.report import facts
 from benchmark.report.axes import log_axis
 from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
 from benchmark.report.trials import at_end, histories
@@ -25,6 +27,8 @@ PANELS_PER_ROW = 3
 PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
 LEGEND_COLUMNS = 5
 LETTERS = 80  # of a title that fit above all columns together
+BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linestyle": "none"}
+BEST_COLOUR = "#555555"  # in the legend, where it is no method's
 
 
 def curves(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
@@ -74,18 +78,22 @@ def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
 def build(study: Study, name: str, partial: bool = False) -> Figure:
     """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
 
-    Lines of methods with the contrastive term are broken, each method's best epoch is marked. The gap is on a
-    logarithmic axis. Parameters and errors are those of `curves`.
+    Lines of methods with the contrastive term are broken, each method's best epoch is marked: the one that
+    somebody who had Retrain would choose. The gap is on a logarithmic axis. Parameters and errors are those of
+    `curves`.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     data = curves(study, name, partial)
-    cells = [Cell.parse(cell) for cell in study.output(name).cells]
-    methods = [method for method in study.output(name).methods if method != RETRAIN]
-    unit, _ = cost_unit(data.loc[data["pflops"] > 0, list(COSTS)].max().to_numpy(dtype=float))
+    output = study.output(name)
+    cells = [Cell.parse(cell) for cell in output.cells]
+    methods = [method for method in output.methods if method != RETRAIN]
+    # By what each method costs as a whole, as in the tables.
+    unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
     columns = min(len(cells), PANELS_PER_ROW)
     bands = -(-len(cells) // columns)
-    height = 2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS)
+    height = 2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(methods) + 1) // LEGEND_COLUMNS)
     figure = Figure(figsize=(FULL_WIDTH, height), layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
     for number, cell in enumerate(cells):
@@ -94,9 +102,11 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     for axes in grid[:, len(cells) % columns :][-2:].ravel() if len(cells) % columns else []:
         axes.set_visible(False)
     for axes in grid[:, 0]:
-        axes.set_ylabel("Average gap (points)")
+        axes.set_ylabel(f"Average gap (points)\n{facts.over(output.trials or study.trials)}")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=LEGEND_COLUMNS)
+    best = Line2D([], [], color=BEST_COLOUR, **BEST)
+    look = {"ncols": LEGEND_COLUMNS, "columnspacing": 1, "handlelength": 1.6}
+    figure.legend([*handles, best], [*labels, "Best epoch"], loc="outside upper center", **look)
     return figure
 
 
@@ -107,7 +117,7 @@ def _cell(
 
     Its title has ``width`` letters a line.
     """
-    rows = data[(data[CELL] == [cell.dataset, cell.arch, cell.scenario]).all(axis=1)]
+    rows = in_cell(data, cell)
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
         for method in methods:
@@ -127,4 +137,4 @@ def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float,
     colour, label = method_colour(method), method_label(method)
     axes.plot(rows[cost] * factor, rows["avg_gap"], linestyle=style, color=colour, label=label, linewidth=1)
     best = rows[rows["best"].astype(bool)].head(1)
-    axes.plot(best[cost] * factor, best["avg_gap"], "o", markersize=5, markeredgecolor="white", color=colour)
+    axes.plot(best[cost] * factor, best["avg_gap"], color=colour, **BEST)

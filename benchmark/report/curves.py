@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.theory import GROUPS, chance, r_curve
+from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
 from benchmark.names import Cell
 from benchmark.report.style import FULL_WIDTH, method_colour, method_label, short_label
 from benchmark.report.theory import trials_of
@@ -108,9 +108,9 @@ def _finish(figure: Figure, grid: Any, methods: list[str], end: float) -> None:
         axes.tick_params(labelleft=axes in grid[:, 0])
     for upper, lower in zip(grid[::2, 0], grid[1::2, 0], strict=True):
         upper.set_ylabel("R[ε] (%)")
-        lower.set_ylabel("forget − retain")
+        lower.set_ylabel("forget − retain\n(points)")
     figure.align_ylabels(list(grid[:, 0]))
     handles: list[Any] = [Line2D([], [], color=method_colour(name), label=method_label(name)) for name in methods]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
-    handles.append(Patch(color=GREY, linewidth=0, label="chance"))
+    handles.append(Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)"))
     figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)

@@ -120,6 +120,6 @@ def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> li
         f"Mean L2 distance of the features of forget samples of class {escape(output.classes[0])} to the centroid of "
         "each class's retain samples, divided by the largest such distance to any class (the paper's divisor is not "
         "known)",
-        "At the last epoch; " + (f"means over {trials} trials" if trials > 1 else "one trial"),
+        f"At the last epoch{'; means' * (trials > 1)} {facts.over(trials)}",
         *facts.unfinished(data, trials),
     ]

@@ -17,6 +17,7 @@ table { border-top: 2px solid; border-bottom: 2px solid; }
 caption { font-weight: 600; padding: .3rem 0; text-align: left; }
 th, td { padding: .25rem .6rem; white-space: nowrap; }
 thead th { border-bottom: 1px solid; vertical-align: bottom; }
+tbody th { font-weight: normal; }
 .l { text-align: left; } .r { text-align: right; }
 code { overflow-wrap: anywhere; }
 """
@@ -24,7 +25,7 @@ code { overflow-wrap: anywhere; }
 
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.html`` file: the caption, a table a block, and the command that remakes it."""
-    body = [f"<p>{_text(table.caption)}</p>", *(_block(block, table.alignment) for block in table.blocks)]
+    body = [f"<p>{_text(table.caption)}</p>", *(_block(block, table) for block in table.blocks)]
     title = html.escape(f"{study}: {name}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body.append(f"<p>Remade by <code>{html.escape(remake(study, name))}</code>.</p>")
@@ -32,19 +33,24 @@ def render(table: Table, study: str, name: str) -> str:
     return "\n".join([*lines, "</body></html>"]) + "\n"
 
 
-def _block(block: Block, alignment: str) -> str:
+def _block(block: Block, table: Table) -> str:
     heads = [head if isinstance(head, tuple) else (head,) for head in block.rows.columns]
     titles = ["<br>".join(_text(part) for part in head if part) for head in heads]
     caption = f"<caption>{_text(block.heading)}</caption>" if block.heading else ""
-    lines = [f"<div><table>{caption}<thead>", _row("th", titles, alignment), "</thead><tbody>"]
+    lines = [f"<div><table>{caption}<thead>", _row(titles, table.alignment, "col", len(titles)), "</thead><tbody>"]
     for row in block.rows.itertuples(index=False):
-        lines.append(_row("td", ["" if cell == SPANNED else _text(cell) for cell in row], alignment))
+        cells = ["" if cell == SPANNED else _text(cell) for cell in row]
+        lines.append(_row(cells, table.alignment, "row", table.left))
     return "\n".join([*lines, "</tbody></table></div>"])
 
 
-def _row(tag: str, cells: list[str], alignment: str) -> str:
-    inside = (f'<{tag} class="{letter}">{cell}</{tag}>' for letter, cell in zip(alignment, cells, strict=True))
-    return f"<tr>{''.join(inside)}</tr>"
+def _row(cells: list[str], alignment: str, scope: str, heads: int) -> str:
+    """Return a row whose first cells, so many, are headings of its ``scope``; an empty cell heads nothing."""
+    inside = ""
+    for place, (letter, cell) in enumerate(zip(alignment, cells, strict=True)):
+        tag, told = ("th", f' scope="{scope}"') if place < heads and cell else ("td", "")
+        inside += f'<{tag} class="{letter}"{told}>{cell}</{tag}>'
+    return f"<tr>{inside}</tr>"
 
 
 def _text(latex: str) -> str:

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark import results
+from benchmark.kinds import with_and_without
 from benchmark.metrics.gaps import improvement
-from benchmark.names import CL, Cell, MethodName
+from benchmark.names import Cell
+from benchmark.report import facts
 from benchmark.report.style import (
     FULL_WIDTH,
     architecture_label,
@@ -34,7 +36,7 @@ def gains(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     """Return what the figure shows: ``dataset, arch, scenario, method, without, with_cl, improvement, note``.
 
     ``without`` and ``with_cl`` are average gaps in points, ``improvement`` is in per cent (Figure 4's formula), NaN
-    where ``note`` says why there is none: ``diverged`` or ``missing``.
+    where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def gains(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     """
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    pairs = {method: str(MethodName.parse(_with_cl(method))) for method in output.methods}
+    pairs = dict(with_and_without(method) for method in output.methods)
     shown = list(dict.fromkeys([*pairs, *pairs.values()]))
     numbers = gather(study, cells, shown, results.metrics(study, study.runs_of(name), cells, partial))
     rows = numbers.set_index(["dataset", "arch", "scenario", "method"])
@@ -59,16 +61,17 @@ def gains(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
             both = rows.loc[[(*place, method), (*place, partner)]]
             without, with_cl = both["avg_gap"]
             gain = float(improvement(without, with_cl))
-            note = "" if np.isfinite(gain) else "diverged" if both["diverged"].any() else "missing"
+            note = "" if np.isfinite(gain) else _note(both)
             out.append((*place, method, without, with_cl, gain, note))
     columns = ["dataset", "arch", "scenario", "method", "without", "with_cl", "improvement", "note"]
     return pd.DataFrame(out, columns=columns)
 
 
-def _with_cl(method: str) -> str:
-    """Return the name of the method with the contrastive term: ``+cl`` comes before the settings."""
-    head, *settings = method.split("@")
-    return "@".join([head + CL, *settings])
+def _note(both: pd.DataFrame) -> str:
+    """Say why a method has no improvement, by its numbers without and with the term."""
+    if both["diverged"].any():
+        return "diverged"
+    return "missing" if both["avg_gap"].isna().any() else "gap 0"
 
 
 def build(study: Study, name: str, partial: bool = False) -> Figure:
@@ -79,7 +82,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
     data = gains(study, name, partial)
-    methods = study.output(name).methods
+    methods, trials = study.output(name).methods, study.output(name).trials or study.trials
     rows = _rows(data, len(methods))
     low, high = _limits(data)
     figure = Figure(figsize=(FULL_WIDTH, 0.35 + ROW_HEIGHT * len(rows)), layout="constrained")
@@ -88,7 +91,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     for axes, row in zip(grid, rows, strict=True):
         _row(axes, row, methods, widest)
         axes.set_ylim(low, high)
-        axes.set_ylabel("Improvement (%)")
+        axes.set_ylabel(f"Improvement (%)\n{facts.over(trials)}")
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(methods), 6), handlelength=1)
     return figure

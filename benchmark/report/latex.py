@@ -18,6 +18,20 @@ DASH = "---"
 ROWS_PER_PAGE = 54
 # Stands in the cells that a neighbour to the left spans; taken out of the finished text.
 SPANNED = "\\spanned"
+# A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
+# to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
+WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
+
+# Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
+GREEK = {
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "varepsilon", "ζ": "zeta"},
+    **{"η": "eta", "θ": "theta", "ϑ": "vartheta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu"},
+    **{"ξ": "xi", "π": "pi", "ρ": "rho", "ϱ": "varrho", "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon"},
+    **{"ϕ": "phi", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega"},
+    **{"Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon"},
+    **{"Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"},
+}
+LATIN = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True))
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -30,6 +44,7 @@ SPECIAL = {
     "_": r"\_",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
+    "|": r"\textbar{}",
     "<": r"$<$",
     ">": r"$>$",
     "±": r"$\pm$",
@@ -41,12 +56,9 @@ SPECIAL = {
     "’": "'",
     **{
         sign: rf"$\{name}$"
-        for sign, name in {
-            **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "λ": "lambda", "μ": "mu"},
-            **{"ρ": "rho", "σ": "sigma", "τ": "tau", "ω": "omega", "Δ": "Delta"},
-            **{"→": "to", "≈": "approx", "∞": "infty"},
-        }.items()
+        for sign, name in {**GREEK, "\N{MICRO SIGN}": "mu", "→": "to", "≈": "approx", "∞": "infty"}.items()
     },
+    **LATIN,
 }
 
 
@@ -75,6 +87,7 @@ class Table:
     data : what the ``.csv`` holds, at full precision.
     left : how many columns, from the first, are aligned left.
     last_left : whether the last column is text too, aligned left.
+    wrap : which column, from 0, holds text that is broken into lines where paper is narrow; None if none does.
     """
 
     blocks: list[Block]
@@ -82,17 +95,19 @@ class Table:
     data: pd.DataFrame
     left: int = 1
     last_left: bool = False
+    wrap: int | None = None
 
     @property
     def alignment(self) -> str:
         """A letter a column: ``l`` or ``r``."""
         width = len(self.blocks[0].rows.columns)
-        return ("l" * self.left).ljust(width - self.last_left, "r") + "l" * self.last_left
+        letters = ("l" * self.left).ljust(width - self.last_left, "r") + "l" * self.last_left
+        return "".join("l" if place == self.wrap else letter for place, letter in enumerate(letters))
 
 
 def escape(text: str) -> str:
-    """Return plain text as LaTeX: specials escaped, Greek letters and a few signs in math mode."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    """Return plain text as LaTeX: specials escaped, Greek letters and a few signs in math mode, a tie before a %."""
+    return "".join(SPECIAL.get(character, character) for character in text).replace(r" \%", r"~\%")
 
 
 def spanning(text: str, columns: int) -> list[str]:
@@ -141,7 +156,7 @@ def render(table: Table, study: str, name: str) -> str:
     if not sum(len(block.rows) for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
     parts = [f"% Study {study}; remade by: {remake(study, name)}; data: {name}.csv"]
-    pages = _pages(table.blocks)
+    pages = _pages(table.blocks, table.wrap)
     for page, blocks in enumerate(pages):
         label = f"tab:{study}-{name}"
         title = rf"\caption{{{table.caption}}}\label{{{label}}}" if page == 0 else rf"Table~\ref{{{label}}}, continued."
@@ -149,33 +164,47 @@ def render(table: Table, study: str, name: str) -> str:
         parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
         parts += [
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            _tabular(blocks, table.alignment) + "%",
+            _tabular(blocks, table.alignment, table.wrap) + "%",
             "}",
             r"\end{table}",
         ]
     return "\n".join(parts) + "\n"
 
 
-def _pages(blocks: list[Block]) -> list[list[Block]]:
+def _pages(blocks: list[Block], wrap: int | None) -> list[list[Block]]:
     """Deal the blocks out to pages; one that is longer than a page by itself is cut."""
     pages: list[list[Block]] = [[]]
     room = ROWS_PER_PAGE
     for whole in blocks:
-        for start in range(0, len(whole.rows), ROWS_PER_PAGE):
-            block = Block(whole.rows.iloc[start : start + ROWS_PER_PAGE], whole.heading)
-            if len(block.rows) + 1 > room and pages[-1]:
+        # Which page each row would be on, if the block began on one.
+        page = (np.cumsum(_lines(whole, wrap)) - 1) // ROWS_PER_PAGE
+        for number in dict.fromkeys(page):
+            block = Block(whole.rows[page == number], whole.heading)
+            lines = sum(_lines(block, wrap)) + 1
+            if lines > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
             pages[-1].append(block)
-            room -= len(block.rows) + 1
+            room -= lines
     return pages
 
 
-def _tabular(blocks: list[Block], alignment: str) -> str:
+def _lines(block: Block, wrap: int | None) -> list[int]:
+    """Return how many lines each row takes: commands are counted with the letters, so rather too many than too few."""
+    if wrap is None:
+        return [1] * len(block.rows)
+    return [max(1, -(-len(cell) // LETTERS)) for cell in block.rows.iloc[:, wrap]]
+
+
+def _tabular(blocks: list[Block], alignment: str, wrap: int | None) -> str:
     """Let pandas write the rows, then add what it cannot: headings, rules between blocks, cells that span others."""
     rows = pd.concat([block.rows for block in blocks], ignore_index=True)
+    columns = list(alignment)
+    if wrap is not None:
+        columns[wrap] = f"p{{{WIDTH}}}"
+        rows.isetitem(wrap, [RAGGED + cell if _is_text(cell) else cell for cell in rows.iloc[:, wrap]])
     styler = rows.style.hide(axis="index")
-    text = styler.to_latex(hrules=True, column_format=alignment, multicol_align="c")
+    text = styler.to_latex(hrules=True, column_format="".join(columns), multicol_align="c")
     text = re.sub(rf"( & {re.escape(SPANNED)})+", "", text)
     head, body = text.strip().split("\\midrule\n")
     lines = body.split("\n")
@@ -186,6 +215,10 @@ def _tabular(blocks: list[Block], alignment: str) -> str:
         out += [*lines[start : start + len(block.rows)], r"\midrule"]
         start += len(block.rows)
     return "\n".join([_ruled(head, rows.columns), r"\midrule", *out[:-1], *lines[-2:]])
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and cell != SPANNED and not cell.startswith(r"\multicolumn")
 
 
 def _ruled(head: str, columns: pd.Index) -> str:

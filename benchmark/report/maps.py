@@ -128,8 +128,8 @@ def _forgotten(panel: Panel) -> Panel:
 def build(study: Study, name: str, partial: bool = False) -> Figure:
     """Return the figure: retain dots small and faint, forget dots larger with a thin edge, coloured by predicted class.
 
-    All panels of a projection have one scale; classes are named beside their
-    clusters where there are at most ten. Parameters and errors are those of `panels`.
+    All panels of a projection have one scale; classes are named beside their clusters where there are at most ten.
+    A line below says what dots and colours stand for. Parameters and errors are those of `panels`.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -140,7 +140,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     margin = MARGIN + LINE * max(text.count("\n") for text in beside)
     side = min((FULL_WIDTH - margin) / columns - GAP, WIDEST_PANEL)
     lines = 1 + max(text.count("\n") for text in above)
-    figure = Figure(figsize=(FULL_WIDTH, rows * (side + GAP) + GAP + lines * LINE))
+    figure = Figure(figsize=(FULL_WIDTH, rows * (side + GAP) + GAP + (lines + 1) * LINE))
     axes = figure.subplots(rows, columns, squeeze=False)
     for panel_axes, text in zip(axes[:, 0], beside, strict=True):
         panel_axes.set_ylabel(text, labelpad=3)
@@ -156,6 +156,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
             else:
                 _dots(panel_axes, panel, class_colours(len(results.classes(study, panel.cell.dataset))), side)
     _arrange(figure, axes, side, margin)
+    _legend(figure, study.output(name).show == "forget")
     renderer = FigureCanvasAgg(figure).get_renderer()
     for line, row in zip(axes, grid, strict=True):
         for panel_axes, panel in zip(line, row, strict=True):
@@ -245,4 +246,24 @@ def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
     for row in range(rows):
         for column in range(columns):
             x, y = left + column * (side + GAP), (rows - 1 - row) * (side + GAP) + GAP
-            axes[row, column].set_position((x / width, y / height, side / width, side / height))
+            axes[row, column].set_position((x / width, (y + LINE) / height, side / width, side / height))
+
+
+def _legend(figure: Figure, forgotten: bool) -> None:
+    """Say below the panels, in a line, what dots and colours stand for."""
+    from matplotlib.lines import Line2D
+
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": "#777777"}
+    handles = [] if forgotten else [Line2D([], [], **dot, markersize=2.5, alpha=0.5, label="retained")]
+    edge: dict[str, Any] = {"markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.4}
+    handles.append(Line2D([], [], **dot, **edge, label="forgotten"))
+    handles.append(Line2D([], [], linestyle="none", label="colour: predicted class"))
+    look = {
+        "ncols": len(handles),
+        "handlelength": 0.8,
+        "handletextpad": 0.3,
+        "columnspacing": 1.2,
+        "borderpad": 0,
+        "borderaxespad": 0,
+    }
+    figure.legend(handles=handles, loc="lower center", **look)

@@ -10,15 +10,14 @@ import re
 import pandas as pd
 
 from benchmark import paths
-from benchmark.report.latex import DASH, SPANNED, Table, remake
+from benchmark.report.latex import DASH, GREEK, SPANNED, Table, remake
 
 # Stand for what would be taken for a command or for Markdown, until commands are gone and the text is escaped.
 BOLD, ITALIC, BACKSLASH, OPEN, CLOSE, DOLLAR = "\x01\x02\x03\x04\x05\x06"
 ESCAPED = {r"\{": OPEN, r"\}": CLOSE, r"\$": DOLLAR, r"\textbackslash{}": BACKSLASH}
 
 WORDS = {
-    **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "lambda": "λ"},
-    **{"mu": "μ", "rho": "ρ", "sigma": "σ", "tau": "τ", "omega": "ω", "Delta": "Δ"},
+    **{name: letter for letter, name in GREEK.items()},
     **{"pm": "±", "times": "×", "cdot": "·", "le": "≤", "ge": "≥", "downarrow": "↓", "uparrow": "↑"},
     **{"dagger": "†", "ast": "*", "to": "→", "approx": "≈", "infty": "∞"},
 }
@@ -35,7 +34,9 @@ COMMANDS = (
 CHARACTERS = (
     (r"\s*\\\\\s*", " "),
     (r"\\,", "\N{NARROW NO-BREAK SPACE}"),
+    ("~", " "),
     (r"\\textasciitilde\{\}", "~"),
+    (r"\\textbar\{\}", "|"),
     (r"\\textasciicircum\{\}", "^"),
     (r"\\([ %&#_])", r"\1"),
     (DASH, "—"),

@@ -126,7 +126,8 @@ def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> li
     trials = output.trials or study.trials
     return [
         facts.subject(cells),
-        f"Forget samples of class {escape(output.classes[0])}, at the last epoch; means over {trials} trials",
+        f"Forget samples of class {escape(output.classes[0])}, at the last epoch"
+        f"{'; means' * (trials > 1)} {facts.over(trials)}",
         "Avg.\\ diff.: mean over the shown classes of the absolute difference to Retrain, in points",
         *facts.unfinished(data, trials),
     ]

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmark.kinds import stage_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, Scenario
+from benchmark.report import facts
 from benchmark.report.axes import log_axis
 from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
 from benchmark.report.trials import at_end, histories
@@ -69,6 +70,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
     from matplotlib.figure import Figure
 
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
+    trials = study.output(name).trials or study.trials
     figure = Figure(figsize=(FULL_WIDTH, HEIGHT * len(cells) + LEGEND), layout="constrained")
     parts = figure.subfigures(len(cells), 1, squeeze=False)[:, 0]
     layout = [["avg_gap", "ra", "ua"], ["avg_gap", "ta", "mia"]]
@@ -76,6 +78,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
         data = numbers(study, name, cell, partial)
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
+        axes["avg_gap"].set_ylabel(f"Average gap (points) {facts.over(trials)}")
         for metric in METRICS:
             _metric(axes[metric], data, metric)
         part.supxlabel("Training data removed (%)", fontsize="medium")
@@ -98,7 +101,6 @@ def _gaps(axes: Axes, data: pd.DataFrame) -> None:
     axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
     axes.set_xticks(floor["percent"])
     log_axis(axes)
-    axes.set_ylabel("Average gap (points)")
 
 
 def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:

@@ -163,8 +163,9 @@ def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> li
     ]
     return [
         facts.subject(cells),
-        rf"Means over {trials} trials, of at most {study.map_samples} training samples and all pairs among"
-        rf" {2 * study.view_pairs} views of each and the image itself, retained ($D_r$) or forgotten ($D_u$)",
+        rf"{'Means' if trials > 1 else 'Numbers'} {facts.over(trials)}, of at most {study.map_samples} training samples"
+        rf" and all pairs among {2 * study.view_pairs} views of each and the image itself, retained ($D_r$) or"
+        r" forgotten ($D_u$)",
         r"$R[\varepsilon]$: share of samples with two views farther apart than $\varepsilon$, features having length 1",
         r"Lemma 1: area between the curves of $D_u$ and $D_r$; trials in which $R$ is nowhere higher on $D_r$ ($\le$),"
         r" and besides somewhere higher on $D_u$ ($<$), by more than chance at 5\,\%",

@@ -48,7 +48,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         f"Noise floor {told}" if told else "",
         facts.diverged(data),
     ]
-    return Table(blocks, facts.caption(study, name, sentences), data, last_left=True)
+    return Table(blocks, facts.caption(study, name, sentences), data, last_left=True, wrap=4)
 
 
 def _rows(study: Study, metrics: pd.DataFrame, cell: Cell, methods: list[str]) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import results
-from benchmark.metrics.bootstrap import estimate, quantile
+from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, METRICS, bold_best, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
@@ -119,10 +119,10 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
 def intervals(summary: pd.DataFrame, runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """Return one cell's summary with the ends of 95 % intervals: see `gather`."""
     out = summary.copy()
-    reach = np.array([quantile(n - 1) / np.sqrt(n) if n > 1 else np.nan for n in out["trials"]])
+    mine = dict(iter(runs.groupby("method")))
     for metric in METRICS:
-        out[f"{metric}_low"] = out[f"{metric}_mean"] - reach * out[f"{metric}_sd"]
-        out[f"{metric}_high"] = out[f"{metric}_mean"] + reach * out[f"{metric}_sd"]
+        ends = [mean_interval(mine[method][metric]) for method in out["method"]]
+        out[[f"{metric}_low", f"{metric}_high"]] = ends
     ends = []
     for row in out.itertuples():
         trials = Trials(runs, cell, [str(row.method)])

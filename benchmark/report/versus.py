@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark import results
 from benchmark.kinds import KINDS
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions, reported_summary
 from benchmark.names import RETRAIN, Cell
@@ -46,8 +47,8 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     ours, theirs = SIDES[output.kind]
     data = compared(ours(study, name, partial), theirs(study, name))
     every = [Cell.parse(cell) for cell in output.cells if cell in KINDS["tables"][output.kind].reported_cells]
-    shown = [cell for cell in every if len(_of(data, cell))]
-    blocks = [Block(_printed(_of(data, cell)), facts.heading(every, cell)) for cell in shown]
+    shown = [cell for cell in every if len(in_cell(data, cell))]
+    blocks = [Block(_printed(in_cell(data, cell)), facts.heading(every, cell)) for cell in shown]
     blocks = blocks or [Block(pd.DataFrame([spanning(NONE, 2)], columns=["Method", ""]))]
     return Table(blocks, facts.caption(study, name, _facts(study, name, every, data)), data, left=2)
 
@@ -72,10 +73,6 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
     within = data["difference"].abs() <= data["tolerance"] + 1e-9
     data["within"] = within.astype(object).where(data[["difference", "tolerance"]].notna().all(axis=1), None)
     return data[[*KEYS, *ORDER]]
-
-
-def _of(data: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    return data[(data[CELL] == [cell.dataset, cell.arch, cell.scenario]).all(axis=1)]
 
 
 # --- both sides, a row a method and column ----------------------------------------------------------------------------
@@ -181,10 +178,11 @@ def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> li
     trials = output.trials or study.trials
     short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control).astype(bool)]
     judged = data[data["within"].notna()]
+    mean = r"mean $\pm$ standard deviation " if trials > 1 else ""
     epoch = "oracle epoch" if study.report_epoch == "best" and output.kind == "unlearning" else "last epoch"
     return [
         facts.subject(cells),
-        rf"Ours, mean $\pm$ standard deviation over {trials} trials at the {epoch}; the paper's, over {TRIALS} trials; "
+        f"Ours, {mean}{facts.over(trials)} at the {epoch}; the paper's, over {TRIALS} trials; "
         "and ours minus the paper's",
         rf"$^\ast$\,more than both standard deviations and {2 * ROUNDING:.2f} for rounding together: "
         f"{len(judged) - int(judged['within'].sum())} of {len(judged)} differences"

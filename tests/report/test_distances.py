@@ -37,12 +37,19 @@ def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
     # 2/8, 4/8 and 6/8; their mean, and the deviation of a sample.
     assert row(text, "Retrain") == ["Retrain", "0.50", "1.00"]
     assert row(text, "FT") == ["FT", "0.20", "1.00"]
+    assert "At the last epoch; means over 3 trials." in text
     assert "divided by the largest such distance to any class (the paper's divisor is not known)" in text
     assert "| Original | 0.50 | 0.75 |" in md.read_text()
     data = pd.read_csv(csv, dtype={"centroid_class": str}).set_index(["method", "centroid_class"])
     assert data.loc["retrain", "1"][["trials", "distance", "distance_sd"]].tolist() == [3, 0.5, 0.25]
     assert data.loc["retrain", "1"][["raw", "raw_sd"]].tolist() == [4.0, 2.0]
     assert data.loc["original", "1"]["trials"] == 1 and pd.isna(data.loc["original", "1"]["raw_sd"])
+
+
+def test_a_single_trial_has_no_mean(measured, monkeypatch) -> None:
+    for name, output in measured.tables.items():
+        monkeypatch.setitem(measured.tables, name, output.model_copy(update={"trials": 1}))
+    assert "At the last epoch of one trial." in draw_table(measured, "far")[0].read_text()
 
 
 def test_missing_distances_wait_or_become_dashes(measured) -> None:

@@ -55,6 +55,12 @@ def test_improvement_says_what_is_missing_or_diverged(study) -> None:
     draw_figure(study, "gain", partial=True)
 
 
+def test_a_gap_of_nothing_is_not_called_missing(study) -> None:
+    fill(study, {"retrain": 0.0, "not": 0.0})
+    data = improvement.gains(study, "gain").query("scenario == 'random-10'").set_index("method")
+    assert data["note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
+
+
 def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
     axes = improvement.build(study, "gain").axes[0]
@@ -62,6 +68,7 @@ def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
     assert min(bar.get_height() for bar in axes.patches) == improvement.FLOOR
     low, high = axes.get_ylim()
     assert low < improvement.FLOOR and high > 75
+    assert axes.get_ylabel() == "Improvement (%)\nover 3 trials"
 
 
 def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
@@ -122,6 +129,16 @@ def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapp
     assert above == ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"]
     axes = maps.build(mapped, "forgotten").axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
+
+
+@pytest.mark.parametrize(("name", "dots"), [("compared", ["retained", "forgotten"]), ("forgotten", ["forgotten"])])
+def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(mapped, name, dots) -> None:
+    figure = maps.build(mapped, name)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*dots, "colour: predicted class"]
+    figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    assert box.y0 >= 0 and box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
 
 
 def test_headings_say_once_what_a_row_or_column_shows(mapped) -> None:

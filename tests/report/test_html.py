@@ -52,6 +52,7 @@ class Cells(HTMLParser):
         (r"FT$^\ast$ and a$^\ast$", "FT* and a*"),
         (r"$\max\mu_l\mu_k$", "<em>max μ<sub>l</sub>μ<sub>k</sub></em>"),
         (r"$\Delta_\mu$ of $D_r$", "<em>Δ<sub>μ</sub></em> of <em>D<sub>r</sub></em>"),
+        (r"random 10~\% of a\textbar{}b", "random 10 % of a|b"),
         ("---", "—"),
     ],
 )
@@ -70,9 +71,19 @@ def test_a_small_table_as_a_whole() -> None:
     assert Cells(text).open == []
     assert Cells(text).rows == [["Method", "Costpaper", "Costexecuted"], ["FT", "1.0", "2.0"], ["CoUn", "diverged", ""]]
     assert "<p>Gaps of A &amp; B.</p>" in text and "<caption>random 10 %</caption>" in text
-    assert '<td class="l">FT</td><td class="r">1.0</td>' in text
+    assert '<th class="l" scope="row">FT</th><td class="r">1.0</td>' in text
+    assert '<th class="l" scope="col">Method</th><th class="r" scope="col">Cost<br>paper</th>' in text
     assert "table2 --config study=tiny</code>" in text
     assert not re.search(r"https?://|<script", text)
+
+
+def test_the_columns_on_the_left_head_rows_and_an_empty_cell_heads_nothing() -> None:
+    rows = pd.DataFrame([["FT", "ours", "1.0"], ["", "paper", "2.0"]], columns=["Method", "", "RA"])
+    text = render(Table([Block(rows)], "", pd.DataFrame(), left=2), "tiny", "table2")
+    assert re.findall(r'scope="(\w+)">(\w+)<', text) == [
+        *(("col", "Method"), ("col", "RA")),
+        *(("row", "FT"), ("row", "ours"), ("row", "paper")),
+    ]
 
 
 def test_it_says_what_the_markdown_says(study) -> None:

@@ -15,6 +15,7 @@ from benchmark.names import Cell
 from benchmark.report import ablation, cost, stages
 from benchmark.report.figures import draw_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
+from benchmark.report.unlearning import cost_unit
 from benchmark.study import Study
 from tests.report.conftest import STUDY, write_run
 
@@ -81,7 +82,8 @@ def test_an_epoch_that_a_trial_did_not_reach_has_no_gap(spent) -> None:
 def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -> None:
     figure = cost.build(spent, "spent")
     grid = np.array(figure.axes).reshape(2, 2)
-    assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor"]
+    assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor", "Best epoch"]
+    assert grid[0, 0].get_ylabel() == "Average gap (points)\nover 2 trials"
     assert [axes.get_xlabel() for axes in grid[:, 0]] == ["PFLOPs by the paper's counting", "PFLOPs as executed"]
     assert grid[0, 0].get_title() == "Digits, ConvNet, random 10 %"
     assert grid[0, 0].get_xlim() == grid[1, 0].get_xlim() and grid[0, 0].get_ylim() == grid[1, 1].get_ylim()
@@ -91,6 +93,15 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
     assert (lines["NoT"].get_linestyle(), lines["NoT + CL"].get_linestyle()) == ("-", "--")
     marks = [line for line in grid[1, 0].lines if line.get_marker() == "o"]
     assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(5.0, 0.5), (2.0, 1.0), (3.0, 2.0)]
+
+
+def test_computation_is_told_in_the_unit_of_the_tables(spent) -> None:
+    # The cheapest method decides, not the dearest, which would be told in TFLOPs.
+    for run in spent.runs_of("spent"):
+        whole = {"ft": 2e-5, "not": 4e-5, "not+cl": 8e-5}.get(run.name.method, 8e-5)
+        write_run(spent, str(run.name), epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
+    assert cost_unit(np.array([2e-5, 4e-5, 8e-5]))[0] == "GFLOPs"
+    assert cost.build(spent, "spent").axes[0].get_xlabel() == "GFLOPs by the paper's counting"
 
 
 def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) -> None:
@@ -162,6 +173,7 @@ def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> Non
     gaps, *metrics = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
     lines = {line.get_label(): line for line in gaps.lines}
+    assert gaps.get_ylabel() == "Average gap (points) over 2 trials"
     assert lines["FT"].get_xdata().tolist() == [10, 20] and lines["FT"].get_ydata().tolist() == [1.0, 5.0]
     assert [axes.get_title() for axes in metrics] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
     assert [container[0].get_ydata().tolist() for container in metrics[0].containers][:2] == [[50, 40], [51, 45]]
@@ -216,6 +228,10 @@ def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
         assert axes.get_xlabel() == "τ: temperature of InfoNCE"
         assert [round(float(patch.get_x()), 6) for patch in axes.patches] == [0.5]
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "Average gap (points)\nover 2 trials",
+        "Signed gap (points)\nover 2 trials",
+    ]
     assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
     assert [container[0].get_ydata().tolist() for container in differences.containers][1] == [-1.0, -2.0, -3.0]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmark import results
-from benchmark.report.latex import Block, Table, escape, spanning
+from benchmark.report.latex import GREEK, Block, Table, escape, spanning
 from benchmark.report.markdown import plain, render
 from benchmark.report.style import METHODS, method_label
 from benchmark.report.tables import draw_table
@@ -37,6 +37,7 @@ def lines(text: str) -> list[list[str]]:
         (r"$\max\mu_l\mu_k$", r"$\max\mu_l\mu_k$"),
         (r"$R[\varepsilon]$ (\%)", r"R\[ε\] (%)"),
         (r"$|a_1|$ and $|b_1|$", r"$\vert a_1\vert $ and $\vert b_1\vert $"),
+        (r"random 10~\% of a\textbar{}b", r"random 10 % of a\|b"),
         ("Original's ‘8’, pages 1--2", "Original’s ‘8’, pages 1–2"),
     ],
 )
@@ -51,6 +52,7 @@ def test_what_means_something_to_markdown_is_escaped() -> None:
 
 
 def test_every_label_survives() -> None:
+    assert plain(escape("".join(GREEK))) == "".join(GREEK)
     for method in METHODS:
         label = method_label(f"{method}+cl@tau=0.2")
         assert plain(escape(label)) == label
@@ -81,6 +83,12 @@ def test_a_small_table_as_a_whole() -> None:
         "Remade by `snakemake --cores all small --config study=tiny`; its numbers at full precision: "
         "`paper_tables/tiny/small.csv`.\n"
     )
+
+
+def test_a_column_that_paper_wraps_is_aligned_left() -> None:
+    rows = pd.DataFrame([["FT", "lr 0.05", "1.0"]], columns=["Method", "Changed", "Gap"])
+    text = render(Table([Block(rows)], "", pd.DataFrame(), wrap=1), "tiny", "small")
+    assert "| :-- | :-- | --: |\n| FT | lr 0.05 | 1.0 |" in text
 
 
 def test_every_table_says_in_markdown_what_it_says_in_latex(study, runs) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark import paths
@@ -15,6 +16,7 @@ from benchmark.data.store import facts
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.reported import reported_summary
+from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, pictures
 from benchmark.report.tables import draw_table
 from benchmark.study import Study
@@ -22,7 +24,7 @@ from tests.conftest import ROOT
 from tests.report.browser import Browser, chromium
 from tests.report.conftest import CLASSES, TRAIN, write_map, write_run
 
-CELL = "digits/convnet/random-10"
+CELL, SEQUENTIAL = "digits/convnet/random-10", "digits/convnet/sequential-2x10"
 STUDY = """
 description: A study in miniature
 trials: 2
@@ -51,6 +53,11 @@ HOSTILE = "<img src=x onerror=alert(1)></script>"
 def gap(points: float) -> dict[str, float]:
     """Metrics whose average gap to ``gap(0)`` is so many points."""
     return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
+
+
+def after(level: float, away: float) -> dict[str, float]:
+    """Metrics that all lie so many points below a level."""
+    return dict.fromkeys(("ra", "ua", "ta", "mia"), level - away)
 
 
 def fill(study: Study) -> None:
@@ -97,6 +104,24 @@ def page(filled: Study) -> Path:
     return draw_page(filled)
 
 
+@pytest.fixture
+def staged(study: Study) -> Path:
+    """The page of a study of sequential removal alone: FT is 1 and 2 points from the first Retrain, 5 from the last."""
+    figure = f"figures:\n  removed: {{kind: stages, cells: [{SEQUENTIAL}], methods: [ft]}}\n"
+    paths.study_file(study.name).write_text(STUDY[: STUDY.index("tables:")] + figure, encoding="utf-8")
+    study = Study.load(study.name)
+    history = [(1, 90.0, 1.0), (1, 90.0, 2.0), (2, 80.0, 5.0)]
+    epochs = [
+        {**after(level, away), "epoch": number, "stage": stage}
+        for number, (stage, level, away) in enumerate(history, 1)
+    ]
+    for trial in range(2):
+        write_run(study, f"{CELL}/retrain/trial-{trial}", after(90.0, 0.0))
+        write_run(study, f"digits/convnet/random-20/retrain/trial-{trial}", after(80.0, 1.0 - 2 * trial))
+        write_run(study, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=epochs)
+    return draw_page(study, partial=True)
+
+
 def own(text: str) -> str:
     """The page without the plotting library, which names addresses that it never asks for."""
     library = max(re.findall(r"<script>.*?</script>", text, re.S), key=len)
@@ -120,18 +145,47 @@ def test_page_holds_the_numbers(page) -> None:
     assert method["avg_gap"][-1] == 0.75 and method["epoch"] == [1, 2]
     assert f"python -m benchmark run tiny {CELL}/ft/trial-1" in text
     assert "float32" in text and "0" * 40 in text
+    assert '<th scope="col" class="number">MiB</th>' in text
 
 
 def test_the_claims_stand_with_their_verdicts(filled, page) -> None:
     section = re.search(r'<section id="claims".*?</section>', own(page.read_text(encoding="utf-8")), re.S)[0]
     text = " ".join(re.sub(r"<[^>]*>", " ", section).split())
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
-    assert "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % ft with the term 0.50" in text
+    told = "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % FT with the term 0.50"
+    assert f"{told} all trials are alike: no interval undecided" in text
+    assert "one trial" not in text
     assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in text
     paths.table("tiny", "claims", ".csv").unlink()
     with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
         draw_page(filled)
     assert 'id="claims"' not in draw_page(filled, partial=True).read_text(encoding="utf-8")
+
+
+def test_a_claim_with_an_interval_says_what_limits_it(filled) -> None:
+    path = paths.table("tiny", "claims", ".csv")
+    table = pd.read_csv(path)
+    tested = table["verdict"] != UNTESTED
+    table.loc[tested, ["low", "high", "remark"]] = [0.25, 0.75, "diverged: FT in 1"]
+    table.to_csv(path, index=False)
+    text = " ".join(re.sub(r"<[^>]*>", " ", own(draw_page(filled).read_text(encoding="utf-8"))).split())
+    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in text
+
+
+def test_what_collapsed_is_told_by_the_number_that_decides(filled, monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.results.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
+    write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
+    text = own(draw_page(filled, partial=True).read_text(encoding="utf-8"))
+    assert "retain accuracy more than 1.5 points below" in text
+
+
+def test_each_stage_is_compared_with_its_own_retrain(staged) -> None:
+    (cell,) = (one for one in data_of(staged.read_text(encoding="utf-8"))["curves"]["cells"] if one["methods"])
+    (method,) = cell["methods"]
+    assert cell["retrain"]["ra"] == [90.0, 80.0] and method["stage"] == [0, 0, 1]
+    assert method["ra"] == [89.0, 88.0, 75.0] and method["avg_gap"] == [1.0, 2.0, 5.0]
+    # The floor is that of the Retrain after the last stage, as in the table: a trial lies 2 from the other.
+    assert cell["floor"] == 2.0
 
 
 def test_the_papers_numbers_stand_beside_ours(filled, monkeypatch) -> None:
@@ -230,6 +284,41 @@ def test_page_in_a_browser(page, tmp_path, width, dark) -> None:
         _open_an_origin(browser)
         assert browser.faults == []
         assert [address for address in browser.requests if not address.startswith(("data:", "file:"))] == []
+
+
+@needs_browser
+def test_a_history_says_what_its_stage_is_compared_with(staged, tmp_path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(staged)
+        choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
+        browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
+        browser.js("document.querySelector('#history-chart').focus()")
+        told = []
+        for _ in range(3):
+            browser.key("ArrowRight")
+            told.append(browser.js("document.querySelector('#history-told').textContent"))
+        assert [text.partition("; ")[2] for text in told] == ["Retrain 90.00 %", "Retrain 90.00 %", "Retrain 80.00 %"]
+        assert browser.faults == []
+
+
+@needs_browser
+def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(page, tmp_path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page)
+        # Of two images to be decoded, the first takes longer.
+        browser.js(
+            "{ const decode = HTMLImageElement.prototype.decode; let calls = 0; window.decoded = 0;"
+            "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
+            "if (slow) await new Promise((done) => setTimeout(done, 300));"
+            "setTimeout(() => window.decoded++, 200); }; }"
+        )
+        choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
+        browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
+        browser.until("window.decoded === 2")
+        last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
+        labels = browser.js("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
+        assert len(labels) == 2 and all(last in label for label in labels)
+        assert browser.faults == []
 
 
 def _sort_and_filter(browser: Browser) -> None:

@@ -10,14 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from benchmark import paths, results
+from benchmark.collect import collect
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import write_json
-from benchmark.report.latex import aligned, escape, number
+from benchmark.files import write_json, write_parquet
+from benchmark.kinds import KINDS
+from benchmark.report.latex import SPECIAL, Block, Table, aligned, escape, number, render
 from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.tables import draw_table
 from benchmark.report.unlearning import cost_unit
+from benchmark.study import Study
 from tests.report.conftest import TRAIN, write_distances, write_run
 
 CELL = "digits/convnet/random-10"
@@ -201,6 +205,14 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     assert one["avg_diff"] == pytest.approx(50 / 3)
 
 
+def test_predictions_of_a_single_trial_are_no_means(study, monkeypatch) -> None:
+    told = draw_table(study, "taken", partial=True)[0].read_text()
+    assert "Forget samples of class 8, at the last epoch; means over 3 trials." in told
+    monkeypatch.setitem(study.tables, "taken", study.output("taken").model_copy(update={"trials": 1}))
+    told = draw_table(study, "taken", partial=True)[0].read_text()
+    assert "Forget samples of class 8, at the last epoch of one trial." in told
+
+
 def test_predictions_of_a_diverged_run(study, runs) -> None:
     runs(study, "taken")
     write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
@@ -225,20 +237,49 @@ def test_hyperparameters_need_no_results(study) -> None:
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_every_table_compiles(study, runs, tmp_path) -> None:
-    for name in study.tables:
-        if name != "hyper":
-            runs(study, name)
-    for one in study.derived_of("far"):
-        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-    write_run(study, f"{CELL}/not/trial-1", status=results.DIVERGED)
-    body = "".join(rf"\input{{{draw_table(study, name)[0]}}}" for name in study.tables)
+def test_every_table_compiles(study, monkeypatch) -> None:
+    study = with_every_kind(monkeypatch)
+    assert {study.output(name).kind for name in study.tables} == set(KINDS["tables"])
+    body = "".join(rf"\input{{{draw_table(study, name)[0]}}}" for name in [*study.tables, *study.compared])
+    # And all signs, in a column that is wrapped.
+    rows = pd.DataFrame([["FT", " ".join([*map(escape, SPECIAL), "words"] * 3)]], columns=["Method", escape("10 %")])
+    body += render(Table([Block(rows)], "All signs.", pd.DataFrame(), wrap=1), "tiny", "signs")
     preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
     Path("all.tex").write_text(preamble + body + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull \\hbox" not in done.stdout
+
+
+def with_every_kind(monkeypatch) -> Study:
+    """The study with a table of every kind, one of them beside the paper's, and all that these are drawn from."""
+    from tests.report.test_theory import views
+    from tests.report.test_versus import PRINTED
+
+    monkeypatch.setattr("benchmark.collect._agree", lambda *_: None)  # made-up samples do not say what histories say
+    shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
+    more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
+    more |= {kind: {"kind": kind} for kind in ("claims", "effort")}
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    data |= {"tables": data["tables"] | more, "figures": {}, "tuned": "tiny"}
+    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
+    for path, text in (
+        (paths.tuned("tiny"), yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}})),
+        (paths.REPORTED / "unlearning.csv", PRINTED),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    study = Study.load("tiny")
+    for run in study.runs():
+        write_run(study, str(run.name))
+    write_run(study, f"{CELL}/not/trial-1", status=results.DIVERGED)
+    for one in study.derived_of("far"):
+        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+    for one in study.derived_of("theory"):
+        write_parquet(paths.derived("tiny", one), views(0.3, alone=False))
+    collect(study)
+    return study
 
 
 def test_unknown_table_is_refused(study) -> None:
@@ -254,6 +295,17 @@ def test_long_tables_continue_on_further_pages(study, monkeypatch) -> None:
     assert text.count(r"\begin{table}") == 2
     assert text.count(r"\caption") == 1
     assert "continued." in text
+
+
+def test_a_wrapped_column_counts_the_lines_that_it_takes(monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
+    rows = pd.DataFrame(
+        [[f"M{number}", "ten words " * 5, "1.0"] for number in range(4)], columns=["Method", "What", "Gap"]
+    )
+    pages = render(Table([Block(rows)], "", pd.DataFrame(), wrap=1), "tiny", "long").split(r"\begin{table}")[1:]
+    assert [re.findall("^M[0-9]", page, re.MULTILINE) for page in pages] == [["M0", "M1", "M2"], ["M3"]]
+    assert all(r"\begin{tabular}{lp{35mm}r}" in page for page in pages)
+    assert rows["What"].iloc[0] == "ten words " * 5
 
 
 def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
@@ -278,9 +330,10 @@ def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> No
 
 def test_escaping() -> None:
     assert escape("50 % of a_b & #1 $x$ {y} ~ ^ \\") == (
-        r"50 \% of a\_b \& \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}"
+        r"50~\% of a\_b \& \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}"
     )
     assert escape("τ ± 1") == r"$\tau$ $\pm$ 1"
+    assert escape("a|b, θ Λ Α") == r"a\textbar{}b, $\theta$ $\Lambda$ A"
 
 
 def test_numbers() -> None:

@@ -159,6 +159,8 @@ def test_curves_and_their_difference(study) -> None:
     assert upper.lines[1].get_linestyle() == "--" and not upper.lines[0].get_ydata().any()
     np.testing.assert_allclose(lower.lines[0].get_ydata(), retrain)
     assert figure.get_size_inches()[0] == 5.5
+    assert figure.axes[2].get_ylabel() == "forget − retain\n(points)"
+    assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 %)"
 
 
 def test_same_views_give_the_same_bytes(study) -> None:
@@ -171,3 +173,9 @@ def test_the_caption_says_how_much_was_sampled(study) -> None:
     assert caption.startswith(
         "Measured. Means over 2 trials, of at most 5000 training samples and all pairs among 16 views"
     )
+
+
+def test_the_caption_of_a_single_trial_speaks_of_no_mean(study) -> None:
+    paths.study_file("tiny").write_text(STUDY.replace("trials: 2", "trials: 1"), encoding="utf-8")
+    tex = draw_table(Study.load("tiny"), "theory")[0].read_text()
+    assert "Measured. Numbers of one trial, of at most 5000 training samples" in tex

@@ -118,6 +118,18 @@ def test_the_tolerance_is_both_deviations_and_both_roundings(ours, within) -> No
     assert found["within"].tolist() == [within]
 
 
+def test_a_single_trial_has_no_mean(study, monkeypatch) -> None:
+    fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
+    assert r"Ours, mean $\pm$ standard deviation over 3 trials at the last epoch;" in caption(study)
+    one = study.output("gaps").model_copy(update={"trials": 1})
+    monkeypatch.setitem(study.compared, "gaps-vs-reported", one)
+    assert "Ours, of one trial at the last epoch;" in caption(study)
+
+
+def caption(study: Study) -> str:
+    return draw_table(study, "gaps-vs-reported")[0].read_text()
+
+
 def test_missing_and_diverged_runs(study) -> None:
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
     shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))

@@ -49,11 +49,13 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
 def _test(row: Any) -> dict[str, str]:
     if row.verdict == UNTESTED:
         return {"place": "", "subject": row.remark, "value": "", "interval": "", "verdict": row.verdict}
+    subject, remark = (text if isinstance(text, str) else "" for text in (row.subject, row.remark))
+    known = np.isfinite(row.low)
     return {
         "place": cell_label(Cell.parse(row.place)),
-        "subject": row.subject if isinstance(row.subject, str) else "",
+        "subject": f"{subject} ({remark})" if known and remark else subject,
         "value": _number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
-        "interval": f"{_number(row.low)} to {_number(row.high)}" if np.isfinite(row.low) else "one trial",
+        "interval": f"{_number(row.low)} to {_number(row.high)}" if known else remark,
         "verdict": row.verdict + ("*" if row.after_holm == row.verdict != UNDECIDED else ""),
     }
 

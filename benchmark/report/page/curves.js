@@ -40,14 +40,24 @@ const span = (values, log) => {
   return { start: low - room, end: high + room };
 };
 
-// A chart of the shown methods: x and y name their lists, level is Retrain's line, tell describes a point.
-async function chart(box, told, cell, x, y, level, label, tell) {
+// The lines of Retrain: a level one, or where each stage has a Retrain of its own a step a stage. Methods that take the
+// same epochs to a stage share one.
+function references(methods, levels) {
+  const look = { line_color: style("--ink"), line_dash: [2, 3], line_width: 1.5 };
+  if (levels.length < 2) return levels.map((location) => create("Span", { location, dimension: "width", ...look }));
+  const steps = methods.map((method) => ({ x: [0, ...method.epoch], y: [method.stage[0], ...method.stage].map((stage) => levels[stage] ?? NaN) }));
+  const apart = new Map(steps.map((step) => [JSON.stringify(step), step]));
+  return [...apart.values()].map((step) => glyph("Step", step, { x: { field: "x" }, y: { field: "y" }, mode: "before", ...look }));
+}
+
+// A chart of the shown methods: x and y name their lists, levels are Retrain's, one or by stage, tell describes a point.
+async function chart(box, told, cell, x, y, levels, label, tell) {
   const log = y === "avg_gap";
   const methods = cell.methods.filter((method) => !hidden.has(method.name));
   const kept = methods.map((method) => method.epoch.map((_, at) => at).filter((at) => method[x][at] !== null && method[y][at] !== null && (!log || method[y][at] > 0)));
   const points = methods.flatMap((method, number) => kept[number].map((at) => [method[x][at], method[y][at], method, at]));
-  const renderers = [];
-  if (level !== null) renderers.push(create("Span", { location: level, dimension: "width", line_color: style("--ink"), line_dash: [2, 3], line_width: 1.5 }));
+  const heights = levels.filter((level) => level !== null);
+  const renderers = heights.length ? references(methods, levels) : [];
   methods.forEach((method, number) => {
     const columns = { x: kept[number].map((at) => method[x][at]), y: kept[number].map((at) => method[y][at]) };
     const colour = visible(method.colour);
@@ -57,7 +67,7 @@ async function chart(box, told, cell, x, y, level, label, tell) {
     const last = { x: columns.x.slice(-1), y: columns.y.slice(-1) };
     renderers.push(glyph("Scatter", last, { ...place, size: 9, fill_color: colour, line_color: style("--paper"), line_width: 1.5 }));
   });
-  const ys = points.map((point) => point[1]).concat(level === null ? [] : [level]);
+  const ys = points.map((point) => point[1]).concat(heights);
   const drawing = await drawn(box, {
     renderers, ...axes({ label: label.x }, { label: label.y, log }), min_border_right: 12, min_border_top: 8,
     x_range: create("Range1d", span([0, ...points.map((point) => point[0])])),
@@ -103,14 +113,15 @@ function curves() {
     const cell = cells[$("curve-cell").value], cost = $("curve-cost").value, metric = $("curve-metric").value;
     const counting = $("curve-cost").selectedOptions[0].text;
     const points = metric === "loss" ? "" : metric === "avg_gap" ? " (points)" : " (%)";
+    const retrain = cell.retrain[metric] ?? []; // by stage
     const number = (value) => value.toFixed(metric === "loss" ? 4 : 2);
     old = await Promise.all([
-      chart($("gap-chart"), $("gap-told"), cell, cost, "avg_gap", cell.floor, { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
+      chart($("gap-chart"), $("gap-told"), cell, cost, "avg_gap", [cell.floor], { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
         `: average gap ${method.avg_gap[at].toFixed(2)} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
-      chart($("history-chart"), $("history-told"), cell, "epoch", metric, metric === "avg_gap" ? cell.floor : cell.retrain[metric] ?? null,
+      chart($("history-chart"), $("history-told"), cell, "epoch", metric, metric === "avg_gap" ? [cell.floor] : retrain,
         { x: "Epoch", y: NAMES[metric][0].toUpperCase() + NAMES[metric].slice(1) + points }, (method, at) =>
           `: ${NAMES[metric]} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
-          (cell.retrain[metric] == null ? "" : `; Retrain ${number(cell.retrain[metric])} %`)),
+          (retrain[method.stage[at]] == null ? "" : `; Retrain ${number(retrain[method.stage[at]])} %`)),
     ]);
   };
   const all = () => { chips(cells[$("curve-cell").value], redraw); return redraw(); };

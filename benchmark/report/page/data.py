@@ -98,7 +98,8 @@ def method_order(names: list[str]) -> list[str]:
 def curves(study: Study, found: Found) -> dict[str, Any]:
     """Return, for each cell, every method's means over trials by epoch, and what they are measured against.
 
-    Costs are in the one unit that suits the cell.
+    That is a list of Retrain's means, by stage: a single one unless removal is sequential. The noise floor is that of
+    the last stage. Costs are in the one unit that suits the cell.
     """
     return {"cells": [cell for cell in (_cell(study, found, cell) for cell in found.cells) if cell["methods"]]}
 
@@ -110,18 +111,19 @@ def _cell(study: Study, found: Found, cell: Cell) -> dict[str, Any]:
     listed = [name for name in method_order(names) if name not in (ORIGINAL, RETRAIN)]
     spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
     unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
+    references = [_reference(found, one) for one in _reference_cells(cell)]
     methods = []
     for name in listed:
-        series = _series(histories[histories["method"] == name], found, cell, UNITS[unit])
+        series = _series(histories[histories["method"] == name], references, UNITS[unit])
         methods.append({**look(name, listed), "trials": int((runs["method"] == name).sum()), **series})
-    reference = _reference(found, cell)
-    floor = floors_of(runs).get(cell, np.nan) if len(runs) else np.nan
+    measure = reference_cell(cell)
+    floor = floors_of(found.runs(measure)).get(measure, np.nan)
     return {
         "name": str(cell),
         "label": cell_label(cell),
         "unit": unit,
         "methods": methods,
-        "retrain": {metric: _plain(reference[metric]) for metric in METRICS},
+        "retrain": {metric: [_plain(one[metric]) for one in references] for metric in METRICS},
         "floor": _plain(floor),
     }
 
@@ -138,32 +140,42 @@ def look(name: str, among: list[str]) -> dict[str, Any]:
     }
 
 
-def _series(runs: pd.DataFrame, found: Found, cell: Cell, factor: float) -> dict[str, Any]:
-    """Return one method's lists over epochs; null where a trial has no number, since it diverged."""
+def _series(runs: pd.DataFrame, references: list[pd.Series[float]], factor: float) -> dict[str, Any]:
+    """Return one method's lists over epochs; null where a trial has no number, since it diverged.
+
+    ``stage``, from 0, says with which of the cell's references an epoch is compared.
+    """
     by_epoch = runs.groupby("epoch")
     whole = by_epoch.size() == by_epoch.size().max()
     means = by_epoch[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
-    stage = by_epoch["stage"].first() if "stage" in runs else pd.Series(1, index=means.index)
-    targets = [_reference(found, cell, None if pd.isna(number) else int(number)) for number in stage]
-    target = pd.DataFrame(targets, index=means.index)
+    several = len(references) > 1
+    stages = [int(stage) - 1 for stage in by_epoch["stage"].first()] if several else [0] * len(means)
+    target = pd.DataFrame([references[stage] for stage in stages], index=means.index)
     means["avg_gap"] = (means[METRICS] - target[METRICS]).abs().mean(axis=1, skipna=False)
-    out: dict[str, Any] = {"epoch": [int(epoch) for epoch in means.index]}
+    out: dict[str, Any] = {"epoch": [int(epoch) for epoch in means.index], "stage": stages}
     out |= {what: [_plain(value) for value in means[what]] for what in MEASURED}
     out |= {cost: [_plain(value * factor) for value in by_epoch[cost].mean()] for cost in COSTS}
     return out
 
 
-def _reference(found: Found, cell: Cell, stage: int | None = None) -> pd.Series[float]:
-    """Return the means of the Retrain that a cell, or a stage of it, is compared with; NaN where there is none."""
-    runs = found.runs(reference_cell(cell, stage))
+def _reference(found: Found, cell: Cell) -> pd.Series[float]:
+    """Return the means of a cell's Retrain; NaN where there is none."""
+    runs = found.runs(cell)
     runs = runs[runs["method"] == RETRAIN]
     return runs[METRICS].astype(float).mean(skipna=False) if len(runs) else pd.Series(np.nan, index=METRICS)
 
 
-def reference_cell(cell: Cell, stage: int | None = None) -> Cell:
-    """Return the cell whose Retrain is the measure: its own, or for a sequential one that of the (last) stage."""
+def reference_cell(cell: Cell) -> Cell:
+    """Return the cell whose Retrain is the measure: its own, or for a sequential one that of the last stage."""
+    return _reference_cells(cell)[-1]
+
+
+def _reference_cells(cell: Cell) -> list[Cell]:
+    """Return the cell whose Retrain is the measure after each stage: of a sequential one several, else its own."""
     scenario = Scenario(cell.scenario)
-    return stage_cell(cell, stage or scenario.stages) if scenario.kind == "sequential" else cell
+    if scenario.kind != "sequential":
+        return [cell]
+    return [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
 
 
 def _plain(value: float) -> float | None:

@@ -144,16 +144,20 @@ function linked(drawings, remark) {
 function maps() {
   const richest = data.maps.reduce((best, map, number) => (map.panels.length > data.maps[best].panels.length ? number : best), 0);
   options($("map-cell"), data.maps, richest);
-  let old = [], view = null;
+  let old = [], view = null, latest = 0;
   const redraw = async () => {
+    const mine = ++latest; // one that began earlier may be slower, and must not draw over this one
     old.forEach((drawing) => drawing.clear());
     const map = data.maps[$("map-cell").value], dataset = data.datasets[map.dataset];
     const facts = await known(map, dataset);
+    if (mine !== latest) return;
     const items = dataset.classes.map((_, number) => make("li", {}, ...coloured(dataset, number)));
     $("map-classes").replaceChildren(...(items.length <= 20 ? items : []));
     const boxes = map.panels.map((one) => make("div", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${one.label}, ${map.label}: ${facts.forget.length} forget samples. Arrow keys choose one, plus and minus zoom.` }));
     $("map-panels").replaceChildren(...map.panels.map((one, number) => make("figure", {}, make("figcaption", {}, one.label), boxes[number])));
-    old = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
+    const drawings = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
+    if (mine !== latest) return drawings.forEach((drawing) => drawing.clear());
+    old = drawings;
     let chosen = null;
     const choose = (number) => {
       chosen = number;

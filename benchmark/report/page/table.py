@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import paths
+from benchmark import paths, results
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
@@ -61,6 +61,7 @@ def build(study: Study, found: Found) -> dict[str, Any]:
         "paper": have,
         "oracle": (found.metrics["report_epoch"] == "best").any(),
         "collapsed": any(row["collapsed"] for _, _, row in rows),
+        "collapse": results.COLLAPSE,
         "trials": study.trials,
     }
 
