@@ -77,6 +77,10 @@ def state_of(study: Study, run: Run) -> State:
             told = record(study, run, look=True)
         except StaleOutput as error:
             return _under_way(work, run) or State(run, "out of date", str(error))
+        # Weights may be gone on purpose: a checkout has none.
+        gone = [name for name in told["sha256"] if name != paths.MODEL and not (folder / name).is_file()]
+        if gone:
+            return _under_way(work, run) or State(run, "out of date", f"{folder / gone[0]} is missing")
         return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=_took(study, run, told))
     return _under_way(work, run) or _by_log(paths.log(study.name, run.name), run)
 

@@ -248,6 +248,16 @@ def test_seconds_of_a_run_are_snakemakes_where_it_measured(project, study):
     assert state_of(study, run).seconds == project_record(study, run)["wall_seconds"]
 
 
+def test_a_run_that_lacks_a_file_is_not_done_and_one_that_lacks_weights_is(project, study):
+    run = study.run("digits/convnet/original/trial-0")
+    folder = paths.run(study.name, run.name)
+    (folder / paths.MODEL).unlink()
+    assert state_of(study, run).state == "done"
+    (folder / paths.SAMPLES).unlink()
+    found = state_of(study, run)
+    assert (found.state, found.remark) == ("out of date", f"{folder / paths.SAMPLES} is missing")
+
+
 def project_record(study, run):
     return json.loads((paths.run(study.name, run.name) / paths.RUN).read_text())
 
