@@ -6,6 +6,7 @@ Nothing here imports a plotting library, since tables need the names too.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -167,13 +168,13 @@ def class_colours(classes: int) -> Sequence[str]:
     """
     if classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:classes]
-    import colorsys
+    import seaborn
 
-    golden = 0.618034
-    wheel = (
-        colorsys.hls_to_rgb(number * golden % 1, (0.40, 0.55, 0.68)[number % 3], 0.65) for number in range(classes)
-    )
-    return ["#" + "".join(f"{round(255 * part):02X}" for part in colour) for colour in wheel]
+    step = round(0.618034 * classes)
+    while math.gcd(step, classes) > 1:  # else some hues would be met twice and others never
+        step += 1
+    wheels = [seaborn.husl_palette(classes, s=0.85, l=lightness).as_hex() for lightness in (0.42, 0.58, 0.74)]
+    return [wheels[number % 3][number * step % classes].upper() for number in range(classes)]
 
 
 def setting_label(key: str) -> str:
