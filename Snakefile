@@ -55,7 +55,7 @@ def are_asked_for():
     return bool(dag.forceall or dag.forcerun or dag.forcetargets) or any("/runs/" in str(one) for one in dag.targets)
 
 
-def whole(inputs, outputs):
+def all_there(inputs, outputs):
     """What tables, figures and gathered results are made from.
 
     Snakemake does not miss a file that is gone while what was made from it is there. So where one is, what was made

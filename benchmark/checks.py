@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from benchmark import paths
-from benchmark.errors import BadInput, unknown
+from benchmark.errors import BadInput, closest, unknown
 from benchmark.kinds import KINDS
 from benchmark.methods.base import GROUPS, Method, Recipe
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
@@ -81,16 +81,24 @@ def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
 
 def check_method(kind: Any, where: str) -> None:
     """Raise `BadInput`, beginning with ``where``, for what was registered as a method and is none."""
+    if fault := _fault(kind):
+        raise BadInput(f"{where}{fault}")
+
+
+@cache
+def _fault(kind: Any) -> str:
+    """Say what keeps something from being a method, or nothing; once, since every run of a study asks."""
     if not (isinstance(kind, type) and issubclass(kind, Method)):
-        raise BadInput(f"{where} is {kind!r}: accepted is a class derived from benchmark.methods.base.Method")
+        return f" is {kind!r}: accepted is a class derived from benchmark.methods.base.Method"
     if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
-        raise BadInput(f"{where}: Settings: accepted is a class derived from benchmark.methods.base.Recipe")
+        return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
     hooks = [name for name in vars(Method) if not name.startswith("_")]
     for name, value in vars(kind).items():
         own = callable(value) and not name.startswith("_") and name not in hooks
         # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
-        if own and (close := difflib.get_close_matches(name, hooks, n=1, cutoff=0.8)):
-            raise BadInput(f"{where}: {name!r} is no part of a method; did you mean {close[0]!r}?")
+        if own and (close := closest(name, hooks, cutoff=0.8)):
+            return f": {name!r} is no part of a method; did you mean {close!r}?"
+    return ""
 
 
 def check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:

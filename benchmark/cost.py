@@ -139,13 +139,13 @@ def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -
 
 
 def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
-    """``again`` : whether a stage asks to forget what earlier ones have removed, too."""
+    """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
     gone = new = 0
     if scenario:
         # A class is taken to have its even share; `random` and each stage round half up, as splits do.
         share = round(train / classes) if scenario.class_name else (train * scenario.percent * stage + 50) // 100
-        before = 0 if scenario.class_name else (train * scenario.percent * (stage - 1) + 50) // 100
-        gone, new = share, share - before * (not again)
+        before = 0 if scenario.class_name or again else (train * scenario.percent * (stage - 1) + 50) // 100
+        gone, new = share, share - before
     everything = torch.arange(train)
 
     def load(part: Part, generator: torch.Generator) -> torch.Tensor:

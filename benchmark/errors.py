@@ -32,6 +32,11 @@ def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> Ba
     where : file and key, or the part of the command line, that holds the value.
     """
     accepted = sorted(accepted)
-    close = difflib.get_close_matches(str(value), accepted, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else "."
+    close = closest(str(value), accepted)
+    hint = f"; did you mean {close!r}?" if close else "."
     return BadInput(f"{where}: unknown {what} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")
+
+
+def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """Return what is most like ``text`` among what is accepted, or None if nothing is as like as ``cutoff``, of 1."""
+    return next(iter(difflib.get_close_matches(text, accepted, n=1, cutoff=cutoff)), None)

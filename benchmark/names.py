@@ -8,11 +8,10 @@ A run's name is its specification::
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, closest
 from benchmark.registry import METHODS
 
 ORIGINAL = "original"
@@ -127,8 +126,8 @@ class MethodName:
         where = f"{where}: " * bool(where)
         if not re.fullmatch(METHOD, text):
             plain = re.sub("[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-")
-            close = difflib.get_close_matches(plain, METHODS, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}? Accepted" if close else "accepted"
+            close = closest(plain, METHODS)
+            hint = f"did you mean {close!r}? Accepted" if close else "accepted"
             raise BadInput(
                 f"{where}method {text!r}: {hint} is 'name', 'name+cl' or either with '@setting=value', such as "
                 "coun@tau=0.2"

@@ -48,7 +48,7 @@ rule embed:
 
 
 def output_inputs(wildcards):
-    return whole(files.shown_by(wildcards.output), files.files_of(wildcards.output))
+    return all_there(files.shown_by(wildcards.output), files.files_of(wildcards.output))
 
 
 rule table:
@@ -83,7 +83,7 @@ rule figure:
 
 rule collect:
     input:
-        lambda wildcards: whole(files.gathered, files.collected),
+        lambda wildcards: all_there(files.gathered, files.collected),
     output:
         files.collected,
     log:

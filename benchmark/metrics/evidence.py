@@ -71,6 +71,11 @@ class Trials:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def lost(self) -> int:
+        """How many trials at least were left out, since a method diverged in them."""
+        return max(self.diverged.values(), default=0)
+
     def restricted(self, numbers: Iterable[int]) -> Trials:
         """Return the same with some of its trials alone."""
         one = copy(self)

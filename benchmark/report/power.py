@@ -60,7 +60,7 @@ def _rows(study: Study, metrics: pd.DataFrame, cell: Cell, methods: list[str]) -
             result = estimate(bind(_difference, trials, names[0], run_name), len(trials))
             found |= {"trials": len(trials), "difference": result.value, "sd": result.sd}
             found |= {f"for_{size:g}": trials_needed(size, result.sd, most=MOST) for size in SIZES}
-        found["diverged"] = max(trials.diverged.values(), default=0) if trials is not None else 0
+        found["diverged"] = trials.lost if trials is not None else 0
         rows.append(place | found)
     return rows
 

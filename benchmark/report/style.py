@@ -117,9 +117,8 @@ def readable(text: str) -> str:
 
 
 def _readable(name: str) -> str:
-    return (
-        setting_label(name) if name in SETTINGS or (name not in METHODS and name.isidentifier()) else method_label(name)
-    )
+    is_setting = name in SETTINGS or (name not in METHODS and name.isidentifier())
+    return setting_label(name) if is_setting else method_label(name)
 
 
 def method_colour(name: str) -> str:

@@ -63,7 +63,7 @@ def _rows(study: Study, metrics: pd.DataFrame, cell: Cell, methods: list[str]) -
             every = np.arange(len(trials))[None]
             gaps = {"own_gap": float(trials.gap(own, every)[0]), "tuned_gap": float(trials.gap(tuned, every)[0])}
             gaps |= {"gain": gain.value, "low": gain.low, "high": gain.high, "trials": len(trials)}
-        gaps["diverged"] = max(trials.diverged.values(), default=0) if trials is not None else 0
+        gaps["diverged"] = trials.lost if trials is not None else 0
         values = study.run(study.run_name(cell, tuned, 0)).settings.model_dump(by_alias=True)
         changed = {key: (before, values[key]) for key, before in MethodName.parse(own).settings}
         told = ", ".join(f"{setting_label(key)} {before} to {after}" for key, (before, after) in changed.items())
