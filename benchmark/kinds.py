@@ -204,6 +204,9 @@ KINDS = {
         "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
         "claims": Kind("the paper's claims, with verdicts", (), _none, by_epoch=True, gathered=True),
+        "verdicts": Kind(
+            "the claims in short: how many verdicts of each sort", (), _none, by_epoch=True, gathered=True
+        ),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", (), _none, gathered=True),

@@ -22,7 +22,8 @@ from benchmark.report.style import readable, short_label
 from benchmark.study import Study
 
 GATHERED = ("metrics", "history", "predictions")
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED)
+DECIDED = (REPRODUCED, NOT_REPRODUCED)
+VERDICTS = (*DECIDED, UNDECIDED, UNTESTED)
 
 
 def evidence(study: Study) -> Evidence:
@@ -69,11 +70,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     StaleOutput
         If results have not been gathered, are damaged, or are not all of the study's configuration, unless ``partial``.
     """
-    found = evidence(study)
-    if not partial:
-        gathered.require(study, found.metrics)
-    data = _told(found)
-    cells = [Cell.parse(place) for place in data["place"].dropna().unique()]
+    found, data, cells = _tested(study, partial)
     blocks = [
         Block(_printed(rows, cells), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
         for _, rows in data.groupby("claim", sort=False)
@@ -90,6 +87,40 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         *map(escape, _limits(study, found)),
     ]
     return Table(blocks, facts.caption(study, name, sentences), data, left=2, last_left=True, wrap=1)
+
+
+def build_counts(study: Study, name: str, partial: bool = False) -> Table:
+    """Return `build`'s table in short: a row a claim and cell, with the number of tests that have each verdict.
+
+    Parameters, errors: see `build`.
+    """
+    found, told, cells = _tested(study, partial)
+    rows = []
+    for _, tests in told.groupby(["claim", "place"], sort=False, dropna=False):
+        counts = tests["verdict"].value_counts()
+        kept = tests[tests["after_holm"] == tests["verdict"]]["verdict"].value_counts()
+        row = dict(tests[["claim", "text", "where", "place"]].iloc[0])
+        row |= {_column(verdict): counts.get(verdict, 0) for verdict in VERDICTS}
+        rows.append(row | {f"{_column(verdict)}_after_holm": kept.get(verdict, 0) for verdict in DECIDED})
+    data = pd.DataFrame(rows)
+    level = f"{100 * LEVEL:.0f}"
+    sentences = [
+        facts.shared(cells),
+        "How many tests of a claim came out how: reproduced where its formula's "
+        rf"{level}\,\% interval lies above 0, not reproduced where it lies below, else undecided",
+        rf"In parentheses: also after Holm's correction over {int(told['p'].notna().sum())} tests",
+        *map(escape, _limits(study, found)),
+    ]
+    return Table([Block(_counted(data, cells))], facts.caption(study, name, sentences), data, left=2, wrap=0)
+
+
+def _tested(study: Study, partial: bool) -> tuple[Evidence, pd.DataFrame, list[Cell]]:
+    """Return the gathered results, the claims with their verdicts, and the cells that they are about."""
+    found = evidence(study)
+    if not partial:
+        gathered.require(study, found.metrics)
+    data = _told(found)
+    return found, data, [Cell.parse(place) for place in data["place"].dropna().unique()]
 
 
 def _told(found: Evidence) -> pd.DataFrame:
@@ -143,3 +174,20 @@ def _printed(rows: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
         lines.append([place, escape(_subject(row)) + unit, *numbers, strong + star])
     columns = ["Where", "What", "Formula", r"95\,\% interval", "Trials", "$p$ (Holm)", "Verdict"]
     return pd.DataFrame(lines, columns=columns)
+
+
+def _counted(data: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
+    """Return the numbers of verdicts as LaTeX text; a claim's name stands in the first of its rows."""
+    lines = []
+    for row, first in zip(data.to_dict("records"), ~data["claim"].duplicated(), strict=True):
+        place = DASH if pd.isna(row["place"]) else escape(short_label(Cell.parse(row["place"]), cells))
+        line = [escape(f"{row['text']} ({row['where']})") if first else "", place]
+        for verdict in map(_column, DECIDED):
+            kept = row[f"{verdict}_after_holm"]
+            line.append(rf"\textbf{{{row[verdict]}}}" + (f" ({kept})" if kept else "") if row[verdict] else "")
+        lines.append([*line, *(str(row[_column(verdict)] or "") for verdict in (UNDECIDED, UNTESTED))])
+    return pd.DataFrame(lines, columns=["Claim", "Where", *(verdict.capitalize() for verdict in VERDICTS)])
+
+
+def _column(verdict: str) -> str:
+    return verdict.replace(" ", "_")

@@ -31,6 +31,7 @@ KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
     "hyperparameters": hyperparameters.build,
     "theory": theory.build,
     "claims": claims.build,
+    "verdicts": claims.build_counts,
     "tuning": tuning.build,
     "power": power.build,
     "effort": effort.build,

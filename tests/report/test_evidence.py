@@ -21,6 +21,7 @@ METHODS = ["ft", "neggrad-plus", "coun"]
 TABLES = {
     "gaps": {"kind": "unlearning", "cells": [CELL], "methods": METHODS},
     "claims": {"kind": "claims", "caption": "Claims"},
+    "counts": {"kind": "verdicts", "caption": "Claims in short"},
     "worth": {"kind": "tuning", "caption": "Worth", "cells": [CELL], "methods": METHODS},
     "took": {"kind": "effort", "caption": "What it took"},
     "needed": {"kind": "power", "caption": "Needed", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
@@ -158,6 +159,20 @@ def test_claims_are_read_from_gathered_results(study):
     assert r"\textbf{reproduced}$^*$" in tex and r"95\,\% interval" in tex
 
 
+def test_verdicts_are_counted_by_claim_and_cell(study):
+    gathered(study)
+    told = csv(study, "claims")
+    found = csv(study, "counts").set_index("claim")
+    assert found.index.tolist() == told["claim"].drop_duplicates().tolist()  # one cell only
+    for claim, tests in told.groupby("claim"):
+        for verdict in ("reproduced", "not reproduced", "undecided", "not tested"):
+            assert found.loc[claim, verdict.replace(" ", "_")] == (tests["verdict"] == verdict).sum()
+    assert found.loc["best", "reproduced_after_holm"] == 1
+    markdown = paths.table("tiny", "counts", ".md").read_text().splitlines()
+    assert "| CoUn has the lowest average gap (Tables 2, 3) | random 10 % | **1** (1) |  |  |  |" in markdown
+    assert "| CoUn leads at every stage (Figure 6) | — |  |  |  | 1 |" in markdown
+
+
 def test_claims_of_another_configuration_are_refused_in_a_table_and_told_in_text(study):
     gathered(study)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
@@ -198,5 +213,5 @@ def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
     from benchmark.workflow import Workflow
 
     files = Workflow(study)
-    assert files.shown_by("claims") == files.shown_by("took") == files.collected
+    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == files.collected
     assert files.gathered and not set(files.gathered) & set(files.collected)

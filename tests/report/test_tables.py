@@ -260,7 +260,7 @@ def with_every_kind(monkeypatch) -> Study:
     monkeypatch.setattr("benchmark.collect._agree", lambda *_: None)  # made-up samples do not say what histories say
     shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
     more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
-    more |= {kind: {"kind": kind} for kind in ("claims", "effort")}
+    more |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     data |= {"tables": data["tables"] | more, "figures": {}, "tuned": "tiny"}
     paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
