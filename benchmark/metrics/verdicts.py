@@ -41,7 +41,7 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
         found = list(claim.find(evidence))
         if not found:
             remark = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
-            rows.append(told | {"verdict": UNTESTED, "after_holm": UNTESTED, "remark": remark})
+            rows.append(told | {"verdict": UNTESTED, "remark": remark})
         for one in found:
             result = estimate(one.statistic, one.trials)
             place = {"place": one.place, "subject": one.subject, "unit": one.unit}
@@ -53,11 +53,9 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
             rows.append(told | place | numbers | {"verdict": verdict, "remark": _remark(one, result)})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
-    tested = table["verdict"] != UNTESTED
-    sign = table["value"].astype(float) > 0
-    corrected = np.where(sign, REPRODUCED, NOT_REPRODUCED)
-    table.loc[tested, "after_holm"] = np.where(table["p_holm"] < SIGNIFICANT, corrected, UNDECIDED)[tested]
-    return table
+    signed = np.where(table["value"].astype(float) > 0, REPRODUCED, NOT_REPRODUCED)
+    corrected = np.where(table["p_holm"] < SIGNIFICANT, signed, UNDECIDED)
+    return table.assign(after_holm=np.where(table["verdict"] == UNTESTED, UNTESTED, corrected))
 
 
 def _needed(result: Estimate) -> float:

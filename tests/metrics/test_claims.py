@@ -151,6 +151,13 @@ def test_the_correction_counts_all_claims(story):
     assert (tested["p_holm"] >= tested["p"]).all()
 
 
+def test_all_claims_may_be_tested_and_none(story, monkeypatch):
+    best = [claim for claim in CLAIMS if claim.key == "best"]
+    monkeypatch.setattr("benchmark.metrics.verdicts.CLAIMS", best)
+    assert verdicts(evidence(*story))["after_holm"].tolist() == [REPRODUCED]
+    assert verdicts(evidence(story[0]))["after_holm"].tolist() == [UNTESTED]
+
+
 def test_class_wise_gaps_against_the_noise_floor():
     retrain = runs("retrain", 0.0, noise=0.0, scenario="class-truck")
     # Retrain's trials are -1, -0.5, 0, 0.5, 1: to the mean of the others 1.25, 0.625, 0, 0.625, 1.25; on average 0.75.
