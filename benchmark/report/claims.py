@@ -24,6 +24,7 @@ from benchmark.study import Study
 GATHERED = ("metrics", "history", "predictions")
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
 VERDICTS = (*DECIDED, UNDECIDED, UNTESTED)
+INTERVAL = rf"{100 * LEVEL:.0f}\,\% interval"
 
 
 def evidence(study: Study) -> Evidence:
@@ -75,14 +76,13 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
         Block(_printed(rows, cells), escape(f"{rows['text'].iloc[0]} ({rows['where'].iloc[0]})"))
         for _, rows in data.groupby("claim", sort=False)
     ]
-    level = f"{100 * LEVEL:.0f}"
     counts = data["verdict"].value_counts()
     sentences = [
         facts.shared(cells),
         "The formula is positive where the claim holds; in points of average gap unless told otherwise",
-        rf"In brackets: {level}\,\% interval from drawing trials anew, Retrain's with them",
+        rf"In brackets: {INTERVAL} from drawing trials anew, Retrain's with them",
         "Reproduced where it lies above 0, not reproduced where it lies below",
-        rf"$^*$\,also after Holm's correction over {int(data['p'].notna().sum())} tests",
+        rf"$^*$\,{_corrected(data)}",
         ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts),
         *map(escape, _limits(study, found)),
     ]
@@ -103,12 +103,11 @@ def build_counts(study: Study, name: str, partial: bool = False) -> Table:
         row |= {_column(verdict): counts.get(verdict, 0) for verdict in VERDICTS}
         rows.append(row | {f"{_column(verdict)}_after_holm": kept.get(verdict, 0) for verdict in DECIDED})
     data = pd.DataFrame(rows)
-    level = f"{100 * LEVEL:.0f}"
     sentences = [
         facts.shared(cells),
         "How many tests of a claim came out how: reproduced where its formula's "
-        rf"{level}\,\% interval lies above 0, not reproduced where it lies below, else undecided",
-        rf"In parentheses: also after Holm's correction over {int(told['p'].notna().sum())} tests",
+        rf"{INTERVAL} lies above 0, not reproduced where it lies below, else undecided",
+        f"In parentheses: {_corrected(told)}",
         *map(escape, _limits(study, found)),
     ]
     return Table([Block(_counted(data, cells))], facts.caption(study, name, sentences), data, left=2, wrap=0)
@@ -127,6 +126,10 @@ def _told(found: Evidence) -> pd.DataFrame:
     """Return the claims with their verdicts, methods and settings by the names that every table has."""
     table = verdicts(found)
     return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
+
+
+def _corrected(told: pd.DataFrame) -> str:
+    return f"also after Holm's correction over {int(told['p'].notna().sum())} tests"
 
 
 def _limits(study: Study, found: Evidence) -> list[str]:
@@ -172,7 +175,7 @@ def _printed(rows: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
         place = escape(short_label(Cell.parse(row.place), cells))
         numbers = [number(row.value), interval, f"{int(row.trials)}", number(row.p_holm, 3)]
         lines.append([place, escape(_subject(row)) + unit, *numbers, strong + star])
-    columns = ["Where", "What", "Formula", r"95\,\% interval", "Trials", "$p$ (Holm)", "Verdict"]
+    columns = ["Where", "What", "Formula", INTERVAL, "Trials", "$p$ (Holm)", "Verdict"]
     return pd.DataFrame(lines, columns=columns)
 
 
