@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as execute
 PANELS_PER_ROW = 3
 PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
 LEGEND_COLUMNS = 5
-LETTERS = 80  # of a title that fit above all columns together
+LETTERS = 84  # of a title that fit above all columns together
+NO_BREAK = "\u00a0"
 BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linestyle": "none"}
 BEST_COLOUR = "#555555"  # in the legend, where it is no method's
 
@@ -130,7 +132,13 @@ def _cell(
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    pair[0].set_title(textwrap.fill(cell_label(cell), width))
+    pair[0].set_title(_wrapped(cell_label(cell), width))
+
+
+def _wrapped(label: str, width: int) -> str:
+    """Break a cell's label into lines of ``width`` letters, between its parts and not within them."""
+    joined = re.sub(r"\([^)]*\)|(?<!,) ", lambda found: found[0].replace(" ", NO_BREAK), label)
+    return textwrap.fill(joined, width, break_long_words=False).replace(NO_BREAK, " ")
 
 
 def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float, style: Any) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.kinds import stage_cell
 from benchmark.metrics.gaps import METRICS
-from benchmark.names import RETRAIN, Cell, Scenario
+from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report import facts
 from benchmark.report.axes import log_axis
 from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
@@ -85,7 +85,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
         if len(cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     handles, labels = axes["avg_gap"].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5)
+    figure.legend(handles, labels, loc="outside upper center", ncols=5, handlelength=2.6)
     return figure
 
 
@@ -96,7 +96,10 @@ def _gaps(axes: Axes, data: pd.DataFrame) -> None:
         colour, label = method_colour(str(method)), method_label(str(method))
         # Of Retrain, whose gap is 0, only the entry in the legend.
         gap = rows["avg_gap"] * np.nan if method == RETRAIN else rows["avg_gap"]
-        axes.plot(rows["percent"], gap, "o", ls=style, color=colour, label=label, markersize=3, linewidth=1)
+        # Hollow where a setting stands in the method's name, since a broken line is hard to tell from another.
+        face = "white" if MethodName.parse(str(method)).settings else colour
+        look = {"ls": style, "color": colour, "markersize": 3.5, "markerfacecolor": face, "linewidth": 1}
+        axes.plot(rows["percent"], gap, "o", label=label, **look)
     floor = data.drop_duplicates("percent")
     axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
     axes.set_xticks(floor["percent"])

@@ -95,6 +95,12 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
     assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(5.0, 0.5), (2.0, 1.0), (3.0, 2.0)]
 
 
+def test_a_long_title_breaks_between_its_parts(spent, monkeypatch) -> None:
+    label = "CIFAR-10, ResNet-18 (width 16, stride 2), random 10 %"
+    monkeypatch.setattr(cost, "cell_label", lambda cell: label)
+    assert cost.build(spent, "spent").axes[0].get_title() == label.replace("), ", "),\n")
+
+
 def test_computation_is_told_in_the_unit_of_the_tables(spent) -> None:
     # The cheapest method decides, not the dearest, which would be told in TFLOPs.
     for run in spent.runs_of("spent"):
@@ -177,6 +183,14 @@ def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> Non
     assert lines["FT"].get_xdata().tolist() == [10, 20] and lines["FT"].get_ydata().tolist() == [1.0, 5.0]
     assert [axes.get_title() for axes in metrics] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
     assert [container[0].get_ydata().tolist() for container in metrics[0].containers][:2] == [[50, 40], [51, 45]]
+
+
+def test_the_marks_of_a_variant_are_hollow(removed, monkeypatch) -> None:
+    output = removed.output("removed")
+    monkeypatch.setitem(removed.figures, "removed", output.model_copy(update={"methods": ["coun", "coun@lr=0.02"]}))
+    lines = {line.get_label(): line for line in stages.build(removed, "removed", partial=True).axes[0].lines}
+    assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
+    assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
 
 
 def test_stages_wait_for_what_is_missing(removed) -> None:
