@@ -85,7 +85,7 @@ def build(study: Study, name: str, partial: bool = False) -> Figure:
         if len(cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     handles, labels = axes["avg_gap"].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=5, handlelength=2.6)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, handlelength=2.6, columnspacing=1.5)
     return figure
 
 
