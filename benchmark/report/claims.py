@@ -151,10 +151,15 @@ def _limits(study: Study, found: Evidence) -> list[str]:
 def _line(row: Any) -> str:
     if row.verdict == UNTESTED:
         return f"{row.verdict}: {row.remark}"
-    star = "*" if row.after_holm == row.verdict != UNDECIDED else ""
+    star = "*" if is_kept(row) else ""
     interval = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
     verdict = f"{row.verdict}{star}".ljust(len(NOT_REPRODUCED) + 1)
     return f"{verdict}  {row.value:7.2f} {interval:<18}  {row.place}  {_subject(row)}"
+
+
+def is_kept(row: Any) -> bool:
+    """Whether a test is decided, and still is after Holm's correction: tables put a star there."""
+    return row.verdict in DECIDED and bool(row.after_holm == row.verdict)
 
 
 def _subject(row: Any) -> str:
@@ -169,7 +174,7 @@ def _printed(rows: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
             lines.append([DASH, escape(row.remark), DASH, DASH, DASH, DASH, escape(row.verdict)])
             continue
         interval = f"[{number(row.low)}, {number(row.high)}]" if np.isfinite(row.low) else DASH
-        star = r"$^*$" if row.after_holm == row.verdict != UNDECIDED else ""
+        star = r"$^*$" if is_kept(row) else ""
         strong = rf"\textbf{{{escape(row.verdict)}}}" if row.verdict != UNDECIDED else escape(row.verdict)
         unit = "" if row.unit == "points" else rf", {escape(row.unit)}"
         place = escape(short_label(Cell.parse(row.place), cells))

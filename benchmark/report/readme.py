@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark import files
 
-PAGES = (Path("README.md"), Path("docs/speed.md"))
+PAGES = (Path("README.md"), Path("docs/cifar10-small.md"), Path("docs/speed.md"))
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 

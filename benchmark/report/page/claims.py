@@ -9,9 +9,9 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.verdicts import UNDECIDED, UNTESTED
+from benchmark.metrics.verdicts import UNTESTED
 from benchmark.names import Cell
-from benchmark.report.claims import VERDICTS
+from benchmark.report.claims import VERDICTS, is_kept
 from benchmark.report.style import cell_label
 from benchmark.study import Study
 
@@ -56,7 +56,7 @@ def _test(row: Any) -> dict[str, str]:
         "subject": f"{subject} ({remark})" if known and remark else subject,
         "value": _number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
         "interval": f"{_number(row.low)} to {_number(row.high)}" if known else remark,
-        "verdict": row.verdict + ("*" if row.after_holm == row.verdict != UNDECIDED else ""),
+        "verdict": row.verdict + "*" * is_kept(row),
     }
 
 
