@@ -81,30 +81,33 @@ class Workflow:
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, derived files, or its runs, the Originals of their cells and what all
-        of them forget; and the paper's numbers, where it stands beside them.
+        of them forget; the dataset, where it names classes; and the paper's numbers, where it stands beside them.
         """
-        if not self.study.kind_of(output).results:
+        kind, cells = self.study.kind_of(output), [Cell.parse(cell) for cell in self.study.output(output).cells]
+        if not kind.results:
             return []
-        if self.study.kind_of(output).gathered:
+        if kind.gathered:
             theory = [name for name in self.study.tables if self.study.output(name).kind == "theory"]
             return [*self.collected, *(paths.table(self.study.name, name, ".csv") for name in theory)]
-        printed = [paths.REPORTED / str(self.study.kind_of(output).reported)] if output in self.study.compared else []
-        if self.study.kind_of(output).derives:
-            return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *printed]
+        beside = [paths.REPORTED / str(kind.reported)] if output in self.study.compared else []
+        if kind.classes:
+            beside += [self.dataset_file(name) for name in dict.fromkeys(cell.dataset for cell in cells)]
+        if kind.derives:
+            return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *beside]
         runs = {run.name: run for run in self.study.runs_of(output)}
-        cells = [Cell.parse(cell) for cell in self.study.output(output).cells]
         originals = [RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells]
         runs |= {name: self.study.run(name) for name in originals}
         splits = {self.study.split_file(run, cell.scenario) for run, cell in placed(runs.values(), cells)}
         splits |= {self.study.split_file(run) for run in runs.values() if run.name.scenario}
         files = [file for name in sorted(runs) for file in self.run_files(name)]
-        return files + sorted(splits) + printed
+        return files + sorted(splits) + beside
 
     @cached_property
     def gathered(self) -> list[Path]:
-        """What the gathered results are made from."""
+        """What the gathered results are made from: what all outputs read, and the datasets, since they name classes."""
         outputs = [o for o in self.study.tables | self.study.figures if not self.study.kind_of(o).gathered]
-        return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)))
+        named = dict.fromkeys(self.dataset_file(run.name.dataset) for run in self.study.runs())
+        return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)) | named)
 
     def derived(self, name: str) -> Derived:
         """What a derived file is, by its name: maps/digits/convnet/random-10/coun/trial-0."""

@@ -151,6 +151,19 @@ def test_what_was_made_by_hand_or_came_with_a_checkout_is_run_again_as_well(fini
     assert runs(planned(finished, "table2", "figure3")) == set()
 
 
+@pytest.mark.parametrize("target", ["figure3", "results/tiny-metrics.parquet"])
+def test_what_names_classes_waits_for_the_dataset(finished, planned, target):
+    # As in a checkout that holds runs and maps, and no images.
+    study = Study.load("tiny")
+    for one in study.derived:
+        write_parquet(paths.derived("tiny", one), pd.DataFrame({"index": [0]}), study.derived_origin(one))
+    shutil.rmtree(study.dataset_folder("digits"))
+    paths.figure("tiny", "figure3", ".png").unlink()
+    paths.collected("tiny", "metrics").unlink()
+    jobs = planned(finished, target)
+    assert "prepare_digits" in jobs and not jobs.keys() & {"run", "run_and_keep", "embed"}
+
+
 @pytest.mark.slow
 def test_another_learning_rate_for_retrain_leaves_unlearning_alone(finished, planned, shown):
     finished.study(shown, {"hyperparameters": {"*": {"retrain": {"lr": 0.2}}}})
@@ -334,7 +347,7 @@ def test_runs_that_are_there_are_not_made_again_where_data_and_weights_are_not(f
     assert names("neggrad-plus", "neggrad-plus+cl").isdisjoint(runs(jobs))
 
 
-def test_a_whole_study_is_drawn_from_its_runs_without_data_or_weights(finished, planned):
+def test_a_whole_study_is_drawn_from_its_runs_without_weights(finished, planned):
     study = Study.load("tiny")
     for one in study.derived:
         write_parquet(paths.derived("tiny", one), pd.DataFrame({"index": [0]}), study.derived_origin(one))
@@ -344,11 +357,12 @@ def test_a_whole_study_is_drawn_from_its_runs_without_data_or_weights(finished, 
         path.unlink()
     shutil.rmtree(paths.TABLES / "tiny")
     jobs = planned(finished, "all")
-    assert runs(jobs) == set() and "embed" not in jobs and "prepare_digits" not in jobs
+    # The dataset is prepared for the names of its classes alone.
+    assert runs(jobs) == set() and "embed" not in jobs and jobs["prepare_digits"]
     assert jobs["collect"] and "table2" in drawn(jobs)
     # For a run that is not the study's there has to be Original again, and for that its data.
     jobs = planned(finished, f"results/tiny/runs/{CELL}/not/trial-0/run.json")
-    assert runs(jobs) == names("original", "not") and jobs["prepare_digits"]
+    assert runs(jobs) == names("original", "not")
 
 
 def test_maps_that_are_there_are_not_made_again_where_weights_are_not(finished, planned):
