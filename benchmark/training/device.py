@@ -158,13 +158,16 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def processor() -> str:
-    """Return the processor's name."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
+    """Return the processor's name, with family and model: a virtual machine's name may be that of several kinds."""
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    family, model = _cpuinfo("cpu family"), _cpuinfo("model")
+    return f"{name} (family {family}, model {model})" if family and model else name
 
 
 def _cpuinfo(key: str) -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith(key):
-                return line.split(":", 1)[1].strip()
+            found, _, value = line.partition(":")
+            if found.strip() == key:
+                return value.strip()
     return ""

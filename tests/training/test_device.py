@@ -248,3 +248,11 @@ def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch, f
     monkeypatch.setattr(device, "_cpuinfo", lambda key: flags if key == "flags" else "")
     assert device.Device.choose("auto", 1).precision == chosen
     assert device.Device.choose("float32", 1).precision == "float32"
+
+
+def test_processors_of_one_name_are_told_apart(monkeypatch):
+    told = {"model name": "AMD EPYC", "cpu family": "25", "model": "17"}
+    monkeypatch.setattr(device, "_cpuinfo", lambda key: told.get(key, ""))
+    assert device.processor() == "AMD EPYC (family 25, model 17)"
+    del told["model"]
+    assert device.processor() == "AMD EPYC"
