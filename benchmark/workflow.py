@@ -106,7 +106,7 @@ class Workflow:
     def gathered(self) -> list[Path]:
         """What the gathered results are made from: what all outputs read, and the datasets, since they name classes."""
         outputs = [o for o in self.study.tables | self.study.figures if not self.study.kind_of(o).gathered]
-        named = dict.fromkeys(self.dataset_file(run.name.dataset) for run in self.study.runs())
+        named = dict.fromkeys(self.dataset_file(cell.dataset) for cell in self.study.cells)
         return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)) | named)
 
     def derived(self, name: str) -> Derived:

@@ -98,7 +98,7 @@ def build_counts(study: Study, name: str, partial: bool = False) -> Table:
     rows = []
     for _, tests in told.groupby(["claim", "place"], sort=False, dropna=False):
         counts = tests["verdict"].value_counts()
-        kept = tests[tests["after_holm"] == tests["verdict"]]["verdict"].value_counts()
+        kept = tests[[is_kept(test) for test in tests.itertuples()]]["verdict"].value_counts()
         row = dict(tests[["claim", "text", "where", "place"]].iloc[0])
         row |= {_column(verdict): counts.get(verdict, 0) for verdict in VERDICTS}
         rows.append(row | {f"{_column(verdict)}_after_holm": kept.get(verdict, 0) for verdict in DECIDED})

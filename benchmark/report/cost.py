@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.axes import log_axis
-from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
+from benchmark.report.style import FULL_WIDTH, cell_parts, line_style, method_colour, method_label
 from benchmark.report.trials import at_end, histories
 from benchmark.report.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.study import Study
@@ -132,12 +131,12 @@ def _cell(
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    pair[0].set_title(_wrapped(cell_label(cell), width))
+    pair[0].set_title(_wrapped(cell_parts(cell), width))
 
 
-def _wrapped(label: str, width: int) -> str:
-    """Break a cell's label into lines of ``width`` letters, between its parts and not within them."""
-    joined = re.sub(r"\([^)]*\)|(?<!,) ", lambda found: found[0].replace(" ", NO_BREAK), label)
+def _wrapped(parts: list[str], width: int) -> str:
+    """Join a cell's parts into lines of ``width`` letters, broken between parts and not within them."""
+    joined = ", ".join(part.replace(" ", NO_BREAK) for part in parts)
     return textwrap.fill(joined, width, break_long_words=False).replace(NO_BREAK, " ")
 
 

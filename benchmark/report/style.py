@@ -200,9 +200,14 @@ def scenario_label(name: str) -> str:
     return f"{scenario.kind} {stages}{scenario.percent} %"
 
 
+def cell_parts(cell: Cell) -> list[str]:
+    """Return a cell's dataset, architecture and scenario as printed."""
+    return [dataset_label(cell.dataset), architecture_label(cell.arch), scenario_label(cell.scenario)]
+
+
 def cell_label(cell: Cell) -> str:
-    """Return a cell as printed: dataset, architecture and scenario."""
-    return f"{dataset_label(cell.dataset)}, {architecture_label(cell.arch)}, {scenario_label(cell.scenario)}"
+    """Return a cell as printed, in one line."""
+    return ", ".join(cell_parts(cell))
 
 
 def short_label(cell: Cell, among: Sequence[Cell]) -> str:

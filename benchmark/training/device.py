@@ -165,9 +165,14 @@ def processor() -> str:
 
 
 def _cpuinfo(key: str) -> str:
+    return _first_processor().get(key, "")
+
+
+@cache
+def _first_processor() -> dict[str, str]:
+    """What the system says of its first processor; a large machine's file is long, and is read once."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            found, _, value = line.partition(":")
-            if found.strip() == key:
-                return value.strip()
-    return ""
+        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
+        pairs = (line.partition(":") for line in first.splitlines())
+        return {key.strip(): value.strip() for key, _, value in pairs}
+    return {}

@@ -97,7 +97,8 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
 
 def test_a_long_title_breaks_between_its_parts(spent, monkeypatch) -> None:
     label = "CIFAR-10, ResNet-18 (width 16, stride 2), random 10 %"
-    monkeypatch.setattr(cost, "cell_label", lambda cell: label)
+    parts = ["CIFAR-10", "ResNet-18 (width 16, stride 2)", "random 10 %"]
+    monkeypatch.setattr(cost, "cell_parts", lambda cell: parts)
     assert cost.build(spent, "spent").axes[0].get_title() == label.replace("), ", "),\n")
 
 

@@ -362,7 +362,7 @@ def test_a_whole_study_is_drawn_from_its_runs_without_weights(finished, planned)
     assert jobs["collect"] and "table2" in drawn(jobs)
     # For a run that is not the study's there has to be Original again, and for that its data.
     jobs = planned(finished, f"results/tiny/runs/{CELL}/not/trial-0/run.json")
-    assert runs(jobs) == names("original", "not")
+    assert runs(jobs) == names("original", "not") and jobs["prepare_digits"]
 
 
 def test_maps_that_are_there_are_not_made_again_where_weights_are_not(finished, planned):
