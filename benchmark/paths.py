@@ -47,6 +47,11 @@ def work(study: str, name: object) -> Path:
     return RESULTS / study / "work" / str(name)
 
 
+def measured(study: str, name: object, scenario: str) -> Path:
+    """What was measured of an Original in a scenario; it may be deleted at any time."""
+    return RESULTS / study / "measured" / str(name) / f"{scenario}.json"
+
+
 def log(study: str, name: object) -> Path:
     """The log of one job."""
     return RESULTS / study / "logs" / f"{name}.log"

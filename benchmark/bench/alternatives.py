@@ -12,10 +12,10 @@ import torch
 from benchmark.bench import work
 from benchmark.bench.apart import keep_apart
 from benchmark.bench.away import process
+from benchmark.bench.reference import use_torchs_dropout
 from benchmark.bench.rows import Options, Row, faster, rate
 from benchmark.bench.timing import Piece, interleaved
 from benchmark.methods.base import Output
-from benchmark.models import vit
 from benchmark.training.compiled import COMPILE
 from benchmark.training.device import Device, prepare_process
 from benchmark.training.loop import Trainer
@@ -112,9 +112,9 @@ def a_step(arch: str, batch: int, device: Device, threads: int, keep: bool) -> d
 def _dropout(batch: int, device: Device, options: Options) -> Row:
     """A step of FT on the ViT, and one with torch's dropout."""
     ours = work.Steps(_trainer("ft", "vit", device, batch))
-    with mock.patch.object(vit, "use_cheap_dropout"):
-        theirs = work.Steps(_trainer("ft", "vit", device, batch))
-    return _compared("vit, FT, torch's dropout", ours, theirs, device, options)
+    other = _trainer("ft", "vit", device, batch)
+    use_torchs_dropout(other.model)
+    return _compared("vit, FT, torch's dropout", ours, work.Steps(other), device, options)
 
 
 def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:

@@ -80,6 +80,14 @@ def endless(data: Plain, batch_size: int, workers: int) -> Iterator[list[Tensor]
     return iter(DataLoader(data, batch_size, sampler=order, num_workers=min(workers, WORKERS), drop_last=True))
 
 
+def use_torchs_dropout(model: nn.Module) -> None:
+    """Replace what drops values within ``model`` by `torch.nn.Dropout`, as the public ViT has it."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, nn.Dropout(child.p))
+
+
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ SECTIONS = {
     "imagenet": "what ImageNet would take",
     "original": "one Original of CIFAR-10 at the paper's epochs; on a GPU",
 }
-PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "umap-learn", "openTSNE", "vit-pytorch", "snakemake")
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "umap-learn", "openTSNE", "snakemake")
 
 
 def chosen(only: str) -> list[str]:

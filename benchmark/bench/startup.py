@@ -66,9 +66,8 @@ def rows(options: Options) -> list[Row]:
 
 def _until_first_batch(study: str, run: str) -> None:
     """Do what the command ``run`` does, up to the end of the first step, and print the time then."""
-    import benchmark.__main__
+    from benchmark.__main__ import main
     from benchmark.methods.base import Batch
-    from benchmark.training.job import run as start
     from benchmark.training.loop import Trainer
 
     step = Trainer.train_step
@@ -81,7 +80,8 @@ def _until_first_batch(study: str, run: str) -> None:
         os._exit(0)
 
     Trainer.train_step = once  # type: ignore[method-assign]
-    start(benchmark.__main__._study(study), run, "bench")
+    sys.argv[1:] = ["run", study, run]
+    main()
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ class Plain:
 
     def _start(self, views: int = 1) -> tuple[torch.nn.Module, torch.optim.SGD, Callable[[], list[torch.Tensor]]]:
         model = work.model(self.arch, self.data).to(self.device.device)
+        reference.use_torchs_dropout(model)
         view = reference.transform("CHN", work.AUGMENTATION, self.data.image_shape[1])
         images = reference.Plain(self.data.train_images, self.data.train_labels, *[view] * views)
         loader = reference.endless(images, self.batch, self.workers)

@@ -1,4 +1,4 @@
-"""A small network of three convolutions, for the quick study: trains in seconds without torchvision's import."""
+"""A small network of three convolutions, for the quick study: trains in seconds."""
 
 from __future__ import annotations
 

@@ -23,11 +23,3 @@ class Dropout(nn.Dropout):
         bits = words.view(torch.int16)[: values.numel()].view(values.shape)
         kept = bits >= dropped - 2 ** (BITS - 1)
         return values * kept.to(values.dtype).mul_(2**BITS / (2**BITS - dropped))
-
-
-def use_cheap_dropout(model: nn.Module) -> None:
-    """Replace every `torch.nn.Dropout` within ``model`` by `Dropout`."""
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.Dropout:
-                setattr(module, name, Dropout(child.p, child.inplace))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
-from benchmark.models.dropout import Dropout, use_cheap_dropout
+from benchmark.models.dropout import Dropout
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -58,12 +57,3 @@ def test_all_or_nothing(share: float) -> None:
 def test_evaluation_drops_nothing() -> None:
     values = torch.randn(9)
     assert torch.equal(Dropout(0.5).eval()(values), values)
-
-
-def test_every_dropout_of_a_model_is_replaced() -> None:
-    model = nn.Sequential(nn.Dropout(0.2), nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.3)))
-    use_cheap_dropout(model)
-    assert [(type(part), part.p) for part in model.modules() if isinstance(part, nn.Dropout)] == [
-        (Dropout, 0.2),
-        (Dropout, 0.3),
-    ]

@@ -1,7 +1,11 @@
+import subprocess
+import sys
+
 import pytest
 import torch
+import torchvision
 from torch import nn
-from torchvision.models import resnet18 as reference_resnet18
+from vit_pytorch import vit_for_small_dataset
 
 from benchmark.errors import BadInput
 from benchmark.models import build, forward_flops
@@ -138,20 +142,55 @@ def test_flops_of_the_small_network_by_hand():
     assert forward_flops("convnet", 10, SHAPE) == expected
 
 
+def hold_alike(ours: Classifier, theirs: nn.Module, prefixes: dict[str, str], images: torch.Tensor) -> None:
+    """Hold a model to a library's: the same parameters by name, the same logits and gradients to the last bit."""
+    weights = {}
+    for name, value in theirs.state_dict().items():
+        prefix = next(prefix for prefix in prefixes if name.startswith(prefix))
+        weights[prefixes[prefix] + name.removeprefix(prefix)] = value
+    ours.load_state_dict(weights)  # strict: the same names and shapes
+    for module in [*ours.modules(), *theirs.modules()]:
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0  # each draws its own numbers
+    found = []
+    for model in (ours, theirs):
+        logits = model.train()(images)
+        logits = logits[1] if model is ours else logits
+        logits.square().sum().backward()
+        found.append([logits, *(parameter.grad for parameter in model.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def test_resnet18_is_torchvisions_apart_from_the_stem(images):
     torch.manual_seed(1)
-    theirs = reference_resnet18(num_classes=10)
+    theirs = torchvision.models.resnet18(num_classes=10)
     theirs.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
     theirs.maxpool = nn.Identity()
-    renamed = {name if name.startswith("fc.") else f"body.{name}": value for name, value in theirs.state_dict().items()}
-    renamed = {name.replace("fc.", "head.") if name.startswith("fc.") else name: v for name, v in renamed.items()}
-    ours = made("resnet18")
-    ours.load_state_dict(renamed)  # strict: the same names and shapes
+    hold_alike(made("resnet18"), theirs, {"fc.": "head.", "": "body."}, images)
+
+
+@pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])
+def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
+    ours = made(arch).body[0]
+    theirs = getattr(torchvision.models, arch.replace("-", "_"))().features
+    ours.load_state_dict(theirs.state_dict())
+    assert [type(layer) for layer in ours] == [type(layer) for layer in theirs]
     with torch.no_grad():
-        assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
+        assert torch.equal(ours(images), theirs(images))
 
 
-def test_widths_and_strides_of_the_slim_resnets():
-    assert made("resnet18-w16").head.in_features == 128
-    strides = [made(arch).body.conv1.stride for arch in ("resnet18", "resnet18-w16", "resnet18-w16-s2")]
-    assert strides == [(1, 1), (1, 1), (2, 2)]
+def test_vit_is_that_of_vit_pytorch(images):
+    torch.manual_seed(1)
+    sizes = {"image_size": 32, "patch_size": 4, "dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024}
+    theirs = vit_for_small_dataset.ViT(num_classes=10, dropout=0.1, emb_dropout=0.1, **sizes)
+    ours = made("vit")
+    shares = [sorted(part.p for part in model.modules() if isinstance(part, nn.Dropout)) for model in (ours, theirs)]
+    assert shares[0] == shares[1]
+    hold_alike(ours, theirs, {"mlp_head.0.": "body.mlp_head.", "mlp_head.1.": "head.", "": "body."}, images)
+
+
+@pytest.mark.parametrize("arch", list(ARCHITECTURES))
+def test_a_model_imports_no_library_of_models(arch):
+    code = f"from benchmark.models import build; build({arch!r}, 10, (3, 32, 32)); import sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torchvision", "vit_pytorch", "torch._dynamo"} & set(loaded)
