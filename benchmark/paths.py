@@ -13,6 +13,7 @@ RESULTS = Path("results")
 TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
+BENCH = RESULTS / "bench"
 
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"

@@ -14,11 +14,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmark import files
-from benchmark.bench.rows import Options, Row, how
+from benchmark import files, paths
+from benchmark.bench import summary
+from benchmark.bench.rows import Options, Row, how, number
 from benchmark.errors import BadInput, unknown
-
-FOLDER = Path("results/bench")
 
 # Name -> module below this package, and what it measures. In this order.
 SECTIONS = {
@@ -75,7 +74,7 @@ def bench(sections: Sequence[str], options: Options, name: str) -> Path:
     BadInput
         If what is there already cannot be read.
     """
-    path = FOLDER / f"{name}.json"
+    path = paths.BENCH / f"{name}.json"
     found = _read(path)
     for section in sections:
         print(f"{section}: {SECTIONS[section]}", flush=True)
@@ -87,6 +86,7 @@ def bench(sections: Sequence[str], options: Options, name: str) -> Path:
         told = {key: found[key] for key in SECTIONS if key in found}
         files.write_json(path, told)
         files.write_text(path.with_suffix(".md"), markdown(told))
+        summary.write()
     return path.with_suffix(".md")
 
 
@@ -156,23 +156,14 @@ def _table(rows: list[dict[str, Any]]) -> str:
         lines.append(
             [
                 row["work"],
-                f"{_number(row['ours'])} {row['unit']}",
-                _number(row["reference"]),
-                _number(row["ratio"]),
-                _number(row["share"]),
+                f"{number(row['ours'])} {row['unit']}",
+                number(row["reference"]),
+                number(row["ratio"]),
+                number(row["share"]),
                 row.get("how", how(row["seconds"], "")),  # older files do not say it
-                "; ".join(f"{key} {_number(value)}" for key, value in row["figures"].items()),
+                "; ".join(f"{key} {number(value)}" for key, value in row["figures"].items()),
                 ", ".join(row["wanted"]),
                 {True: "yes", False: "**no**", None: ""}[row["met"]],
             ]
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _number(value: float | None) -> str:
-    """Return three significant digits, without exponents."""
-    if value is None:
-        return ""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"

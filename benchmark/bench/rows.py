@@ -105,3 +105,12 @@ def rate(amount: float, seconds: list[float]) -> float:
 def faster(ours: list[float], reference: list[float]) -> float:
     """Return how many times faster, as the median over the pairs of repeats: what slows both falls out."""
     return statistics.median(theirs / mine for mine, theirs in zip(ours, reference, strict=True))
+
+
+def number(value: float | None) -> str:
+    """Return three significant digits, without exponents."""
+    if value is None:
+        return ""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,88 @@
+"""All machines that the benchmark was run on, side by side: what each can do, and what was wanted of it.
+
+``python -m benchmark.bench.summary`` writes results/bench/machines.md from the JSON files beside it; a measurement does
+so too. A figure in bold misses its bound; a dash stands where a machine has not measured it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmark import files
+from benchmark.bench.rows import number
+from benchmark.paths import BENCH
+
+TABLE = BENCH / "machines.md"
+# Of the section `ceiling`: what tells one machine from another.
+CEILING = ("matrix product, 2048 x 2048, bfloat16", "matrix product, 2048 x 2048, float32", "copy of 256 MiB")
+MISSING = "–"
+
+
+def write() -> Path:
+    """Write the table of all machines and return its path; short runs are left out."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(BENCH.glob("*.json"))}
+    machines = {name: sections for name, sections in found.items() if not _short(sections)}
+    files.write_text(TABLE, markdown(machines))
+    return TABLE
+
+
+def markdown(machines: dict[str, dict[str, Any]]) -> str:
+    """Return both tables as Markdown.
+
+    Parameters
+    ----------
+    machines : what `benchmark.bench.report` wrote, by the name it was written under.
+    """
+    heads = ("name", "hardware", *CEILING, "measured", "met")
+    hardware = [_hardware(name, sections) for name, sections in machines.items()]
+    bounds = {name: _bounds(sections) for name, sections in machines.items()}
+    every = dict.fromkeys(bound for told in bounds.values() for bound in told)
+    wanted = [[bound, *(told.get(bound, MISSING) for told in bounds.values())] for bound in every]
+    return f"{_table(heads, hardware)}\n\n{_table(('wanted', *machines), wanted)}\n"
+
+
+def _short(sections: dict[str, Any]) -> bool:
+    return any(section["stamp"]["short"] for section in sections.values())
+
+
+def _rows(sections: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, row) for name, section in sections.items() for row in section["rows"]]
+
+
+def _hardware(name: str, sections: dict[str, Any]) -> list[str]:
+    stamps = [section["stamp"] for section in sections.values()]
+    days = sorted({stamp["ended"]["time"][:10] for stamp in stamps})
+    rows = [row for _, row in _rows(sections)]
+    able = [next((_figure(row, "ours") for row in rows if row["work"].startswith(work)), MISSING) for work in CEILING]
+    met = [row["met"] for row in rows if row["met"] is not None]
+    hardware = f"{stamps[0]['device']}, {stamps[0]['threads']} threads"
+    return [name, hardware, *able, " to ".join(dict.fromkeys((days[0], days[-1]))), f"{sum(met)} of {len(met)} rows"]
+
+
+def _bounds(sections: dict[str, Any]) -> dict[str, str]:
+    """Return each bound, in words, with what was measured."""
+    told = {}
+    for name, row in _rows(sections):
+        for bound in row["wanted"]:
+            what, sense, limit = bound.rsplit(" ", 2)
+            figure = _figure(row, what)
+            value = row["figures"].get(what, row.get(what))
+            met = value >= float(limit) if sense == "≥" else value <= float(limit)
+            told[f"{name}: {row['work']}: {bound}"] = figure if met else f"**{figure}**"
+    return told
+
+
+def _figure(row: dict[str, Any], what: str) -> str:
+    unit = f" {row['unit']}" if what == "ours" else ""
+    return number(row["figures"].get(what, row.get(what))) + unit
+
+
+def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = [list(heads), ["--", *["--:"] * (len(heads) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(write())
