@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from benchmark import paths
 from benchmark.bench import summary
@@ -50,3 +51,10 @@ def test_short_runs_are_left_out(empty):
         (paths.BENCH / f"{name}.json").write_text(json.dumps({"startup": section([START], short=short)}))
     text = summary.write().read_text()
     assert "mine" in text and "short" not in text
+
+
+def test_the_committed_table_is_that_of_the_committed_measurements():
+    folder = Path(summary.__file__).parents[2] / paths.BENCH
+    machines = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    committed = (folder / summary.TABLE.name).read_text(encoding="utf-8")
+    assert committed == summary.markdown(machines)  # to mend it: python -m benchmark.bench.summary
