@@ -21,11 +21,15 @@ MISSING = "–"
 
 
 def write() -> Path:
-    """Write the table of all machines and return its path; short runs are left out."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(BENCH.glob("*.json"))}
-    machines = {name: sections for name, sections in found.items() if not _short(sections)}
-    files.write_text(TABLE, markdown(machines))
+    """Write the table of all machines and return its path."""
+    files.write_text(TABLE, markdown(measured(BENCH)))
     return TABLE
+
+
+def measured(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what `benchmark.bench.report` wrote to a folder, by the name it was written under; no short runs."""
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    return {name: sections for name, sections in found.items() if not _short(sections)}
 
 
 def markdown(machines: dict[str, dict[str, Any]]) -> str:
@@ -33,7 +37,7 @@ def markdown(machines: dict[str, dict[str, Any]]) -> str:
 
     Parameters
     ----------
-    machines : what `benchmark.bench.report` wrote, by the name it was written under.
+    machines : as `measured` returns them.
     """
     heads = ("name", "hardware", *CEILING, "measured", "met")
     hardware = [_hardware(name, sections) for name, sections in machines.items()]
