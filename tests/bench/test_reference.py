@@ -8,9 +8,11 @@ import time
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from benchmark.bench import evaluate, memory, reference, train, work
 from benchmark.bench.rows import Options
+from benchmark.models.dropout import Dropout
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
 from benchmark.training.images import Images
@@ -99,6 +101,15 @@ def test_normalisation_is_torchvisions(data):
     view = reference.transform("N", work.AUGMENTATION, 32)
     theirs = torch.stack([reference.Plain(data.train_images, data.train_labels, view)[n][0] for n in range(4)])
     torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_every_dropout_of_a_model_is_replaced() -> None:
+    model = nn.Sequential(Dropout(0.2), nn.Sequential(nn.Linear(2, 2), Dropout(0.3)))
+    reference.use_torchs_dropout(model)
+    assert [(type(part), part.p) for part in model.modules() if isinstance(part, nn.Dropout)] == [
+        (nn.Dropout, 0.2),
+        (nn.Dropout, 0.3),
+    ]
 
 
 class Counted(reference.Plain):

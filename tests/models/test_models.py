@@ -159,6 +159,8 @@ def hold_alike(ours: Classifier, theirs: nn.Module, prefixes: dict[str, str], im
         logits.square().sum().backward()
         found.append([logits, *(parameter.grad for parameter in model.parameters())])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    with torch.no_grad():
+        assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
 
 
 def test_resnet18_is_torchvisions_apart_from_the_stem(images):
@@ -167,6 +169,12 @@ def test_resnet18_is_torchvisions_apart_from_the_stem(images):
     theirs.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
     theirs.maxpool = nn.Identity()
     hold_alike(made("resnet18"), theirs, {"fc.": "head.", "": "body."}, images)
+
+
+def test_widths_and_strides_of_the_slim_resnets():
+    assert made("resnet18-w16").head.in_features == 128
+    strides = [made(arch).body.conv1.stride for arch in ("resnet18", "resnet18-w16", "resnet18-w16-s2")]
+    assert strides == [(1, 1), (1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])
