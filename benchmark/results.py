@@ -197,7 +197,9 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     history = frame(study, run, HISTORY)
     ended = epoch is None or told["status"] == DIVERGED  # which may have been before that epoch
     shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
-    measured = _original(study, run, cell) if run.name.is_original else {metric: shown[metric] for metric in METRICS}
+    measured = (
+        _original(study, run, cell, told) if run.name.is_original else {metric: shown[metric] for metric in METRICS}
+    )
     if told["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
     return {
@@ -221,14 +223,14 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     }
 
 
-def _original(study: Study, run: Run, cell: Cell) -> dict[str, float]:
+def _original(study: Study, run: Run, cell: Cell, told: dict[str, Any]) -> dict[str, float]:
     """Measure an Original in a cell, or read what an earlier command measured: the attack takes a table a second.
 
     What was measured is taken only where samples, split, settings and the code that measures are the same.
     """
     samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     of = {
-        "samples": record(study, run)["sha256"][SAMPLES],
+        "samples": told["sha256"][SAMPLES],
         "split": written_digest(study.split_file(run, cell.scenario)),
         "members": study.members,
         "seed": study.seed,

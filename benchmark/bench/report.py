@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmark import files, paths
 from benchmark.bench import summary
-from benchmark.bench.rows import Options, Row, how, number
+from benchmark.bench.rows import Options, Row, how, number, table
 from benchmark.errors import BadInput, unknown
 
 # Name -> module below this package, and what it measures. In this order.
@@ -75,7 +74,8 @@ def bench(sections: Sequence[str], options: Options, name: str) -> Path:
         If what is there already cannot be read.
     """
     path = paths.BENCH / f"{name}.json"
-    found = _read(path)
+    found = summary.read(path) if path.is_file() else {}
+    summary.measured(paths.BENCH)  # all of them are read again after each section: what cannot be, is told now
     for section in sections:
         print(f"{section}: {SECTIONS[section]}", flush=True)
         started = _moment()
@@ -88,15 +88,6 @@ def bench(sections: Sequence[str], options: Options, name: str) -> Path:
         files.write_text(path.with_suffix(".md"), markdown(told))
         summary.write()
     return path.with_suffix(".md")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise BadInput(f"{path}: {error}: delete it, or give another --name") from None
 
 
 def _moment() -> dict[str, Any]:
@@ -128,6 +119,7 @@ def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 HEADS = ("work", "ours", "reference", "times better", "share of peak", "how", "also", "wanted", "met")
+TEXTS = ("work", "how", "also", "wanted")
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -151,19 +143,18 @@ def _told(stamp: dict[str, Any]) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [HEADS, ["--" if head in ("work", "how", "also", "wanted") else "--:" for head in HEADS]]
-    for row in rows:
-        lines.append(
-            [
-                row["work"],
-                f"{number(row['ours'])} {row['unit']}",
-                number(row["reference"]),
-                number(row["ratio"]),
-                number(row["share"]),
-                row.get("how", how(row["seconds"], "")),  # older files do not say it
-                "; ".join(f"{key} {number(value)}" for key, value in row["figures"].items()),
-                ", ".join(row["wanted"]),
-                {True: "yes", False: "**no**", None: ""}[row["met"]],
-            ]
-        )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [
+        [
+            row["work"],
+            f"{number(row['ours'])} {row['unit']}",
+            number(row["reference"]),
+            number(row["ratio"]),
+            number(row["share"]),
+            row.get("how", how(row["seconds"], "")),  # older files do not say it
+            "; ".join(f"{key} {number(value)}" for key, value in row["figures"].items()),
+            ", ".join(row["wanted"]),
+            {True: "yes", False: "**no**", None: ""}[row["met"]],
+        ]
+        for row in rows
+    ]
+    return table(HEADS, lines, TEXTS)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 SENSES = {">=": operator.ge, "<=": operator.le}
+SIGNS = {">=": "≥", "<=": "≤"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,17 @@ class Wanted:
     value: float
 
     def __str__(self) -> str:
-        sign = {">=": "≥", "<=": "≤"}[self.sense]
-        return f"{self.what} {sign} {self.value:g}"
+        return f"{self.what} {SIGNS[self.sense]} {self.value:g}"
+
+    @classmethod
+    def read(cls, text: str) -> Wanted:
+        """Return the bound that was written as ``text``."""
+        what, sign, value = text.rsplit(" ", 2)
+        return cls(what, next(sense for sense in SIGNS if SIGNS[sense] == sign), float(value))
+
+    def met(self, value: float) -> bool:
+        """Whether the bound holds for a value."""
+        return bool(SENSES[self.sense](value, self.value))
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class Row:
         """Whether every bound holds; None where there is none."""
         if not self.wanted:
             return None
-        return all(SENSES[bound.sense](self.value(bound.what), bound.value) for bound in self.wanted)
+        return all(bound.met(self.value(bound.what)) for bound in self.wanted)
 
     def plain(self) -> dict[str, Any]:
         """Return the row as JSON has it."""
@@ -114,3 +124,9 @@ def number(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def table(heads: tuple[str, ...], rows: list[list[str]], texts: tuple[str, ...]) -> str:
+    """Return rows as Markdown; columns are set to the right but for those of ``texts``."""
+    lines = [list(heads), ["--" if head in texts else "--:" for head in heads], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import files
-from benchmark.bench.rows import number
+from benchmark.bench.rows import Wanted, number, table
+from benchmark.errors import BadInput
 from benchmark.paths import BENCH
 
 TABLE = BENCH / "machines.md"
@@ -27,9 +28,23 @@ def write() -> Path:
 
 
 def measured(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what `benchmark.bench.report` wrote to a folder, by the name it was written under; no short runs."""
-    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    """Return what `benchmark.bench.report` wrote to a folder, by the name it was written under; no short runs.
+
+    Raises
+    ------
+    BadInput
+        As `read`.
+    """
+    found = {path.stem: read(path) for path in sorted(folder.glob("*.json"))}
     return {name: sections for name, sections in found.items() if not _short(sections)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the sections of one file; raise `BadInput` if it is no JSON."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise BadInput(f"{path}: {error}: delete it, or give another --name") from None
 
 
 def markdown(machines: dict[str, dict[str, Any]]) -> str:
@@ -44,7 +59,7 @@ def markdown(machines: dict[str, dict[str, Any]]) -> str:
     bounds = {name: _bounds(sections) for name, sections in machines.items()}
     every = dict.fromkeys(bound for told in bounds.values() for bound in told)
     wanted = [[bound, *(told.get(bound, MISSING) for told in bounds.values())] for bound in every]
-    return f"{_table(heads, hardware)}\n\n{_table(('wanted', *machines), wanted)}\n"
+    return f"{table(heads, hardware, heads[:1])}\n\n{table(('wanted', *machines), wanted, ('wanted',))}\n"
 
 
 def _short(sections: dict[str, Any]) -> bool:
@@ -69,23 +84,18 @@ def _bounds(sections: dict[str, Any]) -> dict[str, str]:
     """Return each bound, in words, with what was measured."""
     told = {}
     for name, row in _rows(sections):
-        for bound in row["wanted"]:
-            what, sense, limit = bound.rsplit(" ", 2)
-            figure = _figure(row, what)
-            value = row["figures"].get(what, row.get(what))
-            met = value >= float(limit) if sense == "≥" else value <= float(limit)
-            told[f"{name}: {row['work']}: {bound}"] = figure if met else f"**{figure}**"
+        for bound in map(Wanted.read, row["wanted"]):
+            figure = _figure(row, bound.what)
+            told[f"{name}: {row['work']}: {bound}"] = figure if bound.met(_value(row, bound.what)) else f"**{figure}**"
     return told
 
 
 def _figure(row: dict[str, Any], what: str) -> str:
-    unit = f" {row['unit']}" if what == "ours" else ""
-    return number(row["figures"].get(what, row.get(what))) + unit
+    return number(_value(row, what)) + (f" {row['unit']}" if what == "ours" else "")
 
 
-def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
-    lines = [list(heads), ["--", *["--:"] * (len(heads) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _value(row: dict[str, Any], what: str) -> float:
+    return float(row["figures"].get(what, row.get(what)))
 
 
 if __name__ == "__main__":
