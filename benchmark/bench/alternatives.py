@@ -9,6 +9,7 @@ from unittest import mock
 
 import torch
 
+from benchmark import processor
 from benchmark.bench import work
 from benchmark.bench.apart import keep_apart
 from benchmark.bench.away import process
@@ -16,6 +17,7 @@ from benchmark.bench.reference import use_torchs_dropout
 from benchmark.bench.rows import Options, Row, faster, rate
 from benchmark.bench.timing import Piece, interleaved
 from benchmark.methods.base import Output
+from benchmark.models import convolution
 from benchmark.training.compiled import COMPILE
 from benchmark.training.device import Device, prepare_process
 from benchmark.training.loop import Trainer
@@ -23,6 +25,7 @@ from benchmark.training.loop import Trainer
 ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
 WITHOUT_NORM = ("vgg16", "vit")  # one pass over both views is then the same algorithm
 BATCH = 64
+SMALL_OUTPUTS = ("resnet18", "vgg16")  # whose last convolutions are matrix products, with matrix instructions
 LARGE = {"resnet18": 256, "vit": 128}  # batches of a size at which memory that is freed goes back to the system
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
@@ -40,6 +43,8 @@ def rows(options: Options) -> list[Row]:
     found += [_one_pass(arch, False, device, options) for arch in WITHOUT_NORM if not options.short]
     large = LARGE if not options.short else {"vit": 4}
     found += [_given_back(arch, batch, device, options) for arch, batch in large.items()]
+    if processor.has(convolution.MATRICES):
+        found += [_convolved(arch, options.size(LARGE["resnet18"], 4), device, options) for arch in SMALL_OUTPUTS]
     found.append(_dropout(options.size(BATCH, 4), device, options))
     return found + _optimisers(archs[-1], device, options)
 
@@ -107,6 +112,14 @@ def a_step(arch: str, batch: int, device: Device, threads: int, keep: bool) -> d
     else:
         torch.set_num_threads(threads)
     return {"step": work.Steps(_trainer("ft", arch, device, batch))}
+
+
+def _convolved(arch: str, batch: int, device: Device, options: Options) -> Row:
+    """A step of FT, and one whose small convolutions are left to oneDNN."""
+    ours = work.Steps(_trainer("ft", arch, device, batch))
+    other = work.Steps(_trainer("ft", arch, device, batch))
+    theirs = mock.patch.object(convolution, "WIDEST", 0)(other)
+    return _compared(f"{arch}, FT, batch {batch}, small convolutions by oneDNN", ours, theirs, device, options)
 
 
 def _dropout(batch: int, device: Device, options: Options) -> Row:

@@ -13,7 +13,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from benchmark import files, paths
+from benchmark import files, paths, processor
 from benchmark.bench import summary
 from benchmark.bench.rows import Options, Row, how, number, table
 from benchmark.errors import BadInput, unknown
@@ -96,14 +96,14 @@ def _moment() -> dict[str, Any]:
 
 def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
     from benchmark.stamp import commit
-    from benchmark.training.device import Device, processor
+    from benchmark.training.device import Device
 
     device = Device.choose("auto", options.threads)
     return {
         "started": started,
         "ended": _moment(),
         "device": device.name,
-        "processor": processor(),
+        "processor": processor.name(),
         "cores": os.cpu_count(),
         "threads": options.threads,
         "precision": device.precision,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from benchmark.models.base import Classifier
+from benchmark.models.convolution import Convolution
 
 BLOCKS = 2  # a stage
 
@@ -25,14 +26,14 @@ class Block(nn.Module):
 
     def __init__(self, before: int, width: int, stride: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
+        self.conv1 = Convolution(before, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.conv2 = Convolution(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or before != width:
-            self.downsample = nn.Sequential(nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+            self.downsample = nn.Sequential(Convolution(before, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return values, (B, width, H / stride, W / stride)."""
@@ -54,7 +55,7 @@ class ResNetBody(nn.Module):
 
     def __init__(self, channels: int, width: int, stem_stride: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 3, stem_stride, padding=1, bias=False)
+        self.conv1 = Convolution(channels, width, 3, stem_stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.layer1 = _stage(width, width, stride=1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from torch import nn
 
 from benchmark.models.base import Classifier, refuse_small
+from benchmark.models.convolution import Convolution
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels; each ends in a max-pool
 POOLED = 2
@@ -31,7 +32,7 @@ def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int], batch_norm:
     before = image_shape[0]
     for stage in STAGES:
         for width in stage:
-            convolutions.append(nn.Conv2d(before, width, 3, padding=1))
+            convolutions.append(Convolution(before, width, 3, padding=1))
             convolutions += [nn.BatchNorm2d(width)] if batch_norm else []
             convolutions.append(nn.ReLU(inplace=True))
             before = width

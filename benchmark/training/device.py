@@ -8,12 +8,12 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 
+from benchmark import processor
 from benchmark.errors import BadInput, unknown
 from benchmark.training import gpus
 from benchmark.training.allocator import keep_freed_memory
@@ -66,7 +66,7 @@ class Device:
     @property
     def name(self) -> str:
         """The processor or card, as its maker calls it."""
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor()
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor.name()
 
     def peak_memory_mb(self) -> float:
         """Return the most memory held so far, in MiB: the card's where there is one, else the process's."""
@@ -154,25 +154,4 @@ def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # A processor that only emulates it is slower than in float32.
-    return any(flag in _cpuinfo("flags").split() for flag in ("avx512_bf16", "amx_bf16"))
-
-
-def processor() -> str:
-    """Return the processor's name, with family and model: a virtual machine's name may be that of several kinds."""
-    name = _cpuinfo("model name") or platform.processor() or platform.machine()
-    family, model = _cpuinfo("cpu family"), _cpuinfo("model")
-    return f"{name} (family {family}, model {model})" if family and model else name
-
-
-def _cpuinfo(key: str) -> str:
-    return _first_processor().get(key, "")
-
-
-@cache
-def _first_processor() -> dict[str, str]:
-    """What the system says of its first processor; a large machine's file is long, and is read once."""
-    with contextlib.suppress(OSError):
-        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
-        pairs = (line.partition(":") for line in first.splitlines())
-        return {key.strip(): value.strip() for key, _, value in pairs}
-    return {}
+    return processor.has("avx512_bf16", "amx_bf16")

@@ -182,7 +182,7 @@ def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
     ours = made(arch).body[0]
     theirs = getattr(torchvision.models, arch.replace("-", "_"))().features
     ours.load_state_dict(theirs.state_dict())
-    assert [type(layer) for layer in ours] == [type(layer) for layer in theirs]
+    assert all(isinstance(mine, type(other)) for mine, other in zip(ours, theirs, strict=True))
     with torch.no_grad():
         assert torch.equal(ours(images), theirs(images))
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import paths
+from benchmark import paths, processor
 from benchmark.errors import BadInput
 from benchmark.training import device, gpus
 
@@ -245,14 +245,6 @@ def test_another_error_is_none_of_memory():
     [("fpu avx2 avx512f", "float32"), ("fpu avx512_bf16", "bfloat16"), ("amx_bf16 fpu", "bfloat16"), ("", "float32")],
 )
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch, flags, chosen):
-    monkeypatch.setattr(device, "_cpuinfo", lambda key: flags if key == "flags" else "")
+    monkeypatch.setattr(processor, "_told", lambda key: flags if key == "flags" else "")
     assert device.Device.choose("auto", 1).precision == chosen
     assert device.Device.choose("float32", 1).precision == "float32"
-
-
-def test_processors_of_one_name_are_told_apart(monkeypatch):
-    told = {"model name": "AMD EPYC", "cpu family": "25", "model": "17"}
-    monkeypatch.setattr(device, "_cpuinfo", lambda key: told.get(key, ""))
-    assert device.processor() == "AMD EPYC (family 25, model 17)"
-    del told["model"]
-    assert device.processor() == "AMD EPYC"

@@ -1,0 +1,101 @@
+"""Convolutions whose outputs are small, as matrix products where the processor has matrix instructions (AMX).
+
+There oneDNN falls far behind its own matrix product where an output's rows are short: the last stages of ResNet-18 and
+VGG-16 would take as long as all others. Inputs are unfolded instead, and multiplied with the weights: the same
+operations in another order. The benchmark's section ``alternatives`` sets the one beside the other.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+
+from benchmark import processor
+
+MATRICES = "amx_bf16"
+WIDEST = 4  # pixels of an output's row; at 8 oneDNN is as fast, or faster
+
+
+class Convolution(nn.Conv2d):
+    """`torch.nn.Conv2d` of one stride and padding for both sides, a matrix product where that is faster."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return values, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
+        stride, padding = self.stride[0], int(self.padding[0])
+        width = _outputs(images.shape[3], self.kernel_size[1], stride, padding)
+        if width > WIDEST or not _multiplies_matrices(images):
+            return super().forward(images)
+        weight = self.weight.to(torch.bfloat16)
+        values: Tensor = Unfolded.apply(images.to(torch.bfloat16), weight, stride, padding)  # type: ignore[no-untyped-call]
+        return values if self.bias is None else values + self.bias.to(torch.bfloat16)[:, None, None]
+
+
+class Unfolded(torch.autograd.Function):
+    """A convolution as the product of its unfolded input and its weights."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+        """Return values, (B, channels, H', W') in channels_last, of images, (B, C, H, W), both in ``weight``'s type."""
+        ctx.save_for_backward(images, weight)
+        ctx.stride, ctx.padding = stride, padding  # type: ignore[attr-defined]
+        patches = _patches(images, weight.shape[2:], stride, padding)
+        return (patches.flatten(3) @ _matrix(weight).T).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        """Return the gradients of images and weight."""
+        images, weight = ctx.saved_tensors  # type: ignore[attr-defined]
+        stride, padding = ctx.stride, ctx.padding  # type: ignore[attr-defined]
+        of_images, of_weight = ctx.needs_input_grad[:2]  # type: ignore[attr-defined]
+        gradient = gradient.permute(0, 2, 3, 1)
+        found: list[Tensor | None] = [None, None]
+        if of_images:
+            patches = (gradient @ _matrix(weight)).unflatten(3, (*weight.shape[2:], -1))
+            found[0] = _folded(patches, images, stride, padding)
+        if of_weight:
+            # Unfolded anew: kept, it would hold nine times the input's memory.
+            patches = _patches(images, weight.shape[2:], stride, padding)
+            product = gradient.flatten(0, 2).T @ patches.flatten(3).flatten(0, 2)
+            found[1] = product.unflatten(1, (*weight.shape[2:], -1)).permute(0, 3, 1, 2)
+        return found[0], found[1], None, None
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """Return weights, (channels, C, k, k), as (channels, k * k * C)."""
+    return weight.permute(0, 2, 3, 1).flatten(1)
+
+
+def _patches(images: Tensor, kernel: torch.Size, stride: int, padding: int) -> Tensor:
+    """Return what each output is made of, (B, H', W', k, k, C)."""
+    size, channels = len(images), images.shape[1]
+    rows, columns = (
+        _outputs(side, length, stride, padding) for side, length in zip(images.shape[2:], kernel, strict=True)
+    )
+    padded = functional.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
+    image, row, pixel, channel = padded.stride()
+    strides = image, row * stride, pixel * stride, row, pixel, channel
+    return padded.as_strided((size, rows, columns, *kernel, channels), strides).contiguous()
+
+
+def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tensor:
+    """Return, shaped as ``images``, the sum of patches, (B, H', W', k, k, C), where they came from."""
+    size, channels, height, width = images.shape
+    _, rows, columns, *kernel, _ = patches.shape
+    found = patches.new_zeros(size, height + 2 * padding, width + 2 * padding, channels)
+    for down in range(kernel[0]):
+        for right in range(kernel[1]):
+            there = found[:, down : down + stride * rows : stride, right : right + stride * columns : stride]
+            there += patches[:, :, :, down, right]
+    return found[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
+
+
+def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
+    return (side + 2 * padding - kernel) // stride + 1
+
+
+def _multiplies_matrices(images: Tensor) -> bool:
+    """Whether this convolution is one in bfloat16 on a processor with matrix instructions."""
+    in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    return in_bfloat16 and images.device.type == "cpu" and processor.has(MATRICES)

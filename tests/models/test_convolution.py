@@ -1,0 +1,130 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark import processor
+from benchmark.models import build, convolution
+from benchmark.models.convolution import Convolution, Unfolded
+
+torch.set_num_threads(1)
+KERNELS = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 3, 2)]  # side, stride, padding
+
+
+@pytest.fixture
+def matrices(monkeypatch):
+    monkeypatch.setattr(processor, "has", lambda *instructions: "amx_bf16" in instructions)
+
+
+@pytest.fixture
+def unfolded(monkeypatch) -> list[torch.Size]:
+    """The sizes of images whose convolutions were products."""
+    seen: list[torch.Size] = []
+    apply = Unfolded.apply
+
+    def told(images, *rest):
+        seen.append(images.shape)
+        return apply(images, *rest)
+
+    monkeypatch.setattr(Unfolded, "apply", told)
+    return seen
+
+
+def some(*shape: int, dtype=torch.float64, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize(("side", "stride", "padding"), KERNELS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_product_is_the_convolution_with_its_gradients(side, stride, padding, layout):
+    images = some(3, 5, 7, 6).contiguous(memory_format=layout).requires_grad_()
+    weight = some(4, 5, side, side, seed=1).contiguous(memory_format=layout).requires_grad_()
+    ours, theirs = (
+        Unfolded.apply(images, weight, stride, padding),
+        functional.conv2d(images, weight, None, stride, padding),
+    )
+    torch.testing.assert_close(ours, theirs)
+    upon = some(*theirs.shape, seed=2)
+    for mine, other in zip(
+        torch.autograd.grad(ours, (images, weight), upon),
+        torch.autograd.grad(theirs, (images, weight), upon),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, other)
+
+
+def test_only_the_gradients_wanted_are_computed():
+    images, weight = some(2, 3, 4, 4), some(4, 3, 3, 3).requires_grad_()
+    Unfolded.apply(images, weight, 1, 1).sum().backward()
+    assert weight.grad is not None and images.grad is None
+    fixed = weight.detach()
+    images.requires_grad_()
+    Unfolded.apply(images, fixed, 1, 1).sum().backward()
+    assert images.grad is not None and fixed.grad is None
+
+
+@pytest.mark.parametrize(("side", "taken"), [(4, True), (5, False)])
+def test_only_small_outputs_are_products(matrices, unfolded, side, taken):
+    layer = Convolution(3, 8, 3, padding=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(some(2, 3, side, side, dtype=torch.float32))
+    assert bool(unfolded) == taken
+
+
+def test_float32_and_other_processors_convolve(matrices, unfolded, monkeypatch):
+    layer, images = Convolution(3, 8, 3, padding=1), some(2, 3, 4, 4, dtype=torch.float32)
+    layer(images)
+    with torch.autocast("cpu", torch.float16):
+        layer(images)
+    assert not unfolded
+    monkeypatch.setattr(processor, "has", lambda *instructions: False)
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(images)
+    assert not unfolded
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_gives_what_torchs_gives_in_bfloat16(matrices, unfolded, bias):
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), some(8, 16, 8, 8, dtype=torch.float32)
+    plain = nn.Conv2d(16, 32, 3, 2, padding=1, bias=bias)
+    plain.load_state_dict(layer.state_dict())
+    outputs = []
+    for of in (layer, plain):
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs.append(of(images))
+        outputs[-1].float().square().mean().backward()
+    ours, theirs = outputs
+    assert len(unfolded) == 1
+    assert ours.dtype == theirs.dtype == torch.bfloat16
+    torch.testing.assert_close(ours, theirs, rtol=2**-6, atol=2**-6)
+    for mine, other in zip(layer.parameters(), plain.parameters(), strict=True):
+        assert mine.grad.dtype == torch.float32
+        torch.testing.assert_close(mine.grad, other.grad, rtol=2**-6, atol=2**-6 * float(other.grad.abs().max()))
+
+
+@pytest.mark.parametrize(("arch", "products"), [("resnet18", 5), ("vgg16", 6)])
+def test_the_last_stages_are_products(matrices, unfolded, arch, products):
+    model = build(arch, 10, (3, 32, 32)).to(memory_format=torch.channels_last)
+    images = some(4, 3, 32, 32, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        features, _ = model(images)
+    assert len(unfolded) == products
+    with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
+        patch.setattr(convolution, "WIDEST", 0)
+        convolved, _ = model(images)
+    assert len(unfolded) == products
+    assert ((features - convolved).norm() / convolved.norm()).item() < 0.02
+
+
+def test_a_product_counts_as_many_operations(matrices, unfolded):
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=False), some(8, 16, 8, 8, dtype=torch.float32)
+    counts = []
+    for widest in (convolution.WIDEST, 0):
+        with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:
+            patch.setattr(convolution, "WIDEST", widest)
+            with torch.autocast("cpu", torch.bfloat16):
+                layer(images)
+        counts.append(counter.get_total_flops())
+    assert len(unfolded) == 1
+    assert counts[0] == counts[1] > 0
