@@ -96,6 +96,7 @@ def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
 
 
 def _multiplies_matrices(images: Tensor) -> bool:
-    """Whether this convolution is one in bfloat16 on a processor with matrix instructions."""
+    """Whether this convolution is one in bfloat16 on a processor with matrix instructions, and not to be compiled."""
     in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    return in_bfloat16 and images.device.type == "cpu" and processor.has(MATRICES)
+    on_processor = images.device.type == "cpu" and not torch.compiler.is_compiling()
+    return in_bfloat16 and on_processor and processor.has(MATRICES)

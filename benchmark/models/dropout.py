@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,9 +18,22 @@ class Dropout(nn.Dropout):
     def forward(self, values: Tensor) -> Tensor:
         """Return ``values``, of any shape, with a share ``p`` of them set to 0 and the others scaled up."""
         dropped = round(self.p * 2**BITS)
-        if not self.training or values.device.type != "cpu" or dropped in (0, 2**BITS):
+        dear = values.device.type == "cpu" and not torch.compiler.is_compiling()  # a compiled mask is cheap
+        if not self.training or not dear or dropped in (0, 2**BITS):
             return super().forward(values)
-        words = torch.empty(-(-values.numel() * BITS // 64), dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: values.numel()].view(values.shape)
-        kept = bits >= dropped - 2 ** (BITS - 1)
-        return values * kept.to(values.dtype).mul_(2**BITS / (2**BITS - dropped))
+        # Compared into the values' own type: by way of booleans, which are not vectorised, it takes four times as long.
+        kept = torch.ge(
+            _bits(values.shape), dropped - 2 ** (BITS - 1), out=torch.empty_like(values, requires_grad=False)
+        )
+        return values * kept.mul_(2**BITS / (2**BITS - dropped))
+
+
+def _bits(shape: torch.Size) -> Tensor:
+    """Return random numbers of 16 bits, int16 of that shape; torch's generator decides which.
+
+    NumPy's small fast generator draws them in half the time of torch's.
+    """
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    count = shape.numel()
+    words = np.random.Generator(np.random.SFC64(seed)).integers(2**64, size=-(-count * BITS // 64), dtype=np.uint64)
+    return torch.from_numpy(words.view(np.int16))[:count].view(shape)

@@ -128,3 +128,10 @@ def test_a_product_counts_as_many_operations(matrices, unfolded):
         counts.append(counter.get_total_flops())
     assert len(unfolded) == 1
     assert counts[0] == counts[1] > 0
+
+
+def test_what_is_compiled_is_left_to_the_compiler(matrices, unfolded, monkeypatch):
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    with torch.autocast("cpu", torch.bfloat16):
+        Convolution(3, 8, 3, padding=1)(some(2, 3, 4, 4, dtype=torch.float32))
+    assert not unfolded

@@ -57,3 +57,12 @@ def test_all_or_nothing(share: float) -> None:
 def test_evaluation_drops_nothing() -> None:
     values = torch.randn(9)
     assert torch.equal(Dropout(0.5).eval()(values), values)
+
+
+def test_what_is_compiled_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, torchs = torch.ones(129), torch.nn.Dropout(0.5)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.manual_seed(0)
+    ours = Dropout(0.5)(values)
+    torch.manual_seed(0)
+    assert torch.equal(ours, torchs(values))
