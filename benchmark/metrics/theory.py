@@ -86,7 +86,7 @@ def lemma1(retain: Floats, forget: Floats) -> Ordering:
     eps = np.concatenate([[0.0], retain, forget])
     difference = r_curve(forget, eps) - r_curve(retain, eps)
     area = float(np.mean(forget, dtype=float) - np.mean(retain, dtype=float))
-    extremes = max(0.0, float(difference.max())), max(0.0, float(-difference.min()))
+    extremes = max(0.0, float(np.max(difference))), max(0.0, float(-np.min(difference)))
     return Ordering(area, *extremes, chance(len(retain), len(forget)))
 
 
@@ -121,8 +121,8 @@ def peel(distances: Floats) -> Floats:
     reach, left = np.zeros(len(distances)), np.ones(len(distances), bool)
     for _ in range(len(distances) - 1):
         reachable = np.where(left, farthest, -1.0)
-        one = int(reachable.argmax())
-        other = int(np.where(left, distances[one], -1.0).argmax())
+        one = int(np.argmax(reachable))
+        other = int(np.argmax(np.where(left, distances[one], -1.0)))
         gone = one if total[one] >= total[other] else other
         reach[gone] = reachable[one]
         left[gone] = False
@@ -203,7 +203,7 @@ def theorem1(group: pd.DataFrame) -> Theorem | None:
     margin = centre_condition(product, delta_mu, every_rho)
     bound = np.where(margin > 0, 1 - sigma[:, None] + r, np.inf)
     met = bool(np.isfinite(bound).any())
-    at = np.unravel_index(bound.argmin() if met else margin.argmax(), margin.shape)
+    at = np.unravel_index(np.argmin(bound) if met else np.argmax(margin), margin.shape)
     best = centre_condition(product, delta_mu, rho(1.0, 0.0, eps, r, smallest, lipschitz)).max()
     chosen = (sigma[at[0]], delta[at[0]], eps[at[1]], every_rho[at], margin[at], best, bound[at] if met else np.nan)
     return Theorem(product, delta_mu, lipschitz, *map(float, chosen))

@@ -171,7 +171,7 @@ def _half_widths(grid: list[list[Panel]]) -> dict[str, float]:
     half = dict.fromkeys(PROJECTIONS, 1e-9)
     for panel in (panel for row in grid for panel in row):
         if panel.points is not None:
-            extent = float(np.ptp(panel.points, axis=0).max()) / 2
+            extent = float(np.max(np.ptp(panel.points, axis=0))) / 2
             half[panel.projection] = max(half[panel.projection], 1.08 * extent)
     return half
 

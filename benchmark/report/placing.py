@@ -34,7 +34,7 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
     area : the panel's width and height in pixels; a name lies within it if it can.
     """
     inks = [_ink(cluster, area) for cluster in clusters]
-    every = np.maximum.reduce(inks) if inks else np.zeros(area)
+    every = np.max(inks, axis=0) if inks else np.zeros(area)
     options = [_candidates(size, area) for size in sizes]
     costs = []
     for cluster, ink, size, places_ in zip(clusters, inks, sizes, options, strict=True):

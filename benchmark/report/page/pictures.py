@@ -147,7 +147,7 @@ def _numbers(names: pd.Series[Any], classes: list[str]) -> Ints:
 def _packed(values: Ints) -> dict[str, str]:
     """Return whole numbers as base64 of the smallest little-endian type that holds them."""
     values = np.ascontiguousarray(values)
-    kind = next(kind for kind in ("uint8", "uint16", "uint32") if values.max(initial=0) <= np.iinfo(kind).max)
+    kind = next(kind for kind in ("uint8", "uint16", "uint32") if np.max(values, initial=0) <= np.iinfo(kind).max)
     return {"type": kind, "data": base64.b64encode(values.astype(f"<u{np.dtype(kind).itemsize}").tobytes()).decode()}
 
 
