@@ -22,9 +22,7 @@ class Dropout(nn.Dropout):
         if not self.training or not dear or dropped in (0, 2**BITS):
             return super().forward(values)
         # Compared into the values' own type: by way of booleans, which are not vectorised, it takes four times as long.
-        kept = torch.ge(
-            _bits(values.shape), dropped - 2 ** (BITS - 1), out=torch.empty_like(values, requires_grad=False)
-        )
+        kept = torch.ge(_bits(values.shape), dropped - 2 ** (BITS - 1), out=torch.empty_like(values))
         return values * kept.mul_(2**BITS / (2**BITS - dropped))
 
 
