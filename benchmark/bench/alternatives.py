@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from unittest import mock
 
 import torch
+from torch import nn
 
-from benchmark import processor
 from benchmark.bench import work
-from benchmark.bench.apart import keep_apart
-from benchmark.bench.away import process
+from benchmark.bench.away import Pieces, process
 from benchmark.bench.reference import use_torchs_dropout
 from benchmark.bench.rows import Options, Row, faster, rate
 from benchmark.bench.timing import Piece, interleaved
@@ -23,10 +23,11 @@ from benchmark.training.device import Device, prepare_process
 from benchmark.training.loop import Trainer
 
 ARCHITECTURES = ("resnet18-w16-s2", "resnet18")  # a step of some ten milliseconds, and a long one
-WITHOUT_NORM = ("vgg16", "vit")  # one pass over both views is then the same algorithm
+VIEWS = ("convnet", "resnet18-w16-s2", "resnet18", "vgg16", "vit")  # through which two views go
+LARGE = ("resnet18", "vit")  # whose memory, freed, goes back to the system
+SMALL_OUTPUTS = ("resnet18-w16-s2", "resnet18", "vgg16")  # whose last convolutions are matrix products
 BATCH = 64
-SMALL_OUTPUTS = ("resnet18", "vgg16")  # whose last convolutions are matrix products, with matrix instructions
-LARGE = {"resnet18": 256, "vit": 128}  # batches of a size at which memory that is freed goes back to the system
+BATCHES = {"resnet18": 256, "vgg16": 256, "vit": 128}
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},
@@ -39,12 +40,14 @@ def rows(options: Options) -> list[Row]:
     device = Device.choose("auto", options.threads)
     archs = ARCHITECTURES if not options.short else ("convnet",)
     found = [_compiled(arch, device, options) for arch in archs]
-    found += [_one_pass(arch, apart, device, options) for arch in archs for apart in (False, True)]
-    found += [_one_pass(arch, False, device, options) for arch in WITHOUT_NORM if not options.short]
-    large = LARGE if not options.short else {"vit": 4}
-    found += [_given_back(arch, batch, device, options) for arch, batch in large.items()]
-    if processor.has(convolution.MATRICES):
-        found += [_convolved(arch, options.size(LARGE["resnet18"], 4), device, options) for arch in SMALL_OUTPUTS]
+    some = 2 if options.short else None
+    in_one_pass = "CoUn, both views in one pass, each normalised by itself"
+    found += [_in_processes(views_step, in_one_pass, arch, device, options) for arch in VIEWS[:some]]
+    given_back = "FT, freed memory given back"
+    found += [_in_processes(memory_step, given_back, arch, device, options) for arch in LARGE[:some]]
+    if device.device.type == "cpu" and device.precision == "bfloat16":
+        by_library = "FT, small convolutions by oneDNN"
+        found += [_in_processes(convolved_step, by_library, arch, device, options) for arch in SMALL_OUTPUTS[:some]]
     found.append(_dropout(options.size(BATCH, 4), device, options))
     return found + _optimisers(archs[-1], device, options)
 
@@ -62,18 +65,14 @@ def _compiled(arch: str, device: Device, options: Options) -> Row:
     return _compared(f"{arch}, FT, compiled", ours, theirs, device, options, {"seconds until its first step": first})
 
 
-def _one_pass(arch: str, apart: bool, device: Device, options: Options) -> Row:
-    """A step of CoUn, and one that sends both views through the model together.
-
-    Batch norm then sees them as one, which is another algorithm, unless it is made to keep them ``apart``.
-    """
-    batch = options.size(BATCH, 4)
-    ours = work.Steps(_trainer("coun", arch, device, batch))
-    other = _trainer("coun", arch, device, batch)
-    if apart:
-        keep_apart(other.model, parts=2)
-    what = f"{arch}, CoUn, both views in one pass" + ", each normalised apart" * apart
-    return _compared(what, ours, together(other), device, options)
+def views_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
+    """Return a step of CoUn; ``otherwise`` both views go through in one pass, each normalised by itself as in two."""
+    prepare_process(threads)
+    trainer = _trainer("coun", arch, device, batch)
+    if not otherwise:
+        return {"step": work.Steps(trainer)}
+    normalise_apart(trainer.model, parts=2)
+    return {"step": together(trainer)}
 
 
 def together(of: Trainer) -> Callable[[], None]:
@@ -94,32 +93,42 @@ def together(of: Trainer) -> Callable[[], None]:
     return step
 
 
-def _given_back(arch: str, batch: int, device: Device, options: Options) -> Row:
-    """A step of FT where freed memory is kept, and one where it goes back to the system, as by default."""
-    given = arch, batch, device, options.threads
-    with (
-        process(a_step, *given, True, wait=device.wait) as keeping,
-        process(a_step, *given, False, wait=device.wait) as giving,
-    ):
-        what = f"{arch}, FT, batch {batch}, freed memory given back"
-        return _compared(what, keeping["step"], giving["step"], device, options)
+def normalise_apart(model: nn.Module, parts: int) -> None:
+    """Have a model's batch norms take each of so many equal parts of a batch by itself, one after the other."""
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.forward = partial(_each, norm.forward, parts)  # type: ignore[method-assign]
 
 
-def a_step(arch: str, batch: int, device: Device, threads: int, keep: bool) -> dict[str, work.Steps]:
-    """Return a step of FT, in a process that keeps what it frees or does not."""
-    if keep:
-        prepare_process(threads)
-    else:
+def _each(normalise: Callable[[torch.Tensor], torch.Tensor], parts: int, values: torch.Tensor) -> torch.Tensor:
+    return torch.cat([normalise(part) for part in values.chunk(parts)])
+
+
+def memory_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
+    """Return a step of FT, in a process that keeps what it frees; ``otherwise`` it goes back to the system."""
+    if otherwise:
         torch.set_num_threads(threads)
+    else:
+        prepare_process(threads)
     return {"step": work.Steps(_trainer("ft", arch, device, batch))}
 
 
-def _convolved(arch: str, batch: int, device: Device, options: Options) -> Row:
-    """A step of FT, and one whose small convolutions are left to oneDNN."""
-    ours = work.Steps(_trainer("ft", arch, device, batch))
-    other = work.Steps(_trainer("ft", arch, device, batch))
-    theirs = mock.patch.object(convolution, "WIDEST", 0)(other)
-    return _compared(f"{arch}, FT, batch {batch}, small convolutions by oneDNN", ours, theirs, device, options)
+def convolved_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
+    """Return a step of FT whose small convolutions are matrix products; ``otherwise`` they are left to oneDNN."""
+    prepare_process(threads)
+    if otherwise:
+        convolution.is_small = lambda width, channels: False
+    return {"step": work.Steps(_trainer("ft", arch, device, batch))}
+
+
+def _in_processes(make: Callable[..., Pieces], what: str, arch: str, device: Device, options: Options) -> Row:
+    """A step that ``make`` returns, and one made ``otherwise``, each in a process of its own as a job's is."""
+    given = arch, options.size(BATCHES.get(arch, BATCH), 4), device, options.threads
+    with (
+        process(make, *given, False, wait=device.wait) as ours,
+        process(make, *given, True, wait=device.wait) as other,
+    ):
+        return _compared(f"{arch}, batch {given[1]}, {what}", ours["step"], other["step"], device, options)
 
 
 def _dropout(batch: int, device: Device, options: Options) -> Row:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 
 from benchmark.bench import ceiling, reference, work
-from benchmark.bench.away import process
+from benchmark.bench.away import Away, Pieces, process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
 from benchmark.data.arrays import Arrays
@@ -18,7 +18,7 @@ from benchmark.training.device import Device, prepare_process
 
 ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
 METHODS = ("ft", "neggrad-plus", "salun", "coun")
-# The paper's, but for the ViT: four methods of both sides would not fit 24 GiB.
+# The paper's, but for the ViT: FT and CoUn and the reference's would not fit 24 GiB.
 BATCHES = {"resnet18": 256, "vgg16": 256, "vit": 128, "convnet": 256}
 WANTED = {
     ("resnet18", "ft"): (Wanted("ratio", ">=", 2.5), Wanted("share", ">=", 0.75)),
@@ -27,65 +27,65 @@ WANTED = {
 }
 OVER_FT = "time over FT's"
 PEAK = "matrix product"
+FT = "FT, ours"
 
 
 def rows(options: Options) -> list[Row]:
     """Return a row for each method and architecture."""
-    return [row for arch in ARCHITECTURES for row in _architecture(arch, options)]
+    return [_row(arch, method, options) for arch in ARCHITECTURES for method in METHODS]
 
 
-def _architecture(arch: str, options: Options) -> list[Row]:
+def _row(arch: str, method: str, options: Options) -> Row:
+    """A method's step beside the reference's and beside FT's, each in a process of its own, as jobs and scripts are.
+
+    One that shared a process with others would be left memory by them that it need not ask for.
+    """
     device = Device.choose("auto", options.threads)
     batch = options.size(BATCHES[arch], 4)
-    given = arch, device, batch, options
     with contextlib.ExitStack() as processes:
-        jobs = processes.enter_context(process(ours, *given, wait=device.wait))
-        pieces = {PEAK: jobs[PEAK]}
-        for method in METHODS:
-            # In a process of its own, as a plain script runs: others would leave it memory that it need not ask for.
-            script = processes.enter_context(process(plain, *given, method, wait=device.wait))
-            pieces[f"{method}, ours"] = jobs[method]
-            pieces[f"{method}, reference"] = script[method]
+
+        def apart(make: Callable[..., Pieces], method: str) -> Mapping[str, Away]:
+            return processes.enter_context(process(make, arch, method, device, batch, options, wait=device.wait))
+
+        job = apart(ours, method)
+        pieces = {PEAK: job[PEAK], "ours": job["step"], "reference": apart(plain, method)["step"]}
+        if method != "ft":
+            pieces[FT] = apart(ours, "ft")["step"]
         seconds = interleaved(pieces, options.repeats, device.wait, settle=True)
-        images = {method: jobs[method].get("images") for method in METHODS}
-        flops = {method: jobs[method].get("flops") for method in METHODS}
+        images, flops = job["step"].get("images"), job["step"].get("flops")
     peak = rate(ceiling.product_flops(ceiling.side_of(device, options)), seconds[PEAK])
-    found = []
-    for method in METHODS:
-        mine, theirs = seconds[f"{method}, ours"], seconds[f"{method}, reference"]
-        over = statistics.median(one / other for one, other in zip(mine, seconds["ft, ours"], strict=True))
-        wanted = WANTED.get((arch, method), ())
-        if method == "coun":
-            wanted += (Wanted(OVER_FT, "<=", 1.9),)
-        found.append(
-            Row(
-                f"{arch}, {method}, batch {batch}, {device.precision}",
-                "images/s",
-                rate(images[method], mine),
-                rate(images[method], theirs),
-                faster(mine, theirs),
-                rate(flops[method], mine) / peak,
-                {} if method == "ft" else {OVER_FT: over},
-                wanted,
-                {"ours": mine, "reference": theirs, PEAK: seconds[PEAK]},
-            )
-        )
-    return found
+    mine, theirs = seconds["ours"], seconds["reference"]
+    figures, wanted = {}, WANTED.get((arch, method), ())
+    if method != "ft":
+        figures[OVER_FT] = statistics.median(one / other for one, other in zip(mine, seconds[FT], strict=True))
+    if method == "coun":
+        wanted += (Wanted(OVER_FT, "<=", 1.9),)
+    return Row(
+        f"{arch}, {method}, batch {batch}, {device.precision}",
+        "images/s",
+        rate(images, mine),
+        rate(images, theirs),
+        faster(mine, theirs),
+        rate(flops, mine) / peak,
+        figures,
+        wanted,
+        seconds,
+    )
 
 
-def ours(arch: str, device: Device, batch: int, options: Options) -> dict[str, Callable[[], object]]:
-    """Return our step of each method, and a matrix product, as in a job's process."""
+def ours(arch: str, method: str, device: Device, batch: int, options: Options) -> Pieces:
+    """Return our step of a method, and a matrix product, as in a job's process."""
     prepare_process(options.threads)
     data = work.arrays(train=5 * batch)
-    steps = {method: work.Steps(work.trainer(method, arch, data, device, batch, forget=batch)) for method in METHODS}
-    return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(device, options))[0], **steps}
+    step = work.Steps(work.trainer(method, arch, data, device, batch, forget=batch))
+    return {PEAK: ceiling.product(device, device.precision, ceiling.side_of(device, options))[0], "step": step}
 
 
-def plain(arch: str, device: Device, batch: int, options: Options, method: str) -> dict[str, Callable[[], object]]:
+def plain(arch: str, method: str, device: Device, batch: int, options: Options) -> Pieces:
     """Return the reference's step of a method."""
     reference.prepare_process(options.threads)
     data = work.arrays(train=5 * batch)
-    return {method: Plain(arch, data, device, batch, options.threads).step(method)}
+    return {"step": Plain(arch, data, device, batch, options.threads).step(method)}
 
 
 @dataclass

@@ -1,8 +1,9 @@
-"""Convolutions whose outputs are small, as matrix products where the processor has matrix instructions (AMX).
+"""Convolutions whose outputs are small, as matrix products, in bfloat16 on a processor.
 
-There oneDNN falls far behind its own matrix product where an output's rows are short: the last stages of ResNet-18 and
-VGG-16 would take as long as all others. Inputs are unfolded instead, and multiplied with the weights: the same
-operations in another order. The benchmark's section ``alternatives`` sets the one beside the other.
+There oneDNN falls behind its own matrix product where an output's rows are short, above all on a processor with matrix
+instructions (AMX): the last stages of ResNet-18 and VGG-16 would take as long as all others. Inputs are unfolded
+instead, and multiplied with the weights: the same operations in another order. The benchmark's section ``alternatives``
+sets the one beside the other.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from benchmark import processor
+# Pixels of an output's row up to which a product is faster: of any number of channels, and of many.
+SHORT, LONGER = 2, 4
+MANY = 512
 
-MATRICES = "amx_bf16"
-WIDEST = 4  # pixels of an output's row; at 8 oneDNN is as fast, or faster
+
+def is_small(width: int, channels: int) -> bool:
+    """Whether an output of so many channels and pixels in a row is one that a matrix product makes faster."""
+    return width <= (LONGER if channels >= MANY else SHORT)
 
 
 class Convolution(nn.Conv2d):
@@ -25,7 +30,7 @@ class Convolution(nn.Conv2d):
         """Return values, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
         stride, padding = self.stride[0], int(self.padding[0])
         width = _outputs(images.shape[3], self.kernel_size[1], stride, padding)
-        if width > WIDEST or not _multiplies_matrices(images):
+        if not is_small(width, self.out_channels) or not _in_bfloat16_on_processor(images):
             return super().forward(images)
         weight = self.weight.to(torch.bfloat16)
         values: Tensor = Unfolded.apply(images.to(torch.bfloat16), weight, stride, padding)  # type: ignore[no-untyped-call]
@@ -95,8 +100,7 @@ def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
     return (side + 2 * padding - kernel) // stride + 1
 
 
-def _multiplies_matrices(images: Tensor) -> bool:
-    """Whether this convolution is one in bfloat16 on a processor with matrix instructions, and not to be compiled."""
+def _in_bfloat16_on_processor(images: Tensor) -> bool:
+    """Whether this convolution is one in bfloat16 on a processor, and not to be compiled."""
     in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    on_processor = images.device.type == "cpu" and not torch.compiler.is_compiling()
-    return in_bfloat16 and on_processor and processor.has(MATRICES)
+    return in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()

@@ -25,7 +25,6 @@ from benchmark.bench import (
     work,
 )
 from benchmark.bench import project as projects
-from benchmark.bench.apart import keep_apart
 from benchmark.bench.rows import Options
 from benchmark.registry import METHODS
 from benchmark.training.compiled import COMPILE, OFF
@@ -89,7 +88,7 @@ def test_views_normalised_apart_in_one_pass_are_those_of_two_passes():
     device = Device.choose("float32", threads=1)
     trainers = [work.trainer("coun", "convnet", work.arrays(train=12), device, batch_size=4, forget=4) for _ in "ab"]
     two, one = (trainer.model for trainer in trainers)
-    keep_apart(one, parts=2)
+    alternatives.normalise_apart(one, parts=2)
     images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     images[4:] = 2 * images[4:] + 1  # views that share their statistics would come out alike together and apart
     passes = [torch.cat([two(view)[1] for view in images.chunk(2)]), one(images)[1]]

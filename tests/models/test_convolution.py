@@ -4,17 +4,11 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark import processor
 from benchmark.models import build, convolution
 from benchmark.models.convolution import Convolution, Unfolded
 
 torch.set_num_threads(1)
 KERNELS = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 3, 2)]  # side, stride, padding
-
-
-@pytest.fixture
-def matrices(monkeypatch):
-    monkeypatch.setattr(processor, "has", lambda *instructions: "amx_bf16" in instructions)
 
 
 @pytest.fixture
@@ -64,29 +58,30 @@ def test_only_the_gradients_wanted_are_computed():
     assert images.grad is not None and fixed.grad is None
 
 
-@pytest.mark.parametrize(("side", "taken"), [(4, True), (5, False)])
-def test_only_small_outputs_are_products(matrices, unfolded, side, taken):
-    layer = Convolution(3, 8, 3, padding=1)
+@pytest.mark.parametrize(
+    ("side", "channels", "taken"), [(2, 8, True), (3, 511, False), (4, 511, False), (4, 512, True), (5, 512, False)]
+)
+def test_only_small_outputs_are_products(unfolded, side, channels, taken):
+    layer = Convolution(3, channels, 3, padding=1)
     with torch.autocast("cpu", torch.bfloat16):
         layer(some(2, 3, side, side, dtype=torch.float32))
     assert bool(unfolded) == taken
 
 
-def test_float32_and_other_processors_convolve(matrices, unfolded, monkeypatch):
-    layer, images = Convolution(3, 8, 3, padding=1), some(2, 3, 4, 4, dtype=torch.float32)
+def test_other_precisions_convolve(unfolded):
+    layer, images = Convolution(3, 8, 3, padding=1), some(2, 3, 2, 2, dtype=torch.float32)
     layer(images)
     with torch.autocast("cpu", torch.float16):
         layer(images)
     assert not unfolded
-    monkeypatch.setattr(processor, "has", lambda *instructions: False)
     with torch.autocast("cpu", torch.bfloat16):
         layer(images)
-    assert not unfolded
+    assert unfolded
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_gives_what_torchs_gives_in_bfloat16(matrices, unfolded, bias):
-    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), some(8, 16, 8, 8, dtype=torch.float32)
+def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, bias):
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), some(8, 16, 4, 4, dtype=torch.float32)
     plain = nn.Conv2d(16, 32, 3, 2, padding=1, bias=bias)
     plain.load_state_dict(layer.state_dict())
     outputs = []
@@ -103,26 +98,28 @@ def test_a_layer_gives_what_torchs_gives_in_bfloat16(matrices, unfolded, bias):
         torch.testing.assert_close(mine.grad, other.grad, rtol=2**-6, atol=2**-6 * float(other.grad.abs().max()))
 
 
-@pytest.mark.parametrize(("arch", "products"), [("resnet18", 5), ("vgg16", 6)])
-def test_the_last_stages_are_products(matrices, unfolded, arch, products):
+@pytest.mark.parametrize(
+    ("arch", "products"), [("resnet18", 5), ("resnet18-w16-s2", 5), ("resnet18-w16", 0), ("vgg16", 6)]
+)
+def test_the_last_stages_are_products(unfolded, arch, products):
     model = build(arch, 10, (3, 32, 32)).to(memory_format=torch.channels_last)
     images = some(4, 3, 32, 32, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         features, _ = model(images)
     assert len(unfolded) == products
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
-        patch.setattr(convolution, "WIDEST", 0)
+        patch.setattr(convolution, "is_small", lambda *output: False)
         convolved, _ = model(images)
     assert len(unfolded) == products
     assert ((features - convolved).norm() / convolved.norm()).item() < 0.02
 
 
-def test_a_product_counts_as_many_operations(matrices, unfolded):
-    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=False), some(8, 16, 8, 8, dtype=torch.float32)
+def test_a_product_counts_as_many_operations(unfolded):
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=False), some(8, 16, 4, 4, dtype=torch.float32)
     counts = []
-    for widest in (convolution.WIDEST, 0):
+    for small in (True, False):
         with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:
-            patch.setattr(convolution, "WIDEST", widest)
+            patch.setattr(convolution, "is_small", lambda *output, small=small: small)
             with torch.autocast("cpu", torch.bfloat16):
                 layer(images)
         counts.append(counter.get_total_flops())
@@ -130,8 +127,8 @@ def test_a_product_counts_as_many_operations(matrices, unfolded):
     assert counts[0] == counts[1] > 0
 
 
-def test_what_is_compiled_is_left_to_the_compiler(matrices, unfolded, monkeypatch):
+def test_what_is_compiled_is_left_to_the_compiler(unfolded, monkeypatch):
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     with torch.autocast("cpu", torch.bfloat16):
-        Convolution(3, 8, 3, padding=1)(some(2, 3, 4, 4, dtype=torch.float32))
+        Convolution(3, 8, 3, padding=1)(some(2, 3, 2, 2, dtype=torch.float32))
     assert not unfolded
