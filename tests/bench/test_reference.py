@@ -164,7 +164,7 @@ def test_evaluation_starts_its_workers_once(data):
 
 
 MAKERS = {
-    "a step": lambda: train.plain("convnet", CPU, 4, Options(threads=1, short=True), "ft"),
+    "a step": lambda: train.plain("convnet", "ft", CPU, 4, Options(threads=1, short=True)),
     "an evaluation": lambda: evaluate.plain("convnet", CPU, 4, 1),
     "its memory": lambda: memory._peak("reference", "convnet", 4, 1, "cpu"),
 }
