@@ -11,7 +11,7 @@ from unittest import mock
 import torch
 from torch import nn
 
-from benchmark.bench import work
+from benchmark.bench import train, work
 from benchmark.bench.away import Pieces, process
 from benchmark.bench.reference import use_torchs_dropout
 from benchmark.bench.rows import Options, Row, faster, rate
@@ -27,7 +27,7 @@ VIEWS = ("convnet", "resnet18-w16-s2", "resnet18", "vgg16", "vit")  # through wh
 LARGE = ("resnet18", "vit")  # whose memory, freed, goes back to the system
 SMALL_OUTPUTS = ("resnet18-w16-s2", "resnet18", "vgg16")  # whose last convolutions are matrix products
 BATCH = 64
-BATCHES = {"resnet18": 256, "vgg16": 256, "vit": 128}
+BATCHES = train.BATCHES | {"convnet": BATCH}
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},

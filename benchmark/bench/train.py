@@ -18,7 +18,7 @@ from benchmark.training.device import Device, prepare_process
 
 ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
 METHODS = ("ft", "neggrad-plus", "salun", "coun")
-# The paper's, but for the ViT: FT and CoUn and the reference's would not fit 24 GiB.
+# The paper's, but for the ViT: our FT and CoUn and the reference's CoUn would not fit 24 GiB together.
 BATCHES = {"resnet18": 256, "vgg16": 256, "vit": 128, "convnet": 256}
 WANTED = {
     ("resnet18", "ft"): (Wanted("ratio", ">=", 2.5), Wanted("share", ">=", 0.75)),
