@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from unittest import mock
@@ -28,6 +28,7 @@ LARGE = ("resnet18", "vit")  # whose memory, freed, goes back to the system
 SMALL_OUTPUTS = ("resnet18-w16-s2", "resnet18", "vgg16")  # whose last convolutions are matrix products
 BATCH = 64
 BATCHES = train.BATCHES | {"convnet": BATCH}
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"  # empty at first: what compiling costs is then the same on every machine
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},
@@ -39,8 +40,10 @@ def rows(options: Options) -> list[Row]:
     """Return a row for each alternative and architecture."""
     device = Device.choose("auto", options.threads)
     archs = ARCHITECTURES if not options.short else ("convnet",)
-    found = [_compiled(arch, device, options) for arch in archs]
     some = 2 if options.short else None
+    first = "seconds until its first step"
+    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, {COMPILED: cache}):
+        found = [_in_processes(compiled_step, "FT, compiled", arch, device, options, first) for arch in archs]
     in_one_pass = "CoUn, both views in one pass, each normalised by itself"
     found += [_in_processes(views_step, in_one_pass, arch, device, options) for arch in VIEWS[:some]]
     given_back = "FT, freed memory given back"
@@ -48,21 +51,16 @@ def rows(options: Options) -> list[Row]:
     if device.device.type == "cpu" and device.precision == "bfloat16":
         by_library = "FT, small convolutions by oneDNN"
         found += [_in_processes(convolved_step, by_library, arch, device, options) for arch in SMALL_OUTPUTS[:some]]
-    found.append(_dropout(options.size(BATCH, 4), device, options))
+    found.append(_in_processes(dropout_step, "FT, torch's dropout", "vit", device, options))
     return found + _optimisers(archs[-1], device, options)
 
 
-def _compiled(arch: str, device: Device, options: Options) -> Row:
-    """A step of FT, and one whose passes are compiled; the first of these tells what compiling costs."""
-    batch = options.size(BATCH, 4)
-    ours = work.Steps(_trainer("ft", arch, device, batch))
-    with mock.patch.dict(os.environ, {COMPILE: "default"}):
-        theirs = work.Steps(_trainer("ft", arch, device, batch))
-    began = time.perf_counter()
-    theirs()
-    device.wait()
-    first = time.perf_counter() - began
-    return _compared(f"{arch}, FT, compiled", ours, theirs, device, options, {"seconds until its first step": first})
+def compiled_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
+    """Return a step of FT; ``otherwise`` its passes are compiled."""
+    if otherwise:
+        os.environ[COMPILE] = "default"
+    prepare_process(threads)
+    return {"step": work.Steps(_trainer("ft", arch, device, batch))}
 
 
 def views_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
@@ -121,22 +119,29 @@ def convolved_step(arch: str, batch: int, device: Device, threads: int, otherwis
     return {"step": work.Steps(_trainer("ft", arch, device, batch))}
 
 
-def _in_processes(make: Callable[..., Pieces], what: str, arch: str, device: Device, options: Options) -> Row:
-    """A step that ``make`` returns, and one made ``otherwise``, each in a process of its own as a job's is."""
+def dropout_step(arch: str, batch: int, device: Device, threads: int, otherwise: bool) -> Pieces:
+    """Return a step of FT; ``otherwise`` it drops out by torch's dropout."""
+    prepare_process(threads)
+    trainer = _trainer("ft", arch, device, batch)
+    if otherwise:
+        use_torchs_dropout(trainer.model)
+    return {"step": work.Steps(trainer)}
+
+
+def _in_processes(
+    make: Callable[..., Pieces], what: str, arch: str, device: Device, options: Options, first: str | None = None
+) -> Row:
+    """A step that ``make`` returns, and one made ``otherwise``, each in a process of its own as a job's is.
+
+    Under the name ``first``, if given, the row says how many seconds the first step of the latter took.
+    """
     given = arch, options.size(BATCHES.get(arch, BATCH), 4), device, options.threads
     with (
         process(make, *given, False, wait=device.wait) as ours,
         process(make, *given, True, wait=device.wait) as other,
     ):
-        return _compared(f"{arch}, batch {given[1]}, {what}", ours["step"], other["step"], device, options)
-
-
-def _dropout(batch: int, device: Device, options: Options) -> Row:
-    """A step of FT on the ViT, and one with torch's dropout."""
-    ours = work.Steps(_trainer("ft", "vit", device, batch))
-    other = _trainer("ft", "vit", device, batch)
-    use_torchs_dropout(other.model)
-    return _compared("vit, FT, torch's dropout", ours, work.Steps(other), device, options)
+        figures = {first: other["step"].clocked(1)} if first else {}
+        return _compared(f"{arch}, batch {given[1]}, {what}", ours["step"], other["step"], device, options, figures)
 
 
 def _optimisers(arch: str, device: Device, options: Options) -> list[Row]:

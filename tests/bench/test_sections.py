@@ -67,13 +67,22 @@ def test_evaluation_runs_beside_its_reference(monkeypatch):
 @pytest.mark.slow
 def test_alternatives_run_beside_what_is_done(monkeypatch):
     monkeypatch.setenv(COMPILE, OFF)
-    make = torch.compile
-    # Without the compiler's back end, which wants a C++ compiler.
-    monkeypatch.setattr(torch, "compile", lambda model, mode: make(model, backend="eager"))
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # compiling wants a C++ compiler
     rows = alternatives.rows(SHORT)
     plausible(rows)
     assert all(row.ratio > 0 for row in rows)
     assert os.environ[COMPILE] == OFF
+
+
+@pytest.mark.parametrize("otherwise", [False, True])
+def test_the_step_that_is_to_be_compiled_is(otherwise, monkeypatch):
+    monkeypatch.setenv(COMPILE, OFF)
+    monkeypatch.setattr(alternatives, "prepare_process", lambda threads: None)
+    seen = []
+    monkeypatch.setattr(torch, "compile", lambda model, mode: seen.append(mode) or model)
+    device = Device.choose("float32", threads=1)
+    alternatives.compiled_step("convnet", 4, device, 1, otherwise)["step"]()
+    assert seen == ["default"] * otherwise
 
 
 def test_views_that_go_together_move_the_weights():
