@@ -8,6 +8,7 @@ batch are two calls, each with a generator of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -29,7 +30,7 @@ class Drawn(NamedTuple):
     jitter: colour.Jitter | None
     grey: Tensor | None
 
-    def of(self, images: slice) -> Drawn:
+    def of(self, images: slice | Tensor) -> Drawn:
         """Return what was drawn for some of the images."""
         place, jitter, grey = self
         return Drawn(
@@ -37,6 +38,25 @@ class Drawn(NamedTuple):
             None if jitter is None else jitter.of(images),
             None if grey is None else grey[images],
         )
+
+    def alike(self, count: int, size: int) -> Iterator[tuple[slice | Tensor, Drawn]]:
+        """Yield parts of a batch of ``count`` images, at most ``size`` each, and what was drawn for each part.
+
+        All images of a part are jittered or none is; without jitter, all are grey or none is: little is worked out to
+        be thrown away. For a processor: a GPU would be waited for, to say which images these are.
+        """
+        if self.jitter is not None:
+            changed, kept = self.jitter.chosen, self._replace(jitter=None)
+        elif self.grey is not None:
+            changed, kept = self.grey, self._replace(grey=None)
+        else:
+            for start in range(0, count, size):
+                images = slice(start, start + size)
+                yield images, self.of(images)
+            return
+        for drawn, which in ((self, changed), (kept, ~changed)):
+            for some in which.nonzero().squeeze(1).split(size):
+                yield some, drawn.of(some)
 
 
 class Transform:
@@ -87,14 +107,15 @@ class Transform:
         count, height, width, channels = images.shape
         self._check_channels(channels)
         drawn = self._draw(images, generator)
-        # On a processor few images at a time, so that what is made of them on the way stays in its cache.
-        size = count if images.is_cuda else max(1, CACHED // (height * width))
-        if count <= size:
+        # Few images at a time, so that what is made of them on the way stays in a processor's cache.
+        size = max(1, CACHED // (height * width))
+        if images.is_cuda or (count <= size and drawn.jitter is None and drawn.grey is None):
             return self._made(images, drawn)
-        out = torch.empty(images.shape, device=images.device)
-        for start in range(0, count, size):
-            rows = slice(start, start + size)
-            out[rows] = self._made(images[rows], drawn.of(rows)).permute(0, 2, 3, 1)
+        out = torch.empty(images.shape)
+        for some, of_them in drawn.alike(count, size):
+            # Whole images are taken faster than by brackets.
+            taken = images[some] if isinstance(some, slice) else images.index_select(0, some)
+            out[some] = self._made(taken, of_them).permute(0, 2, 3, 1)
         return out.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
@@ -131,11 +152,9 @@ class Transform:
 
     def _made(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Return the images as they were drawn to be."""
-        if drawn.place is not None:
-            images = self._crop_and_flip(images, *drawn.place)
         if drawn.jitter is None and drawn.grey is None:
-            return self._scale(images)
-        planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
+            return self._scale(images if drawn.place is None else self._crop_and_flip(images, *drawn.place))
+        planes = self._planes(images, drawn.place).float().div_(255)
         if drawn.jitter is not None:
             planes = colour.jitter(planes, drawn.jitter)
         if drawn.grey is not None:
@@ -143,16 +162,30 @@ class Transform:
         return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
 
     def _crop_and_flip(self, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        # One gather of whole pixels: the crop is an offset of the row and column numbers, the flip a mirrored order of
-        # the columns. A crop, then a flip, as torchvision's transforms would do image by image.
+        padded, pixels = self._placed(images, rows, columns)
+        return padded.view(-1, images.shape[3]).index_select(0, pixels).view(images.shape)
+
+    def _planes(self, images: Tensor, place: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Return what `_crop_and_flip` does, uint8 (B, C, H, W) with each channel's plane in one piece."""
+        if place is None:
+            return images.permute(0, 3, 1, 2).contiguous()
         count, height, width, channels = images.shape
+        padded, pixels = self._placed(images, *place)
+        first = pixels.mul_(channels)
+        planes = [padded.view(-1)[channel:].index_select(0, first) for channel in range(channels)]
+        return torch.stack(planes).view(channels, count, height, width).transpose(0, 1)
+
+    def _placed(self, images: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images padded, and the number in them, (B * H * W,), of every pixel of the crops."""
+        # One gather: the crop is an offset of the row and column numbers, the flip a mirrored order of the columns.
+        # A crop, then a flip, as torchvision's transforms would do image by image.
+        count, height, width, _ = images.shape
         pad = self.padding
         if pad:
             images = F.pad(images, (0, 0, pad, pad, pad, pad))
         full_height, full_width = height + 2 * pad, width + 2 * pad
         rows = rows + torch.arange(count, device=images.device).unsqueeze(1) * full_height
-        index = (rows * full_width).unsqueeze(2) + columns.unsqueeze(1)
-        return images.view(-1, channels).index_select(0, index.view(-1)).view(count, height, width, channels)
+        return images, ((rows * full_width).unsqueeze(2) + columns.unsqueeze(1)).view(-1)
 
     def _scale(self, images: Tensor) -> Tensor:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner

@@ -52,12 +52,11 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
     angle.add_(factor.view(-1, 1, 1))
     # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is how far the angle lies
     # from the channel's opposite colour, in turns: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
-    changed = torch.empty_like(images)
+    far = torch.empty_like(images)
     for channel, opposite in enumerate((1 / 2, 5 / 6, 1 / 6)):
-        far = angle - opposite
-        far = far.sub_(far.round()).abs_().mul_(-6).add_(2).clamp_(0, 1)
-        torch.addcmul(value, chroma, far, value=-1, out=changed[:, channel])
-    return changed
+        torch.sub(angle, opposite, out=far[:, channel])
+    far = far.sub_(far.round()).abs_().mul_(-6).add_(2).clamp_(0, 1)
+    return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), far, value=-1)
 
 
 class Jitter(NamedTuple):
@@ -86,7 +85,7 @@ class Jitter(NamedTuple):
         factors = torch.cat([1 + STRENGTH * spread[:3], HUE * spread[3:]])
         return cls(_order(generator), factors, draws[0] < JITTER_PROBABILITY)
 
-    def of(self, images: slice) -> Jitter:
+    def of(self, images: slice | Tensor) -> Jitter:
         """Return what was drawn for some of the images."""
         return Jitter(self.order, self.factors[:, images], self.chosen[images])
 
@@ -133,7 +132,7 @@ def _same(one: Tensor, other: Tensor) -> Tensor:
 
 def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
     # What torch.where returns, ``chosen`` being 1 or 0: where is not vectorised on a processor.
-    return (no * (1 - chosen)).add_(yes * chosen)
+    return torch.lerp(no, yes, chosen)
 
 
 def _column(values: Tensor) -> Tensor:

@@ -179,6 +179,20 @@ def test_how_many_images_are_worked_on_together_changes_nothing(name, batch, mon
     assert torch.equal(Transform(name, Augmentation())(batch, seeded()), whole)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_in_parts_images_become_what_they_are_all_at_once_as_on_a_gpu(name, batch):
+    transform = Transform(name, Augmentation())
+    at_once = transform._made(batch, transform._draw(batch, seeded()))
+    assert torch.equal(transform(batch, seeded()), at_once)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("name", NAMES)
+def test_batches_of_one_image_and_of_none(name, count, batch):
+    view = Transform(name, Augmentation())(batch[:count], seeded())
+    assert view.shape == (count, 3, 12, 10) and not view.isnan().any()
+
+
 def test_jitter_changes_four_in_five_and_stays_within_0_and_1():
     images = torch.rand(2000, 3, 4, 4, generator=seeded())
     changed = colour.jitter(images, colour.Jitter.draw(2000, seeded(1), images.device))
