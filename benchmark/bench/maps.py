@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,6 @@ def rows(options: Options) -> list[Row]:
     Their trustworthiness (Venna and Kaski, 2001: 1 where no map puts a sample beside others that were not near it) says
     what the speed costs.
     """
-    from sklearn.manifold import trustworthiness
-
     given = features(options.size(SAMPLES, 200), options.size(DIMENSIONS, 60))
     threads = options.threads
     pieces: dict[str, tuple[Map, Map, float]] = {
@@ -50,24 +49,26 @@ def rows(options: Options) -> list[Row]:
             12.0,
         ),
     }
-    found = []
-    for name, (ours, plain, limit) in pieces.items():
-        seconds = interleaved({"ours": ours, "reference": plain}, options.repeats)
-        mine, theirs = (statistics.median(seconds[who]) for who in ("ours", "reference"))
-        work = "{} of {:,} x {}".format(name, *given.shape)
-        found.append(
-            Row(
-                work,
-                "s",
-                mine,
-                theirs,
-                faster(seconds["ours"], seconds["reference"]),
-                figures={
-                    "trustworthiness": trustworthiness(given, ours(), n_neighbors=NEIGHBOURS),
-                    "trustworthiness of the reference": trustworthiness(given, plain(), n_neighbors=NEIGHBOURS),
-                },
-                wanted=(Wanted("ours", "<=", limit),),
-                seconds=seconds,
-            )
-        )
-    return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as `embeddings.maps` does
+        return [_row(name, given, *piece, options) for name, piece in pieces.items()]
+
+
+def _row(name: str, given: NDArray[np.float32], ours: Map, plain: Map, limit: float, options: Options) -> Row:
+    from sklearn.manifold import trustworthiness
+
+    seconds = interleaved({"ours": ours, "reference": plain}, options.repeats)
+    mine, theirs = (statistics.median(seconds[who]) for who in ("ours", "reference"))
+    return Row(
+        "{} of {:,} x {}".format(name, *given.shape),
+        "s",
+        mine,
+        theirs,
+        faster(seconds["ours"], seconds["reference"]),
+        figures={
+            "trustworthiness": trustworthiness(given, ours(), n_neighbors=NEIGHBOURS),
+            "trustworthiness of the reference": trustworthiness(given, plain(), n_neighbors=NEIGHBOURS),
+        },
+        wanted=(Wanted("ours", "<=", limit),),
+        seconds=seconds,
+    )

@@ -22,6 +22,7 @@ def apart(points: np.ndarray) -> bool:
     return bool((distance.argmin(1) % CLASSES == np.arange(len(points)) % CLASSES).all())
 
 
+@pytest.mark.filterwarnings("ignore:precomputed_knn")
 def test_neighbours_of_many_samples_are_exact(features, monkeypatch):
     index, distance, _ = embeddings._nearest(features, neighbours=5)
     full = np.linalg.norm(features[:, None] - features[None], axis=2)
