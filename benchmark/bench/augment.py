@@ -6,10 +6,11 @@ import torch
 from PIL import Image
 
 from benchmark.bench import reference, work
+from benchmark.bench.away import Pieces, process
 from benchmark.bench.rows import Options, Row, Wanted, faster, rate
 from benchmark.bench.timing import interleaved
 from benchmark.data.augment import Transform
-from benchmark.training.device import Device
+from benchmark.training.device import Device, prepare_process
 
 BATCH = 256
 WANTED: dict[str, tuple[Wanted, ...]] = {"CHN": (), "CHJGN": (Wanted("ratio", ">=", 5.0),)}
@@ -21,28 +22,35 @@ def rows(options: Options) -> list[Row]:
 
 
 def _row(name: str, size: int, options: Options) -> Row:
+    """Each in a process of its own, as jobs and scripts are: ours keeps the memory that it frees, as a job does."""
     device = Device.choose("auto", threads=1)
-    data = work.arrays(options.size(BATCH, 4), size=size)
-    images = torch.from_numpy(data.train_images).to(device.device)
-    pictures = [Image.fromarray(image) for image in data.train_images]
-    ours = Transform(name, work.AUGMENTATION)
-    plain = reference.transform(name, work.AUGMENTATION, size)
-    generator = torch.Generator(device.device).manual_seed(0)
-    seconds = interleaved(
-        {
-            "ours": lambda: ours(images, generator),
-            "reference": lambda: torch.stack([plain(picture) for picture in pictures]),
-        },
-        options.repeats,
-        device.wait,
-    )
+    given = name, size, options.size(BATCH, 4), device
+    with process(ours, *given, wait=device.wait) as job, process(plain, *given, wait=device.wait) as script:
+        seconds = interleaved({"ours": job["batch"], "reference": script["batch"]}, options.repeats, device.wait)
     mine, theirs = seconds["ours"], seconds["reference"]
     return Row(
-        f"{name}, {size} x {size}, batch {len(images)}, one thread",
+        f"{name}, {size} x {size}, batch {given[2]}, one thread",
         "images/s",
-        rate(len(images), mine),
-        rate(len(images), theirs),
+        rate(given[2], mine),
+        rate(given[2], theirs),
         faster(mine, theirs),
         wanted=WANTED[name],
         seconds=seconds,
     )
+
+
+def ours(name: str, size: int, count: int, device: Device) -> Pieces:
+    """Return our augmentation of a batch of ``count`` images, as in a job's process."""
+    prepare_process(threads=1)
+    images = torch.from_numpy(work.arrays(count, size=size).train_images).to(device.device)
+    transform = Transform(name, work.AUGMENTATION)
+    generator = torch.Generator(device.device).manual_seed(0)
+    return {"batch": lambda: transform(images, generator)}
+
+
+def plain(name: str, size: int, count: int, device: Device) -> Pieces:
+    """Return torchvision's, image by image, as in a script's process."""
+    reference.prepare_process(threads=1)
+    pictures = [Image.fromarray(image) for image in work.arrays(count, size=size).train_images]
+    transform = reference.transform(name, work.AUGMENTATION, size)
+    return {"batch": lambda: torch.stack([transform(picture) for picture in pictures])}
