@@ -28,7 +28,7 @@ LARGE = ("resnet18", "vit")  # whose memory, freed, goes back to the system
 SMALL_OUTPUTS = ("resnet18-w16-s2", "resnet18", "vgg16")  # whose last convolutions are matrix products
 BATCH = 64
 BATCHES = train.BATCHES | {"convnet": BATCH}
-COMPILED = "TORCHINDUCTOR_CACHE_DIR"  # empty at first: what compiling costs is then the same on every machine
+COMPILER_CACHE = "TORCHINDUCTOR_CACHE_DIR"  # empty at first: what ran before does not make compiling cheaper
 FORMS: dict[str, dict[str, bool]] = {
     "for-loop": {"foreach": False},
     "foreach": {"foreach": True},
@@ -42,7 +42,7 @@ def rows(options: Options) -> list[Row]:
     archs = ARCHITECTURES if not options.short else ("convnet",)
     some = 2 if options.short else None
     first = "seconds until its first step"
-    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, {COMPILED: cache}):
+    with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, {COMPILER_CACHE: cache}):
         found = [_in_processes(compiled_step, "FT, compiled", arch, device, options, first) for arch in archs]
     in_one_pass = "CoUn, both views in one pass, each normalised by itself"
     found += [_in_processes(views_step, in_one_pass, arch, device, options) for arch in VIEWS[:some]]

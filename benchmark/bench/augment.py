@@ -24,15 +24,16 @@ def rows(options: Options) -> list[Row]:
 def _row(name: str, size: int, options: Options) -> Row:
     """Each in a process of its own, as jobs and scripts are: ours keeps the memory that it frees, as a job does."""
     device = Device.choose("auto", threads=1)
-    given = name, size, options.size(BATCH, 4), device
+    count = options.size(BATCH, 4)
+    given = name, size, count, device
     with process(ours, *given, wait=device.wait) as job, process(plain, *given, wait=device.wait) as script:
         seconds = interleaved({"ours": job["batch"], "reference": script["batch"]}, options.repeats, device.wait)
     mine, theirs = seconds["ours"], seconds["reference"]
     return Row(
-        f"{name}, {size} x {size}, batch {given[2]}, one thread",
+        f"{name}, {size} x {size}, batch {count}, one thread",
         "images/s",
-        rate(given[2], mine),
-        rate(given[2], theirs),
+        rate(count, mine),
+        rate(count, theirs),
         faster(mine, theirs),
         wanted=WANTED[name],
         seconds=seconds,

@@ -131,7 +131,8 @@ def _same(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    # What torch.where returns, ``chosen`` being 1 or 0: where is not vectorised on a processor.
+    # What torch.where returns, ``chosen`` being 1 or 0: where is not vectorised on a processor, lerp is, and it
+    # returns either as it is.
     return torch.lerp(no, yes, chosen)
 
 
