@@ -10,13 +10,14 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from benchmark import needs, paths
+from benchmark.workflow import resources as needs
+from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import outdate
-from benchmark.options import Options
+from benchmark.workflow.options import Options
 from benchmark.report import captions
-from benchmark.study import Study
-from benchmark.workflow import Workflow
+from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 
 try:
     options = Options.read(config)

@@ -13,7 +13,7 @@ import typer
 from benchmark.errors import BadInput
 
 if TYPE_CHECKING:
-    from benchmark.study import Study
+    from benchmark.study.study import Study
 
 app = typer.Typer(
     help="Compare machine unlearning methods against Retrain. Snakemake calls these stages; each also runs alone.",
@@ -34,7 +34,7 @@ BETWEEN_COLLECTIONS = 100_000
 @app.command()
 def prepare(study: StudyName, dataset: Annotated[str, typer.Argument(help="a dataset of the study")]) -> None:
     """Read a dataset from its source and store it as arrays under data/."""
-    from benchmark.data.prepare import prepare
+    from benchmark.study.prepare import prepare
 
     print(prepare(_study(study), dataset))
 
@@ -47,7 +47,7 @@ def split(
     trial: Annotated[int, typer.Argument(help="which drawing; 0 unless the study draws splits anew per trial")] = 0,
 ) -> None:
     """Draw what a scenario forgets and write it to results/STUDY/splits/."""
-    from benchmark.data.prepare import split
+    from benchmark.study.prepare import split
 
     print(split(_study(study), dataset, scenario, trial))
 
@@ -80,7 +80,7 @@ def embed(
     scenario: Annotated[str, typer.Argument(help="whose forget samples are marked")],
 ) -> None:
     """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
-    from benchmark.training.embed import embed
+    from benchmark.features.embed import embed
 
     print(embed(_study(study), what, name, scenario))
 
@@ -88,7 +88,7 @@ def embed(
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
     """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings}.parquet."""
-    from benchmark.collect import collect
+    from benchmark.results.gather import collect
 
     for path in collect(_study(study), partial, replace):
         print(path)
@@ -102,7 +102,7 @@ def table(
     replace: Replace = False,
 ) -> None:
     """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
-    from benchmark.report.tables import draw_table
+    from benchmark.report.tables.draw import draw_table
 
     for path in draw_table(_study(study), name, partial, replace):
         print(path)
@@ -116,7 +116,7 @@ def figure(
     replace: Replace = False,
 ) -> None:
     """Draw a figure as figures/STUDY/NAME.pdf and .png."""
-    from benchmark.report.figures import draw_figure
+    from benchmark.report.figures.draw import draw_figure
 
     for path in draw_figure(_study(study), name, partial, replace):
         print(path)
@@ -138,10 +138,10 @@ def status(
 ) -> None:
     """Say which runs are done, running, failed and left, and how long the rest will take."""
     if watch:
-        from benchmark.watch import watch as look
+        from benchmark.workflow.watch import watch as look
 
         raise typer.Exit(look(_study(study), seconds))
-    from benchmark.status import status
+    from benchmark.workflow.status import status
 
     print(status(_study(study)))
 
@@ -149,7 +149,7 @@ def status(
 @app.command()
 def verify(study: StudyName) -> None:
     """Compare every file of a study with its digest; what is damaged is set aside, for the workflow to make again."""
-    from benchmark.verify import report
+    from benchmark.workflow.verify import report
 
     print(report(_study(study)))
 
@@ -166,7 +166,7 @@ def cost(
     ] = 80.0,
 ) -> None:
     """Say what each table and figure costs, in runs, PFLOPs and hours of one card, before anything is run."""
-    from benchmark import cost
+    from benchmark.workflow import cost
 
     table = cost.against_reported(_study(study)) if reported else cost.cost(_study(study))
     if not reported:
@@ -183,15 +183,15 @@ def tune(
 ) -> None:
     """Search every method's hyperparameters and write config/tuned/STUDY.yaml. Killed, it goes on when called again."""
     from benchmark.training.loop import Interrupted
-    from benchmark.tune import command
+    from benchmark.tune import search as command
     from benchmark.tune.journal import Journal
-    from benchmark.tune.report import write
+    from benchmark.tune.tuned_file import write
 
     try:
         if worker is not None:
             command.work(study, worker)
         elif report:
-            from benchmark.study import Study
+            from benchmark.study.study import Study
 
             print(write(Journal(Study.load(study, tuned=False))))
         else:
@@ -207,7 +207,7 @@ def claims(
     named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
 ) -> None:
     """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
-    from benchmark.report.claims import text
+    from benchmark.report.tables.claim_table import text
 
     print(text(_study(named or study)))
 
@@ -235,8 +235,8 @@ def bench(
     ] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
-    from benchmark.bench.report import SECTIONS, bench, chosen
-    from benchmark.bench.rows import Options
+    from bench.report import SECTIONS, bench, chosen
+    from bench.rows import Options
 
     if listed:
         width = max(map(len, SECTIONS))
@@ -248,13 +248,13 @@ def bench(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of a study file; config/schema.json holds it, and editors read it."""
-    from benchmark.schema import schema
+    from benchmark.study.schema import schema
 
     print(schema(), end="")
 
 
 def _study(name: str) -> Study:
-    from benchmark.study import Study
+    from benchmark.study.study import Study
 
     return Study.load(name)
 

@@ -11,11 +11,11 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from benchmark.kinds import KINDS
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES, Registry
-from benchmark.study import Study
+from benchmark.study.outputs import KINDS
+from benchmark.study.study import Study
 
 DOCS = Path(__file__).parent
 MARK = re.compile(r"<!-- generated: ([a-z-]+) -->")

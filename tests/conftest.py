@@ -19,9 +19,9 @@ import yaml
 
 from benchmark import paths
 from benchmark.names import RunName
-from benchmark.reading import merge
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.study import Study
+from benchmark.study.reading import merge
+from benchmark.study.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,7 +233,7 @@ def project_at() -> type[Project]:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny study: its digits, its splits and its trained Original."""
-    from benchmark.data.prepare import prepare, split
+    from benchmark.study.prepare import prepare, split
 
     root = tmp_path_factory.mktemp("prepared")
     with pytest.MonkeyPatch.context() as patch:

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.collect import _gather, gather
 from benchmark.errors import StaleOutput
 from benchmark.files import sha256, write_parquet, write_record
+from benchmark.results.gather import _gather, gather
 
 
 def test_nothing_is_still_being_read_when_a_failure_is_told():

@@ -6,8 +6,8 @@ import pytest
 
 from benchmark.metrics.reported import reported_means
 from benchmark.names import Cell
-from benchmark.schema import schema
-from benchmark.study import Study
+from benchmark.study.schema import schema
+from benchmark.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))

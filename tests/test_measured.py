@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.files import write_record
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
+from benchmark.results import records as results
 from tests.conftest import CELL, ORIGINAL
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.study import Study
+from benchmark.study.study import Study
 
 CELL = "digits/convnet/random-10"
 STUDY: dict[str, Any] = {

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmark import needs, paths
+from benchmark import paths
+from benchmark.workflow import resources as needs
 
 COUN = "digits/convnet/random-10/coun@tau=0.2/trial-1"
 

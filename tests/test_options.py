@@ -3,7 +3,7 @@
 import pytest
 
 from benchmark.errors import BadInput
-from benchmark.options import Options
+from benchmark.workflow.options import Options
 
 
 def test_what_is_not_said_has_a_default():

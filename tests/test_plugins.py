@@ -12,7 +12,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
-from benchmark.study import Study
+from benchmark.study.study import Study
 
 CELL = "digits/convnet/random-10"
 PLUGIN = '''
@@ -194,7 +194,7 @@ def test_a_plugin_can_bring_an_architecture_and_a_source(project, tmp_path):
         "    return Arrays(images, labels, images[:30], labels[:30], ['a', 'b', 'c'], {}, name)\n"
     )
     (tmp_path / "all_parts_plugin.py").write_text(
-        "from torch import nn\nfrom benchmark.models.base import Classifier\n"
+        "from torch import nn\nfrom benchmark.models.classifier import Classifier\n"
         "def flat(classes, image_shape):\n"
         "    return Classifier(nn.Sequential(nn.Flatten(), nn.Linear(16, 8)), nn.Linear(8, classes))\n"
     )
@@ -207,7 +207,7 @@ def test_a_plugin_can_bring_an_architecture_and_a_source(project, tmp_path):
                 "tables": {"table2": {"cells": ["noise/flat/random-10"]}},
             }
         )
-        from benchmark.data.prepare import prepare, split
+        from benchmark.study.prepare import prepare, split
 
         # A change of either's code is noticed, without the network's being imported.
         run, folder = study.run("noise/flat/random-10/not/trial-0").fingerprint, study.dataset_folder("noise")

@@ -5,11 +5,12 @@ import subprocess
 import pandas as pd
 import pytest
 
-from benchmark import paths, published
-from benchmark.collect import collect
+from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.report.tables import draw_table
+from benchmark.report.tables.draw import draw_table
+from benchmark.results import published
+from benchmark.results.gather import collect
 
 
 def git(*arguments):

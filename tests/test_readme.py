@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
-from benchmark.study import Study
+from benchmark.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.mark.parametrize("output", ["table6", "table8", "figure6"])
 def test_the_cost_table_of_the_readme_is_what_the_command_prints(output, monkeypatch):
-    from benchmark.cost import run_cost
+    from benchmark.workflow.cost import run_cost
 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("no such file"))  # what this machine has instead

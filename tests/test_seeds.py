@@ -84,7 +84,7 @@ def test_the_streams_of_a_run_do_not_depend_on_its_method(project):
 def test_methods_of_one_trial_see_the_same_first_views_and_coun_a_second(project, monkeypatch):
     import torch
 
-    from benchmark.training.images import Images
+    from benchmark.training.batches import Images
 
     seen: list[tuple[list[int], torch.Tensor]] = []
     load = Images.load

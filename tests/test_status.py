@@ -21,8 +21,8 @@ import pytest
 
 from benchmark import paths
 from benchmark.files import write_record
-from benchmark.status import FRESH_SECONDS, State, spell, state_of, status, time_left
-from benchmark.watch import Watch, is_over, jobs_of
+from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
+from benchmark.workflow.watch import Watch, is_over, jobs_of
 from tests.conftest import environment
 
 CELL = "digits/convnet/random-10"

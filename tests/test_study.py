@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.methods import METHODS
 from benchmark.names import Cell, MethodName, RunName
-from benchmark.study import Study
+from benchmark.study.study import Study
 
 CELL = "digits/convnet/random-10"
 
@@ -297,7 +297,7 @@ def test_a_pattern_reaches_what_it_matches_part_by_part(empty, pattern, reached)
 
 
 def test_every_method_has_settings_within_its_own_bounds_and_the_papers_ranges(empty):
-    from benchmark.study import Study
+    from benchmark.study.study import Study
 
     for name in METHODS:
         model = METHODS.get(name).Settings
@@ -462,7 +462,7 @@ def test_reading_a_study_imports_no_deep_learning_library(empty):
     empty.study({"figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}}})
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pyarrow", "PIL", "snakemake")
     code = (
-        "import sys; from benchmark.study import Study; from benchmark.workflow import Workflow; "
+        "import sys; from benchmark.study.study import Study; from benchmark.workflow.targets import Workflow; "
         "study = Study.load('tiny'); study.runs(); Workflow(study).gathered; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.verify import report, verify
+from benchmark.workflow.verify import report, verify
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -56,7 +56,7 @@ def test_a_split_of_another_seed_is_named_and_drawn_again(project):
 
 
 def test_the_split_of_every_trial_is_looked_at(project):
-    from benchmark.data.prepare import split
+    from benchmark.study.prepare import split
 
     study = project.study({"trials": 2, "resample": ["split"]})
     flip(split(study, "digits", "random-10", 1))
@@ -65,7 +65,7 @@ def test_the_split_of_every_trial_is_looked_at(project):
 
 
 def test_a_record_of_another_run_is_no_record(project):
-    from benchmark.results import record
+    from benchmark.results.records import record
 
     study = project.study()
     end = project.run(study, project.name("ft"))
@@ -95,8 +95,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(project, limit):
 
 
 def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
-    from benchmark import results
-    from benchmark.data.prepare import prepare
+    from benchmark.results import records as results
+    from benchmark.study.prepare import prepare
 
     folder = project.root / "mine"
     for split, shades in (("train", range(0, 240, 6)), ("test", range(3, 240, 12))):
@@ -128,9 +128,9 @@ def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
 
 
 def test_a_run_of_another_split_is_named_and_set_aside(project):
-    from benchmark import results
-    from benchmark.data import prepare
     from benchmark.data.splits import read_split, write_split
+    from benchmark.results import records as results
+    from benchmark.study import prepare
 
     study = project.study()
     run = study.run(project.name("ft"))

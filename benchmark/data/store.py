@@ -129,7 +129,7 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
         "origin": arrays.origin,
         "classes": arrays.classes,
         "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
-        # Where this is true, the first retain samples cover few classes: see `benchmark.checks.check_prepared`.
+        # Where this is true, the first retain samples cover few classes: see `benchmark.study.checks.check_prepared`.
         "sorted_by_class": bool((np.diff(arrays.train_labels) >= 0).all()),
         "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
         "versions": versions,
@@ -200,7 +200,7 @@ def content_hash_if_known(folder: Path) -> str | None:
 
 def _damaged(path: Path, problem: str) -> StaleOutput:
     """Set a file aside. The one that says the folder is complete stays where it is, since all runs seem to be in need
-    of being done again where it is missing; `benchmark.data.prepare.mend` writes it anew.
+    of being done again where it is missing; `benchmark.study.prepare.mend` writes it anew.
     """
     told = ""
     # Where there is no such file the folder is being prepared anew, and nothing in it is damaged.

@@ -23,7 +23,7 @@ class Evidence:
 
     Attributes
     ----------
-    metrics, history, predictions : as `benchmark.collect` writes them.
+    metrics, history, predictions : as `benchmark.results.gather` writes them.
     theory : a row a run and group, as the ``.csv`` of a table of kind ``theory`` has them; empty if there is none.
     """
 

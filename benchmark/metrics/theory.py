@@ -3,7 +3,7 @@
 Sources: CoUn's Theorem 1 and Lemma 1; Huang, Yi, Zhao, Jiang, *Towards the Generalization of Contrastive
 Self-Supervised Learning* (2023), whose Definition 1, Lemma 3.1 and Theorem 1 they rest on.
 
-A *views* frame has one row a training sample and the columns that `benchmark.training.views.view_distances` writes.
+A *views* frame has one row a training sample and the columns that `benchmark.features.views.view_distances` writes.
 A *group* is its retain rows or its forget rows. Features f have unit length; A(x) is a finite set of sampled views of
 x, x itself among them, and P the empirical distribution of a group. For these Huang's proof holds as it stands, so
 that a bound found here is one for exactly these samples and views. For all possible views R and L are larger, and the

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
-    from benchmark.models.base import Classifier
+    from benchmark.models.classifier import Classifier
 
 ARCHITECTURES.add("convnet", "benchmark.models.convnet:convnet")
 ARCHITECTURES.add("resnet18", "benchmark.models.resnet:resnet18")

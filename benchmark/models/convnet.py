@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from benchmark.models.base import Classifier
+from benchmark.models.classifier import Classifier
 
 WIDTHS = (32, 64, 64)
 STRIDES = (1, 2, 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from benchmark.models.base import Classifier
+from benchmark.models.classifier import Classifier
 from benchmark.models.convolution import Convolution
 
 BLOCKS = 2  # a stage

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from benchmark.models.base import Classifier, refuse_small
+from benchmark.models.classifier import Classifier, refuse_small
 from benchmark.models.convolution import Convolution
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels; each ends in a max-pool

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.errors import BadInput
-from benchmark.models.base import Classifier
+from benchmark.models.classifier import Classifier
 from benchmark.models.dropout import Dropout
 
 PATCH = 4

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from benchmark import paths
-from benchmark.kinds import MAPS
 from benchmark.names import Cell
 from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label
-from benchmark.study import Study
+from benchmark.study.outputs import MAPS
+from benchmark.study.study import Study
 
 PAGE = "page"
 WHOLE = "study"

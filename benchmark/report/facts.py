@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark.names import ORIGINAL, Cell, MethodName
 from benchmark.report.latex import escape
 from benchmark.report.style import architecture_label, cell_label, dataset_label, method_label
-from benchmark.study import Study
+from benchmark.study.study import Study
 
 
 def caption(study: Study, name: str, facts: Iterable[str]) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import StaleOutput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.runs import Run
-from benchmark.study import Study
+from benchmark.results import records as results
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ import torch
 
 from benchmark.errors import StaleOutput
 from benchmark.files import replacing, set_aside
-from benchmark.results import difference
+from benchmark.results.records import difference
 
 DIGEST = 32  # bytes of a SHA-256
 CPU = torch.device("cpu")

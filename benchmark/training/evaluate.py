@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from benchmark.training.batches import Images
 from benchmark.training.device import Device
-from benchmark.training.images import Images
 
 BATCH = 512
 

@@ -21,34 +21,25 @@ from torch import nn
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.data.prepare import load as load_arrays
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
-from benchmark.files import (
-    locked,
-    make_writable,
-    replacing,
-    sha256,
-    sweep,
-    write_parquet,
-    write_record,
-    written_digest,
-)
+from benchmark.files import locked, make_writable, replacing, sha256, sweep, write_parquet, write_record, written_digest
 from benchmark.methods.base import Context
 from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
-from benchmark.results import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
-from benchmark.runs import Run
+from benchmark.results.records import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined, stamp
-from benchmark.study import Study
+from benchmark.study.prepare import load as load_arrays
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
 from benchmark.training import compiled
+from benchmark.training.batches import Images
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import predict
-from benchmark.training.images import Images
 from benchmark.training.loop import Interrupted, Stopwatch, Trainer
 from benchmark.training.progress import Note, shown
 from benchmark.training.schedule import learning_rate
@@ -285,7 +276,7 @@ class Job:
 
 
 def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
-    """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.checked` does."""
+    """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.records.checked` does."""
     return load(checked(study, run, MODEL).read_bytes())
 
 

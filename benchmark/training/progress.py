@@ -1,4 +1,4 @@
-"""How far a run is: a bar or lines for whoever watches it, and a note that ``benchmark.status`` reads."""
+"""How far a run is: a bar or lines for whoever watches it, and a note that ``benchmark.workflow.status`` reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmark.files import write_json
 from benchmark.training.loop import Trainer
 
 SHOWN = ("loss", "ra", "ua", "ta", "mia")  # of a row of the history
-HEARTBEAT_SECONDS = 10.0  # `benchmark.status` takes a job of another host for gone when these cease
+HEARTBEAT_SECONDS = 10.0  # `benchmark.workflow.status` takes a job of another host for gone when these cease
 
 
 class Note:

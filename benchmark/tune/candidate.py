@@ -9,12 +9,12 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
-from benchmark import results
 from benchmark.metrics.gaps import METRICS, summarise
 from benchmark.names import RETRAIN, Cell
-from benchmark.runs import Run
+from benchmark.results import records as results
 from benchmark.stamp import stamp
-from benchmark.study import Study
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
 from benchmark.training.device import memory_told
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer

@@ -23,9 +23,9 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.names import RETRAIN, Cell, matches
-from benchmark.runs import Run
-from benchmark.study import Study
-from benchmark.tune.derived import base_of, tuned_cells
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
+from benchmark.study.tuning import base_of, tuned_cells
 from benchmark.tune.space import Range, ranges
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from benchmark.bench.away import process
-from benchmark.bench.timing import interleaved
+from bench.away import process
+from bench.timing import interleaved
 
 
 class Piece:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.bench import evaluate, memory, reference, train, work
-from benchmark.bench.rows import Options
+from bench import evaluate, memory, reference, train, work
+from bench.rows import Options
 from benchmark.models.dropout import Dropout
+from benchmark.training.batches import Images
 from benchmark.training.device import Device
 from benchmark.training.evaluate import predict
-from benchmark.training.images import Images
 
 CPU = Device(torch.device("cpu"), "float32")
 BATCH = 8

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from benchmark.bench import precision, report, timing
-from benchmark.bench.report import SECTIONS, chosen
-from benchmark.bench.rows import Options, Row, Wanted, faster, rate
-from benchmark.bench.timing import interleaved
+from bench import precision, report, timing
+from bench.report import SECTIONS, chosen
+from bench.rows import Options, Row, Wanted, faster, rate
+from bench.timing import interleaved
 from benchmark.errors import BadInput
 
 
@@ -115,10 +115,10 @@ def test_a_section_keeps_what_others_have_left(empty, monkeypatch):
     # Two sections, the second one measured again: the file holds the first as it was.
     rows = {"augment": Row("a", "s", 1.0, seconds={"ours": [1.0]}), "mia": Row("m", "s", 2.0, ratio=4.0)}
     for name, row in rows.items():
-        monkeypatch.setattr(f"benchmark.bench.{name}.rows", lambda options, row=row: [row])
+        monkeypatch.setattr(f"bench.{name}.rows", lambda options, row=row: [row])
     report.bench(["augment", "mia"], Options(short=True), "here")
     rows["mia"] = Row("m", "s", 3.0, wanted=(Wanted("ours", "<=", 2.0),))
-    monkeypatch.setattr("benchmark.bench.mia.rows", lambda options: [rows["mia"]])
+    monkeypatch.setattr("bench.mia.rows", lambda options: [rows["mia"]])
     path = report.bench(["mia"], Options(short=True), "here")
     told = json.loads(path.with_suffix(".json").read_text())
     assert list(told) == ["augment", "mia"]

@@ -8,7 +8,7 @@ import os
 import pytest
 import torch
 
-from benchmark.bench import (
+from bench import (
     alternatives,
     augment,
     ceiling,
@@ -24,8 +24,8 @@ from benchmark.bench import (
     train,
     work,
 )
-from benchmark.bench import project as projects
-from benchmark.bench.rows import Options
+from bench import project as projects
+from bench.rows import Options
 from benchmark.registry import METHODS
 from benchmark.training.compiled import COMPILE, OFF
 from benchmark.training.device import Device

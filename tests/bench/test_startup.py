@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CODE = """
 import sys
-from benchmark.study import Study
+from benchmark.study.study import Study
 from benchmark.training.job import Job
 study = Study.load("tiny")
 Job(study, study.run({name!r}), "a test").go()

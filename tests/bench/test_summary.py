@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench import report, summary
+from bench.rows import Options, Row, Wanted
 from benchmark import paths
-from benchmark.bench import report, summary
-from benchmark.bench.rows import Options, Row, Wanted
 from benchmark.errors import BadInput
 
 
@@ -59,12 +59,12 @@ def test_short_runs_are_left_out(empty):
 def test_the_committed_table_is_that_of_the_committed_measurements():
     folder = Path(summary.__file__).parents[2] / paths.BENCH
     committed = (folder / summary.TABLE.name).read_text(encoding="utf-8")
-    assert committed == summary.markdown(summary.measured(folder))  # to mend it: python -m benchmark.bench.summary
+    assert committed == summary.markdown(summary.measured(folder))  # to mend it: python -m bench.summary
 
 
 def test_a_file_that_cannot_be_read_is_told_before_anything_is_measured(empty, monkeypatch):
     paths.BENCH.mkdir(parents=True)
     (paths.BENCH / "another.json").write_text("{half")
-    monkeypatch.setattr("benchmark.bench.report.SECTIONS", {})
+    monkeypatch.setattr("bench.report.SECTIONS", {})
     with pytest.raises(BadInput, match=r"another\.json: .*delete it"):
         report.bench(["ceiling"], Options(short=True), "mine")

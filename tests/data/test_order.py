@@ -7,9 +7,9 @@ from benchmark.data import store
 from benchmark.data.arrays import Arrays
 from benchmark.errors import BadInput
 from benchmark.paths import LOCAL_DATASETS
-from benchmark.reading import with_local_datasets
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
+from benchmark.study.reading import with_local_datasets
 
 LABELS = np.arange(12) % 3
 

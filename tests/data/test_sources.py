@@ -9,11 +9,11 @@ import yaml
 from benchmark import paths
 from benchmark.data import digits, folder, parquet, store
 from benchmark.data.arrays import Arrays
-from benchmark.data.prepare import prepare
 from benchmark.errors import BadInput
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
-from benchmark.study import Study
+from benchmark.study.prepare import prepare
+from benchmark.study.study import Study
 
 
 @pytest.mark.parametrize("source", list(SOURCES))

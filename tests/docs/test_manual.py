@@ -15,7 +15,7 @@ import yaml
 import benchmark
 from benchmark.methods.base import Recipe
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.study import Study
+from benchmark.study.study import Study
 from tests.docs.pages import PAGES, ROOT
 
 

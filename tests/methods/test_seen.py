@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark import results
 from benchmark.data.splits import forgotten
 from benchmark.methods import METHODS
 from benchmark.names import CL, MethodName
+from benchmark.results import records as results
 
 # Methods that may look at the forget data; every other one, and every one still to come, must not.
 SEE_FORGET = {"original", "neggrad-plus", "salun", "bad-teacher", "ssd", "scrub", "cu"}
@@ -22,7 +22,7 @@ RETAIN_ONLY = [
 @pytest.fixture
 def seen(project, monkeypatch):
     """Record every index that is loaded for training, and with which label, in whole runs."""
-    from benchmark.training.images import Images
+    from benchmark.training.batches import Images
 
     load = Images.load
     loaded: list[tuple[int, int]] = []

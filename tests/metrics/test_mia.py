@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.bench.mia import SATURATED, SPREAD, confidences
+from bench.mia import SATURATED, SPREAD, confidences
 from benchmark.errors import BadInput
 from benchmark.metrics import mia
 

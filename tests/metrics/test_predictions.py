@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import BadInput
-from benchmark.metrics.predictions import average_difference, prediction_shares
+from benchmark.metrics.confusion import average_difference, prediction_shares
 from benchmark.metrics.reported import reported_predictions
 
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"

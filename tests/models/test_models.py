@@ -9,7 +9,7 @@ from vit_pytorch import vit_for_small_dataset
 
 from benchmark.errors import BadInput
 from benchmark.models import build, forward_flops
-from benchmark.models.base import Classifier
+from benchmark.models.classifier import Classifier
 from benchmark.registry import ARCHITECTURES
 
 torch.set_num_threads(1)

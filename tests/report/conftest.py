@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.kinds import DISTANCES, MAPS
-from benchmark.runs import Derived
-from benchmark.study import Study
+from benchmark.results import records as results
+from benchmark.study.outputs import DISTANCES, MAPS
+from benchmark.study.runs import Derived
+from benchmark.study.study import Study
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60

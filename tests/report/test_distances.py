@@ -5,9 +5,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.report.tables import draw_table
+from benchmark.report.tables.draw import draw_table
+from benchmark.results import records as results
 from tests.report.conftest import write_distances, write_run
 from tests.report.test_tables import row
 

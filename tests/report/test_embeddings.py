@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.report import embeddings
+from benchmark.features import projections as embeddings
 
 CLASSES = 4
 

@@ -10,10 +10,10 @@ import yaml
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_parquet
-from benchmark.report.claims import text
-from benchmark.report.tables import draw_table
-from benchmark.results import DIVERGED
-from benchmark.study import Study
+from benchmark.report.tables.claim_table import text
+from benchmark.report.tables.draw import draw_table
+from benchmark.results.records import DIVERGED
+from benchmark.study.study import Study
 from tests.report.conftest import make_study, write_run
 
 CELL = "digits/convnet/random-10"
@@ -64,9 +64,9 @@ def csv(study: Study, name: str) -> pd.DataFrame:
 
 def gathered(study: Study) -> None:
     """Gather what claims read; the made-up samples do not say what the made-up history says, so not by `collect`."""
-    from benchmark import results
-    from benchmark.collect import _gather, _history
     from benchmark.metrics.gaps import per_run_gaps
+    from benchmark.results import records as results
+    from benchmark.results.gather import _gather, _history
 
     metrics = per_run_gaps(results.metrics(study, study.runs(), study.cells))
     write_parquet(paths.collected(study.name, "metrics"), metrics)
@@ -210,7 +210,7 @@ def test_what_a_study_took_is_refused_where_runs_are_missing(study):
 
 
 def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
-    from benchmark.workflow import Workflow
+    from benchmark.workflow.targets import Workflow
 
     files = Workflow(study)
     assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == files.collected

@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.features import alignment
+from benchmark.features import projections as embeddings
 from benchmark.files import write_parquet
-from benchmark.kinds import MAPS
-from benchmark.report import alignment, embeddings, improvement, maps, placing
-from benchmark.report.figures import draw_figure
+from benchmark.report.figures import improvement, maps, placing
+from benchmark.report.figures.draw import draw_figure
 from benchmark.report.style import class_colours
+from benchmark.results import records as results
+from benchmark.study.outputs import MAPS
 from tests.report.conftest import write_map, write_run
 
 CELL = "digits/convnet/random-10"

@@ -11,7 +11,7 @@ import pytest
 from benchmark.report.html import _text, render
 from benchmark.report.latex import Block, Table, escape, spanning
 from benchmark.report.markdown import plain
-from benchmark.report.tables import draw_table
+from benchmark.report.tables.draw import draw_table
 from tests.report.test_tables import RETRAIN, fill
 
 

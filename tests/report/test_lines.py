@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.kinds import varied as varied_setting
 from benchmark.names import Cell
-from benchmark.report import ablation, cost, stages
-from benchmark.report.figures import draw_figure
+from benchmark.report.figures import ablation, stages
+from benchmark.report.figures import computation as cost
+from benchmark.report.figures.draw import draw_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
-from benchmark.report.unlearning import cost_unit
-from benchmark.study import Study
+from benchmark.report.tables.unlearning import cost_unit
+from benchmark.results import records as results
+from benchmark.study.outputs import varied as varied_setting
+from benchmark.study.study import Study
 from tests.report.conftest import STUDY, write_run
 
 RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"

@@ -5,11 +5,11 @@ import re
 import pandas as pd
 import pytest
 
-from benchmark import results
 from benchmark.report.latex import GREEK, Block, Table, escape, spanning
 from benchmark.report.markdown import plain, render
 from benchmark.report.style import METHODS, method_label
-from benchmark.report.tables import draw_table
+from benchmark.report.tables.draw import draw_table
+from benchmark.results import records as results
 from tests.report.conftest import write_distances, write_run
 
 

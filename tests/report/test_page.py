@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.collect import collect
 from benchmark.data.store import facts
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, pictures
-from benchmark.report.tables import draw_table
-from benchmark.study import Study
+from benchmark.report.tables.draw import draw_table
+from benchmark.results.gather import collect
+from benchmark.study.study import Study
 from tests.conftest import ROOT
 from tests.report.browser import Browser, chromium
 from tests.report.conftest import CLASSES, TRAIN, write_map, write_run
@@ -92,7 +92,7 @@ def shown(study: Study) -> Study:
 @pytest.fixture
 def filled(shown: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
     # The metrics are chosen, not computed from the samples, which collecting would say.
-    monkeypatch.setattr("benchmark.collect._agree", lambda *_: None)
+    monkeypatch.setattr("benchmark.results.gather._agree", lambda *_: None)
     fill(shown)
     collect(shown)
     draw_table(shown, "claims")
@@ -173,7 +173,7 @@ def test_a_claim_with_an_interval_says_what_limits_it(filled) -> None:
 
 
 def test_what_collapsed_is_told_by_the_number_that_decides(filled, monkeypatch) -> None:
-    monkeypatch.setattr("benchmark.results.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
+    monkeypatch.setattr("benchmark.results.records.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
     write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
     text = own(draw_page(filled, partial=True).read_text(encoding="utf-8"))
     assert "retain accuracy more than 1.5 points below" in text
@@ -194,7 +194,7 @@ def test_the_papers_numbers_stand_beside_ours(filled, monkeypatch) -> None:
     row = printed[printed["scenario"] == "random-10"].iloc[[0]].assign(dataset="digits", arch="convnet")
     paths.REPORTED.mkdir(parents=True)
     (paths.REPORTED / "unlearning.csv").touch()
-    monkeypatch.setattr("benchmark.report.page.table.reported_summary", lambda: row)
+    monkeypatch.setattr("benchmark.report.page.columns.reported_summary", lambda: row)
     text = own(draw_page(filled).read_text(encoding="utf-8"))
     assert f'<span class="paper">{row["ua_mean"].item():.2f}</span>' in text and "Avg. gap, paper" in text
 
@@ -247,7 +247,7 @@ def test_results_of_another_configuration_are_refused(filled) -> None:
 
 
 def test_page_imports_neither_torch_nor_the_plotting_package(filled, project_at) -> None:
-    code = "import sys; from benchmark.study import Study; from benchmark.report.page import draw_page\n"
+    code = "import sys; from benchmark.study.study import Study; from benchmark.report.page import draw_page\n"
     code += "draw_page(Study.load('tiny')); print({'torch', 'bokeh', 'matplotlib'} & set(sys.modules))"
     assert project_at(Path.cwd()).python(code) == "set()"
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from benchmark import results
-from benchmark.collect import gather
-from benchmark.data.prepare import split
-from benchmark.report.tables import draw_table
-from benchmark.study import Study
-from benchmark.workflow import Workflow
+from benchmark.report.tables.draw import draw_table
+from benchmark.results import records as results
+from benchmark.results.gather import gather
+from benchmark.study.prepare import split
+from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 
 MIXED: dict[str, Any] = {
     "trials": 2,

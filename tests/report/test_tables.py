@@ -12,16 +12,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from benchmark import paths, results
-from benchmark.collect import collect
+from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json, write_parquet
-from benchmark.kinds import KINDS
 from benchmark.report.latex import SPECIAL, Block, Table, aligned, escape, number, render
 from benchmark.report.style import METHODS, method_colour, method_label
-from benchmark.report.tables import draw_table
-from benchmark.report.unlearning import cost_unit
-from benchmark.study import Study
+from benchmark.report.tables.draw import draw_table
+from benchmark.report.tables.unlearning import cost_unit
+from benchmark.results import records as results
+from benchmark.results.gather import collect
+from benchmark.study.outputs import KINDS
+from benchmark.study.study import Study
 from tests.report.conftest import TRAIN, write_distances, write_run
 
 CELL = "digits/convnet/random-10"
@@ -257,7 +258,9 @@ def with_every_kind(monkeypatch) -> Study:
     from tests.report.test_theory import views
     from tests.report.test_versus import PRINTED
 
-    monkeypatch.setattr("benchmark.collect._agree", lambda *_: None)  # made-up samples do not say what histories say
+    monkeypatch.setattr(
+        "benchmark.results.gather._agree", lambda *_: None
+    )  # made-up samples do not say what histories say
     shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
     more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
     more |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
@@ -311,7 +314,7 @@ def test_a_wrapped_column_counts_the_lines_that_it_takes(monkeypatch) -> None:
 def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
     runs(study, "two")
     script = (
-        "import sys; from benchmark.study import Study; from benchmark.report.tables import draw_table;"
+        "import sys; from benchmark.study.study import Study; from benchmark.report.tables.draw import draw_table;"
         "draw_table(Study.load('tiny'), 'two');"
         "print(*{'torch', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
     )

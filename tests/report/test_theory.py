@@ -9,12 +9,12 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
-from benchmark.kinds import VIEWS
-from benchmark.report import curves
-from benchmark.report.figures import draw_figure
-from benchmark.report.tables import draw_table
-from benchmark.runs import Derived
-from benchmark.study import Study
+from benchmark.report.figures import curves
+from benchmark.report.figures.draw import draw_figure
+from benchmark.report.tables.draw import draw_table
+from benchmark.study.outputs import VIEWS
+from benchmark.study.runs import Derived
+from benchmark.study.study import Study
 
 STUDY = """
 trials: 2

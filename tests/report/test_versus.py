@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.report import versus
 from benchmark.report.markdown import plain
-from benchmark.report.tables import draw_table
-from benchmark.study import Study
-from benchmark.workflow import Workflow
+from benchmark.report.tables import versus
+from benchmark.report.tables.draw import draw_table
+from benchmark.results import records as results
+from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 from tests.report.conftest import STUDY, make_study, write_distances, write_run
 from tests.report.test_tables import row
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.errors import StaleOutput
 from benchmark.files import written_digest
+from benchmark.results import records as results
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.loop import Interrupted
 

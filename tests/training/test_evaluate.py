@@ -7,10 +7,10 @@ import weakref
 import torch
 from torch import nn
 
-from benchmark.bench import work
+from bench import work
 from benchmark.training import evaluate
+from benchmark.training.batches import Images
 from benchmark.training.device import Device
-from benchmark.training.images import Images
 
 CPU = Device(torch.device("cpu"), "float32")
 

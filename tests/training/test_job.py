@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import sha256
 from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.registry import METHODS
+from benchmark.results import records as results
 
 METRICS = ["ra", "ua", "ta", "mia"]
 

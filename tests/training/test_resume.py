@@ -17,7 +17,7 @@ from benchmark import paths
 from benchmark.methods import METHODS
 from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
-from benchmark.results import record
+from benchmark.results.records import record
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
 EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
@@ -128,7 +128,7 @@ def test_what_a_layer_draws_goes_on_after_an_interruption(project):
     import torch
     from torch import nn
 
-    from benchmark.models.base import Classifier
+    from benchmark.models.classifier import Classifier
 
     def dropping(classes, image_shape):
         body = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU())

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark import results
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.methods import METHODS
 from benchmark.names import CL, Cell, MethodName
+from benchmark.results import records as results
 
 SCENARIO = "sequential-2x10"
 UNLEARNING = [name for name in METHODS if METHODS.get(name).starts_from_original]
@@ -91,7 +91,7 @@ def test_a_stage_loads_nothing_that_an_earlier_one_removed(project, study, stage
 
 
 def test_no_stage_loads_what_is_gone_and_the_first_loads_what_goes_later(project, study, stages, monkeypatch):
-    from benchmark.training.images import Images
+    from benchmark.training.batches import Images
 
     load = Images.load
     loaded: list[int] = []

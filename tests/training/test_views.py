@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from benchmark import paths
+from benchmark.features.embed import Embedding, embed, sample_maps
+from benchmark.features.projections import COORDINATES
+from benchmark.features.views import _nearest_views, _views, view_distances
 from benchmark.metrics.theory import GROUPS, theorem1
-from benchmark.report.embeddings import COORDINATES
-from benchmark.runs import Derived
 from benchmark.seeds import Streams
-from benchmark.training.embed import Embedding, embed, sample_maps
-from benchmark.training.views import _nearest_views, _views, view_distances
+from benchmark.study.runs import Derived
 
 COLUMNS = ["index", "membership", "label", "prediction", "max_distance", "mean_distance", "lipschitz", "reach"]
 COLUMNS += ["nearest", "centre_square", "centre_product"]

@@ -19,8 +19,8 @@ from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import RunName
 from benchmark.registry import METHODS
-from benchmark.study import Study
-from benchmark.tune.derived import tuned_cells
+from benchmark.study.study import Study
+from benchmark.study.tuning import tuned_cells
 from benchmark.tune.space import Range, ranges
 from tests.conftest import environment
 
@@ -126,8 +126,8 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
     assert tuning.seed != tiny.seed
     assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
 
-    from benchmark.data.prepare import split
     from benchmark.data.splits import read_split
+    from benchmark.study.prepare import split
 
     drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
     assert not np.array_equal(*drawn)
@@ -283,7 +283,7 @@ def test_tuned_values_that_are_not_there_are_named(project):
 
 
 def test_a_reused_scenario_gets_the_values(project):
-    from benchmark.tune import report
+    from benchmark.tune import tuned_file as report
     from benchmark.tune.journal import Journal
 
     cell = "digits/convnet/sequential-2x10"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from benchmark import paths
-from benchmark.data.prepare import prepare
 from benchmark.files import write_json
-from benchmark.study import Study
-from benchmark.workflow import Workflow
+from benchmark.study.prepare import prepare
+from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 
 MAPS = {"kind": "maps", "cells": ["digits/convnet/class-8", "digits/convnet/random-10"]}
 GAPS = {"kind": "unlearning", "cells": ["digits/convnet/random-10"]}

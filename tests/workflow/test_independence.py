@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.study import Study
+from benchmark.study.study import Study
 from tests.faults.campaign import CLOCKS
 
 CELL = "digits/convnet/random-10"

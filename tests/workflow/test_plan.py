@@ -16,7 +16,7 @@ import pytest
 from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.files import write_json, write_parquet, write_record
-from benchmark.study import Study
+from benchmark.study.study import Study
 from tests.conftest import environment
 
 CELL = "digits/convnet/random-10"

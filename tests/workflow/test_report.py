@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.report import captions
-from benchmark.study import Study
+from benchmark.study.study import Study
 from tests.report.browser import Browser, chromium
 
 DRAWN = "<!doctype html><title>drawn</title><p>what is drawn</p>"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.needs import FIRST_MB
+from benchmark.workflow.resources import FIRST_MB
 from tests.conftest import ROOT
 
 CELL = "digits/convnet/random-10"

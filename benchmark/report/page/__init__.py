@@ -13,8 +13,11 @@ import jinja2
 from markupsafe import Markup
 
 from benchmark import files, paths
-from benchmark.report.page import claims, data, origins, pictures, table
-from benchmark.study import Study
+from benchmark.report.page import claim_cards as claims
+from benchmark.report.page import columns as table
+from benchmark.report.page import origins, pictures
+from benchmark.report.page import rows as data
+from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
 PARTS = ("table.js", "plots.js", "curves.js", "maps.js", "start.js")  # of one script, in this order

@@ -7,15 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import paths, results
+from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.names import Cell
 from benchmark.report.latex import remake
-from benchmark.report.page.data import Found, method_order, run_name
-from benchmark.report.page.table import anchor
+from benchmark.report.page.columns import anchor
+from benchmark.report.page.rows import Found, method_order, run_name
 from benchmark.report.style import cell_label, dataset_label, method_label, setting_label
-from benchmark.study import Study
+from benchmark.results import records as results
+from benchmark.study.study import Study
 
 # Columns of the metrics, and what they are called here.
 STAMPS = {

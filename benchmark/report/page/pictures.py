@@ -11,16 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark import results
 from benchmark.data import store
 from benchmark.errors import StaleOutput
+from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
-from benchmark.report.alignment import aligned, centroids, standardised
-from benchmark.report.maps import PROJECTIONS
-from benchmark.report.page.data import Found, look, method_order, run_name
+from benchmark.report.figures.maps import PROJECTIONS
+from benchmark.report.page.rows import Found, look, method_order, run_name
 from benchmark.report.style import cell_label, class_colours, dataset_label, method_label
-from benchmark.study import Study
+from benchmark.results import records as results
+from benchmark.study.study import Study
 
 if TYPE_CHECKING:
     from PIL.Image import Image

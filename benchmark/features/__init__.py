@@ -1,0 +1,1 @@
+"""Features of trained models: maps, distances and views."""

@@ -1,0 +1,134 @@
+"""What is made from the features of a run's model: maps, distances between classes, and distances between views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmark import paths
+from benchmark.data.splits import forgotten
+from benchmark.errors import unknown
+from benchmark.features.projections import COORDINATES, maps
+from benchmark.features.views import view_distances
+from benchmark.files import write_parquet
+from benchmark.models import build
+from benchmark.results.records import forget
+from benchmark.seeds import Streams
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.prepare import load
+from benchmark.study.runs import Derived
+from benchmark.study.study import Study
+from benchmark.training.batches import Images
+from benchmark.training.device import Device, memory_told
+from benchmark.training.evaluate import outputs
+from benchmark.training.job import weights
+
+
+class Embedding:
+    """A run's model, its dataset, and which training samples are forgotten in a scenario.
+
+    Raises
+    ------
+    StaleOutput
+        If the run, its weights, the dataset or the split is missing or damaged.
+    """
+
+    def __init__(self, study: Study, one: Derived):
+        self.study, self.one = study, one
+        name = one.run.name
+        self.device = Device.choose(study.precision, study.threads)
+        self.arrays = load(study, name.dataset)
+        self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
+        self.model = build(name.arch, self.images.classes, self.images.image_shape)
+        self.model.load_state_dict(weights(study, one.run))
+        self.device.place(self.model)
+        self.streams = Streams(study.seed, (name.dataset,))
+        self.labels = np.asarray(self.arrays.train_labels)
+        self.forgotten = np.zeros(len(self.labels), bool)
+        self.forgotten[forgotten(forget(study, one.run, one.scenario))] = True
+
+    def sample(self) -> np.ndarray:
+        """Return up to ``map_samples`` training samples, sorted: one random draw per dataset, the same for every
+        model and scenario, so that what is made from them can be compared.
+        """
+        order = self.streams.numpy("map-samples").permutation(len(self.labels))
+        return np.sort(order[: self.study.map_samples])
+
+    def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return features (N, D) and logits (N, K) of training samples, all unless given, without augmentation."""
+        positions = None if index is None else torch.from_numpy(index).to(self.device.device)
+        found = outputs(self.model, self.images, "train", self.device, positions)
+        features, logits = (torch.cat(column).cpu() for column in zip(*found, strict=True))
+        return features, logits
+
+    def facts(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns that say which samples the rows of a frame are."""
+        membership = np.where(self.forgotten[index], "forget", "retain")
+        return {"index": index, "membership": membership, "label": self.labels[index]}
+
+
+def sample_maps(embedding: Embedding) -> pd.DataFrame:
+    """Map a draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
+
+    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``; places are NaN where the run
+    diverged to features that are no numbers.
+    """
+    index = embedding.sample()
+    features, logits = embedding.features(index)
+    frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    if not features.isfinite().all():
+        return frame.assign(**dict.fromkeys(COORDINATES, np.nan))
+    seed = embedding.streams.integer("map") % 2**31
+    return pd.concat([frame, maps(features.numpy(), seed=seed, threads=embedding.study.threads)], axis=1)
+
+
+def class_distances(embedding: Embedding) -> pd.DataFrame:
+    """Measure how far each class's forget samples lie from every class's retain samples (Table 4).
+
+    Columns ``label``, the class of the forget samples; ``centroid``, a class that has retain samples; ``distance``,
+    the mean L2 distance of the former's features to the mean feature of the latter; ``samples``, how many.
+    """
+    features = embedding.features()[0].double()
+    labels, gone = embedding.labels, embedding.forgotten
+    kept = np.unique(labels[~gone]).tolist()
+    centroids = torch.stack([features[torch.from_numpy(~gone & (labels == label))].mean(0) for label in kept])
+    rows = []
+    for label in np.unique(labels[gone]):
+        of = features[torch.from_numpy(gone & (labels == label))]
+        distances = torch.cdist(of, centroids).mean(0)
+        rows += [(label, centroid, float(far), len(of)) for centroid, far in zip(kept, distances, strict=True)]
+    return pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
+
+
+MAKERS: dict[str, Callable[[Embedding], pd.DataFrame]] = {
+    MAPS: sample_maps,
+    DISTANCES: class_distances,
+    VIEWS: view_distances,
+}
+
+
+def embed(study: Study, what: str, name: str, scenario: str) -> Path:
+    """Make one derived file of a run and return its path.
+
+    Parameters
+    ----------
+    what : ``maps``, ``distances`` or ``views``.
+    name : a run whose weights are kept.
+    scenario : which samples count as forgotten; Original has no scenario of its own.
+
+    Raises
+    ------
+    BadInput
+        If ``what`` or the run is unknown, or what is needed is missing.
+    """
+    if what not in MAKERS:
+        raise unknown("derived file", what, MAKERS, "embed")
+    one = Derived(what, study.run(name), scenario)
+    path = paths.derived(study.name, one)
+    with memory_told(f"{what} of {name}"):
+        write_parquet(path, MAKERS[what](Embedding(study, one)), study.derived_origin(one))
+    return path

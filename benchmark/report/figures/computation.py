@@ -1,0 +1,147 @@
+"""Curves of the average gap against the computation spent so far, by both countings (Figure 5)."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.evidence import in_cell
+from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.names import RETRAIN, Cell
+from benchmark.report import facts
+from benchmark.report.figures.axes import log_axis
+from benchmark.report.style import FULL_WIDTH, cell_parts, line_style, method_colour, method_label
+from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
+from benchmark.report.trials import at_end, histories
+from benchmark.study.study import Study
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
+PANELS_PER_ROW = 3
+PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
+LEGEND_COLUMNS = 5
+LETTERS = 84  # of a title that fit above all columns together
+NO_BREAK = "\u00a0"
+BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linestyle": "none"}
+BEST_COLOUR = "#555555"  # in the legend, where it is no method's
+
+
+def curves(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
+    """Return what the figure shows, a row an evaluated epoch of each method but Retrain.
+
+    Columns ``dataset, arch, scenario, method, epoch``; ``avg_gap``, between means over trials, in points, against
+    Retrain at its last epoch, NaN where a trial has diverged by then; ``pflops, pflops_executed``, what was computed
+    until then, means over trials; ``best``, whether no other epoch has a smaller gap; ``noise_floor``, the cell's.
+
+    Parameters
+    ----------
+    study, name : the figure.
+    partial : leave out what is missing instead of failing; without Retrain there are no gaps.
+
+    Raises
+    ------
+    StaleOutput
+        If a run is missing, damaged or of another configuration, unless ``partial``.
+    """
+    output = study.output(name)
+    parts = []
+    for cell in map(Cell.parse, output.cells):
+        reference = at_end(cell, RETRAIN, histories(study, name, cell, RETRAIN, partial))
+        target = reference[METRICS].astype(float).mean(skipna=False)
+        told: dict[str, Any] = dict(zip(CELL, (cell.dataset, cell.arch, cell.scenario), strict=True))
+        told["noise_floor"] = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
+        for method in output.methods:
+            if method == RETRAIN:
+                continue
+            part = _curve(histories(study, name, cell, method, partial), target)
+            parts.append(part.assign(**told, method=method)[[*CELL, "method", *part.columns, "noise_floor"]])
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
+    """Return one method's rows: ``epoch, avg_gap, pflops, pflops_executed, best``."""
+    columns = ["epoch", "avg_gap", *COSTS, "best"]
+    if not trials:
+        return pd.DataFrame(columns=columns)
+    by_epoch = pd.concat(trials).groupby("epoch")
+    means = by_epoch[METRICS].agg(lambda values: values.mean(skipna=False)).where(by_epoch.size() == len(trials))
+    found = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
+    found = found.assign(best=found["avg_gap"] == found["avg_gap"].min())
+    return found.reset_index()[columns]
+
+
+def build(study: Study, name: str, partial: bool = False) -> Figure:
+    """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
+
+    Lines of methods with the contrastive term are broken, each method's best epoch is marked: the one that
+    somebody who had Retrain would choose. The gap is on a logarithmic axis. Parameters and errors are those of
+    `curves`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    data = curves(study, name, partial)
+    output = study.output(name)
+    cells = [Cell.parse(cell) for cell in output.cells]
+    methods = [method for method in output.methods if method != RETRAIN]
+    # By what each method costs as a whole, as in the tables.
+    unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
+    columns = min(len(cells), PANELS_PER_ROW)
+    bands = -(-len(cells) // columns)
+    height = 2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(methods) + 1) // LEGEND_COLUMNS)
+    figure = Figure(figsize=(FULL_WIDTH, height), layout="constrained")
+    grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
+    for number, cell in enumerate(cells):
+        band, column = divmod(number, columns)
+        _cell(grid[2 * band : 2 * band + 2, column], data, cell, methods, unit, LETTERS // columns)
+    for axes in grid[:, len(cells) % columns :][-2:].ravel() if len(cells) % columns else []:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"Average gap (points)\n{facts.over(output.trials or study.trials)}")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    best = Line2D([], [], color=BEST_COLOUR, **BEST)
+    look = {"ncols": LEGEND_COLUMNS, "columnspacing": 1, "handlelength": 1.6}
+    figure.legend([*handles, best], [*labels, "Best epoch"], loc="outside upper center", **look)
+    return figure
+
+
+def _cell(
+    pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str, width: int
+) -> None:
+    """Draw one cell: above by the paper's counting, below as executed, over one range of computation.
+
+    Its title has ``width`` letters a line.
+    """
+    rows = in_cell(data, cell)
+    most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
+    for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
+        for method in methods:
+            style = line_style(method, methods)
+            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], style)
+        floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
+        axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
+        log_axis(axes)
+        axes.set_xlim(0, 1.04 * most or 1)
+        axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel(f"{unit} {counting}")
+    pair[0].set_title(_wrapped(cell_parts(cell), width))
+
+
+def _wrapped(parts: list[str], width: int) -> str:
+    """Join a cell's parts into lines of ``width`` letters, broken between parts and not within them."""
+    joined = ", ".join(part.replace(" ", NO_BREAK) for part in parts)
+    return textwrap.fill(joined, width, break_long_words=False).replace(NO_BREAK, " ")
+
+
+def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float, style: Any) -> None:
+    colour, label = method_colour(method), method_label(method)
+    axes.plot(rows[cost] * factor, rows["avg_gap"], linestyle=style, color=colour, label=label, linewidth=1)
+    best = rows[rows["best"].astype(bool)].head(1)
+    axes.plot(best[cost] * factor, best["avg_gap"], color=colour, **BEST)

@@ -1,0 +1,64 @@
+"""The paper's claims with their verdicts, as the study's tables of kind ``claims`` have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import StaleOutput
+from benchmark.metrics.verdicts import UNTESTED
+from benchmark.names import Cell
+from benchmark.report.style import cell_label
+from benchmark.report.tables.claim_table import VERDICTS, is_kept
+from benchmark.study.study import Study
+
+
+def build(study: Study, partial: bool = False) -> dict[str, Any]:
+    """Return the claims, each with a row a place where it was tested, and how many have which verdict.
+
+    Empty if the study has no such table, or if it is not drawn yet and ``partial``; else raises `StaleOutput`.
+    """
+    frames = []
+    for name, table in study.tables.items():
+        if table.kind == "claims":
+            path = paths.table(study.name, name, ".csv")
+            if path.is_file():
+                frames.append(pd.read_csv(path))
+            elif not partial:
+                raise StaleOutput(f"{path} is missing: run snakemake again")
+    if not frames:
+        return {}
+    found = pd.concat(frames, ignore_index=True)
+    counts = found["verdict"].value_counts()
+    return {
+        "claims": [
+            {
+                "text": rows["text"].iloc[0],
+                "where": rows["where"].iloc[0],
+                "tests": [_test(row) for row in rows.itertuples()],
+            }
+            for _, rows in found.groupby("claim", sort=False)
+        ],
+        "counts": {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts},
+    }
+
+
+def _test(row: Any) -> dict[str, str]:
+    if row.verdict == UNTESTED:
+        return {"place": "", "subject": row.remark, "value": "", "interval": "", "verdict": row.verdict}
+    subject, remark = (text if isinstance(text, str) else "" for text in (row.subject, row.remark))
+    known = np.isfinite(row.low)
+    return {
+        "place": cell_label(Cell.parse(row.place)),
+        "subject": f"{subject} ({remark})" if known and remark else subject,
+        "value": _number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
+        "interval": f"{_number(row.low)} to {_number(row.high)}" if known else remark,
+        "verdict": row.verdict + "*" * is_kept(row),
+    }
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

@@ -1,0 +1,1 @@
+"""Reading and gathering what runs left on disk. Nothing here imports torch."""

@@ -1,0 +1,113 @@
+"""Published results: those of a study that says so, as they are in git. They are not replaced in silence."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.names import Cell
+from benchmark.results import records as results
+from benchmark.study.study import Study
+
+RUN = [*CELL, "method", "trial"]
+FATAL = 128  # what git returns where it can say nothing
+SAME = 1e-6  # points: the same numbers written twice
+
+
+def keep(study: Study, metrics: pd.DataFrame) -> None:
+    """Raise `BadInput` if a study's results, as they came out now, are not the ones that are committed.
+
+    Parameters
+    ----------
+    metrics : a row a run, as `benchmark.results.gather` is about to write them.
+    """
+    path = paths.collected(study.name, "metrics")
+    before = committed(path)
+    if before is not None and (what := difference(before, metrics)):
+        raise BadInput(
+            f"{path} is published and comes out otherwise now: {what}. 'git restore results' brings the published "
+            "results back; to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
+        )
+
+
+def keep_shown(study: Study, output: str) -> None:
+    """Raise `BadInput` if runs that a table or figure shows are published and come out otherwise now."""
+    kind = study.kind_of(output)
+    path = paths.collected(study.name, "metrics")
+    if not kind.results or kind.gathered or (before := committed(path)) is None:
+        return
+    cells = [Cell.parse(cell) for cell in study.output(output).cells]
+    now = results.metrics(study, study.runs_of(output), cells, partial=True)
+    if now.empty:
+        return
+    known = before.set_index(RUN).index
+    now = now[pd.MultiIndex.from_frame(now[RUN]).isin(known)]
+    shown = before[known.isin(pd.MultiIndex.from_frame(now[RUN]))]
+    if what := difference(shown, now):
+        raise BadInput(
+            f"{output} would show other results than are published in {path}: {what}. To replace them: "
+            "snakemake ... --config replace=yes, or '--replace' of the command"
+        )
+
+
+def committed(path: Path) -> pd.DataFrame | None:
+    """Return the parquet file as the last commit has it; None where there is no git checkout or it is not committed.
+
+    Raises
+    ------
+    BadInput
+        If git cannot say, or what is committed cannot be read.
+    """
+    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    if head.returncode == FATAL and b"not a git repository" not in head.stderr:
+        raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
+    found = _git("show", f"HEAD:./{path.as_posix()}")
+    if head.returncode or found.returncode:
+        return None
+    try:
+        return pd.read_parquet(io.BytesIO(found.stdout))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, env=os.environ | {"LC_ALL": "C"})
+    except FileNotFoundError:
+        told = b"it is not installed" if Path(".git").exists() else b"not a git repository"
+        return subprocess.CompletedProcess(arguments, FATAL, b"", told)
+
+
+def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
+    """Say in what two frames of runs differ: which runs there are, their configuration, their metrics; else nothing.
+
+    When, where and how fast they were run is no difference.
+    """
+    old, new = (frame.set_index(RUN)[["fingerprint", *METRICS]].sort_index() for frame in (before, now))
+    for what, only in (("are gone", old.index.difference(new.index)), ("are new", new.index.difference(old.index))):
+        if len(only):
+            return f"{len(only)} runs {what}, such as {_name(only[0])}"
+    other = old["fingerprint"] != new["fingerprint"]
+    if other.any():
+        return f"{other.sum()} runs are of another configuration, such as {_name(other.idxmax())}"
+    first, second = (frame[METRICS].to_numpy(dtype=float) for frame in (old, new))
+    moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
+    if moved.any():
+        row, column = (int(place[0]) for place in np.nonzero(moved))
+        told = (
+            f"{METRICS[column]} of {_name(old.index[row])} was {first[row, column]:.4f}, is {second[row, column]:.4f}"
+        )
+        return f"{moved.any(axis=1).sum()} runs have other metrics: {told}"
+    return ""
+
+
+def _name(run: tuple[object, ...]) -> str:
+    return "/".join(str(part) for part in run[:-1] if part) + f"/trial-{run[-1]}"

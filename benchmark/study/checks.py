@@ -1,0 +1,131 @@
+"""What types alone cannot refuse in a study: names that nothing carries, and cells that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from benchmark import paths
+from benchmark.errors import BadInput, closest, unknown
+from benchmark.methods.base import GROUPS, Method, Recipe
+from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
+from benchmark.registry import SOURCES
+from benchmark.study.outputs import KINDS
+from benchmark.study.reading import tuned_values, validated
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+# Targets of the workflow, which an output's name is as well.
+TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
+
+
+def check(study: Study) -> None:
+    """Refuse what types alone cannot: names that nothing carries, and cells that cannot be."""
+    file = str(paths.study_file(study.name))
+    for name, dataset in study.datasets.items():
+        if dataset.source not in SOURCES:
+            raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
+    if shared := study.tables.keys() & study.figures.keys():
+        raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
+    if shared := study.compared.keys() & (study.tables.keys() | study.figures.keys()):
+        raise BadInput(f"{file}: {sorted(shared)[0]!r} is made by itself: call the output something else")
+    if taken := study.outputs.keys() & TARGETS:
+        raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
+    _hyperparameters(study, file)
+    for section, outputs in (("tables", study.tables), ("figures", study.figures)):
+        for name, output in outputs.items():
+            where = f"{file}: {section}.{name}"
+            if output.kind not in KINDS[section]:
+                raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
+            for needed in KINDS[section][output.kind].needs:
+                if not getattr(output, needed):
+                    raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
+            if (output.trials or 0) > study.trials:
+                told = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
+                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {told}")
+            try:
+                study.runs_of(name)
+            except BadInput as error:
+                raise BadInput(f"{where}: {error}") from None
+
+
+def check_classes(study: Study, dataset: str, known: Sequence[str]) -> None:
+    """Raise `BadInput` if a scenario or an output names a class that a prepared dataset turns out to lack."""
+    for name, output in study.outputs.items():
+        cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
+        wanted = [*(output.classes if cells else []), *(Scenario(cell.scenario).class_name for cell in cells)]
+        for class_name in wanted:
+            if class_name is not None and class_name not in known:
+                where = f"{paths.study_file(study.name)}: {study.section_of(name)}.{name}"
+                raise unknown(f"class of {dataset}", class_name, known, where)
+
+
+def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
+    """Raise `BadInput` for what a study asks of a dataset that, once prepared, turns out not to have it.
+
+    Parameters
+    ----------
+    facts : as `benchmark.data.store.facts` returns them.
+    """
+    check_classes(study, dataset, facts["classes"])
+    train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
+    # Where there are no more training than test images, every retain sample is a member.
+    if facts.get("sorted_by_class") and study.members == "first" and train > test:
+        raise BadInput(
+            f"{paths.study_file(study.name)}: members: 'first': {dataset} is sorted by class, and the attack would "
+            "know the first classes alone; accepted for it: 'random'"
+        )
+
+
+def check_method(kind: Any, where: str) -> None:
+    """Raise `BadInput`, beginning with ``where``, for what was registered as a method and is none."""
+    if fault := _fault(kind):
+        raise BadInput(f"{where}{fault}")
+
+
+@cache
+def _fault(kind: Any) -> str:
+    """Say what keeps something from being a method, or nothing; once, since every run of a study asks."""
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        return f" is {kind!r}: accepted is a class derived from benchmark.methods.base.Method"
+    if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
+        return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
+    hooks = [name for name in vars(Method) if not name.startswith("_")]
+    for name, value in vars(kind).items():
+        own = callable(value) and not name.startswith("_") and name not in hooks
+        # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
+        if own and (close := closest(name, hooks, cutoff=0.8)):
+            return f": {name!r} is no part of a method; did you mean {close!r}?"
+    return ""
+
+
+def check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
+    """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
+    if not kind.starts_from_original:
+        told = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
+        raise BadInput(f"{where}: {scenario.name} is {told}")
+    if settings.epochs % scenario.stages:
+        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
+
+
+def _hyperparameters(study: Study, file: str) -> None:
+    cells = [str(cell) for cell in study.listed_cells]
+    cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in study.listed_cells]
+    tuned = tuned_values(study.tuned, file) if study.includes_tuned else {}
+    for pattern, entries in study.hyperparameters.items():
+        where = f"{file}: hyperparameters.{pattern}"
+        # Tuned values may be of cells that a study which extends the tuned one does not show.
+        if not any(matches(pattern, cell) for cell in cells) and pattern not in tuned:
+            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(dict.fromkeys(cells))}")
+        for name, values in entries.items():
+            if name in GROUPS:
+                model = GROUPS[name]
+            else:
+                method = MethodName.parse(name, where)
+                if method.settings or method.head != name:
+                    raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
+                model = study.method_class(method, f"{where}.{name}").Settings
+            # By itself, over the method's defaults: so a fault is named where it stands, shown or not.
+            validated(model, values, f"{where}.{name}")

@@ -1,0 +1,228 @@
+"""The kinds of tables and figures: what each needs to be told, and the runs that it shows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
+
+if TYPE_CHECKING:
+    from benchmark.settings import OutputSettings
+    from benchmark.study.study import Study
+
+# What can be derived from a run's features; each is a file per run and scenario.
+MAPS, DISTANCES, VIEWS = "maps", "distances", "views"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table or figure.
+
+    Attributes
+    ----------
+    shows : what is seen in it, for the manual.
+    needs : settings that must not be empty.
+    runs : the runs it shows, in its order.
+    results : false where the runs' settings are shown, not what came of them.
+    by_epoch : whether it shows the epoch that the study reports, which may be another than the last.
+    derives : what of the runs' features it shows, or None; such runs keep their weights.
+    reported : the file of the paper's printed numbers that it can stand beside, or None.
+    gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
+    classes : whether it names classes, which the prepared dataset knows.
+    """
+
+    shows: str
+    needs: tuple[str, ...]
+    runs: Callable[[Study, OutputSettings], list[RunName]]
+    results: bool = True
+    by_epoch: bool = False
+    derives: str | None = None
+    reported: str | None = None
+    gathered: bool = False
+    classes: bool = False
+
+    @property
+    def reported_cells(self) -> set[str]:
+        """The cells that the paper prints numbers of, as dataset/arch/scenario."""
+        path = paths.REPORTED / (self.reported or "")
+        if not path.is_file():
+            return set()
+        with path.open(encoding="utf-8", newline="") as lines:
+            return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
+
+
+def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int | None = None) -> list[RunName]:
+    """Every method in every cell and trial."""
+    return [
+        study.run_name(cell, method, trial)
+        for cell in map(Cell.parse, output.cells)
+        for method in methods
+        for trial in range(trials or output.trials or study.trials)
+    ]
+
+
+def _none(study: Study, output: OutputSettings) -> list[RunName]:
+    return []
+
+
+def _listed(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, output.methods)
+
+
+def _first_trial(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, output.methods, trials=1)
+
+
+def _with_reference(study: Study, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, dict.fromkeys([RETRAIN, *output.methods]))
+
+
+def with_and_without(method: str) -> list[str]:
+    """A method's name, and the same with the contrastive term."""
+    name = MethodName.parse(method)
+    settings = [f"{key}={value}" for key, value in name.settings]
+    return [method, str(MethodName.parse("@".join([name.base + CL, *settings])))]
+
+
+def _improvement(study: Study, output: OutputSettings) -> list[RunName]:
+    pairs = [name for method in output.methods for name in with_and_without(method)]
+    return _every(study, output, dict.fromkeys([RETRAIN, *pairs]))
+
+
+def stage_cell(cell: Cell, stage: int) -> Cell:
+    """The cell whose Retrain a stage of a sequential scenario is compared with: random-<stage * percent>."""
+    return Cell(cell.dataset, cell.arch, f"random-{stage * Scenario(cell.scenario).percent}")
+
+
+def _stages(study: Study, output: OutputSettings) -> list[RunName]:
+    references = [
+        study.run_name(stage_cell(cell, stage), RETRAIN, trial)
+        for cell in map(Cell.parse, output.cells)
+        for stage in range(1, Scenario(cell.scenario).stages + 1)
+        for trial in range(output.trials or study.trials)
+    ]
+    return references + _listed(study, output)
+
+
+def own_values(study: Study, cell: Cell, method: str) -> str:
+    """Return a method's name with the values that it has in the study before tuned ones are laid over them."""
+    before, now = (
+        one.run(one.run_name(cell, method, 0)).settings.model_dump(by_alias=True) for one in (study.untuned, study)
+    )
+    changed = [f"{key}={before[key]}" for key in before if before[key] != now[key]]
+    return str(MethodName.parse("@".join([method, *changed])))
+
+
+def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
+    if study.tuned is None:
+        raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
+    every = [
+        study.run_name(cell, name, trial)
+        for cell in map(Cell.parse, output.cells)
+        for method in output.methods
+        for name in (method, own_values(study, cell, method))
+        for trial in range(output.trials or study.trials)
+    ]
+    return [*_every(study, output, [RETRAIN]), *every]
+
+
+def varied(study: Study, output: OutputSettings) -> str:
+    """Return the setting that the listed methods give different values.
+
+    Raises
+    ------
+    BadInput
+        If their names give different values to none, or to several, or if a listed method has no such setting.
+    """
+    methods = [method for method in output.methods if method != RETRAIN]
+    named = [dict(MethodName.parse(method).settings) for method in methods]
+    # What all of them set to the same is no difference, such as fewer epochs for all.
+    keys = {key for one in named for key in one if len({str(other.get(key)) for other in named}) > 1}
+    if len(keys) != 1:
+        told = ", ".join(sorted(keys)) or "no setting"
+        raise BadInput(f"methods: {told} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
+    (key,) = keys
+    for cell in map(Cell.parse, output.cells):
+        for method in methods:
+            if key not in study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True):
+                raise BadInput(f"methods: {method!r} has no setting {key!r}, which this figure varies")
+    return key
+
+
+def _ablation(study: Study, output: OutputSettings) -> list[RunName]:
+    varied(study, output)
+    return _with_reference(study, output)
+
+
+def _power(study: Study, output: OutputSettings) -> list[RunName]:
+    if len(output.methods) < 2:
+        raise BadInput(f"methods: {output.methods[0]}: accepted are two or more, the first being compared with")
+    return _with_reference(study, output)
+
+
+def _predictions(study: Study, output: OutputSettings) -> list[RunName]:
+    _check_forgotten(output)
+    return _with_reference(study, output)
+
+
+def _distances(study: Study, output: OutputSettings) -> list[RunName]:
+    if len(output.classes) < 2:
+        raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
+    _check_forgotten(output)
+    return _listed(study, output)
+
+
+def _check_forgotten(output: OutputSettings) -> None:
+    for cell in output.cells:
+        forgotten = Scenario(Cell.parse(cell).scenario).class_name
+        if forgotten not in (None, output.classes[0]):
+            raise BadInput(f"classes: {output.classes[0]!r} comes first, but {cell} forgets {forgotten!r}")
+
+
+SHOWN = ("cells", "methods")
+KINDS = {
+    "tables": {
+        "unlearning": Kind(
+            "metrics, gaps to Retrain and costs", SHOWN, _with_reference, by_epoch=True, reported="unlearning.csv"
+        ),
+        "predictions": Kind(
+            "what forget samples of the first of `classes` are taken for, and how far that is from Retrain's",
+            (*SHOWN, "classes"),
+            _predictions,
+            reported="predictions.csv",
+            classes=True,
+        ),
+        "distances": Kind(
+            "how far forget samples of the first of `classes` lie from each class's retain samples",
+            (*SHOWN, "classes"),
+            _distances,
+            derives=DISTANCES,
+            reported="distances.csv",
+            classes=True,
+        ),
+        "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
+        "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
+        "claims": Kind("the paper's claims, with verdicts", (), _none, by_epoch=True, gathered=True),
+        "verdicts": Kind(
+            "the claims in short: how many verdicts of each sort", (), _none, by_epoch=True, gathered=True
+        ),
+        "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
+        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
+        "effort": Kind("hours, memory and machines", (), _none, gathered=True),
+    },
+    "figures": {
+        "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),
+        "cost": Kind("average gap against computation", SHOWN, _with_reference),
+        "stages": Kind("average gap after each stage of sequential removal", SHOWN, _stages),
+        "ablation": Kind(
+            "average gap against the one setting in which the methods differ", SHOWN, _ablation, by_epoch=True
+        ),
+        "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
+        "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS, classes=True),
+    },
+}

@@ -1,0 +1,50 @@
+"""The JSON schema of a study file, for editors; a test compares it with ``config/schema.json``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from benchmark.methods.base import GROUPS, Recipe
+from benchmark.methods.contrastive import with_contrastive_term
+from benchmark.names import CL
+from benchmark.registry import METHODS
+from benchmark.study.outputs import KINDS
+from benchmark.study.study import Study
+
+
+def schema() -> str:
+    """Return the schema as JSON text: the study's models, and under hyperparameters each method's own settings."""
+    told: dict[str, Any] = Study.model_json_schema()
+    told["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    told["title"] = "Study"
+    told["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
+    # A child need not repeat what it inherits, and null removes an inherited key.
+    told.pop("required", None)
+    settings = dict(GROUPS)
+    for name in METHODS:
+        method = METHODS.get(name)
+        settings[name] = method.Settings
+        if method.contrastive and name != "ft":
+            settings[name + CL] = with_contrastive_term(method).Settings
+    told["properties"]["hyperparameters"]["additionalProperties"] = {
+        "type": "object",
+        "properties": {name: _partial(model) for name, model in settings.items()},
+        # Plugins bring methods that this file cannot know.
+        "additionalProperties": {"type": "object"},
+    }
+    kinds: dict[str, list[str]] = {}
+    for section, known in KINDS.items():
+        for name, kind in known.items():
+            kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.shows}")
+    told["$defs"]["OutputSettings"]["properties"]["kind"] |= {
+        "description": "what is drawn",
+        "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],
+    }
+    return json.dumps(told, indent=1) + "\n"
+
+
+def _partial(model: type[Recipe]) -> dict[str, Any]:
+    told = model.model_json_schema(by_alias=True)
+    told.pop("required", None)
+    return told

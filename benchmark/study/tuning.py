@@ -1,0 +1,100 @@
+"""The study of all that is trained to tune another study: other seed, other runs, none of which enters a table.
+
+It is derived, not written: ``<study>-tuning`` is its name wherever a study is named, and its folders lie under it. Its
+hyperparameters are the study's without tuned values, so that what tuning starts from does not depend on what an
+earlier tuning found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmark import paths
+from benchmark.errors import BadInput, unknown
+from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+TUNING = "-tuning"
+
+
+def is_tuning(name: str) -> bool:
+    """Whether a name is that of a derived study."""
+    return name.endswith(TUNING) and not paths.study_file(name).is_file()
+
+
+def tuned_cells(study: Study) -> dict[str, list[str]]:
+    """Return which methods are tuned in which cell: those that a table of gaps shows there, contrastive ones last.
+
+    Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
+    business; sequential scenarios reuse another's values.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for output in study.tables.values():
+        if output.kind != "unlearning":
+            continue
+        for cell in output.cells:
+            if Scenario(Cell.parse(cell).scenario).kind == "sequential":
+                continue
+            heads = [MethodName.parse(method).head for method in output.methods]
+            found.setdefault(cell, {}).update(dict.fromkeys(head for head in heads if unlearns(study, head)))
+    for methods in found.values():
+        # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
+        methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
+    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in found.items()}
+
+
+def unlearns(study: Study, method: str) -> bool:
+    """Whether a method starts from Original and is none."""
+    return bool(study.method_class(MethodName.parse(method)).starts_from_original)
+
+
+def base_of(method: str) -> str | None:
+    """Return the method that one with the contrastive term is built on: FT of CoUn; None if it has no such term."""
+    if method == "coun":
+        return "ft"
+    name = MethodName.parse(method)
+    return name.base if name.contrastive else None
+
+
+def tuning_data(study: Study) -> dict[str, Any]:
+    """Return the derived study as plain data, as a file would hold it."""
+    file = paths.study_file(study.name)
+    cells = tuned_cells(study)
+    if not cells:
+        raise BadInput(f"{file}: tables: none of kind 'unlearning', so there is nothing to tune")
+    if study.tune.seed == study.seed:
+        raise BadInput(f"{file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on")
+    known = {Cell.parse(cell).scenario for cell in cells}
+    for scenario, source in study.tune.reuse.items():
+        if source not in known:
+            raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    same = ("precision", "members", "threads", "sequential", "datasets", "plugins")
+    return {
+        "description": f"What is trained to tune {study.name}",
+        "seed": study.tune.seed,
+        "trials": 1,
+        **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
+        "hyperparameters": {
+            pattern: entries
+            for pattern, entries in _in_order(study).items()
+            if any(
+                matches(pattern, place) for cell in cells for place in (cell, f"{cell.rsplit('/', 1)[0]}/{ORIGINAL}")
+            )
+        },
+        "tables": {
+            f"tuning-{number}": {"kind": "unlearning", "cells": [cell], "methods": methods}
+            for number, (cell, methods) in enumerate(cells.items(), 1)
+        },
+    }
+
+
+def _in_order(study: Study) -> dict[str, Any]:
+    """Return the study's patterns, then those of its tuning, so that these win."""
+    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
+        raise BadInput(
+            f"{paths.study_file(study.name)}: tune.hyperparameters.{pattern}: the study's hyperparameters have that "
+            "pattern too, and its place: write it otherwise, such as '*/*/*'"
+        )
+    return study.hyperparameters | study.tune.hyperparameters

@@ -1,0 +1,156 @@
+"""What ``python -m benchmark tune STUDY`` does: references first, then candidates, in processes of one job each.
+
+It may be killed at any moment: what has ended is in the journal, and the next call goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from optuna.trial import TrialState
+
+from benchmark import paths
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import locked
+from benchmark.results import records as results
+from benchmark.study.prepare import prepare, split
+from benchmark.study.study import Study
+from benchmark.tune import tuned_file as report
+from benchmark.tune.journal import Journal
+from benchmark.workflow.resources import THREADS
+
+WAIT_SECONDS = 0.5
+
+
+def tune(name: str, jobs: int) -> Path:
+    """Search until every method has had its budget in every cell; return the file of what was found.
+
+    Parameters
+    ----------
+    name : a study.
+    jobs : how many processes, each of the study's ``threads``.
+
+    Raises
+    ------
+    BadInput
+        If the study has nothing to tune, or if a job failed: the message names its log.
+    """
+    journal = Journal(Study.load(name, tuned=False))
+    with locked(journal.folder / "tune.lock"):
+        journal.clean()
+        _references(journal.study, jobs)
+        if left := journal.left():
+            print(f"{left} candidates left, {jobs} at a time", flush=True)
+            worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
+            _together([(worker, None)] * jobs, jobs, journal.study.threads)
+        return report.write(Journal(journal.parent))
+
+
+def work(name: str, parent: int) -> None:
+    """Try candidates until there are none left, or until the process that started this one is gone."""
+    from benchmark.training.loop import Interrupted
+    from benchmark.tune.candidate import attempt, candidate
+
+    journal = Journal(Study.load(name, tuned=False))
+    while journal.left() and os.getppid() == parent:
+        taken = journal.next()
+        if taken is None:  # the others are at what is left
+            time.sleep(WAIT_SECONDS)
+            continue
+        pair, trial = taken
+        try:
+            tried = candidate(journal.study, pair.run(journal.values(trial)), trial, parent)
+            state, value = attempt(tried, journal.tune.ra_floor)
+        except (Interrupted, BadInput, OSError):
+            trial.study.tell(trial.number, state=TrialState.FAIL)
+            raise
+        ended = trial.study.tell(trial.number, value, state)
+        with journal.choice:
+            print(report.line(journal, pair, ended), flush=True)
+            report.write(journal)
+        if tried.stopped:
+            raise Interrupted("stopped after a candidate had ended")
+
+
+def _references(study: Study, jobs: int) -> None:
+    """Train what candidates start from and are compared with, as far as it is not there."""
+    needed = [run for run in study.runs() if not run.original]
+    for dataset in dict.fromkeys(run.name.dataset for run in needed):
+        try:
+            results.classes(study, dataset)
+        except StaleOutput:
+            prepare(study, dataset)
+    for run in needed:
+        if not run.name.is_original:
+            try:
+                results.forget(study, run)
+            except StaleOutput:
+                split(study, run.name.dataset, run.name.scenario, run.split_trial)
+    missing = [run for run in needed if not results.finished(study, run)]
+    for run in missing:
+        print(f"to be compared with: {run.name}", flush=True)
+    command = [sys.executable, "-m", "benchmark", "run", study.name]
+    _together([([*command, str(run.name)], paths.log(study.name, run.name)) for run in missing], jobs, study.threads)
+
+
+def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
+    """Run commands, so many at once; where one fails, or this process is asked to end, end the others as well.
+
+    Parameters
+    ----------
+    commands : each with the file that its output goes to, or None for this process's own.
+    """
+    environment = os.environ | {name: str(threads) for name in THREADS}
+    waiting = list(commands)
+    running: dict[subprocess.Popen[bytes], str] = {}
+    with _ended_by_signals():
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    command, log = waiting.pop(0)
+                    with _output(log) as output:
+                        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+                    running[process] = " ".join(command[1:]) + (f" (log: {log})" if log else "")
+                for process in [process for process in running if process.poll() is not None]:
+                    told = running.pop(process)
+                    if process.returncode:
+                        raise BadInput(f"{told} failed: called again, the tuning goes on from here")
+                time.sleep(WAIT_SECONDS / 10)
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait()
+
+
+@contextmanager
+def _output(log: Path | None) -> Iterator[IO[bytes] | None]:
+    if log is None:
+        yield None
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Turn SIGTERM into what SIGINT is in Python, so that what was started is ended."""
+
+    def end(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

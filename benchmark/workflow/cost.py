@@ -1,0 +1,177 @@
+"""What a study will cost before it is run: each method's steps gone through with a stand-in for model and images.
+
+How many images pass through the model, and how often, does not depend on what model or images they are.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from benchmark.data import store
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.methods.base import Context, Part, Recipe
+from benchmark.metrics.audit import epoch_slips
+from benchmark.metrics.reported import reported_means
+from benchmark.models import forward_flops
+from benchmark.models.classifier import Classifier
+from benchmark.names import Cell, Scenario
+from benchmark.seeds import Streams
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
+
+# Training images, test images, classes and shape of what the official sources bring.
+OFFICIAL = {
+    "cifar10": (50_000, 10_000, 10, (3, 32, 32)),
+    "cifar100": (50_000, 10_000, 100, (3, 32, 32)),
+    "tinyimagenet": (100_000, 10_000, 200, (3, 64, 64)),
+}
+Shape = tuple[int, int, int]
+
+
+def cost(study: Study) -> pd.DataFrame:
+    """Return what each table and figure, and the study as a whole, costs.
+
+    Returns
+    -------
+    ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
+    ``pflops_executed``, which includes evaluation. Outputs share runs: the last row, ``all``, is less than the sum.
+
+    Raises
+    ------
+    BadInput
+        If a dataset is neither official nor prepared, so that its size is not known.
+    """
+    rows = []
+    for name in [*study.tables, *study.figures, "all"]:
+        runs = study.runs(None if name == "all" else [name])
+        costs = [run_cost(study, run) for run in runs]
+        paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
+        rows.append((name, len(runs), paper, executed))
+    return pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
+
+
+def run_cost(study: Study, run: Run) -> tuple[float, float]:
+    """Return a run's PFLOPs: by the paper's counting, and as executed with its evaluations."""
+    name = run.name
+    train, test, classes, shape = _size(study, name.dataset)
+    flops = forward_flops(name.arch, classes, shape)
+    paper, executed = _units(study, run, run.settings, train, classes)
+    every, epochs = run.settings.evaluate_every, run.settings.epochs
+    # Each row of the history is one pass over everything, of which the last is written as the run's samples.
+    evaluations = max(1, -(-epochs // every))
+    return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
+
+
+def against_reported(study: Study) -> pd.DataFrame:
+    """Compare our counting with the costs that the paper prints, at whole numbers of epochs.
+
+    Each printed row whose epochs the paper's counting implies is counted again on our own models, with the method's own
+    steps, at the nearest whole number of epochs.
+
+    Returns
+    -------
+    ``table, dataset, arch, scenario, method, epochs, printed, counted`` (PFLOPs), ``difference`` in per cent, and
+    ``note``, which names the rows that imply no whole number of epochs.
+    """
+    odd = {(row["table"], row["dataset"], row["arch"], row["scenario"], row["method"]) for row in epoch_slips()}
+    rows = []
+    printed = reported_means()
+    for row in printed[printed["implied_epochs"].notna()].itertuples():
+        run = study.run(study.run_name(Cell(row.dataset, row.arch, row.scenario), row.method, 0))
+        epochs = round(row.implied_epochs)
+        settings = run.settings.model_copy(update={"epochs": epochs})
+        train, _, classes, shape = _size(study, row.dataset)
+        paper, _ = _units(study, run, settings, train, classes)
+        counted = paper * forward_flops(row.arch, classes, shape) / 1e15
+        note = ""
+        if (row.table, row.dataset, row.arch, row.scenario, row.method) in odd:
+            note = f"the printed cost implies {row.implied_epochs:.1f} epochs"
+        rows.append(
+            {
+                **{key: getattr(row, key) for key in ("table", "dataset", "arch", "scenario", "method")},
+                "epochs": epochs,
+                "printed": row.pflops,
+                "counted": counted,
+                "difference": 100 * (counted / row.pflops - 1),
+                "note": note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+@cache
+def _counted(
+    method: Any, settings: str, scenario: Scenario | None, again: bool, train: int, classes: int
+) -> tuple[float, float]:
+    """Count units by going through a run's steps; its trials share the count."""
+    recipe = method.Settings.model_validate_json(settings)
+    paper = executed = 0.0
+    stages = scenario.stages if scenario else 1
+    epochs = recipe.epochs // stages
+    for stage in range(1, stages + 1):
+        context = _context(scenario, stage, again, train, classes)
+        started = method(recipe.model_copy(update={"epochs": epochs}), context)
+        with torch.no_grad():
+            started.prepare(_stand_in(classes))
+        # Epochs differ, as SCRUB's do: each is gone through.
+        for batch in itertools.chain.from_iterable(map(started.batches, range(epochs))):
+            for part, samples in batch.items():
+                units = started.paper_units[part], started.executed_units[part]
+                context.meter.count(len(samples.index), *units, recipe.batch_size)
+        paper, executed = paper + context.meter.paper, executed + context.meter.executed
+    return paper, executed
+
+
+def _stand_in(classes: int) -> nn.Module:
+    return Classifier(nn.Flatten(), nn.Linear(1, classes))
+
+
+def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
+    scenario = Scenario(run.name.scenario) if run.name.scenario else None
+    told = settings.model_dump_json(by_alias=True)
+    return _counted(run.method, told, scenario, study.sequential.forget == "all", train, classes)
+
+
+def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
+    """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
+    gone = new = 0
+    if scenario:
+        # A class is taken to have its even share; `random` and each stage round half up, as splits do.
+        share = round(train / classes) if scenario.class_name else (train * scenario.percent * stage + 50) // 100
+        before = 0 if scenario.class_name or again else (train * scenario.percent * (stage - 1) + 50) // 100
+        gone, new = share, share - before
+    everything = torch.arange(train)
+
+    def load(part: Part, generator: torch.Generator) -> torch.Tensor:
+        return torch.zeros(len(part.index), 1, 1, 1)
+
+    return Context(
+        labels=everything % classes,
+        retain=everything[gone:],
+        forget=everything[:new],
+        classes=classes,
+        streams=Streams(0, ("cost",)),
+        load=load,
+        fresh=lambda purpose: _stand_in(classes),
+    )
+
+
+def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:
+    """Training images, test images, classes and image shape of a dataset."""
+    settings = study.datasets[dataset]
+    try:
+        arrays = store.load(study.dataset_folder(dataset))
+        return len(arrays.train_labels), len(arrays.test_labels), len(arrays.classes), arrays.image_shape
+    except StaleOutput:
+        if settings.source != "official" or settings.subset or settings.test_subset or settings.size:
+            raise BadInput(
+                f"dataset {dataset!r} has not been prepared, so its size is unknown: run "
+                f"'python -m benchmark prepare {study.name} {dataset}' first"
+            ) from None
+    return OFFICIAL[dataset]

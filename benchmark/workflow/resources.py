@@ -1,0 +1,86 @@
+"""What a run asks for: threads, and of a cluster time and memory, by what Snakemake measured of finished runs like it.
+
+A guess that is too small costs little: a job that is ended for it goes on from its checkpoint, and asks for more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import glob
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark import paths
+from benchmark.names import RunName
+from benchmark.workflow.options import FIRST_MINUTES
+
+# What libraries are told by how many threads a job may compute with.
+THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
+FIRST_MB = 4000
+# A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.
+TIMES_SECONDS, LEAST_MINUTES = 2.0, 10
+TIMES_MB, MORE_MB = 1.5, 1000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a finished job took: wall time in seconds and memory in MiB, NaN where it ended too soon for that."""
+
+    seconds: float
+    memory_mb: float
+
+
+def minutes(study: str, name: str, attempt: int, first: int = FIRST_MINUTES) -> int:
+    """Return a run's time limit in minutes.
+
+    Parameters
+    ----------
+    study, name : which run.
+    attempt : how often it has been tried, this time included.
+    first : the limit where no run of the same dataset and architecture has finished.
+    """
+    taken = [usage.seconds for usage in _alike(study, name)]
+    return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
+
+
+def memory_mb(study: str, name: str, attempt: int) -> int:
+    """Return a run's memory limit in MiB, by the same rules as `minutes`."""
+    taken = [usage.memory_mb for usage in _alike(study, name)]
+    return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
+
+
+def usage_of(path: Path) -> Usage | None:
+    """Return what Snakemake measured of a job, from the file of `benchmark.paths.usage`; None if it says nothing."""
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+        path.open(encoding="utf-8", newline="") as lines,
+    ):
+        for row in csv.DictReader(lines, delimiter="\t"):
+            memory = row["max_rss"]
+            return Usage(float(row["s"]), math.nan if memory in ("-", "NA") else float(memory))
+    return None
+
+
+def _alike(study: str, name: str) -> list[Usage]:
+    """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
+    run = RunName.parse(name)
+    folder = paths.usage(study, f"{run.dataset}/{run.arch}/any").parent
+    for pattern in (f"**/{glob.escape(run.method)}/*.tsv", "**/*.tsv"):
+        if found := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(study, path))]:
+            return found
+    return []
+
+
+def _with_earlier_calls(study: str, path: Path) -> Usage | None:
+    """What a job took, with the calls before one that was interrupted: Snakemake has measured the last alone."""
+    usage = usage_of(path)
+    if usage is None or math.isnan(usage.memory_mb):
+        return None  # what ended before it was looked at is no measure of others
+    name = path.relative_to(paths.usage(study, "any").parent).with_suffix("")
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((paths.run(study, name) / paths.RUN).read_text(encoding="utf-8"))
+        return replace(usage, seconds=max(usage.seconds, float(told["wall_seconds"])))
+    return usage

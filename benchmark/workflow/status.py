@@ -1,0 +1,205 @@
+"""What of a study is done, running, failed and left, and how long the rest will take."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import psutil
+
+from benchmark import paths
+from benchmark.errors import StaleOutput
+from benchmark.results.records import DIVERGED, FINISHED, record
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
+from benchmark.workflow.resources import usage_of
+
+STATES = ("done", "diverged", "out of date", "running", "interrupted", "failed", "left")
+ENDED = ("done", "diverged")
+# A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
+FRESH_SECONDS = 300.0
+STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first line
+
+
+@dataclass(frozen=True)
+class State:
+    """How one run stands.
+
+    Attributes
+    ----------
+    state : one of `STATES`.
+    remark : what there is to say of it, for people.
+    seconds : how long it took, if it is done.
+    note : what a job under way last said of itself, as `benchmark.training.job.Job` writes it; else empty.
+    """
+
+    run: Run
+    state: str
+    remark: str = ""
+    seconds: float | None = None
+    note: dict[str, Any] | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the job that is under way started; 0 until it has said anything."""
+        if not self.note:
+            return 0.0
+        started = datetime.fromisoformat(self.note["started"]).timestamp()
+        return max(float(self.note["seconds"]), time.time() - started)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that the job under way still needs, by its own pace; None before its first epoch has ended."""
+        if not self.note or self.note["epoch"] <= self.note["first_epoch"]:
+            return None
+        done = self.note["epoch"] - self.note["first_epoch"]
+        expected = self.note["seconds"] * (1 + (self.note["epochs"] - self.note["epoch"]) / done)
+        return max(0.0, float(expected) - self.elapsed)
+
+
+def state_of(study: Study, run: Run) -> State:
+    """Look at a run's files and say how it stands.
+
+    The job may be another machine's: all that counts is what the file system shows, and how lately it was touched.
+    """
+    folder, work = paths.run(study.name, run.name), paths.work(study.name, run.name)
+    if (folder / paths.RUN).is_file():
+        try:
+            told = record(study, run, look=True)
+        except StaleOutput as error:
+            return _under_way(work, run) or State(run, "out of date", str(error))
+        # Weights may be gone on purpose: a checkout has none.
+        gone = [name for name in told["sha256"] if name != paths.MODEL and not (folder / name).is_file()]
+        if gone:
+            return _under_way(work, run) or State(run, "out of date", f"{folder / gone[0]} is missing")
+        return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=_took(study, run, told))
+    return _under_way(work, run) or _by_log(paths.log(study.name, run.name), run)
+
+
+def status(study: Study) -> str:
+    """Return the study's standing as text: a line a state, what is not well by name, and the work that is left."""
+    states = [state_of(study, run) for run in study.runs()]
+    counts = Counter(state.state for state in states)
+    lines = [f"study {study.name}: {len(states)} runs"]
+    lines += [f"  {counts[state]:5d} {state}" for state in STATES if counts[state]]
+    lines += [
+        f"{state.state}: {state.run.name}: {state.remark}"
+        for state in states
+        if state.state in ("running", "interrupted", "failed", "out of date")
+    ]
+    if counts.total() > sum(counts[state] for state in ENDED):
+        at_once = max(1, counts["running"])
+        seconds = time_left(states, at_once)
+        lines.append(
+            "time left: unknown until the first run has finished"
+            if seconds is None
+            else f"time left: {spell(seconds)}, {at_once} at once"
+        )
+    return "\n".join(lines)
+
+
+def time_left(states: Sequence[State], at_once: int) -> float | None:
+    """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
+
+    A job under way is taken at its own pace. Of what has not begun, a run takes as long as finished ones of its method
+    in its cell, else on its dataset and architecture, else as any of its dataset and architecture, else as any.
+    """
+    known: dict[tuple[str, ...], list[float]] = {}
+    for state in states:
+        if state.seconds is not None:
+            for key in _alike(state.run):
+                known.setdefault(key, []).append(state.seconds)
+
+    def usual(run: Run) -> float | None:
+        return next((mean(known[key]) for key in _alike(run) if key in known), None)
+
+    longest = total = 0.0
+    for state in states:
+        if state.state in ENDED:
+            continue
+        left = state.left
+        if left is None:
+            whole = usual(state.run)
+            if whole is None:
+                return None
+            left = max(0.0, whole - state.elapsed)
+        longest, total = max(longest, left), total + left
+    return max(longest, total / at_once)
+
+
+def spell(seconds: float) -> str:
+    """Write a duration in two units at most: 42 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
+    whole = round(seconds)
+    for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller} {part}"
+    return f"{whole} s"
+
+
+def _alike(run: Run) -> list[tuple[str, ...]]:
+    name = run.name
+    place = (name.dataset, name.arch)
+    return [(*place, name.scenario, name.method), (*place, "", name.method), place, ()]
+
+
+def _took(study: Study, run: Run, told: dict[str, Any]) -> float:
+    """Return what Snakemake measured, the start of the process included, or what the job says of all its calls."""
+    measured = usage_of(paths.usage(study.name, run.name))
+    return max(float(told["wall_seconds"]), measured.seconds if measured else 0.0)
+
+
+def _under_way(work: Path, run: Run) -> State | None:
+    """Say how the job stands whose note lies in a working folder, or None if there is none, or not a whole one."""
+    path = work / paths.PROGRESS
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        remark = f"epoch {note['epoch']} of {note['epochs']} on {note['host']}"
+        alive = _alive(note, path.stat().st_mtime)
+        state = State(run, "running" if alive else "interrupted", remark, note=note)
+        _ = state.elapsed, state.left  # a note that lacks what these need is none
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return state
+
+
+def _alive(note: dict[str, Any], touched: float) -> bool:
+    """Whether the process that wrote a note at the time ``touched`` is still there.
+
+    Here that can be looked at; on another host it is believed for as long as it goes on touching the note.
+    """
+    if note["host"] != platform.node():
+        return time.time() - touched < FRESH_SECONDS
+    try:
+        # A later process may have been given the same number.
+        return psutil.Process(note["process"]).create_time() <= touched + 1
+    except psutil.Error:
+        return False
+
+
+def _by_log(log: Path, run: Run) -> State:
+    """Say how a run stands that has left nothing but a log, or not even that."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        touched = log.stat().st_mtime
+    except OSError:
+        return State(run, "left")
+    # A job's first line is its command; a line more says what came of it, unless it waits for a device or for a lock.
+    if not lines:
+        return State(run, "running", "starting") if time.time() - touched < FRESH_SECONDS else State(run, "left")
+    if lines[-1].startswith(("$ ", "waiting for ")):
+        told = STARTED.search(lines[0])
+        if told and _alive({"process": int(told[1]), "host": told[2]}, touched):
+            return State(run, "running", f"starting on {told[2]}")
+        return State(run, "failed", f"ended before it began (log: {log})")
+    if lines[-1] in (FINISHED, DIVERGED):
+        return State(run, "left", "what it made is gone")
+    return State(run, "failed", f"{lines[-1]} (log: {log})")

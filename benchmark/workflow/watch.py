@@ -1,0 +1,138 @@
+"""A study while it runs: a line a job under way and one for the study, redrawn in place on a terminal."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from benchmark import paths
+from benchmark.study.study import Study
+from benchmark.workflow.status import ENDED, STATES, State, spell, state_of, time_left
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+class Watch:
+    """What is seen of a study from one look to the next.
+
+    Parameters
+    ----------
+    study : whose runs are looked at; whoever runs them, and wherever, is not asked.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self.runs = study.runs()
+        self.at_once = 1
+        self._ended: dict[str, tuple[int, State]] = {}
+
+    def look(self) -> list[State]:
+        """Return how every run stands now; what has ended is read again only when its record changes."""
+        states = []
+        for run in self.runs:
+            try:
+                changed = (paths.run(self.study.name, run.name) / paths.RUN).stat().st_mtime_ns
+            except OSError:
+                changed = 0
+            before = self._ended.get(str(run.name))
+            state = before[1] if before and before[0] == changed else state_of(self.study, run)
+            if state.state in ENDED:
+                self._ended[str(run.name)] = (changed, state)
+            states.append(state)
+        # Between two jobs one fewer runs for a moment: as many run at once as have been seen to.
+        self.at_once = max(self.at_once, sum(state.state == "running" for state in states))
+        return states
+
+    def total(self, states: Sequence[State]) -> str:
+        """Return the line of the study: how many runs stand how, and the time left."""
+        counts = Counter(state.state for state in states)
+        told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+        line = f"{self.study.name}: {told}, of {len(states)}"
+        if is_over(states):
+            return line
+        left = time_left(states, self.at_once)
+        return f"{line} · {'time left unknown' if left is None else f'{spell(left)} left at {self.at_once} at once'}"
+
+
+def is_over(states: Sequence[State]) -> bool:
+    """Whether nothing is under way and nothing is left that could be: all has ended, or failed."""
+    return all(state.state in (*ENDED, "failed") for state in states)
+
+
+def jobs_of(states: Sequence[State]) -> list[str]:
+    """Return a line for each job under way, one below the other in columns.
+
+    How far, how long so far and still, which run, what it last measured, where: a narrow terminal cuts the last.
+    """
+    rows = [_facts(state) for state in states if state.state == "running"]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _facts(state: State) -> tuple[str, ...]:
+    name, note = str(state.run.name), state.note
+    if not note:
+        return state.remark, "", name, "", ""
+    measured = " ".join(f"{key} {value:.4g}" for key, value in note.get("measured", {}).items())
+    clock = f"{spell(state.elapsed)}, {'?' if state.left is None else spell(state.left)} left"
+    return f"epoch {note['epoch']}/{note['epochs']}", clock, name, measured, str(note["host"])
+
+
+def watch(study: Study, seconds: float) -> int:
+    """Show a study until it is over; return the exit status: 0, 1 if runs failed, 130 after Ctrl-C.
+
+    On a terminal the lines are redrawn in place; elsewhere, as in a log, they are printed when something has changed.
+
+    Parameters
+    ----------
+    seconds : between two looks.
+    """
+    console = Console(highlight=False)
+    view = Watch(study)
+    try:
+        states = _redrawn(view, console, seconds) if console.is_terminal else _printed(view, seconds)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    failed = [state for state in states if state.state == "failed"]
+    for state in failed:
+        console.print(f"failed: {state.run.name}: {state.remark}", markup=False, soft_wrap=True)
+    return int(bool(failed))
+
+
+def _redrawn(view: Watch, console: Console, seconds: float) -> list[State]:
+    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        while True:
+            states = view.look()
+            live.update(_lines(view, states), refresh=True)
+            if is_over(states):
+                return states
+            time.sleep(seconds)
+
+
+def _lines(view: Watch, states: Sequence[State]) -> Group:
+    """Draw the study's line above one for each job under way; what is too long for the terminal is cut at its end."""
+    lines = [view.total(states), *jobs_of(states)]
+    return Group(
+        *(Text(line, style="" if at else "bold", no_wrap=True, overflow="ellipsis") for at, line in enumerate(lines))
+    )
+
+
+def _printed(view: Watch, seconds: float) -> list[State]:
+    before: list[tuple[str, int]] = []
+    while True:
+        states = view.look()
+        now = [(state.state, state.note["epoch"] if state.note else 0) for state in states]
+        if now != before:
+            print(view.total(states), flush=True)
+            for line in jobs_of(states):
+                print(f"  {line}", flush=True)
+        if is_over(states):
+            return states
+        before = now
+        time.sleep(seconds)
