@@ -10,6 +10,7 @@ from benchmark import paths
 from benchmark.files import write_record
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
+from benchmark.results import measured
 from benchmark.results import records as results
 from tests.conftest import CELL, ORIGINAL
 
@@ -22,14 +23,14 @@ def study(project):
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    measure = results.measure
-    monkeypatch.setattr(results, "measure", lambda *given: calls.append(given) or measure(*given))
+    measure = measured.measure
+    monkeypatch.setattr(measured, "measure", lambda *given: calls.append(given) or measure(*given))
     return calls
 
 
 def told(study):
     """Return Original's metrics in the cell; its other runs have not been done."""
-    [row] = results.metrics(study, study.runs(), [Cell.parse(CELL)], partial=True).to_dict("records")
+    [row] = measured.metrics(study, study.runs(), [Cell.parse(CELL)], partial=True).to_dict("records")
     return {metric: row[metric] for metric in METRICS}
 
 
@@ -71,12 +72,12 @@ def test_it_is_measured_again_where_it_rests_on_something_else(study, kept, coun
 
 
 def test_other_code_has_another_digest(monkeypatch, tmp_path):
-    here = results._measuring()
+    here = measured._measuring()
     (tmp_path / "mia.py").write_text("BINS = 1")
     monkeypatch.setattr("benchmark.metrics.__file__", str(tmp_path / "__init__.py"))
-    results._measuring.cache_clear()
-    assert results._measuring() != here
-    results._measuring.cache_clear()
+    measured._measuring.cache_clear()
+    assert measured._measuring() != here
+    measured._measuring.cache_clear()
 
 
 def test_where_nothing_can_be_written_it_is_measured_each_time(study, counted):

@@ -14,7 +14,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.study import Study
 
 RUN = [*CELL, "method", "trial"]
@@ -45,7 +45,7 @@ def keep_shown(study: Study, output: str) -> None:
     if not kind.results or kind.gathered or (before := committed(path)) is None:
         return
     cells = [Cell.parse(cell) for cell in study.output(output).cells]
-    now = results.metrics(study, study.runs_of(output), cells, partial=True)
+    now = measured.metrics(study, study.runs_of(output), cells, partial=True)
     if now.empty:
         return
     known = before.set_index(RUN).index

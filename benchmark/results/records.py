@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-import benchmark.metrics
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, digest, read_parquet, read_record, set_aside, sha256, write_record, written_digest
-from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName, Scenario
+from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
+from benchmark.names import ORIGINAL
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.study import prepare
-from benchmark.study.outputs import stage_cell
-from benchmark.study.runs import Derived, Run, placed
+from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 
 FINISHED, DIVERGED = "finished", "diverged"
-
-# How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
-COLLAPSE = 20.0
 
 
 def record(study: Study, run: Run, look: bool = False) -> dict[str, Any]:
@@ -118,6 +106,11 @@ def checked(study: Study, run: Run, name: str) -> Path:
     return path
 
 
+def is_there(study: Study, run: Run) -> bool:
+    """Whether a run's record lies on disk, whatever its state."""
+    return (paths.run(study.name, run.name) / RUN).is_file()
+
+
 def finished(study: Study, run: Run) -> str | None:
     """Return how a run ended, if its files are all there and whole; else None."""
     try:
@@ -169,142 +162,3 @@ def derived(study: Study, one: Derived) -> pd.DataFrame:
         raise StaleOutput(f"{path} is missing: run snakemake again") from None
     except Damaged as error:
         raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run snakemake again") from None
-
-
-def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
-    """Return one row a run and cell: the columns of ``results/<study>-metrics.parquet`` but for the gaps.
-
-    Parameters
-    ----------
-    runs : which runs; Original has a row in several cells, see `benchmark.study.runs.placed`.
-    partial : leave out runs that are missing or out of date instead of failing.
-    """
-    cells = list(cells)
-    by_cell = placed(runs, cells)
-    rows = []
-    best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
-    for run, cell in by_cell:
-        try:
-            rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
-        except StaleOutput:
-            if not partial:
-                raise
-    table = pd.DataFrame(rows)
-    return table if table.empty else _collapsed(study, table, cells)
-
-
-def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
-    told = record(study, run)
-    history = frame(study, run, HISTORY)
-    ended = epoch is None or told["status"] == DIVERGED  # which may have been before that epoch
-    shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
-    measured = (
-        _original(study, run, cell, told) if run.name.is_original else {metric: shown[metric] for metric in METRICS}
-    )
-    if told["status"] == DIVERGED:
-        measured = dict.fromkeys(METRICS, np.nan)
-    return {
-        "study": study.name,
-        "dataset": cell.dataset,
-        "arch": cell.arch,
-        "scenario": cell.scenario,
-        "method": run.name.method,
-        "trial": run.name.trial,
-        "status": told["status"],
-        "epoch": int(shown["epoch"]),
-        "report_epoch": "last" if epoch is None else study.report_epoch,
-        **measured,
-        **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
-        "wall_seconds": told["wall_seconds"],
-        "peak_memory_mb": told["peak_memory_mb"],
-        **{f"setting_{key}": value for key, value in told["slice"]["settings"].items()},
-        **told["stamp"],
-        "started_from": (told.get("started_from") or "")[:16],
-        "fingerprint": told["fingerprint"],
-    }
-
-
-def _original(study: Study, run: Run, cell: Cell, told: dict[str, Any]) -> dict[str, float]:
-    """Measure an Original in a cell, or read what an earlier command measured: the attack takes a table a second.
-
-    What was measured is taken only where samples, split, settings and the code that measures are the same.
-    """
-    samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
-    of = {
-        "samples": told["sha256"][SAMPLES],
-        "split": written_digest(study.split_file(run, cell.scenario)),
-        "members": study.members,
-        "seed": study.seed,
-        "code": _measuring(),
-    }
-    path = paths.measured(study.name, run.name, cell.scenario)
-    with contextlib.suppress(OSError, Damaged):
-        if (found := read_record(path)).get("of") == of:
-            return {metric: float(found["metrics"][metric]) for metric in METRICS}
-    measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))
-    with contextlib.suppress(OSError):
-        write_record(path, {"of": of, "metrics": {metric: measured[metric] for metric in METRICS}})
-    return measured
-
-
-@functools.cache
-def _measuring() -> str:
-    """Return a digest of the code that measures."""
-    sources = sorted(Path(benchmark.metrics.__file__).parent.glob("*.py"))
-    return digest([version("scikit-learn"), *(source.read_text(encoding="utf-8") for source in sources)])
-
-
-def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:
-    """Return the stream that draws the MIA's members where the study takes random ones: one draw a cell.
-
-    Parameters
-    ----------
-    stage : of a sequential scenario, its last unless given: the draw is that of the Retrain it is compared with.
-    """
-    from benchmark.seeds import Streams
-
-    if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
-        cell = stage_cell(cell, stage or scenario.stages)
-    return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
-
-
-def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[str, str], int]:
-    """Return, per cell and method, the epoch whose average gap, of the means over trials, is smallest.
-
-    The choice looks at Retrain and so at the test set: tables call it the oracle epoch. Original and Retrain have one
-    epoch, their last.
-    """
-    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
-    for run, cell in by_cell:
-        if run.name.is_original:
-            continue
-        try:
-            history = frame(study, run, HISTORY)
-        except StaleOutput:
-            if partial:
-                continue
-            raise
-        found.setdefault((str(cell), run.name.method), []).append(history)
-    best = {}
-    for (where, method), histories in found.items():
-        if method == RETRAIN or (where, RETRAIN) not in found:
-            continue
-        target = pd.concat(history.tail(1) for history in found[where, RETRAIN])[list(METRICS)].mean()
-        means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
-        gaps = (means - target).abs().mean(axis=1).dropna()
-        if len(gaps):
-            best[where, method] = int(gaps.idxmin())
-    return best
-
-
-def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
-    """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original."""
-    floors = {}
-    for dataset, arch in {(cell.dataset, cell.arch) for cell in cells}:
-        original = study.run(RunName(dataset, arch, "", "original", 0))
-        try:
-            floors[dataset, arch] = float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
-        except StaleOutput:
-            floors[dataset, arch] = -np.inf
-    floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
-    return table.assign(collapsed=table["ra"] < floor)

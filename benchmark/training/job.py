@@ -29,7 +29,8 @@ from benchmark.metrics import measure
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
 from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
-from benchmark.results.records import DIVERGED, FINISHED, checked, finished, forget, members_stream, record
+from benchmark.results.measured import members_stream
+from benchmark.results.records import DIVERGED, FINISHED, checked, finished, forget, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined, stamp
 from benchmark.study.prepare import load as load_arrays

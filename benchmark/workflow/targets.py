@@ -14,11 +14,10 @@ from benchmark.errors import StaleOutput
 from benchmark.files import written_origin
 from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
 from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.results.frames import FRAMES
 from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Derived, placed
 from benchmark.study.study import Study
-
-COLLECTED = ("metrics", "history", "predictions", "embeddings")
 
 
 class Workflow:
@@ -60,7 +59,7 @@ class Workflow:
     @cached_property
     def collected(self) -> list[Path]:
         """The gathered results."""
-        return [paths.collected(self.study.name, what) for what in COLLECTED]
+        return [paths.collected(self.study.name, what) for what in FRAMES]
 
     def run_files(self, run: RunName) -> list[Path]:
         """The files of a run that tables and figures read."""

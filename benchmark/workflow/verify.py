@@ -10,10 +10,10 @@ from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
 from benchmark.results import records as results
+from benchmark.results.frames import FRAMES
 from benchmark.study import prepare
 from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
-from benchmark.workflow.targets import COLLECTED
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
@@ -47,7 +47,7 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     for one in study.derived:
         if paths.derived(study.name, one).is_file():
             yield partial(_derived, study, one)
-    for what in COLLECTED:
+    for what in FRAMES:
         if paths.collected(study.name, what).is_file():
             yield partial(_collected, study, what)
 

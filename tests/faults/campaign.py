@@ -47,7 +47,8 @@ RETRAIN, COUN, SLOWLY = (f"{CELL}/{method}/trial-0" for method in ("retrain", "c
 MAP = Path("results", NAME, "maps", f"{RETRAIN}.parquet")
 SPLIT = Path("results", NAME, "splits", "digits", "class-8", "trial-0.parquet")
 CHECKPOINT = Path("results", NAME, "work", SLOWLY, "checkpoint.pt")
-COLLECTED = [Path("results", f"{NAME}-{what}.parquet") for what in ("metrics", "history", "predictions", "embeddings")]
+FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views")
+COLLECTED = [Path("results", f"{NAME}-{what}.parquet") for what in FRAMES]
 TABLES = Path("paper_tables", NAME)
 FIGURES = Path("figures", NAME)
 # What may differ between two runs of the same study.

@@ -65,14 +65,11 @@ def csv(study: Study, name: str) -> pd.DataFrame:
 def gathered(study: Study) -> None:
     """Gather what claims read; the made-up samples do not say what the made-up history says, so not by `collect`."""
     from benchmark.metrics.gaps import per_run_gaps
-    from benchmark.results import records as results
-    from benchmark.results.gather import _gather, _history
+    from benchmark.results import frames, measured
 
-    metrics = per_run_gaps(results.metrics(study, study.runs(), study.cells))
+    metrics = per_run_gaps(measured.metrics(study, study.runs(), study.cells))
     write_parquet(paths.collected(study.name, "metrics"), metrics)
-    write_parquet(
-        paths.collected(study.name, "history"), _gather(study.runs(), lambda run: _history(study, run), False)
-    )
+    write_parquet(paths.collected(study.name, "history"), frames.of_study(study).history)
     write_parquet(paths.collected(study.name, "predictions"), pd.DataFrame())
 
 

@@ -92,7 +92,7 @@ def shown(study: Study) -> Study:
 @pytest.fixture
 def filled(shown: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
     # The metrics are chosen, not computed from the samples, which collecting would say.
-    monkeypatch.setattr("benchmark.results.gather._agree", lambda *_: None)
+    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
     fill(shown)
     collect(shown)
     draw_table(shown, "claims")
@@ -173,7 +173,7 @@ def test_a_claim_with_an_interval_says_what_limits_it(filled) -> None:
 
 
 def test_what_collapsed_is_told_by_the_number_that_decides(filled, monkeypatch) -> None:
-    monkeypatch.setattr("benchmark.results.records.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
+    monkeypatch.setattr("benchmark.results.measured.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
     write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
     text = own(draw_page(filled, partial=True).read_text(encoding="utf-8"))
     assert "retain accuracy more than 1.5 points below" in text

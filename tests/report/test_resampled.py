@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark.report.tables.draw import draw_table
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.results.gather import gather
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
@@ -52,7 +52,7 @@ def test_original_has_a_place_where_other_runs_have_a_trial(mixed) -> None:
             ("random-10", 1),
             ("class-8", 0),
         }
-    assert len(results.metrics(mixed, mixed.runs(), mixed.cells)) == len(frames["metrics"]) == 3 + 3 + 3
+    assert len(measured.metrics(mixed, mixed.runs(), mixed.cells)) == len(frames["metrics"]) == 3 + 3 + 3
     for name in mixed.tables:
         draw_table(mixed, name)
 

@@ -259,7 +259,7 @@ def with_every_kind(monkeypatch) -> Study:
     from tests.report.test_versus import PRINTED
 
     monkeypatch.setattr(
-        "benchmark.results.gather._agree", lambda *_: None
+        "benchmark.results.gather.check_evaluations", lambda *_: None
     )  # made-up samples do not say what histories say
     shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
     more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}

@@ -15,6 +15,7 @@ from benchmark.files import sha256
 from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.registry import METHODS
+from benchmark.results import measured
 from benchmark.results import records as results
 
 METRICS = ["ra", "ua", "ta", "mia"]
@@ -145,7 +146,7 @@ def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
     assert history[METRICS].isna().all(axis=None) and len(history) == 1
     assert len(results.frame(study, study.run(name), paths.SAMPLES)) == 220
     assert not paths.work("tiny", name).exists()
-    (row,) = results.metrics(study, [study.run(name)], [Cell.parse(project.cell)]).to_dict("records")
+    (row,) = measured.metrics(study, [study.run(name)], [Cell.parse(project.cell)]).to_dict("records")
     assert row["status"] == "diverged" and all(math.isnan(row[metric]) for metric in METRICS)
 
 

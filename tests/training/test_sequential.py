@@ -10,6 +10,7 @@ from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.methods import METHODS
 from benchmark.names import CL, Cell, MethodName
+from benchmark.results import measured
 from benchmark.results import records as results
 
 SCENARIO = "sequential-2x10"
@@ -49,7 +50,9 @@ def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, met
 
 def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared_with(study):
     def drawn(scenario, stage=None):
-        return results.members_stream(study, Cell("digits", "convnet", scenario), stage).integers(1000, size=5).tolist()
+        return (
+            measured.members_stream(study, Cell("digits", "convnet", scenario), stage).integers(1000, size=5).tolist()
+        )
 
     assert drawn(SCENARIO, 1) == drawn("random-10") != drawn(SCENARIO, 2)
     assert drawn(SCENARIO, 2) == drawn("random-20") == drawn(SCENARIO)

@@ -12,7 +12,7 @@ from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label, setting_label
 from benchmark.report.tables.unlearning import gather
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.outputs import varied
 from benchmark.study.study import Study
 
@@ -54,7 +54,7 @@ def numbers(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     key = varied(study, study.output(name))
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     methods = list(dict.fromkeys([RETRAIN, *study.output(name).methods]))
-    data = gather(study, cells, methods, results.metrics(study, study.runs_of(name), cells, partial))
+    data = gather(study, cells, methods, measured.metrics(study, study.runs_of(name), cells, partial))
     means = [f"{metric}_mean" for metric in METRICS]
     reference = data[data["method"] == RETRAIN].set_index(CELL)[means]
     data = data[data["method"] != RETRAIN].reset_index(drop=True)

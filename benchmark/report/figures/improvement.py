@@ -19,7 +19,7 @@ from benchmark.report.style import (
     scenario_label,
 )
 from benchmark.report.tables.unlearning import gather
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.outputs import with_and_without
 from benchmark.study.study import Study
 
@@ -52,7 +52,7 @@ def gains(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     cells = [Cell.parse(cell) for cell in output.cells]
     pairs = dict(with_and_without(method) for method in output.methods)
     shown = list(dict.fromkeys([*pairs, *pairs.values()]))
-    numbers = gather(study, cells, shown, results.metrics(study, study.runs_of(name), cells, partial))
+    numbers = gather(study, cells, shown, measured.metrics(study, study.runs_of(name), cells, partial))
     rows = numbers.set_index(["dataset", "arch", "scenario", "method"])
     out = []
     for cell in cells:

@@ -15,7 +15,7 @@ from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.rows import Found, method_order, reference_cell
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
 from benchmark.report.tables.unlearning import UNITS, cost_unit, floors_of, summaries
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.study import Study
 
 # Points from which on a gap has the next deeper shade.
@@ -62,7 +62,7 @@ def build(study: Study, found: Found) -> dict[str, Any]:
         "paper": have,
         "oracle": (found.metrics["report_epoch"] == "best").any(),
         "collapsed": any(row["collapsed"] for _, _, row in rows),
-        "collapse": results.COLLAPSE,
+        "collapse": measured.COLLAPSE,
         "trials": study.trials,
     }
 

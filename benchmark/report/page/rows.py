@@ -15,7 +15,7 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.report.style import METHODS, cell_label, dashes, method_colour, method_label
 from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
-from benchmark.results import gathered
+from benchmark.results import frames
 from benchmark.results.gather import gather
 from benchmark.study.outputs import stage_cell
 from benchmark.study.study import Study
@@ -53,11 +53,11 @@ def read(study: Study, partial: bool = False) -> Found:
         no result at all.
     """
     if partial:
-        frames = gather(study, partial=True)
+        read = gather(study, partial=True)
     else:
-        frames = {what: gathered.read(study, what) for what in SHOWN}
-        _check(study, frames["metrics"])
-    found = Found(**{what: frames[what] for what in SHOWN})
+        read = {what: frames.gathered_frame(study, what) for what in SHOWN}
+        _check(study, read["metrics"])
+    found = Found(**{what: read[what] for what in SHOWN})
     if found.metrics.empty:
         raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")
     return found

@@ -19,7 +19,7 @@ from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number
 from benchmark.report.style import readable, short_label
-from benchmark.results import gathered
+from benchmark.results import frames
 from benchmark.study.study import Study
 
 GATHERED = ("metrics", "history", "predictions")
@@ -36,13 +36,13 @@ def evidence(study: Study) -> Evidence:
     StaleOutput
         If they have not been gathered, or are damaged.
     """
-    frames = {what: gathered.read(study, what) for what in GATHERED}
+    read = {what: frames.gathered_frame(study, what) for what in GATHERED}
     theory = [
         pd.read_csv(path)
         for name, table in study.tables.items()
         if table.kind == "theory" and (path := paths.table(study.name, name, ".csv")).is_file()
     ]
-    return Evidence(**frames, theory=pd.concat(theory) if theory else pd.DataFrame())
+    return Evidence(**read, theory=pd.concat(theory) if theory else pd.DataFrame())
 
 
 def text(study: Study) -> str:
@@ -118,7 +118,7 @@ def _tested(study: Study, partial: bool) -> tuple[Evidence, pd.DataFrame, list[C
     """Return the gathered results, the claims with their verdicts, and the cells that they are about."""
     found = evidence(study)
     if not partial:
-        gathered.require(study, found.metrics)
+        frames.require(study, found.metrics)
     data = _told(found)
     return found, data, [Cell.parse(place) for place in data["place"].dropna().unique()]
 
@@ -144,7 +144,7 @@ def _limits(study: Study, found: Evidence) -> list[str]:
     if split := facts.apart(study, found.metrics):
         limits.append(split)
     limits.append("The noise floor is taken as known")
-    if other := gathered.lacking(study, found.metrics):
+    if other := frames.lacking(study, found.metrics):
         limits.append(f"As gathered: {other}")
     return limits
 

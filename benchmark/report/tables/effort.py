@@ -11,7 +11,7 @@ from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
-from benchmark.results import gathered
+from benchmark.results import frames
 from benchmark.study.study import Study
 
 WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
@@ -30,9 +30,9 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     StaleOutput
         If results have not been gathered, are damaged, or are not all of the study's configuration, unless ``partial``.
     """
-    metrics = gathered.read(study, "metrics")
+    metrics = frames.gathered_frame(study, "metrics")
     if not partial:
-        gathered.require(study, metrics)
+        frames.require(study, metrics)
     runs = _runs(metrics)
     data = pd.DataFrame(_rows(runs))
     blocks = [

@@ -13,7 +13,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, escape, number
 from benchmark.report.style import method_label
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.study import Study
 
 SIZES = (0.25, 0.5, 1.0, 2.0)  # differences in points of average gap
@@ -35,7 +35,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     """
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    metrics = results.metrics(study, study.runs_of(name), cells, partial)
+    metrics = measured.metrics(study, study.runs_of(name), cells, partial)
     data = pd.DataFrame(row for cell in cells for row in _rows(study, metrics, cell, output.methods))
     blocks = [Block(_printed(in_cell(data, cell)), facts.heading(cells, cell)) for cell in cells]
     sentences = [

@@ -14,7 +14,7 @@ from benchmark.report import facts
 from benchmark.report.latex import Block, Table, escape, number
 from benchmark.report.style import method_label, setting_label
 from benchmark.report.tables.unlearning import floors_of
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.outputs import own_values
 from benchmark.study.study import Study
 
@@ -34,7 +34,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     """
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    metrics = results.metrics(study, study.runs_of(name), cells, partial)
+    metrics = measured.metrics(study, study.runs_of(name), cells, partial)
     rows = [row for cell in cells for row in _rows(study, metrics, cell, output.methods)]
     data = pd.DataFrame(rows)
     blocks = [Block(_printed(in_cell(data, cell)), facts.heading(cells, cell)) for cell in cells]

@@ -16,7 +16,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, aligned, escape, number, spanning
 from benchmark.report.style import cell_label, method_label
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.study import Study
 
 DECIMALS = 2
@@ -46,7 +46,7 @@ def build(study: Study, name: str, partial: bool = False) -> Table:
     """
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    metrics = results.metrics(study, study.runs_of(name), cells, partial)
+    metrics = measured.metrics(study, study.runs_of(name), cells, partial)
     data = gather(study, cells, dict.fromkeys([RETRAIN, *output.methods]), metrics)
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
     printed = _printed(data, unit, decimals)
@@ -72,7 +72,7 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     Parameters
     ----------
     cells, methods : what is shown, in its order; methods by the names that the study lists.
-    metrics : one row a run, from `benchmark.results.records.metrics`.
+    metrics : one row a run, from `benchmark.results.measured.metrics`.
     """
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
     numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
@@ -96,7 +96,7 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
 
     Parameters
     ----------
-    metrics : one row a run, from `benchmark.results.records.metrics` or with as much as `summarise` needs,
+    metrics : one row a run, from `benchmark.results.measured.metrics` or with as much as `summarise` needs,
         ``collapsed`` and ``report_epoch``.
     """
     found: dict[tuple[Cell, str], dict[str, Any]] = {}
@@ -241,7 +241,7 @@ def _marks(data: pd.DataFrame, trials: int) -> list[str]:
     short = data[(data["trials"] < trials) & ~data["method"].map(facts.is_control)]
     return [
         f"Diverged: {', '.join(counts)} trials" if counts else "",
-        rf"$^\dagger$\,collapsed: retain accuracy more than {results.COLLAPSE:.0f} points below Original's"
+        rf"$^\dagger$\,collapsed: retain accuracy more than {measured.COLLAPSE:.0f} points below Original's"
         if data["collapsed"].any()
         else "",
         facts.incomplete(short),

@@ -15,7 +15,7 @@ from benchmark.report import facts
 from benchmark.report.latex import DASH, Block, Table, aligned, escape, number, spanning
 from benchmark.report.style import method_label
 from benchmark.report.tables import distances, predictions, unlearning
-from benchmark.results import records as results
+from benchmark.results import measured
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
 
@@ -82,7 +82,7 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
 def _our_gaps(study: Study, name: str, partial: bool) -> pd.DataFrame:
     output = study.output(name)
     cells = [Cell.parse(cell) for cell in output.cells]
-    metrics = results.metrics(study, study.runs_of(name), cells, partial)
+    metrics = measured.metrics(study, study.runs_of(name), cells, partial)
     data = unlearning.gather(study, cells, dict.fromkeys([RETRAIN, *output.methods]), metrics)
     return _melted(data, [*CELL, "method", "trials", "diverged"], "ours")
 

@@ -1,0 +1,246 @@
+"""The results of a study's runs as data frames: what tables, figures and the page are drawn from.
+
+They are read from the runs where these are on disk, and else from the gathered files ``results/<study>-*.parquet``:
+whoever draws from them need not know which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import StaleOutput
+from benchmark.files import Damaged, read_parquet, written_origin
+from benchmark.metrics import membership
+from benchmark.metrics.gaps import CELL, per_run_gaps
+from benchmark.names import RETRAIN, Cell
+from benchmark.results import measured, records
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.runs import Derived, Run, placed
+from benchmark.study.study import Study
+
+FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views")
+CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
+FIRST = ("study", *CELL, "method", "trial")
+
+
+class Results:
+    """The results of some runs of a study, each frame read when it is first asked for.
+
+    Every frame has the columns ``study, dataset, arch, scenario, method, trial`` first; docs/results.md describes the
+    others.
+
+    Parameters
+    ----------
+    study, runs, cells : which runs, and the cells that they are shown in; Original has rows in several.
+    derived : which maps, distances and views.
+    """
+
+    def __init__(self, study: Study, runs: Sequence[Run], cells: Sequence[Cell], derived: Sequence[Derived]):
+        self.study, self.runs, self.cells, self.derived = study, runs, cells, derived
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """A row a run and cell, at the epoch that the study reports."""
+        return self._frame("metrics")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """A row a run and evaluated epoch; Original's ``scenario`` is empty."""
+        return self._frame("history")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """How many samples are predicted as which class, a row a run, cell, membership, true and predicted class."""
+        return self._frame("predictions")
+
+    @cached_property
+    def embeddings(self) -> pd.DataFrame:
+        """A row a mapped run and sample; none for a run that diverged."""
+        return self._frame("embeddings")
+
+    @cached_property
+    def distances(self) -> pd.DataFrame:
+        """A row a run, class of forget samples, and class whose centroid they are measured from."""
+        return self._frame("distances")
+
+    @cached_property
+    def views(self) -> pd.DataFrame:
+        """A row a run and sample whose augmented views were compared."""
+        return self._frame("views")
+
+    def classes(self, dataset: str) -> list[str]:
+        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
+        return records.classes(self.study, dataset)
+
+    def _frame(self, what: str) -> pd.DataFrame:
+        raise NotImplementedError
+
+
+class FromRuns(Results):
+    """Results as the runs on disk have them.
+
+    Parameters
+    ----------
+    partial : leave out what is missing, damaged or of another configuration instead of raising `StaleOutput`.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        runs: Sequence[Run],
+        cells: Sequence[Cell],
+        derived: Sequence[Derived],
+        partial: bool = False,
+    ):
+        super().__init__(study, runs, cells, derived)
+        self.partial = partial
+
+    def _frame(self, what: str) -> pd.DataFrame:
+        if what == "metrics":
+            return measured.metrics(self.study, self.runs, self.cells, self.partial)
+        if what == "history":
+            return self._join(self.runs, self._history)
+        if what == "predictions":
+            return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
+        kind = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS}[what]
+        return self._join([one for one in self.derived if one.what == kind], self._features)
+
+    def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
+        from joblib import Parallel, delayed
+
+        def attempt(item: Any) -> pd.DataFrame | StaleOutput:
+            try:
+                return read(item)
+            except StaleOutput as error:
+                return error  # raised when all have been read: a process that ends while Arrow reads may hang
+
+        # Threads, since reading and decompressing release the interpreter's lock.
+        found = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
+        errors = [one for one in found if isinstance(one, StaleOutput)]
+        if errors and not self.partial:
+            raise errors[0]
+        frames = [one for one in found if isinstance(one, pd.DataFrame)]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
+
+    def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame with the run's name before its own columns."""
+        name = run.name
+        first = (self.study.name, name.dataset, name.arch, scenario, name.method, name.trial)
+        return frame.assign(**dict(zip(FIRST, first, strict=True)))[[*FIRST, *frame.columns]]
+
+    def _history(self, run: Run) -> pd.DataFrame:
+        return self._named(run, run.name.scenario, records.frame(self.study, run, paths.HISTORY))
+
+    def _predictions(self, run: Run, cell: Cell) -> pd.DataFrame:
+        samples = records.frame(self.study, run, paths.SAMPLES)
+        samples["membership"] = membership(samples, records.forget(self.study, run, cell.scenario)).astype(str)
+        keys = ["membership", "label"]
+        counts = samples.groupby([*keys, "prediction"]).size().rename("count").reset_index()
+        counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
+        return self._named(run, cell.scenario, self._with_class_names(run, counts))
+
+    def _features(self, one: Derived) -> pd.DataFrame:
+        frame = records.derived(self.study, one)
+        if one.what == MAPS:
+            frame = frame.dropna(ignore_index=True)  # a run that diverged has no places on a map
+        return self._named(one.run, one.scenario, self._with_class_names(one.run, frame))
+
+    def _with_class_names(self, run: Run, frame: pd.DataFrame) -> pd.DataFrame:
+        names = np.array(self.classes(run.name.dataset))
+        return frame.assign(**{column: names[frame[column]] for column in CLASS_NAMES if column in frame})
+
+
+class Gathered(Results):
+    """Results as the gathered files hold them; a file that is missing or damaged raises `StaleOutput`."""
+
+    def classes(self, dataset: str) -> list[str]:
+        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
+        path = paths.collected(self.study.name, "predictions")
+        known = (written_origin(path) or {}).get("classes", {})
+        return list(known[dataset]) if dataset in known else super().classes(dataset)
+
+    def _frame(self, what: str) -> pd.DataFrame:
+        """Return the rows of a gathered file that belong to these runs."""
+        whole = gathered_frame(self.study, what)
+        if whole.empty:
+            return whole
+        names = {(run.name.dataset, run.name.arch, run.name.method, run.name.trial) for run in self.runs}
+        here = pd.MultiIndex.from_frame(whole[["dataset", "arch", "method", "trial"]]).isin(names)
+        scenarios = {cell.scenario for cell in self.cells} | {run.name.scenario for run in self.runs} | {""}
+        return whole[here & whole["scenario"].isin(scenarios)].reset_index(drop=True)
+
+
+def gathered_frame(study: Study, what: str) -> pd.DataFrame:
+    """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
+    path = paths.collected(study.name, what)
+    try:
+        return read_parquet(path)
+    except FileNotFoundError:
+        how = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
+        raise StaleOutput(f"{path} is missing: {how}") from None
+    except Damaged as error:
+        raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
+
+
+def of_study(study: Study, partial: bool = False) -> Results:
+    """Return the results of all runs of a study, read from the runs."""
+    return FromRuns(study, study.runs(), study.cells, study.derived, partial)
+
+
+def gathered(study: Study) -> Results:
+    """Return the results of all runs of a study as gathered; `lacking` says how far they are the study's."""
+    return Gathered(study, study.runs(), study.cells, study.derived)
+
+
+def of_output(study: Study, name: str, partial: bool = False) -> Results:
+    """Return what a table or figure shows: of its runs or, where any of them is not on disk, of the gathered files.
+
+    Raises
+    ------
+    StaleOutput
+        When a frame is read: if a run is missing, damaged or of another configuration, and was not gathered either.
+    """
+    if study.kind_of(name).gathered:
+        return gathered(study)
+    cells = [Cell.parse(cell) for cell in study.output(name).cells]
+    runs, derived = study.runs_of(name), study.derived_of(name)
+    if not all(records.is_there(study, run) for run in runs) and _are_gathered(study, runs):
+        print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
+        return Gathered(study, runs, cells, derived)
+    return FromRuns(study, runs, cells, derived, partial)
+
+
+def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:
+    try:
+        known = set(gathered_frame(study, "metrics").get("fingerprint", ()))
+    except StaleOutput:
+        return False
+    return all(run.fingerprint in known for run in runs)
+
+
+def lacking(study: Study, metrics: pd.DataFrame) -> str:
+    """Say how many of the runs that the study wants are not the ones that were gathered; nothing if all are."""
+    wanted = {run.fingerprint for run in study.runs()}
+    missing = len(wanted - set(metrics["fingerprint"]))
+    return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration" if missing else ""
+
+
+def require(study: Study, metrics: pd.DataFrame) -> None:
+    """Raise `StaleOutput` if any run that the study wants is not among those that were gathered."""
+    if other := lacking(study, metrics):
+        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
+
+
+def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return metrics with each run's gaps to Retrain, where its cell has one; the others last."""
+    if metrics.empty:
+        return metrics
+    has_reference = metrics.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
+    gaps = per_run_gaps(metrics[has_reference]) if has_reference.any() else metrics[has_reference]
+    return pd.concat([gaps, metrics[~has_reference]], ignore_index=True)
