@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark import paths
-from benchmark.errors import BadInput, closest, unknown
-from benchmark.methods.base import GROUPS, Method, Recipe
+from benchmark.errors import BadInput, unknown
+from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import SOURCES
 from benchmark.study.outputs import KINDS
+from benchmark.study.plan import PlannedStudy
 from benchmark.study.reading import tuned_values, validated
-
-if TYPE_CHECKING:
-    from benchmark.study.study import Study
 
 # Targets of the workflow, which an output's name is as well.
 TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
 
 
-def check(study: Study) -> None:
+def check(study: PlannedStudy) -> None:
     """Refuse what types alone cannot: names that nothing carries, and cells that cannot be."""
     file = str(paths.study_file(study.name))
     for name, dataset in study.datasets.items():
@@ -51,7 +48,7 @@ def check(study: Study) -> None:
                 raise BadInput(f"{where}: {error}") from None
 
 
-def check_classes(study: Study, dataset: str, known: Sequence[str]) -> None:
+def check_classes(study: PlannedStudy, dataset: str, known: Sequence[str]) -> None:
     """Raise `BadInput` if a scenario or an output names a class that a prepared dataset turns out to lack."""
     for name, output in study.outputs.items():
         cells = [cell for cell in map(Cell.parse, output.cells) if cell.dataset == dataset]
@@ -62,7 +59,7 @@ def check_classes(study: Study, dataset: str, known: Sequence[str]) -> None:
                 raise unknown(f"class of {dataset}", class_name, known, where)
 
 
-def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
+def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> None:
     """Raise `BadInput` for what a study asks of a dataset that, once prepared, turns out not to have it.
 
     Parameters
@@ -79,38 +76,7 @@ def check_prepared(study: Study, dataset: str, facts: dict[str, Any]) -> None:
         )
 
 
-def check_method(kind: Any, where: str) -> None:
-    """Raise `BadInput`, beginning with ``where``, for what was registered as a method and is none."""
-    if fault := _fault(kind):
-        raise BadInput(f"{where}{fault}")
-
-
-@cache
-def _fault(kind: Any) -> str:
-    """Say what keeps something from being a method, or nothing; once, since every run of a study asks."""
-    if not (isinstance(kind, type) and issubclass(kind, Method)):
-        return f" is {kind!r}: accepted is a class derived from benchmark.methods.base.Method"
-    if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
-        return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
-    hooks = [name for name in vars(Method) if not name.startswith("_")]
-    for name, value in vars(kind).items():
-        own = callable(value) and not name.startswith("_") and name not in hooks
-        # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
-        if own and (close := closest(name, hooks, cutoff=0.8)):
-            return f": {name!r} is no part of a method; did you mean {close!r}?"
-    return ""
-
-
-def check_sequential(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
-    """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
-    if not kind.starts_from_original:
-        told = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
-        raise BadInput(f"{where}: {scenario.name} is {told}")
-    if settings.epochs % scenario.stages:
-        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
-
-
-def _hyperparameters(study: Study, file: str) -> None:
+def _hyperparameters(study: PlannedStudy, file: str) -> None:
     cells = [str(cell) for cell in study.listed_cells]
     cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in study.listed_cells]
     tuned = tuned_values(study.tuned, file) if study.includes_tuned else {}

@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
-
-if TYPE_CHECKING:
-    from benchmark.settings import OutputSettings
-    from benchmark.study.study import Study
+from benchmark.settings import OutputSettings
+from benchmark.study.resolve import ResolvedStudy
 
 # What can be derived from a run's features; each is a file per run and scenario.
 MAPS, DISTANCES, VIEWS = "maps", "distances", "views"
@@ -38,7 +35,7 @@ class Kind:
 
     shows: str
     needs: tuple[str, ...]
-    runs: Callable[[Study, OutputSettings], list[RunName]]
+    runs: Callable[[ResolvedStudy, OutputSettings], list[RunName]]
     results: bool = True
     by_epoch: bool = False
     derives: str | None = None
@@ -56,7 +53,9 @@ class Kind:
             return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
 
 
-def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials: int | None = None) -> list[RunName]:
+def _every(
+    study: ResolvedStudy, output: OutputSettings, methods: Iterable[str], trials: int | None = None
+) -> list[RunName]:
     """Every method in every cell and trial."""
     return [
         study.run_name(cell, method, trial)
@@ -66,19 +65,19 @@ def _every(study: Study, output: OutputSettings, methods: Iterable[str], trials:
     ]
 
 
-def _none(study: Study, output: OutputSettings) -> list[RunName]:
+def _none(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return []
 
 
-def _listed(study: Study, output: OutputSettings) -> list[RunName]:
+def _listed(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _every(study, output, output.methods)
 
 
-def _first_trial(study: Study, output: OutputSettings) -> list[RunName]:
+def _first_trial(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _every(study, output, output.methods, trials=1)
 
 
-def _with_reference(study: Study, output: OutputSettings) -> list[RunName]:
+def _with_reference(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _every(study, output, dict.fromkeys([RETRAIN, *output.methods]))
 
 
@@ -89,7 +88,7 @@ def with_and_without(method: str) -> list[str]:
     return [method, str(MethodName.parse("@".join([name.base + CL, *settings])))]
 
 
-def _improvement(study: Study, output: OutputSettings) -> list[RunName]:
+def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     pairs = [name for method in output.methods for name in with_and_without(method)]
     return _every(study, output, dict.fromkeys([RETRAIN, *pairs]))
 
@@ -99,7 +98,7 @@ def stage_cell(cell: Cell, stage: int) -> Cell:
     return Cell(cell.dataset, cell.arch, f"random-{stage * Scenario(cell.scenario).percent}")
 
 
-def _stages(study: Study, output: OutputSettings) -> list[RunName]:
+def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     references = [
         study.run_name(stage_cell(cell, stage), RETRAIN, trial)
         for cell in map(Cell.parse, output.cells)
@@ -109,7 +108,7 @@ def _stages(study: Study, output: OutputSettings) -> list[RunName]:
     return references + _listed(study, output)
 
 
-def own_values(study: Study, cell: Cell, method: str) -> str:
+def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
     """Return a method's name with the values that it has in the study before tuned ones are laid over them."""
     before, now = (
         one.run(one.run_name(cell, method, 0)).settings.model_dump(by_alias=True) for one in (study.untuned, study)
@@ -118,7 +117,7 @@ def own_values(study: Study, cell: Cell, method: str) -> str:
     return str(MethodName.parse("@".join([method, *changed])))
 
 
-def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
+def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if study.tuned is None:
         raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
     every = [
@@ -131,7 +130,7 @@ def _tuned_and_not(study: Study, output: OutputSettings) -> list[RunName]:
     return [*_every(study, output, [RETRAIN]), *every]
 
 
-def varied(study: Study, output: OutputSettings) -> str:
+def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     """Return the setting that the listed methods give different values.
 
     Raises
@@ -154,23 +153,23 @@ def varied(study: Study, output: OutputSettings) -> str:
     return key
 
 
-def _ablation(study: Study, output: OutputSettings) -> list[RunName]:
+def _ablation(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     varied(study, output)
     return _with_reference(study, output)
 
 
-def _power(study: Study, output: OutputSettings) -> list[RunName]:
+def _power(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if len(output.methods) < 2:
         raise BadInput(f"methods: {output.methods[0]}: accepted are two or more, the first being compared with")
     return _with_reference(study, output)
 
 
-def _predictions(study: Study, output: OutputSettings) -> list[RunName]:
+def _predictions(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     _check_forgotten(output)
     return _with_reference(study, output)
 
 
-def _distances(study: Study, output: OutputSettings) -> list[RunName]:
+def _distances(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if len(output.classes) < 2:
         raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
     _check_forgotten(output)

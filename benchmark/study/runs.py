@@ -1,4 +1,8 @@
-"""Runs as a study resolves them, and what is made from their features."""
+"""What a study's results are made of: runs, splits, and files derived from the features of a run.
+
+Each has a place in the pool under ``results/`` that is a function of all that determines it. So it belongs to no study,
+and one that is out of date is simply not there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.names import Cell, RunName
 
+SHORT = 8  # digits of a fingerprint in the name of a file or folder
+
 
 @dataclass(frozen=True)
 class Run:
@@ -22,9 +28,8 @@ class Run:
     method : its class, the contrastive term included.
     settings : its hyperparameters.
     original : the run whose weights it starts from, or None.
-    split_trial : which drawing of the forget split it uses.
+    split_trial : which draw of the forget set it uses.
     slice : all that determines the result, as plain data.
-    fingerprint : a digest of ``slice``.
     """
 
     name: RunName
@@ -39,23 +44,55 @@ class Run:
         """Sixteen hexadecimal digits that differ where anything that determines the result does."""
         return digest(self.slice)
 
+    @cached_property
+    def place(self) -> str:
+        """Its folder in the pool: the name with the first digits of the fingerprint."""
+        return f"{self.name}-{self.fingerprint[:SHORT]}"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A draw of what a scenario forgets.
+
+    Attributes
+    ----------
+    origin : all that determines it, as plain data: the seed, the dataset's folder, the scenario and the trial.
+    """
+
+    dataset: str
+    scenario: str
+    trial: int
+    origin: dict[str, Any] = field(hash=False)
+
+    @cached_property
+    def place(self) -> str:
+        """Its file in the pool, without the suffix."""
+        return f"{self.dataset}/{self.scenario}/trial-{self.trial}-{digest(self.origin)[:SHORT]}"
+
 
 @dataclass(frozen=True)
 class Derived:
-    """A file made from a run's features: what it holds, of which run, and in which scenario samples are forgotten."""
+    """A file made from the features of a run.
+
+    Attributes
+    ----------
+    what : ``maps``, ``distances`` or ``views``.
+    run : whose features.
+    scenario : in which some samples are forgotten; Original has none of its own, and is looked at once a scenario.
+    origin : all that determines it, as plain data.
+    """
 
     what: str
     run: Run = field(hash=False)
     scenario: str
+    origin: dict[str, Any] = field(hash=False)
 
-    @property
-    def name(self) -> str:
-        """The run's name with the scenario, since Original is looked at once a scenario."""
+    @cached_property
+    def place(self) -> str:
+        """Its file in the pool, without the suffix."""
         run = self.run.name
-        return f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
-
-    def __str__(self) -> str:
-        return f"{self.what}/{self.name}"
+        name = f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
+        return f"{self.what}/{name}-{digest(self.origin)[:SHORT]}"
 
 
 def belongs(name: RunName, cell: Cell) -> bool:

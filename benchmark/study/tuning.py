@@ -7,14 +7,12 @@ earlier tuning found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
-
-if TYPE_CHECKING:
-    from benchmark.study.study import Study
+from benchmark.study.plan import PlannedStudy
 
 TUNING = "-tuning"
 
@@ -24,7 +22,7 @@ def is_tuning(name: str) -> bool:
     return name.endswith(TUNING) and not paths.study_file(name).is_file()
 
 
-def tuned_cells(study: Study) -> dict[str, list[str]]:
+def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     """Return which methods are tuned in which cell: those that a table of gaps shows there, contrastive ones last.
 
     Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
@@ -45,7 +43,7 @@ def tuned_cells(study: Study) -> dict[str, list[str]]:
     return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in found.items()}
 
 
-def unlearns(study: Study, method: str) -> bool:
+def unlearns(study: PlannedStudy, method: str) -> bool:
     """Whether a method starts from Original and is none."""
     return bool(study.method_class(MethodName.parse(method)).starts_from_original)
 
@@ -58,7 +56,7 @@ def base_of(method: str) -> str | None:
     return name.base if name.contrastive else None
 
 
-def tuning_data(study: Study) -> dict[str, Any]:
+def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     """Return the derived study as plain data, as a file would hold it."""
     file = paths.study_file(study.name)
     cells = tuned_cells(study)
@@ -90,7 +88,7 @@ def tuning_data(study: Study) -> dict[str, Any]:
     }
 
 
-def _in_order(study: Study) -> dict[str, Any]:
+def _in_order(study: PlannedStudy) -> dict[str, Any]:
     """Return the study's patterns, then those of its tuning, so that these win."""
     for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
         raise BadInput(

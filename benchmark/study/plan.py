@@ -1,0 +1,166 @@
+"""What a study shows, and the runs, splits and derived files that this needs. Nothing else decides what is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from benchmark import __version__, paths
+from benchmark.data.store import provenance
+from benchmark.errors import unknown
+from benchmark.files import digest, sha256
+from benchmark.names import Cell, RunName
+from benchmark.settings import OutputSettings
+from benchmark.study.outputs import KINDS, VIEWS, Kind
+from benchmark.study.resolve import ResolvedStudy
+from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, placed
+
+VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
+
+
+class PlannedStudy(ResolvedStudy):
+    """A study with the files that its tables and figures need."""
+
+    # --- outputs ------------------------------------------------------------------------------------------------
+
+    @property
+    def outputs(self) -> dict[str, OutputSettings]:
+        """Tables, tables beside the paper's numbers, then figures, by name."""
+        return self.tables | self.compared | self.figures
+
+    @cached_property
+    def compared(self) -> dict[str, OutputSettings]:
+        """The tables with a cell that the paper has too, as they stand beside its numbers: under names of their own."""
+        tables = {name: output for name, output in self.tables.items() if output.kind in KINDS["tables"]}
+        return {
+            name + VERSUS: output
+            for name, output in tables.items()
+            if not KINDS["tables"][output.kind].reported_cells.isdisjoint(output.cells)
+        }
+
+    def output(self, name: str) -> OutputSettings:
+        """Return a table or figure; raise `BadInput` if the study has none of that name."""
+        if name not in self.outputs:
+            raise unknown("table or figure", name, self.outputs, str(paths.study_file(self.name)))
+        return self.outputs[name]
+
+    def kind_of(self, name: str) -> Kind:
+        """Return what a table or figure is drawn by."""
+        return KINDS[self.section_of(name)][self.output(name).kind]
+
+    def section_of(self, name: str) -> str:
+        """Return ``tables`` or ``figures``, wherever an output stands."""
+        return "figures" if name in self.figures else "tables"
+
+    def output_fingerprint(self, name: str) -> str:
+        """Return a digest of all that determines a table or figure, its runs included."""
+        output, kind = self.output(name), self.kind_of(name)
+        shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
+        drawn = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
+        if name in self.compared:
+            drawn.append(sha256(paths.REPORTED / str(kind.reported)))
+        return digest([__version__, name, output.model_dump(), *drawn, shown])[:SHORT]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of all that determines the gathered results and the page."""
+        outputs = [self.output_fingerprint(name) for name in self.outputs]
+        return digest([__version__, [run.fingerprint for run in self.runs()], outputs])[:SHORT]
+
+    # --- runs ---------------------------------------------------------------------------------------------------
+
+    def runs_of(self, output: str) -> list[Run]:
+        """Return the runs that a table or figure shows, in its order."""
+        return [self.run(name) for name in dict.fromkeys(self.kind_of(output).runs(self, self.output(output)))]
+
+    def runs(self, outputs: Iterable[str] | None = None) -> list[Run]:
+        """Return every run that the outputs need (all of the study's unless given), Originals first."""
+        if outputs is None:
+            return self._all_runs
+        needed: dict[RunName, Run] = {}
+        for output in outputs:
+            if not self.kind_of(output).results:
+                continue
+            for run in self.runs_of(output):
+                if run.original:
+                    needed[run.original] = self.run(run.original)
+                needed[run.name] = run
+        return sorted(needed.values(), key=lambda run: run.name.scenario != "")
+
+    @cached_property
+    def _all_runs(self) -> list[Run]:
+        return self.runs(self.outputs)
+
+    @cached_property
+    def kept(self) -> frozenset[RunName]:
+        """The runs whose weights are kept: Originals, which others start from, and what is mapped."""
+        originals = (run.name for run in self.runs() if run.name.is_original)
+        return frozenset(originals) | frozenset(one.run.name for one in self.derived)
+
+    @cached_property
+    def listed_cells(self) -> list[Cell]:
+        """Every cell that some output lists."""
+        return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every cell that has runs: those listed, and those that stages are compared with."""
+        names = [run.name for run in self.runs() if run.name.scenario]
+        return list(dict.fromkeys([*self.listed_cells, *(Cell(n.dataset, n.arch, n.scenario) for n in names)]))
+
+    # --- datasets, splits, derived files --------------------------------------------------------------------------
+
+    def dataset_folder(self, name: str) -> paths.Path:
+        """The folder of a prepared dataset of this study."""
+        return paths.dataset(name, provenance(name, self.datasets[name]))
+
+    def split(self, dataset: str, scenario: str, trial: int) -> Split:
+        """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset."""
+        if dataset not in self.datasets:
+            raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
+        folder = self.dataset_folder(dataset).name
+        origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+        return Split(dataset, scenario, trial, origin)
+
+    def split_of(self, run: Run, scenario: str | None = None) -> Split:
+        """Return what a run forgets; Original needs to be told in which scenario."""
+        return self.split(run.name.dataset, scenario or run.name.scenario, run.split_trial)
+
+    def splits(self, runs: Iterable[Run], cells: Iterable[Cell]) -> list[Split]:
+        """Return what runs forget, and what is forgotten in the cells that Originals among them are shown in."""
+        runs = list(runs)
+        found = {self.split_of(run) for run in runs if run.name.scenario}
+        found |= {self.split_of(run, cell.scenario) for run, cell in placed(runs, cells)}
+        return sorted(found, key=lambda split: split.place)
+
+    def derive(self, what: str, run: Run, scenario: str) -> Derived:
+        """Return a file made from a run's features, ``what`` being maps, distances or views."""
+        origin: dict[str, Any] = {
+            "what": what,
+            "run": run.fingerprint,
+            "scenario": scenario,
+            "map_samples": self.map_samples,
+            "view_pairs": self.view_pairs if what == VIEWS else 0,
+        }
+        return Derived(what, run, scenario, origin)
+
+    def derived_of(self, output: str) -> list[Derived]:
+        """Return what a table or figure shows of its runs' features; Original is looked at once a scenario."""
+        kind = self.kind_of(output)
+        if not kind.derives:
+            return []
+        cells = [Cell.parse(cell) for cell in self.output(output).cells]
+        runs = {run.name: run for run in self.runs_of(output)}
+        found = {
+            self.derive(kind.derives, run, cell.scenario)
+            for run in runs.values()
+            for cell in cells
+            if belongs(run.name, cell)
+        }
+        return sorted(found, key=lambda one: one.place)
+
+    @cached_property
+    def derived(self) -> list[Derived]:
+        """All that some output shows of features."""
+        return list(dict.fromkeys(one for name in self.outputs for one in self.derived_of(name)))

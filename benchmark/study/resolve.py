@@ -1,0 +1,158 @@
+"""From the name of a run to all that determines its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from pydantic import PrivateAttr
+
+from benchmark import paths
+from benchmark.data.store import provenance
+from benchmark.errors import BadInput, unknown
+from benchmark.methods.base import Recipe
+from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.registry import ARCHITECTURES
+from benchmark.study.form import StudyForm
+from benchmark.study.method_class import method_class
+from benchmark.study.plugins import code_version
+from benchmark.study.reading import validated
+from benchmark.study.runs import Run
+
+
+class ResolvedStudy(StudyForm):
+    """A study whose runs can be asked for by name."""
+
+    _load_untuned: Callable[[], Any] | None = PrivateAttr(default=None)
+    # Asked for over and over, once a trial and output; a study never changes after it was read.
+    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)
+    _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
+
+    @property
+    def includes_tuned(self) -> bool:
+        """Whether what tuning found lies over its hyperparameters."""
+        return self._load_untuned is not None
+
+    @property
+    def untuned(self) -> Self:
+        """This study without what tuning found."""
+        return self._load_untuned() if self._load_untuned else self
+
+    def run_name(self, cell: Cell, method: str, trial: int) -> RunName:
+        """Return the run that shows ``method`` in ``cell``: Original is the same one in every scenario, and a setting
+        that has the study's own value anyway is left out of the name.
+        """
+        name = self._canonical.get((cell, method))
+        if name is None:
+            name = self._canonical[cell, method] = self._canonical_method(cell, method)
+        if name == ORIGINAL:
+            return self._original(cell.dataset, cell.arch, trial)
+        return RunName(cell.dataset, cell.arch, cell.scenario, name, trial)
+
+    def run(self, name: RunName | str) -> Run:
+        """Resolve a run's name; raise `BadInput` if the study cannot have such a run."""
+        name = RunName.parse(name) if isinstance(name, str) else name
+        if name not in self._runs:
+            self._runs[name] = self._resolve(name)
+        return self._runs[name]
+
+    def method_class(self, method: MethodName, where: str = "") -> Any:
+        """Return a method's class; see `benchmark.study.method_class.method_class`."""
+        return method_class(method, where)
+
+    # --- how a name is resolved -----------------------------------------------------------------------------------
+
+    def _original(self, dataset: str, arch: str, trial: int) -> RunName:
+        return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
+
+    def _canonical_method(self, cell: Cell, method: str) -> str:
+        parsed = MethodName.parse(method)
+        if parsed.head == ORIGINAL:
+            if parsed.settings:
+                raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
+            return ORIGINAL
+        kind = method_class(parsed)
+        plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
+        chosen = _with_overrides(kind, parsed, plain)
+        changed = {key: value for key, value in chosen.items() if value != plain_values(plain)[key]}
+        settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
+        return str(MethodName(parsed.base, parsed.contrastive, settings))
+
+    def _resolve(self, name: RunName) -> Run:
+        self._check_name(name)
+        method = MethodName.parse(name.method)
+        kind = method_class(method)
+        settings = self._settings(name.dataset, name.arch, name.scenario or ORIGINAL, method)
+        scenario = Scenario(name.scenario) if name.scenario else None
+        sequential = scenario is not None and scenario.kind == "sequential"
+        if scenario and sequential:
+            _check_stages(f"run {str(name)!r}", scenario, kind, settings)
+        original = self._original(name.dataset, name.arch, name.trial) if kind.starts_from_original else None
+        split_trial = name.trial if "split" in self.resample else 0
+        dataset = self.datasets[name.dataset]
+        content = {
+            "run": str(name),
+            "seed": self.seed,
+            "dataset": {
+                "provenance": provenance(name.dataset, dataset),
+                "augmentation": dataset.augmentation.model_dump(),
+            },
+            "split_trial": None if name.is_original else split_trial,
+            "original": self.run(original).fingerprint if original else None,
+            "code": code_version(kind),
+            "settings": plain_values(settings),
+            "precision": self.precision,
+            "members": self.members,
+        }
+        # Of plugins alone: what is built in has no version of its own.
+        if code := ARCHITECTURES.code(name.arch):
+            content["architecture"] = code
+        if sequential:
+            content["sequential"] = self.sequential.model_dump()
+        return Run(name, kind, settings, original, split_trial, content)
+
+    def _check_name(self, name: RunName) -> None:
+        where = f"run {str(name)!r}"
+        if name.dataset not in self.datasets:
+            raise unknown("dataset", name.dataset, self.datasets, where)
+        if name.arch not in ARCHITECTURES:
+            raise unknown("architecture", name.arch, ARCHITECTURES, where)
+        if name.trial >= self.trials:
+            raise BadInput(f"{where}: the study has {self.trials} trials, numbered from 0")
+        canonical = self.run_name(Cell(name.dataset, name.arch, name.scenario), name.method, name.trial)
+        if name != canonical:
+            raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
+
+    def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Recipe:
+        """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
+        kind = method_class(method)
+        values: dict[str, Any] = {}
+        for pattern, entries in self.hyperparameters.items():
+            if matches(pattern, f"{dataset}/{arch}/{scenario}"):
+                values |= entries.get("unlearning" if kind.starts_from_original else "training", {})
+                values |= entries.get(method.head, {})
+        plain = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
+        return validated(kind.Settings, _with_overrides(kind, method, plain), f"method {str(method)!r}")
+
+
+def plain_values(settings: Recipe) -> dict[str, Any]:
+    """Return hyperparameters as plain data, by the names that a study file has for them."""
+    return settings.model_dump(by_alias=True)
+
+
+def _with_overrides(kind: Any, method: MethodName, plain: Recipe) -> dict[str, Any]:
+    given = plain_values(plain) | dict(method.settings)
+    return plain_values(validated(kind.Settings, given, f"method {str(method)!r}"))
+
+
+def _check_stages(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
+    """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
+    if not kind.starts_from_original:
+        shown = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
+        raise BadInput(f"{where}: {scenario.name} is {shown}")
+    if settings.epochs % scenario.stages:
+        raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
