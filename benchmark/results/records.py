@@ -16,7 +16,7 @@ import benchmark.metrics
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
-from benchmark.errors import StaleOutput
+from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import Damaged, digest, read_parquet, read_record, set_aside, sha256, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
@@ -140,9 +140,8 @@ def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     path = study.split_file(run, scenario)
     try:
         return read_split(path, origin)
-    except StaleOutput as error:
-        if path.exists() or not path.with_name(f"{path.name}.damaged").exists():
-            raise
+    except DamagedFile as error:
+        set_aside(error.path)
         # At once, since all runs seem to be in need of being done again where it is missing. It comes out the same.
         prepare.split(study, run.name.dataset, origin["scenario"], origin["trial"])
         raise StaleOutput(f"{error}. It has now been drawn again") from None
