@@ -6,6 +6,9 @@ import gc
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,10 +49,11 @@ def split(
     scenario: Annotated[str, typer.Argument(help="such as random-10 or class-truck")],
     trial: Annotated[int, typer.Argument(help="which drawing; 0 unless the study draws splits anew per trial")] = 0,
 ) -> None:
-    """Draw what a scenario forgets and write it to results/STUDY/splits/."""
+    """Draw what a scenario forgets and write it to results/splits/."""
     from benchmark.study.prepare import split
 
-    print(split(_study(study), dataset, scenario, trial))
+    with _repairing():
+        print(split(_study(study), dataset, scenario, trial))
 
 
 @app.command()
@@ -59,13 +63,20 @@ def run(
     planned: Annotated[
         str | None, typer.Option(metavar="FINGERPRINT", help="refuse if the study has changed since it was planned")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="train it although it is finished")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="train it for its weights, if they are missing")] = False,
 ) -> None:
-    """Train and evaluate one run. Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again."""
+    """Train and evaluate one run, unless it is finished.
+
+    Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again.
+    """
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
 
+    command = shlex.join(["python", "-m", "benchmark", "run", study, name])
     try:
-        status = run(_study(study), name, shlex.join(["python", "-m", "benchmark", "run", study, name]), planned)
+        with _repairing():
+            status = run(_study(study), name, command, planned, again, weights)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -82,16 +93,17 @@ def embed(
     """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
     from benchmark.features.embed import embed
 
-    print(embed(_study(study), what, name, scenario))
+    with _repairing():
+        print(embed(_study(study), what, name, scenario))
 
 
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
-    """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings}.parquet."""
+    """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings,distances,views}.parquet."""
     from benchmark.results.gather import collect
 
-    for path in collect(_study(study), partial, replace):
-        print(path)
+    read = _study(study)
+    _draw(read, "collected", read.fingerprint, lambda: collect(read, partial, replace), partial)
 
 
 @app.command()
@@ -104,8 +116,8 @@ def table(
     """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.tables.draw import draw_table
 
-    for path in draw_table(_study(study), name, partial, replace):
-        print(path)
+    read = _study(study)
+    _draw(read, name, read.output_fingerprint(name), lambda: draw_table(read, name, partial, replace), partial)
 
 
 @app.command()
@@ -118,8 +130,8 @@ def figure(
     """Draw a figure as figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.figures.draw import draw_figure
 
-    for path in draw_figure(_study(study), name, partial, replace):
-        print(path)
+    read = _study(study)
+    _draw(read, name, read.output_fingerprint(name), lambda: draw_figure(read, name, partial, replace), partial)
 
 
 @app.command()
@@ -127,7 +139,18 @@ def page(study: StudyName, partial: Partial = False) -> None:
     """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
     from benchmark.report.page import draw_page
 
-    print(draw_page(_study(study), partial))
+    read = _study(study)
+    _draw(read, "page", read.fingerprint, lambda: [draw_page(read, partial)], partial)
+
+
+def _draw(study: Study, name: str, fingerprint: str, draw: Callable[[], list[Path]], partial: bool) -> None:
+    """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
+    from benchmark.workflow.receipts import renewed
+
+    with _repairing(), nullcontext([]) if partial else renewed(study.name, name, fingerprint) as files:
+        files += draw()
+    for path in files:
+        print(path)
 
 
 @app.command()
@@ -251,6 +274,22 @@ def schema() -> None:
     from benchmark.study.schema import schema
 
     print(schema(), end="")
+
+
+@app.command()
+def unused(
+    remove: Annotated[bool, typer.Option("--remove", help="delete them")] = False,
+) -> None:
+    """List the runs, splits and derived files of the pool under results/ that no study in config/ shows."""
+    from benchmark.workflow.unused import unused
+
+    print(unused(remove))
+
+
+def _repairing() -> AbstractContextManager[None]:
+    from benchmark.workflow.repair import repairing
+
+    return repairing()
 
 
 def _study(name: str) -> Study:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class BadInput(Exception):
@@ -19,6 +20,19 @@ class BadInput(Exception):
 
 class StaleOutput(BadInput):
     """A file on disk that does not belong to the study as it stands now, or that is damaged."""
+
+
+class DamagedFile(StaleOutput):
+    """A file that is there but is not what was written.
+
+    Attributes
+    ----------
+    path : the file. Readers leave it where it is; `benchmark.workflow.repair` sets it aside.
+    """
+
+    def __init__(self, path: Path, problem: str):
+        super().__init__(f"{path} is damaged: {problem}")
+        self.path = path
 
 
 def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 CONFIG = Path("config")
 TUNED = CONFIG / "tuned"
-# What this machine has: not in git.
+# Where this machine has its images: not in git.
 LOCAL_DATASETS = CONFIG / "local" / "datasets.yaml"
 DATA = Path("data")
 RESULTS = Path("results")
@@ -14,6 +14,10 @@ TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
 BENCH = RESULTS / "bench"
+
+# The pool: what belongs to no study, each thing at a place that names all that determines it.
+RUNS = RESULTS / "runs"
+SPLITS = RESULTS / "splits"
 
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
@@ -28,44 +32,60 @@ def study_file(study: str) -> Path:
     return CONFIG / f"{study}.yaml"
 
 
+def tuned(name: str) -> Path:
+    """The hyperparameters that ``tune`` found for a study, as data that studies include."""
+    return TUNED / f"{name}.yaml"
+
+
+# --- the pool: ``place`` is that of a `benchmark.study.runs.Run`, `Split` or `Derived` ------------------------------
+
+
 def dataset(name: str, provenance: str) -> Path:
     """The folder of one prepared dataset: ``*.npy`` and ``provenance.json``."""
     return DATA / f"{name}-{provenance}"
 
 
-def split(study: str, dataset: str, scenario: str, trial: int) -> Path:
+def split(place: str) -> Path:
     """The file that says which samples a scenario forgets."""
-    return RESULTS / study / "splits" / dataset / scenario / f"trial-{trial}.parquet"
+    return SPLITS / f"{place}.parquet"
 
 
-def run(study: str, name: object) -> Path:
+def run(place: str) -> Path:
     """The folder of a run's finished outputs."""
-    return RESULTS / study / "runs" / str(name)
+    return RUNS / place
 
 
-def work(study: str, name: object) -> Path:
+def derived(place: str) -> Path:
+    """A file made from one run's features: below ``maps``, ``distances`` or ``views``."""
+    return RESULTS / f"{place}.parquet"
+
+
+def work(place: str) -> Path:
     """The folder of a run's checkpoint while it is under way; gone once the run has finished."""
-    return RESULTS / study / "work" / str(name)
+    return RESULTS / "work" / place
 
 
-def measured(study: str, name: object, scenario: str) -> Path:
+def parked_weights(place: str) -> Path:
+    """Where a job of the workflow leaves weights, for the rule ``weights`` to move to the run's folder."""
+    return RESULTS / "work" / f"{place}.safetensors"
+
+
+def measured(place: str, scenario: str) -> Path:
     """What was measured of an Original in a scenario; it may be deleted at any time."""
-    return RESULTS / study / "measured" / str(name) / f"{scenario}.json"
+    return RESULTS / "measured" / place / f"{scenario}.json"
 
 
-def log(study: str, name: object) -> Path:
+def log(place: object) -> Path:
     """The log of one job."""
-    return RESULTS / study / "logs" / f"{name}.log"
+    return RESULTS / "logs" / f"{place}.log"
 
 
-def usage(study: str, name: object) -> Path:
-    """What Snakemake measured of a job: seconds and memory, tab-separated."""
-    return RESULTS / study / "usage" / f"{name}.tsv"
+def usage(place: str) -> Path:
+    """What Snakemake measured of a run's job: seconds and memory, tab-separated."""
+    return RESULTS / "usage" / f"{place}.tsv"
 
 
-def derived(study: str, name: object) -> Path:
-    """A file made from one run's features, such as ``maps/digits/convnet/random-10/coun/trial-0``."""
-    return RESULTS / study / f"{name}.parquet"
+# --- what belongs to a study ----------------------------------------------------------------------------------------
 
 
 def collected(study: str, what: str) -> Path:
@@ -73,14 +93,19 @@ def collected(study: str, what: str) -> Path:
     return RESULTS / f"{study}-{what}.parquet"
 
 
+def receipt(study: str, name: str, fingerprint: str) -> Path:
+    """The record of how a table, a figure, the page or the gathered results were drawn: there once they are."""
+    return RESULTS / "drawn" / study / f"{name}-{fingerprint}.json"
+
+
 def journal(study: str) -> Path:
-    """Every candidate that ``tune`` has tried for a study, and what came of it: Optuna's journal, a line an event."""
+    """Every candidate that ``tune`` has tried for a study, and its result: Optuna's journal, a line an event."""
     return RESULTS / f"{study}-tuning.jsonl"
 
 
-def tuned(name: str) -> Path:
-    """The hyperparameters that ``tune`` found for a study, as data that studies include."""
-    return TUNED / f"{name}.yaml"
+def tuning_locks(study: str) -> Path:
+    """The folder of the locks that the processes of a tuning share."""
+    return RESULTS / "work" / f"{study}-tuning"
 
 
 def table(study: str, name: str, suffix: str) -> Path:

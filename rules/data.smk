@@ -10,7 +10,7 @@ for name in study.datasets:
         output:
             files.dataset_file(name),
         log:
-            paths.log(study.name, f"prepare/{name}"),
+            paths.log(f"prepare/{study.dataset_folder(name).name}"),
         localrule: True
         params:
             dataset=name,
@@ -20,17 +20,15 @@ for name in study.datasets:
 
 rule split:
     input:
-        lambda wildcards: files.dataset_file(wildcards.dataset),
+        lambda wildcards: old(files.inputs_of_split(wildcards.split)),
     output:
-        paths.split(study.name, "{dataset}", "{scenario}", "{trial}"),
+        paths.split("{split}"),
     log:
-        paths.log(study.name, "split/{dataset}/{scenario}/trial-{trial}"),
+        paths.log("splits/{split}"),
     wildcard_constraints:
-        dataset=files.dataset_pattern,
-        scenario=files.scenario_pattern,
-        trial="[0-9]+",
+        split=files.split_pattern,
     localrule: True
     params:
-        seed=study.seed,
+        what=lambda wildcards: files.split(wildcards.split),
     shell:
-        "{command} split {study.name} {wildcards.dataset} {wildcards.scenario:q} {wildcards.trial} > {log} 2>&1"
+        "{command} split {study.name} {params.what.dataset} {params.what.scenario:q} {params.what.trial} > {log} 2>&1"

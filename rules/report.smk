@@ -1,4 +1,4 @@
-# Maps, tables, figures and the gathered results. None of these trains anything. What a reader wants to see is marked
+# Tables, figures, the gathered results and the page. None of these trains anything. What a reader wants to see is marked
 # for `snakemake --report`; what the report says of it comes from the study.
 
 config["captions"] = captions.captions(study)
@@ -8,102 +8,52 @@ replace = "--replace" if options.replace else ""
 report: "captions/study.rst"
 
 
-def shown(path, category):
+def shown(name, path):
     """Mark a table's or figure's file for the report, if it is one that a reader wants to see there."""
-    if path.suffix in (".tex", ".md"):
+    if path.suffix in (".tex", ".md", ".json"):
         return path
-    told = lambda wildcards: captions.labels(study, wildcards.output, path.suffix)
-    return report(path, caption="captions/output.rst", category=category, labels=told)
+    category = study.section_of(name).capitalize()
+    return report(path, caption="captions/output.rst", category=category, labels=captions.labels(study, name, path.suffix))
 
 
-def embed_inputs(wildcards):
-    """What a derived file is made from. One that is current needs nothing again: a checkout may hold it without weights."""
-    inputs, one = files.derived_inputs(wildcards.derived), files.derived(wildcards.derived)
-    if files.is_derived_current(one):
-        return settled(inputs, whole=True)
-    outdate(paths.derived(study.name, one))
-    return inputs
+for name in study.outputs:
 
-
-rule embed:
-    input:
-        embed_inputs,
-    output:
-        paths.derived(study.name, "{derived}"),
-    log:
-        paths.log(study.name, "embed/{derived}"),
-    wildcard_constraints:
-        derived=files.derived_pattern,
-    threads: job_threads
-    resources:
-        gpu=gpu,
-    params:
-        samples=study.map_samples,
-        pairs=lambda wildcards: study.view_pairs if files.derived(wildcards.derived).what == "views" else 0,
-        what=lambda wildcards: files.derived(wildcards.derived).what,
-        run=lambda wildcards: str(files.derived(wildcards.derived).run.name),
-        scenario=lambda wildcards: files.derived(wildcards.derived).scenario,
-    shell:
-        "{command} embed {study.name} {params.what} {params.run:q} {params.scenario:q} > {log} 2>&1"
-
-
-def output_inputs(wildcards):
-    return all_there(files.shown_by(wildcards.output), files.files_of(wildcards.output))
-
-
-rule table:
-    input:
-        output_inputs,
-    output:
-        [shown(paths.table(study.name, "{output}", suffix), "Tables") for suffix in paths.TABLE_SUFFIXES],
-    log:
-        paths.log(study.name, "report/{output}"),
-    wildcard_constraints:
-        output="|".join([*study.tables, *study.compared]),
-    params:
-        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
-    shell:
-        "{command} table {study.name} {wildcards.output} {replace} > {log} 2>&1"
-
-
-rule figure:
-    input:
-        output_inputs,
-    output:
-        [shown(paths.figure(study.name, "{output}", suffix), "Figures") for suffix in paths.FIGURE_SUFFIXES],
-    log:
-        paths.log(study.name, "report/{output}"),
-    wildcard_constraints:
-        output="|".join(study.figures),
-    params:
-        fingerprint=lambda wildcards: study.output_fingerprint(wildcards.output),
-    shell:
-        "{command} figure {study.name} {wildcards.output} {replace} > {log} 2>&1"
+    rule:
+        name:
+            f"draw_{name}"
+        input:
+            old(files.shown_by(name)),
+        output:
+            [shown(name, path) for path in files.files_of(name)],
+        log:
+            paths.log(f"drawn/{study.name}/{name}"),
+        params:
+            output=name,
+            command=study.section_of(name).removesuffix("s"),
+        shell:
+            "{command} {params.command} {study.name} {params.output} {replace} > {log} 2>&1"
 
 
 rule collect:
     input:
-        lambda wildcards: all_there(files.gathered, files.collected),
+        old(files.pool),
     output:
         files.collected,
     log:
-        paths.log(study.name, "collect"),
-    params:
-        fingerprints=[run.fingerprint for run in study.runs()],
+        paths.log(f"drawn/{study.name}/collect"),
     shell:
         "{command} collect {study.name} {replace} > {log} 2>&1"
 
 
 rule page:
     input:
-        files.collected,
-        files.gathered,  # it looks at single runs too, and a checkout that holds the gathered results has none
-        [paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"],
+        old(files.collected),
+        old(files.pool),  # it looks at single runs too
+        old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
     output:
-        report(paths.page(study.name), caption="captions/page.rst", category="Page", labels={"name": "results page"}),
+        report(files.page[0], caption="captions/page.rst", category="Page", labels={"name": "results page"}),
+        files.page[1],
     log:
-        paths.log(study.name, "page"),
-    params:
-        fingerprint=[study.output_fingerprint(name) for name in study.outputs],
+        paths.log(f"drawn/{study.name}/page"),
     shell:
         "{command} page {study.name} > {log} 2>&1"

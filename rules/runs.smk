@@ -1,43 +1,67 @@
-# Training and unlearning. One rule serves every run; its twin also keeps the weights, of Original and of what is mapped.
+# Training and unlearning. One rule serves every run.
 
 
-def run_inputs(wildcards):
-    """What a run reads. Its parameters hold the fingerprints of all of it, so ages say nothing of a current run.
+rule run:
+    input:
+        lambda wildcards: old(files.inputs_of(wildcards.run)),
+    output:
+        [paths.run("{run}") / file for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)],
+    log:
+        paths.log("{run}"),
+    benchmark:
+        paths.usage("{run}")
+    wildcard_constraints:
+        run=files.run_pattern,
+    threads: job_threads
+    resources:
+        gpu=gpu,
+        runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
+        mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+    params:
+        name=lambda wildcards: str(files.run(wildcards.run).name),
+        fingerprint=lambda wildcards: files.run(wildcards.run).fingerprint,
+    shell:
+        "{command} run {study.name} {params.name:q} --planned {params.fingerprint} > {log} 2>&1"
 
-    What a run that is all there was made from need not be made again: a checkout may hold runs without weights and data.
-    """
-    inputs = files.inputs_of(wildcards.run)
-    if files.is_current(wildcards.run):
-        return settled(inputs, files.is_whole(wildcards.run))
-    outdate(paths.run(study.name, wildcards.run) / paths.RUN)
-    return inputs
+
+# Weights are kept of Original and of what is mapped. The run leaves them aside, so that they can be lost, or left out of
+# a checkout, without the run counting as lost; where they are gone the run is trained once more for them.
+rule weights:
+    input:
+        lambda wildcards: old(files.inputs_of_weights(wildcards.run)),
+    output:
+        paths.run("{run}") / paths.MODEL,
+    log:
+        paths.log("weights/{run}"),
+    wildcard_constraints:
+        run=files.run_pattern,
+    priority: 1  # others wait for them
+    threads: job_threads
+    resources:
+        gpu=gpu,
+        runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
+        mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+    params:
+        name=lambda wildcards: str(files.run(wildcards.run).name),
+        parked=lambda wildcards: paths.parked_weights(wildcards.run),
+    shell:
+        "if [ -f {params.parked:q} ]; then mv {params.parked:q} {output:q}; "
+        "else {command} run {study.name} {params.name:q} --weights > {log} 2>&1; fi"
 
 
-RUN_FILES = [paths.RUN, paths.SAMPLES, paths.HISTORY]
-
-for kept in (False, True):
-
-    rule:
-        name:
-            "run_and_keep" if kept else "run"
-        input:
-            run_inputs,
-        output:
-            [paths.run(study.name, "{run}") / file for file in RUN_FILES + [paths.MODEL] * kept],
-        log:
-            paths.log(study.name, "{run}"),
-        benchmark:
-            paths.usage(study.name, "{run}")
-        wildcard_constraints:
-            run=files.run_pattern(kept),
-        # First what others wait for: Original, and runs that maps and distances are made from.
-        priority: int(kept)
-        threads: job_threads
-        resources:
-            gpu=gpu,
-            runtime=lambda wildcards, attempt: needs.minutes(study.name, wildcards.run, attempt, options.minutes),
-            mem_mb=lambda wildcards, attempt: needs.memory_mb(study.name, wildcards.run, attempt),
-        params:
-            fingerprint=lambda wildcards: study.run(wildcards.run).fingerprint,
-        shell:
-            "{command} run {study.name} {wildcards.run:q} --planned {params.fingerprint} > {log} 2>&1"
+rule embed:
+    input:
+        lambda wildcards: old(files.inputs_of_derived(wildcards.derived)),
+    output:
+        paths.derived("{derived}"),
+    log:
+        paths.log("{derived}"),
+    wildcard_constraints:
+        derived=files.derived_pattern,
+    threads: job_threads
+    resources:
+        gpu=gpu,
+    params:
+        what=lambda wildcards: files.derived(wildcards.derived),
+    shell:
+        "{command} embed {study.name} {params.what.what} {params.what.run.name:q} {params.what.scenario:q} > {log} 2>&1"

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.errors import BadInput, StaleOutput, unknown
-from benchmark.files import Damaged, read_parquet, set_aside, write_parquet
+from benchmark.errors import BadInput, DamagedFile, StaleOutput, unknown
+from benchmark.files import Damaged, read_parquet, write_parquet
 from benchmark.names import Scenario
 
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
@@ -98,18 +98,17 @@ def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame
     Raises
     ------
     StaleOutput
-        If it is missing, damaged, has other columns or was drawn from something other than ``origin``. What cannot be
-        used is set aside, so that the next run of the workflow draws it again.
+        If it is missing.
+    DamagedFile
+        If it cannot be read, has other columns or was drawn from something other than ``origin``. It is left as it is.
     """
     try:
         frame = read_parquet(path, origin)
     except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: the run's split has not been drawn yet") from None
+        raise StaleOutput(f"{path} is missing: run snakemake, which draws it") from None
     except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run again") from None
+        raise DamagedFile(path, f"{error}; run snakemake again") from None
     if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(["train", "test"]).all():
-        raise StaleOutput(
-            f"{path}: columns {', '.join(frame.columns)}; accepted are {', '.join(COLUMNS)} with split train or test: "
-            f"set aside as {set_aside(path)}; run again"
-        )
+        columns = ", ".join(frame.columns)
+        raise DamagedFile(path, f"columns {columns}; accepted are {', '.join(COLUMNS)} with split train or test")
     return frame

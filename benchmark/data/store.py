@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import platform
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ import numpy.typing as npt
 from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays
 from benchmark.data.subset import stratified
-from benchmark.errors import StaleOutput
-from benchmark.files import digest, read_record, replacing, set_aside, sha256, write_record
+from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
@@ -137,20 +136,28 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing or damaged."""
+    """Return ``provenance.json`` of a prepared dataset.
+
+    Raises
+    ------
+    StaleOutput
+        If it is missing.
+    DamagedFile
+        If it cannot be used.
+    """
     path = folder / PROVENANCE
     try:
-        found = read_record(path)
+        record = read_record(path)
         for key, kind in (("classes", list), ("origin", dict), ("shapes", dict), ("sha256", dict)):
-            if not isinstance(found[key], kind):
-                raise TypeError(f"{key!r} is {found[key]!r}")
-        if set(found["shapes"]) != set(FILES) or set(found["sha256"]) != set(FILES):
+            if not isinstance(record[key], kind):
+                raise TypeError(f"{key!r} is {record[key]!r}")
+        if set(record["shapes"]) != set(FILES) or set(record["sha256"]) != set(FILES):
             raise KeyError("shapes or sha256 of a file")
     except FileNotFoundError:
-        raise _damaged(path, "is missing") from None
+        raise _missing(path) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, f"cannot be used ({error!r})") from None
-    return found
+        raise _damaged(path, repr(error)) from None
+    return record
 
 
 def load(folder: Path, verify: bool = False) -> Arrays:
@@ -164,50 +171,50 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     Raises
     ------
     StaleOutput
-        If a file is missing or damaged, which is set aside.
+        If a file is missing.
+    DamagedFile
+        If a file is damaged. It is left as it is.
     """
-    told = facts(folder)
+    record = facts(folder)
     parts: dict[str, Any] = {}
     for file in FILES:
         path = folder / f"{file}.npy"
         try:
-            if verify and sha256(path) != told["sha256"][file]:
-                raise _damaged(path, f"is damaged: its SHA-256 is not the one in {PROVENANCE}")
+            if verify and sha256(path) != record["sha256"][file]:
+                raise _damaged(path, f"its SHA-256 is not the one in {PROVENANCE}")
             array = np.load(path, mmap_mode="r" if file.endswith("images") else None, allow_pickle=False)
         except FileNotFoundError:
-            raise _damaged(path, "is missing") from None
+            raise _missing(path) from None
         except (ValueError, EOFError, MemoryError) as error:
-            raise _damaged(path, f"is damaged ({error})") from None
-        if list(array.shape) != told["shapes"][file]:
-            raise _damaged(path, f"has shape {list(array.shape)}, not {told['shapes'][file]} as {PROVENANCE} says")
+            raise _damaged(path, str(error)) from None
+        if list(array.shape) != record["shapes"][file]:
+            raise _damaged(path, f"its shape is {list(array.shape)}, not {record['shapes'][file]} as in {PROVENANCE}")
         parts[file] = array
-    return Arrays(**parts, classes=told["classes"], origin=told["origin"], where=str(folder))
+    return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))
 
 
 def content_hash(folder: Path) -> str:
     """Return 16 hexadecimal digits of the stored arrays and class names: a part of every run's configuration hash."""
-    told = facts(folder)
-    return digest({"sha256": told["sha256"], "classes": told["classes"]})
+    record = facts(folder)
+    return digest({"sha256": record["sha256"], "classes": record["classes"]})
 
 
 def content_hash_if_known(folder: Path) -> str | None:
-    """Return `content_hash`, or None if the dataset is not prepared or what says so is damaged."""
+    """Return `content_hash`, or None if the dataset is not prepared or its record is damaged."""
     try:
         return content_hash(folder)
     except StaleOutput:
         return None
 
 
-def _damaged(path: Path, problem: str) -> StaleOutput:
-    """Set a file aside. The one that says the folder is complete stays where it is, since all runs seem to be in need
-    of being done again where it is missing; `benchmark.study.prepare.mend` writes it anew.
-    """
-    told = ""
-    # Where there is no such file the folder is being prepared anew, and nothing in it is damaged.
-    if path.is_file() and path.with_name(PROVENANCE).is_file():
-        aside = set_aside(path)
-        if path.name == PROVENANCE:
-            shutil.copy2(aside, path)
-        told = f"set aside as {aside}; "
-    name = path.parent.name.rsplit("-", 1)[0]
-    return StaleOutput(f"{path} {problem}: {told}run snakemake, or 'python -m benchmark prepare <study> {name}'")
+def _missing(path: Path) -> StaleOutput:
+    return StaleOutput(f"{path} is missing: {_remedy(path)}")
+
+
+def _damaged(path: Path, problem: str) -> DamagedFile:
+    return DamagedFile(path, f"{problem}; {_remedy(path)}")
+
+
+def _remedy(path: Path) -> str:
+    dataset = path.parent.name.rsplit("-", 1)[0]
+    return f"run snakemake, or python -m benchmark prepare <study> {dataset}"

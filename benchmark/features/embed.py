@@ -25,7 +25,7 @@ from benchmark.study.study import Study
 from benchmark.training.batches import Images
 from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import outputs
-from benchmark.training.job import weights
+from benchmark.training.job import weights_of
 
 
 class Embedding:
@@ -44,7 +44,7 @@ class Embedding:
         self.arrays = load(study, name.dataset)
         self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
         self.model = build(name.arch, self.images.classes, self.images.image_shape)
-        self.model.load_state_dict(weights(study, one.run))
+        self.model.load_state_dict(weights_of(study, one.run))
         self.device.place(self.model)
         self.streams = Streams(study.seed, (name.dataset,))
         self.labels = np.asarray(self.arrays.train_labels)
@@ -127,8 +127,8 @@ def embed(study: Study, what: str, name: str, scenario: str) -> Path:
     """
     if what not in MAKERS:
         raise unknown("derived file", what, MAKERS, "embed")
-    one = Derived(what, study.run(name), scenario)
-    path = paths.derived(study.name, one)
+    one = study.derive(what, study.run(name), scenario)
+    path = paths.derived(one.place)
     with memory_told(f"{what} of {name}"):
-        write_parquet(path, MAKERS[what](Embedding(study, one)), study.derived_origin(one))
+        write_parquet(path, MAKERS[what](Embedding(study, one)), one.origin)
     return path

@@ -146,7 +146,7 @@ class FromRuns(Results):
         return self._named(run, cell.scenario, self._with_class_names(run, counts))
 
     def _features(self, one: Derived) -> pd.DataFrame:
-        frame = records.derived(self.study, one)
+        frame = records.derived(one)
         if one.what == MAPS:
             frame = frame.dropna(ignore_index=True)  # a run that diverged has no places on a map
         return self._named(one.run, one.scenario, self._with_class_names(one.run, frame))
@@ -210,7 +210,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
-    if not all(records.is_there(study, run) for run in runs) and _are_gathered(study, runs):
+    if not all(records.is_there(run) for run in runs) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return FromRuns(study, runs, cells, derived, partial)

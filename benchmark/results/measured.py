@@ -90,12 +90,12 @@ def _original(study: Study, run: Run, cell: Cell, told: dict[str, Any]) -> dict[
     samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     of = {
         "samples": told["sha256"][SAMPLES],
-        "split": written_digest(study.split_file(run, cell.scenario)),
+        "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
         "seed": study.seed,
         "code": _measuring(),
     }
-    path = paths.measured(study.name, run.name, cell.scenario)
+    path = paths.measured(run.place, cell.scenario)
     with contextlib.suppress(OSError, Damaged):
         if (found := read_record(path)).get("of") == of:
             return {metric: float(found["metrics"][metric]) for metric in METRICS}

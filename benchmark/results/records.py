@@ -1,4 +1,8 @@
-"""What runs have left on disk, read back as data frames: no torch, no training, no plotting."""
+"""What runs have left on disk, read back: no torch, no training, no plotting. Reading changes nothing.
+
+What is missing or of other data raises `StaleOutput`, what is damaged `DamagedFile`; `benchmark.workflow.repair` sets
+damaged files aside.
+"""
 
 from __future__ import annotations
 
@@ -10,57 +14,67 @@ import pandas as pd
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
-from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, read_parquet, read_record, set_aside, sha256, written_digest
+from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.files import Damaged, read_parquet, read_record, sha256, written_digest, written_origin
 from benchmark.names import ORIGINAL
-from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
-from benchmark.study import prepare
-from benchmark.study.runs import Derived, Run
+from benchmark.paths import HISTORY, RUN, SAMPLES
+from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
 FINISHED, DIVERGED = "finished", "diverged"
 
 
-def record(study: Study, run: Run, look: bool = False) -> dict[str, Any]:
-    """Return a finished run's ``run.json``.
+class OtherData(StaleOutput):
+    """A run or a split that was made from other images than the ones on disk, or a run from another split.
 
-    Parameters
+    Attributes
     ----------
-    look : leave everything where it is.
+    path : its record, or its file.
+    """
+
+    def __init__(self, study: Study, path: Path, problem: str):
+        remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
+        super().__init__(f"{path}: {problem}: {remedy}")
+        self.path = path
+
+
+def is_there(run: Run) -> bool:
+    """Whether all that a run leaves for tables and figures lies on disk, whatever its state."""
+    return all((paths.run(run.place) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
+
+
+def record(study: Study, run: Run) -> dict[str, Any]:
+    """Return a finished run's ``run.json``.
 
     Raises
     ------
     StaleOutput
-        If it is missing or damaged, if it belongs to another configuration than the study's, or if it was made from
-        other images or another split than the ones on disk: what differs is named. A damaged one or one of other data
-        is set aside, so that the next run of the workflow makes it again; one of another configuration stays, since it
-        may be wanted when the study is changed back.
+        If it is missing.
+    DamagedFile
+        If it is not what was written, or is another run's.
+    OtherData
+        If it was made from other images or another split than the ones on disk.
     """
-    path = paths.run(study.name, run.name) / RUN
+    path = paths.run(run.place) / RUN
     try:
-        found = read_record(path)
-        told = found["slice"], found["fingerprint"]
-        if found.get("run", str(run.name)) != str(run.name):
-            raise Damaged(f"it is the record of {found['run']}")
+        content = read_record(path)
+        if content["fingerprint"] != run.fingerprint:
+            raise Damaged(f"it is of another configuration ({difference(content['slice'], run.slice)})")
     except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: {run.name} has not been run") from None
+        raise StaleOutput(f"{path} is missing: {run.name} has not been run: run snakemake") from None
     except (ValueError, KeyError, TypeError) as error:
-        moved = "" if look else f"set aside as {set_aside(path)}; "
-        raise StaleOutput(f"{path} is damaged ({error!r}): {moved}run snakemake again") from None
-    if told[1] != run.fingerprint:
-        raise StaleOutput(f"{path} is of another configuration ({difference(told[0], run.slice)}): run snakemake again")
-    if other := _other_data(study, run, found):
-        moved = "" if look else f"; it was set aside as {set_aside(path, 'other')}"
-        raise StaleOutput(f"{path}: {other}{moved}: run snakemake again")
-    return found
+        raise DamagedFile(path, str(error) if isinstance(error, Damaged) else repr(error)) from None
+    if problem := _other_data(study, run, content):
+        raise OtherData(study, path, problem)
+    return content
 
 
-def _other_data(study: Study, run: Run, told: dict[str, Any]) -> str:
+def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
-    made_from = {"images": told.get("stamp", {}).get("data"), "split": told.get("split")}
+    made_from = {"images": content.get("stamp", {}).get("data"), "split": content.get("split")}
     on_disk = {"images": store.content_hash_if_known(study.dataset_folder(run.name.dataset)), "split": None}
     if made_from["split"]:
-        on_disk["split"] = written_digest(study.split_file(run))
+        on_disk["split"] = written_digest(paths.split(study.split_of(run).place))
     for what, made in made_from.items():
         if made and on_disk[what] and made != on_disk[what]:
             return f"{run.name} was made from other {what} ({made}) than there are now ({on_disk[what]})"
@@ -88,77 +102,92 @@ def checked(study: Study, run: Run, name: str) -> Path:
     Raises
     ------
     StaleOutput
-        As `record` does, or if the file is missing or was changed; a changed one is set aside under another name, so
-        that the next run of the workflow makes it again.
+        As `record` does, or if the file is missing or is being made again.
+    DamagedFile
+        If it is not what the run wrote.
     """
-    path = paths.run(study.name, run.name) / name
-    told = record(study, run)
-    expected = told["sha256"].get(name)
+    path = paths.run(run.place) / name
+    content = record(study, run)
+    expected = content["sha256"].get(name)
     if not path.is_file() or expected is None:
         raise StaleOutput(f"{path} is missing: run snakemake again")
     if sha256(path) != expected:
         # A run that is being done again removes its record before it writes anything else: then nothing is damaged.
-        if record(study, run) != told:
+        if record(study, run) != content:
             raise StaleOutput(f"{path} is being made again: wait for {run.name} to end")
-        raise StaleOutput(
-            f"{path} is not what {run.name} wrote; it was set aside as {set_aside(path)}: run snakemake again"
-        )
+        raise DamagedFile(path, f"it is not what {run.name} wrote")
     return path
 
 
-def is_there(study: Study, run: Run) -> bool:
-    """Whether a run's record lies on disk, whatever its state."""
-    return (paths.run(study.name, run.name) / RUN).is_file()
-
-
 def finished(study: Study, run: Run) -> str | None:
-    """Return how a run ended, if its files are all there and whole; else None."""
+    """Return how a run ended, if its record, samples and history are there and whole; else None."""
     try:
-        told = record(study, run)
-        for name in [SAMPLES, HISTORY, *([MODEL] if run.name in study.kept else [])]:
+        content = record(study, run)
+        for name in (SAMPLES, HISTORY):
             checked(study, run, name)
     except StaleOutput:
         return None
-    return str(told["status"])
+    return str(content["status"])
 
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
-    """Return ``samples.parquet`` or ``history.parquet`` of a run; raise `StaleOutput` as `checked` does."""
+    """Return ``samples.parquet`` or ``history.parquet`` of a run; raise as `checked` does."""
     return pd.read_parquet(checked(study, run, name))
 
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
-    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
-    origin = prepare.split_origin(study, run.name.dataset, scenario or run.name.scenario, run.split_trial)
-    path = study.split_file(run, scenario)
-    try:
-        return read_split(path, origin)
-    except StaleOutput as error:
-        if path.exists() or not path.with_name(f"{path.name}.damaged").exists():
-            raise
-        # At once, since all runs seem to be in need of being done again where it is missing. It comes out the same.
-        prepare.split(study, run.name.dataset, origin["scenario"], origin["trial"])
-        raise StaleOutput(f"{error}. It has now been drawn again") from None
+    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario.
+
+    Raises
+    ------
+    StaleOutput, DamagedFile
+        If the file of the split is missing or damaged.
+    OtherData
+        If it was drawn for other images than the ones on disk.
+    """
+    split = study.split_of(run, scenario)
+    rows = read_split(paths.split(split.place), split.origin)
+    check_images(study, split)
+    return rows
+
+
+def check_images(study: Study, split: Split) -> None:
+    """Raise `OtherData` if a split was drawn for other images than the ones on disk, where it says so."""
+    path = paths.split(split.place)
+    drawn_for = (written_origin(path) or {}).get("images")
+    on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
+    if drawn_for and on_disk and drawn_for != on_disk:
+        raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
 
 
 def classes(study: Study, dataset: str) -> list[str]:
-    """Return the class names of a prepared dataset, in the order of its labels."""
-    with prepare.mending(study, dataset):
-        return list(store.facts(study.dataset_folder(dataset))["classes"])
+    """Return a dataset's class names, in the order of its labels: from a split of it or, without one, from its images.
+
+    Raises
+    ------
+    StaleOutput
+        If there is neither.
+    """
+    for split in study.all_splits:
+        if split.dataset == dataset and (names := (written_origin(paths.split(split.place)) or {}).get("classes")):
+            return list(names)
+    return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 
-def derived(study: Study, one: Derived) -> pd.DataFrame:
+def derived(one: Derived) -> pd.DataFrame:
     """Return what was made from a run's features, such as its maps; see `benchmark.features.embed` for the columns.
 
     Raises
     ------
     StaleOutput
-        If it is missing, damaged or of another configuration; what cannot be used is set aside.
+        If it is missing.
+    DamagedFile
+        If it is damaged or was made from something else.
     """
-    path = paths.derived(study.name, one)
+    path = paths.derived(one.place)
     try:
-        return read_parquet(path, study.derived_origin(one))
+        return read_parquet(path, one.origin)
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: run snakemake again") from None
     except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run snakemake again") from None
+        raise DamagedFile(path, str(error)) from None

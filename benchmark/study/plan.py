@@ -130,9 +130,15 @@ class PlannedStudy(ResolvedStudy):
     def splits(self, runs: Iterable[Run], cells: Iterable[Cell]) -> list[Split]:
         """Return what runs forget, and what is forgotten in the cells that Originals among them are shown in."""
         runs = list(runs)
-        found = {self.split_of(run) for run in runs if run.name.scenario}
-        found |= {self.split_of(run, cell.scenario) for run, cell in placed(runs, cells)}
-        return sorted(found, key=lambda split: split.place)
+        found = [self.split_of(run) for run in runs if run.name.scenario]
+        found += [self.split_of(run, cell.scenario) for run, cell in placed(runs, cells)]
+        by_place = {split.place: split for split in found}
+        return [by_place[place] for place in sorted(by_place)]
+
+    @cached_property
+    def all_splits(self) -> list[Split]:
+        """What all runs forget."""
+        return self.splits(self.runs(), self.cells)
 
     def derive(self, what: str, run: Run, scenario: str) -> Derived:
         """Return a file made from a run's features, ``what`` being maps, distances or views."""
@@ -152,15 +158,17 @@ class PlannedStudy(ResolvedStudy):
             return []
         cells = [Cell.parse(cell) for cell in self.output(output).cells]
         runs = {run.name: run for run in self.runs_of(output)}
-        found = {
+        found = [
             self.derive(kind.derives, run, cell.scenario)
             for run in runs.values()
             for cell in cells
             if belongs(run.name, cell)
-        }
-        return sorted(found, key=lambda one: one.place)
+        ]
+        by_place = {one.place: one for one in found}
+        return [by_place[place] for place in sorted(by_place)]
 
     @cached_property
     def derived(self) -> list[Derived]:
         """All that some output shows of features."""
-        return list(dict.fromkeys(one for name in self.outputs for one in self.derived_of(name)))
+        by_place = {one.place: one for name in self.outputs for one in self.derived_of(name)}
+        return list(by_place.values())

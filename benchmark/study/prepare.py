@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from benchmark import paths
 from benchmark.data import store
@@ -17,14 +14,6 @@ from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
 from benchmark.study.study import Study
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        store.load(folder, verify=True)
-    except StaleOutput:
-        return False
-    return True
 
 
 def prepare(study: Study, dataset: str) -> Path:
@@ -49,50 +38,30 @@ def prepare(study: Study, dataset: str) -> Path:
     return folder
 
 
-def load(study: Study, dataset: str) -> Arrays:
-    """Return a prepared dataset after comparing every file with its digest.
-
-    Raises
-    ------
-    StaleOutput
-        If it is missing; or if it was damaged: then it has been prepared again, for the next attempt.
-    """
-    with mending(study, dataset):
-        return store.load(study.dataset_folder(dataset), verify=True)
-
-
-@contextlib.contextmanager
-def mending(study: Study, dataset: str) -> Iterator[None]:
-    """Prepare a dataset again if what is done inside finds it damaged, and raise `StaleOutput` all the same."""
-    record = study.dataset_folder(dataset) / store.PROVENANCE
+def _is_whole(folder: Path) -> bool:
     try:
-        yield
-    except StaleOutput as error:
-        if not record.is_file():
-            raise
-        prepare(study, dataset)
-        raise StaleOutput(f"{error}. It has now been prepared again") from None
+        store.load(folder, verify=True)
+    except StaleOutput:
+        return False
+    return True
+
+
+def load(study: Study, dataset: str) -> Arrays:
+    """Return a prepared dataset after comparing every file with its digest; raise as `benchmark.data.store.load`."""
+    return store.load(study.dataset_folder(dataset), verify=True)
 
 
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
-    """Draw what a scenario forgets, write it and return the file; the dataset has been prepared."""
-    if dataset not in study.datasets:
-        raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
+    """Draw what a scenario forgets, write it and return the file; the dataset has been prepared.
+
+    The file also says which images it was drawn for, and the names of the classes, so that results can be read without
+    the images.
+    """
+    draw = study.split(dataset, scenario, trial)
     arrays = load(study, dataset)
     rng = Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")
     frame = split_frame(arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng)
-    path = paths.split(study.name, dataset, scenario, trial)
-    write_split(path, frame, split_origin(study, dataset, scenario, trial))
+    path = paths.split(draw.place)
+    images = store.content_hash(study.dataset_folder(dataset))
+    write_split(path, frame, draw.origin | {"images": images, "classes": arrays.classes})
     return path
-
-
-def split_origin(study: Study, dataset: str, scenario: str, trial: int) -> dict[str, Any]:
-    """Return what a forget split is drawn from: its file says so, and is refused where it says something else."""
-    drawn_from = {
-        "seed": study.seed,
-        "dataset": study.dataset_folder(dataset).name,
-        "scenario": scenario,
-        "trial": trial,
-    }
-    images = store.content_hash_if_known(study.dataset_folder(dataset))
-    return drawn_from | ({"images": images} if images else {})

@@ -7,7 +7,7 @@ and one that is out of date is simply not there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -62,7 +62,7 @@ class Split:
     dataset: str
     scenario: str
     trial: int
-    origin: dict[str, Any] = field(hash=False)
+    origin: dict[str, Any]
 
     @cached_property
     def place(self) -> str:
@@ -83,9 +83,9 @@ class Derived:
     """
 
     what: str
-    run: Run = field(hash=False)
+    run: Run
     scenario: str
-    origin: dict[str, Any] = field(hash=False)
+    origin: dict[str, Any]
 
     @cached_property
     def place(self) -> str:

@@ -6,10 +6,12 @@ import contextlib
 import math
 import os
 import platform
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -55,6 +57,7 @@ class Job:
     ----------
     study, run : what is run.
     command : the command line that started it, for the record.
+    keep_weights : the file that weights are written to; None keeps none.
 
     Raises
     ------
@@ -62,8 +65,8 @@ class Job:
         If the dataset, the split or Original's weights are missing or damaged.
     """
 
-    def __init__(self, study: Study, run: Run, command: str):
-        self.study, self.run, self.command = study, run, command
+    def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
+        self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock = datetime.now(UTC), time.perf_counter()
         self._spent = 0.0  # seconds of earlier calls, which were interrupted
@@ -72,7 +75,7 @@ class Job:
         self.data = store.content_hash(folder)
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
-        self.split = None if run.name.is_original else written_digest(study.split_file(run))
+        self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).place))
         self.original = record(study, study.run(run.original)) if run.original else None
         self.started_from = self.original["sha256"][MODEL] if self.original else None
         # Now, since hours later there may be other code on disk than what runs here.
@@ -85,7 +88,7 @@ class Job:
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
         self.checkpoint = Checkpoint(
-            paths.work(study.name, run.name), run.slice, self.data, self.split, self.started_from, self.device.device
+            paths.work(run.place), run.slice, self.data, self.split, self.started_from, self.device.device
         )
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._saved = time.monotonic()
@@ -102,7 +105,7 @@ class Job:
             If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
         """
         # Before the hours of training, not after them.
-        make_writable(paths.run(self.study.name, self.run.name))
+        make_writable(paths.run(self.run.place))
         model = self._starting_model()
         state = self.checkpoint.load() or {"stage": 1, "start": None}
         self._spent = state.get("wall_seconds", 0.0)
@@ -158,7 +161,7 @@ class Job:
     def _starting_model(self) -> nn.Module:
         model = self._fresh("init")
         if self.run.original:
-            model.load_state_dict(weights(self.study, self.study.run(self.run.original)))
+            model.load_state_dict(weights_of(self.study, self.study.run(self.run.original)))
         return model
 
     def _fresh(self, purpose: str) -> nn.Module:
@@ -238,22 +241,22 @@ class Job:
                 signal.signal(number, handler)
 
     def _write(self, trainer: Trainer, status: str) -> None:
-        """Write the outputs, ``run.json`` last: it holds the digest of every other."""
-        folder = paths.run(self.study.name, self.run.name)
-        (folder / RUN).unlink(missing_ok=True)
-        sweep(folder)
         # The last epoch has been evaluated here, unless it diverged or ended in an earlier call of this job.
         samples = self._samples
         if samples is None or trainer.diverged:
             samples = predict(trainer.model, self.images, self.device)
-        write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
-        write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
-        names = [SAMPLES, HISTORY]
-        if self.run.name in self.study.kept:
-            with replacing(folder / MODEL) as temporary:
-                temporary.write_bytes(save({k: v.contiguous() for k, v in trainer.model.state_dict().items()}))
-            names.append(MODEL)
-        write_record(folder / RUN, self._record(trainer, status) | {"sha256": {n: sha256(folder / n) for n in names}})
+        with _keeping_earlier(paths.run(self.run.place)) as folder:
+            sweep(folder)
+            write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
+            write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
+            digests = {name: sha256(folder / name) for name in (SAMPLES, HISTORY)}
+            if self.keep_weights:
+                content = save({key: value.contiguous() for key, value in trainer.model.state_dict().items()})
+                with replacing(self.keep_weights) as temporary:
+                    temporary.write_bytes(content)
+                digests[MODEL] = sha256(self.keep_weights)
+            # Last, since it holds the digest of every other.
+            write_record(folder / RUN, self._record(trainer, status) | {"sha256": digests})
 
     def _record(self, trainer: Trainer, status: str) -> dict[str, Any]:
         ended = datetime.now(UTC)
@@ -276,19 +279,26 @@ class Job:
         }
 
 
-def weights(study: Study, run: Run) -> dict[str, torch.Tensor]:
+def weights_of(study: Study, run: Run) -> dict[str, torch.Tensor]:
     """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.records.checked` does."""
     return load(checked(study, run, MODEL).read_bytes())
 
 
-def run(study: Study, name: str, command: str, planned: str | None = None) -> str:
+def run(
+    study: Study, name: str, command: str, planned: str | None = None, again: bool = False, weights: bool = False
+) -> str:
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
+
+    A run that is finished is left as it is, unless ``again`` or ``weights``. What then comes out otherwise than before
+    replaces the earlier files, which are kept beside the folder.
 
     Parameters
     ----------
     study, name : which run.
     command : the command line that started it, for the record.
     planned : the run's fingerprint when it was planned, which may have been long before; None where nobody planned it.
+    again : train it although it is finished.
+    weights : train it for its weights, if they are missing, although it is finished.
 
     Raises
     ------
@@ -298,19 +308,48 @@ def run(study: Study, name: str, command: str, planned: str | None = None) -> st
         If it was asked to stop; calling it again goes on from the saved state.
     """
     resolved = study.run(name)
+    place = resolved.place
     if planned not in (None, resolved.fingerprint):
         raise BadInput(f"run {name}: the study has changed since this job was planned: run snakemake again")
     print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
-    work = paths.work(study.name, resolved.name)
     # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.
-    with locked(work.with_name(f"{work.name}.lock")) as waited:
-        if waited and (status := finished(study, resolved)):
+    with locked(paths.work(f"{place}.lock")):
+        model = paths.run(place) / MODEL
+        status = finished(study, resolved)
+        if status and not again and (not weights or model.is_file()):
+            remark = "" if model.is_file() or resolved.name not in study.kept else "; --weights makes its weights again"
+            print(f"already finished: {paths.run(place)}; --again trains it again{remark}", flush=True)
             return status
+        keep = model if weights or resolved.name in study.kept else None
+        if keep and planned and not model.is_file():
+            keep = paths.parked_weights(place)  # where the workflow's rule `weights` expects them
         with memory_told(f"run {name}", resolved.settings.batch_size):
-            job = Job(study, resolved, command)
+            job = Job(study, resolved, command, keep)
             try:
                 return job.go()
             except Exception as error:
                 if not isinstance(error, Interrupted):
-                    (work / PROGRESS).unlink(missing_ok=True)  # it has failed: `status` is not to call it interrupted
+                    # It has failed: `status` is not to call it interrupted.
+                    (paths.work(place) / PROGRESS).unlink(missing_ok=True)
                 raise
+
+
+@contextlib.contextmanager
+def _keeping_earlier(folder: Path) -> Iterator[Path]:
+    """Yield the folder of a run, without its record, to be written to.
+
+    Where it held a finished run that comes out otherwise now, the earlier files stay beside it as ``<folder>.earlier``.
+    """
+    if not (folder / RUN).is_file():
+        yield folder
+        return
+    before, number = written_digest(folder / SAMPLES), 1
+    while (earlier := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
+        number += 1
+    shutil.copytree(folder, earlier)
+    (folder / RUN).unlink()
+    yield folder
+    if written_digest(folder / SAMPLES) == before:
+        shutil.rmtree(earlier)
+    else:
+        print(f"it came out otherwise than before: the earlier files are kept in {earlier}", flush=True)

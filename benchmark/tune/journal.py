@@ -122,7 +122,7 @@ class Journal:
         self.pairs.sort(key=lambda pair: base_of(pair.method) is not None)
         self.path = paths.journal(parent.name)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = paths.RESULTS / self.study.name
+        self.folder = paths.tuning_locks(parent.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(self.folder / "journal.lock")
         with lock:  # what looks half written may be another process's next line

@@ -19,6 +19,7 @@ from typing import IO
 from optuna.trial import TrialState
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked
 from benchmark.results import records as results
@@ -86,7 +87,7 @@ def _references(study: Study, jobs: int) -> None:
     needed = [run for run in study.runs() if not run.original]
     for dataset in dict.fromkeys(run.name.dataset for run in needed):
         try:
-            results.classes(study, dataset)
+            store.facts(study.dataset_folder(dataset))
         except StaleOutput:
             prepare(study, dataset)
     for run in needed:
@@ -99,7 +100,7 @@ def _references(study: Study, jobs: int) -> None:
     for run in missing:
         print(f"to be compared with: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
-    _together([([*command, str(run.name)], paths.log(study.name, run.name)) for run in missing], jobs, study.threads)
+    _together([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
 
 
 def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.names import RunName
 from benchmark.workflow.options import FIRST_MINUTES
 
 # What libraries are told by how many threads a job may compute with.
@@ -33,22 +32,22 @@ class Usage:
     memory_mb: float
 
 
-def minutes(study: str, name: str, attempt: int, first: int = FIRST_MINUTES) -> int:
+def minutes(place: str, attempt: int, first: int = FIRST_MINUTES) -> int:
     """Return a run's time limit in minutes.
 
     Parameters
     ----------
-    study, name : which run.
+    place : of the run, in the pool.
     attempt : how often it has been tried, this time included.
     first : the limit where no run of the same dataset and architecture has finished.
     """
-    taken = [usage.seconds for usage in _alike(study, name)]
+    taken = [usage.seconds for usage in _alike(place)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
 
 
-def memory_mb(study: str, name: str, attempt: int) -> int:
+def memory_mb(place: str, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
-    taken = [usage.memory_mb for usage in _alike(study, name)]
+    taken = [usage.memory_mb for usage in _alike(place)]
     return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
 
 
@@ -64,23 +63,23 @@ def usage_of(path: Path) -> Usage | None:
     return None
 
 
-def _alike(study: str, name: str) -> list[Usage]:
+def _alike(place: str) -> list[Usage]:
     """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
-    run = RunName.parse(name)
-    folder = paths.usage(study, f"{run.dataset}/{run.arch}/any").parent
-    for pattern in (f"**/{glob.escape(run.method)}/*.tsv", "**/*.tsv"):
-        if found := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(study, path))]:
-            return found
+    dataset, arch, *_, method, _ = place.split("/")
+    folder = paths.usage(f"{dataset}/{arch}/any").parent
+    for pattern in (f"**/{glob.escape(method)}/*.tsv", "**/*.tsv"):
+        if alike := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(path))]:
+            return alike
     return []
 
 
-def _with_earlier_calls(study: str, path: Path) -> Usage | None:
+def _with_earlier_calls(path: Path) -> Usage | None:
     """What a job took, with the calls before one that was interrupted: Snakemake has measured the last alone."""
     usage = usage_of(path)
     if usage is None or math.isnan(usage.memory_mb):
         return None  # what ended before it was looked at is no measure of others
-    name = path.relative_to(paths.usage(study, "any").parent).with_suffix("")
+    place = path.relative_to(paths.usage("any").parent).with_suffix("")
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = json.loads((paths.run(study, name) / paths.RUN).read_text(encoding="utf-8"))
-        return replace(usage, seconds=max(usage.seconds, float(told["wall_seconds"])))
+        record = json.loads((paths.run(str(place)) / paths.RUN).read_text(encoding="utf-8"))
+        return replace(usage, seconds=max(usage.seconds, float(record["wall_seconds"])))
     return usage

@@ -23,7 +23,7 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.workflow.resources import usage_of
 
-STATES = ("done", "diverged", "out of date", "running", "interrupted", "failed", "left")
+STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")
 # A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
 FRESH_SECONDS = 300.0
@@ -71,18 +71,17 @@ def state_of(study: Study, run: Run) -> State:
 
     The job may be another machine's: all that counts is what the file system shows, and how lately it was touched.
     """
-    folder, work = paths.run(study.name, run.name), paths.work(study.name, run.name)
+    folder, work = paths.run(run.place), paths.work(run.place)
     if (folder / paths.RUN).is_file():
         try:
-            told = record(study, run, look=True)
+            content = record(study, run)
         except StaleOutput as error:
-            return _under_way(work, run) or State(run, "out of date", str(error))
-        # Weights may be gone on purpose: a checkout has none.
-        gone = [name for name in told["sha256"] if name != paths.MODEL and not (folder / name).is_file()]
+            return _under_way(work, run) or State(run, "damaged", str(error))
+        gone = [name for name in (paths.SAMPLES, paths.HISTORY) if not (folder / name).is_file()]
         if gone:
-            return _under_way(work, run) or State(run, "out of date", f"{folder / gone[0]} is missing")
-        return State(run, "diverged" if told["status"] == DIVERGED else "done", seconds=_took(study, run, told))
-    return _under_way(work, run) or _by_log(paths.log(study.name, run.name), run)
+            return _under_way(work, run) or State(run, "left", f"{folder / gone[0]} is missing")
+        return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=_took(run, content))
+    return _under_way(work, run) or _by_log(paths.log(run.place), run)
 
 
 def status(study: Study) -> str:
@@ -94,7 +93,7 @@ def status(study: Study) -> str:
     lines += [
         f"{state.state}: {state.run.name}: {state.remark}"
         for state in states
-        if state.state in ("running", "interrupted", "failed", "out of date")
+        if state.state in ("running", "interrupted", "failed", "damaged")
     ]
     if counts.total() > sum(counts[state] for state in ENDED):
         at_once = max(1, counts["running"])
@@ -151,10 +150,10 @@ def _alike(run: Run) -> list[tuple[str, ...]]:
     return [(*place, name.scenario, name.method), (*place, "", name.method), place, ()]
 
 
-def _took(study: Study, run: Run, told: dict[str, Any]) -> float:
+def _took(run: Run, content: dict[str, Any]) -> float:
     """Return what Snakemake measured, the start of the process included, or what the job says of all its calls."""
-    measured = usage_of(paths.usage(study.name, run.name))
-    return max(float(told["wall_seconds"]), measured.seconds if measured else 0.0)
+    measured = usage_of(paths.usage(run.place))
+    return max(float(content["wall_seconds"]), measured.seconds if measured else 0.0)
 
 
 def _under_way(work: Path, run: Run) -> State | None:

@@ -1,22 +1,26 @@
-"""What the workflow asks of a study: which files a thing consists of, which it is made from, which names may match."""
+"""What the Snakefile asks of a study: which files a thing consists of, and which it is made from.
+
+A file's place says all that determines it, so what is there is finished and what is stale is not there: no age of a file
+decides anything. What is finished needs nothing, so it has no inputs; a checkout may hold runs without images and
+weights.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
-from benchmark.errors import StaleOutput
-from benchmark.files import written_origin
-from benchmark.names import ORIGINAL, SCENARIO, Cell, RunName
-from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.frames import FRAMES
 from benchmark.study.checks import check_prepared
-from benchmark.study.runs import Derived, placed
+from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
 
@@ -30,27 +34,44 @@ class Workflow:
     Raises
     ------
     BadInput
-        If a dataset prepared for the study lacks a class that it names, or is sorted by class where that matters.
+        If a dataset prepared for the study lacks a class that it names, is sorted by class where that matters, or holds
+        other images than finished runs were made from.
     """
 
     def __init__(self, study: Study):
         self.study = study
-        self._derived = {str(one): one for one in study.derived}
-        self._images: dict[str, str | None] = {}
         for dataset in study.datasets:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
-            # checks. Nor is it known while what says so is damaged: the first job that reads it mends it.
+            # checks. Nor is it known while its record is damaged: the first job that reads it says so.
             if self.dataset_file(dataset).is_file():
                 with contextlib.suppress(StaleOutput):
                     check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
+        self._check_images()
+
+    def _check_images(self) -> None:
+        """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
+        digests = {name: content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
+        other = [
+            run for run in self.study.runs() if _images(run) not in (None, digests[run.name.dataset] or _images(run))
+        ]
+        if other:
+            first = other[0]
+            folder = self.study.dataset_folder(first.name.dataset)
+            raise BadInput(
+                f"{folder} holds other images ({digests[first.name.dataset]}) than {len(other)} finished runs were made "
+                f"from, such as {paths.run(first.place)} ({_images(first)}): prepare the dataset from those images, or "
+                f"let 'python -m benchmark verify {self.study.name}' set the runs aside, to be made again"
+            )
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
     def files_of(self, output: str) -> list[Path]:
-        """The files of a table or figure."""
-        if self.study.section_of(output) == "tables":
-            return [paths.table(self.study.name, output, suffix) for suffix in paths.TABLE_SUFFIXES]
-        return [paths.figure(self.study.name, output, suffix) for suffix in paths.FIGURE_SUFFIXES]
+        """The files of a table or figure, and the receipt that they are drawn as the study stands now."""
+        study = self.study
+        tables = study.section_of(output) == "tables"
+        path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if tables else (paths.figure, paths.FIGURE_SUFFIXES)
+        receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
+        return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
     def dataset_file(self, dataset: str) -> Path:
         """The file that is written last when a dataset is prepared."""
@@ -58,142 +79,137 @@ class Workflow:
 
     @cached_property
     def collected(self) -> list[Path]:
-        """The gathered results."""
-        return [paths.collected(self.study.name, what) for what in FRAMES]
+        """The gathered results, and their receipt."""
+        study = self.study
+        files = [paths.collected(study.name, what) for what in FRAMES]
+        return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
-    def run_files(self, run: RunName) -> list[Path]:
-        """The files of a run that tables and figures read."""
-        return [paths.run(self.study.name, run) / file for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)]
+    @property
+    def page(self) -> list[Path]:
+        """The page, and its receipt."""
+        return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.fingerprint)]
 
     # --- what a thing is made from ------------------------------------------------------------------------------
 
-    def inputs_of(self, name: str) -> list[Path]:
-        """What a run reads: its dataset, its split, Original's weights and record."""
-        run = self.study.run(name)
+    def inputs_of(self, place: str) -> list[Path]:
+        """What a run reads, unless it is finished: its dataset, its split, Original's record and weights."""
+        run = self._runs[place]
+        return [] if is_finished(run) else self._needed_by(run)
+
+    def _needed_by(self, run: Run) -> list[Path]:
         inputs = [self.dataset_file(run.name.dataset)]
         if not run.name.is_original:
-            inputs.append(self.study.split_file(run))
+            inputs.append(paths.split(self.study.split_of(run).place))
         if run.original:
-            original = paths.run(self.study.name, run.original)
+            original = paths.run(self.study.run(run.original).place)
             inputs += [original / paths.MODEL, original / paths.RUN]
         return inputs
 
+    def inputs_of_weights(self, place: str) -> list[Path]:
+        """What the weights of a run are made from: the run, which leaves them; all that it reads if it did so before."""
+        run = self._runs[place]
+        again = is_finished(run) and not paths.parked_weights(place).is_file()
+        return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
+
+    def inputs_of_derived(self, place: str) -> list[Path]:
+        """What a derived file is made from: the weights and the record of its run, the split it marks, the images."""
+        one = self._derived[place]
+        if paths.derived(place).is_file():
+            return []
+        folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
+        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), self.dataset_file(split.dataset)]
+
+    def inputs_of_split(self, place: str) -> list[Path]:
+        """What a split is drawn from: the labels of its dataset."""
+        return [] if paths.split(place).is_file() else [self.dataset_file(self._splits[place].dataset)]
+
     def shown_by(self, output: str) -> list[Path]:
-        """What a table or figure reads: nothing, derived files, or its runs, the Originals of their cells and what all
-        of them forget; the dataset, where it names classes; and the paper's numbers, where it stands beside them.
+        """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
+        of them forget, and what is derived from them; and the paper's numbers, where it stands beside them.
         """
-        kind, cells = self.study.kind_of(output), [Cell.parse(cell) for cell in self.study.output(output).cells]
+        study, kind = self.study, self.study.kind_of(output)
         if not kind.results:
             return []
         if kind.gathered:
-            theory = [name for name in self.study.tables if self.study.output(name).kind == "theory"]
-            return [*self.collected, *(paths.table(self.study.name, name, ".csv") for name in theory)]
-        beside = [paths.REPORTED / str(kind.reported)] if output in self.study.compared else []
-        if kind.classes:
-            beside += [self.dataset_file(name) for name in dict.fromkeys(cell.dataset for cell in cells)]
-        if kind.derives:
-            return [*(paths.derived(self.study.name, one) for one in self.study.derived_of(output)), *beside]
-        runs = {run.name: run for run in self.study.runs_of(output)}
+            theory = [name for name in study.tables if study.output(name).kind == "theory"]
+            return [*self.collected, *(paths.table(study.name, name, ".csv") for name in theory), *self.pool]
+        beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
+        cells = [Cell.parse(cell) for cell in study.output(output).cells]
+        runs = {run.name: run for run in study.runs_of(output)}
         originals = [RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells]
-        runs |= {name: self.study.run(name) for name in originals}
-        splits = {self.study.split_file(run, cell.scenario) for run, cell in placed(runs.values(), cells)}
-        splits |= {self.study.split_file(run) for run in runs.values() if run.name.scenario}
-        files = [file for name in sorted(runs) for file in self.run_files(name)]
-        return files + sorted(splits) + beside
+        runs |= {name: study.run(name) for name in originals}
+        return [*self._files(runs.values(), study.splits(runs.values(), cells), study.derived_of(output)), *beside]
 
     @cached_property
-    def gathered(self) -> list[Path]:
-        """What the gathered results are made from: what all outputs read, and the datasets, since they name classes."""
-        outputs = [o for o in self.study.tables | self.study.figures if not self.study.kind_of(o).gathered]
-        named = dict.fromkeys(self.dataset_file(cell.dataset) for cell in self.study.cells)
-        return list(dict.fromkeys(path for name in outputs for path in self.shown_by(name)) | named)
+    def pool(self) -> list[Path]:
+        """All that the study needs of the pool: runs without their weights, splits, derived files."""
+        return self._files(self.study.runs(), self.study.all_splits, self.study.derived)
 
-    def derived(self, name: str) -> Derived:
-        """What a derived file is, by its name: maps/digits/convnet/random-10/coun/trial-0."""
-        return self._derived[name]
+    @staticmethod
+    def _files(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
+        names = (paths.RUN, paths.SAMPLES, paths.HISTORY)
+        files = [paths.run(run.place) / name for run in runs for name in names]
+        files += [paths.split(split.place) for split in splits]
+        return files + [paths.derived(one.place) for one in derived]
 
-    def derived_inputs(self, name: str) -> list[Path]:
-        """What a derived file is made from: the weights and the record of its run, and the split it marks."""
-        one = self.derived(name)
-        folder = paths.run(self.study.name, one.run.name)
-        return [folder / paths.MODEL, folder / paths.RUN, self.study.split_file(one.run, one.scenario)]
+    # --- what a place is of -------------------------------------------------------------------------------------
 
-    def is_derived_current(self, one: Derived) -> bool:
-        """Whether a derived file is there, made from its run as the study has it, and that run is current."""
-        made_from = written_origin(paths.derived(self.study.name, one))
-        return made_from == self.study.derived_origin(one) and self.is_current(str(one.run.name))
+    def run(self, place: str) -> Run:
+        """The run at a place."""
+        return self._runs[place]
 
-    def is_current(self, name: str) -> bool:
-        """Whether a run's record is there, of the study as it stands and of the images as they are stored.
+    def split(self, place: str) -> Split:
+        """The split at a place."""
+        return self._splits[place]
 
-        Snakemake does not look at the parameters of a job below one that it plans to do: that one's files are to
-        trigger it. So they are declared ``ancient()``, which never trigger, for a run that is current and for no other.
-        """
-        try:
-            told = json.loads((paths.run(self.study.name, name) / paths.RUN).read_text(encoding="utf-8"))
-            run = self.study.run(name)
-            made_from, stored = told.get("stamp", {}).get("data"), self.images(run.name.dataset)
-            same = None in (made_from, stored) or made_from == stored
-            return bool(told["fingerprint"] == run.fingerprint and same)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-
-    def is_whole(self, name: str) -> bool:
-        """Whether every file that a run leaves is there; weights only where something is yet to be made from them."""
-        run = RunName.parse(name)
-        if not all(path.is_file() for path in self.run_files(run)):
-            return False
-        kept = run in self.study.kept and not (paths.run(self.study.name, name) / paths.MODEL).is_file()
-        return not (kept and self._are_weights_wanted(run))
-
-    def _are_weights_wanted(self, run: RunName) -> bool:
-        made = [one for one in self.study.derived if one.run.name == run]
-        if not all(map(self.is_derived_current, made)):
-            return True
-        return not all(self.is_current(name) and self.is_whole(name) for name in self._started_from.get(run, []))
+    def derived(self, place: str) -> Derived:
+        """The derived file at a place."""
+        return self._derived[place]
 
     @cached_property
-    def _started_from(self) -> dict[RunName, list[str]]:
-        """The runs of the study that start from each Original."""
-        found: dict[RunName, list[str]] = {}
-        for run in self.study.runs():
-            if run.original:
-                found.setdefault(run.original, []).append(str(run.name))
-        return found
+    def _runs(self) -> dict[str, Run]:
+        return {run.place: run for run in self.study.runs()}
 
-    def images(self, dataset: str) -> str | None:
-        """The digest of a dataset's images, or None if it is not prepared."""
-        if dataset not in self._images:
-            self._images[dataset] = content_hash_if_known(self.study.dataset_folder(dataset))
-        return self._images[dataset]
+    @cached_property
+    def _splits(self) -> dict[str, Split]:
+        return {split.place: split for split in self.study.all_splits}
 
-    # --- which names may match ----------------------------------------------------------------------------------
-    # Only what is in the study and the registries can match, so that no other text reaches a path or a shell.
+    @cached_property
+    def _derived(self) -> dict[str, Derived]:
+        return {one.place: one for one in self.study.derived}
 
-    def run_pattern(self, kept: bool) -> str:
-        """A regular expression for the names of runs whose weights are kept, or for all others."""
-        names = "|".join(re.escape(str(name)) for name in sorted(self.study.kept)) or r"(?!)"
-        if kept:
-            return names
-        method = rf"({_either(METHODS)})(\+cl)?(@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
-        run = rf"({self.dataset_pattern})/({_either(ARCHITECTURES)})/({ORIGINAL}|({SCENARIO})/{method})/trial-[0-9]+"
-        return rf"(?!({names})(/|$)){run}"
+    # Only what is in the study can match, so that no other text reaches a path or a shell.
 
     @property
-    def dataset_pattern(self) -> str:
-        """A regular expression for the study's datasets."""
-        return _either(self.study.datasets)
+    def run_pattern(self) -> str:
+        """A regular expression for the places of the study's runs."""
+        return _either(self._runs)
 
     @property
-    def scenario_pattern(self) -> str:
-        """A regular expression for the scenarios of the study's cells, and of what they are compared with."""
-        return _either({cell.scenario for cell in self.study.cells})
+    def split_pattern(self) -> str:
+        """A regular expression for the places of the study's splits."""
+        return _either(self._splits)
 
     @property
     def derived_pattern(self) -> str:
-        """A regular expression for the names of the study's derived files."""
+        """A regular expression for the places of the study's derived files."""
         return _either(self._derived)
 
 
-def _either(names: object) -> str:
-    return "|".join(map(re.escape, sorted(names))) or r"(?!)"  # type: ignore[call-overload]
+def is_finished(run: Run) -> bool:
+    """Whether a run's record, samples and history are there; whether they are whole is for readers to say."""
+    folder = paths.run(run.place)
+    return all((folder / name).is_file() for name in (paths.RUN, paths.SAMPLES, paths.HISTORY))
+
+
+def _images(run: Run) -> str | None:
+    """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
+    try:
+        record = json.loads((paths.run(run.place) / paths.RUN).read_text(encoding="utf-8"))
+        return str(record["stamp"]["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _either(places: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(places))) or r"(?!)"

@@ -7,87 +7,35 @@ from functools import partial
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.data.splits import read_split
+from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.results.frames import FRAMES
-from benchmark.study import prepare
-from benchmark.study.runs import Derived, Run
+from benchmark.study.prepare import load
+from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
+from benchmark.workflow import receipts
+from benchmark.workflow.repair import repairing
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
     """Return how many files are as they were written, and a line for each that is not.
 
-    What is missing or of another configuration is passed over: the workflow sees to it. What is damaged is set aside; a
-    dataset and a split are made again at once.
+    What is missing is passed over: the workflow sees to it. What is damaged is set aside, and so are runs, splits and
+    derived files of other images than the ones on disk.
     """
-    right, wrong = 0, []
+    whole, faults = receipts.check(study.name)
+    lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
     for check in _checks(study):
         try:
-            right += check()
+            with repairing():
+                whole += check()
+        except records.OtherData as error:
+            lines.append(f"{error}; set aside as {set_aside(error.path, 'other')}")
         except StaleOutput as error:
-            wrong.append(str(error))
-    return right, wrong
-
-
-def _checks(study: Study) -> Iterator[Callable[[], int]]:
-    for name in study.datasets:
-        folder = study.dataset_folder(name)
-        if (folder / store.PROVENANCE).is_file():
-            yield partial(_dataset, study, name)
-    for run in study.runs():
-        folder = paths.run(study.name, run.name)
-        if (folder / paths.RUN).is_file():
-            yield partial(_run, study, run)
-    splits = {study.split_file(run): run for run in study.runs() if not run.name.is_original}
-    for path, run in splits.items():
-        if path.is_file():
-            yield partial(_split, study, run)
-    for one in study.derived:
-        if paths.derived(study.name, one).is_file():
-            yield partial(_derived, study, one)
-    for what in FRAMES:
-        if paths.collected(study.name, what).is_file():
-            yield partial(_collected, study, what)
-
-
-def _run(study: Study, run: Run) -> int:
-    try:
-        told = results.record(study, run)
-    except StaleOutput as error:
-        if "another configuration" in str(error):
-            return 0
-        raise
-    folder = paths.run(study.name, run.name)
-    names = [name for name in told["sha256"] if (folder / name).is_file()]
-    for name in names:
-        results.checked(study, run, name)
-    return 1 + len(names)
-
-
-def _dataset(study: Study, name: str) -> int:
-    prepare.load(study, name)
-    return len(store.FILES) + 1
-
-
-def _split(study: Study, run: Run) -> int:
-    results.forget(study, run)
-    return 1
-
-
-def _derived(study: Study, one: Derived) -> int:
-    results.derived(study, one)
-    return 1
-
-
-def _collected(study: Study, what: str) -> int:
-    path = paths.collected(study.name, what)
-    try:
-        read_parquet(path)
-    except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): set aside as {set_aside(path)}; run snakemake again") from None
-    return 1
+            lines.append(str(error))
+    return whole, lines
 
 
 def report(study: Study) -> str:
@@ -98,7 +46,65 @@ def report(study: Study) -> str:
     BadInput
         If anything is damaged: one line a file.
     """
-    right, wrong = verify(study)
-    if wrong:
-        raise BadInput(f"{len(wrong)} damaged, {right} whole: " + "; ".join(wrong))
-    return f"{right} files are what was written"
+    whole, lines = verify(study)
+    if lines:
+        raise BadInput(f"{len(lines)} damaged, {whole} whole: " + "; ".join(lines))
+    return f"{whole} files, all as they were written"
+
+
+def _checks(study: Study) -> Iterator[Callable[[], int]]:
+    for name in study.datasets:
+        if (study.dataset_folder(name) / store.PROVENANCE).is_file():
+            yield partial(_dataset, study, name)
+    for split in study.all_splits:
+        if paths.split(split.place).is_file():
+            yield partial(_split, study, split)
+    for one in study.derived:
+        if paths.derived(one.place).is_file():
+            yield partial(_derived, study, one)
+    for run in study.runs():
+        if (paths.run(run.place) / paths.RUN).is_file():
+            yield partial(_run, study, run)
+    for what in FRAMES:
+        if paths.collected(study.name, what).is_file():
+            yield partial(_collected, study, what)
+
+
+def _run(study: Study, run: Run) -> int:
+    digests = records.record(study, run)["sha256"]
+    names = [name for name in digests if (paths.run(run.place) / name).is_file()]
+    for name in names:
+        records.checked(study, run, name)
+    return 1 + len(names)
+
+
+def _dataset(study: Study, name: str) -> int:
+    load(study, name)
+    return len(store.FILES) + 1
+
+
+def _split(study: Study, split: Split) -> int:
+    rows = read_split(paths.split(split.place), split.origin)
+    records.check_images(study, split)
+    return int(len(rows) > 0)
+
+
+def _derived(study: Study, one: Derived) -> int:
+    records.derived(one)
+    try:
+        records.record(study, one.run)
+    except records.OtherData as error:
+        error.path = paths.derived(one.place)
+        raise
+    except StaleOutput:
+        pass  # a checkout may hold derived files without their runs
+    return 1
+
+
+def _collected(study: Study, what: str) -> int:
+    path = paths.collected(study.name, what)
+    try:
+        read_parquet(path)
+    except Damaged as error:
+        raise DamagedFile(path, str(error)) from None
+    return 1

@@ -37,7 +37,7 @@ class Watch:
         states = []
         for run in self.runs:
             try:
-                changed = (paths.run(self.study.name, run.name) / paths.RUN).stat().st_mtime_ns
+                changed = (paths.run(run.place) / paths.RUN).stat().st_mtime_ns
             except OSError:
                 changed = 0
             before = self._ended.get(str(run.name))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmark.data import official, store
 from benchmark.data.splits import read_split
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, DamagedFile
 from benchmark.names import Cell, MethodName, RunName, Scenario
 from benchmark.settings import DatasetSettings
 from benchmark.training.checkpoint import Checkpoint
@@ -191,13 +191,13 @@ def test_no_name_but_a_plain_one_is_parsed(name):
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", pickle.dumps(Payload()), b"PAR1" + b"\xff" * 500 + b"PAR1"])
-def test_a_split_that_is_none_is_set_aside(tmp_path, content):
+def test_a_split_that_is_none_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "shards" / "split.parquet"
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(StaleOutput, match="set aside as"):
+    with pytest.raises(DamagedFile) as caught:
         read_split(path)
-    assert path.with_name("split.parquet.damaged").read_bytes() == content
+    assert caught.value.path == path and [*path.parent.iterdir()] == [path] and path.read_bytes() == content
 
 
 def test_a_checkpoint_with_code_in_it_is_never_unpickled(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data.splits import forget_indices, forgotten, read_split, split_frame, write_split
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.names import Scenario
 
 CLASSES = ["cat", "dog", "ship", "truck"]
@@ -93,8 +93,8 @@ def test_bad_split_files_are_refused():
     with pytest.raises(StaleOutput, match="missing"):
         read_split(path)
     path.write_bytes(b"PAR1 no more")
-    with pytest.raises(StaleOutput, match="damaged"):
+    with pytest.raises(DamagedFile, match=r"split\.parquet is damaged"):
         read_split(path)
     pd.DataFrame({"split": ["train"], "row": [1]}).to_parquet(path)
-    with pytest.raises(StaleOutput, match="accepted are split, index, stage"):
+    with pytest.raises(DamagedFile, match="accepted are split, index, stage"):
         read_split(path)

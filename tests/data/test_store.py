@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.data import store
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.settings import Augmentation, DatasetSettings
 
 
@@ -85,13 +85,18 @@ def test_damage_says_how_to_rebuild(folder, file, damage):
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
-    with pytest.raises(StaleOutput, match=rf"{file} .*prepare <study> digits"):
+    left = {entry: entry.read_bytes() for entry in folder.iterdir()}
+    with pytest.raises(StaleOutput, match=rf"{file} .*prepare <study> digits") as caught:
         store.load(folder)
+    assert isinstance(caught.value, DamagedFile) == (damage != "missing")
+    assert getattr(caught.value, "path", path) == path
+    assert {entry: entry.read_bytes() for entry in folder.iterdir()} == left
+    assert store.load(store.prepare("digits", digits(subset=100, test_subset=50)), verify=True)
 
 
 def test_another_array_in_place_is_found(folder):
     np.save(folder / "train_labels.npy", np.zeros(7, np.int64))
-    with pytest.raises(StaleOutput, match="shape"):
+    with pytest.raises(DamagedFile, match="shape"):
         store.load(folder)
 
 
@@ -100,13 +105,13 @@ def test_a_changed_pixel_is_found_when_asked(folder):
     images[0, 0, 0, 0] += 1
     np.save(folder / "train_images.npy", images)
     store.load(folder)
-    with pytest.raises(StaleOutput, match="SHA-256"):
+    with pytest.raises(DamagedFile, match="SHA-256"):
         store.load(folder, verify=True)
 
 
 def test_a_pickled_array_is_never_read(folder):
     np.save(folder / "train_images.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(StaleOutput, match="damaged"):
+    with pytest.raises(DamagedFile):
         store.load(folder)
 
 
