@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,8 +147,12 @@ def _draw(study: Study, name: str, fingerprint: str, draw: Callable[[], list[Pat
     """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
     from benchmark.workflow.receipts import renewed
 
-    with _repairing(), nullcontext([]) if partial else renewed(study.name, name, fingerprint) as files:
-        files += draw()
+    with _repairing():
+        if partial:
+            files = draw()
+        else:
+            with renewed(study.name, name, fingerprint) as files:
+                files += draw()
     for path in files:
         print(path)
 

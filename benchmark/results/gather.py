@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import outdate, write_parquet
+from benchmark.files import write_parquet
 from benchmark.names import ORIGINAL
 from benchmark.results import frames, published
 from benchmark.results.measured import DIVERGED
@@ -22,7 +22,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
 
     Parameters
     ----------
-    partial : leave out what is missing or out of date instead of failing.
+    partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
     replace : whether results that the study calls published may come out otherwise than they are in git.
 
     Raises
@@ -38,11 +38,10 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         published.keep(study, results["metrics"])
     of = frames.of_study(study, partial)
     classes = {dataset: of.classes(dataset) for dataset in sorted({run.name.dataset for run in of.runs})}
-    for what, frame in results.items():
-        write_parquet(paths.collected(study.name, what), frame, {"classes": classes})
-        if partial:
-            outdate(paths.collected(study.name, what))  # the workflow gathers the rest as soon as it is asked to
-    return [paths.collected(study.name, what) for what in results]
+    files = [paths.collected(study.name, f"{what}.partial" if partial else what) for what in results]
+    for file, frame in zip(files, results.values(), strict=True):
+        write_parquet(file, frame, {"classes": classes})
+    return files
 
 
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:

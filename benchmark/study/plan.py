@@ -57,7 +57,7 @@ class PlannedStudy(ResolvedStudy):
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
         shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
-        drawn = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
+        drawn: list[Any] = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
         if name in self.compared:
             drawn.append(sha256(paths.REPORTED / str(kind.reported)))
         return digest([__version__, name, output.model_dump(), *drawn, shown])[:SHORT]

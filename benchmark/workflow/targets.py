@@ -1,7 +1,7 @@
 """What the Snakefile asks of a study: which files a thing consists of, and which it is made from.
 
-A file's place says all that determines it, so what is there is finished and what is stale is not there: no age of a file
-decides anything. What is finished needs nothing, so it has no inputs; a checkout may hold runs without images and
+A file's place says all that determines it, so what is there is finished and what is stale is not there: no age of a
+file decides anything. What is finished needs nothing, so it has no inputs: a checkout may hold runs without images and
 weights.
 """
 
@@ -51,16 +51,16 @@ class Workflow:
     def _check_images(self) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
         digests = {name: content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
-        other = [
-            run for run in self.study.runs() if _images(run) not in (None, digests[run.name.dataset] or _images(run))
-        ]
+        made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
+        other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
         if other:
             first = other[0]
             folder = self.study.dataset_folder(first.name.dataset)
             raise BadInput(
-                f"{folder} holds other images ({digests[first.name.dataset]}) than {len(other)} finished runs were made "
-                f"from, such as {paths.run(first.place)} ({_images(first)}): prepare the dataset from those images, or "
-                f"let 'python -m benchmark verify {self.study.name}' set the runs aside, to be made again"
+                f"{folder} holds other images ({digests[first.name.dataset]}) than {len(other)} finished runs were "
+                f"made from, such as {paths.run(first.place)} ({made_from[first.place]}): prepare the dataset from "
+                f"those images, or let 'python -m benchmark verify {self.study.name}' set the runs aside, to be made "
+                "again"
             )
 
     # --- what a thing consists of -------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Workflow:
         return inputs
 
     def inputs_of_weights(self, place: str) -> list[Path]:
-        """What the weights of a run are made from: the run, which leaves them; all that it reads if it did so before."""
+        """What weights are made from: the run, which leaves them, and all that it reads if they have been lost since."""
         run = self._runs[place]
         again = is_finished(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]

@@ -24,7 +24,6 @@ from benchmark.report.style import (
 )
 from benchmark.results import records as results
 from benchmark.study.outputs import MAPS
-from benchmark.study.runs import Derived
 from benchmark.study.study import Study
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def _label(study: Study, cell: Cell, method: str, methods: list[str]) -> str:
 
 def _samples(study: Study, method: str, cell: Cell, partial: bool) -> pd.DataFrame | None:
     try:
-        return results.derived(study, Derived(MAPS, study.run(study.run_name(cell, method, 0)), cell.scenario))
+        return results.derived(study.derive(MAPS, study.run(study.run_name(cell, method, 0)), cell.scenario))
     except StaleOutput:
         if partial:
             return None

@@ -15,7 +15,7 @@ from benchmark.report.style import method_label
 from benchmark.report.trials import class_numbers, deviation, mean, of_trials
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES
-from benchmark.study.runs import Derived, Run
+from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
 DECIMALS = 2
@@ -89,7 +89,7 @@ def _distances(study: Study, name: str, cell: Cell, method: str, partial: bool) 
         if results.record(study, run)["status"] == results.DIVERGED:
             return np.full((2, shown), np.nan)
         label, *centroids = class_numbers(study, name, cell.dataset)
-        found = results.derived(study, Derived(DISTANCES, run, cell.scenario))
+        found = results.derived(study.derive(DISTANCES, run, cell.scenario))
         mine = found[found["label"] == label].set_index("centroid")["distance"]
         if mine.empty:
             raise BadInput(f"{name}: no sample of class {study.output(name).classes[0]!r} is forgotten in {cell}")

@@ -17,7 +17,6 @@ from benchmark.report.latex import DASH, Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
 from benchmark.results import records as results
 from benchmark.study.outputs import VIEWS
-from benchmark.study.runs import Derived
 from benchmark.study.study import Study
 
 EPS = (0.2, 0.4, 0.6)
@@ -38,7 +37,7 @@ def trials_of(study: Study, name: str, cell: Cell, method: str, partial: bool) -
     found = {}
     for run in map(study.run, dict.fromkeys(names)):
         try:
-            found[run.name.trial] = results.derived(study, Derived(VIEWS, run, cell.scenario))
+            found[run.name.trial] = results.derived(study.derive(VIEWS, run, cell.scenario))
         except StaleOutput:
             if not partial:
                 raise
