@@ -106,7 +106,7 @@ class Workflow:
         return inputs
 
     def inputs_of_weights(self, place: str) -> list[Path]:
-        """What weights are made from: the run, which leaves them, and all that it reads if they have been lost since."""
+        """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
         run = self._runs[place]
         again = is_finished(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
