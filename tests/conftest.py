@@ -22,6 +22,7 @@ from benchmark.names import RunName
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
+from tests.places import run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +143,7 @@ class Project:
                 done += job.pauses
                 torch.manual_seed(starts)  # a new process knows nothing of what this one has drawn
                 continue
-            return _ended(paths.run(study.name, name), status, job.trainer, starts, done + job.pauses)
+            return _ended(run_folder(study, name), status, job.trainer, starts, done + job.pauses)
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
         """A job that counts its pauses, is asked to stop at one of them, and remembers its trainer."""
@@ -161,7 +162,9 @@ class Project:
                 self.trainer = trainer
                 super()._write(trainer, status)
 
-        return Watched(study, study.run(name), "a test")
+        run = study.run(name)
+        keep = paths.run(run.place) / paths.MODEL if run.name in study.kept else None
+        return Watched(study, run, "a test", keep)
 
     def start(self, study: Study, name: str) -> Trainer:
         """A trainer at its first step, without a job around it."""

@@ -9,6 +9,7 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import sha256, write_parquet, write_record
 from benchmark.results.gather import gather
+from tests.places import run_folder
 
 
 def test_a_history_that_tells_of_another_evaluation_than_the_samples_is_refused(project):
@@ -16,7 +17,7 @@ def test_a_history_that_tells_of_another_evaluation_than_the_samples_is_refused(
     for method in ("retrain", "ft"):
         project.run(study, project.name(method))
     assert len(gather(study)["metrics"]) == 3
-    folder = paths.run("tiny", project.name("ft"))
+    folder = run_folder("tiny", project.name("ft"))
     history = pd.read_parquet(folder / paths.HISTORY)
     history.loc[history.index[-1], "ua"] += 1
     rewrite(folder, history)

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmark.__main__ import app, main
+from tests.places import run_folder
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
 CELL = "digits/convnet/random-10"
@@ -132,6 +133,6 @@ def test_the_stages_by_hand_give_a_finished_run(empty, call):
         assert status == 0, errors
     assert told.splitlines()[-1] == "finished"
     assert f"run tiny {CELL}/coun/trial-0" in told.splitlines()[0]
-    assert (paths.run("tiny", f"{CELL}/coun/trial-0") / paths.RUN).is_file()
+    assert (run_folder("tiny", f"{CELL}/coun/trial-0") / paths.RUN).is_file()
     status, told, _ = call("status", "tiny")
     assert status == 0 and "2 done" in told

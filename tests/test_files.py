@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from benchmark import files
+from tests.places import folder
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
@@ -57,7 +58,7 @@ def test_every_path_is_relative_to_the_project():
     from benchmark import paths
 
     assert not any(value.is_absolute() for value in vars(paths).values() if isinstance(value, Path))
-    assert paths.run("quick", "digits/convnet/random-10/coun@tau=0.2/trial-0") == Path(
+    assert folder("quick", "digits/convnet/random-10/coun@tau=0.2/trial-0") == Path(
         "results/quick/runs/digits/convnet/random-10/coun@tau=0.2/trial-0"
     )
 

@@ -4,6 +4,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.workflow import resources as needs
+from tests.places import place, run_folder
 
 COUN = "digits/convnet/random-10/coun@tau=0.2/trial-1"
 
@@ -13,7 +14,7 @@ def used(empty):
     """Note what Snakemake measured of a finished run."""
 
     def note(name, seconds, memory, study="tiny"):
-        path = paths.usage(study, name)
+        path = paths.usage(place(study, name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"s\th:m:s\tmax_rss\tmax_vms\n{seconds}\t0:00:00\t{memory}\t9\n")
 
@@ -48,7 +49,7 @@ def test_a_job_of_seconds_still_has_time_to_start(used):
 
 def test_a_job_that_went_on_after_its_time_limit_counts_all_of_its_calls(used):
     used(COUN, 600, 700)
-    record = paths.run("tiny", COUN) / paths.RUN
+    record = run_folder("tiny", COUN) / paths.RUN
     record.parent.mkdir(parents=True)
     record.write_text('{"wall_seconds": 18000}')
     assert needs.minutes("tiny", COUN, attempt=1) == 600
@@ -72,5 +73,5 @@ def test_a_job_that_ended_too_soon_to_be_measured_says_nothing(used, memory):
 @pytest.mark.parametrize("text", ["", "s\tmax_rss\n1", "s\n1\n", "\x00\x01", "a\tb\n1\t2\n"])
 def test_a_damaged_measurement_says_nothing(used, text):
     used(COUN, 1, 1)
-    paths.usage("tiny", COUN).write_text(text)
+    paths.usage(place("tiny", COUN)).write_text(text)
     assert needs.memory_mb("tiny", COUN, attempt=1) == 4000

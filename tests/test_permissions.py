@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import paths
 from tests.conftest import environment
+from tests.places import run_folder
 
 # The superuser is asked for nothing unless it gives these rights up.
 RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
@@ -72,4 +72,4 @@ def test_a_file_that_may_not_be_read_is_named_and_left_where_it_is(project, forb
     done = command("run", "tiny", project.name("ft"))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert done.stderr.startswith("error: Permission denied: ") and str(path) in done.stderr
-    assert path.exists() and not paths.run("tiny", project.name("ft")).exists()
+    assert path.exists() and not run_folder("tiny", project.name("ft")).exists()

@@ -13,6 +13,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
 from benchmark.study.study import Study
+from tests.places import run_folder
 
 CELL = "digits/convnet/random-10"
 PLUGIN = '''
@@ -248,7 +249,7 @@ def test_a_registry_finds_by_name_and_imports_late():
 def test_a_plugin_runs_through_the_workflow(project, outside):
     project.add_workflow()
     project.study(using(outside))
-    file = paths.run("tiny", f"{CELL}/half/trial-0") / paths.RUN
+    file = run_folder("tiny", f"{CELL}/half/trial-0") / paths.RUN
     project.snakemake(str(file), "--config", "study=tiny", check=True)
     record = json.loads(file.read_text())
     assert record["status"] == "finished" and record["slice"]["settings"]["share"] == 0.5

@@ -24,6 +24,7 @@ from benchmark.files import write_record
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from benchmark.workflow.watch import Watch, is_over, jobs_of
 from tests.conftest import environment
+from tests.places import place, run_folder
 
 CELL = "digits/convnet/random-10"
 DEAD = 2**22  # above the kernel's highest number of a process
@@ -39,7 +40,7 @@ def study(project):
 def under_way(study, method, touched: float = 0, **told):
     """Write the note of a pretended job, last touched so many seconds ago, and return how its run then stands."""
     run = study.run(f"{CELL}/{method}/trial-0")
-    path = paths.work(study.name, run.name) / paths.PROGRESS
+    path = paths.work(place(study, run)) / paths.PROGRESS
     path.parent.mkdir(parents=True, exist_ok=True)
     note = {
         "epoch": 3,
@@ -85,7 +86,7 @@ def test_a_note_of_another_form_is_none(study, lacking):
 
 def test_half_a_note_is_none(study):
     under_way(study, "ft")
-    path = paths.work("tiny", f"{CELL}/ft/trial-0") / paths.PROGRESS
+    path = paths.work(place("tiny", f"{CELL}/ft/trial-0")) / paths.PROGRESS
     path.write_text(path.read_text()[:40])
     assert state_of(study, study.run(f"{CELL}/ft/trial-0")).state == "left"
 
@@ -114,7 +115,7 @@ def test_half_a_note_is_none(study):
     ],
 )
 def test_a_run_with_nothing_but_a_log(study, text, age, state, told):
-    log = paths.log("tiny", f"{CELL}/ft/trial-0")
+    log = paths.log(place("tiny", f"{CELL}/ft/trial-0"))
     log.parent.mkdir(parents=True, exist_ok=True)
     # Filled in here, since a test's name must be the same in every worker.
     log.write_text(text.replace("ALIVE", str(os.getpid())).replace("HERE", os.uname().nodename))
@@ -127,7 +128,7 @@ def test_a_run_with_nothing_but_a_log(study, text, age, state, told):
 def test_looking_moves_nothing(project, problem):
     study = project.study()
     run = study.run(project.original)
-    path = paths.run("tiny", run.name) / paths.RUN
+    path = run_folder("tiny", run) / paths.RUN
     told = json.loads(path.read_text())
     told.pop("digest")
     write_record(path, told | {"stamp": told["stamp"] | {"data": "0" * 16}})
@@ -141,7 +142,7 @@ def test_looking_moves_nothing(project, problem):
 
 def test_a_diverged_run_has_ended(project):
     study = project.study()
-    path = paths.run("tiny", project.original) / paths.RUN
+    path = run_folder("tiny", project.original) / paths.RUN
     told = json.loads(path.read_text())
     told.pop("digest")
     write_record(path, told | {"status": "diverged"})
@@ -239,7 +240,7 @@ def test_time_left_by_finished_runs_of_the_method_and_by_how_many_run_at_once(pr
 def test_seconds_of_a_run_are_snakemakes_where_it_measured(project, study):
     run = study.run("digits/convnet/original/trial-0")
     assert state_of(study, run).seconds == project_record(study, run)["wall_seconds"]
-    usage = paths.usage("tiny", run.name)
+    usage = paths.usage(place("tiny", run))
     usage.parent.mkdir(parents=True)
     usage.write_text("s\th:m:s\tmax_rss\n1250\t0:20:50\t300\n")
     assert state_of(study, run).seconds == 1250
@@ -250,7 +251,7 @@ def test_seconds_of_a_run_are_snakemakes_where_it_measured(project, study):
 
 def test_a_run_that_lacks_a_file_is_not_done_and_one_that_lacks_weights_is(project, study):
     run = study.run("digits/convnet/original/trial-0")
-    folder = paths.run(study.name, run.name)
+    folder = run_folder(study, run)
     (folder / paths.MODEL).unlink()
     assert state_of(study, run).state == "done"
     (folder / paths.SAMPLES).unlink()
@@ -259,7 +260,7 @@ def test_a_run_that_lacks_a_file_is_not_done_and_one_that_lacks_weights_is(proje
 
 
 def project_record(study, run):
-    return json.loads((paths.run(study.name, run.name) / paths.RUN).read_text())
+    return json.loads((run_folder(study, run) / paths.RUN).read_text())
 
 
 def test_the_standing_in_words(study):
@@ -376,10 +377,10 @@ def test_without_a_terminal_it_prints_lines_when_something_changes_and_names_wha
     told = re.escape(f"{CELL}/ft/trial-0  loss 0.1235 ra 98.77  {os.uname().nodename}")
     assert re.fullmatch(rf"  epoch 3/10  \d+ s, .* left  {told}\n", second)
     time.sleep(0.5)  # five looks at the same thing
-    log = paths.log("tiny", f"{CELL}/ft/trial-0")
+    log = paths.log(place("tiny", f"{CELL}/ft/trial-0"))
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("$ python\nerror: no space left\n")
-    (paths.work("tiny", f"{CELL}/ft/trial-0") / paths.PROGRESS).unlink()
+    (paths.work(place("tiny", f"{CELL}/ft/trial-0")) / paths.PROGRESS).unlink()
     told = process.stdout.read().splitlines()
     assert process.wait(30) == 1
     assert told == ["tiny: 2 done, 1 failed, of 3", f"failed: {CELL}/ft/trial-0: error: no space left (log: {log})"]
@@ -397,10 +398,10 @@ def test_it_remembers_how_many_have_run_at_once_and_reads_again_what_has_changed
     under_way(study, "ft")
     under_way(study, "retrain")
     view.look()
-    (paths.work("tiny", f"{CELL}/retrain/trial-0") / paths.PROGRESS).unlink()
+    (paths.work(place("tiny", f"{CELL}/retrain/trial-0")) / paths.PROGRESS).unlink()
     states = view.look()
     assert view.at_once == 2 and not is_over(states)
     assert len(jobs_of(states)) == 1 and jobs_of(states)[0].startswith("epoch 3/10  ")
-    record = paths.run("tiny", project.original) / paths.RUN
+    record = run_folder("tiny", project.original) / paths.RUN
     record.unlink()
     assert [state.state for state in view.look()].count("done") == 0

@@ -10,6 +10,7 @@ from PIL import Image
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.workflow.verify import report, verify
+from tests.places import run_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,7 +30,7 @@ def test_whole_files_are_counted(project):
 @pytest.mark.parametrize("file", ["samples.parquet", "model.safetensors", "history.parquet", "run.json"])
 def test_a_flipped_bit_is_named_and_its_file_set_aside(project, file):
     study = project.study()
-    path = paths.run("tiny", project.original) / file
+    path = run_folder("tiny", project.original) / file
     flip(path)
     with pytest.raises(BadInput, match=f"1 damaged, .*{file}"):
         report(study)
@@ -70,8 +71,8 @@ def test_a_record_of_another_run_is_no_record(project):
     study = project.study()
     end = project.run(study, project.name("ft"))
     assert end.status == "finished"
-    folder = paths.run("tiny", project.name("ft"))
-    (folder / "run.json").write_bytes((paths.run("tiny", project.original) / "run.json").read_bytes())
+    folder = run_folder("tiny", project.name("ft"))
+    (folder / "run.json").write_bytes((run_folder("tiny", project.original) / "run.json").read_bytes())
     with pytest.raises(BadInput, match=r"it is the record of digits/convnet/original/trial-0.*set aside"):
         record(study, study.run(project.name("ft")))
 
@@ -90,8 +91,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(project, limit):
     if done.returncode:
         assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
         assert "File too large" in done.stderr
-    files = {path.name for path in paths.run("tiny", name).glob("*")}
-    assert ("run.json" in files) == (done.returncode == 0) and not list(paths.run("tiny", name).glob(".*"))
+    files = {path.name for path in run_folder("tiny", name).glob("*")}
+    assert ("run.json" in files) == (done.returncode == 0) and not list(run_folder("tiny", name).glob(".*"))
 
 
 def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
@@ -121,7 +122,7 @@ def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
     prepare(study, "mine")
     with pytest.raises(StaleOutput, match=f"made from other images \\({before}\\).*set aside"):
         results.record(study, original)
-    record = paths.run("tiny", original.name) / "run.json"
+    record = run_folder("tiny", original.name) / "run.json"
     assert not record.exists() and record.with_name("run.json.other").exists()
     project.run(study, str(original.name))
     assert results.record(study, original)["stamp"]["data"] != before
@@ -136,7 +137,7 @@ def test_a_run_of_another_split_is_named_and_set_aside(project):
     run = study.run(project.name("ft"))
     project.run(study, str(run.name))
     assert results.record(study, run)["split"]
-    file = study.split_file(run)
+    file = paths.split(study.split_of(run).place)
     frame = read_split(file)
     write_split(file, frame.iloc[:-1], prepare.split_origin(study, "digits", "random-10", 0))
     with pytest.raises(StaleOutput, match="made from other split"):

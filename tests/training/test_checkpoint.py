@@ -13,6 +13,7 @@ from benchmark.files import written_digest
 from benchmark.results import records as results
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.loop import Interrupted
+from tests.places import place, run_folder
 
 
 class Code:
@@ -32,13 +33,13 @@ def stopped(project):
 
 
 def checkpoint(study, name):
-    return paths.work(study.name, name) / "checkpoint.pt"
+    return paths.work(place(study, name)) / "checkpoint.pt"
 
 
 def test_a_stopped_run_leaves_a_checkpoint_and_no_output(project, stopped):
     name = project.name("ft")
     assert [path.name for path in checkpoint(stopped, name).parent.glob("*.pt*")] == ["checkpoint.pt"]
-    assert list(paths.run("tiny", name).glob("*")) == []
+    assert list(run_folder("tiny", name).glob("*")) == []
 
 
 def test_a_checkpoint_of_another_setting_is_refused_and_the_setting_named(project, stopped):
@@ -58,7 +59,7 @@ def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, sto
     study = project.study({"seed": 2})
     run, data = study.run(project.name("ft")), content_hash(study.dataset_folder("digits"))
     with pytest.raises(StaleOutput, match=r"slice\.seed was 1, is 2"):
-        Checkpoint(paths.work("tiny", run.name), run.slice, data).load()
+        Checkpoint(paths.work(place("tiny", run)), run.slice, data).load()
 
 
 @pytest.mark.parametrize("what", ["data", "split", "original"])
@@ -66,10 +67,10 @@ def test_a_checkpoint_of_other_images_another_split_or_another_original_is_refus
     run = stopped.run(project.name("ft"))
     made_from = {
         "data": content_hash(stopped.dataset_folder("digits")),
-        "split": written_digest(stopped.split_file(run)),
+        "split": written_digest(paths.split(stopped.split_of(run).place)),
         "original": results.record(stopped, stopped.run(project.original))["sha256"][paths.MODEL],
     }
-    checkpoint = Checkpoint(paths.work("tiny", run.name), run.slice, **{**made_from, what: "another"})
+    checkpoint = Checkpoint(paths.work(place("tiny", run)), run.slice, **{**made_from, what: "another"})
     with pytest.raises(StaleOutput, match=f"{what} was '{made_from[what]}', is 'another'"):
         checkpoint.load()
 

@@ -17,6 +17,7 @@ import torch
 from benchmark import paths, processor
 from benchmark.errors import BadInput
 from benchmark.training import device, gpus
+from tests.places import place, run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -60,7 +61,7 @@ def said(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def place(process: subprocess.Popen[str]) -> int:
+def gpu_place(process: subprocess.Popen[str]) -> int:
     return int(said(process))
 
 
@@ -84,28 +85,28 @@ def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
 def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next(start):
     first, second = start(["a", "b"]), start(["a", "b"])
-    places = place(first), place(second)
+    places = gpu_place(first), gpu_place(second)
     assert sorted(places) == [0, 1]
     third = start(["a", "b"])
     assert said(third) == "waiting for a GPU: 1 job(s) on each of 2"
     second.send_signal(signal.SIGKILL)
-    assert place(third) == places[1]
+    assert gpu_place(third) == places[1]
     fourth = start(["a", "b"])
     assert said(fourth).startswith("waiting")
     first.send_signal(signal.SIGKILL)
-    assert place(fourth) == places[0]
+    assert gpu_place(fourth) == places[0]
 
 
 def test_several_jobs_share_a_gpu_where_asked_once_every_gpu_has_one(start):
-    assert [place(start(["a", "b"], 2)) for _ in range(4)] == [0, 1, 0, 1]
+    assert [gpu_place(start(["a", "b"], 2)) for _ in range(4)] == [0, 1, 0, 1]
     assert said(start(["a", "b"], 2)) == "waiting for a GPU: 2 job(s) on each of 2"
 
 
 def test_a_gpu_is_the_same_whatever_place_it_is_seen_in(start):
-    assert place(start(["b"])) == 0
-    assert place(start(["a", "b"])) == 0
+    assert gpu_place(start(["b"])) == 0
+    assert gpu_place(start(["a", "b"])) == 0
     assert said(start(["b", "a"])).startswith("waiting")
-    assert place(start(["b", "a", "c"])) == 2
+    assert gpu_place(start(["b", "a", "c"])) == 2
 
 
 def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pretend, locks):
@@ -120,7 +121,7 @@ def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pre
 
 def test_a_gpu_that_another_process_holds_is_passed_over(pretend, start):
     pretend("GPU-1", "GPU-2")
-    assert place(start(["GPU-1"])) == 0
+    assert gpu_place(start(["GPU-1"])) == 0
     assert device.Device.choose("float32", threads=1).device == torch.device("cuda", 1)
 
 
@@ -162,7 +163,7 @@ def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: BENCHMARK_DEVICE=cuda: no GPU is to be seen on ")
     assert "accepted without one: cpu, auto" in done.stderr
-    assert not (paths.run("tiny", project.name("ft")) / paths.RUN).exists()
+    assert not (run_folder("tiny", project.name("ft")) / paths.RUN).exists()
 
 
 def test_an_unknown_device_is_refused_by_name(project, monkeypatch):
@@ -222,7 +223,7 @@ def test_want_of_memory_is_one_line_that_says_what_to_change_and_costs_no_epoch(
         f"error: run {name}: {where} ran out of memory at batch size 32: set a smaller batch_size in the study's "
         "hyperparameters, or let fewer jobs run at once\n"
     )
-    assert (paths.work("tiny", name) / "checkpoint.pt").is_file()
+    assert (paths.work(place("tiny", name)) / "checkpoint.pt").is_file()
     Path("full").unlink()
     again = project.command("run", "tiny", name, check=True).stdout
     assert "resumed after epoch 1, step 0" in again and "epoch 1/2" not in again and "epoch 2/2" in again

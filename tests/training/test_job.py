@@ -17,6 +17,7 @@ from benchmark.names import Cell
 from benchmark.registry import METHODS
 from benchmark.results import measured
 from benchmark.results import records as results
+from tests.places import place, run_folder, split_file
 
 METRICS = ["ra", "ua", "ta", "mia"]
 
@@ -25,7 +26,7 @@ def test_a_run_leaves_its_files_and_their_digests(project):
     study = project.study()
     name = project.name("ft")
     end = project.run(study, name)
-    folder = paths.run("tiny", name)
+    folder = run_folder("tiny", name)
     assert {path.name for path in folder.iterdir()} == {paths.RUN, paths.SAMPLES, paths.HISTORY}
     assert end.record["sha256"] == {file: sha256(folder / file) for file in (paths.SAMPLES, paths.HISTORY)}
     assert end.record["fingerprint"] == study.run(name).fingerprint
@@ -58,16 +59,16 @@ def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys
 
     study = project.study()
     name = project.name("ft")
-    lock = paths.work("tiny", name).with_name("trial-0.lock")
+    lock = paths.work(place("tiny", name)).with_name("trial-0.lock")
     with ThreadPoolExecutor() as pool:
         with locked(lock):
             second = pool.submit(run, study, name, "the second")
             while "waiting for another process" not in capsys.readouterr().out:
                 time.sleep(0.01)
             project.run(study, name)
-            record = (paths.run("tiny", name) / paths.RUN).read_bytes()
+            record = (run_folder("tiny", name) / paths.RUN).read_bytes()
         assert second.result(timeout=60) == "finished"
-    assert (paths.run("tiny", name) / paths.RUN).read_bytes() == record
+    assert (run_folder("tiny", name) / paths.RUN).read_bytes() == record
 
 
 def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
@@ -121,7 +122,7 @@ def test_an_unlearning_run_of_no_epochs_is_original(project):
     end = project.run(study, project.name("ft"))
     original = weights(study, study.run(project.original))
     assert all((value == original[key]).all() for key, value in end.weights.items())
-    assert end.samples.equals(pd.read_parquet(paths.run("tiny", project.original) / paths.SAMPLES))
+    assert end.samples.equals(pd.read_parquet(run_folder("tiny", project.original) / paths.SAMPLES))
     assert end.history["pflops"].tolist() == [0] and math.isnan(end.history["loss"][0])
 
 
@@ -140,12 +141,12 @@ def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
     name = project.name("ft")
     done = project.command("run", "tiny", name)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "diverged")
-    record = json.loads((paths.run("tiny", name) / paths.RUN).read_text())
+    record = json.loads((run_folder("tiny", name) / paths.RUN).read_text())
     assert record["status"] == "diverged" and record["diverged_at"]["epoch"] == 1
     history = results.frame(study, study.run(name), paths.HISTORY)
     assert history[METRICS].isna().all(axis=None) and len(history) == 1
     assert len(results.frame(study, study.run(name), paths.SAMPLES)) == 220
-    assert not paths.work("tiny", name).exists()
+    assert not paths.work(place("tiny", name)).exists()
     (row,) = measured.metrics(study, [study.run(name)], [Cell.parse(project.cell)]).to_dict("records")
     assert row["status"] == "diverged" and all(math.isnan(row[metric]) for metric in METRICS)
 
@@ -210,7 +211,7 @@ def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project)
 
 def test_weights_that_were_changed_are_refused_and_set_aside(project):
     study = project.study()
-    path = paths.run("tiny", project.original) / paths.MODEL
+    path = run_folder("tiny", project.original) / paths.MODEL
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(StaleOutput, match="is not what digits/convnet/original/trial-0 wrote"):
         project.run(study, project.name("ft"))
@@ -224,7 +225,7 @@ def test_results_that_were_changed_are_refused_and_set_aside(project, file):
     study = project.study()
     run = study.run(project.name("ft"))
     project.run(study, str(run.name))
-    path = paths.run("tiny", run.name) / file
+    path = run_folder("tiny", run) / file
     pd.read_parquet(path).assign(loss=0.0).to_parquet(path)
     with pytest.raises(StaleOutput, match="set aside"):
         results.frame(study, run, file)
@@ -241,7 +242,7 @@ def test_results_of_another_configuration_are_refused_and_the_difference_named(p
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"slice": 1}'])
 def test_a_damaged_record_is_stale(project, text):
     study = project.study()
-    (paths.run("tiny", project.original) / paths.RUN).write_text(text)
+    (run_folder("tiny", project.original) / paths.RUN).write_text(text)
     with pytest.raises(StaleOutput, match="is damaged"):
         results.record(study, study.run(project.original))
 
@@ -257,8 +258,8 @@ def test_what_is_missing_is_named(project, missing):
     study = project.study()
     path = {
         "data": study.dataset_folder("digits") / "provenance.json",
-        "split": paths.split("tiny", "digits", "random-10", 0),
-        "original": paths.run("tiny", project.original) / paths.RUN,
+        "split": split_file("tiny"),
+        "original": run_folder("tiny", project.original) / paths.RUN,
     }[missing]
     path.unlink()
     with pytest.raises(StaleOutput, match=f"{path} is missing"):
@@ -268,7 +269,7 @@ def test_what_is_missing_is_named(project, missing):
 def test_running_again_starts_over_and_gives_the_same(project):
     study, name = project.study(), project.name("ft")
     first = project.run(study, name)
-    path = paths.run("tiny", name) / paths.SAMPLES
+    path = run_folder("tiny", name) / paths.SAMPLES
     before = path.read_bytes()
     path.write_bytes(b"damaged")
     project.run(study, name)

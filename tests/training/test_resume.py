@@ -18,6 +18,7 @@ from benchmark.methods import METHODS
 from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
 from benchmark.results.records import record
+from tests.places import place, run_folder
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
 EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
@@ -49,7 +50,7 @@ def test_stopped_and_resumed_equals_undisturbed(project, method):
     # No step was done twice: each start went on where the one before had stopped.
     assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
     assert_same(parts, whole)
-    assert not paths.work(study.name, name).exists()
+    assert not paths.work(place(study, name)).exists()
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -87,7 +88,7 @@ def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch,
         Job(study, study.run(name), "a test").go()
     monkeypatch.undo()
     os.chdir(project.root)
-    assert (paths.work(study.name, name) / "checkpoint.pt").exists() == (killed_at >= 3)
+    assert (paths.work(place(study, name)) / "checkpoint.pt").exists() == (killed_at >= 3)
     assert_same(project.run(study, name), whole)
 
 
@@ -178,12 +179,12 @@ def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, number):
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
     assert f"stopped by {number.name} in epoch" in errors and "Traceback" not in errors
-    assert (paths.work("tiny", name) / "checkpoint.pt").is_file()
-    assert not (paths.run("tiny", name) / paths.RUN).exists()
+    assert (paths.work(place("tiny", name)) / "checkpoint.pt").is_file()
+    assert not (run_folder("tiny", name) / paths.RUN).exists()
     if number == signal.SIGINT:
         return
     again = project.command("run", "tiny", name, check=True)
     assert "resumed after epoch" in again.stdout and again.stdout.splitlines()[-1] == "finished"
-    resumed = (paths.run("tiny", name) / paths.SAMPLES).read_bytes()
+    resumed = (run_folder("tiny", name) / paths.SAMPLES).read_bytes()
     project.run(study, name)
-    assert (paths.run("tiny", name) / paths.SAMPLES).read_bytes() == resumed
+    assert (run_folder("tiny", name) / paths.SAMPLES).read_bytes() == resumed

@@ -23,6 +23,7 @@ from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
 from benchmark.tune.space import Range, ranges
 from tests.conftest import environment
+from tests.places import run_folder
 
 CELL = "digits/convnet/random-10"
 TUNE = {
@@ -121,8 +122,8 @@ def test_the_objective_is_the_average_gap_of_the_tables(tiny):
 
 def test_tuning_trains_nothing_that_a_table_shows(tiny):
     tuning = Study.load("tiny-tuning")
-    reported = {paths.run(tiny.name, run.name) for run in tiny.runs()}
-    assert not reported & {paths.run(tuning.name, run.name) for run in tuning.runs()}
+    reported = {run_folder(tiny, run) for run in tiny.runs()}
+    assert not reported & {run_folder(tuning, run) for run in tuning.runs()}
     assert tuning.seed != tiny.seed
     assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
 

@@ -1,4 +1,4 @@
-"""A study whose every file is there, though nothing was trained: what a dry run plans depends on names and ages."""
+"""Two finished studies: one whose files are only laid out, one that Snakemake has really run, to try plans on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from benchmark import paths
 from benchmark.files import write_json
 from benchmark.study.prepare import prepare
-from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
 
 MAPS = {"kind": "maps", "cells": ["digits/convnet/class-8", "digits/convnet/random-10"]}
@@ -36,6 +35,22 @@ SHOWN: dict[str, Any] = {
     },
 }
 
+# Really run: a diverged run, two maps, one of an unlearned model, all that is gathered from them.
+RUN: dict[str, Any] = {
+    "trials": 1,
+    "map_samples": 100,
+    "hyperparameters": {"*": {"training": {"epochs": 2}, "unlearning": {"epochs": 1}}},
+    "tables": {
+        "table2": {**GAPS, "methods": ["original", "ft", "coun", "salun@lr=1e+30"]},
+        "table5": {**GAPS, "kind": "predictions", "methods": ["ft"], "classes": ["8", "1"]},
+        "table8": None,
+    },
+    "figures": {
+        "figure1": {**MAPS, "cells": ["digits/convnet/random-10"], "methods": ["retrain", "ft"]},
+        "figure4": {**GAPS, "kind": "improvement", "methods": ["ft"]},
+    },
+}
+
 
 @pytest.fixture
 def shown() -> dict[str, Any]:
@@ -51,57 +66,71 @@ def fresh(empty):
 
 
 @pytest.fixture(scope="session")
-def touched(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Path], Any]) -> Path:
-    """Every file of the study, but for data and records empty, and Snakemake's word that it made them."""
-    root = tmp_path_factory.mktemp("touched")
+def laid_out(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Path], Any]) -> Path:
+    """Every file of the study, empty but for data and records: what is planned depends on names alone."""
+    root = tmp_path_factory.mktemp("laid-out")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         project = project_at(root)
         project.add_workflow()
         study = project.study(SHOWN)
         prepare(study, "digits")
-        for file in every_file(study):
+        workflow = Workflow(study)
+        files = [*workflow.pool, *workflow.collected, *workflow.page]
+        files += [file for name in study.outputs for file in workflow.files_of(name)]
+        files += [paths.run(run.place) / paths.MODEL for run in study.runs() if run.name in study.kept]
+        for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         for run in study.runs():
-            write_json(paths.run("tiny", run.name) / paths.RUN, {"fingerprint": run.fingerprint, "slice": run.slice})
-        project.snakemake("all", "--touch", "--forceall", "--config", "study=tiny", check=True)
+            write_json(paths.run(run.place) / paths.RUN, {"fingerprint": run.fingerprint, "slice": run.slice})
     return root
 
 
-@pytest.fixture
-def finished(touched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]):
-    """A copy of the finished study, as the working directory."""
+@pytest.fixture(scope="session")
+def really_run(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Path], Any]) -> Path:
+    """A small study after a real ``snakemake all``."""
+    root = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        project = project_at(root)
+        project.add_workflow()
+        project.study(RUN)
+        project.snakemake("all", "--config", "study=tiny", check=True)
+    return root
+
+
+def _copy(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]) -> Any:
     root = tmp_path / "finished"
-    shutil.copytree(touched, root)
+    shutil.copytree(source, root, symlinks=True)
     monkeypatch.chdir(root)
     return project_at(root)
+
+
+@pytest.fixture
+def finished(laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]):
+    """A copy of the study that is laid out, as the working directory."""
+    return _copy(laid_out, tmp_path, monkeypatch, project_at)
+
+
+@pytest.fixture
+def ended(really_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]):
+    """A copy of the study that was really run, as the working directory."""
+    return _copy(really_run, tmp_path, monkeypatch, project_at)
 
 
 @pytest.fixture
 def planned():
     """What a dry run of a target would do: for each rule, the first output of each of its jobs."""
 
-    def plan(project, *target: str) -> dict[str, set[str]]:
-        done = project.snakemake(*target, "--dry-run", "--config", "study=tiny", check=True)
-        told = done.stdout + done.stderr
+    def plan(project, *target: str, study: str = "tiny") -> dict[str, set[str]]:
+        done = project.snakemake(*target, "--dry-run", "--config", f"study={study}", check=True)
+        said = done.stdout + done.stderr
         jobs: dict[str, set[str]] = {}
-        for rule, body in re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", told, re.MULTILINE):
+        for rule, body in re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", said, re.MULTILINE):
             output = re.search(r"^    output: ([^,\n]+)", body, re.MULTILINE)
             jobs.setdefault(rule, set()).add(output[1] if output else "")
-        assert bool(jobs) != ("Nothing to be done" in told), told
+        assert bool(jobs) != ("Nothing to be done" in said), said
         return {rule: files for rule, files in jobs.items() if files != {""}}
 
     return plan
-
-
-def every_file(study: Study) -> list[Path]:
-    """All files of a finished study; inputs before what is made from them."""
-    workflow = Workflow(study)
-    files = [workflow.dataset_file(name) for name in study.datasets]
-    for run in study.runs():
-        files += workflow.inputs_of(str(run.name)) + workflow.run_files(run.name)
-        files += [paths.run(study.name, run.name) / paths.MODEL] if run.name in study.kept else []
-    files += workflow.gathered
-    files += [file for name in study.outputs for file in workflow.files_of(name)]
-    return list(dict.fromkeys([*files, *workflow.collected, paths.page(study.name)]))

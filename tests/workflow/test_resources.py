@@ -10,6 +10,7 @@ import yaml
 from benchmark import paths
 from benchmark.workflow.resources import FIRST_MB
 from tests.conftest import ROOT
+from tests.places import place, run_folder
 
 CELL = "digits/convnet/random-10"
 COMPUTES = {"run", "run_and_keep", "embed"}
@@ -59,11 +60,11 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_said_in_a_line_and_not_replace
     done = project.snakemake(run, "--resources", "gpu=1", "--config", "study=tiny")
     said = done.stdout + done.stderr
     assert done.returncode != 0 and "error: BENCHMARK_DEVICE=cuda: no GPU is to be seen on" in said
-    assert "Traceback" not in said and not (paths.run("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
+    assert "Traceback" not in said and not (run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
 
 
 def test_runs_ask_for_the_time_and_memory_that_is_known_and_for_a_guess_that_can_be_set(asked, fresh):
-    usage = paths.usage("tiny", f"{CELL}/coun/trial-0")
+    usage = paths.usage(place("tiny", f"{CELL}/coun/trial-0"))
     usage.parent.mkdir(parents=True)
     usage.write_text("s\tmax_rss\n1800\t2000\n")
     jobs = asked()
