@@ -210,7 +210,8 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
-    if not all(records.is_there(run) for run in runs) and _are_gathered(study, runs):
+    files = [paths.derived(one.place) for one in derived] or [paths.run(run.place) / paths.RUN for run in runs]
+    if not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return FromRuns(study, runs, cells, derived, partial)

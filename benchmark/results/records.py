@@ -38,11 +38,6 @@ class OtherData(StaleOutput):
         self.path = path
 
 
-def is_there(run: Run) -> bool:
-    """Whether all that a run leaves for tables and figures lies on disk, whatever its state."""
-    return all((paths.run(run.place) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
-
-
 def record(study: Study, run: Run) -> dict[str, Any]:
     """Return a finished run's ``run.json``.
 

@@ -135,10 +135,12 @@ class Workflow:
             return [*self.collected, *(paths.table(study.name, name, ".csv") for name in theory), *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
+        if derived := study.derived_of(output):
+            return self._files([], study.splits([one.run for one in derived], cells), derived) + beside
         runs = {run.name: run for run in study.runs_of(output)}
         originals = [RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells]
         runs |= {name: study.run(name) for name in originals}
-        return [*self._files(runs.values(), study.splits(runs.values(), cells), study.derived_of(output)), *beside]
+        return self._files(runs.values(), study.splits(runs.values(), cells), []) + beside
 
     @cached_property
     def pool(self) -> list[Path]:
