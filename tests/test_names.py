@@ -101,7 +101,7 @@ def test_a_malformed_method_name_is_refused(text):
 
 
 def test_ft_with_the_contrastive_term_is_coun():
-    assert MethodName.parse("ft+cl") == MethodName.parse("coun") == MethodName("coun", False, ())
+    assert MethodName.parse("ft+cl") == MethodName.parse("coun") == MethodName("ft", True, ())
     assert str(MethodName.parse("ft+cl@tau=0.2")) == "coun@tau=0.2"
     assert str(MethodName.parse("not+cl")) == "not+cl"
 

@@ -335,10 +335,9 @@ class Study(Strict):
         if not method.contrastive:
             return kind
         if not kind.contrastive:
-            why = "has the contrastive term already" if method.base == "coun" else "takes no contrastive term"
             accepted = ", ".join(name + CL for name in METHODS if METHODS.get(name).contrastive)
-            raise BadInput(f"{where}: {method.base!r} {why}. Accepted: {accepted}")
-        return _contrastive(kind)
+            raise BadInput(f"{where}: {method.base!r} takes no contrastive term. Accepted: {accepted}")
+        return with_contrastive_term(kind)
 
     def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Any:
         """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
@@ -355,15 +354,6 @@ class Study(Strict):
     def _overridden(self, kind: Any, method: MethodName, plain: Recipe) -> dict[str, Any]:
         given = _plain(plain) | dict(method.settings)
         return _plain(validated(kind.Settings, given, f"method {str(method)!r}"))
-
-
-_contrastive_methods: dict[Any, Any] = {}
-
-
-def _contrastive(kind: Any) -> Any:
-    if kind not in _contrastive_methods:
-        _contrastive_methods[kind] = METHODS.get("coun") if kind is METHODS.get("ft") else with_contrastive_term(kind)
-    return _contrastive_methods[kind]
 
 
 def _plain(settings: Recipe) -> dict[str, Any]:
