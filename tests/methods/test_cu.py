@@ -118,16 +118,8 @@ def test_cost_is_both_halves_forward_and_back(project):
     assert units.tolist() == [pytest.approx(2 * 6 * 32), pytest.approx(2 * 3 * 32)]
 
 
-def learned(project, **settings):
-    """A study whose Original, trained here, knows its training data."""
-    training = {"epochs": 20, "batch_size": 16}
-    study = project.study({"hyperparameters": {"*": {"training": training, "unlearning": settings}}})
-    project.run(study, project.original)
-    return study
-
-
-def test_a_forgotten_class_is_forgotten_and_the_others_are_not(project):
-    study = learned(project, lr=0.02, epochs=8, batch_size=16)
+def test_a_forgotten_class_is_forgotten_and_the_others_are_not(project, learned):
+    study = learned(lr=0.02, epochs=8, batch_size=16)
     end = project.run(study, project.name("cu", "class-8"))
     row = end.history.iloc[-1]
     assert row["ua"] > 80 and row["ra"] > 80
