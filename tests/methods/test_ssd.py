@@ -50,13 +50,13 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
     )
     method = SSD(SSD.Settings(batch_size=2), context)
     with torch.no_grad():
-        found = method.importance(Linear(), torch.arange(5))[0]
+        importance = method.importance(Linear(), torch.arange(5))[0]
     # At zero weights both classes have probability 1/2: a sample's gradient in its class's row is -x/2, else x/2.
     # The strided batches are (0, 3), (1, 4) and (2,).
     first = torch.tensor([[-1.0, 4.0], [1.0, -4.0]]) / 4
     second = torch.tensor([[5.0, -2.0], [-5.0, 2.0]]) / 4
     third = torch.tensor([[-3.0, 0.0], [3.0, 0.0]]) / 2
-    assert torch.allclose(found, (first**2 + second**2 + third**2) / 3)
+    assert torch.allclose(importance, (first**2 + second**2 + third**2) / 3)
     # Three batches of two are charged a forward pass; five images went forward and back.
     assert (context.meter.paper, context.meter.executed) == (6, 15)
 
