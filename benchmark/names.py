@@ -17,6 +17,8 @@ from benchmark.registry import METHODS
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
+# Names of their own that methods with the contrastive term have: read as what they stand for, and printed.
+ALIASES = {"coun": "ft" + CL}
 
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 SCENARIO = r"random-[1-9][0-9]?|class-[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*|sequential-[1-9][0-9]?x[1-9][0-9]?"
@@ -114,7 +116,10 @@ class RunName:
 
 @dataclass(frozen=True)
 class MethodName:
-    """A method's name taken apart: ``neggrad-plus+cl@beta=0.99`` is a base, a contrastive term and settings."""
+    """A method's name taken apart: ``neggrad-plus+cl@beta=0.99`` is a base, a contrastive term and settings.
+
+    ``coun`` and ``ft+cl`` are one name, written ``coun``: the base ``ft`` with the term.
+    """
 
     base: str
     contrastive: bool
@@ -122,7 +127,7 @@ class MethodName:
 
     @classmethod
     def parse(cls, text: str, where: str = "") -> MethodName:
-        """Read a method's name; ``ft+cl`` is read as ``coun``. Raise `BadInput` if it has another form."""
+        """Read a method's name; raise `BadInput`, beginning with ``where``, if it has another form."""
         where = f"{where}: " * bool(where)
         if not re.fullmatch(METHOD, text):
             plain = re.sub("[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-")
@@ -136,14 +141,17 @@ class MethodName:
         pairs = tuple(sorted((key, value) for key, value in (setting.split("=", 1) for setting in settings)))
         if len(dict(pairs)) < len(pairs):
             raise BadInput(f"{where}method {text!r} gives one setting twice")
-        if head == "ft" + CL:
-            head = "coun"
-        return cls(head.removesuffix(CL), head.endswith(CL), pairs)
+        head = ALIASES.get(head, head)
+        base = head.removesuffix(CL)
+        if base in ALIASES:
+            raise BadInput(f"{where}method {text!r}: {base!r} has the contrastive term already")
+        return cls(base, head.endswith(CL), pairs)
 
     @property
     def head(self) -> str:
-        """The name without its settings: ``neggrad-plus+cl``."""
-        return self.base + (CL if self.contrastive else "")
+        """The name without its settings: ``neggrad-plus+cl``, ``coun``."""
+        full = self.base + CL * self.contrastive
+        return next((alias for alias, name in ALIASES.items() if name == full), full)
 
     def __str__(self) -> str:
         return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from benchmark import paths
-from benchmark.files import write_record
+from benchmark.files import read_record, write_record
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
-from benchmark.results import measured
-from benchmark.results import records as results
+from benchmark.results import measured as rows
 from tests.conftest import CELL, ORIGINAL
+from tests.places import place
 
 
 @pytest.fixture
@@ -23,64 +23,71 @@ def study(project):
 @pytest.fixture
 def counted(monkeypatch):
     calls = []
-    measure = measured.measure
-    monkeypatch.setattr(measured, "measure", lambda *given: calls.append(given) or measure(*given))
+    measure = rows.measure
+    monkeypatch.setattr(rows, "measure", lambda *given: calls.append(given) or measure(*given))
     return calls
 
 
-def told(study):
+def measured(study):
     """Return Original's metrics in the cell; its other runs have not been done."""
-    [row] = measured.metrics(study, study.runs(), [Cell.parse(CELL)], partial=True).to_dict("records")
+    [row] = rows.metrics(study, study.runs(), [Cell.parse(CELL)], partial=True).to_dict("records")
     return {metric: row[metric] for metric in METRICS}
 
 
 @pytest.fixture
 def kept(study):
-    return paths.measured(study.name, ORIGINAL, "random-10")
+    return paths.measured(place(study, ORIGINAL), "random-10")
 
 
 def test_it_is_measured_once(study, kept, counted):
-    first = told(study)
-    assert told(study) == first and len(counted) == 1
+    first = measured(study)
+    assert measured(study) == first and len(counted) == 1
     kept.unlink()
-    assert told(study) == first and len(counted) == 2
+    assert measured(study) == first and len(counted) == 2
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"of": 1}', "half"])
 def test_a_damaged_file_is_not_read(study, kept, counted, damage):
-    first = told(study)
+    first = measured(study)
     kept.write_text(kept.read_text()[:50] if damage == "half" else damage)
-    assert told(study) == first and len(counted) == 2
-    assert told(study) == first and len(counted) == 2
+    assert measured(study) == first and len(counted) == 2
+    assert measured(study) == first and len(counted) == 2
 
 
 def test_a_number_changed_by_hand_is_not_read(study, kept, counted):
-    first = told(study)
+    first = measured(study)
     value = json.loads(kept.read_text())
     value["metrics"]["mia"] += 1
     kept.write_text(json.dumps(value))
-    assert told(study) == first and len(counted) == 2
+    assert measured(study) == first and len(counted) == 2
 
 
 @pytest.mark.parametrize("part", ["samples", "split", "members", "seed", "code"])
 def test_it_is_measured_again_where_it_rests_on_something_else(study, kept, counted, part):
-    first = told(study)
-    value = results.read_record(kept)
+    first = measured(study)
+    value = read_record(kept)
     value["of"][part] = "other"
     write_record(kept, value)
-    assert told(study) == first and len(counted) == 2
+    assert measured(study) == first and len(counted) == 2
 
 
-def test_other_code_has_another_digest(monkeypatch, tmp_path):
-    here = measured._measuring()
-    (tmp_path / "mia.py").write_text("BINS = 1")
-    monkeypatch.setattr("benchmark.metrics.__file__", str(tmp_path / "__init__.py"))
-    measured._measuring.cache_clear()
-    assert measured._measuring() != here
-    measured._measuring.cache_clear()
+def test_other_code_measures_again(project, study, kept):
+    first = measured(study)
+    code = read_record(kept)["of"]["code"]
+    metrics = project.root / "metrics"
+    metrics.mkdir()
+    (metrics / "mia.py").write_text("BINS = 1")
+    project.python(
+        f"import benchmark.metrics; benchmark.metrics.__file__ = {str(metrics / '__init__.py')!r}\n"
+        "from benchmark.results import measured\nfrom benchmark.names import Cell\n"
+        "from benchmark.study.study import Study\nstudy = Study.load('tiny')\n"
+        f"measured.metrics(study, study.runs(), [Cell.parse({CELL!r})], partial=True)"
+    )
+    assert read_record(kept)["of"]["code"] != code
+    assert measured(study) == first and read_record(kept)["of"]["code"] == code
 
 
 def test_where_nothing_can_be_written_it_is_measured_each_time(study, counted):
     (paths.RESULTS / study.name / "measured").write_text("in the way")
-    first = told(study)
-    assert told(study) == first and len(counted) == 2
+    first = measured(study)
+    assert measured(study) == first and len(counted) == 2

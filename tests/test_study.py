@@ -447,7 +447,7 @@ def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_els
 
 
 def test_a_method_of_another_version_is_another_run(empty, monkeypatch):
-    from benchmark.methods.coun import CoUn
+    from benchmark.methods.contrastive import CoUn
 
     def prints(study):
         return [study.run(f"{CELL}/{method}/trial-0").fingerprint for method in ("ft", "coun")]

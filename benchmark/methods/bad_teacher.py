@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
 from benchmark.registry import METHODS
@@ -52,16 +52,15 @@ class BadTeacher(Method):
         )
 
     # The student's forward and backward pass, and a forward pass of both teachers or of one.
-    paper_units: ClassVar[dict[str, float]] = {"both": 5}
-    executed_units: ClassVar[dict[str, float]] = {"both": 4}
-
-    _original: nn.Module
-    _random: nn.Module
+    paper_units = {"both": 5}
+    executed_units = {"both": 4}
+    original: nn.Module
+    random: nn.Module
 
     def prepare(self, model: nn.Module) -> None:
         """Keep a frozen copy of the starting model as one teacher, and make the other."""
-        self._original = deepcopy(model).eval().requires_grad_(False)
-        self._random = self.context.fresh("random-teacher").eval().requires_grad_(False)
+        self.original = deepcopy(model).eval().requires_grad_(False)
+        self.random = self.context.fresh("random-teacher").eval().requires_grad_(False)
 
     def batches(self, epoch: int) -> list[Batch]:
         """Shuffle the forget data and the share of the retain data together."""
@@ -82,7 +81,8 @@ class BadTeacher(Method):
         """Mean divergence of the student from each sample's teacher."""
         import torch
 
-        output, part = outputs["both"], batch["both"]
+        student, part = outputs["both"], batch["both"]
         assert isinstance(part, Mixed)
-        shown = (self._random, output.images[: part.forgotten]), (self._original, output.images[part.forgotten :])
-        return output.kl_from(torch.cat([teacher(images)[1] for teacher, images in shown if len(images)]))
+        forget, retain = student.images.tensor_split([part.forgotten])
+        shown = (self.random, forget), (self.original, retain)
+        return student.kl_from(torch.cat([teacher(images)[1] for teacher, images in shown if len(images)]))

@@ -97,7 +97,7 @@ class Part:
 
 
 class Output(NamedTuple):
-    """What the loop got for one part: its augmented images (B, C, H, W), features (B, D) and logits (B, K)."""
+    """What the model made of one part: its augmented images (B, C, H, W), features (B, D) and logits (B, K)."""
 
     images: Tensor
     features: Tensor
@@ -105,12 +105,23 @@ class Output(NamedTuple):
 
     def cross_entropy(self, label: Tensor) -> Tensor:
         """Mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
+        # torch's own differs in the last bit, and recorded losses are to stay what they are.
         return -self.logits.float().log_softmax(1).gather(1, label[:, None]).mean()
 
     def kl_from(self, teacher: Tensor) -> Tensor:
         """Mean KL(teacher || this) at temperature 1, ``teacher`` logits (B, K), computed in float32: a scalar."""
-        told = teacher.float().log_softmax(1)
-        return (told.exp() * (told - self.logits.float().log_softmax(1))).sum(1).mean()
+        log_p, log_q = teacher.float().log_softmax(1), self.logits.float().log_softmax(1)
+        return (log_p.exp() * (log_p - log_q)).sum(1).mean()
+
+
+def cosine_similarity(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
+    import torch
+    from torch.nn.functional import normalize
+
+    # Autocast would compute the product in bfloat16.
+    with torch.autocast(first.device.type, enabled=False):
+        return normalize(first.float()) @ normalize(second.float()).T
 
 
 Batch = dict[str, Part]
@@ -118,7 +129,7 @@ Batch = dict[str, Part]
 
 @dataclass
 class Meter:
-    """Counts computation in units of one image's forward pass, by two countings.
+    """Computation in units of one image's forward pass, counted in two ways.
 
     ``paper`` counts as the paper's cost column does: whole batches, and only the passes it names. ``executed``
     counts what ran: every image, a forward pass as 1 unit and a backward pass as 2.
@@ -141,7 +152,6 @@ class Context:
     ----------
     labels : (N,) true classes of the training set, on the device.
     retain, forget : positions in the training set, in dataset order, on the device.
-    classes : number of classes.
     streams : named random streams; a method draws from no other source.
     load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
     fresh : ``fresh(purpose) -> model`` of the run's architecture, newly initialised from the stream of that name.
@@ -170,7 +180,7 @@ class Method:
 
     Class attributes
     ----------------
-    Settings : the hyperparameters, a frozen model.
+    Settings : the hyperparameters.
     version : raise it when the method's results change; runs of another version are run again.
     starts_from_original : whether training starts from Original's weights.
     contrastive : whether ``+cl`` may be added: its steps must hold a part called ``retain``.
@@ -220,3 +230,13 @@ class Method:
         order = self.context.streams.permutation(len(samples), f"order-{name}", epoch).to(samples.device)
         label = self.context.labels if label is None else label
         return [Part(index, label[index]) for index in samples[order].split(self.settings.batch_size)]
+
+    def gradients(self, model: nn.Module, part: Part, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return the gradient of a part's mean cross-entropy in evaluation mode, one tensor for each parameter."""
+        import torch
+
+        model.eval()
+        images = self.context.load(part, generator)
+        with torch.enable_grad():
+            loss = Output(images, *model(images)).cross_entropy(part.label)
+            return torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)

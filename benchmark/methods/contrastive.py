@@ -1,26 +1,27 @@
-"""The contrastive term: InfoNCE between two augmented views of the retain batch. Paper, Section 4 and code listing.
+"""CoUn, and the contrastive term that makes it from fine-tuning. Paper, Section 4 and code listing.
 
-Added to a method as ``+cl``; CoUn is this term on FT. At lambda 0 the second view is not made at all, since its
-forward pass would move the batch-norm statistics: CoUn at lambda 0 *is* FT.
+On the retain data alone, with two augmented views of every image, their features z and z', and labels y:
+
+    CoUn = CE(first view, y) + lambda * InfoNCE(z, z')
+
+Any method whose steps hold a retain batch takes the term, as ``<method>+cl``; ``coun`` is the name of ``ft+cl``. At
+lambda 0 the second view is not made at all, since its forward pass would move the batch-norm statistics: CoUn at
+lambda 0 *is* FT.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import create_model
 
-from benchmark.methods.base import Batch, Method, Output, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, cosine_similarity, setting
+from benchmark.methods.ft import FT
+from benchmark.registry import METHODS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-VIEW = "view"
-
-# The paper counts the second view's forward pass only; what runs is forward and backward.
-PAPER_UNITS = {VIEW: 1}
-EXECUTED_UNITS = {VIEW: 3}
 
 
 def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
@@ -34,12 +35,7 @@ def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
     first, second : (N, D) features of the two views, row n of both from the same image.
     tau : temperature. Small ones are safe: the log-sum-exp never forms exp(1/tau).
     """
-    import torch
-
-    first, second = (z.float() / z.float().norm(dim=1, keepdim=True).clamp_min(1e-12) for z in (first, second))
-    # Autocast would compute the product in bfloat16.
-    with torch.autocast(first.device.type, enabled=False):
-        similarity = first @ second.T / tau
+    similarity = cosine_similarity(first, second) / tau
     return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()
 
 
@@ -59,8 +55,18 @@ class ContrastiveSettings(Recipe):
 class ContrastiveTerm(Method):
     """Mixed in before a method, adds lambda * InfoNCE to each step that has a retain batch."""
 
-    Settings = ContrastiveSettings
-    contrastive = False  # one such term is enough
+    def __init_subclass__(cls) -> None:
+        """Give the class the settings and the costs of the method and of the term."""
+        method = cls.__bases__[1]
+        assert issubclass(method, Method)
+        # Where the method has no settings of its own, Recipe is already among the term's bases.
+        cls.Settings = ContrastiveSettings
+        if method.Settings is not Recipe:
+            cls.Settings = create_model(f"{cls.__name__}Settings", __base__=(ContrastiveSettings, method.Settings))
+        # The paper counts the second view's forward pass only; what runs is forward and backward.
+        cls.paper_units = method.paper_units | {"view": 1}
+        cls.executed_units = method.executed_units | {"view": 3}
+        cls.contrastive = False  # one such term is enough
 
     def batches(self, epoch: int) -> list[Batch]:
         """Add the second view of the same retain images to each step."""
@@ -68,30 +74,29 @@ class ContrastiveTerm(Method):
         if self.settings.lambda_ == 0:
             return steps
         second = {"transform": self.settings.cl_transform}
-        return [step | {VIEW: replace(step["retain"], **second)} if "retain" in step else step for step in steps]
+        return [step | {"view": replace(step["retain"], **second)} if "retain" in step else step for step in steps]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
         """Add the term to the method's own loss."""
         loss = super().loss(outputs, batch, epoch)
-        if VIEW in outputs:
-            pair = (outputs["retain"].features, outputs[VIEW].features)
-            loss = loss + self.settings.lambda_ * info_nce(*pair, self.settings.tau)
+        if "view" in outputs:
+            features = outputs["retain"].features, outputs["view"].features
+            loss = loss + self.settings.lambda_ * info_nce(*features, self.settings.tau)
         return loss
 
 
-def with_contrastive_term(method: Any) -> Any:
-    """Return the class of ``<method>+cl``: the method, the term, and the settings of both."""
-    name = f"{method.__name__}CL"
-    # Where the method has no settings of its own, Recipe is already among the term's bases.
-    own = () if method.Settings is Recipe else (method.Settings,)
+@METHODS.register("coun")
+class CoUn(ContrastiveTerm, FT):
+    """CE(first view) + lambda * InfoNCE(first view, second view), on the retain data only."""
+
+
+def with_contrastive_term(method: type[Method]) -> type[Method]:
+    """Return the class of ``<method>+cl``, one for each method; that of FT is `CoUn`."""
+    for made in ContrastiveTerm.__subclasses__():
+        if made.__bases__ == (ContrastiveTerm, method):
+            return made
     return type(
-        name,
+        f"{method.__name__}CL",
         (ContrastiveTerm, method),
-        {
-            "__module__": method.__module__,
-            "__doc__": f"{method.__name__} with the contrastive term.",
-            "Settings": create_model(f"{name}Settings", __base__=(ContrastiveSettings, *own)),
-            "paper_units": method.paper_units | PAPER_UNITS,
-            "executed_units": method.executed_units | EXECUTED_UNITS,
-        },
+        {"__module__": method.__module__, "__doc__": f"{method.__name__} with the contrastive term."},
     )

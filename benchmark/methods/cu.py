@@ -21,9 +21,10 @@ PFLOPs, fits no number of epochs at 6 units a step, whatever omega; here both co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import math
+from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Part, Recipe, cosine_similarity, setting
 from benchmark.registry import METHODS
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class CU(Method):
         omega: int = setting(4, "steps on each forget batch, each with other retain samples", paper=(1, 5), ge=1)
 
     # Forward and backward pass of a forget batch and of a retain batch.
-    paper_units: ClassVar[dict[str, float]] = {"both": 6}
-    executed_units: ClassVar[dict[str, float]] = {"both": 3}
+    paper_units = {"both": 6}
+    executed_units = {"both": 3}
 
     def batches(self, epoch: int) -> list[Batch]:
         """Put as many retain samples behind each forget batch, ``omega`` times with others."""
@@ -61,11 +62,12 @@ class CU(Method):
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
         """Contrast the first half of the step, forget data, with the second, retain data; classify the second."""
+        scale, temperature = self.settings.scale, self.settings.temperature
         output, label = outputs["both"], batch["both"].label
         half = len(label) // 2
-        retain = Output(*(value[half:] for value in output))
-        term = contrast(output.features[:half], label[:half], retain.features, label[half:], self.settings.temperature)
-        return self.settings.scale * term + retain.cross_entropy(label[half:])
+        forget, retain = (Output(*(value[part] for value in output)) for part in (slice(half), slice(half, None)))
+        term = contrast(forget.features, label[:half], retain.features, label[half:], temperature)
+        return scale * term + retain.cross_entropy(label[half:])
 
 
 def contrast(anchors: Tensor, classes: Tensor, others: Tensor, other_classes: Tensor, temperature: float) -> Tensor:
@@ -75,19 +77,13 @@ def contrast(anchors: Tensor, classes: Tensor, others: Tensor, other_classes: Te
     ----------
     anchors, others : (A, D) and (R, D) features of forget and of retain samples.
     classes, other_classes : (A,) and (R,) their classes.
-    temperature : what cosine similarities are divided by.
     """
-    import torch
-
-    anchors, others = (z.float() / z.float().norm(dim=1, keepdim=True).clamp_min(1e-12) for z in (anchors, others))
-    # Autocast would compute the product in bfloat16.
-    with torch.autocast(anchors.device.type, enabled=False):
-        similarity = anchors @ others.T / temperature
+    similarity = cosine_similarity(anchors, others) / temperature
     same = classes[:, None] == other_classes
     different = (~same).sum(1)
     pull = similarity.masked_fill(same, 0).sum(1) / different.clamp_min(1)
     # A row without its class keeps all its columns, and their sum is not used: log(0) has no gradient.
     alone = ~same.any(1)
-    push = similarity.masked_fill(~same & ~alone[:, None], -torch.inf).logsumexp(1)
+    push = similarity.masked_fill(~same & ~alone[:, None], -math.inf).logsumexp(1)
     push = push.where(~alone, different.clamp_min(1).log())
     return ((push - pull) * (different > 0)).mean()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Context, Method, Output, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, setting
 from benchmark.registry import METHODS
 
 if TYPE_CHECKING:
@@ -25,14 +25,11 @@ class L1Sparse(Method):
         l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
 
     contrastive = True
-
-    def __init__(self, settings: Settings, context: Context):
-        super().__init__(settings, context)
-        self._weights: list[Tensor] = []
+    weights: list[nn.Parameter]
 
     def prepare(self, model: nn.Module) -> None:
         """Remember which tensors the norm is taken over: every parameter, as in the authors' code."""
-        self._weights = list(model.parameters())
+        self.weights = list(model.parameters())
 
     def alpha(self, epoch: int) -> float:
         """Return the weight of the l1 norm in an epoch, counted from 0."""
@@ -42,5 +39,5 @@ class L1Sparse(Method):
         """Add the penalty to the cross-entropy."""
         loss = super().loss(outputs, batch, epoch)
         if alpha := self.alpha(epoch):
-            loss = loss + alpha * sum(weight.abs().sum() for weight in self._weights)
+            loss = loss + alpha * sum(weight.abs().sum() for weight in self.weights)
         return loss

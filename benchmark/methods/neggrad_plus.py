@@ -37,6 +37,7 @@ class NegGradPlus(Method):
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
         """Weigh the retain loss against the forget loss."""
+        beta = self.settings.beta
         retain = outputs["retain"].cross_entropy(batch["retain"].label)
         forget = outputs["forget"].cross_entropy(batch["forget"].label)
-        return self.settings.beta * retain - (1 - self.settings.beta) * forget
+        return beta * retain - (1 - beta) * forget

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from benchmark.methods.base import Batch, Context, Method, Output, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
 from benchmark.registry import METHODS
 
 if TYPE_CHECKING:
@@ -37,23 +37,31 @@ class SalUn(Method):
     paper_units = {"forget": 3, "retain": 3, "both": 3}
     executed_units = {"forget": 3, "retain": 3, "both": 3}
 
-    def __init__(self, settings: Settings, context: Context):
-        super().__init__(settings, context)
-        self._masks: list[Tensor] = []
-        self._start: list[Tensor] = []
+    masks: list[Tensor]
+    start: list[Tensor]
 
     def prepare(self, model: nn.Module) -> None:
         """Find the salient weights of the starting model."""
         import torch
 
-        saliency = _forget_gradients(model, self.parts("forget", 0), self.context)
-        kept = int(self.settings.threshold * saliency.numel())
-        moves = torch.zeros_like(saliency, dtype=torch.bool)
-        moves[saliency.topk(kept).indices] = True
+        saliency = self.saliency(model)
+        mask = torch.zeros_like(saliency, dtype=torch.bool)
+        mask[saliency.topk(int(self.settings.threshold * len(saliency))).indices] = True
         weights = list(model.parameters())
-        pieces = moves.split([weight.numel() for weight in weights])
-        self._masks = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
-        self._start = [weight.detach().clone() for weight in weights] if self.settings.freeze else []
+        pieces = mask.split([weight.numel() for weight in weights])
+        self.masks = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
+        self.start = [weight.detach().clone() for weight in weights] if self.settings.freeze else []
+
+    def saliency(self, model: nn.Module) -> Tensor:
+        """Return |sum over batches of the gradient of the mean forget loss|, all parameters in one row, (P,)."""
+        import torch
+
+        generator = self.context.streams.generator("augment-mask", device=self.context.labels.device)
+        total = torch.zeros(())
+        for part in self.parts("forget", 0):
+            total = total + torch.cat([gradient.flatten() for gradient in self.gradients(model, part, generator)])
+            self.context.meter.count(len(part.index), paper=3, executed=3)
+        return total.abs()
 
     def batches(self, epoch: int) -> list[Batch]:
         """Give the forget data fresh random labels; the order of the passes is a setting."""
@@ -73,29 +81,11 @@ class SalUn(Method):
 
     def after_backward(self, model: nn.Module) -> None:
         """Let no gradient reach a weight outside the mask."""
-        for weight, mask in zip(model.parameters(), self._masks, strict=True):
+        for weight, mask in zip(model.parameters(), self.masks, strict=True):
             if weight.grad is not None:
                 weight.grad.mul_(mask)
 
     def after_step(self, model: nn.Module) -> None:
         """Put frozen weights back: momentum and weight decay move a weight whose gradient is zero."""
-        for weight, mask, start in zip(model.parameters(), self._masks, self._start, strict=False):
+        for weight, mask, start in zip(model.parameters(), self.masks, self.start, strict=False):
             weight.copy_(weight.where(mask, start))
-
-
-def _forget_gradients(model: nn.Module, parts: list[Part], context: Context) -> Tensor:
-    """Return |sum over batches of the gradient of the mean forget loss|, all parameters in one row, (P,)."""
-    import torch
-
-    generator = context.streams.generator("augment-mask", 0, device=context.labels.device)
-    model.eval()
-    model.zero_grad()
-    with torch.enable_grad():
-        for part in parts:
-            images = context.load(part, generator)
-            Output(images, *model(images)).cross_entropy(part.label).backward()
-            context.meter.count(len(images), paper=3, executed=3)
-    gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in model.parameters()]
-    gradient = torch.cat([gradient.abs().flatten() for gradient in gradients])
-    model.zero_grad()
-    return gradient

@@ -20,7 +20,7 @@ batches in 40 epochs, as if a forget pass were made in each; here only passes th
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from benchmark.methods.base import Batch, Method, Output, Recipe, setting
 from benchmark.registry import METHODS
@@ -42,14 +42,12 @@ class SCRUB(Method):
 
     contrastive = True
     # The student's forward and backward pass, and the teacher's forward pass.
-    paper_units: ClassVar[dict[str, float]] = {"forget": 4, "retain": 4}
-    executed_units: ClassVar[dict[str, float]] = {"forget": 4, "retain": 4}
-
-    _teacher: nn.Module
+    paper_units = executed_units = {"forget": 4, "retain": 4}
+    teacher: nn.Module
 
     def prepare(self, model: nn.Module) -> None:
         """Keep a frozen copy of the starting model as the teacher."""
-        self._teacher = deepcopy(model).eval().requires_grad_(False)
+        self.teacher = deepcopy(model).eval().requires_grad_(False)
 
     def batches(self, epoch: int) -> list[Batch]:
         """Return the forget pass, while there is one, and the retain pass."""
@@ -58,9 +56,13 @@ class SCRUB(Method):
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
         """Maximise the divergence on a forget batch; minimise it and the cross-entropy on a retain batch."""
-        name = "forget" if "forget" in batch else "retain"
-        output = outputs[name]
-        divergence = output.kl_from(self._teacher(output.images)[1])
-        if name == "forget":
-            return -divergence
-        return self.settings.gamma * output.cross_entropy(batch[name].label) + self.settings.alpha * divergence
+        gamma, alpha = self.settings.gamma, self.settings.alpha
+        if "forget" in outputs:
+            return -self.divergence(outputs["forget"])
+        retain = outputs["retain"]
+        return gamma * retain.cross_entropy(batch["retain"].label) + alpha * self.divergence(retain)
+
+    def divergence(self, output: Output) -> Tensor:
+        """Return the mean KL(teacher || student)."""
+        _, teacher = self.teacher(output.images)
+        return output.kl_from(teacher)

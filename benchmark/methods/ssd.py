@@ -18,9 +18,9 @@ paper charges the forward passes alone, and its counting here does too. What run
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Part, Recipe, setting
 from benchmark.registry import METHODS
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class SSD(Method):
             1.0, "factor on the dampening: the smaller, the stronger", paper=(0.1, 5), log=True, ge=0, alias="lambda"
         )
 
-    paper_units: ClassVar[dict[str, float]] = {}
-    executed_units: ClassVar[dict[str, float]] = {}
+    paper_units = executed_units = {}
 
     def prepare(self, model: nn.Module) -> None:
         """Measure both importances and dampen the starting model: all that there is to the method."""
@@ -72,19 +71,14 @@ class SSD(Method):
         count = -(-len(samples) // self.settings.batch_size)
         # The images are not augmented, so nothing is drawn from it.
         generator = self.context.streams.generator("augment-importance", device=samples.device)
-        sums = [torch.zeros_like(weight) for weight in model.parameters()]
-        model.eval()
+        means = [torch.zeros_like(weight) for weight in model.parameters()]
         for start in range(count):
             index = samples[start::count]
-            part = Part(index, self.context.labels[index], "N")
-            images = self.context.load(part, generator)
-            with torch.enable_grad():
-                loss = Output(images, *model(images)).cross_entropy(part.label)
-                gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
-            for total, gradient in zip(sums, gradients, strict=True):
-                total += gradient.square() / count
-            self.context.meter.count(len(images), paper=1, executed=3, batch_size=self.settings.batch_size)
-        return sums
+            gradients = self.gradients(model, Part(index, self.context.labels[index], "N"), generator)
+            for mean, gradient in zip(means, gradients, strict=True):
+                mean += gradient.square() / count
+            self.context.meter.count(len(index), paper=1, executed=3, batch_size=self.settings.batch_size)
+        return means
 
 
 def dampen(weight: Tensor, forget: Tensor, every: Tensor, alpha: float, lambda_: float) -> None:

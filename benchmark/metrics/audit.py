@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark import paths
@@ -52,10 +51,6 @@ def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
     within the cost's rounding and 0.1 %; and SalUn's costs, for which no counting is stated (see `salun_slips`).
     BadT, SSD and CU are left out of the second: how their costs were counted is unknown.
 
-    Parameters
-    ----------
-    folder : where ``unlearning.csv`` lies.
-
     Returns
     -------
     ``table, scenario, dataset, arch, method``; ``what``: ``ra_gap``, ``ua_gap``, ``ta_gap``, ``mia_gap`` or ``avg_gap``
@@ -79,8 +74,7 @@ def gap_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     for (_, row), (_, again) in zip(printed.iterrows(), recomputed.iterrows(), strict=True):
         for what in (*GAPS, "avg_gap"):
             if abs(row[what] - again[what]) > ROUNDING:
-                note = f"the means give {again[what]:.2f}"
-                slips.append(_slip(row, what, row[what], round(float(again[what]), 4), note))
+                slips.append(_slip(row, what, round(float(again[what]), 4), f"the means give {again[what]:.2f}"))
     return slips
 
 
@@ -93,8 +87,7 @@ def epoch_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
         retain, forget = UNITS[row["method"]]
         epochs, tolerance = implied_epochs(row, retain, forget, 0)
         if abs(epochs - round(epochs)) > tolerance:
-            whole = row["pflops"] * round(epochs) / epochs
-            slips.append(_slip(row, "pflops", row["pflops"], round(whole, 2), f"amounts to {epochs:.1f} epochs"))
+            slips.append(_cost_slip(row, epochs))
     return slips
 
 
@@ -116,9 +109,7 @@ def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     for _, row in salun[~known].iterrows():
         if fitting and not any(_whole_epochs(row, units) for units in fitting):
             epochs, _ = implied_epochs(row, *min(fitting, key=sum))
-            whole = row["pflops"] * round(epochs) / epochs
-            note = f"amounts to {epochs:.1f} epochs by a counting that explains SalUn's other rows"
-            slips.append(_slip(row, "pflops", row["pflops"], round(whole, 2), note))
+            slips.append(_cost_slip(row, epochs, " by a counting that explains SalUn's other rows"))
     return slips
 
 
@@ -156,6 +147,11 @@ def _batches(dataset: str, scenario: str) -> tuple[int, int]:
     return math.ceil((total - forgotten) / BATCH), math.ceil(forgotten / BATCH)
 
 
-def _slip(row: pd.Series[Any], what: str, printed: float, recomputed: float, note: str) -> dict[str, Any]:
+def _cost_slip(row: pd.Series[Any], epochs: float, why: str = "") -> dict[str, Any]:
+    nearest = round(row["pflops"] * round(epochs) / epochs, 2)
+    return _slip(row, "pflops", nearest, f"amounts to {epochs:.1f} epochs{why}")
+
+
+def _slip(row: pd.Series[Any], what: str, recomputed: float, note: str) -> dict[str, Any]:
     place = {key: row[key] for key in ("table", *CELL, "method")}
-    return {**place, "what": what, "printed": float(np.round(printed, 2)), "recomputed": recomputed, "note": note}
+    return {**place, "what": what, "printed": round(float(row[what]), 2), "recomputed": recomputed, "note": note}

@@ -19,10 +19,8 @@ def prediction_shares(samples: pd.DataFrame, forget: pd.DataFrame, true_class: i
 
     Parameters
     ----------
-    samples : columns ``index, split, label, prediction``, one row a sample.
-    forget : columns ``split, index``; its train rows are the forget data.
+    samples, forget : as `benchmark.metrics.samples` has them.
     true_class : the label whose forget samples are looked at.
-    classes : how many classes the dataset has.
 
     Returns
     -------
@@ -48,15 +46,8 @@ def prediction_shares(samples: pd.DataFrame, forget: pd.DataFrame, true_class: i
 def average_difference(shares: Floats, reference: Floats, shown: Sequence[int]) -> float:
     """Return the mean over the shown classes of the absolute difference to Retrain, in points (Tables 1, 5, 6).
 
-    Parameters
-    ----------
-    shares, reference : per cent predicted as each class, of a method and of Retrain, shape (classes,) each.
-    shown : the class numbers that the table shows.
-
-    Raises
-    ------
-    BadInput
-        If no class is shown, one is shown twice or does not exist, or the two shapes differ.
+    Shares and reference are `prediction_shares` of a method and of Retrain. `BadInput` is raised if no class is shown,
+    one is shown twice or does not exist, or the two shapes differ.
     """
     if np.shape(shares) != np.shape(reference):
         raise BadInput(f"shares of {len(shares)} classes against {len(reference)}: accepted are equal numbers")

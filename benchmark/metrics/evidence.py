@@ -7,14 +7,11 @@ from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Indices
+from benchmark.metrics.bootstrap import Floats, Indices
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
 from benchmark.names import RETRAIN, Cell
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,11 @@ class Trials:
 
     def restricted(self, numbers: Iterable[int]) -> Trials:
         """Return the same with some of its trials alone."""
-        one = copy(self)
-        one.numbers = sorted(numbers)
-        rows = [self.numbers.index(number) for number in one.numbers]
-        one.values = {method: values[rows] for method, values in self.values.items()}
-        return one
+        part = copy(self)
+        part.numbers = sorted(numbers)
+        rows = [self.numbers.index(number) for number in part.numbers]
+        part.values = {method: values[rows] for method, values in self.values.items()}
+        return part
 
     def gap(self, method: str, drawn: Indices) -> Floats:
         """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""
@@ -100,6 +97,5 @@ class Trials:
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """Return the rows of gathered results that are of a cell."""
-    return frame[
-        (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["scenario"] == cell.scenario)
-    ]
+    place = zip(CELL, (cell.dataset, cell.arch, cell.scenario), strict=True)
+    return frame[np.logical_and.reduce([frame[column] == value for column, value in place])]

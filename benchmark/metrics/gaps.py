@@ -114,13 +114,8 @@ def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame
 def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:
     """Return by how many per cent adding CL lowers the average gap: 100 (without - with) / without (Figure 4).
 
-    Parameters
-    ----------
-    gap_without, gap_with : average gaps in points, of one shape.
-
-    Returns
-    -------
-    Per cent, of that shape; negative where CL raises the gap, NaN where the gap without CL is 0.
+    Average gaps are in points, of one shape. The result is negative where CL raises the gap, NaN where the gap without
+    CL is 0.
     """
     without = np.asarray(gap_without, dtype=float)
     divisor = np.where(without == 0, np.nan, without)

@@ -61,15 +61,10 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
 
     Five eighths of the bins are quantiles; three eighths cut the range of values evenly.
 
-    Parameters
-    ----------
-    values : shape (n,).
-    bins : how many bins; None, or no fewer than there are values: each value stands for itself.
-
     Returns
     -------
-    points, weights : shape (at most `bins`,), points ascending unless each value stands for itself. Equal values are
-        never in two bins, and the weights add up to n.
+    points, weights : shape (at most `bins`,), points ascending unless each value stands for itself, as it does where
+        `bins` is None or there are no more values. Equal values are never in two bins, and the weights add up to n.
     """
     if bins is None or len(values) <= bins:
         return values, np.ones(len(values))
@@ -82,8 +77,8 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
     height = (distinct - distinct[0]) / (distinct[-1] - distinct[0])
     by_rank = 5 * bins // 8
     by_height = bins - by_rank
-    cell = (rank * by_rank).astype(np.int64) * (by_height + 1) + (height * by_height).astype(np.int64)
-    _, bin_of = np.unique(cell, return_inverse=True)
+    square = (rank * by_rank).astype(np.int64) * (by_height + 1) + (height * by_height).astype(np.int64)
+    _, bin_of = np.unique(square, return_inverse=True)
     weights: Floats = np.bincount(bin_of, weights=counts).astype(np.float64)
     return np.bincount(bin_of, weights=counts * distinct) / weights, weights
 
@@ -149,9 +144,7 @@ def _margins(svc: SVC, points: Floats) -> Floats:
 
 def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Floats]:
     """Summarise values as `quantile_bins` does, those near a margin by `bins` of their own, others by a quarter."""
-    near = np.zeros(len(values), bool)
-    for margin in margins:
-        near |= np.abs(values - margin) < BENT
+    near = (np.abs(values[:, None] - margins) < BENT).any(axis=1)
     parts = [
         quantile_bins(part, many) for part, many in ((values[~near], bins // 4), (values[near], bins)) if len(part)
     ]
@@ -160,10 +153,7 @@ def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Fl
 
 
 def mia_rate(members: Floats, nonmembers: Floats, queries: Floats, bins: int | None = BINS) -> float:
-    """Return MIA: the per cent of queries (forget samples) that the attack takes for non-members.
-
-    Parameters and errors are those of `membership_attack`.
-    """
+    """Return MIA: the per cent of queries (forget samples) that `membership_attack` takes for non-members."""
     return float(100.0 * (1.0 - np.mean(membership_attack(members, nonmembers, queries, bins))))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
-from benchmark.names import CL
+from benchmark.names import ALIASES, CL
 
 # How the paper spells a method, and how we do.
 NAMES = {
@@ -40,7 +40,7 @@ def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
     Raises
     ------
     BadInput
-        If the file is missing or names a method that the paper does not have.
+        If the file is missing or names a method that the paper does not have; so do the functions below.
     """
     printed = _unlearning(folder)
     out = printed[["table", *CELL, "method"]].assign(trial=0)
@@ -51,8 +51,7 @@ def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
 def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return the printed rows of Tables 2, 3 and 7 to 10 with the columns of `gaps.summarise`, and ``table`` before.
 
-    Gaps and average gaps are those printed, slips included; see `audit` for those. Parameters and errors are those of
-    `reported_means`.
+    Gaps and average gaps are those printed, slips included; see `audit` for those.
     """
     printed = _unlearning(folder).rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
     printed = printed.assign(trials=TRIALS, diverged=0)
@@ -64,8 +63,7 @@ def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
 def reported_predictions(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return Tables 5 and 6 (Table 1 is a part of 5): per cent of a class's forget samples predicted as each class.
 
-    Columns ``table, dataset, arch, scenario, true_class, method, predicted_class, percent``. Errors as
-    `reported_means`.
+    Columns ``table, dataset, arch, scenario, true_class, method, predicted_class, percent``.
     """
     return _read(folder / "predictions.csv")
 
@@ -73,8 +71,7 @@ def reported_predictions(folder: Path = paths.REPORTED) -> pd.DataFrame:
 def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return Table 4: distance of the forget samples of a class to retain class centroids, on the paper's own scale.
 
-    Columns ``table, dataset, arch, scenario, true_class, method, centroid_class, distance``. Errors as
-    `reported_means`.
+    Columns ``table, dataset, arch, scenario, true_class, method, centroid_class, distance``.
     """
     return _read(folder / "distances.csv")
 
@@ -82,14 +79,14 @@ def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
 def reported_improvement(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return the quoted heights of Figure 4's bars: by how many per cent adding CL lowers a method's average gap.
 
-    Columns ``scenario, dataset, arch, method`` (the one without CL), ``percent``. Errors as `reported_means`.
+    Columns ``scenario, dataset, arch, method`` (the one without CL), ``percent``.
     """
     return _read(folder / "improvement.csv")
 
 
 def _unlearning(folder: Path) -> pd.DataFrame:
     frame = _read(folder / "unlearning.csv")
-    added = (frame["contrastive"] == "yes") & (frame["method"] != "coun")
+    added = (frame["contrastive"] == "yes") & ~frame["method"].isin(ALIASES)
     frame["method"] = frame["method"].where(~added, frame["method"] + CL)
     return frame.drop(columns="contrastive")
 

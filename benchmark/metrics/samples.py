@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput, unknown
-from benchmark.metrics.accuracy import accuracy
 from benchmark.metrics.mia import balanced, confidence, mia_rate
 
 SPLITS = ("train", "test")
@@ -56,7 +55,7 @@ def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[
                     f"rows ({len(missing)} such)"
                 )
             code[here & np.isin(index, named)] = MEMBERSHIP.index(becomes)
-    for needed in MEMBERSHIP[: 1 if forget is None else 3] + (("test",) if forget is None else ()):
+    for needed in ("retain", "test") if forget is None else ("retain", "forget", "test"):
         if not np.any(code == MEMBERSHIP.index(needed)):
             raise BadInput(f"samples: 0 of {len(samples)} rows are {needed}: accepted is at least one")
     return pd.Series(pd.Categorical.from_codes(code, list(MEMBERSHIP)), index=samples.index, name="membership")
@@ -95,16 +94,16 @@ def measure(
     # Dataset order, whatever order the rows were written in: "first" is a statement about the dataset.
     order = np.argsort(samples["index"].to_numpy(), kind="stable")
     groups = {str(name): samples.iloc[order[part.to_numpy()[order] == name]] for name in MEMBERSHIP}
-    result = {"ra": _accuracy(groups["retain"]), "ta": _accuracy(groups["test"])}
+    ra, ta = _accuracy(groups["retain"]), _accuracy(groups["test"])
     if forget is None:
-        return result
+        return {"ra": ra, "ta": ta}
     known, unseen = balanced(_confidence(groups["retain"]), _confidence(groups["test"]), members, rng)
     mia = mia_rate(known, unseen, _confidence(groups["forget"]))
-    return {"ra": result["ra"], "ua": 100.0 - _accuracy(groups["forget"]), "ta": result["ta"], "mia": mia}
+    return {"ra": ra, "ua": 100.0 - _accuracy(groups["forget"]), "ta": ta, "mia": mia}
 
 
 def _accuracy(group: pd.DataFrame) -> float:
-    return accuracy(group["label"].to_numpy(), group["prediction"].to_numpy())
+    return float(100.0 * np.mean(group["label"].to_numpy() == group["prediction"].to_numpy()))
 
 
 def _confidence(group: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -29,18 +29,12 @@ DELTAS = 256  # of the possible deltas, so many quantiles are tried
 
 
 def r_curve(max_distance: Floats, eps: npt.ArrayLike) -> Floats:
-    """Return R[eps] = P(sup over view pairs of ||f(x) - f(x')|| > eps), the share of samples above each eps.
+    """Return R[eps] = P(sup over view pairs of ||f(x) - f(x')|| > eps), the share of samples above each eps (m,).
 
     Parameters
     ----------
     max_distance : (n,) largest feature distance between two views of each sample: a lower bound of the sup, so the
-        curve is one of R.
-    eps : (m,) thresholds.
-
-    Raises
-    ------
-    BadInput
-        If there is no sample.
+        curve is one of R. `BadInput` is raised for no sample.
     """
     if not len(max_distance):
         raise BadInput("R[eps] of 0 samples: accepted is at least one")
@@ -77,12 +71,7 @@ class Ordering:
 
 
 def lemma1(retain: Floats, forget: Floats) -> Ordering:
-    """Compare R on retain with R on forget data over all eps (Lemma 1).
-
-    Parameters
-    ----------
-    retain, forget : (n,) and (m,) largest feature distances.
-    """
+    """Compare R of largest feature distances on retain (n,) with those on forget data (m,), over all eps (Lemma 1)."""
     eps = np.concatenate([[0.0], retain, forget])
     difference = r_curve(forget, eps) - r_curve(retain, eps)
     area = float(np.mean(forget, dtype=float) - np.mean(retain, dtype=float))
@@ -210,12 +199,7 @@ def theorem1(group: pd.DataFrame) -> Theorem | None:
 
 
 def concentration(group: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return deltas, ascending, and for each the sigma of a (sigma, delta)-augmentation (Definition 1).
-
-    Parameters
-    ----------
-    group : columns ``label`` and ``reach``, the values of `peel`.
-    """
+    """Return deltas, ascending, and for each the sigma of a (sigma, delta)-augmentation (Definition 1)."""
     reach = group["reach"].to_numpy(float)
     delta = np.unique(np.append(np.quantile(reach, np.linspace(0, 1, DELTAS), method="higher"), 0.0))
     classes = [np.sort(reach[group["label"].to_numpy() == label]) for label in group["label"].unique()]

@@ -7,6 +7,7 @@ trial share its Original and its split.
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -37,20 +38,12 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
     for claim in CLAIMS:
-        told = {"claim": claim.key, "text": claim.text, "where": claim.where}
-        found = list(claim.find(evidence))
-        if not found:
+        named = {"claim": claim.key, "text": claim.text, "where": claim.where}
+        tested = list(claim.find(evidence))
+        rows += [named | _row(one) for one in tested]
+        if not tested:
             remark = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
-            rows.append(told | {"verdict": UNTESTED, "remark": remark})
-        for one in found:
-            result = estimate(one.statistic, one.trials)
-            place = {"place": one.place, "subject": one.subject, "unit": one.unit}
-            numbers = {key: getattr(result, key) for key in ("value", "low", "high", "p", "sd", "trials")}
-            numbers["trials_needed"] = _needed(result)
-            if one.diverged:
-                numbers["p"] = math.nan  # what is left are the trials that went well
-            verdict = UNDECIDED if one.diverged else _verdict(result)
-            rows.append(told | place | numbers | {"verdict": verdict, "remark": _remark(one, result)})
+            rows.append(named | {"verdict": UNTESTED, "remark": remark})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     signed = np.where(table["value"].astype(float) > 0, REPRODUCED, NOT_REPRODUCED)
@@ -58,11 +51,14 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
     return table.assign(after_holm=np.where(table["verdict"] == UNTESTED, UNTESTED, corrected))
 
 
-def _needed(result: Estimate) -> float:
-    """How many trials would have shown a difference as large as the one that was found, with 80 % power."""
-    if not result.sd > 0 or result.value == 0:
-        return math.nan
-    return trials_needed(result.value, result.sd)
+def _row(one: Tested) -> dict[str, Any]:
+    result = estimate(one.statistic, one.trials)
+    row = {"place": one.place, "subject": one.subject, "unit": one.unit} | asdict(result)
+    row |= {"verdict": _verdict(result), "remark": _remark(one, result)}
+    row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan
+    if one.diverged:
+        row |= {"p": math.nan, "verdict": UNDECIDED}  # what is left are the trials that went well
+    return row
 
 
 def _remark(one: Tested, result: Estimate) -> str:

@@ -105,10 +105,16 @@ def method_label(name: str) -> str:
         If ``name`` is no method's name.
     """
     method = MethodName.parse(name)
-    label = METHODS.get(method.base, (method.base, ""))[0] + (" + CL" if method.contrastive else "")
+    known = listed(method)
+    label = METHODS.get(known, (known, ""))[0] + (" + CL" if method.contrastive and known == method.base else "")
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
     return label
+
+
+def listed(method: MethodName) -> str:
+    """Return the name that a method has in `METHODS`: its own, as CoUn's, or that of its base."""
+    return method.head if method.head in METHODS else method.base
 
 
 def readable(text: str) -> str:
@@ -129,16 +135,15 @@ def method_colour(name: str) -> str:
     BadInput
         If ``name`` is no method's name.
     """
-    base = MethodName.parse(name).base
+    base = listed(MethodName.parse(name))
     if base in METHODS:
         return METHODS[base][1]
     return OTHER_COLOURS[hashlib.sha256(base.encode()).digest()[0] % len(OTHER_COLOURS)]
 
 
 def has_term(name: str) -> bool:
-    """Whether a method has the contrastive term: ``+cl``, and CoUn, which is FT with it."""
-    method = MethodName.parse(name)
-    return method.contrastive or method.head == "coun"
+    """Whether a method has the contrastive term."""
+    return MethodName.parse(name).contrastive
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:

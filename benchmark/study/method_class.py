@@ -21,15 +21,9 @@ def method_class(method: MethodName, where: str = "") -> Any:
     if not method.contrastive:
         return kind
     if not kind.contrastive:
-        why = "has the contrastive term already" if method.base == "coun" else "takes no contrastive term"
         accepted = ", ".join(name + CL for name in METHODS if METHODS.get(name).contrastive)
-        raise BadInput(f"{where}: {method.base!r} {why}. Accepted: {accepted}")
-    return _contrastive(kind)
-
-
-@cache
-def _contrastive(kind: Any) -> Any:
-    return METHODS.get("coun") if kind is METHODS.get("ft") else with_contrastive_term(kind)
+        raise BadInput(f"{where}: {method.base!r} takes no contrastive term. Accepted: {accepted}")
+    return with_contrastive_term(kind)
 
 
 @cache

@@ -85,7 +85,7 @@ def with_and_without(method: str) -> list[str]:
     """A method's name, and the same with the contrastive term."""
     name = MethodName.parse(method)
     settings = [f"{key}={value}" for key, value in name.settings]
-    return [method, str(MethodName.parse("@".join([name.base + CL, *settings])))]
+    return [method, str(MethodName.parse("@".join([name.head + CL, *settings])))]
 
 
 def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
-from benchmark.names import CL
+from benchmark.names import MethodName
 from benchmark.registry import METHODS
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
@@ -25,8 +25,8 @@ def schema() -> str:
     for name in METHODS:
         method = METHODS.get(name)
         settings[name] = method.Settings
-        if method.contrastive and name != "ft":
-            settings[name + CL] = with_contrastive_term(method).Settings
+        if method.contrastive:
+            settings[MethodName(name, True, ()).head] = with_contrastive_term(method).Settings
     told["properties"]["hyperparameters"]["additionalProperties"] = {
         "type": "object",
         "properties": {name: _partial(model) for name, model in settings.items()},

@@ -50,8 +50,6 @@ def unlearns(study: PlannedStudy, method: str) -> bool:
 
 def base_of(method: str) -> str | None:
     """Return the method that one with the contrastive term is built on: FT of CoUn; None if it has no such term."""
-    if method == "coun":
-        return "ft"
     name = MethodName.parse(method)
     return name.base if name.contrastive else None
 

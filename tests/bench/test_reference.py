@@ -68,7 +68,7 @@ def test_salun(data):
     trainer, [(images, label)] = stepped("salun", data, freeze=False)
     model, optimiser = plain(data)
     names = [name for name, _ in model.named_parameters()]
-    mask = {name: kept.float() for name, kept in zip(names, trainer.method._masks, strict=True)}
+    mask = {name: kept.float() for name, kept in zip(names, trainer.method.masks, strict=True)}
     loss = reference.salun(model, optimiser, mask, images, label)
     same(trainer, model)
     assert float(trainer._loss) == pytest.approx(loss, rel=1e-5)

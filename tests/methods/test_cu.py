@@ -15,10 +15,10 @@ ANCHORS = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
 
 def test_loss_of_two_anchors_by_hand():
     # Class 0 holds the first two retain samples, class 1 the others; at temperature 1/2 cosines are doubled.
-    found = contrast(ANCHORS, torch.tensor([0, 1]), OTHERS, torch.tensor([0, 0, 1, 1]), 0.5)
+    loss = contrast(ANCHORS, torch.tensor([0, 1]), OTHERS, torch.tensor([0, 0, 1, 1]), 0.5)
     first = math.log(math.exp(2) + math.exp(0)) - (-2 + 0) / 2
     second = math.log(math.exp(0) + math.exp(-2)) - (0 + 2) / 2
-    assert found.item() == pytest.approx((first + second) / 2, rel=1e-6)
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
 
 
 def test_it_is_the_supervised_contrastive_loss_with_positives_and_negatives_exchanged():
@@ -30,16 +30,16 @@ def test_it_is_the_supervised_contrastive_loss_with_positives_and_negatives_exch
     for row, own in zip(similarity, classes, strict=True):
         same, different = row[other_classes == own], row[other_classes != own]
         total -= (different.exp() / same.exp().sum()).log().mean()
-    found = contrast(anchors, classes, others, other_classes, 0.2)
-    assert found.item() == pytest.approx(total.item() / 5, rel=1e-5)
+    loss = contrast(anchors, classes, others, other_classes, 0.2)
+    assert loss.item() == pytest.approx(total.item() / 5, rel=1e-5)
 
 
 def test_an_anchor_without_its_class_is_pulled_and_not_pushed():
     anchors = ANCHORS.clone().requires_grad_()
-    found = contrast(anchors, torch.tensor([2, 2]), OTHERS, torch.tensor([0, 0, 1, 0]), 0.5)
+    loss = contrast(anchors, torch.tensor([2, 2]), OTHERS, torch.tensor([0, 0, 1, 0]), 0.5)
     # The four cosines of each anchor sum to 0, so only log |N| is left.
-    assert found.item() == pytest.approx(math.log(4), rel=1e-6)
-    found.backward()
+    assert loss.item() == pytest.approx(math.log(4), rel=1e-6)
+    loss.backward()
     assert anchors.grad.isfinite().all()
     free = anchors.detach().requires_grad_()
     others = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
@@ -52,9 +52,9 @@ def test_an_anchor_without_its_class_is_pulled_and_not_pushed():
 
 def test_an_anchor_that_has_nothing_but_its_class_is_left_alone():
     anchors = ANCHORS.clone().requires_grad_()
-    found = contrast(anchors, torch.tensor([0, 0]), OTHERS, torch.zeros(4, dtype=torch.int64), 0.5)
-    found.backward()
-    assert found.item() == 0 and anchors.grad.abs().max() == 0
+    loss = contrast(anchors, torch.tensor([0, 0]), OTHERS, torch.zeros(4, dtype=torch.int64), 0.5)
+    loss.backward()
+    assert loss.item() == 0 and anchors.grad.abs().max() == 0
 
 
 def test_a_step_leaves_the_own_class_and_nears_the_others():
@@ -118,16 +118,8 @@ def test_cost_is_both_halves_forward_and_back(project):
     assert units.tolist() == [pytest.approx(2 * 6 * 32), pytest.approx(2 * 3 * 32)]
 
 
-def learned(project, **settings):
-    """A study whose Original, trained here, knows its training data."""
-    training = {"epochs": 20, "batch_size": 16}
-    study = project.study({"hyperparameters": {"*": {"training": training, "unlearning": settings}}})
-    project.run(study, project.original)
-    return study
-
-
-def test_a_forgotten_class_is_forgotten_and_the_others_are_not(project):
-    study = learned(project, lr=0.02, epochs=8, batch_size=16)
+def test_a_forgotten_class_is_forgotten_and_the_others_are_not(project, learned):
+    study = learned(lr=0.02, epochs=8, batch_size=16)
     end = project.run(study, project.name("cu", "class-8"))
     row = end.history.iloc[-1]
     assert row["ua"] > 80 and row["ra"] > 80

@@ -9,10 +9,10 @@ def test_the_penalty_falls_linearly_to_0(project):
     assert [method.alpha(epoch) for epoch in range(6)] == pytest.approx([0.4, 0.3, 0.2, 0.1, 0, 0])
 
 
-def test_the_penalty_is_the_sum_of_all_absolute_weights(project):
+def test_the_penalty_is_the_sum_of_all_absolute_weights(project, shown):
     trainer = project.start(project.study(), project.name("l1-sparse@alpha=0.01@l1_epochs=2"))
     step = trainer.method.batches(0)[0]
-    outputs = {name: trainer._forward(name, step) for name in step}
+    outputs = shown(trainer, step)
     norm = sum(weight.abs().sum().item() for weight in trainer.model.parameters())
     plain = torch.nn.functional.cross_entropy(outputs["retain"].logits, step["retain"].label).item()
     for epoch, alpha in ((0, 0.01), (1, 0.005), (2, 0)):

@@ -22,7 +22,7 @@ def kl(teacher, student):
 def taught(teacher, **settings):
     """SCRUB with a teacher that says these logits whatever it is shown."""
     method = SCRUB(SCRUB.Settings(**settings), None)
-    method._teacher = lambda images: (None, torch.tensor(teacher))
+    method.teacher = lambda images: (None, torch.tensor(teacher))
     return method
 
 
@@ -95,16 +95,13 @@ def test_without_forget_pass_and_divergence_it_is_ft_bit_for_bit(project):
 
 
 @pytest.mark.parametrize("stops", [(), (4,)])
-def test_the_teacher_is_original_to_the_end(project, stops):
-    from benchmark.training.job import weights
-
+def test_the_teacher_is_original_to_the_end(project, original, stops):
     study = project.study()
     end = project.run(study, project.name("scrub"), stops)
-    teacher, original = end.trainer.method._teacher, weights(study, study.run(project.original))
-    assert not teacher.training
-    assert not any(weight.requires_grad for weight in teacher.parameters())
-    assert all(torch.equal(weight, original[name]) for name, weight in teacher.state_dict().items())
-    assert any(not torch.equal(weight, original[name]) for name, weight in end.weights.items())
+    teacher, start = end.trainer.method.teacher, original(study)
+    assert not teacher.training and not any(weight.requires_grad for weight in teacher.parameters())
+    assert all(torch.equal(weight, start[name]) for name, weight in teacher.state_dict().items())
+    assert any(not torch.equal(weight, start[name]) for name, weight in end.weights.items())
 
 
 def test_every_batch_costs_the_students_passes_and_the_teachers(project):
@@ -118,16 +115,8 @@ def test_every_batch_costs_the_students_passes_and_the_teachers(project):
     assert (first, second) == (pytest.approx(4 * 160), pytest.approx(4 * 304))
 
 
-def learned(project, **settings):
-    """A study whose Original, trained here, knows its training data."""
-    training = {"epochs": 20, "batch_size": 16}
-    study = project.study({"hyperparameters": {"*": {"training": training, "unlearning": settings}}})
-    project.run(study, project.original)
-    return study
-
-
-def test_a_class_is_forgotten_by_the_forget_passes_alone(project):
-    study = learned(project, lr=0.05, epochs=4, batch_size=8)
+def test_a_class_is_forgotten_by_the_forget_passes_alone(project, learned):
+    study = learned(lr=0.05, epochs=4, batch_size=8)
     kept, gone = (
         project.run(study, project.name(f"scrub@msteps={msteps}", "class-8")).history.iloc[-1] for msteps in (0, 4)
     )

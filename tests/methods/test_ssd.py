@@ -9,12 +9,6 @@ from benchmark.methods.ssd import SSD, dampen
 from benchmark.seeds import Streams
 
 
-def original(project, study):
-    from benchmark.training.job import weights
-
-    return weights(study, study.run(project.original))
-
-
 def test_weights_are_dampened_as_the_formula_says():
     weight = torch.tensor([4.0, 4.0, 4.0, 4.0, 4.0, 4.0, -4.0])
     forget = torch.tensor([1.0, 2.0, 2.1, 8.0, 0.0, 1.0, 8.0])
@@ -23,9 +17,7 @@ def test_weights_are_dampened_as_the_formula_says():
     dampen(weight, forget, every, alpha=2.0, lambda_=0.5)
     expected = torch.tensor([4.0, 4.0, 4 * 0.5 / 2.1, 4 * 0.5 / 8, 4.0, 0.0, -4 * 0.5 / 8])
     assert torch.allclose(weight, expected) and torch.equal(weight[:2], torch.tensor([4.0, 4.0]))
-
-
-def test_no_weight_ever_grows():
+    # No weight ever grows.
     weight = torch.ones(3)
     dampen(weight, torch.tensor([2.0, 4.0, 6.0]), torch.ones(3), alpha=1.0, lambda_=5.0)
     assert torch.allclose(weight, torch.tensor([1.0, 1.0, 5 / 6]))
@@ -58,29 +50,29 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
     )
     method = SSD(SSD.Settings(batch_size=2), context)
     with torch.no_grad():
-        found = method.importance(Linear(), torch.arange(5))[0]
+        importance = method.importance(Linear(), torch.arange(5))[0]
     # At zero weights both classes have probability 1/2: a sample's gradient in its class's row is -x/2, else x/2.
     # The strided batches are (0, 3), (1, 4) and (2,).
     first = torch.tensor([[-1.0, 4.0], [1.0, -4.0]]) / 4
     second = torch.tensor([[5.0, -2.0], [-5.0, 2.0]]) / 4
     third = torch.tensor([[-3.0, 0.0], [3.0, 0.0]]) / 2
-    assert torch.allclose(found, (first**2 + second**2 + third**2) / 3)
+    assert torch.allclose(importance, (first**2 + second**2 + third**2) / 3)
     # Three batches of two are charged a forward pass; five images went forward and back.
     assert (context.meter.paper, context.meter.executed) == (6, 15)
 
 
-def test_at_a_threshold_that_nothing_exceeds_it_is_original_bit_for_bit(project):
+def test_at_a_threshold_that_nothing_exceeds_it_is_original_bit_for_bit(project, original):
     study = project.study()
     end = project.run(study, project.name("ssd@alpha=1e+30"))
-    assert all(torch.equal(weight, end.weights[name]) for name, weight in original(project, study).items())
+    assert all(torch.equal(weight, end.weights[name]) for name, weight in original(study).items())
 
 
-def test_it_only_shrinks_weights_and_leaves_batch_statistics_alone(project):
+def test_it_only_shrinks_weights_and_leaves_batch_statistics_alone(project, original):
     study = project.study()
     end = project.run(study, project.name("ssd@alpha=1"))
     parameters = {name for name, _ in end.trainer.model.named_parameters()}
     changed = 0
-    for name, before in original(project, study).items():
+    for name, before in original(study).items():
         after = end.weights[name]
         if name not in parameters:
             assert torch.equal(after, before), name
@@ -99,11 +91,7 @@ def test_nothing_is_trained_and_nothing_is_drawn(project):
     for other in ends[1:]:
         assert all(torch.equal(weight, other.weights[name]) for name, weight in ends[0].weights.items())
     (row,) = ends[-1].history.to_dict("records")
-    assert row["epoch"] == 0 and row["ra"] == ends[0].history["ra"].iloc[-1]
-
-
-def test_without_epochs_of_its_own_a_study_gets_none(project):
-    assert SSD.Settings().epochs == 0
+    assert row["epoch"] == SSD.Settings().epochs == 0 and row["ra"] == ends[0].history["ra"].iloc[-1]
 
 
 def test_cost_is_a_forward_pass_by_the_papers_counting_and_three_as_executed(project):
@@ -112,9 +100,6 @@ def test_cost_is_a_forward_pass_by_the_papers_counting_and_three_as_executed(pro
     # 160 images in 5 batches of 32, and 16 forget images in one.
     assert end.history["pflops"].iloc[-1] * 1e15 / flops == pytest.approx(6 * 32)
     assert end.history["pflops_executed"].iloc[-1] * 1e15 / flops == pytest.approx(3 * 176)
-
-
-def test_the_printed_cost_is_what_is_charged():
     # CIFAR-10, random 10 %, ResNet-18, batches of 256: 0.06 PFLOPs.
     batches = -(-50_000 // 256) + -(-5_000 // 256)
     assert round(batches * 256 * 1112.6e6 / 1e15, 2) == 0.06

@@ -11,14 +11,14 @@ from benchmark.metrics import audit
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
 
 
-def found(slips: pd.DataFrame) -> list[tuple[int, str, str, str, str]]:
+def listed(slips: pd.DataFrame) -> list[tuple[int, str, str, str, str]]:
     columns = ["table", "dataset", "arch", "method", "what"]
     return list(slips[columns].itertuples(index=False, name=None))
 
 
 def test_the_known_slips_are_found_and_no_others():
     slips = audit.audit(REPORTED)
-    assert sorted(found(slips)) == sorted(
+    assert sorted(listed(slips)) == sorted(
         [
             (2, "cifar100", "resnet18", "salun", "mia_gap"),
             (2, "cifar100", "resnet18", "salun", "avg_gap"),
@@ -77,5 +77,5 @@ def test_a_slip_put_in_is_found(tmp_path: Path, before: str, after: str, slip: s
     text = (tmp_path / "unlearning.csv").read_text()
     assert text.count(before) == 1
     (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
-    added = set(found(audit.audit(tmp_path))) - set(found(audit.audit(REPORTED)))
+    added = set(listed(audit.audit(tmp_path))) - set(listed(audit.audit(REPORTED)))
     assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from benchmark.metrics.bootstrap import draws, estimate, holm, mean_interval, quantile, trials_needed
@@ -24,20 +26,17 @@ def test_few_trials_are_drawn_in_every_possible_way():
 
 
 def test_of_a_mean_it_is_students_interval_and_p():
-    found = estimate(mean_of(VALUES), 5)
+    result = estimate(mean_of(VALUES), 5)
     low, high = stats.t.interval(0.95, 4, VALUES.mean(), stats.sem(VALUES))
-    assert (found.value, found.low, found.high) == pytest.approx((3.4, low, high))
-    assert found.p == pytest.approx(stats.ttest_1samp(VALUES, 0).pvalue)
-    assert found.sd == pytest.approx(VALUES.std(ddof=1))
-    assert found.trials == 5
+    assert (result.value, result.low, result.high) == pytest.approx((3.4, low, high))
+    assert result.p == pytest.approx(stats.ttest_1samp(VALUES, 0).pvalue)
+    assert result.sd == pytest.approx(VALUES.std(ddof=1))
+    assert result.trials == 5
     assert mean_interval(VALUES) == pytest.approx((low, high))
-
-
-def test_of_many_trials_it_is_close_to_it():
-    values = np.random.default_rng(3).normal(1.0, 2.0, 12)
-    found = estimate(mean_of(values), 12)
+    values = np.random.default_rng(3).normal(1.0, 2.0, 12)  # too many to draw in every way
+    result = estimate(mean_of(values), 12)
     low, high = mean_interval(values)
-    assert found.high - found.low == pytest.approx(high - low, rel=0.05)
+    assert result.high - result.low == pytest.approx(high - low, rel=0.05)
 
 
 def test_a_difference_of_paired_trials_is_surer_than_its_parts():
@@ -49,15 +48,15 @@ def test_a_difference_of_paired_trials_is_surer_than_its_parts():
 
 
 def test_one_trial_has_no_interval():
-    found = estimate(mean_of(VALUES), 1)
-    assert found.value == 1.0
-    assert all(math.isnan(number) for number in (found.low, found.high, found.p, found.sd))
+    result = estimate(mean_of(VALUES), 1)
+    assert result.value == 1.0
+    assert all(math.isnan(number) for number in (result.low, result.high, result.p, result.sd))
     assert all(map(math.isnan, mean_interval([1.0])))
 
 
 def test_trials_that_are_all_alike_prove_nothing():
-    found = estimate(mean_of(np.full(3, 2.0)), 3)
-    assert (found.value, found.sd) == (2.0, 0.0) and np.isnan([found.low, found.high, found.p]).all()
+    result = estimate(mean_of(np.full(3, 2.0)), 3)
+    assert (result.value, result.sd) == (2.0, 0.0) and np.isnan([result.low, result.high, result.p]).all()
     none = estimate(mean_of(np.zeros(3)), 3)
     assert (none.low, none.high, none.p) == (0.0, 0.0, 1.0)
 
@@ -72,8 +71,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         def gap(drawn, mine=mine, retrain=retrain):
             return np.abs(mine[drawn].mean(axis=1) - retrain[drawn].mean(axis=1)).mean(axis=1)
 
-        found = estimate(gap, 5)
-        hits += found.low <= 6.5 <= found.high
+        result = estimate(gap, 5)
+        hits += result.low <= 6.5 <= result.high
     assert 0.92 <= hits / 400 <= 0.98
 
 
@@ -81,16 +80,21 @@ def test_holm_by_hand():
     # Sorted 0.01, 0.03, 0.04: times 3, 2, 1, then no smaller than the one before.
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
-    assert holm([0.2]) == pytest.approx([0.2])
-    found = holm([0.01, math.nan, 0.04])
-    assert found[[0, 2]] == pytest.approx([0.02, 0.04]) and math.isnan(found[1])
+    assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
+    assert np.isnan(holm([math.nan])).all() and holm([]).shape == (0,)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.sampled_from([0.01, 0.05, 0.3]))
+def test_holm_rejects_as_its_steps_say(p, alpha):
+    # Step down: the k-th smallest of n is rejected as long as it and all before it are at most alpha / (n - k + 1).
+    ordered = sorted(p)
+    rejected = next((k for k, value in enumerate(ordered) if (len(p) - k) * value > alpha), len(p))
+    assert (holm(p) <= alpha).sum() == rejected
 
 
 @pytest.mark.parametrize("effect, expected", [(0.5, 34), (0.8, 15), (1.0, 10)])
 def test_trials_needed_are_those_of_published_tables(effect, expected):
-    assert trials_needed(effect, 1.0) == expected
-    assert trials_needed(3 * effect, 3.0) == expected
-    assert trials_needed(-effect, 1.0) == expected
+    assert trials_needed(effect, 1.0) == trials_needed(3 * effect, 3.0) == trials_needed(-effect, 1.0) == expected
 
 
 def test_so_many_trials_do_find_the_difference():
@@ -100,12 +104,9 @@ def test_so_many_trials_do_find_the_difference():
     assert 0.79 <= power <= 0.86
 
 
-def test_what_is_too_small_is_capped():
+def test_a_larger_difference_never_needs_more_trials():
     assert trials_needed(0.001, 1.0, most=50) == 50
     assert trials_needed(1.0, 0.0) == 2
-
-
-def test_a_larger_difference_never_needs_more_trials():
     counts = [trials_needed(effect, 1.0) for effect in np.geomspace(0.2, 1e4, 400)]
     assert counts == sorted(counts, reverse=True) and counts[-1] == 2
     assert quantile(4) == pytest.approx(2.776, abs=1e-3)

@@ -21,9 +21,9 @@ def runs(method, shift, trials=5, noise=0.1, scenario="random-50", cost=1.0, **s
     rows = []
     for trial in range(trials):
         values = {m: v + shift + shared[trial] + own[trial, i] for i, (m, v) in enumerate(RETRAIN.items())}
-        told = {f"setting_{key}": value for key, value in settings.items()}
+        fields = {f"setting_{key}": value for key, value in settings.items()}
         place = PLACE | {"scenario": scenario}
-        rows.append({**place, "method": method, "trial": trial, **values, "pflops_executed": cost, **told})
+        rows.append({**place, "method": method, "trial": trial, **values, "pflops_executed": cost, **fields})
     return pd.DataFrame(rows)
 
 
@@ -31,8 +31,8 @@ def evidence(*frames, history=EMPTY, predictions=EMPTY, theory=EMPTY):
     return Evidence(pd.concat(frames, ignore_index=True), history, predictions, theory)
 
 
-def rows_of(found, claim):
-    table = verdicts(found)
+def rows_of(known, claim):
+    table = verdicts(known)
     return table[table["claim"] == claim].reset_index(drop=True)
 
 
@@ -64,21 +64,21 @@ def test_trials_are_those_that_all_have():
 
 
 def test_the_order_of_methods_is_found(story):
-    found = evidence(*story)
-    best = rows_of(found, "best").iloc[0]
+    known = evidence(*story)
+    best = rows_of(known, "best").iloc[0]
     assert best["value"] == pytest.approx(2.0, abs=0.2)  # NoT at 4, CoUn at 2
     assert best["verdict"] == REPRODUCED == best["after_holm"]
-    worst = rows_of(found, "ft-worst").iloc[0]
+    worst = rows_of(known, "ft-worst").iloc[0]
     assert worst["value"] == pytest.approx(3.0, abs=0.2)  # FT at 8, NegGrad+ at 5
     assert worst["verdict"] == REPRODUCED
 
 
 def test_a_term_that_helps_and_one_that_hurts(story):
-    found = rows_of(evidence(*story), "term").set_index("subject")
-    assert found.loc["`neggrad-plus` with the term", "verdict"] == REPRODUCED
-    assert found.loc["`not` with the term", "verdict"] == NOT_REPRODUCED
-    assert found.loc["`not` with the term", "value"] == pytest.approx(-2.0, abs=0.2)
-    assert "`l1-sparse` with the term" not in found.index
+    tested = rows_of(evidence(*story), "term").set_index("subject")
+    assert tested.loc["`neggrad-plus` with the term", "verdict"] == REPRODUCED
+    assert tested.loc["`not` with the term", "verdict"] == NOT_REPRODUCED
+    assert tested.loc["`not` with the term", "value"] == pytest.approx(-2.0, abs=0.2)
+    assert "`l1-sparse` with the term" not in tested.index
 
 
 def test_a_term_that_came_with_another_learning_rate_is_compared_at_that_rate_too():
@@ -89,13 +89,13 @@ def test_a_term_that_came_with_another_learning_rate_is_compared_at_that_rate_to
         runs("neggrad-plus@beta=0.99", 0.5, lr=0.1, beta=0.99),
         runs("neggrad-plus+cl", 2.0, lr=0.02, beta=0.95, tau=0.1),
     ]
-    found = rows_of(evidence(*frames), "term")
-    assert list(found["subject"]) == [
+    tested = rows_of(evidence(*frames), "term")
+    assert list(tested["subject"]) == [
         "`neggrad-plus` with the term and `lr` 0.02 for 0.1",
         "`neggrad-plus` with the term, all else the same",
     ]
-    assert list(found["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
-    assert list(found["value"]) == pytest.approx([3.0, -1.0], abs=0.2)
+    assert list(tested["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
+    assert list(tested["value"]) == pytest.approx([3.0, -1.0], abs=0.2)
 
 
 def test_what_all_values_of_an_ablation_have_in_common_is_told():
@@ -110,10 +110,10 @@ def test_what_is_within_the_noise_is_undecided():
 
 
 def test_a_claim_that_the_study_cannot_test_says_what_it_needs():
-    found = verdicts(evidence(runs("retrain", 0.0), runs("ft", 3.0)))
-    assert list(found["claim"]) == [claim.key for claim in CLAIMS]
-    assert set(found["verdict"]) == {UNTESTED} == set(found["after_holm"])
-    assert found["remark"].str.startswith("needs ").all()
+    tested = verdicts(evidence(runs("retrain", 0.0), runs("ft", 3.0)))
+    assert list(tested["claim"]) == [claim.key for claim in CLAIMS]
+    assert set(tested["verdict"]) == {UNTESTED} == set(tested["after_holm"])
+    assert tested["remark"].str.startswith("needs ").all()
 
 
 def test_one_trial_decides_nothing(story):
@@ -161,12 +161,12 @@ def test_all_claims_may_be_tested_and_none(story, monkeypatch):
 def test_class_wise_gaps_against_the_noise_floor():
     retrain = runs("retrain", 0.0, noise=0.0, scenario="class-truck")
     # Retrain's trials are -1, -0.5, 0, 0.5, 1: to the mean of the others 1.25, 0.625, 0, 0.625, 1.25; on average 0.75.
-    found = rows_of(
+    tested = rows_of(
         evidence(retrain, runs("ft", 0.2, scenario="class-truck"), runs("not", 5.0, scenario="class-truck")), "easy"
     )
-    assert list(found["subject"]) == ["`ft`", "`not`"]
-    assert found["value"][0] == pytest.approx(0.75 - 0.2, abs=0.15) and found["verdict"][0] == REPRODUCED
-    assert found["value"][1] == pytest.approx(0.75 - 5.0, abs=0.15) and found["verdict"][1] == NOT_REPRODUCED
+    assert list(tested["subject"]) == ["`ft`", "`not`"]
+    assert tested["value"][0] == pytest.approx(0.75 - 0.2, abs=0.15) and tested["verdict"][0] == REPRODUCED
+    assert tested["value"][1] == pytest.approx(0.75 - 5.0, abs=0.15) and tested["verdict"][1] == NOT_REPRODUCED
 
 
 def test_ablations_compare_runs_that_differ_in_one_setting():
@@ -180,13 +180,13 @@ def test_ablations_compare_runs_that_differ_in_one_setting():
         runs("coun@cl_transform=CN", 1.0, **tuned | {"cl_transform": "CN"}),
         runs("coun@batch_size=256", 0.5, **tuned | {"batch_size": 256}),
     ]
-    found = evidence(*frames)
-    tau = rows_of(found, "tau")
+    known = evidence(*frames)
+    tau = rows_of(known, "tau")
     assert list(tau["subject"]) == ["`tau` among 0.05, 0.12, 0.3"]
     assert tau["value"][0] == pytest.approx(2.0, abs=0.2) and tau["verdict"][0] == REPRODUCED
-    views = rows_of(found, "views")
+    views = rows_of(known, "views")
     assert views["value"][0] == pytest.approx(-1.0, abs=0.2) and views["verdict"][0] == NOT_REPRODUCED
-    assert rows_of(found, "batch")["verdict"][0] == REPRODUCED
+    assert rows_of(known, "batch")["verdict"][0] == REPRODUCED
     assert rows_of(evidence(*frames[:-1]), "batch")["verdict"][0] == UNTESTED
 
 
@@ -199,9 +199,9 @@ def test_equal_computation_takes_the_longest_run_that_costs_no_more():
         runs("coun@epochs=20", 7.0, cost=3.0),
         runs("coun@epochs=10", 9.0, cost=1.5),
     ]
-    found = rows_of(evidence(*frames), "budget").set_index("subject")
-    assert found.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
-    assert found.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
+    tested = rows_of(evidence(*frames), "budget").set_index("subject")
+    assert tested.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
+    assert tested.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
 
 
 def test_stages_are_compared_with_the_retrain_of_what_is_gone():
@@ -212,9 +212,9 @@ def test_stages_are_compared_with_the_retrain_of_what_is_gone():
             for epoch, extra in ((2 * stage - 1, 50.0), (2 * stage, 0.0)):  # only the stage's last epoch counts
                 rows = runs(method, shift + extra, scenario="sequential-2x10")
                 history.append(rows.assign(stage=stage, epoch=epoch).drop(columns="pflops_executed"))
-    found = rows_of(evidence(*metrics, history=pd.concat(history, ignore_index=True)), "stages")
-    assert found["value"][0] == pytest.approx(1.0, abs=0.2)  # the smaller lead of the two stages
-    assert found["verdict"][0] == REPRODUCED
+    tested = rows_of(evidence(*metrics, history=pd.concat(history, ignore_index=True)), "stages")
+    assert tested["value"][0] == pytest.approx(1.0, abs=0.2)  # the smaller lead of the two stages
+    assert tested["verdict"][0] == REPRODUCED
 
 
 def test_a_trial_counts_at_every_stage_or_at_none():
@@ -226,8 +226,8 @@ def test_a_trial_counts_at_every_stage_or_at_none():
             if (method, stage) == ("coun", 2):
                 rows.loc[rows["trial"] == 0, ["ra", "ua", "ta", "mia"]] = np.nan
             history.append(rows.drop(columns="pflops_executed"))
-    found = rows_of(evidence(*metrics, history=pd.concat(history, ignore_index=True)), "stages")
-    assert found["trials"][0] == 4
+    tested = rows_of(evidence(*metrics, history=pd.concat(history, ignore_index=True)), "stages")
+    assert tested["trials"][0] == 4
 
 
 def test_predictions_that_go_where_retrains_go():
@@ -241,14 +241,14 @@ def test_predictions_that_go_where_retrains_go():
         for membership in ("forget", "retain")
     ]
     frames = [runs(method, 1.0, trials=3) for method in shares]
-    found = rows_of(evidence(*frames, predictions=pd.DataFrame(rows)), "directions")
-    assert found["value"][0] == pytest.approx(50.0 - 10.0, abs=0.5)
-    assert found["verdict"][0] == REPRODUCED
+    tested = rows_of(evidence(*frames, predictions=pd.DataFrame(rows)), "directions")
+    assert tested["value"][0] == pytest.approx(50.0 - 10.0, abs=0.5)
+    assert tested["verdict"][0] == REPRODUCED
     # A broken run goes nowhere; the trial that it had is left out.
     frame = pd.concat(frames).assign(status="finished")
     frame.loc[(frame["method"] == "ft") & (frame["trial"] == 1), "status"] = "diverged"
-    found = rows_of(evidence(frame, predictions=pd.DataFrame(rows)), "directions")
-    assert found["trials"][0] == 2 and found["verdict"][0] == UNDECIDED
+    tested = rows_of(evidence(frame, predictions=pd.DataFrame(rows)), "directions")
+    assert tested["trials"][0] == 2 and tested["verdict"][0] == UNDECIDED
 
 
 def test_the_lemma_reads_the_theorys_table():
@@ -257,12 +257,12 @@ def test_the_lemma_reads_the_theorys_table():
         for trial in range(3)
         for group, r in (("retain", 0.1), ("forget", 0.3 + trial / 50))
     )
-    found = rows_of(evidence(runs("retrain", 0.0), runs("coun", 1.0), theory=theory), "lemma")
-    assert found["value"][0] == pytest.approx(100 * (0.2 + 0.02))
-    assert found["unit"][0] == "% of images" and found["trials"][0] == 3
-    assert found["verdict"][0] == REPRODUCED
+    tested = rows_of(evidence(runs("retrain", 0.0), runs("coun", 1.0), theory=theory), "lemma")
+    assert tested["value"][0] == pytest.approx(100 * (0.2 + 0.02))
+    assert tested["unit"][0] == "% of images" and tested["trials"][0] == 3
+    assert tested["verdict"][0] == REPRODUCED
     lost = theory.assign(diverged=theory["trial"] == 2, **{"r_0.2": theory["r_0.2"].where(theory["trial"] < 2)})
     lost.loc[lost["trial"] == 2, "r_0.4"] = np.nan
-    found = rows_of(evidence(runs("retrain", 0.0), runs("coun", 1.0), theory=lost), "lemma")
-    assert found["trials"][0] == 2 and found["verdict"][0] == UNDECIDED
-    assert found["remark"][0] == "diverged: `coun` in 1"
+    tested = rows_of(evidence(runs("retrain", 0.0), runs("coun", 1.0), theory=lost), "lemma")
+    assert tested["trials"][0] == 2 and tested["verdict"][0] == UNDECIDED
+    assert tested["remark"][0] == "diverged: `coun` in 1"

@@ -77,12 +77,9 @@ def test_a_diverged_trial_empties_its_row_and_is_counted():
     assert out.loc["retrain", "avg_gap"] == 0
 
 
-def test_one_trial_has_no_standard_deviation():
+def test_one_trial_has_no_standard_deviation_and_original_by_itself_no_gap():
     out = gaps.summarise(HAND_MADE[HAND_MADE["trial"] == 0])
     assert out["ra_sd"].isna().all() and out["ra_mean"].notna().all()
-
-
-def test_original_by_itself_needs_no_retrain():
     alone = runs(("original", 0, 100.0, np.nan, 98.0, np.nan), scenario="")
     out = gaps.summarise(pd.concat([alone, HAND_MADE]))
     assert out.loc[0, "ra_mean"] == 100 and np.isnan(out.loc[0, "avg_gap"])
@@ -113,12 +110,9 @@ def test_noise_floor_compares_each_retrain_with_the_others():
     table = runs(("retrain", 0, 90, 1, 90, 5), ("retrain", 1, 90, 2, 90, 5), ("retrain", 2, 90, 6, 90, 5))
     # UA: |1 - 4|, |2 - 3.5|, |6 - 1.5|, mean 3; the other metrics do not differ, so the average gap is 3/4.
     assert gaps.noise_floor(table)["noise_floor"].tolist() == [0.75]
-    assert np.isnan(gaps.noise_floor(table.head(1))["noise_floor"].item())
-
-
-def test_noise_floor_of_a_diverged_retrain_is_unknown():
-    table = HAND_MADE.assign(status=["diverged", "done", "done", "done"])
-    assert np.isnan(gaps.noise_floor(table)["noise_floor"].item())
+    # Of one trial, and of one that diverged, it is unknown.
+    for unknown in (table.head(1), HAND_MADE.assign(status=["diverged", "done", "done", "done"])):
+        assert np.isnan(gaps.noise_floor(unknown)["noise_floor"].item())
 
 
 @settings(max_examples=30, deadline=None)

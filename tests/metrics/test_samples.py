@@ -42,18 +42,13 @@ CLASS = forgetting(("train", 4), ("train", 5), ("test", 3))
 def test_hand_made_samples_have_the_metrics_worked_out_on_paper():
     # Confidences: members 1, 1, 0.05, 1, non-members 0.05: of the forget samples 1 is a member's and 0.02 is not.
     assert metrics.measure(SAMPLES, FORGET) == {"ra": 75.0, "ua": 50.0, "ta": 50.0, "mia": 50.0}
-
-
-def test_original_by_itself_has_accuracies_on_all_training_data():
+    # Original by itself has accuracies, on all training data.
     assert metrics.measure(SAMPLES, None) == {"ra": pytest.approx(200 / 3), "ta": 50.0}
 
 
-def test_class_wise_forgetting_leaves_the_class_out_of_the_test_set():
+def test_class_wise_forgetting_leaves_the_class_out_of_the_test_set_and_of_the_non_members(monkeypatch):
     assert metrics.membership(SAMPLES, CLASS).tolist() == ["retain"] * 4 + ["forget"] * 2 + ["test"] * 3 + ["left-out"]
     assert metrics.measure(SAMPLES, CLASS)["ta"] == pytest.approx(200 / 3)
-
-
-def test_class_wise_forgetting_leaves_the_class_out_of_the_non_members(monkeypatch: pytest.MonkeyPatch):
     seen = {}
 
     def spy(members: np.ndarray, nonmembers: np.ndarray, queries: np.ndarray, bins: int | None = None) -> float:
@@ -68,7 +63,7 @@ def test_class_wise_forgetting_leaves_the_class_out_of_the_non_members(monkeypat
     assert -np.log(seen["queries"]) == pytest.approx([0.4, 0.5], abs=1e-6)
 
 
-def test_metrics_do_not_depend_on_the_order_of_rows():
+def test_metrics_do_not_depend_on_the_order_of_rows_and_random_members_on_the_stream_given():
     rng = np.random.default_rng(0)
     samples = pd.DataFrame(
         {
@@ -84,15 +79,6 @@ def test_metrics_do_not_depend_on_the_order_of_rows():
     assert metrics.measure(shuffled, forget[::-1]) == metrics.measure(samples, forget)
     part = metrics.membership(shuffled, forget)
     assert set(part.index[part == "forget"]) == set(range(100, 130))
-
-
-def test_random_members_come_from_the_stream_given():
-    rng = np.random.default_rng(0)
-    loss = rng.exponential(size=260).astype(np.float32)
-    samples = table(
-        *[("train", i, 0, 0, loss[i]) for i in range(200)], *[("test", i, 0, 0, loss[200 + i]) for i in range(60)]
-    )
-    forget = forgetting(*[("train", i) for i in range(40)])
     draws = [metrics.measure(samples, forget, "random", np.random.default_rng(seed))["mia"] for seed in (1, 1, 2, 3, 4)]
     assert draws[0] == draws[1] and len(set(draws)) > 1
 
@@ -140,7 +126,7 @@ def test_bad_choices_of_members_are_refused():
 
 
 def test_importing_the_metrics_brings_neither_torch_nor_scikit_learn():
-    modules = "accuracy, audit, gaps, mia, predictions, reported, samples"
+    modules = "audit, confusion, gaps, mia, reported, samples, theory, verdicts"
     heavy = "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     code = f"import sys; from benchmark.metrics import {modules}; {heavy}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -189,7 +189,8 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     write_record(folder / "provenance.json", facts)
     done = finished.snakemake("all", "--dry-run", "--config", "study=tiny")
     said = done.stdout + done.stderr
-    assert done.returncode != 0 and f"holds other images ({content_hash(folder)}) than {len(study.runs())} finished runs" in said
+    message = f"holds other images ({content_hash(folder)}) than {len(study.runs())} finished runs"
+    assert done.returncode != 0 and message in said
     assert finished.command("verify", "tiny").returncode == 2
     assert runs(planned(finished, "all")) == {str(run.name) for run in study.runs()}
 

@@ -13,7 +13,7 @@ from benchmark.errors import StaleOutput
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
-from benchmark.report.style import METHODS, cell_label, dashes, method_colour, method_label
+from benchmark.report.style import METHODS, cell_label, dashes, listed, method_colour, method_label
 from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.results import frames
 from benchmark.results.gather import gather
@@ -86,8 +86,9 @@ def method_order(names: list[str]) -> list[str]:
 
     def place(name: str) -> tuple[int, str, bool, bool, str]:
         method = MethodName.parse(name)
-        rank = known.index(method.base) if method.base in known else len(known)
-        return rank, method.base, method.contrastive, bool(method.settings), name
+        base = listed(method)
+        rank = known.index(base) if base in known else len(known)
+        return rank, base, method.contrastive, bool(method.settings), name
 
     return sorted(names, key=place)
 
