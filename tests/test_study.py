@@ -463,7 +463,7 @@ def test_reading_a_study_imports_no_deep_learning_library(empty):
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pyarrow", "PIL", "snakemake")
     code = (
         "import sys; from benchmark.study.study import Study; from benchmark.workflow.targets import Workflow; "
-        "study = Study.load('tiny'); study.runs(); Workflow(study).gathered; "
+        "study = Study.load('tiny'); study.runs(); Workflow(study).pool; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert empty.python(code) == "[]"
