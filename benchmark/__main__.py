@@ -235,8 +235,14 @@ def bench(
     ] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
-    from bench.report import SECTIONS, bench, chosen
-    from bench.rows import Options
+    try:
+        from bench.report import SECTIONS, bench, chosen
+        from bench.rows import Options
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "bench":
+            raise
+        here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
+        raise BadInput(f"bench: not installed; {here}") from None
 
     if listed:
         width = max(map(len, SECTIONS))
