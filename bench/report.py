@@ -167,9 +167,10 @@ def _bounds(sections: Sections) -> dict[str, str]:
     figures = {}
     for name, section in sections.items():
         label = name if name in SECTIONS else f"{name} (no longer measured)"
-        for row, bound in ((row, bound) for row in section["rows"] for bound in row["wanted"]):
-            figure = _figure(row, bound.rsplit(" ", 2)[0])
-            figures[f"{label}: {row['work']}: {bound}"] = figure if meets(row, bound) else f"**{figure}**"
+        for row in section["rows"]:
+            for bound in row["wanted"]:
+                figure = _figure(row, bound.rsplit(" ", 2)[0])
+                figures[f"{label}: {row['work']}: {bound}"] = figure if meets(row, bound) else f"**{figure}**"
     return figures
 
 

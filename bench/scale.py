@@ -10,6 +10,7 @@ from bench import mia, work
 from bench.project import project
 from bench.rows import Options, Row, timed
 from bench.timing import clock, in_turns
+from benchmark import paths
 from benchmark.metrics.mia import mia_rate
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
@@ -26,7 +27,7 @@ def rows(options: Options) -> list[Row]:
     if not options.short:
         series["trials of the paper study (dry run)"] = _dry_runs((1, 3, 10))
     series |= _datasets((1_000, 2_000, 5_000, 10_000) if not options.short else (60, 120), options)
-    _draw(series, FIGURE.with_name("scale-short") if options.short else FIGURE)
+    _draw(series, paths.BENCH / "short" if options.short else FIGURE)
     return [
         timed(f"{what}: {n:,}", {"ours": seconds}, figures={"s each": statistics.median(seconds) / n})
         for what, points in series.items()
