@@ -224,7 +224,9 @@ def audit() -> None:
 def bench(
     only: Annotated[str, typer.Option(help="sections, joined by commas; all unless given")] = "",
     listed: Annotated[bool, typer.Option("--list", help="say which sections there are, and end")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="timings of each piece of work, after a warm-up")] = 5,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="timings of each piece of work, after a warm-up: 5, or 1 with --short")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="processor threads; all cores unless given")] = os.cpu_count()
     or 1,
     short: Annotated[
@@ -248,7 +250,8 @@ def bench(
         width = max(map(len, SECTIONS))
         print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
         return
-    print(bench(chosen(only), Options(repeats, threads, short), name or ("short" if short else "cpu")))
+    options = Options(repeats or (1 if short else 5), threads, short)
+    print(bench(chosen(only), options, name or ("short" if short else "cpu")))
 
 
 @app.command()
