@@ -16,6 +16,7 @@ from torch.nn import functional
 # Pixels of an output's row up to which a product is faster: of any number of channels, and of many.
 SHORT, LONGER = 2, 4
 MANY = 512
+RGB = 3
 
 
 def is_small(width: int, channels: int) -> bool:
@@ -35,6 +36,27 @@ class Convolution(nn.Conv2d):
         weight = self.weight.to(torch.bfloat16)
         values: Tensor = Unfolded.apply(images.to(torch.bfloat16), weight, stride, padding)  # type: ignore[no-untyped-call]
         return values if self.bias is None else values + self.bias.to(torch.bfloat16)[:, None, None]
+
+
+def rebuild(part: nn.Module, channels: int, thinner: int = 1) -> None:
+    """Replace every convolution and batch norm in a library's model of RGB images, weights being drawn in order.
+
+    Parameters
+    ----------
+    part : may be on the device ``meta``; what replaces its layers is on the default device.
+    channels : channels of the images that the first convolution takes.
+    thinner : how many times fewer channels every layer has.
+    """
+    for name, layer in part.named_children():
+        if isinstance(layer, nn.Conv2d):
+            side, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+            before = channels if layer.in_channels == RGB else layer.in_channels // thinner
+            after, bias = layer.out_channels // thinner, layer.bias is not None
+            setattr(part, name, Convolution(before, after, side, stride, int(padding), bias=bias))
+        elif isinstance(layer, nn.BatchNorm2d):
+            setattr(part, name, nn.BatchNorm2d(layer.num_features // thinner))
+        else:
+            rebuild(layer, channels, thinner)
 
 
 class Unfolded(torch.autograd.Function):
