@@ -100,7 +100,7 @@ def _choose_device() -> torch.device:
     if wanted == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return _take_gpu()
+        return take_gpu()
     if wanted == "cuda":
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise BadInput(
@@ -111,7 +111,8 @@ def _choose_device() -> torch.device:
 
 
 @cache
-def _take_gpu() -> torch.device:
+def take_gpu() -> torch.device:
+    """Wait for a GPU and hold it until this process ends; the same one however often it is called."""
     # Places among the visible GPUs differ from process to process; a GPU's UUID does not.
     names = [str(torch.cuda.get_device_properties(place).uuid) for place in range(torch.cuda.device_count())]
     place = gpus.take(names, gpus.jobs_per_gpu())

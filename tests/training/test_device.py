@@ -28,13 +28,11 @@ def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(gpus.tempfile, "tempdir", None)
     monkeypatch.delenv(gpus.JOBS_PER_GPU, raising=False)
     monkeypatch.delenv(device.DEVICE, raising=False)
-    held: list[int] = []
-    monkeypatch.setattr(gpus, "_held", held)
-    device._take_gpu.cache_clear()
+    device.take_gpu.cache_clear()
     yield tmp_path / f"unlearning-benchmark-{os.getuid()}"
-    device._take_gpu.cache_clear()
-    for handle in held:
-        os.close(handle)
+    device.take_gpu.cache_clear()
+    while gpus.held:
+        gpus.held.pop().release()
 
 
 @pytest.fixture
