@@ -18,10 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark import paths
-from benchmark.data.arrays import Arrays, clean_classes
+from benchmark.data.arrays import Arrays, Split, clean_classes
 from benchmark.data.download import Archive, obtain
 from benchmark.data.images import decode_all
 from benchmark.errors import BadInput, unknown
@@ -42,7 +41,6 @@ ARCHIVES = {
 }
 TINY = "tiny-imagenet-200"
 BROKEN = (ValueError, TypeError, AttributeError, IndexError)  # what else a pickle of something else ends in
-Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
@@ -51,10 +49,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     CIFAR is in the order of its batches. TinyImageNet has its classes in the order of their WordNet ids, its training
     images sorted by class, and its *validation* images as test set, since its test images have no public labels.
 
-    Parameters
-    ----------
-    name : ``cifar10``, ``cifar100`` or ``tinyimagenet``.
-    settings : ``path`` is the folder where archives lie or are downloaded to; ``data/downloads`` unless given.
+    Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given.
 
     Raises
     ------
@@ -83,10 +78,10 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
             def member(file: str) -> dict[str, Any]:
                 opened = archive.extractfile(f"{folder}/{file}")
-                found = _Arrays(opened, encoding="latin1").load() if opened else {}
-                if not isinstance(found, dict):
-                    raise ValueError(f"{file} holds {type(found).__name__}")
-                return found
+                content = _Arrays(opened, encoding="latin1").load() if opened else {}
+                if not isinstance(content, dict):
+                    raise ValueError(f"{file} holds {type(content).__name__}")
+                return content
 
             parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
             classes = [str(entry) for entry in member(meta)[names_key]]
@@ -123,7 +118,8 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
-            _refuse_escapes(path, ((entry.filename, not _is_link(entry)) for entry in archive.infolist()))
+            links = {entry.filename for entry in archive.infolist() if stat.S_ISLNK(entry.external_attr >> 16)}
+            _refuse_escapes(path, ((name, name not in links) for name in names))
             train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
             classes = sorted({name.split("/")[2] for name in train})
             annotated = _validation(archive, path)
@@ -155,10 +151,6 @@ def _decoded(archive: zipfile.ZipFile, path: Path, files: list[str], labels: lis
     payloads = [archive.read(file) for file in files]
     images = decode_all(payloads, [f"{path}: {file}" for file in files], size)
     return images, np.array(labels, dtype=np.int64)
-
-
-def _is_link(entry: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(entry.external_attr >> 16)
 
 
 def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:

@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark import paths
-from benchmark.data.arrays import SPLITS, Arrays
+from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels
 from benchmark.data.subset import stratified
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
-
-__all__ = ["content_hash", "content_hash_if_known", "facts", "load", "prepare", "provenance"]
 
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
@@ -37,13 +34,13 @@ def provenance(name: str, settings: DatasetSettings) -> str:
 
     Augmentation is left out: it is applied while training, to the same arrays.
     """
-    told = settings.model_dump(mode="json", exclude={"augmentation"})
+    chosen = settings.model_dump(mode="json", exclude={"augmentation"})
     if settings.order == "content":
         # The arrays are the same from wherever they come, if the images are: their digest is in every run's record.
-        told = {key: value for key, value in told.items() if key not in WHERE}
+        chosen = {key: value for key, value in chosen.items() if key not in WHERE}
     else:
-        told.pop("order")  # came later than the first results
-    content = {"version": VERSION, "name": name, "settings": told}
+        chosen.pop("order")  # came later than the first results
+    content = {"version": VERSION, "name": name, "settings": chosen}
     if settings.source in SOURCES and (code := SOURCES.code(settings.source)):
         content["code"] = code
     return digest(content)[:12]
@@ -106,7 +103,7 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     return dataclasses.replace(arrays, **changes)
 
 
-def by_content(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def by_content(images: Pixels, labels: Labels) -> Labels:
     """Return the order of images (N, H, W, C) by a digest of each with its label, as positions (N,).
 
     It depends on nothing but the images, and mixes the classes.

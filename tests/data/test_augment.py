@@ -4,7 +4,7 @@ import torch
 from torchvision.transforms import functional as reference
 
 from benchmark.data import augment, colour
-from benchmark.data.augment import Transform, evaluation
+from benchmark.data.augment import Transform
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
 
@@ -47,7 +47,7 @@ def test_normalise_is_the_formula(batch):
     chosen = Augmentation()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (chosen.mean, chosen.std))
     expected = (batch.permute(0, 3, 1, 2) / 255 - mean) / std
-    torch.testing.assert_close(evaluation(chosen)(batch), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(Transform("N", chosen)(batch), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_without_normalise_values_are_0_to_1(batch):
@@ -94,7 +94,7 @@ def test_crop_then_flip_is_both(batch):
 
 def test_settings_can_turn_crop_and_flip_off(batch):
     off = Augmentation(padding=0, flip=False)
-    assert torch.equal(Transform("CHN", off)(batch, seeded()), evaluation(off)(batch))
+    assert torch.equal(Transform("CHN", off)(batch, seeded()), Transform("N", off)(batch))
 
 
 def test_greyscale_images():
@@ -106,7 +106,7 @@ def test_greyscale_images():
         with pytest.raises(BadInput, match="needs colour images"):
             Transform(name, one)(batch, seeded())
     with pytest.raises(BadInput, match=r"augmentation\.mean has 3 number"):
-        evaluation(Augmentation())(batch)
+        Transform("N", Augmentation())(batch)
 
 
 @pytest.mark.parametrize("name", ["", "HC", "CHX", "chn", "CCN"])
@@ -182,7 +182,7 @@ def test_how_many_images_are_worked_on_together_changes_nothing(name, batch, mon
 @pytest.mark.parametrize("name", NAMES)
 def test_in_parts_images_become_what_they_are_all_at_once_as_on_a_gpu(name, batch):
     transform = Transform(name, Augmentation())
-    at_once = transform._made(batch, transform._draw(batch, seeded()))
+    at_once = transform.apply(batch, transform.draw(batch, seeded()))
     assert torch.equal(transform(batch, seeded()), at_once)
 
 
