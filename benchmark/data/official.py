@@ -40,7 +40,9 @@ ARCHIVES = {
     ),
 }
 TINY = "tiny-imagenet-200"
-BROKEN = (ValueError, TypeError, AttributeError, IndexError)  # what else a pickle of something else ends in
+# What reading an archive of something else ends in.
+OF_ARCHIVES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
+BROKEN = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *OF_ARCHIVES)
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
@@ -85,7 +87,7 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
             parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
             classes = [str(entry) for entry in member(meta)[names_key]]
-    except (KeyError, tarfile.TarError, zlib.error, EOFError, OSError, pickle.UnpicklingError, *BROKEN) as error:
+    except BROKEN as error:
         raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*train, test, meta))}}} ({error})") from None
     images, labels = (np.concatenate(column) for column in zip(*parts[:-1], strict=True))
     return (images, labels), parts[-1], classes
@@ -121,36 +123,20 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
             links = {entry.filename for entry in archive.infolist() if stat.S_ISLNK(entry.external_attr >> 16)}
             _refuse_escapes(path, ((name, name not in links) for name in names))
             train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
+            annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
+            test = [line.split("\t")[:2] for line in annotations.splitlines()]  # file and WordNet id
             classes = sorted({name.split("/")[2] for name in train})
-            annotated = _validation(archive, path)
-            if not train:
-                raise BadInput(f"{path}: holds no {TINY}/train/<WordNet id>/images/*.JPEG")
-            number = {wnid: label for label, wnid in enumerate(classes)}
-            for file, wnid in annotated:
-                if wnid not in number:
-                    raise BadInput(f"{path}: {file} is of class {wnid!r}, which has no training images")
-            training = _decoded(archive, path, train, [number[name.split("/")[2]] for name in train], size)
-            files = [file for file, _ in annotated]
-            testing = _decoded(archive, path, files, [number[wnid] for _, wnid in annotated], size)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, NotImplementedError) as error:
+
+            def decoded(files: list[str], wnids: list[str]) -> Split:
+                labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
+                payloads = [archive.read(file) for file in files]
+                return decode_all(payloads, [f"{path}: {file}" for file in files], size), labels
+
+            training = decoded(train, [name.split("/")[2] for name in train])
+            testing = decoded([f"{TINY}/val/images/{file}" for file, _ in test], [wnid for _, wnid in test])
+    except BROKEN as error:
         raise BadInput(f"{path}: is no complete archive of {TINY} ({error})") from None
     return training, testing, classes
-
-
-def _validation(archive: zipfile.ZipFile, path: Path) -> list[tuple[str, str]]:
-    annotations = f"{TINY}/val/val_annotations.txt"
-    if annotations not in archive.namelist():
-        raise BadInput(f"{path}: holds no {annotations}: the validation split, used for testing, is missing")
-    rows = [line.split("\t") for line in archive.read(annotations).decode().splitlines() if line.strip()]
-    if not rows or any(len(row) < 2 for row in rows):
-        raise BadInput(f"{path}: {annotations} has no rows of 'file<TAB>WordNet id'")
-    return [(f"{TINY}/val/images/{row[0]}", row[1]) for row in rows]
-
-
-def _decoded(archive: zipfile.ZipFile, path: Path, files: list[str], labels: list[int], size: int | None) -> Split:
-    payloads = [archive.read(file) for file in files]
-    images = decode_all(payloads, [f"{path}: {file}" for file in files], size)
-    return images, np.array(labels, dtype=np.int64)
 
 
 def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:
