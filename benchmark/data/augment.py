@@ -24,7 +24,7 @@ NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
 class Drawn(NamedTuple):
-    """What was drawn for a batch: rows (B, H) and columns (B, W) that pixels are taken from, jitter, who is grey."""
+    """What was drawn for a batch: rows (B, H) and columns (B, W) of the pixels, jitter, which images become grey."""
 
     place: tuple[Tensor, Tensor] | None
     jitter: colour.Jitter | None
@@ -42,8 +42,8 @@ class Drawn(NamedTuple):
     def alike(self, count: int, size: int) -> Iterator[tuple[slice | Tensor, Drawn]]:
         """Yield parts of a batch of ``count`` images, at most ``size`` each, and what was drawn for each part.
 
-        All images of a part are jittered or none is; without jitter, all are grey or none is: little is worked out to
-        be thrown away. For a processor: a GPU would be waited for, to say which images these are.
+        All images of a part are jittered or none is; without jitter, all are grey or none is: little is computed to be
+        thrown away. For a processor only: on a GPU, asking which images these are would wait for it.
         """
         if self.jitter is not None:
             changed, kept = self.jitter.chosen, self._replace(jitter=None)
@@ -87,7 +87,7 @@ class Transform:
 
         Parameters
         ----------
-        images : uint8 (B, H, W, C) or (B, C, H, W), C = 1 or 3, values 0 to 255.
+        images : uint8 (B, H, W, C), C = 1 or 3, values 0 to 255.
         generator : the only source of randomness; draws on its own device. None only if the name has no random letter.
 
         Returns
@@ -99,11 +99,6 @@ class Transform:
         BadInput
             If J or G meets greyscale images, or N has a mean of another number of channels.
         """
-        if images.dtype != torch.uint8 or images.ndim != 4:
-            raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; accepted is a uint8 batch")
-        if images.shape[3] not in (1, 3):
-            images = images.permute(0, 2, 3, 1)
-        images = images.contiguous()
         count, height, width, channels = images.shape
         self._check_channels(channels)
         drawn = self.draw(images, generator)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.training.batches import Images
@@ -25,7 +26,7 @@ def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
     for split in ("train", "test"):
         label = images.labels[split]
         logits = torch.cat([out for _, out in outputs(model, images, split, device)])
-        loss = -logits.log_softmax(1).gather(1, label[:, None]).squeeze(1)
+        loss = F.cross_entropy(logits, label, reduction="none")
         parts.append(
             {
                 "index": np.arange(len(label)),

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import http.server
 import os
 import pickle
@@ -63,8 +64,8 @@ def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypa
     path = published(name)
     content = path.read_bytes()
     path.write_bytes(content[:-7] if damage == "cut off" else content[:-7] + bytes(7))
-    for reader in ("_cifar", "_tinyimagenet"):
-        monkeypatch.setattr(official, reader, lambda *_: pytest.fail("read an unverified archive"))
+    for opened in ("tarfile.open", "zipfile.ZipFile"):
+        monkeypatch.setattr(opened, lambda *_: pytest.fail("read an unverified archive"))
     with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
         official.read(name, settings(path))
     assert path.exists()  # somebody put it there: it is theirs to delete
@@ -80,12 +81,12 @@ def test_a_pickle_that_would_run_code_is_refused(published):
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))
-@pytest.mark.parametrize("member", ["../escaped", "/tmp/escaped", "a/../../escaped"])
-def test_a_member_that_leaves_the_folder_is_refused(published, name, member):
-    path = published(name, lambda members: members.update({member: b"x"}))
-    with pytest.raises(BadInput, match="escaped' is a link or leaves"):
-        official.read(name, settings(path))
-    assert not list(path.parent.parent.rglob("escaped"))
+def test_a_member_that_leaves_the_folder_is_refused(published, name):
+    for member in ("../escaped", "/tmp/escaped", "a/../../escaped"):
+        path = published(name, lambda members, member=member: members.update({member: b"x"}))
+        with pytest.raises(BadInput, match="escaped' is a link or leaves"):
+            official.read(name, settings(path))
+        assert not list(path.parent.parent.rglob("escaped"))
 
 
 def test_a_link_is_refused(published):
@@ -140,8 +141,6 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(monkeypatch) -> Iterator[official.Archive]:
-    import hashlib
-
     monkeypatch.setattr(Server, "ranges", [])
     monkeypatch.setattr(Server, "stop_after", None)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)

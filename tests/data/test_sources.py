@@ -90,6 +90,7 @@ def test_greyscale_becomes_three_equal_channels(shard, pngs, pixels, encode):
         ([None], [0, 1, 0, 1], {}, r"train-0\.parquet row 0: image holds no bytes"),
         (None, [0, 1, 2, 1], {}, r"train-0\.parquet row 2: label 2; accepted are 0 to 1"),
         (None, [0, 1, -1, 1], {}, r"train-0\.parquet row 2: label -1"),
+        (None, [0, 1, 2**62, 1], {}, r"train-0\.parquet row 2: label 4611686018427387904"),
         (None, [0, 1, None, 1], {}, r"train-0\.parquet: labels are .* 1 missing"),
         (None, ["a", "b", "a", "b"], {}, r"accepted are integers"),
         (None, [0, 1, 0, 1], {"names": None}, r"no class names"),

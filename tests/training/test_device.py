@@ -158,7 +158,7 @@ def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
     monkeypatch.setenv(device.DEVICE, "cuda")
     done = project.command("run", "tiny", project.name("ft"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: BENCHMARK_DEVICE=cuda: no GPU is to be seen on ")
+    assert done.stderr.startswith("error: BENCHMARK_DEVICE=cuda: there is no GPU on ")
     assert "accepted without one: cpu, auto" in done.stderr
     assert not (paths.run("tiny", project.name("ft")) / paths.RUN).exists()
 
