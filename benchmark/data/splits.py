@@ -1,4 +1,4 @@
-"""Which samples a scenario forgets, and the file that says so.
+"""Forget splits: the samples that a scenario forgets, and the file that lists them.
 
 A split file has one row per forgotten sample, columns ``split`` (train or test), ``index`` (into the stored arrays)
 and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are the
@@ -79,7 +79,7 @@ def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = Non
 
 
 def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
-    """Write what `split_frame` returned, whole or not at all, and what it was drawn from."""
+    """Write the rows of `split_frame`, whole or not at all, and what they were drawn from."""
     write_parquet(path, frame, origin)
 
 

@@ -60,9 +60,7 @@ class Device:
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the context in which forward passes run."""
-        if self.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @property
     def name(self) -> str:
@@ -81,13 +79,13 @@ class Device:
         return model.to(self.device)
 
     def wait(self) -> None:
-        """Wait until the device has done what it was given, so that a clock can be read."""
+        """Wait until the device has finished its work, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
 
 def prepare_process(threads: int) -> None:
-    """Give this process so many threads, and let it keep the memory that it frees."""
+    """Set the number of threads of this process, and let it keep the memory that it frees."""
     torch.set_num_threads(threads)
     keep_freed_memory()
 

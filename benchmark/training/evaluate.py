@@ -1,4 +1,4 @@
-"""One forward pass over train and test data: all that any metric is computed from."""
+"""One forward pass over train and test data, from which all metrics are computed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def outputs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch.
 
-    What the caller does not keep is freed: the features of all samples may be larger than anything else.
+    One batch is held at a time: the features of all samples may need more memory than anything else.
     """
     model.eval()
     for batch in images.plain(split, BATCH, index):
