@@ -47,10 +47,6 @@ def _nothing_happens(tmp_path):
     assert written <= {"data", "shards", "pictures", "downloads", "split.parquet", "checkpoint.pt.damaged"}, written
 
 
-def parquet(where: Path, **settings: str) -> DatasetSettings:
-    return DatasetSettings(source="parquet", path=str(where), **settings)
-
-
 def refused(name: str, settings: DatasetSettings) -> str:
     with pytest.raises(BadInput) as caught:
         store.prepare(name, settings)
@@ -82,18 +78,15 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("image", IMAGES)
-def test_an_image_that_is_none_is_refused_by_its_place(shard, pngs, image_folder, image):
-    shard("train-0.parquet", [pngs[0], IMAGES[image], *pngs[2:4]], [0, 1, 0, 1])
-    where = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
-    assert "train-0.parquet row 1: image" in refused("photos", parquet(where))
+def test_an_image_that_is_none_is_refused_by_its_place(photos, pngs, image_folder, image):
+    assert "train-0.parquet row 1: image" in refused("photos", photos([pngs[0], IMAGES[image]]))
     (image_folder / "train" / "cat" / "1.png").write_bytes(IMAGES[image])
     assert "train/cat/1.png" in refused("pictures", DatasetSettings(source="folder", path=str(image_folder)))
 
 
-def test_a_shard_that_is_none_is_refused_by_name(shard, pngs):
-    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
-    shard("test-0.parquet", pngs[8:], [0, 1, 0, 1])
-    path = where / "train-0.parquet"
+def test_a_shard_that_is_none_is_refused_by_name(photos):
+    settings = photos()
+    path = Path(settings.path, "train-0.parquet")
     good = path.read_bytes()
     start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
     for damaged in (
@@ -106,24 +99,20 @@ def test_a_shard_that_is_none_is_refused_by_name(shard, pngs):
         good[:start] + b"\xff" * 40 + good[start + 40 :],  # a page of something else
     ):
         path.write_bytes(damaged)
-        assert "train-0.parquet" in refused("photos", parquet(where))
+        assert "train-0.parquet" in refused("photos", settings)
 
 
-def test_a_pattern_that_leaves_the_folder_is_refused(shard, pngs):
-    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+def test_a_pattern_that_leaves_the_folder_is_refused(photos):
     for pattern in ("../*.parquet", "/etc/*", "a/../../*", ""):
-        assert refused("photos", parquet(where, train=pattern)).startswith("datasets.photos.train")
+        message = refused("photos", photos().model_copy(update={"train": pattern}))
+        assert message.startswith("datasets.photos.train")
 
 
-def test_class_names_that_are_none_are_refused_and_none_leaves_a_folder(shard, pngs):
-    def named(names) -> Path:
-        shard("train-0.parquet", pngs[:4], [0, 1, 0, 1], names=names)
-        return shard("test-0.parquet", pngs[8:], [0, 1, 0, 1], names=names)
-
+def test_class_names_that_are_none_are_refused_and_none_leaves_a_folder(photos):
     for names in ("catdog", [1, 2], {"a": 1}, ["cat", "cat"], ["", "x"]):
-        assert "class" in refused("photos", parquet(named(names)))
-    where = named(["../../etc", "; touch executed"])
-    assert store.load(store.prepare("photos", parquet(where))).classes == ["______etc", "__touch_executed"]
+        assert "class" in refused("photos", photos(names=names))
+    settings = photos(names=["../../etc", "; touch executed"])
+    assert store.load(store.prepare("photos", settings)).classes == ["______etc", "__touch_executed"]
 
 
 def test_a_batch_that_is_none_is_refused_even_with_the_right_checksum(published):
