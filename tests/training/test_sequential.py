@@ -38,11 +38,11 @@ def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, met
     name = project.name(method, SCENARIO)
     whole = project.run(study, name)
     half = whole.pauses // 2
-    for stops in ((2, half + 2), (half, whole.pauses)):
-        parts = project.run(study, name, stops)
-        assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
-        assert all(torch.equal(value, whole.weights[key]) for key, value in parts.weights.items())
-        assert parts.samples.equals(whole.samples) and parts.measured.equals(whole.measured)
+    stops = tuple(sorted({2, half, half + 2, whole.pauses}))  # ssd has four pauses
+    parts = project.run(study, name, stops)
+    assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
+    assert all(torch.equal(value, whole.weights[key]) for key, value in parts.weights.items())
+    assert parts.samples.equals(whole.samples) and parts.measured.equals(whole.measured)
 
 
 def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared_with(study):
