@@ -65,8 +65,8 @@ def shard(tmp_path: Path) -> Callable[..., Path]:
         structs = images if change.get("raw") else [{"bytes": payload, "path": None} for payload in images]
         table = pa.table({image: structs, label: labels})
         if names := change.get("names", ["cat", "sea dog"]):
-            told = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
-            table = table.replace_schema_metadata({b"huggingface": json.dumps(told).encode()})
+            features = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
+            table = table.replace_schema_metadata({b"huggingface": json.dumps(features).encode()})
         pq.write_table(table, folder / file)
         return folder
 

@@ -53,14 +53,14 @@ def test_every_crop_is_a_slice_of_the_padded_image(batch):
     padded = torch.nn.functional.pad(batch.permute(0, 3, 1, 2), (4, 4, 4, 4))
     offsets = set()
     for number in range(len(batch)):
-        found = [
+        places = [
             (y, x)
             for y in range(9)
             for x in range(9)
             if torch.equal(view[number], padded[number, :, y : y + 12, x : x + 10])
         ]
-        assert len(found) == 1
-        offsets |= set(found)
+        assert len(places) == 1
+        offsets |= set(places)
     assert len(offsets) > 30  # of 81, in 64 draws: each image has an offset of its own
     assert {y for y, _ in offsets} == set(range(9)) == {x for _, x in offsets}
 

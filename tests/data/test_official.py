@@ -123,13 +123,13 @@ class Server(http.server.BaseHTTPRequestHandler):
     stop_after: int | None = None
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        Server.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        wanted = self.headers.get("Range")
+        Server.ranges.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if start >= len(self.content):
             self.send_error(416)
             return
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
         stop, Server.stop_after = Server.stop_after, None
@@ -162,8 +162,8 @@ def test_a_download_is_complete_and_happens_once(served):
 
 def test_two_studies_that_want_one_archive_fetch_it_once(served):
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda _: obtain(served, Path("downloads")).read_bytes(), range(4)))
-    assert set(found) == {Server.content} and Server.ranges == [None]
+        contents = list(pool.map(lambda _: obtain(served, Path("downloads")).read_bytes(), range(4)))
+    assert set(contents) == {Server.content} and Server.ranges == [None]
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_stopped(served):

@@ -135,13 +135,13 @@ def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refuse
     shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
     paths.CONFIG.mkdir()
     table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}
-    told = {"datasets": {"mine": {"source": "folder", "path": str(image_folder)}}, "tables": {"t": table}}
-    paths.study_file("own").write_text(yaml.safe_dump(told))
+    written = {"datasets": {"mine": {"source": "folder", "path": str(image_folder)}}, "tables": {"t": table}}
+    paths.study_file("own").write_text(yaml.safe_dump(written))
     with pytest.raises(
         BadInput, match=r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
     ):
         prepare(Study.load("own"), "mine")
-    paths.study_file("own").write_text(yaml.safe_dump(told | {"members": "random"}))
+    paths.study_file("own").write_text(yaml.safe_dump(written | {"members": "random"}))
     assert prepare(Study.load("own"), "mine").is_dir()
 
 

@@ -27,10 +27,10 @@ def test_packages_import_no_heavy_library():
         "import sys, benchmark.data.store, benchmark.models; "
         "print([m for m in ('torch', 'torchvision', 'sklearn', 'pyarrow', 'PIL') if m in sys.modules])"
     )
-    found = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[2]
     )
-    assert found.stdout.strip() == "[]"
+    assert ended.stdout.strip() == "[]"
 
 
 def test_provenance_follows_the_arrays_and_not_the_augmentation():
@@ -132,8 +132,8 @@ def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
 
 
 def test_provenance_tells_settings_origin_and_versions(folder):
-    told = json.loads((folder / "provenance.json").read_text())
-    assert told["settings"]["subset"] == 100 and "augmentation" not in told["settings"]
-    assert told["origin"]["source"] == "sklearn.datasets.load_digits"
-    assert told["versions"]["numpy"] == np.__version__
-    assert told["sorted_by_class"] is False
+    record = json.loads((folder / "provenance.json").read_text())
+    assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
+    assert record["origin"]["source"] == "sklearn.datasets.load_digits"
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["sorted_by_class"] is False
