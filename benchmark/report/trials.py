@@ -10,33 +10,34 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
 from benchmark.results.frames import Results
 from benchmark.results.records import DIVERGED, FINISHED
-from benchmark.study.study import Study
 
 Floats = npt.NDArray[np.float64]
 
 
-def by_trial(study: Study, frame: pd.DataFrame, cell: Cell, method: str, trials: int) -> dict[int, pd.DataFrame]:
-    """Return the rows of each trial of a method in a cell, by the trial's number.
+def rows_of(results: Results, frame: pd.DataFrame, cell: Cell, method: str, trials: int) -> pd.DataFrame:
+    """Return a method's rows in a cell, of its first trials, from one of the frames of ``results``.
 
     Parameters
     ----------
-    frame : one of the frames of `benchmark.results.frames.Results`; a trial without rows in it is left out.
-    method : by the name that a table or figure lists.
-    trials : how many trials are shown; Original may have fewer, since several can share one.
+    method : by the name that the study lists. Original's history belongs to no scenario.
+    trials : how many trials at most; Original may have fewer.
     """
     if frame.empty:
-        return {}
-    name = study.run_name(cell, method, 0)
-    numbers = {study.run_name(cell, method, trial).trial for trial in range(trials)}
-    here = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name.method)
-    here &= frame["scenario"].isin([cell.scenario, name.scenario])  # a history of Original belongs to no scenario
-    mine = frame[here & frame["trial"].isin(numbers)]
-    return {int(trial): rows for trial, rows in mine.groupby("trial")}
+        return frame
+    name = results.study.run_name(cell, method, 0)
+    mine = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name.method)
+    return frame[mine & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < trials)]
+
+
+def by_trial(results: Results, frame: pd.DataFrame, cell: Cell, method: str, trials: int) -> dict[int, pd.DataFrame]:
+    """Return these rows by the number of their trial, in order; a trial without rows is left out."""
+    rows = rows_of(results, frame, cell, method, trials)
+    return {int(trial): mine for trial, mine in rows.groupby("trial")} if len(rows) else {}
 
 
 def histories(results: Results, cell: Cell, method: str, trials: int) -> list[pd.DataFrame]:
-    """Return the history of each trial of a method in a cell, in order; see `by_trial`."""
-    return list(by_trial(results.study, results.history, cell, method, trials).values())
+    """Return the history of each trial of a method in a cell, in order; see `rows_of`."""
+    return list(by_trial(results, results.history, cell, method, trials).values())
 
 
 def at_end(cell: Cell, method: str, trials: list[pd.DataFrame]) -> pd.DataFrame:
