@@ -11,10 +11,10 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.names import Cell
-from benchmark.report.latex import remake
 from benchmark.report.page.columns import anchor
 from benchmark.report.page.rows import Found, method_order, run_name
 from benchmark.report.style import cell_label, dataset_label, method_label, setting_label
+from benchmark.report.table import remake
 from benchmark.results import records as results
 from benchmark.study.study import Study
 
