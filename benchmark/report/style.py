@@ -62,6 +62,8 @@ SETTINGS = {
     "final_lr": "final lr",
 }
 
+PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
+
 # Okabe and Ito's order as seaborn's "colorblind" palette extends it to ten.
 CLASS_COLOURS = (
     "#0173B2",

@@ -16,9 +16,8 @@ from benchmark.errors import StaleOutput
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
-from benchmark.report.figures.maps import PROJECTIONS
 from benchmark.report.page.rows import Found, look, method_order, run_name
-from benchmark.report.style import cell_label, class_colours, dataset_label, method_label
+from benchmark.report.style import PROJECTIONS, cell_label, class_colours, dataset_label, method_label
 from benchmark.results import records as results
 from benchmark.study.study import Study
 
