@@ -48,11 +48,11 @@ def page_wide(height: float) -> Figure:
 
 
 def legend_above(figure: Figure, axes: Iterable[Axes], more: Iterable[Any] = (), **options: Any) -> None:
-    """Explain above all panels what is drawn in ``axes``, then the handles ``more``; in one line unless told ``ncols``.
+    """Explain above all panels what is drawn in ``axes``, then the handles ``more``.
 
     Parameters
     ----------
-    options : of `matplotlib.figure.Figure.legend`.
+    options : of `matplotlib.figure.Figure.legend`; without ``ncols`` all entries stand in one line.
     """
     handles = [handle for one in axes for handle in one.get_legend_handles_labels()[0]] + list(more)
     options = {"ncols": len(handles), "columnspacing": 1, **options}

@@ -71,14 +71,13 @@ def build(study: Study, name: str, results: Results) -> Figure:
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
     methods = list(dict.fromkeys(data["method"]))
     for method, rows in data.groupby("method", sort=False):
-        style = line_style(str(method), methods)
         colour, label = method_colour(str(method)), method_label(str(method))
         # Of Retrain, whose gap is 0, only the entry in the legend.
         gap = rows["avg_gap"] * np.nan if method == RETRAIN else rows["avg_gap"]
         # Hollow where a setting stands in the method's name, since a broken line is hard to tell from another.
         face = "white" if MethodName.parse(str(method)).settings else colour
-        look = {"ls": style, "color": colour, "markersize": 3.5, "markerfacecolor": face, "linewidth": 1}
-        axes.plot(rows["percent"], gap, "o", label=label, **look)
+        line = {"ls": line_style(str(method), methods), "color": colour, "linewidth": 1}
+        axes.plot(rows["percent"], gap, "o", label=label, **line, markersize=3.5, markerfacecolor=face)
     floor = data.drop_duplicates("percent")
     axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
     axes.set_xticks(floor["percent"])
@@ -92,6 +91,6 @@ def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:
         rows = data[data["method"] == method]
         x = rows["percent"] + (place - (len(methods) - 1) / 2) * step
         mean, sd = rows[f"{metric}_mean"], rows[f"{metric}_sd"].fillna(0)
-        look = {"color": method_colour(method), "ls": line_style(method, methods), "linewidth": 0.8}
-        axes.errorbar(x, mean, sd, **look, elinewidth=0.6, zorder=2 + (not place))
+        line = {"ls": line_style(method, methods), "color": method_colour(method), "linewidth": 0.8}
+        axes.errorbar(x, mean, sd, **line, elinewidth=0.6, zorder=2 + (not place))
     axes.set_title(f"{metric.upper()} (%)", pad=3)
