@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from benchmark.report.table import Block, Entry, Table, pieces, remake
+from benchmark.report.tabular import Block, Entry, Table, pieces, remake
 
 SUBSCRIPT = r"<sub>\1</sub>"
 STYLE = """\

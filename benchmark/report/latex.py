@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.table import Block, Column, Entry, Table, pieces, remake
+from benchmark.report.tabular import Block, Column, Entry, Table, pieces, remake
 
 ROWS_PER_PAGE = 54
 # A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread

@@ -6,7 +6,7 @@ import re
 
 from benchmark import paths
 from benchmark.report.latex import math
-from benchmark.report.table import Block, Entry, Table, pieces, remake
+from benchmark.report.tabular import Block, Entry, Table, pieces, remake
 
 
 def render(table: Table, study: str, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmark.names import Cell, MethodName, Scenario
@@ -62,6 +62,8 @@ SETTINGS = {
     "final_lr": "final lr",
 }
 
+PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
+
 # Okabe and Ito's order as seaborn's "colorblind" palette extends it to ten.
 CLASS_COLOURS = (
     "#0173B2",
@@ -111,9 +113,21 @@ def method_label(name: str) -> str:
     return label
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
+    known = list(METHODS)
+
+    def place(name: str) -> tuple[int, str, bool, bool, str]:
+        method = MethodName.parse(name)
+        rank = known.index(method.base) if method.base in known else len(known)
+        return rank, method.base, method.contrastive, bool(method.settings), name
+
+    return sorted(names, key=place)
+
+
 def readable(text: str) -> str:
     """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
-    return re.sub(r"`([^`]+)`", lambda found: _readable(found[1]), text)
+    return re.sub(r"`([^`]+)`", lambda match: _readable(match[1]), text)
 
 
 def _readable(name: str) -> str:

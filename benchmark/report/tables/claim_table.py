@@ -14,9 +14,9 @@ from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UN
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.style import readable, short_label
-from benchmark.report.table import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.report.tables import theorem
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
 from benchmark.study.study import Study

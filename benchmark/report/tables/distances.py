@@ -9,8 +9,8 @@ from benchmark.errors import BadInput
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.style import method_label
-from benchmark.report.table import Column, Entry, Row, Table, number
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Column, Entry, Row, Table, number
 from benchmark.report.trials import Floats, deviation, mean
 
 DECIMALS = 2

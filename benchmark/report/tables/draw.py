@@ -8,7 +8,6 @@ from pathlib import Path
 from benchmark import files, paths
 from benchmark.errors import unknown
 from benchmark.report import html, latex, markdown
-from benchmark.report.table import Table
 from benchmark.report.tables import (
     claim_table,
     distances,
@@ -22,6 +21,7 @@ from benchmark.report.tables import (
     versus,
 )
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Table
 from benchmark.results import frames, published
 from benchmark.study.study import Study
 

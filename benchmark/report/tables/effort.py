@@ -10,14 +10,14 @@ from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
-from benchmark.report.table import Block, Column, Row, Table
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Block, Column, Row, Table
 
 WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a dataset and architecture, a row a scenario and kind of work, one for all at the end."""
+    """Return the table: a block a dataset and architecture, a row a scenario and kind of work, and one for all."""
     runs = _runs(source.results.metrics)
     data = pd.DataFrame(_measured(runs))
     blocks = [

@@ -8,8 +8,8 @@ import pandas as pd
 
 from benchmark.names import Cell
 from benchmark.report.style import cell_label, method_label, setting_label
-from benchmark.report.table import Block, Column, Row, Table, formula
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Block, Column, Row, Table, formula
 
 PLACE = ["dataset", "arch", "scenario", "method"]
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

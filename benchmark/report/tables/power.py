@@ -12,8 +12,8 @@ from benchmark.metrics.evidence import Floats, Trials, in_cell
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import method_label
-from benchmark.report.table import DASH, THIN, Column, Row, Table, number
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Column, Row, Table, number
 
 SIZES = (0.25, 0.5, 1.0, 2.0)  # differences in points of average gap
 MOST = 1000

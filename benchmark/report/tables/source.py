@@ -12,7 +12,7 @@ from benchmark.metrics.gaps import DIVERGED
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label
-from benchmark.report.table import Block, Column, Row, Table, sentences
+from benchmark.report.tabular import Block, Column, Row, Table, sentences
 from benchmark.report.trials import by_trial
 from benchmark.results.frames import Results
 from benchmark.settings import OutputSettings

@@ -14,8 +14,8 @@ from benchmark.metrics.theory import GROUPS, lemma1, r_curve, theorem1
 from benchmark.names import Scenario
 from benchmark.report import facts
 from benchmark.report.style import method_label
-from benchmark.report.table import DASH, THIN, Column, Entry, Row, Table, formula, number
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Column, Entry, Row, Table, formula, number
 
 EPS = (0.2, 0.4, 0.6)
 R_EPS, RETAIN, FORGET = formula("R[ε]"), formula("D_r"), formula("D_u")

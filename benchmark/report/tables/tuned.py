@@ -12,9 +12,9 @@ from benchmark.metrics.evidence import Floats, Trials, in_cell
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.style import method_label, setting_label
-from benchmark.report.table import THIN, Column, Row, Table, interval, number
 from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import floors_of
+from benchmark.report.tabular import THIN, Column, Row, Table, interval, number
 from benchmark.study.outputs import own_values
 
 

@@ -15,8 +15,8 @@ from benchmark.metrics.gaps import CELL, METRICS, bold_best, noise_floor, summar
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label, method_label
-from benchmark.report.table import DASH, THIN, Column, Entry, Row, Table, number
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Column, Entry, Row, Table, number
 from benchmark.results.measured import COLLAPSE
 from benchmark.study.study import Study
 

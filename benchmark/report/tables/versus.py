@@ -13,9 +13,9 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions, reported_summary
 from benchmark.report import facts
 from benchmark.report.style import method_label
-from benchmark.report.table import DASH, THIN, Block, Column, Entry, Row, Table, number
 from benchmark.report.tables import distances, predictions, unlearning
 from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, number
 from benchmark.study.outputs import KINDS
 
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
-from benchmark.report.page.rows import Found, method_order, reference_cell
-from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
+from benchmark.report.page.curves import reference_cell
+from benchmark.report.style import architecture_label, dataset_label, in_order, method_label, scenario_label
 from benchmark.report.tables.unlearning import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
-from benchmark.study.study import Study
+from benchmark.results.frames import Results
 
 # Points from which on a gap has the next deeper shade.
 SHADES = [0.5, 1.0, 2.0, 5.0, 10.0]
@@ -35,18 +36,18 @@ class Shown:
     paper: str = ""
 
 
-def build(study: Study, found: Found) -> dict[str, Any]:
+def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     """Return what the template prints: columns, rows, choices of the filters, shades, and whether the paper is there.
 
     Each row has ``anchor``, to where it says how it was made, ``place`` and ``method``, to filter by, and ``cells``.
     """
     reported = _reported()
     rows, floors = [], {}
-    for cell in found.cells:
-        runs, borrowed = _with_reference(found, cell)
+    for cell in cells:
+        runs, borrowed = _with_reference(results.metrics, cell)
         numbers, floors[cell] = summaries(runs), floors_of(runs).get(cell, np.nan)
-        own = list(dict.fromkeys(found.runs(cell)["method"]))
-        for method in method_order(own + [RETRAIN] * borrowed):
+        own = list(in_cell(results.metrics, cell)["method"].unique())
+        for method in in_order(own + [RETRAIN] * borrowed):
             rows.append((cell, method, numbers[cell, method]))
     costs = np.array([row["pflops"] for _, _, row in rows], dtype=float)
     unit, decimals = cost_unit(costs)
@@ -60,19 +61,19 @@ def build(study: Study, found: Found) -> dict[str, Any]:
         "constant": [what for what, labels in _choices(rows).items() if len(labels) == 1 and what != "method"],
         "shades": SHADES,
         "paper": have,
-        "oracle": (found.metrics["report_epoch"] == "best").any(),
+        "oracle": (results.metrics["report_epoch"] == "best").any(),
         "collapsed": any(row["collapsed"] for _, _, row in rows),
         "collapse": measured.COLLAPSE,
-        "trials": study.trials,
+        "trials": results.study.trials,
     }
 
 
-def _with_reference(found: Found, cell: Cell) -> tuple[pd.DataFrame, bool]:
+def _with_reference(metrics: pd.DataFrame, cell: Cell) -> tuple[pd.DataFrame, bool]:
     """Return a cell's runs with the Retrain that it is compared with, and whether that is another cell's."""
-    runs, other = found.runs(cell), reference_cell(cell)
+    runs, other = in_cell(metrics, cell), reference_cell(cell)
     if other == cell:
         return runs, False
-    borrowed = found.runs(other)
+    borrowed = in_cell(metrics, other)
     borrowed = borrowed[borrowed["method"] == RETRAIN].assign(scenario=cell.scenario)
     return pd.concat([runs, borrowed], ignore_index=True), len(borrowed) > 0
 
@@ -103,7 +104,7 @@ def _columns(unit: str, paper: bool) -> list[dict[str, str]]:
 
 def _choices(rows: list[tuple[Cell, str, dict[str, Any]]]) -> dict[str, dict[str, str]]:
     """Return the filters' choices: name to label, in order of appearance, methods in their own."""
-    methods = method_order(list(dict.fromkeys(method for _, method, _ in rows)))
+    methods = in_order(list(dict.fromkeys(method for _, method, _ in rows)))
     return {
         "dataset": {cell.dataset: dataset_label(cell.dataset) for cell, _, _ in rows},
         "arch": {cell.arch: architecture_label(cell.arch) for cell, _, _ in rows},
