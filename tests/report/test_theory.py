@@ -9,9 +9,9 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
-from benchmark.report.figures import curves
-from benchmark.report.figures.draw import draw_figure
+from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.tables.draw import draw_table
+from benchmark.results.frames import of_output
 from benchmark.study.outputs import VIEWS
 from benchmark.study.runs import Derived
 from benchmark.study.study import Study
@@ -130,7 +130,7 @@ def test_diverged_is_said_and_not_drawn(study) -> None:
     write(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
     rows = block(draw_table(study, "theory")[0].read_text(), 0)
     assert "diverged" in rows[2][2] and "diverged" in rows[3][2]
-    assert len(curves.build(study, "curves").axes[0].lines) == 6  # one trial of FT is left
+    assert len(build(study, "curves", of_output(study, "curves")).axes[0].lines) == 6  # one trial of FT is left
 
 
 def test_missing_views_wait_or_become_dashes(study) -> None:
@@ -151,7 +151,7 @@ def test_nothing_at_all_can_be_drawn_in_part(tmp_path, monkeypatch, study) -> No
 
 
 def test_curves_and_their_difference(study) -> None:
-    figure = curves.build(study, "curves")
+    figure = build(study, "curves", of_output(study, "curves"))
     upper, lower = figure.axes[0], figure.axes[2]
     assert [upper.get_title("left"), figure.axes[1].get_title("left")] == ["random 50 %", "class-wise ‘8’"]
     eps, retrain = upper.lines[1].get_data()
