@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark import paths
-from benchmark.errors import StaleOutput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.results import records
 from benchmark.results.frames import Results
 from benchmark.results.records import DIVERGED, FINISHED
-from benchmark.study.runs import Run
-from benchmark.study.study import Study
 
-T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 
 
@@ -73,39 +64,3 @@ def mean(trials: Floats) -> Floats:
 def deviation(trials: Floats) -> Floats:
     """Return the standard deviation over trials, the first axis; NaN where there are fewer than two."""
     return trials.std(axis=0, ddof=1) if len(trials) > 1 else np.full(trials.shape[1:], np.nan)
-
-
-def of_trials(
-    study: Study, name: str, cell: Cell, method: str, read: Callable[[Run], T], partial: bool = False
-) -> list[T]:
-    """Return what ``read`` makes of each of a method's runs in a cell, in the order of trials.
-
-    Parameters
-    ----------
-    name : the table or figure, which says how many trials; Original may have fewer.
-    partial : leave out runs that are missing or out of date instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        As ``read`` does, unless ``partial``.
-    """
-    output = study.output(name)
-    names = [study.run_name(cell, method, trial) for trial in range(output.trials or study.trials)]
-    found = []
-    for run in map(study.run, dict.fromkeys(names)):
-        try:
-            found.append(read(run))
-        except StaleOutput:
-            if not partial:
-                raise
-    return found
-
-
-def class_numbers(study: Study, name: str, dataset: str) -> list[int]:
-    """Return the labels of the classes that a table lists; raise `BadInput` if one is none of the dataset's."""
-    classes = records.classes(study, dataset)
-    for label in study.output(name).classes:
-        if label not in classes:
-            raise unknown("class", label, classes, f"{paths.study_file(study.name)}: {name}.classes")
-    return [classes.index(label) for label in study.output(name).classes]

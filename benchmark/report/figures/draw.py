@@ -41,10 +41,11 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     """
     if name not in study.figures:
         raise unknown("figure", name, study.figures, str(paths.study_file(study.name)))
+    results = frames.of_output(study, name, partial)
     if study.published and not replace:
-        published.keep_shown(study, name)
+        published.keep_shown(study, name, results)
     with rc_context(RC):
-        figure = build(study, name, frames.of_output(study, name, partial))
+        figure = build(study, name, results)
         for suffix, metadata in METADATA.items():
             path = paths.figure(study.name, name, suffix)
             with files.replacing(path) as temporary:

@@ -13,9 +13,9 @@ from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
-from benchmark.report.latex import remake
 from benchmark.report.page.table import anchor
 from benchmark.report.style import cell_label, dataset_label, in_order, method_label, setting_label
+from benchmark.report.tabular import remake
 from benchmark.results import records
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
