@@ -14,8 +14,6 @@ from typing import Any
 from benchmark.names import Cell, MethodName, Scenario
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
-HALF_WIDTH = 2.7
-DPI = 200
 
 # In the order in which tables and figures list them. The paper's seven carry Okabe and Ito's colours, which people
 # with any common colour blindness tell apart; the rest are from Tol's muted scheme.
@@ -82,11 +80,7 @@ CLASS_COLOURS = (
 RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "axes.titlesize": "medium",
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -94,7 +88,7 @@ RC: Any = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "pdf.fonttype": 42,
-    "savefig.dpi": DPI,
+    "savefig.dpi": 200,
 }
 
 
@@ -115,11 +109,10 @@ def method_label(name: str) -> str:
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
-    known = list(METHODS)
 
     def place(name: str) -> tuple[int, str, bool, bool, str]:
         method = MethodName.parse(name)
-        rank = known.index(method.base) if method.base in known else len(known)
+        rank = [*METHODS, method.base].index(method.base)
         return rank, method.base, method.contrastive, bool(method.settings), name
 
     return sorted(names, key=place)
@@ -214,9 +207,13 @@ def scenario_label(name: str) -> str:
     return f"{scenario.kind} {stages}{scenario.percent} %"
 
 
+# What the parts of a cell are called.
+CELL_LABELS = {"dataset": dataset_label, "arch": architecture_label, "scenario": scenario_label}
+
+
 def cell_parts(cell: Cell) -> list[str]:
     """Return a cell's dataset, architecture and scenario as printed."""
-    return [dataset_label(cell.dataset), architecture_label(cell.arch), scenario_label(cell.scenario)]
+    return [label(getattr(cell, part)) for part, label in CELL_LABELS.items()]
 
 
 def cell_label(cell: Cell) -> str:

@@ -14,6 +14,8 @@ from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
+from benchmark.report.tables.source import Source
+from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES, MAPS
 from benchmark.study.runs import Derived
@@ -126,6 +128,11 @@ def make_study() -> Study:
         frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
         write_split(paths.split("tiny", "digits", scenario, 0), frame)
     return study
+
+
+def source(study: Study, name: str, partial: bool = False) -> Source:
+    """What a table or figure of the study is drawn from."""
+    return Source.of(study, name, frames.of_output(study, name, partial))
 
 
 def write_run(

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
-from benchmark.report.figures.common import content, legend_above, page_wide
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, page_wide
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import gather
-from benchmark.results.frames import Results
 from benchmark.study.outputs import varied
 from benchmark.study.study import Study
 
@@ -26,15 +27,15 @@ OWN = "#E8E8E8"
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
 
 
-def numbers(study: Study, name: str, results: Results) -> pd.DataFrame:
+def numbers(source: Source) -> pd.DataFrame:
     """Return what the figure shows, a row a cell and listed method, sorted by value where values are numbers.
 
     Columns ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
     ``own``, whether that is the study's own; ``avg_gap`` and ``noise_floor``, in points; per metric ``_difference``,
     mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
-    key, shown = varied(study, study.output(name)), content(study, name)
-    data = gather(study, shown.cells, dict.fromkeys([RETRAIN, *shown.compared]), results.metrics)
+    study, key = source.study, varied(source.study, source.output)
+    data = gather(study, source.cells, dict.fromkeys([RETRAIN, *source.compared]), source.results.metrics)
     reference = data[data["method"] == RETRAIN].set_index(CELL)
     data = data[data["method"] != RETRAIN].reset_index(drop=True)
     for metric in METRICS:
@@ -54,22 +55,21 @@ def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
     return study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
 
 
-def build(study: Study, name: str, results: Results) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: a row a cell and method; left the average gap, right each metric's difference to Retrain.
 
     Values stand at even distances, the study's own on grey. Error bars are standard deviations over trials; the
     average gap, between means, has none.
     """
-    shown = content(study, name)
-    groups = [rows for _, rows in numbers(study, name, results).groupby([*CELL, "head"], sort=False)]
+    groups = [rows for _, rows in numbers(source).groupby([*CELL, "head"], sort=False)]
     figure = page_wide(HEIGHT * len(groups) + LEGEND)
     grid = figure.subplots(len(groups), 2, squeeze=False)
-    label = _axis(study, name)
+    label = _axis(source)
     for pair, rows in zip(grid, groups, strict=True):
         _gaps(pair[0], rows)
         _differences(pair[1], rows)
         for axes, what in zip(pair, ("Average", "Signed"), strict=True):
-            axes.set_ylabel(f"{what} gap (points)\n{shown.over}")
+            axes.set_ylabel(f"{what} gap (points)\n{over(source.trials)}")
             axes.set_xticks(range(len(rows)), [_text(value) for value in rows["value"]])
             axes.set_xlim(-0.5, len(rows) - 0.5)
             axes.set_xlabel(label)
@@ -80,11 +80,11 @@ def build(study: Study, name: str, results: Results) -> Figure:
     return figure
 
 
-def _axis(study: Study, name: str) -> str:
+def _axis(source: Source) -> str:
     """Return the setting's name and, from its documentation, what it is."""
-    key, shown = varied(study, study.output(name)), content(study, name)
-    run = study.run(study.run_name(shown.cells[0], shown.compared[0], 0))
-    fields = {field.alias or attribute: field for attribute, field in type(run.settings).model_fields.items()}
+    study, key = source.study, varied(source.study, source.output)
+    settings = type(study.run(study.run_name(source.cells[0], source.compared[0], 0)).settings)
+    fields = {field.alias or attribute: field for attribute, field in settings.model_fields.items()}
     label, meaning = setting_label(key), re.split("[:;,]", fields[key].description or "")[0]
     between = "\n" if len(label + meaning) > LINE else " "
     return f"{label}:{between}{meaning}"

@@ -1,9 +1,8 @@
-"""What the figures have in common: which cells, methods and trials one shows, its legend, logarithmic axes."""
+"""What figures have in common: their width, the legend, logarithmic axes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,35 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchmark.names import RETRAIN, Cell
-from benchmark.report.facts import over
 from benchmark.report.style import FULL_WIDTH
-from benchmark.study.study import Study
-
-
-@dataclass(frozen=True)
-class Content:
-    """What a figure shows: its cells, its methods as listed, and how many trials."""
-
-    cells: list[Cell]
-    methods: list[str]
-    trials: int
-
-    @property
-    def compared(self) -> list[str]:
-        """The methods that are compared with Retrain."""
-        return [method for method in self.methods if method != RETRAIN]
-
-    @property
-    def over(self) -> str:
-        """Over how many trials, for the label of an axis."""
-        return over(self.trials)
-
-
-def content(study: Study, name: str) -> Content:
-    """Return what a figure of a study shows."""
-    output = study.output(name)
-    return Content([Cell.parse(cell) for cell in output.cells], output.methods, output.trials or study.trials)
 
 
 def page_wide(height: float) -> Figure:

@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
-from benchmark.report.figures.common import content, legend_above, log_axis, page_wide
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, log_axis, page_wide
 from benchmark.report.style import cell_parts, line_style, method_colour, method_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.report.trials import at_end, histories
-from benchmark.results.frames import Results
-from benchmark.study.study import Study
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -32,7 +32,7 @@ BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linest
 BEST_COLOUR = "#555555"  # in the legend, where it is no method's
 
 
-def curves(study: Study, name: str, results: Results) -> pd.DataFrame:
+def curves(source: Source) -> pd.DataFrame:
     """Return what the figure shows, a row an evaluated epoch of each method but Retrain.
 
     Columns ``dataset, arch, scenario, method, epoch``; ``avg_gap``, between means over trials, in points, against
@@ -40,15 +40,14 @@ def curves(study: Study, name: str, results: Results) -> pd.DataFrame:
     pflops_executed``, what was computed until then, means over trials; ``best``, whether no other epoch has a smaller
     gap; ``noise_floor``, the cell's.
     """
-    shown = content(study, name)
     parts = []
-    for cell in shown.cells:
-        reference = at_end(cell, RETRAIN, histories(results, cell, RETRAIN, shown.trials))
+    for cell in source.cells:
+        reference = at_end(cell, RETRAIN, histories(source.results, cell, RETRAIN, source.trials))
         target = reference[METRICS].astype(float).mean(skipna=False)
         floor = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
         place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "noise_floor": floor}
-        for method in shown.compared:
-            curve = _curve(histories(results, cell, method, shown.trials), target)
+        for method in source.compared:
+            curve = _curve(histories(source.results, cell, method, source.trials), target)
             parts.append(curve.assign(**place, method=method)[[*CELL, "method", *curve.columns, "noise_floor"]])
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -64,26 +63,26 @@ def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
     return curve.assign(best=curve["avg_gap"] == curve["avg_gap"].min()).reset_index()[columns]
 
 
-def build(study: Study, name: str, results: Results) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
 
     Lines of methods with the contrastive term are broken, each method's best epoch is marked: the one that
     somebody who had Retrain would choose. The gap is on a logarithmic axis.
     """
-    data, shown = curves(study, name, results), content(study, name)
+    data = curves(source)
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
-    columns = min(len(shown.cells), PANELS_PER_ROW)
-    bands = -(-len(shown.cells) // columns)
-    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(shown.compared) + 1) // LEGEND_COLUMNS))
+    columns = min(len(source.cells), PANELS_PER_ROW)
+    bands = -(-len(source.cells) // columns)
+    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(source.compared) + 1) // LEGEND_COLUMNS))
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
-    for number, cell in enumerate(shown.cells):
+    for number, cell in enumerate(source.cells):
         band, column = divmod(number, columns)
-        _cell(grid[2 * band : 2 * band + 2, column], data, cell, shown.compared, unit, LETTERS // columns)
-    for axes in grid[-2:, len(shown.cells) - columns * (bands - 1) :].flat:
+        _cell(grid[2 * band : 2 * band + 2, column], data, cell, source.compared, unit, LETTERS // columns)
+    for axes in grid[-2:, len(source.cells) - columns * (bands - 1) :].flat:
         axes.set_visible(False)
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"Average gap (points)\n{shown.over}")
+        axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
     best = Line2D([], [], color=BEST_COLOUR, label="Best epoch", **BEST)
     legend_above(figure, grid[0, :1], [best], ncols=LEGEND_COLUMNS, handlelength=1.6)
     return figure

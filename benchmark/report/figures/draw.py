@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from benchmark import files, paths
 from benchmark.errors import unknown
 from benchmark.report.style import RC
+from benchmark.report.tables.source import Source
 from benchmark.results import frames, published
-from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
 # What would otherwise hold the time of drawing or the version of the library.
@@ -45,7 +45,7 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     if study.published and not replace:
         published.keep_shown(study, name, results)
     with rc_context(RC):
-        figure = build(study, name, results)
+        figure = build(Source.of(study, name, results))
         for suffix, metadata in METADATA.items():
             path = paths.figure(study.name, name, suffix)
             with files.replacing(path) as temporary:
@@ -55,8 +55,8 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     return [paths.figure(study.name, name, suffix) for suffix in METADATA]
 
 
-def build(study: Study, name: str, results: Results) -> Figure:
-    """Return a figure, drawn by the module ``<kind>_figure`` of this package; what ``results`` lack is left out."""
-    module = import_module(f"{__package__}.{study.figures[name].kind}_figure")
-    figure: Figure = module.build(study, name, results)
+def build(source: Source) -> Figure:
+    """Return a figure, drawn by the module ``<kind>_figure`` of this package; what the results lack is left out."""
+    module = import_module(f"{__package__}.{source.output.kind}_figure")
+    figure: Figure = module.build(source)
     return figure

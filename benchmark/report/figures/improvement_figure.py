@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import Cell
-from benchmark.report.figures.common import content, legend_above, page_wide
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, page_wide
 from benchmark.report.style import (
     FULL_WIDTH,
     architecture_label,
@@ -18,26 +19,26 @@ from benchmark.report.style import (
     method_label,
     scenario_label,
 )
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import gather
-from benchmark.results.frames import Results
 from benchmark.study.outputs import with_and_without
-from benchmark.study.study import Study
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
 FLOOR = -100.0  # a bar that would go lower is cut here and says its value: one small gap must not flatten all others
 ROW_HEIGHT, WIDEST_BAR = 1.7, 0.5  # inches
 
 
-def gains(study: Study, name: str, results: Results) -> pd.DataFrame:
+def gains(source: Source) -> pd.DataFrame:
     """Return what the figure shows: ``dataset, arch, scenario, method, without, with_cl, improvement, note``.
 
     ``without`` and ``with_cl`` are average gaps in points, ``improvement`` is in per cent (Figure 4's formula), NaN
     where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is.
     """
-    shown = content(study, name)
-    partners = dict(with_and_without(method) for method in shown.methods)
+    partners = dict(with_and_without(method) for method in source.methods)
     methods = dict.fromkeys([*partners, *partners.values()])
-    numbers = gather(study, shown.cells, methods, results.metrics)[[*CELL, "method", "avg_gap", "diverged"]]
+    numbers = gather(source.study, source.cells, methods, source.results.metrics)[
+        [*CELL, "method", "avg_gap", "diverged"]
+    ]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
     gain = improvement(both["avg_gap"], both["avg_gap_cl"])
@@ -51,21 +52,21 @@ def gains(study: Study, name: str, results: Results) -> pd.DataFrame:
     return both[[*CELL, "method", "without", "with_cl", "improvement", "note"]]
 
 
-def build(study: Study, name: str, results: Results) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: groups of bars, one a cell, one bar a method, each with its value.
 
     Cells that do not fit in one row stand in a row a scenario.
     """
-    data, shown = gains(study, name, results), content(study, name)
-    rows = rows_of_bars(data, len(shown.methods))
+    data = gains(source)
+    rows = rows_of_bars(data, len(source.methods))
     figure = page_wide(0.35 + ROW_HEIGHT * len(rows))
     grid = figure.subplots(len(rows), 1, squeeze=False, sharey=True)[:, 0]
     widest = max(row["cell"].nunique() for row in rows)
     for axes, row in zip(grid, rows, strict=True):
-        _row(axes, row, shown.methods, widest)
+        _row(axes, row, source.methods, widest)
         axes.set_ylim(*_limits(data))
-        axes.set_ylabel(f"Improvement (%)\n{shown.over}")
-    legend_above(figure, grid[:1], ncols=min(len(shown.methods), 6), columnspacing=None, handlelength=1)
+        axes.set_ylabel(f"Improvement (%)\n{over(source.trials)}")
+    legend_above(figure, grid[:1], ncols=min(len(source.methods), 6), columnspacing=None, handlelength=1)
     return figure
 
 

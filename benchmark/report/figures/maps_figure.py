@@ -15,7 +15,6 @@ from matplotlib.lines import Line2D
 
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.names import Cell, MethodName
-from benchmark.report.figures.common import content
 from benchmark.report.figures.placing import write_names
 from benchmark.report.style import (
     FULL_WIDTH,
@@ -27,10 +26,8 @@ from benchmark.report.style import (
     scenario_label,
     setting_label,
 )
+from benchmark.report.tables.source import Source
 from benchmark.report.trials import rows_of
-from benchmark.results.frames import Results
-from benchmark.results.records import DIVERGED
-from benchmark.study.study import Study
 
 NAMED_CLASSES = 10  # with more, names would cover the dots
 # Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
@@ -53,35 +50,31 @@ class Panel:
     remark: str
 
 
-def panels(study: Study, name: str, results: Results) -> list[list[Panel]]:
+def panels(source: Source) -> list[list[Panel]]:
     """Return the figure's panels, in rows, each map turned to look like the first of its dataset.
 
     One method: a row a projection, a column a cell. Several methods: a row a method; with one or two cells each has
     its t-SNE and UMAP side by side, with more there is a column a cell, and the rows come once for each projection.
     Where forget samples alone are shown: a row a projection, a column a method and cell.
     """
-    shown = content(study, name)
-    cells, methods = shown.cells, shown.methods
-    if study.output(name).show == "forget":
+    cells, methods = source.cells, source.methods
+    if source.output.show == "forget":
         grid = [[(cell, m, p) for cell in cells for m in methods] for p in PROJECTIONS]
     elif len(methods) > 1 and len(cells) <= 2:
         grid = [[(cell, m, p) for cell in cells for p in PROJECTIONS] for m in methods]
     else:
         grid = [[(cell, m, p) for cell in cells] for p in PROJECTIONS for m in methods]
     targets: dict[str, pd.DataFrame] = {}
-    return [[_panel(name, results, *place, targets) for place in row] for row in grid]
+    return [[_panel(source, *place, targets) for place in row] for row in grid]
 
 
-def _panel(
-    name: str, results: Results, cell: Cell, method: str, projection: str, targets: dict[str, pd.DataFrame]
-) -> Panel:
+def _panel(source: Source, cell: Cell, method: str, projection: str, targets: dict[str, pd.DataFrame]) -> Panel:
     """Align a map with the first of its dataset, which it becomes if there is none yet."""
-    output = results.study.output(name)
-    label = _label(results.study, cell, method, output.methods)
-    samples = rows_of(results, results.embeddings, cell, method, trials=1)
+    label, samples = _label(source, cell, method), rows_of(source.results, source.results.embeddings, cell, method, 1)
     if samples.empty:
-        return Panel(method, label, cell, projection, samples, np.empty((0, 2)), _why_empty(results, cell, method))
-    numbers = {name: number for number, name in enumerate(results.classes(cell.dataset))}
+        remark = "diverged" if source.diverged(cell, method) else "missing"
+        return Panel(method, label, cell, projection, samples, np.empty((0, 2)), remark)
+    numbers = {name: number for number, name in enumerate(source.results.classes(cell.dataset))}
     samples = samples.assign(**{column: samples[column].map(numbers) for column in ("label", "prediction")})
     points = samples[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
     classes = samples["label"].to_numpy()
@@ -91,30 +84,26 @@ def _panel(
         points = standardised(points)
         targets[cell.dataset] = centroids(points, classes)
     # Also where forget samples alone are shown, the map was made, and turned, with the others.
-    shown = (samples["membership"] == "forget").to_numpy() | (output.show != "forget")
+    shown = (samples["membership"] == "forget").to_numpy() | (source.output.show != "forget")
     return Panel(method, label, cell, projection, samples[shown], points[shown], "")
 
 
-def _label(study: Study, cell: Cell, method: str, methods: list[str]) -> str:
+def _label(source: Source, cell: Cell, method: str) -> str:
     """Return a method's label, below it its value of every setting that some listed method's name sets."""
-    keys = sorted({key for listed in methods for key, _ in MethodName.parse(listed).settings})
+    keys = sorted({key for listed in source.methods for key, _ in MethodName.parse(listed).settings})
+    study = source.study
     settings = study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
     values = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
     return method_label(MethodName.parse(method).head) + (f"\n{values}" if values else "")
 
 
-def _why_empty(results: Results, cell: Cell, method: str) -> str:
-    runs = rows_of(results, results.metrics, cell, method, trials=1)
-    return "diverged" if len(runs) and runs["status"].iloc[0] == DIVERGED else "missing"
-
-
-def build(study: Study, name: str, results: Results) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: retain dots small and faint, forget dots larger with a thin edge, coloured by predicted class.
 
     All panels of a projection have one scale; classes are named beside their clusters where there are at most ten.
     A line below says what dots and colours stand for.
     """
-    grid = panels(study, name, results)
+    grid = panels(source)
     rows, columns = len(grid), len(grid[0])
     beside, above = headings(grid)
     margin = MARGIN + LINE * max(text.count("\n") for text in beside)
@@ -133,12 +122,12 @@ def build(study: Study, name: str, results: Results) -> Figure:
         if panel.remark:
             panel_axes.text(0.5, 0.5, panel.remark, ha="center", va="center", transform=panel_axes.transAxes)
         else:
-            _dots(panel_axes, panel, class_colours(len(results.classes(panel.cell.dataset))), side)
+            _dots(panel_axes, panel, class_colours(len(source.results.classes(panel.cell.dataset))), side)
     _arrange(figure, axes, side, margin)
-    _legend(figure, study.output(name).show == "forget")
+    _legend(figure, source.output.show == "forget")
     renderer = FigureCanvasAgg(figure).get_renderer()
     for panel_axes, panel in pairs:
-        classes = results.classes(panel.cell.dataset)
+        classes = source.results.classes(panel.cell.dataset)
         if len(panel.samples) and len(classes) <= NAMED_CLASSES:
             write_names(panel_axes, _clusters(panel, classes), renderer)
     return figure
@@ -207,10 +196,8 @@ def headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
     for panel in grid[0]:
         place = f"{dataset_label(panel.cell.dataset)}, " * several + scenario_label(panel.cell.scenario)
         place = f"{architecture_label(panel.cell.arch)}, " * archs + place
-        shown = (
-            [panel.label] * methods + [place] * (cells or not methods) + [PROJECTIONS[panel.projection]] * projections
-        )
-        above.append("\n".join(shown))
+        lines = [panel.label] * methods + [place] * (cells or not methods)
+        above.append("\n".join(lines + [PROJECTIONS[panel.projection]] * projections))
     return beside, above
 
 

@@ -9,31 +9,30 @@ from matplotlib.figure import Figure
 
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
-from benchmark.report.figures.common import content, legend_above, log_axis, page_wide
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, log_axis, page_wide
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import floors_of, summaries
 from benchmark.report.trials import at_end, histories
-from benchmark.results.frames import Results
 from benchmark.study.outputs import stage_cell
-from benchmark.study.study import Study
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches, of a cell's panels and of what stands above all of them
 SPREAD = 0.3  # how much of the way to the next stage the methods take up, so that their error bars lie side by side
 
 
-def numbers(study: Study, name: str, results: Results, cell: Cell) -> pd.DataFrame:
+def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     """Return one sequential cell's numbers, a row a stage and method, Retrain first.
 
     Columns: ``percent``, how much of the training set is gone by then; ``method``; per metric ``_mean, _sd, _gap``, and
     ``avg_gap``, of the method at its last epoch of the stage against Retrain of ``random-<percent>``, in per cent and
     points; ``noise_floor``, that Retrain's. NaN where a trial has diverged by then, or where runs are missing.
     """
-    shown = content(study, name)
-    trials = {method: histories(results, cell, method, shown.trials) for method in shown.compared}
+    trials = {method: histories(source.results, cell, method, source.trials) for method in source.compared}
     parts = []
     for stage in range(1, Scenario(cell.scenario).stages + 1):
         place = stage_cell(cell, stage)
-        ends = [at_end(place, RETRAIN, histories(results, place, RETRAIN, shown.trials))]
+        ends = [at_end(place, RETRAIN, histories(source.results, place, RETRAIN, source.trials))]
         ends += [at_end(place, method, [of[of["stage"] == stage] for of in trials[method]]) for method in trials]
         metrics = pd.concat([end for end in ends if len(end)] or ends[:1]).assign(collapsed=False, report_epoch="last")
         summary, floors = (summaries(metrics), floors_of(metrics)) if len(metrics) else ({}, {})
@@ -44,25 +43,24 @@ def numbers(study: Study, name: str, results: Results, cell: Cell) -> pd.DataFra
     return pd.concat(parts).reindex(columns=["percent", "method", *columns, "avg_gap", "noise_floor"])
 
 
-def build(study: Study, name: str, results: Results) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: for each cell the average gap, large, and the four metrics beside it, small, stage by stage.
 
     The average gap is on a logarithmic axis, with Retrain's own noise floor. Error bars are standard deviations over
     trials; the average gap, between means, has none.
     """
-    shown = content(study, name)
-    figure = page_wide(HEIGHT * len(shown.cells) + LEGEND)
-    parts = figure.subfigures(len(shown.cells), 1, squeeze=False)[:, 0]
+    figure = page_wide(HEIGHT * len(source.cells) + LEGEND)
+    parts = figure.subfigures(len(source.cells), 1, squeeze=False)[:, 0]
     layout = [["avg_gap", "ra", "ua"], ["avg_gap", "ta", "mia"]]
-    for part, cell in zip(parts, shown.cells, strict=True):
-        data = numbers(study, name, results, cell)
+    for part, cell in zip(parts, source.cells, strict=True):
+        data = numbers(source, cell)
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
-        axes["avg_gap"].set_ylabel(f"Average gap (points) {shown.over}")
+        axes["avg_gap"].set_ylabel(f"Average gap (points) {over(source.trials)}")
         for metric in METRICS:
             _metric(axes[metric], data, metric)
         part.supxlabel("Training data removed (%)", fontsize="medium")
-        if len(shown.cells) > 1:
+        if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     legend_above(figure, [axes["avg_gap"]], ncols=4, handlelength=2.6, columnspacing=1.5)
     return figure

@@ -14,8 +14,8 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.curves import reference_cell
-from benchmark.report.style import architecture_label, dataset_label, in_order, method_label, scenario_label
-from benchmark.report.tables.unlearning import UNITS, cost_unit, floors_of, summaries
+from benchmark.report.style import CELL_LABELS, in_order, method_label, scenario_label
+from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
 
@@ -42,25 +42,22 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     Each row has ``anchor``, to where it says how it was made, ``place`` and ``method``, to filter by, and ``cells``.
     """
     reported = _reported()
-    rows, floors = [], {}
+    rows: list[tuple[Cell, str, dict[str, Any]]] = []
     for cell in cells:
-        runs, borrowed = _with_reference(results.metrics, cell)
-        numbers, floors[cell] = summaries(runs), floors_of(runs).get(cell, np.nan)
-        own = list(in_cell(results.metrics, cell)["method"].unique())
-        for method in in_order(own + [RETRAIN] * borrowed):
-            rows.append((cell, method, numbers[cell, method]))
-    costs = np.array([row["pflops"] for _, _, row in rows], dtype=float)
-    unit, decimals = cost_unit(costs)
-    have = any((cell, method) in reported for cell, method, _ in rows)
-    scale = UNITS[unit], decimals
+        runs = _with_reference(results.metrics, cell)
+        numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
+        rows += [(cell, name, numbers[cell, name] | {"floor": floor}) for name in in_order(runs["method"].unique())]
+    unit, decimals = cost_unit(np.array([row["pflops"] for _, _, row in rows], dtype=float))
+    paper = any((cell, method) in reported for cell, method, _ in rows)
+    choices = _choices(rows)
     return {
-        "columns": _columns(unit, have),
-        "rows": [_row(cell, method, row, floors[cell], scale, reported, have) for cell, method, row in rows],
-        "choices": _choices(rows),
+        "columns": _columns(unit, paper),
+        "rows": [_row(cell, m, row, reported.get((cell, m), {}), UNITS[unit], decimals) for cell, m, row in rows],
+        "choices": choices,
         # Of methods there may be one alone, but its column is what heads a row.
-        "constant": [what for what, labels in _choices(rows).items() if len(labels) == 1 and what != "method"],
+        "constant": [column for column, labels in choices.items() if len(labels) == 1 and column != "method"],
         "shades": SHADES,
-        "paper": have,
+        "paper": paper,
         "oracle": (results.metrics["report_epoch"] == "best").any(),
         "collapsed": any(row["collapsed"] for _, _, row in rows),
         "collapse": measured.COLLAPSE,
@@ -68,14 +65,13 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     }
 
 
-def _with_reference(metrics: pd.DataFrame, cell: Cell) -> tuple[pd.DataFrame, bool]:
-    """Return a cell's runs with the Retrain that it is compared with, and whether that is another cell's."""
+def _with_reference(metrics: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return a cell's runs with the Retrain that it is compared with, be it another cell's."""
     runs, other = in_cell(metrics, cell), reference_cell(cell)
     if other == cell:
-        return runs, False
+        return runs
     borrowed = in_cell(metrics, other)
-    borrowed = borrowed[borrowed["method"] == RETRAIN].assign(scenario=cell.scenario)
-    return pd.concat([runs, borrowed], ignore_index=True), len(borrowed) > 0
+    return pd.concat([runs, borrowed[borrowed["method"] == RETRAIN].assign(scenario=cell.scenario)])
 
 
 def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
@@ -87,30 +83,26 @@ def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
 
 
 def _columns(unit: str, paper: bool) -> list[dict[str, str]]:
-    columns = [
-        ("method", "Method", "text"),
-        ("dataset", "Dataset", "text"),
-        ("arch", "Architecture", "text"),
-        ("scenario", "Forgotten", "text"),
-        ("avg_gap", "Avg. gap", "number"),
-    ]
-    columns += [("paper", "Avg. gap, paper", "number")] if paper else []
+    names = {"method": "Method", "dataset": "Dataset", "arch": "Architecture", "scenario": "Forgotten"}
+    numbers = {"avg_gap": "Avg. gap"} | ({"paper": "Avg. gap, paper"} if paper else {})
     for metric in METRICS:
-        columns += [(metric, metric.upper(), "number"), (f"{metric}_gap", f"{metric.upper()} gap", "number")]
-    columns += [("pflops", unit, "number"), ("executed", f"{unit} executed", "number")]
-    columns += [("seconds", "Seconds", "number"), ("trials", "Trials", "number")]
-    return [dict(zip(("key", "label", "type"), column, strict=True)) for column in columns]
+        numbers |= {metric: metric.upper(), f"{metric}_gap": f"{metric.upper()} gap"}
+    numbers |= {"pflops": unit, "pflops_executed": f"{unit} executed", "seconds": "Seconds", "trials": "Trials"}
+    return [
+        {"key": key, "label": label, "type": kind}
+        for kind, columns in (("text", names), ("number", numbers))
+        for key, label in columns.items()
+    ]
 
 
 def _choices(rows: list[tuple[Cell, str, dict[str, Any]]]) -> dict[str, dict[str, str]]:
     """Return the filters' choices: name to label, in order of appearance, methods in their own."""
-    methods = in_order(list(dict.fromkeys(method for _, method, _ in rows)))
-    return {
-        "dataset": {cell.dataset: dataset_label(cell.dataset) for cell, _, _ in rows},
-        "arch": {cell.arch: architecture_label(cell.arch) for cell, _, _ in rows},
-        "scenario": {cell.scenario: scenario_label(cell.scenario) for cell, _, _ in rows},
-        "method": {method: method_label(method) for method in methods},
+    parts = {
+        part: {getattr(cell, part): label(getattr(cell, part)) for cell, _, _ in rows}
+        for part, label in CELL_LABELS.items()
     }
+    methods = in_order({method for _, method, _ in rows})
+    return parts | {"method": {method: method_label(method) for method in methods}}
 
 
 def anchor(cell: Cell, method: str) -> str:
@@ -121,63 +113,48 @@ def anchor(cell: Cell, method: str) -> str:
 
 
 def _row(
-    cell: Cell,
-    method: str,
-    row: dict[str, Any],
-    floor: float,
-    scale: tuple[float, int],
-    reported: dict[tuple[Cell, str], dict[str, Any]],
-    paper: bool,
+    cell: Cell, method: str, row: dict[str, Any], paper: dict[str, Any], factor: float, decimals: int
 ) -> dict[str, Any]:
-    theirs = reported.get((cell, method), {})
-    factor, decimals = scale
-    diverged = f"{row['diverged']} of {row['trials']} diverged" if row["diverged"] else ""
-    cells = {
-        "dataset": Shown(dataset_label(cell.dataset), cell.dataset),
-        "arch": Shown(architecture_label(cell.arch), cell.arch),
-        "scenario": Shown(scenario_label(cell.scenario), cell.scenario),
-        "avg_gap": _average(method, row["avg_gap"], floor, diverged),
-    }
-    if paper:
-        cells["paper"] = _gap(theirs.get("avg_gap", np.nan))
+    shown = {part: Shown(label(getattr(cell, part)), getattr(cell, part)) for part, label in CELL_LABELS.items()}
+    shown |= {"avg_gap": _average(method, row), "paper": _gap(paper.get("avg_gap", np.nan))}
     for metric in METRICS:
-        mean, deviation = row[f"{metric}_mean"], row[f"{metric}_sd"]
-        printed = _number(theirs.get(f"{metric}_mean", np.nan), 2)
+        mean, deviation, gap = (row[f"{metric}_{what}"] for what in ("mean", "sd", "gap"))
+        printed = _number(paper[f"{metric}_mean"]) if paper else ""
         spread = f"±{deviation:.2f}" if np.isfinite(deviation) else ""
-        cells[metric] = Shown(_number(mean, 2), mean, note=spread, paper=printed if theirs else "")
-        own = method == RETRAIN
-        cells[f"{metric}_gap"] = Shown("", 0.0) if own else _gap(row[f"{metric}_gap"], theirs.get(f"{metric}_gap"))
-    for key, cost in (("pflops", "pflops"), ("executed", "pflops_executed")):
-        cells[key] = Shown(_number(row[cost] * factor, decimals), row[cost])
-    cells["seconds"] = Shown(_number(row["seconds"], 1), row["seconds"])
-    cells["trials"] = Shown(str(row["trials"]), row["trials"])
-    borrowed = method == RETRAIN and reference_cell(cell) != cell
+        shown[metric] = Shown(_number(mean), mean, note=spread, paper=printed)
+        shown[f"{metric}_gap"] = Shown("", 0.0) if method == RETRAIN else _gap(gap, paper.get(f"{metric}_gap"))
+    for cost in COSTS:
+        shown[cost] = Shown(_number(row[cost] * factor, decimals), row[cost])
+    shown |= {"seconds": Shown(_number(row["seconds"], 1), row["seconds"])}
+    shown |= {"trials": Shown(str(row["trials"]), row["trials"])}
+    home = reference_cell(cell) if method == RETRAIN else cell
     return {
-        "anchor": anchor(reference_cell(cell) if borrowed else cell, method),
+        "anchor": anchor(home, method),
         "place": cell,
         "method": method,
         "label": method_label(method),
-        "note": f"of {scenario_label(reference_cell(cell).scenario)}" if borrowed else "",
+        "note": "" if home == cell else f"of {scenario_label(home.scenario)}",
         "collapsed": bool(row["collapsed"]),
         "kind": "reference" if method in (ORIGINAL, RETRAIN) else "",
-        "cells": cells,
+        "cells": shown,
     }
 
 
-def _average(method: str, gap: float, floor: float, diverged: str) -> Shown:
+def _average(method: str, row: dict[str, Any]) -> Shown:
     """Return the average gap; in Retrain's row the gap that its own trials have among themselves."""
     if method == RETRAIN:
-        return Shown(f"{floor:.2f}" if np.isfinite(floor) else "", 0.0, note="floor" if np.isfinite(floor) else "")
-    if diverged:
-        return Shown(diverged, np.nan)
-    return _gap(gap)
+        known = np.isfinite(row["floor"])
+        return Shown(f"{row['floor']:.2f}" if known else "", 0.0, note="floor" if known else "")
+    if row["diverged"]:
+        return Shown(f"{row['diverged']} of {row['trials']} diverged", np.nan)
+    return _gap(row["avg_gap"])
 
 
-def _gap(points: float, theirs: float | None = None) -> Shown:
+def _gap(points: float, paper: float | None = None) -> Shown:
     level = sum(points >= start for start in SHADES)
-    printed = _number(theirs, 2) if theirs is not None else ""
-    return Shown(_number(points, 2), points, f"shade-{level}" if np.isfinite(points) else "", paper=printed)
+    printed = _number(paper) if paper is not None else ""
+    return Shown(_number(points), points, f"shade-{level}" if np.isfinite(points) else "", paper=printed)
 
 
-def _number(value: float, decimals: int) -> str:
+def _number(value: float, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}" if np.isfinite(value) else "–"

@@ -1,4 +1,4 @@
-"""What a table is drawn from, and what every kind of table does with it."""
+"""What a table or figure is drawn from, and what every kind of table does with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from benchmark.metrics.gaps import DIVERGED
-from benchmark.names import Cell
+from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import Block, Column, Row, Table, sentences
@@ -22,7 +22,7 @@ from benchmark.study.study import Study
 
 @dataclass(frozen=True)
 class Source:
-    """A table's settings in the study, and the results that it shows.
+    """The settings of a table or figure in the study, and the results that it shows.
 
     Attributes
     ----------
@@ -50,6 +50,11 @@ class Source:
     def methods(self) -> list[str]:
         """The methods that are listed."""
         return self.output.methods
+
+    @property
+    def compared(self) -> list[str]:
+        """The listed methods without Retrain, which they are compared with."""
+        return [method for method in self.methods if method != RETRAIN]
 
     @property
     def trials(self) -> int:
