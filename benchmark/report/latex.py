@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.tabular import Block, Column, Entry, Table, pieces, remake
+from benchmark.report.tabular import THIN, Column, Entry, Table, pieces, remake
 
 ROWS_PER_PAGE = 54
 # A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
@@ -18,35 +18,20 @@ WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
 
 # Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
-GREEK = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "varepsilon", "ζ": "zeta"},
-    **{"η": "eta", "θ": "theta", "ϑ": "vartheta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu"},
-    **{"ξ": "xi", "π": "pi", "ρ": "rho", "ϱ": "varrho", "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon"},
-    **{"ϕ": "phi", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega"},
-    **{"Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon"},
-    **{"Φ": "Phi", "Ψ": "Psi", "Ω": "Omega", "\N{MICRO SIGN}": "mu"},
-}
-LATIN = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True))
+NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu mu nu xi pi rho varrho "
+    "sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+GREEK = dict(zip("αβγδϵεζηθϑικλμµνξπρϱσςτυϕφχψωΓΔΘΛΞΠΣΥΦΨΩ", NAMES.split(), strict=True))
 SIGNS = {"→": "to", "≈": "approx", "∞": "infty", "±": "pm", "×": "times", "≤": "le", "≥": "ge"}
 SIGNS |= {"↓": "downarrow", "↑": "uparrow"}
-
 SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "|": r"\textbar{}",
+    **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "|": r"\textbar{}"},
     **{sign: rf"\{sign}" for sign in "{}%&#$_"},
     **{sign: f"${sign}$" for sign in "<>"},
     **{sign: rf"$\{name}$" for sign, name in (GREEK | SIGNS).items()},
-    "−": "$-$",
-    "†": r"$^\dagger$",
-    "*": "$^*$",
-    "‘": "`",
-    "’": "'",
-    "—": "---",
-    "–": "--",
-    "\N{NARROW NO-BREAK SPACE}": r"\,",
-    **LATIN,
+    **{"−": "$-$", "*": "$^*$", "†": r"$^\dagger$", "‘": "`", "’": "'", "—": "---", "–": "--", THIN: r"\,"},
+    **dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True)),
 }
 LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cdot\!"}
@@ -103,22 +88,16 @@ def _lines(table: Table) -> list[list[Line]]:
     rows = [table.rows(block) for block in table.blocks]
     every = [row for block in rows for row in block]
     columns = [_column(column, [row[place] for row in every]) for place, column in enumerate(table.columns)]
-    lines = iter([_line(table.columns, row, cells) for row, *cells in zip(every, *columns, strict=True)])
+    lines = map(_line, every, zip(*columns, strict=True))
     return [[next(lines) for _ in block] for block in rows]
 
 
-def _line(columns: Sequence[Column], row: list[Entry], cells: list[str]) -> Line:
-    # Commands are counted with the letters, so there are rather too many lines than too few.
-    lines = max(
-        (-(-len(cell) // LETTERS) for column, cell in zip(columns, cells, strict=True) if column.wrapped), default=1
-    )
+def _line(row: list[Entry], cells: tuple[str, ...]) -> Line:
     wide = next((place for place, entry in enumerate(row) if entry.spans), len(cells))
-    cells = [
-        RAGGED + cell if column.wrapped and cell else cell for column, cell in zip(columns, cells[:wide], strict=False)
-    ]
-    if wide < len(row):
-        cells.append(rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(row[wide].text)}}}")
-    return " & ".join(cells) + r" \\", max(1, lines)
+    spanning = [rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(one.text)}}}" for one in row[wide : wide + 1]]
+    # Commands are counted with the letters, so there are rather too many lines than too few.
+    lines = [-(-len(cell.removeprefix(RAGGED)) // LETTERS) for cell in cells if cell.startswith(RAGGED)]
+    return " & ".join([*cells[:wide], *spanning]) + r" \\", max(lines, default=1)
 
 
 def _column(column: Column, entries: list[Entry]) -> list[str]:
@@ -132,7 +111,8 @@ def _column(column: Column, entries: list[Entry]) -> list[str]:
         cell = rf"\textbf{{{cell}}}" if entry.bold else cell
         # Beside a number a mark takes no room.
         cell += rf"\rlap{{{text(entry.after)}}}" if entry.after == "*" and not column.is_text else text(entry.after)
-        cells.append(cell + (deviation + " " * bool(gap) + gap) * bool(one))
+        cell += (deviation + " " * bool(gap) + gap) * bool(one)
+        cells.append(RAGGED + cell if column.wrapped and cell else cell)
     return cells
 
 
@@ -157,44 +137,27 @@ def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
     pages: list[list[tuple[str, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
     for block, rows in zip(table.blocks, _lines(table), strict=True):
-        for part in _cut(rows):
-            needed = sum(lines for _, lines in part) + 1
+        note = rf" \textup{{({text(block.note)})}}" if block.note else ""
+        ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
+        for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
+            mine = [row for _, row in part]
+            needed = sum(lines for _, lines in mine) + 1
             if needed > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
-            pages[-1].append((_heading(block), part))
+            pages[-1].append((text(block.heading) + note, mine))
             room -= needed
     return pages
 
 
-def _cut(rows: list[Line]) -> list[list[Line]]:
-    """Return a block's rows page by page, if the block began on one."""
-    parts: dict[int, list[Line]] = {}
-    end = 0
-    for row in rows:
-        end += row[1]
-        parts.setdefault((end - 1) // ROWS_PER_PAGE, []).append(row)
-    return list(parts.values())
-
-
-def _heading(block: Block) -> str:
-    note = rf" \textup{{({text(block.note)})}}" if block.note else ""
-    return text(block.heading) + note
-
-
 def _tabular(columns: Sequence[Column], blocks: list[tuple[str, list[Line]]]) -> str:
     layout = "".join(f"p{{{WIDTH}}}" if one.wrapped else "l" if one.is_text else "r" for one in columns)
-    body = []
-    for heading, rows in blocks:
-        title = [rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{heading}}}}} \\"] if heading else []
-        body.append("\n".join([*title, *(row for row, _ in rows)]))
-    head = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", *_groups(columns), _names(columns), r"\midrule"]
-    return "\n".join([*head, "\n\\midrule\n".join(body), r"\bottomrule", r"\end{tabular}"])
-
-
-def _names(columns: Sequence[Column]) -> str:
     names = [rf"\multicolumn{{1}}{{c}}{{{text(one.name)}}}" if one.centred else text(one.name) for one in columns]
-    return " & ".join(names) + r" \\"
+    lines = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", *_groups(columns), " & ".join(names) + r" \\"]
+    for heading, rows in blocks:
+        title = rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{heading}}}}} \\"
+        lines += [r"\midrule", *([title] if heading else []), *(row for row, _ in rows)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def _groups(columns: Sequence[Column]) -> list[str]:

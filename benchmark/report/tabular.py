@@ -16,20 +16,12 @@ OPEN, CLOSE = "\ue000", "\ue001"
 
 
 class Entry(NamedTuple):
-    """A cell that is more than a text.
-
-    Attributes
-    ----------
-    text : plain text.
-    bold : whether it is set in bold.
-    after : plain text behind it, never bold: a mark such as ``*``, or a remark.
-    spans : whether it stands centred over the rest of its row.
-    """
+    """A cell that is more than a text."""
 
     text: str
     bold: bool = False
-    after: str = ""
-    spans: bool = False
+    after: str = ""  # a mark such as *, or a remark, which is never bold
+    spans: bool = False  # centred over the rest of its row, whose last it is
 
 
 Row = Sequence[str | Entry]
@@ -37,23 +29,14 @@ Row = Sequence[str | Entry]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, a name over several columns, and how it is set.
-
-    Attributes
-    ----------
-    name, group : plain text; neighbours with the same ``group`` stand under it.
-    heads : whether its cells name their row; aligned left.
-    text : whether it holds words; aligned left. Else numbers, aligned right.
-    wrapped : whether its words are broken into lines where paper is narrow.
-    centred : whether the name stands in the middle of a column of numbers.
-    """
+    """A column: its name, the name that it shares with its neighbours, and how it is set."""
 
     name: str
     group: str = ""
-    heads: bool = False
-    text: bool = False
-    wrapped: bool = False
-    centred: bool = False
+    heads: bool = False  # its cells name their row
+    text: bool = False  # it holds words, not numbers
+    wrapped: bool = False  # words that are broken into lines where paper is narrow
+    centred: bool = False  # the name stands in the middle of numbers, which are aligned right
 
     @property
     def is_text(self) -> bool:
@@ -63,31 +46,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that are compared with one another.
-
-    Attributes
-    ----------
-    rows : a cell a column; one that spans the rest of its row is the last.
-    heading : plain text above the rows; empty where the caption says it all.
-    note : a remark in parentheses behind the heading.
-    """
+    """Rows that are compared with one another."""
 
     rows: Sequence[Row]
     heading: str = ""
-    note: str = ""
+    note: str = ""  # in parentheses behind the heading
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, ready to be rendered.
-
-    Attributes
-    ----------
-    columns : those of every block.
-    blocks : its rows.
-    caption : plain text.
-    data : what the ``.csv`` holds, at full precision.
-    """
+    """A table, ready to be rendered; ``data`` is what the ``.csv`` holds, at full precision."""
 
     columns: Sequence[Column]
     blocks: Sequence[Block]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import BadInput
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.style import method_label
@@ -48,42 +47,22 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     standard deviation; NaN where a trial diverged, or where nothing of the centroid's class is retained.
     """
     true_class, *others = source.output.classes
-    rows = []
+
+    def scaled_and_raw(rows: pd.DataFrame) -> Floats:
+        distances = rows.set_index("centroid")["distance"]
+        raw = distances.reindex(others).to_numpy(dtype=float)
+        return np.stack([raw / (distances.max() or np.nan), raw])
+
+    parts = []
     for method in source.methods:
-        trials = _distances(source, cell, method)
-        (scaled, raw), (scaled_sd, raw_sd) = mean(trials), deviation(trials)
-        of_method = {
-            **vars(cell),
-            "true_class": true_class,
-            "method": method,
-            "trials": len(trials),
-            "diverged": int(np.isnan(trials).all(axis=(1, 2)).sum()),
-        }
-        for place, centroid in enumerate(others):
-            scaled_here = {"distance": scaled[place], "distance_sd": scaled_sd[place]}
-            raw_here = {"raw": raw[place], "raw_sd": raw_sd[place]}
-            rows.append({**of_method, "centroid_class": centroid, **scaled_here, **raw_here})
-    return pd.DataFrame(rows)
-
-
-def _distances(source: Source, cell: Cell, method: str) -> Floats:
-    """Return distances, (trials, 2, centroids): scaled, then as they are; NaN where a trial diverged."""
-    true_class, *others = source.output.classes
-    diverged = source.diverged(cell, method)
-    found = source.by_trial(source.results.distances, cell, method)
-    if found:
-        source.check_classes()
-    distances = []
-    for trial in sorted(found.keys() | diverged):
-        if trial in diverged:
-            distances.append(np.full((2, len(others)), np.nan))
-            continue
-        mine = found[trial][found[trial]["label"] == true_class].set_index("centroid")["distance"]
-        if mine.empty:
-            raise BadInput(f"{source.name}: no sample of class {true_class!r} is forgotten in {cell}")
-        raw = mine.reindex(others).to_numpy(dtype=float)
-        distances.append(np.stack([raw / (mine.max() or np.nan), raw]))
-    return np.array(distances).reshape(-1, 2, len(others))
+        trials = source.by_class(source.results.distances, cell, method, scaled_and_raw, 2, len(others))
+        data = pd.DataFrame({**vars(cell), "true_class": true_class, "method": method}, index=range(len(others)))
+        data["trials"], data["diverged"] = len(trials), int(np.isnan(trials).all(axis=(1, 2)).sum())
+        data["centroid_class"] = others
+        for place, name in enumerate(("distance", "raw")):
+            data[name], data[f"{name}_sd"] = mean(trials)[place], deviation(trials)[place]
+        parts.append(data)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import BadInput
 from benchmark.metrics.confusion import average_difference
 from benchmark.metrics.gaps import bold_best
 from benchmark.names import RETRAIN, Cell
@@ -50,44 +49,22 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     ``percent`` is the mean over trials, ``percent_sd`` their standard deviation, ``avg_diff`` that of the whole method.
     """
     classes = source.output.classes
-    shares = {
-        method: _shares(source, cell, method) for method in dict.fromkeys([*source.controls, RETRAIN, *source.methods])
-    }
-    reference = mean(shares[RETRAIN])
-    rows = []
+    forget = source.results.predictions
+    forget = forget[forget["membership"] == "forget"] if len(forget) else forget
+
+    def percent(rows: pd.DataFrame) -> Floats:
+        """Return the per cent that are predicted as each shown class."""
+        return rows.set_index("prediction")["percent"].reindex(classes, fill_value=0.0).to_numpy(dtype=float)
+
+    methods = dict.fromkeys([*source.controls, RETRAIN, *source.methods])
+    shares = {method: source.by_class(forget, cell, method, percent, len(classes)) for method in methods}
+    parts = []
     for method, trials in shares.items():
-        percent, sd = mean(trials), deviation(trials)
-        of_method = {
-            **vars(cell),
-            "true_class": classes[0],
-            "method": method,
-            "trials": len(trials),
-            "diverged": int(np.isnan(trials).any(axis=1).sum()),
-        }
-        difference = average_difference(percent, reference, range(len(percent)))
-        for name, value, spread in zip(classes, percent, sd, strict=True):
-            shown = {"predicted_class": name, "percent": value, "percent_sd": spread, "avg_diff": difference}
-            rows.append(of_method | shown)
-    return pd.DataFrame(rows)
-
-
-def _shares(source: Source, cell: Cell, method: str) -> Floats:
-    """Return per cent predicted as each shown class, (trials, shown classes); NaN where a trial diverged."""
-    classes, diverged = source.output.classes, source.diverged(cell, method)
-    found = source.by_trial(source.results.predictions, cell, method)
-    if found:
-        source.check_classes()
-    shares = []
-    for trial in sorted(found.keys() | diverged):
-        if trial in diverged:
-            shares.append(np.full(len(classes), np.nan))
-            continue
-        mine = found[trial][(found[trial]["membership"] == "forget") & (found[trial]["label"] == classes[0])]
-        if mine.empty:
-            raise BadInput(f"{source.name}: no sample of class {classes[0]!r} is forgotten in {cell}")
-        percent = mine.set_index("prediction")["percent"].reindex(classes, fill_value=0.0)
-        shares.append(percent.to_numpy(dtype=float))
-    return np.array(shares).reshape(-1, len(classes))
+        data = pd.DataFrame({**vars(cell), "true_class": classes[0], "method": method}, index=range(len(classes)))
+        data["trials"], data["diverged"] = len(trials), int(np.isnan(trials).any(axis=1).sum())
+        data["predicted_class"], data["percent"], data["percent_sd"] = classes, mean(trials), deviation(trials)
+        parts.append(data.assign(avg_diff=average_difference(mean(trials), mean(shares[RETRAIN]), range(len(classes)))))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _rows(data: pd.DataFrame, classes: list[str]) -> list[Row]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
+from benchmark.errors import BadInput
 from benchmark.metrics.gaps import DIVERGED
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import Block, Column, Row, Table, sentences
-from benchmark.report.trials import by_trial
+from benchmark.report.trials import Floats, by_trial
 from benchmark.results.frames import Results
 from benchmark.settings import OutputSettings
 from benchmark.study.checks import check_classes
@@ -73,12 +75,33 @@ class Source:
     def diverged(self, cell: Cell, method: str) -> set[int]:
         """Return the trials of a method in which training diverged."""
         metrics = self.by_trial(self.results.metrics, cell, method)
-        return {trial for trial, row in metrics.items() if (row["status"] == DIVERGED).any()}
+        return {trial for trial, run in metrics.items() if (run["status"] == DIVERGED).any()}
 
-    def check_classes(self) -> None:
-        """Raise `BadInput` if the study names a class that a dataset of the table does not have."""
-        for dataset in dict.fromkeys(cell.dataset for cell in self.cells):
-            check_classes(self.study, dataset, self.results.classes(dataset))
+    def by_class(
+        self, frame: pd.DataFrame, cell: Cell, method: str, read: Callable[[pd.DataFrame], Floats], *size: int
+    ) -> Floats:
+        """Return what ``read`` makes of a method's rows about the first listed class: (trials, ...).
+
+        Parameters
+        ----------
+        frame : rows about forget samples, whose class stands in column ``label``.
+        size : the shape of what ``read`` returns; a trial that diverged is NaN.
+
+        Raises
+        ------
+        BadInput
+            If a dataset lacks a class that the study names, or if no sample of the first one is forgotten.
+        """
+        rows, diverged = self.by_trial(frame, cell, method), self.diverged(cell, method)
+        if rows:
+            check_classes(self.study, cell.dataset, self.results.classes(cell.dataset))
+        values = dict.fromkeys(diverged, np.full(size, np.nan))
+        for trial in rows.keys() - diverged:
+            mine = rows[trial][rows[trial]["label"] == self.output.classes[0]]
+            if mine.empty:
+                raise BadInput(f"{self.name}: no sample of class {self.output.classes[0]!r} is forgotten in {cell}")
+            values[trial] = read(mine)
+        return np.array([values[trial] for trial in sorted(values)]).reshape(-1, *size)
 
     def block(self, cell: Cell, rows: Sequence[Row], note: str = "") -> Block:
         """Return the block of a cell, headed by the cell's name unless it is the only one."""
