@@ -108,7 +108,7 @@ def test_a_run_that_fails_stops_what_needs_it_and_nothing_else(project, tmp_path
     assert "1 failed" in project.command("status", "tiny", check=True).stdout
     # Drawn in part, with a dash for what failed.
     project.command("table", "tiny", "table2", "--partial", check=True)
-    assert paths.table("tiny", "table2", ".tex").exists()
+    assert paths.table("tiny", "table2", ".partial.tex").exists()
     # Mended, it is all that is done again.
     plugin.write_text(
         plugin.read_text().replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial as bind
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -61,10 +62,10 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     """Return the numbers at full precision, one row a cell and method, missing ones with NaN and 0 trials.
 
     Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,
-    collapsed`` (counts), ``epoch, report_epoch``; per metric ``_mean, _sd, _low, _high, _gap``, and ``avg_gap`` with
+    collapsed`` (counts), ``report_epoch, epoch``; per metric ``_mean, _sd, _low, _high, _gap``, and ``avg_gap`` with
     ``_low, _high``, in per cent and points: the ends of 95 % intervals, Student's of a mean and that of
-    `benchmark.metrics.bootstrap` of the average gap; ``noise_floor``, the cell's, in points; ``pflops, pflops_executed,
-    seconds``.
+    `benchmark.metrics.bootstrap` of the average gap; ``pflops, pflops_executed, seconds``; ``noise_floor``, the cell's,
+    in points.
 
     Parameters
     ----------
@@ -73,16 +74,13 @@ def gather(study: Study, cells: Iterable[Cell], methods: Iterable[str], metrics:
     """
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
     numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
-    found = {} if metrics.empty else summaries(metrics)
-    floors = {} if metrics.empty else floors_of(metrics)
+    nothing = dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0) | {"report_epoch": ""}
+    known, floors = ({}, {}) if metrics.empty else (summaries(metrics), floors_of(metrics))
     rows = []
-    methods = list(methods)
-    for cell in cells:
-        for method in methods:
-            run_method = study.run_name(cell, method, 0).method
-            row = found.get((cell, run_method), dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0))
-            rows.append({**vars(cell), "method": method, "run_method": run_method, "report_epoch": "", **row})
-            rows[-1]["noise_floor"] = floors.get(cell, np.nan)
+    for cell, method in product(cells, methods):
+        run_method = study.run_name(cell, method, 0).method
+        names = {**vars(cell), "method": method, "run_method": run_method}
+        rows.append({**names, **known.get((cell, run_method), nothing), "noise_floor": floors.get(cell, np.nan)})
     order = [*CELL, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]
     return pd.DataFrame(rows, columns=order)
 
@@ -95,41 +93,31 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     metrics : one row a run, from `benchmark.results.measured.metrics` or with as much as `summarise` needs,
         ``collapsed`` and ``report_epoch``.
     """
-    found: dict[tuple[Cell, str], dict[str, Any]] = {}
+    known: dict[tuple[Cell, str], dict[str, Any]] = {}
     # The last digit of a mean depends on the order of the rows, and gathered files have another one.
     for place, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
-        cell = Cell(*place)
-        methods = list(runs["method"].unique())
-        known = RETRAIN in methods
-        summary = summarise(runs, RETRAIN if known else methods[0])
-        if not known:
+        cell, methods = Cell(*place), list(runs["method"].unique())
+        summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
+        if RETRAIN not in methods:
             summary[GAPS] = np.nan
-        summary = intervals(summary, runs, cell)
-        for row in summary.to_dict("records"):
-            mine = runs[runs["method"] == row["method"]]
-            more = {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
+        for row in summary.drop(columns=CELL).to_dict("records"):
             method = str(row.pop("method"))
-            found[cell, method] = {key: value for key, value in row.items() if key not in CELL} | more
-    return found
+            mine = runs[runs["method"] == method]
+            row |= {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
+            for metric in METRICS:
+                row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(mine[metric])
+            row["avg_gap_low"], row["avg_gap_high"] = _gap_interval(runs, cell, method, row["avg_gap"])
+            known[cell, method] = row
+    return known
 
 
-def intervals(summary: pd.DataFrame, runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return one cell's summary with the ends of 95 % intervals: see `gather`."""
-    out = summary.copy()
-    mine = dict(iter(runs.groupby("method")))
-    for metric in METRICS:
-        ends = [mean_interval(mine[method][metric]) for method in out["method"]]
-        out[[f"{metric}_low", f"{metric}_high"]] = ends
-    ends = []
-    for row in out.itertuples():
-        trials = Trials(runs, cell, [str(row.method)])
-        if row.method == RETRAIN or not np.isfinite(row.avg_gap) or not len(trials):
-            ends.append((np.nan, np.nan))
-            continue
-        found = estimate(bind(trials.gap, str(row.method)), len(trials))
-        ends.append((max(0.0, found.low) if np.isfinite(found.low) else np.nan, found.high))
-    out[["avg_gap_low", "avg_gap_high"]] = ends
-    return out
+def _gap_interval(runs: pd.DataFrame, cell: Cell, method: str, gap: float) -> tuple[float, float]:
+    """Return the ends of the average gap's 95 % interval, NaN where it has none."""
+    trials = Trials(runs, cell, [method])
+    if method == RETRAIN or not np.isfinite(gap) or not len(trials):
+        return np.nan, np.nan
+    ends = estimate(bind(trials.gap, method), len(trials))
+    return max(0.0, ends.low) if np.isfinite(ends.low) else np.nan, ends.high
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +21,10 @@ ROUNDING = 0.005  # what a number printed with two decimals may be away from wha
 NONE = "the paper prints none of these methods"
 KEYS = [*CELL, "method", "column"]
 ORDER = ["trials", "diverged", "ours", "ours_sd", "reported", "reported_sd", "difference", "tolerance", "within"]
+BY_CLASS = {
+    "predictions": (predictions.numbers, reported_predictions, "predicted_class", "percent"),
+    "distances": (distances.numbers, reported_distances, "centroid_class", "distance"),
+}
 AVERAGES = {"avg_gap": unlearning.AVERAGE, "pflops": "PFLOPs"}
 
 
@@ -32,8 +35,7 @@ def build(source: Source) -> Table:
     standard deviations and of the rounding of both numbers. Where the paper prints no standard deviation nothing is
     judged. Columns are those of the table that stands beside the paper's, but for averages over classes.
     """
-    ours, reported = SIDES[source.output.kind]
-    data = compared(ours(source), reported(source))
+    data = compared(*_both(source))
     printed = KINDS["tables"][source.output.kind].reported_cells
     source = replace(source, cells=[cell for cell in source.cells if str(cell) in printed])
     columns = list(dict.fromkeys(data["column"]))
@@ -70,12 +72,21 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
 # --- both sides, a row a method and column ----------------------------------------------------------------------------
 
 
-def _our_gaps(source: Source) -> pd.DataFrame:
-    return _melted(unlearning.numbers(source), [*CELL, "method", "trials", "diverged"], "ours")
-
-
-def _reported_gaps(source: Source) -> pd.DataFrame:
-    return _melted(reported_summary(), [*CELL, "method"], "reported")
+def _both(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return our numbers and the paper's, as `compared` takes them."""
+    if source.output.kind == "unlearning":
+        ours = _melted(unlearning.numbers(source), [*CELL, "method", "trials", "diverged"], "ours")
+        return ours, _melted(reported_summary(), [*CELL, "method"], "reported")
+    numbers, reported, column, value = BY_CLASS[source.output.kind]
+    ours = pd.concat(numbers(source, cell) for cell in source.cells)
+    # Where classes are digits, pandas reads numbers.
+    theirs = reported().rename(columns={column: "column", value: "reported"}).astype({"true_class": str, "column": str})
+    theirs = theirs[theirs["true_class"] == source.output.classes[0]]
+    # The paper prints no deviation of these.
+    return (
+        ours.rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"}),
+        theirs[[*KEYS, "reported"]].assign(reported_sd=np.nan),
+    )
 
 
 def _melted(data: pd.DataFrame, keys: list[str], side: str) -> pd.DataFrame:
@@ -86,40 +97,6 @@ def _melted(data: pd.DataFrame, keys: list[str], side: str) -> pd.DataFrame:
         for column, (value, sd) in columns.items()
     ]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-
-
-def _our_shares(source: Source) -> pd.DataFrame:
-    data = pd.concat(predictions.numbers(source, cell) for cell in source.cells)
-    return data.rename(columns={"predicted_class": "column", "percent": "ours", "percent_sd": "ours_sd"})
-
-
-def _our_distances(source: Source) -> pd.DataFrame:
-    data = pd.concat(distances.numbers(source, cell) for cell in source.cells)
-    return data.rename(columns={"centroid_class": "column", "distance": "ours", "distance_sd": "ours_sd"})
-
-
-def _reported_shares(source: Source) -> pd.DataFrame:
-    return _of_class(source, reported_predictions(), {"predicted_class": "column", "percent": "reported"})
-
-
-def _reported_distances(source: Source) -> pd.DataFrame:
-    return _of_class(source, reported_distances(), {"centroid_class": "column", "distance": "reported"})
-
-
-def _of_class(source: Source, data: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    """Return the rows about forget samples of the table's first class; the paper prints no deviation of these."""
-    # Where classes are digits, pandas reads numbers.
-    data = data.rename(columns=names).astype({"true_class": str, "column": str})
-    mine = data[data["true_class"] == source.output.classes[0]]
-    return mine[[*KEYS, "reported"]].assign(reported_sd=np.nan)
-
-
-Side = Callable[[Source], pd.DataFrame]
-SIDES: dict[str, tuple[Side, Side]] = {
-    "unlearning": (_our_gaps, _reported_gaps),
-    "predictions": (_our_shares, _reported_shares),
-    "distances": (_our_distances, _reported_distances),
-}
 
 
 # --- cells and caption ------------------------------------------------------------------------------------------------
