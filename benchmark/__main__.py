@@ -113,7 +113,7 @@ def table(
     partial: Partial = False,
     replace: Replace = False,
 ) -> None:
-    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
+    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html; with --partial as NAME.partial.tex etc."""
     from benchmark.report.tables.draw import draw_table
 
     read = _study(study)

@@ -212,16 +212,6 @@ def locked(path: Path) -> Iterator[bool]:
             lock.release()
 
 
-def outdate(path: Path) -> None:
-    """Date a file, if it is there, before all that it is made from.
-
-    Snakemake notes the settings of what it makes, and sees by its notes that they have changed. Of what a checkout
-    brought, or a command made that was called by hand, it has none, and looks at ages alone.
-    """
-    with contextlib.suppress(OSError):
-        os.utime(path, (1, 1))
-
-
 def make_writable(folder: Path) -> None:
     """Make a folder unless it is there; raise `PermissionError` if nothing can be written into it."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -114,6 +114,7 @@ def test_a_run_that_fails_stops_what_needs_it_and_nothing_else(project, tmp_path
     # Drawn in part, with a dash for what failed; the workflow does not take that for the table.
     project.command("table", "tiny", "table2", "--partial", check=True)
     assert not paths.table("tiny", "table2", ".tex").exists()
+    assert paths.table("tiny", "table2", ".partial.tex").exists()
     # Mended, it is all that is done again.
     plugin.write_text(plugin.read_text().replace("raise RuntimeError('the method has a fault')", "return outputs"))
     jobs = planned(project, "table2", "table8")
