@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.data.splits import write_split
-from benchmark.data.store import FILES
+from benchmark.data.store import FILES, facts
 from benchmark.files import sha256, write_json, write_parquet
 from benchmark.report.tables.source import Source
 from benchmark.results import frames
@@ -116,13 +116,13 @@ def make_study() -> Study:
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
     study = Study.load("tiny")
-    facts = {
+    provenance = {
         "classes": CLASSES,
         "origin": {},
         "shapes": {file: [] for file in FILES},
         "sha256": dict.fromkeys(FILES, ""),
     }
-    write_json(study.dataset_folder("digits") / "provenance.json", facts)
+    write_json(study.dataset_folder("digits") / "provenance.json", provenance)
     rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
     for scenario, index in rows.items():
         frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
@@ -215,6 +215,21 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
         }
     )
     write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
+
+
+def write_images(study: Study) -> None:
+    """Write the arrays of the study's dataset, and their shapes into its facts."""
+    folder = study.dataset_folder("digits")
+    shapes = {
+        "train_images": [TRAIN, 8, 8, 1],
+        "train_labels": [TRAIN],
+        "test_images": [1, 8, 8, 1],
+        "test_labels": [1],
+    }
+    for file, shape in shapes.items():
+        kind = "uint8" if file.endswith("images") else "int64"
+        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
+    write_json(folder / "provenance.json", {**facts(folder), "shapes": shapes})
 
 
 def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:

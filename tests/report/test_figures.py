@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -7,16 +8,20 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.features import alignment
 from benchmark.features import projections as embeddings
 from benchmark.files import write_parquet
 from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.report.figures.draw import build, draw_figure
+from benchmark.report.page import draw_page
 from benchmark.report.style import class_colours
 from benchmark.results import records
-from benchmark.study.outputs import MAPS
-from tests.report.conftest import source, write_map, write_run
+from benchmark.results.gather import collect
+from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
+from benchmark.study.study import Study
+from tests.report.conftest import STUDY, source, write_distances, write_images, write_map, write_run
 
 CELL = "digits/convnet/random-10"
 
@@ -67,7 +72,7 @@ def test_a_gap_of_nothing_is_not_called_missing(study) -> None:
 def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
     axes = build(source(study, "gain")).axes[0]
-    assert [text.get_text() for text in axes.texts] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
+    assert [text.get_text() for text in axes.texts if text.get_text()] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
     assert min(bar.get_height() for bar in axes.patches) == improvement_figure.FLOOR
     low, high = axes.get_ylim()
     assert low < improvement_figure.FLOOR and high > 75
@@ -85,13 +90,55 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     assert len(improvement_figure.rows_of_bars(data.query("scenario == 'random-10'"), 3)) == 1
 
 
-@pytest.mark.parametrize("name", ["gain", "map", "compared"])
-def test_same_data_gives_same_bytes(mapped, name) -> None:
-    if name == "gain":
-        fill(mapped, {"retrain": 0.0})
-    first = [path.read_bytes() for path in draw_figure(mapped, name)]
-    assert first[0].startswith(b"%PDF") and first[1].startswith(b"\x89PNG")
-    assert [path.read_bytes() for path in draw_figure(mapped, name)] == first
+VIEWS_FIGURE = """
+  apart: {kind: theory, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [retrain, ft]}
+"""
+
+
+@pytest.fixture
+def complete(study: Study) -> Study:
+    """The study with a figure of every kind, and every run and derived file that they show."""
+    paths.study_file("tiny").write_text(STUDY.rstrip() + VIEWS_FIGURE, encoding="utf-8")
+    study = Study.load("tiny")
+    gone = {"random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
+    for scenario, stages in gone.items():
+        frame = pd.DataFrame({"split": "train", "index": np.arange(len(stages)), "stage": stages})
+        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+    for run in study.runs():
+        stages = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}]
+        write_run(study, str(run.name), epochs=stages if run.name.scenario == "sequential-2x10" else None)
+    write_images(study)
+    rng = np.random.default_rng(0)
+    for one in study.derived:
+        if one.what == MAPS:
+            write_map(study, str(one.run.name), one.scenario)
+        if one.what == DISTANCES:
+            write_distances(study, str(one.run.name), one.scenario, {8: {1: 0.5}})
+        if one.what == VIEWS:
+            label, far = np.arange(100) % 10, rng.uniform(size=100)
+            columns = {"label": label, "prediction": label, "nearest": label, "max_distance": far}
+            frame = pd.DataFrame({"index": np.arange(100), "membership": ["retain", "forget"] * 50, **columns})
+            write_parquet(paths.derived("tiny", one), frame)
+    return study
+
+
+def test_every_figure_and_the_page_can_be_drawn_from_the_gathered_files_alone(complete, capsys) -> None:
+    a_kind_each = {output.kind: name for name, output in complete.figures.items()}
+    assert set(a_kind_each) == set(KINDS["figures"])
+    drawn = {name: [path.read_bytes() for path in draw_figure(complete, name)] for name in a_kind_each.values()}
+    assert all(pdf.startswith(b"%PDF") and png.startswith(b"\x89PNG") for pdf, png in drawn.values())
+    collect(complete, partial=True)  # its numbers are made up: samples and histories do not say the same
+    page = draw_page(complete).read_text(encoding="utf-8")
+    shutil.rmtree(paths.RESULTS / "tiny")
+    shutil.rmtree(complete.dataset_folder("digits"))
+    alone = Study.load("tiny")
+    for name, before in drawn.items():
+        assert [path.read_bytes() for path in draw_figure(alone, name)] == before, name
+    assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
+    rows, data = re.compile(r"<tr data-dataset.*?</tr>", re.S), re.compile(r'"curves":.*?"maps":')
+    later = draw_page(alone).read_text(encoding="utf-8")
+    assert rows.findall(later) == rows.findall(page) and data.findall(later) == data.findall(page)
+    assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
 
 
 def test_unknown_figure_is_refused(study) -> None:
