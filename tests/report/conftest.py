@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.data.splits import write_split
-from benchmark.data.store import FILES, facts
+from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
 from benchmark.report.tables.source import Source
 from benchmark.results import frames
@@ -116,18 +117,23 @@ def make_study() -> Study:
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
     study = Study.load("tiny")
-    provenance = {
+    facts = {
         "classes": CLASSES,
         "origin": {},
         "shapes": {file: [] for file in FILES},
         "sha256": dict.fromkeys(FILES, ""),
     }
-    write_json(study.dataset_folder("digits") / "provenance.json", provenance)
+    write_json(study.dataset_folder("digits") / "provenance.json", facts)
     rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
     for scenario, index in rows.items():
         frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
         write_split(paths.split("tiny", "digits", scenario, 0), frame)
     return study
+
+
+def gap(points: float) -> dict[str, float]:
+    """Metrics whose average gap to ``gap(0)`` is so many points."""
+    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
 
 
 def source(study: Study, name: str, partial: bool = False) -> Source:
@@ -229,7 +235,7 @@ def write_images(study: Study) -> None:
     for file, shape in shapes.items():
         kind = "uint8" if file.endswith("images") else "int64"
         np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
-    write_json(folder / "provenance.json", {**facts(folder), "shapes": shapes})
+    write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
 
 
 def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:

@@ -22,7 +22,7 @@ from benchmark.results import records
 from benchmark.results.gather import collect
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import STUDY, source, write_distances, write_images, write_map, write_run
+from tests.report.conftest import STUDY, gap, source, write_distances, write_images, write_map, write_run
 
 CELL = "digits/convnet/random-10"
 
@@ -32,11 +32,6 @@ def mapped(study):
     for seed, one in enumerate(one for one in study.derived if one.what == MAPS):
         write_map(study, str(one.run.name), one.scenario, seed)
     return study
-
-
-def gap(points: float) -> dict[str, float]:
-    """Metrics whose average gap to ``gap(0)`` is so many points."""
-    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
 
 
 def fill(study, gaps) -> None:
