@@ -1,4 +1,4 @@
-"""How things look and what they are called: one label, one colour and one order a method, in every table and figure.
+"""Labels, colours, line styles and order of methods, cells and classes, the same in every table and figure.
 
 Nothing here imports a plotting library, since tables need the names too.
 """

@@ -1,4 +1,4 @@
-"""Curves of the average gap against the computation spent so far, by both countings (Figure 5)."""
+"""Average gap against computation, by the paper's counting and as executed (Figure 5)."""
 
 from __future__ import annotations
 

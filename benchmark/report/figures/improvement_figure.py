@@ -1,4 +1,4 @@
-"""Bars of how much adding the contrastive term improves each method's average gap (Figure 4)."""
+"""Improvement in average gap from adding the contrastive term (Figure 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two-dimensional maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
+"""Maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
 
 from __future__ import annotations
 
