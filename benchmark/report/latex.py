@@ -48,7 +48,7 @@ SPECIAL = {
     "\N{NARROW NO-BREAK SPACE}": r"\,",
     **LATIN,
 }
-RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
+LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cdot\!"}
 
 
@@ -83,8 +83,8 @@ def text(plain: str) -> str:
 
 def math(formula: str) -> str:
     """Return a formula as LaTeX writes it between dollar signs, for GitHub too."""
-    raised = re.sub(f"[{''.join(RAISED)}]+", lambda run: f"^{{{''.join(map(RAISED.get, run[0]))}}}", formula)
-    return "".join(MATH.get(sign, sign) for sign in raised.replace("max ", r"\max"))
+    powers = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda power: f"^{{{power[0].translate(LOWERED)}}}", formula)
+    return "".join(MATH.get(sign, sign) for sign in powers.replace("max ", r"\max"))
 
 
 def _escaped(plain: str) -> str:

@@ -96,7 +96,8 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
         ``collapsed`` and ``report_epoch``.
     """
     found: dict[tuple[Cell, str], dict[str, Any]] = {}
-    for place, runs in metrics.groupby(CELL, sort=False):
+    # The last digit of a mean depends on the order of the rows, and gathered files have another one.
+    for place, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
         cell = Cell(*place)
         methods = list(runs["method"].unique())
         known = RETRAIN in methods
