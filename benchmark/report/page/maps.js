@@ -95,7 +95,8 @@ function card(map, dataset, known, number) {
     row.classList.toggle("wrong", value !== truth);
     list.append(row);
   });
-  $("map-card").replaceChildren(top, list, make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class."));
+  const key = make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class.");
+  $("map-card").replaceChildren(top, ...(map.predictions.length ? [list, key] : []));
 }
 
 async function known(map, dataset) {
