@@ -21,8 +21,8 @@ from benchmark.report.tables.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES, MAPS
-from benchmark.study.runs import Derived
 from benchmark.study.study import Study
+from tests.places import run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
@@ -123,7 +123,7 @@ def make_study() -> Study:
     rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
     for scenario, index in rows.items():
         frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
-        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+        write_split(split_file("tiny", scenario), frame)
     return study
 
 
@@ -181,7 +181,7 @@ def write_run(
     ``prediction`` gives the training samples' predictions, (200,); ``epochs`` what the history's rows say instead.
     """
     run = study.run(name)
-    folder = paths.run(study.name, run.name)
+    folder = run_folder(study, run)
     rng = np.random.default_rng(list(name.encode()))
     ends = {metric: float(rng.uniform(0, 100)) for metric in METRICS} | {"ra": 95.0} | (values or {})
     history = pd.DataFrame(
@@ -247,7 +247,7 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
             "umap_y": points[:, 0] / 3 + 5,
         }
     )
-    write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
+    write_parquet(paths.derived(study.derive(MAPS, study.run(run), scenario).place), frame)
 
 
 def write_images(study: Study) -> None:
@@ -269,7 +269,7 @@ def write_distances(study: Study, run: str, scenario: str, distances: dict[int, 
     """Write how far forget samples of one class lie from the centroids of others, class by class."""
     rows = [(label, centroid, far, 20) for label, by in distances.items() for centroid, far in by.items()]
     frame = pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
-    write_parquet(paths.derived(study.name, Derived(DISTANCES, study.run(run), scenario)), frame)
+    write_parquet(paths.derived(study.derive(DISTANCES, study.run(run), scenario).place), frame)
 
 
 @pytest.fixture

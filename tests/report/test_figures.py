@@ -22,6 +22,7 @@ from benchmark.results import records
 from benchmark.results.gather import collect
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
+from tests.places import split_file
 from tests.report.conftest import STUDY, gap, source, write_distances, write_images, write_map, write_run
 
 CELL = "digits/convnet/random-10"
@@ -54,7 +55,7 @@ def test_improvement_says_why_there_is_none(study) -> None:
     fill(study, {"retrain": 0.0, "not": 0.0})
     assert gains(study).loc["random-10", "note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
     write_run(study, f"{CELL}/not+cl/trial-0", status=records.DIVERGED)
-    shutil.rmtree(paths.run("tiny", "digits/convnet/class-8/neggrad-plus"))
+    shutil.rmtree(paths.RUNS / "digits/convnet/class-8/neggrad-plus")
     with pytest.raises(StaleOutput):
         draw_figure(study, "gain")
     notes = gains(study, partial=True)["note"]
@@ -94,7 +95,7 @@ def complete(study: Study) -> Study:
     gone = {"random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
     for scenario, stages in gone.items():
         frame = pd.DataFrame({"split": "train", "index": np.arange(len(stages)), "stage": stages})
-        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+        write_split(split_file("tiny", scenario), frame)
     for run in study.runs():
         stages = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}]
         write_run(study, str(run.name), epochs=stages if run.name.scenario == "sequential-2x10" else None)
@@ -109,7 +110,7 @@ def complete(study: Study) -> Study:
             label, far = np.arange(100) % 10, rng.uniform(size=100)
             columns = {"label": label, "prediction": label, "nearest": label, "max_distance": far}
             frame = pd.DataFrame({"index": np.arange(100), "membership": ["retain", "forget"] * 50, **columns})
-            write_parquet(paths.derived("tiny", one), frame)
+            write_parquet(paths.derived(one.place), frame)
     return study
 
 
@@ -150,7 +151,7 @@ def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> 
     one = next(one for one in mapped.derived if one.what == MAPS and one.run.name.method == "ft")
     for run in mapped.runs_of("compared"):
         write_run(mapped, str(run.name), status=records.DIVERGED if run.name == one.run.name else records.FINISHED)
-    path = paths.derived("tiny", one)
+    path = paths.derived(one.place)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
     texts = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
     assert texts.count("diverged") == 2 and "missing" not in texts

@@ -18,6 +18,7 @@ from benchmark.report.tables.unlearning import cost_unit
 from benchmark.results import records
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
+from tests.places import run_folder
 from tests.report.conftest import METRICS, STUDY, source, write_run
 
 RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"
@@ -118,8 +119,8 @@ def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) ->
 
 
 def test_curves_wait_for_what_is_missing(spent) -> None:
-    shutil.rmtree(paths.run("tiny", f"{RANDOM}/ft/trial-1"))
-    shutil.rmtree(paths.run("tiny", f"{CLASS}/retrain"))
+    shutil.rmtree(run_folder("tiny", f"{RANDOM}/ft/trial-1"))
+    shutil.rmtree(paths.RUNS / f"{CLASS}/retrain")
     with pytest.raises(StaleOutput, match="ft/trial-1"):
         draw_figure(spent, "spent")
     data = cost_figure.curves(source(spent, "spent", partial=True))
@@ -197,8 +198,8 @@ def test_the_marks_of_a_variant_are_hollow(removed, monkeypatch) -> None:
 
 
 def test_stages_wait_for_what_is_missing(removed) -> None:
-    shutil.rmtree(paths.run("tiny", "digits/convnet/random-20"))
-    shutil.rmtree(paths.run("tiny", f"{SEQUENTIAL}/coun"))
+    shutil.rmtree(paths.RUNS / "digits/convnet/random-20")
+    shutil.rmtree(paths.RUNS / f"{SEQUENTIAL}/coun")
     with pytest.raises(StaleOutput):
         draw_figure(removed, "removed")
     data = by_stage(removed, partial=True)
@@ -287,11 +288,11 @@ def test_what_varies_no_one_setting_is_refused(study, methods, error) -> None:
 
 
 def test_an_ablation_waits_for_what_is_missing(varied) -> None:
-    shutil.rmtree(paths.run("tiny", f"{RANDOM}/coun@tau=0.2"))
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
     with pytest.raises(StaleOutput):
         draw_figure(varied, "varied")
     data = ablation_figure.numbers(source(varied, "varied", partial=True))
     assert data["avg_gap"].tolist()[:2] == [1.25, 2.5] and pd.isna(data["avg_gap"].iloc[2])
     draw_figure(varied, "varied", partial=True)
-    shutil.rmtree(paths.run("tiny", RANDOM))
+    shutil.rmtree(paths.RUNS / RANDOM)
     draw_figure(varied, "varied", partial=True)
