@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
@@ -157,6 +158,11 @@ class Drawn:
         return self.data.set_index(["method", *labels])
 
 
+def gap(points: float) -> dict[str, float]:
+    """Metrics whose average gap to ``gap(0)`` is so many points."""
+    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
+
+
 def source(study: Study, name: str, partial: bool = False) -> Source:
     """What a table or figure of the study is drawn from."""
     return Source.of(study, name, frames.of_output(study, name, partial))
@@ -242,6 +248,21 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
         }
     )
     write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
+
+
+def write_images(study: Study) -> None:
+    """Write the arrays of the study's dataset, and their shapes into its facts."""
+    folder = study.dataset_folder("digits")
+    shapes = {
+        "train_images": [TRAIN, 8, 8, 1],
+        "train_labels": [TRAIN],
+        "test_images": [1, 8, 8, 1],
+        "test_labels": [1],
+    }
+    for file, shape in shapes.items():
+        kind = "uint8" if file.endswith("images") else "int64"
+        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
+    write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
 
 
 def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,13 @@ from benchmark.errors import StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
-from benchmark.report.page import draw_page, pictures
+from benchmark.report.page import draw_page, maps, sprites
 from benchmark.report.tables.draw import draw_table
 from benchmark.results.gather import collect
 from benchmark.study.study import Study
 from tests.conftest import ROOT
 from tests.report.browser import Browser, chromium
-from tests.report.conftest import CLASSES, TRAIN, write_map, write_run
+from tests.report.conftest import CLASSES, TRAIN, gap, write_images, write_map, write_run
 
 CELL, SEQUENTIAL = "digits/convnet/random-10", "digits/convnet/sequential-2x10"
 STUDY = """
@@ -50,36 +51,9 @@ figures:
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
 
-def gap(points: float) -> dict[str, float]:
-    """Metrics whose average gap to ``gap(0)`` is so many points."""
-    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
-
-
 def after(level: float, away: float) -> dict[str, float]:
     """Metrics that all lie so many points below a level."""
     return dict.fromkeys(("ra", "ua", "ta", "mia"), level - away)
-
-
-def fill(study: Study) -> None:
-    """Every run and map of the study, with gaps that can be looked up, and its images."""
-    gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
-    for run in study.runs():
-        prediction = np.arange(TRAIN) % 10
-        write_run(study, str(run.name), gap(gaps.get(run.name.method, 4.0)), prediction=prediction)
-    for seed, one in enumerate(study.derived):
-        write_map(study, str(one.run.name), one.scenario, seed)
-    folder = study.dataset_folder("digits")
-    shapes = {
-        "train_images": (TRAIN, 8, 8, 1),
-        "train_labels": (TRAIN,),
-        "test_images": (1, 8, 8, 1),
-        "test_labels": (1,),
-    }
-    for file, shape in shapes.items():
-        kind = "uint8" if file.endswith("images") else "int64"
-        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
-    told = facts(folder)
-    write_json(folder / "provenance.json", {**told, "shapes": {file: list(shape) for file, shape in shapes.items()}})
 
 
 @pytest.fixture
@@ -91,9 +65,16 @@ def shown(study: Study) -> Study:
 
 @pytest.fixture
 def filled(shown: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The same with every run and map, with gaps that can be looked up, and its images."""
     # The metrics are chosen, not computed from the samples, which collecting would say.
     monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
-    fill(shown)
+    gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
+    for run in shown.runs():
+        metrics = gap(gaps.get(run.name.method, 4.0))
+        write_run(shown, str(run.name), metrics, prediction=np.arange(TRAIN) % 10)
+    for seed, one in enumerate(shown.derived):
+        write_map(shown, str(one.run.name), one.scenario, seed)
+    write_images(shown)
     collect(shown)
     draw_table(shown, "claims")
     return shown
@@ -111,10 +92,8 @@ def staged(study: Study) -> Path:
     paths.study_file(study.name).write_text(STUDY[: STUDY.index("tables:")] + figure, encoding="utf-8")
     study = Study.load(study.name)
     history = [(1, 90.0, 1.0), (1, 90.0, 2.0), (2, 80.0, 5.0)]
-    epochs = [
-        {**after(level, away), "epoch": number, "stage": stage}
-        for number, (stage, level, away) in enumerate(history, 1)
-    ]
+    rows = enumerate(history, 1)
+    epochs = [{**after(level, away), "epoch": epoch, "stage": stage} for epoch, (stage, level, away) in rows]
     for trial in range(2):
         write_run(study, f"{CELL}/retrain/trial-{trial}", after(90.0, 0.0))
         write_run(study, f"digits/convnet/random-20/retrain/trial-{trial}", after(80.0, 1.0 - 2 * trial))
@@ -126,6 +105,11 @@ def own(text: str) -> str:
     """The page without the plotting library, which names addresses that it never asks for."""
     library = max(re.findall(r"<script>.*?</script>", text, re.S), key=len)
     return text.replace(library, "")
+
+
+def words(text: str) -> str:
+    """What a reader sees, without tags and line breaks."""
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
 def data_of(text: str) -> dict:
@@ -150,12 +134,11 @@ def test_page_holds_the_numbers(page) -> None:
 
 def test_the_claims_stand_with_their_verdicts(filled, page) -> None:
     section = re.search(r'<section id="claims".*?</section>', own(page.read_text(encoding="utf-8")), re.S)[0]
-    text = " ".join(re.sub(r"<[^>]*>", " ", section).split())
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
-    told = "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % FT with the term 0.50"
-    assert f"{told} all trials are alike: no interval undecided" in text
-    assert "one trial" not in text
-    assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in text
+    test = "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % FT with the term 0.50"
+    assert f"{test} all trials are alike: no interval undecided" in words(section)
+    assert "one trial" not in words(section)
+    assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in words(section)
     paths.table("tiny", "claims", ".csv").unlink()
     with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
         draw_page(filled)
@@ -168,11 +151,11 @@ def test_a_claim_with_an_interval_says_what_limits_it(filled) -> None:
     tested = table["verdict"] != UNTESTED
     table.loc[tested, ["low", "high", "remark"]] = [0.25, 0.75, "diverged: FT in 1"]
     table.to_csv(path, index=False)
-    text = " ".join(re.sub(r"<[^>]*>", " ", own(draw_page(filled).read_text(encoding="utf-8"))).split())
-    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in text
+    text = own(draw_page(filled).read_text(encoding="utf-8"))
+    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in words(text)
 
 
-def test_what_collapsed_is_told_by_the_number_that_decides(filled, monkeypatch) -> None:
+def test_what_collapsed_is_marked_by_the_number_that_decides(filled, monkeypatch) -> None:
     monkeypatch.setattr("benchmark.results.measured.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
     write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
     text = own(draw_page(filled, partial=True).read_text(encoding="utf-8"))
@@ -194,7 +177,7 @@ def test_the_papers_numbers_stand_beside_ours(filled, monkeypatch) -> None:
     row = printed[printed["scenario"] == "random-10"].iloc[[0]].assign(dataset="digits", arch="convnet")
     paths.REPORTED.mkdir(parents=True)
     (paths.REPORTED / "unlearning.csv").touch()
-    monkeypatch.setattr("benchmark.report.page.columns.reported_summary", lambda: row)
+    monkeypatch.setattr("benchmark.report.page.table.reported_summary", lambda: row)
     text = own(draw_page(filled).read_text(encoding="utf-8"))
     assert f'<span class="paper">{row["ua_mean"].item():.2f}</span>' in text and "Avg. gap, paper" in text
 
@@ -214,8 +197,7 @@ def test_same_data_gives_same_bytes(filled) -> None:
     assert len(first) < 2_000_000
 
 
-def test_hostile_texts_are_escaped(filled, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "_images", lambda *_: None)  # arrays with such a class are refused already
+def test_hostile_texts_are_escaped(filled) -> None:
     folder = filled.dataset_folder("digits")
     write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     config = paths.study_file("tiny")
@@ -223,6 +205,7 @@ def test_hostile_texts_are_escaped(filled, monkeypatch) -> None:
     config.write_text(text.replace("caption: Two cells", f"caption: '{HOSTILE}'"), encoding="utf-8")
     hostile = Study.load("tiny")
     collect(hostile)
+    shutil.rmtree(folder)  # arrays with such a class are refused already
     text = own(draw_page(hostile).read_text(encoding="utf-8"))
     assert "<img" not in text and "onerror" in text
     assert data_of(text)["datasets"]["digits"]["classes"][0] == HOSTILE
@@ -242,7 +225,7 @@ def test_missing_results_are_refused_or_left_out(shown) -> None:
 def test_results_of_another_configuration_are_refused(filled) -> None:
     config = paths.study_file("tiny")
     config.write_text(config.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 4"), encoding="utf-8")
-    with pytest.raises(StaleOutput, match="as the study has it now"):
+    with pytest.raises(StaleOutput, match="of another configuration"):
         draw_page(Study.load("tiny"))
 
 
@@ -254,9 +237,9 @@ def test_page_imports_neither_torch_nor_the_plotting_package(filled, project_at)
 
 def test_ten_thousand_images_of_noise_stay_small() -> None:
     images = np.random.default_rng(0).integers(0, 256, size=(10_000, 32, 32, 3), dtype="uint8")
-    sprite = pictures._encoded(images, pictures.MOST, pictures.EXACT)
-    assert sprite and len(sprite["src"]) < 4 / 3 * pictures.MOST + 50
-    packed = pictures._packed(np.zeros(20_000, dtype="uint16") + 65535)
+    sprite = sprites.sprite(images, maps.MOST, maps.EXACT)
+    assert sprite and len(sprite["src"]) < 4 / 3 * maps.MOST + 50
+    packed = maps.packed(np.zeros(20_000, dtype="uint16") + 65535)
     assert len(packed["data"]) < 54_000  # one projection of one panel
 
 
@@ -293,11 +276,15 @@ def test_a_history_says_what_its_stage_is_compared_with(staged, tmp_path) -> Non
         choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
         browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
         browser.js("document.querySelector('#history-chart').focus()")
-        told = []
+        readouts = []
         for _ in range(3):
             browser.key("ArrowRight")
-            told.append(browser.js("document.querySelector('#history-told').textContent"))
-        assert [text.partition("; ")[2] for text in told] == ["Retrain 90.00 %", "Retrain 90.00 %", "Retrain 80.00 %"]
+            readouts.append(browser.js("document.querySelector('#history-readout').textContent"))
+        assert [text.partition("; ")[2] for text in readouts] == [
+            "Retrain 90.00 %",
+            "Retrain 90.00 %",
+            "Retrain 80.00 %",
+        ]
         assert browser.faults == []
 
 
@@ -361,7 +348,7 @@ def _choose_a_sample(browser: Browser, touch: bool) -> None:
 def _read_a_curve(browser: Browser) -> None:
     browser.js("document.querySelector('#gap-chart').focus()")
     browser.key("ArrowRight")
-    browser.until("document.querySelector('#gap-told').textContent.includes('average gap')")
+    browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
 
 
 def _open_an_origin(browser: Browser) -> None:
