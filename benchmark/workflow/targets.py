@@ -132,8 +132,7 @@ class Workflow:
         if not kind.results:
             return []
         if kind.gathered:
-            theory = [name for name in study.tables if study.output(name).kind == "theory"]
-            return [*self.collected, *(paths.table(study.name, name, ".csv") for name in theory), *self.pool]
+            return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         if derived := study.derived_of(output):

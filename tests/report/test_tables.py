@@ -122,8 +122,9 @@ def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study)
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    best = study.model_copy(update={"report_epoch": "best"})
-    best._name = study.name
+    file = paths.study_file("tiny")
+    file.write_text(f"{file.read_text()}\nreport_epoch: best\n")
+    best = Study.load("tiny")
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
