@@ -26,7 +26,7 @@ rule split:
     log:
         paths.log("splits/{split}"),
     wildcard_constraints:
-        split=files.split_pattern,
+        split=targets.SPLIT_PLACE,
     localrule: True
     params:
         what=lambda wildcards: files.split(wildcards.split),

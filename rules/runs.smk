@@ -11,7 +11,7 @@ rule run:
     benchmark:
         paths.usage("{run}")
     wildcard_constraints:
-        run=files.run_pattern,
+        run=targets.RUN_PLACE,
     threads: job_threads
     resources:
         gpu=gpu,
@@ -34,7 +34,7 @@ rule weights:
     log:
         paths.log("weights/{run}"),
     wildcard_constraints:
-        run=files.run_pattern,
+        run=targets.RUN_PLACE,
     priority: 1  # others wait for them
     threads: job_threads
     resources:
@@ -57,7 +57,7 @@ rule embed:
     log:
         paths.log("{derived}"),
     wildcard_constraints:
-        derived=files.derived_pattern,
+        derived=targets.DERIVED_PLACE,
     threads: job_threads
     resources:
         gpu=gpu,

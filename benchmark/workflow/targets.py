@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from benchmark import paths
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
@@ -21,8 +21,15 @@ from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.frames import FRAMES
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
+
+T = TypeVar("T")
+# Places: what these do not match reaches no path and no shell.
+RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[A-Za-z0-9_-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
+SPLIT_PLACE = r"[a-z0-9-]+/[A-Za-z0-9_-]+/trial-[0-9]+-[0-9a-f]+"
+DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 
 
 class Workflow:
@@ -94,7 +101,7 @@ class Workflow:
 
     def inputs_of(self, place: str) -> list[Path]:
         """What a run reads, unless it is finished: its dataset, its split, Original's record and weights."""
-        run = self._runs[place]
+        run = self.run(place)
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
@@ -108,13 +115,13 @@ class Workflow:
 
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
-        run = self._runs[place]
+        run = self.run(place)
         again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
     def inputs_of_derived(self, place: str) -> list[Path]:
         """What a derived file is made from: the weights and the record of its run, the split it marks, the images."""
-        one = self._derived[place]
+        one = self.derived(place)
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
@@ -122,7 +129,7 @@ class Workflow:
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else [self.dataset_file(self._splits[place].dataset)]
+        return [] if paths.split(place).is_file() else [self.dataset_file(self.split(place).dataset)]
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
@@ -157,16 +164,16 @@ class Workflow:
     # --- what a place is of -------------------------------------------------------------------------------------
 
     def run(self, place: str) -> Run:
-        """The run at a place."""
-        return self._runs[place]
+        """The run at a place; raise `BadInput` if the study has none there."""
+        return _at(place, self._runs, self.study)
 
     def split(self, place: str) -> Split:
-        """The split at a place."""
-        return self._splits[place]
+        """The split at a place; raise `BadInput` if the study has none there."""
+        return _at(place, self._splits, self.study)
 
     def derived(self, place: str) -> Derived:
-        """The derived file at a place."""
-        return self._derived[place]
+        """The derived file at a place; raise `BadInput` if the study has none there."""
+        return _at(place, self._derived, self.study)
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
@@ -180,22 +187,11 @@ class Workflow:
     def _derived(self) -> dict[str, Derived]:
         return {one.place: one for one in self.study.derived}
 
-    # Only what is in the study can match, so that no other text reaches a path or a shell.
 
-    @property
-    def run_pattern(self) -> str:
-        """A regular expression for the places of the study's runs."""
-        return _either(self._runs)
-
-    @property
-    def split_pattern(self) -> str:
-        """A regular expression for the places of the study's splits."""
-        return _either(self._splits)
-
-    @property
-    def derived_pattern(self) -> str:
-        """A regular expression for the places of the study's derived files."""
-        return _either(self._derived)
+def _at(place: str, known: dict[str, T], study: Study) -> T:
+    if place not in known:
+        raise BadInput(f"{place}: study {study.name!r} shows nothing of that name and fingerprint")
+    return known[place]
 
 
 def _images(run: Run) -> str | None:
@@ -205,7 +201,3 @@ def _images(run: Run) -> str | None:
         return str(record["stamp"]["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _either(places: Iterable[str]) -> str:
-    return "|".join(map(re.escape, sorted(places))) or r"(?!)"
