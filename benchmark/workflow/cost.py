@@ -37,13 +37,14 @@ Shape = tuple[int, int, int]
 Floats = npt.NDArray[np.float64]
 
 
-def cost(study: Study) -> pd.DataFrame:
+def cost(study: Study, teraflops: float) -> pd.DataFrame:
     """Return what each table and figure, and the study as a whole, costs.
 
     Returns
     -------
     ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
-    ``pflops_executed``, which includes evaluation. Outputs share runs: the last row, ``all``, is less than the sum.
+    ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
+    share runs: the last row, ``all``, is less than the sum.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def cost(study: Study) -> pd.DataFrame:
         costs = [of_run[run.place] for run in study.runs(None if name == "all" else [name])]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
         rows.append((name, len(costs), paper, executed))
-    return pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
+    table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
+    return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
 
 
 def run_cost(study: Study, run: Run) -> tuple[float, float]:
