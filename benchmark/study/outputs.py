@@ -131,13 +131,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
 
 
 def varied(study: ResolvedStudy, output: OutputSettings) -> str:
-    """Return the setting that the listed methods give different values.
-
-    Raises
-    ------
-    BadInput
-        If their names give different values to none, or to several, or if a listed method has no such setting.
-    """
+    """Return the setting that the listed methods give different values; raise `BadInput` unless it is exactly one."""
     methods = [method for method in output.methods if method != RETRAIN]
     named = [dict(MethodName.parse(method).settings) for method in methods]
     # What all of them set to the same is no difference, such as fewer epochs for all.

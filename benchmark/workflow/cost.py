@@ -45,11 +45,6 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
     share runs: the last row, ``all``, is less than the sum.
-
-    Raises
-    ------
-    BadInput
-        If a dataset is neither official nor prepared, so that its size is not known.
     """
     of_run = {run.place: run_cost(study, run) for run in study.runs()}
     rows = []

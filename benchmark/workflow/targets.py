@@ -33,18 +33,7 @@ DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 
 
 class Workflow:
-    """The files of a study, for the Snakefile and its rules.
-
-    Parameters
-    ----------
-    study : whose files; it has been checked.
-
-    Raises
-    ------
-    BadInput
-        If a dataset prepared for the study lacks a class that it names, is sorted by class where that matters, or holds
-        other images than finished runs were made from.
-    """
+    """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs."""
 
     def __init__(self, study: Study):
         self.study = study

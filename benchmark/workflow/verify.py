@@ -39,13 +39,7 @@ def verify(study: Study) -> tuple[int, list[str]]:
 
 
 def report(study: Study) -> str:
-    """Return the findings as text.
-
-    Raises
-    ------
-    BadInput
-        If anything is damaged: one line a file.
-    """
+    """Return the findings as text; raise `BadInput` that names every damaged file."""
     whole, lines = verify(study)
     if lines:
         raise BadInput(f"{len(lines)} damaged, {whole} whole: " + "; ".join(lines))
