@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from benchmark import paths
 from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
@@ -25,7 +25,6 @@ from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
-T = TypeVar("T")
 # Places: what these do not match reaches no path and no shell.
 RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[A-Za-z0-9_-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
 SPLIT_PLACE = r"[a-z0-9-]+/[A-Za-z0-9_-]+/trial-[0-9]+-[0-9a-f]+"
@@ -90,7 +89,7 @@ class Workflow:
 
     def inputs_of(self, place: str) -> list[Path]:
         """What a run reads, unless it is finished: its dataset, its split, Original's record and weights."""
-        run = self.run(place)
+        run = self.at(place)
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
@@ -104,13 +103,13 @@ class Workflow:
 
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
-        run = self.run(place)
+        run = self.at(place)
         again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
     def inputs_of_derived(self, place: str) -> list[Path]:
         """What a derived file is made from: the weights and the record of its run, the split it marks, the images."""
-        one = self.derived(place)
+        one = self.at(place)
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
@@ -118,7 +117,7 @@ class Workflow:
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else [self.dataset_file(self.split(place).dataset)]
+        return [] if paths.split(place).is_file() else [self.dataset_file(self.at(place).dataset)]
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
@@ -150,37 +149,16 @@ class Workflow:
         files += [paths.split(split.place) for split in splits]
         return files + [paths.derived(one.place) for one in derived]
 
-    # --- what a place is of -------------------------------------------------------------------------------------
-
-    def run(self, place: str) -> Run:
-        """The run at a place; raise `BadInput` if the study has none there."""
-        return _at(place, self._runs, self.study)
-
-    def split(self, place: str) -> Split:
-        """The split at a place; raise `BadInput` if the study has none there."""
-        return _at(place, self._splits, self.study)
-
-    def derived(self, place: str) -> Derived:
-        """The derived file at a place; raise `BadInput` if the study has none there."""
-        return _at(place, self._derived, self.study)
+    def at(self, place: str) -> Any:
+        """Return the `Run`, `Split` or `Derived` at a place; raise `BadInput` if the study has nothing there."""
+        if place not in self._at:
+            raise BadInput(f"{place}: study {self.study.name!r} shows nothing of that name and fingerprint")
+        return self._at[place]
 
     @cached_property
-    def _runs(self) -> dict[str, Run]:
-        return {run.place: run for run in self.study.runs()}
-
-    @cached_property
-    def _splits(self) -> dict[str, Split]:
-        return {split.place: split for split in self.study.all_splits}
-
-    @cached_property
-    def _derived(self) -> dict[str, Derived]:
-        return {one.place: one for one in self.study.derived}
-
-
-def _at(place: str, known: dict[str, T], study: Study) -> T:
-    if place not in known:
-        raise BadInput(f"{place}: study {study.name!r} shows nothing of that name and fingerprint")
-    return known[place]
+    def _at(self) -> dict[str, Any]:
+        things: list[Any] = [*self.study.runs(), *self.study.all_splits, *self.study.derived]
+        return {one.place: one for one in things}
 
 
 def _images(run: Run) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
@@ -47,21 +48,17 @@ def report(study: Study) -> str:
 
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
-    for name in study.datasets:
-        if (study.dataset_folder(name) / store.PROVENANCE).is_file():
-            yield partial(_dataset, study, name)
-    for split in study.all_splits:
-        if paths.split(split.place).is_file():
-            yield partial(_split, study, split)
-    for one in study.derived:
-        if paths.derived(one.place).is_file():
-            yield partial(_derived, study, one)
-    for run in study.runs():
-        if (paths.run(run.place) / paths.RUN).is_file():
-            yield partial(_run, study, run)
-    for what in FRAMES:
-        if paths.collected(study.name, what).is_file():
-            yield partial(_collected, study, what)
+    """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
+    checks: list[tuple[Path, Callable[[], int]]] = []
+    checks += [
+        (study.dataset_folder(name) / store.PROVENANCE, partial(_dataset, study, name)) for name in study.datasets
+    ]
+    checks += [(paths.split(split.place), partial(_split, study, split)) for split in study.all_splits]
+    checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
+    checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
+    collected = [paths.collected(study.name, what) for what in FRAMES]
+    checks += [(path, partial(_collected, path)) for path in collected]
+    yield from (check for path, check in checks if path.is_file())
 
 
 def _run(study: Study, run: Run) -> int:
@@ -95,8 +92,7 @@ def _derived(study: Study, one: Derived) -> int:
     return 1
 
 
-def _collected(study: Study, what: str) -> int:
-    path = paths.collected(study.name, what)
+def _collected(path: Path) -> int:
     try:
         read_parquet(path)
     except Damaged as error:
