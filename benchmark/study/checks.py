@@ -15,7 +15,7 @@ from benchmark.study.plan import PlannedStudy
 from benchmark.study.reading import tuned_values, validated
 
 # Targets of the workflow, which an output's name is as well.
-TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
+TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
 
 def check(study: PlannedStudy) -> None:
