@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from tests.project import environment
 from tests.places import run_folder
 
 # The superuser is asked for nothing unless it gives these rights up.

@@ -23,7 +23,7 @@ from benchmark import paths
 from benchmark.files import write_record
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from benchmark.workflow.watch import Watch, is_over, jobs_of
-from tests.conftest import environment
+from tests.project import environment
 from tests.places import place, run_folder
 
 CELL = "digits/convnet/random-10"

@@ -21,7 +21,7 @@ import typer
 import yaml
 
 from benchmark.__main__ import app
-from tests.conftest import STUDY
+from tests.project import STUDY
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))

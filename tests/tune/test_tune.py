@@ -22,7 +22,7 @@ from benchmark.registry import METHODS
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
 from benchmark.tune.space import Range, ranges
-from tests.conftest import environment
+from tests.project import environment
 from tests.places import run_folder
 
 CELL = "digits/convnet/random-10"

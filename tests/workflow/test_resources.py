@@ -9,7 +9,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.workflow.resources import FIRST_MB
-from tests.conftest import ROOT
+from tests.project import ROOT
 from tests.places import place, run_folder
 
 CELL = "digits/convnet/random-10"
