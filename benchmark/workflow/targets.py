@@ -18,7 +18,6 @@ from benchmark import paths
 from benchmark.data.store import FILES, PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.names import ORIGINAL, Cell, RunName
-from benchmark.results.frames import FRAMES
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Derived, Run, Split
@@ -83,7 +82,7 @@ class Workflow:
     def collected(self) -> list[Path]:
         """The gathered results, and their receipt."""
         study = self.study
-        files = [paths.collected(study.name, what) for what in FRAMES]
+        files = [paths.collected(study.name, what) for what in paths.FRAMES]
         return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
     @property

@@ -11,7 +11,6 @@ from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
 from benchmark.results import records
-from benchmark.results.frames import FRAMES
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -65,7 +64,7 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     for run in study.runs():
         if (paths.run(run.place) / paths.RUN).is_file():
             yield partial(_run, study, run)
-    for what in FRAMES:
+    for what in paths.FRAMES:
         if paths.collected(study.name, what).is_file():
             yield partial(_collected, study, what)
 

@@ -21,8 +21,8 @@ import typer
 import yaml
 
 from benchmark.__main__ import app
-from tests.project import STUDY
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
+from tests.project import STUDY
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
 

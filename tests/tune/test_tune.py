@@ -22,8 +22,8 @@ from benchmark.registry import METHODS
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
 from benchmark.tune.space import Range, ranges
-from tests.project import environment
 from tests.places import run_folder
+from tests.project import environment
 
 CELL = "digits/convnet/random-10"
 TUNE = {

@@ -9,8 +9,8 @@ import yaml
 
 from benchmark import paths
 from benchmark.workflow.resources import FIRST_MB
-from tests.project import ROOT
 from tests.places import place, run_folder
+from tests.project import ROOT
 
 CELL = "digits/convnet/random-10"
 COMPUTES = {"run", "run_and_keep", "embed"}
