@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from tests.project import CELL, ORIGINAL, ROOT, Project, environment
+from tests.project import CELL, ORIGINAL, ROOT, Project, environment, without_new_plugins
 
 __all__ = ["CELL", "ORIGINAL", "ROOT", "environment"]
-
-REGISTRIES = (METHODS, ARCHITECTURES, SOURCES)
 
 # What a shell may have set is not to change what tests see, here and in the processes that they start.
 for variable in [name for name in os.environ if name.startswith(("BENCHMARK_", "SNAKEMAKE_"))]:
@@ -85,15 +80,5 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Forget afterwards what a test registers, and which plugins it imported."""
-    import benchmark.data
-    import benchmark.methods
-    import benchmark.models  # noqa: F401 (what is built in stays)
-
-    kept = [(one, {key: copy.copy(value) for key, value in vars(one).items()}) for one in REGISTRIES]
-    before = set(sys.modules)
-    yield
-    for registry, values in kept:
-        vars(registry).update(values)
-    for name in set(sys.modules) - before:
-        if "plugin" in name:
-            del sys.modules[name]
+    with without_new_plugins():
+        yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.names import RunName
+from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
 from tests.places import run_folder
@@ -224,3 +227,22 @@ def _ended(folder: Path, status: str, trainer: Trainer, starts: int, pauses: int
 def environment() -> dict[str, str]:
     """The environment of a process that works in another folder than the repository's."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@contextlib.contextmanager
+def without_new_plugins() -> Iterator[None]:
+    """Forget afterwards what was registered inside, and which plugins were imported: as a new process would."""
+    import benchmark.study.plugins  # noqa: F401 (what is built in stays)
+
+    kept = [
+        (one, {key: copy.copy(value) for key, value in vars(one).items()}) for one in (METHODS, ARCHITECTURES, SOURCES)
+    ]
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for registry, values in kept:
+            vars(registry).update(values)
+        for name in set(sys.modules) - before:
+            if "plugin" in name:
+                del sys.modules[name]
