@@ -154,11 +154,11 @@ def test_time_and_cost_before_an_interruption_count(project):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, number):
-    study, name = project.unlearning(epochs=60, evaluate_every=60), project.name("ft")
+    study, name = project.unlearning(epochs=40, evaluate_every=40), project.name("ft")
     command = [sys.executable, "-m", "benchmark", "run", "tiny", name]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, text=True) as process:
-        while not process.stdout.readline().startswith("epoch 1/60"):
+        while not process.stdout.readline().startswith("epoch 1/40"):
             assert process.poll() is None
         time.sleep(0.05)
         process.send_signal(number)
