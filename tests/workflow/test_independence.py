@@ -10,7 +10,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.study.study import Study
-from tests.faults.campaign import CLOCKS
+from tests.project import CLOCKS
 
 CELL = "digits/convnet/random-10"
 DRAWN_ANEW = {
@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 
 def collected() -> dict[str, pd.DataFrame]:
     found = {what: pd.read_parquet(paths.collected("tiny", what)) for what in ("metrics", "history", "predictions")}
-    return {what: frame.drop(columns=CLOCKS, errors="ignore") for what, frame in found.items()}
+    clocks = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]
+    return {what: frame.drop(columns=clocks, errors="ignore") for what, frame in found.items()}
 
 
 def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(empty, tmp_path, monkeypatch):
