@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
 import pytest
@@ -10,9 +9,7 @@ import pytest
 from benchmark import files, paths
 from benchmark.__main__ import app, main
 from benchmark.study.outputs import KINDS
-from benchmark.study.study import Study
 from tests.places import run_folder
-from tests.project import ROOT
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
 CELL = "digits/convnet/random-10"
@@ -50,34 +47,6 @@ def test_every_kind_of_table_and_figure_is_there():
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort"
     figures = "improvement cost stages ablation theory maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
-
-
-SMALL = """table1 table2 table3 table4 table5 table7 table8 table9 table10 theory hyperparameters claims power
-figure1 figure3 figure4 figure5 figure6 figure7 figure8 figure9 figure10 figure11 figure12 theory-curves"""
-MORE = """equal-cost equal-cost-random-10 reasons-random-50 reasons-random-10 reasons-class-truck reasons-batch
-verdicts tuning effort reasons-stages"""
-PAPER = f"""{SMALL.replace("claims power", "")} table6 {" ".join(f"table{n}-vs-reported" for n in range(1, 11))}"""
-SHIPPED = {
-    "quick": SMALL,
-    "cifar10-small": f"{SMALL} {MORE}",
-    **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
-}
-
-
-def test_every_study_and_all_that_each_shows_is_there(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    assert {file.stem for file in paths.CONFIG.glob("*.yaml")} == SHIPPED.keys()
-    for study, outputs in SHIPPED.items():
-        assert set(Study.load(study).outputs) == set(outputs.split()), study
-
-
-@pytest.mark.slow
-def test_every_target_of_the_workflow_is_there(empty):
-    empty.add_workflow()
-    shutil.copytree(ROOT / paths.REPORTED, paths.REPORTED)
-    for study, outputs in SHIPPED.items():
-        targets = empty.snakemake("--list-target-rules", "--config", f"study={study}", check=True).stdout.split()
-        assert {"all", "collect", "page", "tune", *outputs.split()} <= set(targets), study
 
 
 # --- what each says -----------------------------------------------------------------------------------------------
