@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from benchmark.data.arrays import Labels
 from benchmark.errors import BadInput, DamagedFile, StaleOutput, unknown
 from benchmark.files import Damaged, read_parquet, write_parquet
 from benchmark.names import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
 Indices = Labels  # int64 as well
@@ -45,6 +47,8 @@ def split_frame(
     BadInput
         If the class does not exist, or if nothing would be forgotten or nothing retained.
     """
+    import pandas as pd
+
     test: Indices = np.zeros(0, dtype=np.int64)
     if scenario.kind == "class":
         if scenario.class_name not in classes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from benchmark.names import ORIGINAL, Cell, MethodName
 from benchmark.report.style import architecture_label, dataset_label, method_label
 from benchmark.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def shared(cells: list[Cell]) -> str:

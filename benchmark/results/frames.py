@@ -24,7 +24,6 @@ from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 
-FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views")
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
 FIRST = ("study", *CELL, "method", "trial")
 

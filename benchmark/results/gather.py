@@ -39,7 +39,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
     """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`."""
     results = frames.of_study(study, partial)
-    gathered = {what: getattr(results, what) for what in frames.FRAMES}
+    gathered = {what: getattr(results, what) for what in paths.FRAMES}
     if not partial:
         check_evaluations(gathered["metrics"], gathered["history"], gathered["predictions"])
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}

@@ -7,9 +7,7 @@ other images or another split `OtherData`; `benchmark.workflow.repair` sets dama
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from benchmark import paths
 from benchmark.data import store
@@ -20,6 +18,9 @@ from benchmark.names import ORIGINAL
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FINISHED, DIVERGED = "finished", "diverged"
 
@@ -109,6 +110,8 @@ def finished(study: Study, run: Run) -> str | None:
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
     """Return ``samples.parquet`` or ``history.parquet`` of a run; raise as `checked` does."""
+    import pandas as pd
+
     return pd.read_parquet(checked(study, run, name))
 
 

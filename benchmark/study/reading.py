@@ -50,7 +50,10 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if study in seen:
         raise BadInput(f"{paths.study_file(seen[-1])}: extends goes round in a circle: {' -> '.join([*seen, study])}")
     if not re.fullmatch(NAME, study):
-        raise BadInput(f"study {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix")
+        where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
+        raise BadInput(
+            f"{where} {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix"
+        )
     path = paths.study_file(study)
     if not path.is_file():
         names = [file.stem for file in paths.CONFIG.glob("*.yaml")]

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
+from benchmark.data.store import FILES, PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.names import ORIGINAL, Cell, RunName
-from benchmark.results.frames import FRAMES
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
 from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
@@ -39,7 +38,7 @@ class Workflow:
         for dataset in study.datasets:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
-            if self.dataset_file(dataset).is_file():
+            if (self.study.dataset_folder(dataset) / PROVENANCE).is_file():
                 with contextlib.suppress(StaleOutput):
                     check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
         self._check_images()
@@ -69,15 +68,16 @@ class Workflow:
         receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
         return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
-    def dataset_file(self, dataset: str) -> Path:
-        """The file that is written last when a dataset is prepared."""
-        return self.study.dataset_folder(dataset) / PROVENANCE
+    def dataset_files(self, dataset: str) -> list[Path]:
+        """The files of a prepared dataset: its record, then its arrays."""
+        folder = self.study.dataset_folder(dataset)
+        return [folder / PROVENANCE, *(folder / f"{name}.npy" for name in FILES)]
 
     @cached_property
     def collected(self) -> list[Path]:
         """The gathered results, and their receipt."""
         study = self.study
-        files = [paths.collected(study.name, what) for what in FRAMES]
+        files = [paths.collected(study.name, what) for what in paths.FRAMES]
         return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
     @property
@@ -93,7 +93,7 @@ class Workflow:
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
-        inputs = [self.dataset_file(run.name.dataset)]
+        inputs = self.dataset_files(run.name.dataset)
         if not run.name.is_original:
             inputs.append(paths.split(self.study.split_of(run).place))
         if run.original:
@@ -113,11 +113,12 @@ class Workflow:
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), self.dataset_file(split.dataset)]
+        files = [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place)]
+        return files + self.dataset_files(split.dataset)
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else [self.dataset_file(self.at(place).dataset)]
+        return [] if paths.split(place).is_file() else self.dataset_files(self.at(place).dataset)
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all

@@ -12,7 +12,6 @@ from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
 from benchmark.results import records
-from benchmark.results.frames import FRAMES
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -50,13 +49,12 @@ def report(study: Study) -> str:
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
     """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
     checks: list[tuple[Path, Callable[[], int]]] = []
-    checks += [
-        (study.dataset_folder(name) / store.PROVENANCE, partial(_dataset, study, name)) for name in study.datasets
-    ]
+    folders = {name: study.dataset_folder(name) for name in study.datasets}
+    checks += [(folder / store.PROVENANCE, partial(_dataset, study, name)) for name, folder in folders.items()]
     checks += [(paths.split(split.place), partial(_split, study, split)) for split in study.all_splits]
     checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
     checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
-    collected = [paths.collected(study.name, what) for what in FRAMES]
+    collected = [paths.collected(study.name, what) for what in paths.FRAMES]
     checks += [(path, partial(_collected, path)) for path in collected]
     yield from (check for path, check in checks if path.is_file())
 
