@@ -64,6 +64,7 @@ class Slowly(FT):
 
 def build(root: Path) -> None:
     """Write the project into an empty folder: the workflow, the study and its plugin."""
+    root.mkdir(parents=True)
     for name in ("rules", "profiles"):
         shutil.copytree(ROOT / name, root / name)
     shutil.copy(ROOT / "Snakefile", root / "Snakefile")
