@@ -1,6 +1,5 @@
-"""``python -m benchmark bench``: how fast this code is, beside a plain reference and the hardware's ceiling.
+"""``python -m benchmark bench``: how fast this code is, beside plain code and beside the hardware's peak.
 
-Each section is a module with a function ``rows(options)``. Ours and the reference take turns on the same work, in one
-process; in processes of their own where memory matters (``train``, ``evaluate``, ``memory``, and ``alternatives`` in
-part). Each row says how often it was timed. ``docs/speed.md`` tells what was found.
+A section is a module with a function ``rows(options)``. Ours and the reference take turns on the same work; where
+memory matters (``train``, ``evaluate``, ``augment``) in processes of their own. ``docs/speed.md`` shows the results.
 """

@@ -3,63 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bench import reference, work
-from bench.away import process
-from bench.rows import Options, Row, Wanted, faster, rate
-from bench.timing import interleaved
+from bench.rows import Options, Row, timed
+from bench.timing import Process, in_turns
 from benchmark.data.arrays import Arrays
 from benchmark.training.batches import Images
 from benchmark.training.device import Device, prepare_process
-from benchmark.training.evaluate import predict
+from benchmark.training.evaluate import BATCH, predict
 
-ARCHITECTURES = ("resnet18", "vgg16", "vit", "convnet")
-BATCH = 512
-PARTS = 3  # of the data: two to train on, one to test
+WANTED = {"resnet18": ["ratio ≥ 2.2"], "vgg16": [], "vit": [], "convnet": []}
 
 
 def rows(options: Options) -> list[Row]:
-    """Return a row for each architecture."""
-    device = Device.choose("auto", options.threads)
-    part = options.size(BATCH, 4)
-    count = PARTS * part
-    found = []
-    for arch in ARCHITECTURES:
-        given = arch, device, part, options.threads
-        with process(ours, *given, wait=device.wait) as jobs, process(plain, *given, wait=device.wait) as others:
-            seconds = interleaved({**jobs, **others}, options.repeats, device.wait)
-        mine, theirs = seconds["ours"], seconds["reference"]
-        found.append(
-            Row(
-                f"{arch}, {device.precision}",
-                "images/s",
-                rate(count, mine),
-                rate(count, theirs),
-                faster(mine, theirs),
-                wanted=(Wanted("ratio", ">=", 2.2),) if arch == "resnet18" else (),
-                seconds=seconds,
-            )
-        )
-    return found
+    """Return a row for each architecture: two batches of training and one of test images."""
+    device, size = Device.choose("auto", options.threads), options.size(BATCH, 4)
+    data, measured = work.arrays(2 * size, size), []
+    for arch in WANTED if not options.short else ["convnet"]:
+        given = arch, device, data, options.threads
+        with Process(ours, *given) as job, Process(plain, *given) as script:
+            seconds = in_turns({"ours": job, "reference": script}, options.repeats)
+        measured.append(timed(f"{arch}, {device.precision}", seconds, 3 * size, "images/s", wanted=WANTED[arch]))
+    return measured
 
 
-def ours(arch: str, device: Device, part: int, threads: int) -> dict[str, Callable[[], object]]:
+def ours(arch: str, device: Device, data: Arrays, threads: int) -> Callable[[], object]:
     """Return our pass over the data, as in a job's process."""
     prepare_process(threads)
-    data = _data(part)
     images = Images(data, work.AUGMENTATION, device.device)
-    model = device.place(work.model(arch, data))
-    return {"ours": lambda: predict(model, images, device)}
+    return partial(predict, device.place(work.model(arch, data)), images, device)
 
 
-def plain(arch: str, device: Device, part: int, threads: int) -> dict[str, Callable[[], object]]:
+def plain(arch: str, device: Device, data: Arrays, threads: int) -> Callable[[], object]:
     """Return the reference's pass; its loaders are there before, as in a script that evaluates after every epoch."""
     reference.prepare_process(threads)
-    data = _data(part)
     model = work.model(arch, data).to(device.device)
-    loaders = reference.loaders(data, work.AUGMENTATION, BATCH, threads)
-    return {"reference": lambda: reference.evaluate(model, loaders, device.device)}
-
-
-def _data(part: int) -> Arrays:
-    return work.arrays(train=(PARTS - 1) * part, test=part)
+    view = reference.transform("N", work.AUGMENTATION, data.image_shape[1])
+    pictures = [reference.Pictures(*data.split(name), view) for name in ("train", "test")]
+    loaders = [reference.loader(split, BATCH, threads) for split in pictures]
+    return lambda: [reference.evaluate(model, loader, device.device) for loader in loaders]

@@ -1,77 +1,95 @@
-"""Timing several pieces of work in turns, so that what slows the machine for a while slows all of them."""
+"""Timing pieces of work in turns, so that what slows the machine for a while slows all of them alike."""
 
 from __future__ import annotations
 
 import gc
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeAlias
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
-LONG = 30.0  # seconds: work that takes this long is warmed up once only
+
+Clock: TypeAlias = Callable[[int], float]  # does a piece of work so many times and returns the seconds of one
 
 
-class Elsewhere(Protocol):
-    """Work that is done, and timed, in another process."""
-
-    def clocked(self, calls: int) -> float:
-        """Do it so many times and return the seconds of one."""
-
-
-Piece: TypeAlias = Callable[[], object] | Elsewhere
-
-
-def interleaved(
-    work: Mapping[str, Piece],
-    repeats: int,
-    wait: Callable[[], None] = lambda: None,
-    least: float = LEAST,
-    settle: bool = False,
-) -> dict[str, list[float]]:
+def in_turns(clocks: Mapping[str, Clock], repeats: int, settle: bool = False) -> dict[str, list[float]]:
     """Return the seconds of every repeat of every piece of work, by name.
 
-    Each is done once or twice before, which is not counted: it warms caches and says how often a repeat must do it to
-    last ``least`` seconds. Every other round goes backwards through the work.
+    Each is done twice before, uncounted: to warm caches, and to see how often a repeat must do it to last `LEAST`
+    seconds. Every other round goes through the work backwards.
 
     Parameters
     ----------
-    work : what is timed, by name.
-    repeats : rounds.
-    wait : called before a clock is read, to wait for a device.
-    least : seconds of a repeat.
-    settle : do each piece once, uncounted, at the start of its turn: what follows itself in real life, as a training
-        step does, is otherwise charged for memory and caches that another piece has left.
+    settle : begin each turn with an uncounted call. What follows itself in real life, as a training step does, would
+        otherwise pay for memory and caches that another piece has left.
     """
-    calls = {}
-    for name, do in work.items():
-        first = clocked(do, 1, wait)
-        # What is long at first, by compiling or importing something, may be short then.
-        typical = first if first > LONG else clocked(do, 1, wait)
-        calls[name] = max(1, math.ceil(least / max(typical, 1e-9)))
-    found: dict[str, list[float]] = {name: [] for name in work}
-    collected = gc.isenabled()
+    for seconds in clocks.values():
+        seconds(1)
+    calls = {name: max(1, math.ceil(LEAST / max(seconds(1), 1e-9))) for name, seconds in clocks.items()}
+    taken: dict[str, list[float]] = {name: [] for name in clocks}
     gc.disable()
     try:
-        for number in range(repeats):
-            for name in list(work)[:: -1 if number % 2 else 1]:
+        for repeat in range(repeats):
+            for name in list(clocks)[:: -1 if repeat % 2 else 1]:
                 if settle:
-                    clocked(work[name], 1, wait)
-                found[name].append(clocked(work[name], calls[name], wait))
+                    clocks[name](1)
+                taken[name].append(clocks[name](calls[name]))
             gc.collect()
     finally:
-        if collected:
-            gc.enable()
-    return found
+        gc.enable()
+    return taken
 
 
-def clocked(do: Piece, calls: int, wait: Callable[[], None]) -> float:
-    """Do a piece of work so many times, ``wait``, and return the seconds of one."""
-    if not callable(do):
-        return do.clocked(calls)
-    wait()
-    before = time.perf_counter()
-    for _ in range(calls):
-        do()
-    wait()
-    return (time.perf_counter() - before) / calls
+def clock(work: Callable[[], object]) -> Clock:
+    """Return the clock of work in this process."""
+
+    def seconds(calls: int) -> float:
+        _wait()
+        before = time.perf_counter()
+        for _ in range(calls):
+            work()
+        _wait()
+        return (time.perf_counter() - before) / calls
+
+    return seconds
+
+
+def _wait() -> None:
+    import torch
+
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+class Process(ProcessPoolExecutor):
+    """A clock of work in a process of its own, which shares neither memory nor allocator with what it is compared to.
+
+    Parameters
+    ----------
+    make : called there with ``given``, returns the work; a function of a module.
+    """
+
+    def __init__(self, make: Callable[..., Callable[[], object]], *given: object):
+        super().__init__(1, multiprocessing.get_context("spawn"), _make, (make, given))
+        self.submit(abs, 0)  # starts the process now, while others start
+
+    def __call__(self, calls: int) -> float:
+        """Do the work so many times and return the seconds of one."""
+        return float(self.submit(_seconds, calls).result())
+
+
+_work: Callable[[], object]  # of this process, if it is a `Process`
+
+
+def _make(make: Callable[..., Callable[[], object]], given: tuple[object, ...]) -> None:
+    global _work
+    # What this process starts, such as the workers of a loader, starts as it would from the command line.
+    multiprocessing.set_start_method(None, force=True)
+    _work = make(*given)
+
+
+def _seconds(calls: int) -> float:
+    return clock(_work)(calls)

@@ -1,7 +1,9 @@
-"""Made-up images and a trainer at its first step: the work that is timed, on the path that a job takes."""
+"""Images of noise and a trainer at its first step: the work that is timed, on the path that a job takes."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,6 @@ from benchmark.seeds import Streams
 from benchmark.settings import Augmentation
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
-from benchmark.training.evaluate import predict
 from benchmark.training.loop import Stopwatch, Trainer
 
 CLASSES = 10
@@ -24,7 +25,7 @@ AUGMENTATION = Augmentation()
 
 
 def arrays(train: int, test: int = 2, size: int = 32) -> Arrays:
-    """Return ``train`` and ``test`` images of noise, uint8 (N, size, size, 3): how long work takes is the same."""
+    """Return ``train`` and ``test`` images of noise, uint8 (N, size, size, 3): work takes as long as on real ones."""
     rng = np.random.default_rng(0)
     shape = (size, size, 3)
     return Arrays(
@@ -46,62 +47,33 @@ def model(arch: str, data: Arrays) -> nn.Module:
 def trainer(
     method: str, arch: str, data: Arrays, device: Device, batch_size: int, forget: int, **settings: Any
 ) -> Trainer:
-    """Return a trainer whose method is prepared; it evaluates as a job does, and writes nothing.
-
-    Parameters
-    ----------
-    forget : how many of the training images, the last ones, are forgotten.
-    settings : hyperparameters other than the method's defaults.
-    """
+    """Return a trainer whose method is prepared; the last ``forget`` training images are forgotten."""
     images = Images(data, AUGMENTATION, device.device)
     labels = images.labels["train"]
     everything = torch.arange(len(labels), device=device.device)
+    retain = len(labels) - forget
     context = Context(
         labels=labels,
-        retain=everything[: len(labels) - forget],
-        forget=everything[len(labels) - forget :],
+        retain=everything[:retain],
+        forget=everything[retain:],
         classes=images.classes,
         streams=Streams(0, ("bench", method)),
         load=images.load,
         fresh=lambda purpose: device.place(model(arch, data)),
     )
     kind = METHODS.get(method)
-    chosen = kind(kind.Settings(batch_size=batch_size, **settings), context)
+    prepared = kind(kind.Settings(batch_size=batch_size, **settings), context)
     net = device.place(model(arch, data))
     with torch.no_grad():
-        chosen.prepare(net)
+        prepared.prepare(net)
     flops = forward_flops(arch, images.classes, images.image_shape)
     net.train()
-
-    def evaluate() -> dict[str, float]:
-        samples = predict(net, images, device)
-        return {"loss": float(samples["loss"].mean())}
-
-    return Trainer(net, chosen, device, evaluate, flops, Stopwatch())
+    return Trainer(net, prepared, device, lambda: None, flops, Stopwatch())
 
 
-class Steps:
-    """Whole batches of a trainer's first epoch, one a call, over and over."""
-
-    def __init__(self, of: Trainer):
-        self._of = of
-        size = of.settings.batch_size
-        self._steps = [step for step in of.method.batches(0) if all(len(part.index) == size for part in step.values())]
-        self._done = 0
-
-    def __call__(self) -> None:
-        """Do the next step."""
-        step = self._steps[self._done % len(self._steps)]
-        self._of.train_step(step, progress=0.5)
-        self._done += 1
-
-    @property
-    def images(self) -> int:
-        """Images that a step learns from or forgets; the second view of an image is not another image."""
-        return sum(len(part.index) for name, part in self._steps[0].items() if name != "view")
-
-    @property
-    def flops(self) -> float:
-        """Floating-point operations of a step, as executed."""
-        units = self._of.method.executed_units
-        return sum(units[name] * len(part.index) for name, part in self._steps[0].items()) * self._of.forward_flops
+def steps(of: Trainer) -> Callable[[], None]:
+    """Return a function that does the next step of a trainer: whole batches of its first epoch, over and over."""
+    size = of.settings.batch_size
+    whole = [step for step in of.method.batches(0) if all(len(part.index) == size for part in step.values())]
+    batches = itertools.cycle(whole)
+    return lambda: of.train_step(next(batches), progress=0.5)

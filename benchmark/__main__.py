@@ -113,7 +113,7 @@ def table(
     partial: Partial = False,
     replace: Replace = False,
 ) -> None:
-    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
+    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html; with --partial as NAME.partial.tex etc."""
     from benchmark.report.tables.draw import draw_table
 
     read = _study(study)
@@ -251,7 +251,9 @@ def audit() -> None:
 def bench(
     only: Annotated[str, typer.Option(help="sections, joined by commas; all unless given")] = "",
     listed: Annotated[bool, typer.Option("--list", help="say which sections there are, and end")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="timings of each piece of work, after a warm-up")] = 5,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="timings of each piece of work, after a warm-up: 5, or 1 with --short")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="processor threads; all cores unless given")] = os.cpu_count()
     or 1,
     short: Annotated[
@@ -262,14 +264,21 @@ def bench(
     ] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
-    from bench.report import SECTIONS, bench, chosen
-    from bench.rows import Options
+    try:
+        from bench.report import SECTIONS, bench, chosen
+        from bench.rows import Options
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "bench":
+            raise
+        here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
+        raise BadInput(f"bench: not installed; {here}") from None
 
     if listed:
         width = max(map(len, SECTIONS))
         print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
         return
-    print(bench(chosen(only), Options(repeats, threads, short), name or ("short" if short else "cpu")))
+    options = Options(repeats or (1 if short else 5), threads, short)
+    print(bench(chosen(only), options, name or ("short" if short else "cpu")))
 
 
 @app.command()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -193,38 +192,24 @@ def locked(path: Path) -> Iterator[bool]:
 
     The kernel lets go of it when the process ends, however it ends. Where a file system has no locks, nothing is held.
     """
+    from filelock import FileLock, Timeout
+
     path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, fallback_to_soft=False)
     waited = False
-    while True:
-        with path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not waited:
-                    print(f"waiting for another process that holds {path}", flush=True)
-                waited = True
-                fcntl.flock(file, fcntl.LOCK_EX)
-            except OSError:
-                yield waited
-                return
-            # Whoever had it may have removed the file meanwhile: then this is a lock on nothing.
-            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-                continue
-            try:
-                yield waited
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def outdate(path: Path) -> None:
-    """Date a file, if it is there, before all that it is made from.
-
-    Snakemake notes the settings of what it makes, and sees by its notes that they have changed. Of what a checkout
-    brought, or a command made that was called by hand, it has none, and looks at ages alone.
-    """
     with contextlib.suppress(OSError):
-        os.utime(path, (1, 1))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waited = True
+            print(f"waiting for another process that holds {path}", flush=True)
+            lock.acquire()
+    try:
+        yield waited
+    finally:
+        if lock.is_locked:
+            path.unlink(missing_ok=True)  # while it is held: who waits for it sees that the file is another one
+            lock.release()
 
 
 def make_writable(folder: Path) -> None:

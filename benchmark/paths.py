@@ -25,6 +25,7 @@ RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet",
 PROGRESS = "progress.json"
 TABLE_SUFFIXES = (".tex", ".csv", ".md", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png")
+PARTIAL = ".partial"  # after the name of what lacks something: it never replaces what is whole
 
 
 def study_file(study: str) -> Path:
@@ -118,6 +119,6 @@ def figure(study: str, name: str, suffix: str) -> Path:
     return FIGURES / study / f"{name}{suffix}"
 
 
-def page(study: str) -> Path:
+def page(study: str, partial: bool = False) -> Path:
     """The page of all results of a study."""
-    return FIGURES / study / "index.html"
+    return FIGURES / study / f"index{PARTIAL * partial}.html"

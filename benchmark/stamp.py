@@ -36,11 +36,11 @@ def joined(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     }
 
 
-def commit() -> str:
-    """Return the commit that the code is at, with ``+`` behind it where files differ from it; or ``unknown``."""
+def commit(*folders: str) -> str:
+    """Return the commit that the code, and more ``folders``, are at, ``+`` if files differ from it; or ``unknown``."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *CODE)
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *CODE, *folders)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if changed else "")

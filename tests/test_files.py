@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -148,6 +150,16 @@ with locked(Path({str(tmp_path / "x.lock")!r})) as waited:
     with files.locked(tmp_path / "x.lock") as waited:
         assert not waited
     assert not (tmp_path / "x.lock").exists()
+
+
+@pytest.mark.parametrize("problem", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_stops_nobody(tmp_path, monkeypatch, problem):
+    def refuse(*_):
+        raise OSError(problem, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with files.locked(tmp_path / "x.lock") as waited, files.locked(tmp_path / "x.lock") as again:
+        assert not waited and not again
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path):

@@ -1,4 +1,4 @@
-"""What every data source returns: images, labels and class names, checked."""
+"""A dataset in memory: images, labels and class names, checked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from benchmark.errors import BadInput
 
 SPLITS = ("train", "test")
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+Split = tuple[Pixels, Labels]
 
 
 def clean_classes(names: Sequence[str], where: str) -> list[str]:
@@ -56,10 +59,10 @@ class Arrays:
     where : what the messages call this dataset.
     """
 
-    train_images: npt.NDArray[np.uint8]
-    train_labels: npt.NDArray[np.int64]
-    test_images: npt.NDArray[np.uint8]
-    test_labels: npt.NDArray[np.int64]
+    train_images: Pixels
+    train_labels: Labels
+    test_images: Pixels
+    test_labels: Labels
     classes: list[str]
     origin: dict[str, Any] = field(default_factory=dict)
     where: str = "dataset"
@@ -77,7 +80,7 @@ class Arrays:
                 f"{self.test_images.shape[1:]} (height, width, channels): both must agree, or set 'size'"
             )
 
-    def _check(self, split: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> None:
+    def _check(self, split: str, images: Pixels, labels: Labels) -> None:
         where = f"{self.where}: {split}"
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
             raise BadInput(
@@ -92,11 +95,9 @@ class Arrays:
             row = int(outside[0])
             raise BadInput(f"{where} row {row}: label {int(labels[row])}; accepted are 0 to {len(self.classes) - 1}")
 
-    def split(self, split: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    def split(self, split: str) -> Split:
         """Return images and labels of ``"train"`` or ``"test"``."""
-        if split == "train":
-            return self.train_images, self.train_labels
-        return self.test_images, self.test_labels
+        return getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
 class Drawn(NamedTuple):
-    """What was drawn for a batch: rows (B, H) and columns (B, W) that pixels are taken from, jitter, who is grey."""
+    """What was drawn for a batch: rows (B, H) and columns (B, W) of the pixels, jitter, which images become grey."""
 
     place: tuple[Tensor, Tensor] | None
     jitter: colour.Jitter | None
@@ -42,8 +42,8 @@ class Drawn(NamedTuple):
     def alike(self, count: int, size: int) -> Iterator[tuple[slice | Tensor, Drawn]]:
         """Yield parts of a batch of ``count`` images, at most ``size`` each, and what was drawn for each part.
 
-        All images of a part are jittered or none is; without jitter, all are grey or none is: little is worked out to
-        be thrown away. For a processor: a GPU would be waited for, to say which images these are.
+        All images of a part are jittered or none is; without jitter, all are grey or none is: little is computed to be
+        thrown away. For a processor only: on a GPU, asking which images these are would wait for it.
         """
         if self.jitter is not None:
             changed, kept = self.jitter.chosen, self._replace(jitter=None)
@@ -87,7 +87,7 @@ class Transform:
 
         Parameters
         ----------
-        images : uint8 (B, H, W, C) or (B, C, H, W), C = 1 or 3, values 0 to 255.
+        images : uint8 (B, H, W, C), C = 1 or 3, values 0 to 255.
         generator : the only source of randomness; draws on its own device. None only if the name has no random letter.
 
         Returns
@@ -99,23 +99,18 @@ class Transform:
         BadInput
             If J or G meets greyscale images, or N has a mean of another number of channels.
         """
-        if images.dtype != torch.uint8 or images.ndim != 4:
-            raise ValueError(f"images are {images.dtype} {tuple(images.shape)}; accepted is a uint8 batch")
-        if images.shape[3] not in (1, 3):
-            images = images.permute(0, 2, 3, 1)
-        images = images.contiguous()
         count, height, width, channels = images.shape
         self._check_channels(channels)
-        drawn = self._draw(images, generator)
+        drawn = self.draw(images, generator)
         # Few images at a time, so that what is made of them on the way stays in a processor's cache.
         size = max(1, CACHED // (height * width))
         if images.is_cuda or (count <= size and drawn.jitter is None and drawn.grey is None):
-            return self._made(images, drawn)
+            return self.apply(images, drawn)
         out = torch.empty(images.shape)
         for some, of_them in drawn.alike(count, size):
             # Whole images are taken faster than by brackets.
             taken = images[some] if isinstance(some, slice) else images.index_select(0, some)
-            out[some] = self._made(taken, of_them).permute(0, 2, 3, 1)
+            out[some] = self.apply(taken, of_them).permute(0, 2, 3, 1)
         return out.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
@@ -128,14 +123,16 @@ class Transform:
                 "accepted is one number a channel, for mean and for std"
             )
 
-    def _draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
-        """Draw all that is random, for the whole batch."""
+    def draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
+        """Draw all that is random, for a whole batch (B, H, W, C)."""
+        if not (self.padding or self.flip or "J" in self.name or "G" in self.name):
+            return Drawn(None, None, None)
+        if generator is None:
+            raise ValueError(f"transform {self.name!r} is random: give it a generator")
         count, height, width, _ = images.shape
-        device, pad = images.device, self.padding
+        device, source, pad = images.device, generator.device, self.padding
         place = None
-        if self.padding or self.flip:
-            generator = _needed(generator, self.name)
-            source = generator.device
+        if pad or self.flip:
             rows = torch.arange(height, device=device).expand(count, height)
             columns = torch.arange(width, device=device).expand(count, width)
             if self.flip:
@@ -146,12 +143,12 @@ class Transform:
                 offsets = offsets.to(device, non_blocking=True)
                 rows, columns = rows + offsets[0], columns + offsets[1]
             place = rows, columns
-        jitter = colour.Jitter.draw(count, _needed(generator, self.name), device) if "J" in self.name else None
-        grey = colour.draw_grey(count, _needed(generator, self.name), device) if "G" in self.name else None
+        jitter = colour.Jitter.draw(count, generator, device) if "J" in self.name else None
+        grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
         return Drawn(place, jitter, grey)
 
-    def _made(self, images: Tensor, drawn: Drawn) -> Tensor:
-        """Return the images as they were drawn to be."""
+    def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
+        """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; as `__call__` does in pieces."""
         if drawn.jitter is None and drawn.grey is None:
             return self._scale(images if drawn.place is None else self._crop_and_flip(images, *drawn.place))
         planes = self._planes(images, drawn.place).float().div_(255)
@@ -204,14 +201,3 @@ class Transform:
             pair = (1 / (255 * std), -mean / std)
             self._affine[key] = tuple(part.float().repeat(width).to(device) for part in pair)  # type: ignore[assignment]
         return self._affine[key]
-
-
-def evaluation(augmentation: Augmentation) -> Transform:
-    """Return the transform of every evaluation: normalisation alone, whatever the training transform was."""
-    return Transform("N", augmentation)
-
-
-def _needed(generator: torch.Generator | None, name: str) -> torch.Generator:
-    if generator is None:
-        raise ValueError(f"transform {name!r} is random: give it a generator")
-    return generator

@@ -32,12 +32,6 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     images, labels = images[order], labels[order]
     test = stratified(labels, TEST, rng, f"{name}: test split")
     train = np.setdiff1d(np.arange(len(labels)), test)
-    return Arrays(
-        images[train],
-        labels[train],
-        images[test],
-        labels[test],
-        [str(digit) for digit in range(10)],
-        {"source": "sklearn.datasets.load_digits", "split_seed": SEED, "original_order_shuffled": True},
-        name,
-    )
+    origin = {"source": "sklearn.datasets.load_digits", "split_seed": SEED, "original_order_shuffled": True}
+    classes = [str(digit) for digit in range(10)]
+    return Arrays(images[train], labels[train], images[test], labels[test], classes, origin, name)

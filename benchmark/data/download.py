@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
+import pooch
 
 from benchmark.errors import BadInput
 from benchmark.files import locked
 
-CHUNK = 1 << 20  # bytes
-TIMEOUT = 60  # seconds without an answer
+CHUNK = 1 << 14  # bytes: as much may be fetched twice
+NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,13 @@ def obtain(archive: Archive, folder: Path) -> Path:
         if path.exists():
             _verify(path, archive)
             return path
-        _download(archive, part)
+        try:
+            _download(archive, part)
+        except OSError as error:
+            raise BadInput(
+                f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under the "
+                f"name {archive.file}"
+            ) from None
         try:
             _verify(part, archive)
         except BadInput:
@@ -54,44 +56,23 @@ def obtain(archive: Archive, folder: Path) -> Path:
         return path
 
 
-def _verify(path: Path, archive: Archive) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != archive.md5:
-        raise BadInput(
-            f"{path}: MD5 is {found}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
-            "another one; delete it to have it downloaded again"
-        )
-
-
 def _download(archive: Archive, part: Path) -> None:
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            if answer.status != 206:  # the server sends the whole file, whatever was asked
-                have = 0
-            length = answer.headers.get("Content-Length")
-            total = have + int(length) if length else None
-            with (
-                part.open("ab" if have else "wb") as file,
-                tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=archive.file) as bar,
-            ):
-                while chunk := answer.read(CHUNK):
-                    file.write(chunk)
-                    bar.update(len(chunk))
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send: the part is complete, which its checksum will tell
-            return
-        raise _unreachable(archive, part, str(error)) from None
-    except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(archive, part, str(error)) from None
-    if total is not None and part.stat().st_size < total:
-        raise _unreachable(archive, part, f"connection closed after {part.stat().st_size} of {total} bytes")
+    # Not packed once more on the way: what is written is what the checksum is of.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with part.open("ab") as file:
+        try:
+            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(archive.url, file, None)
+        except OSError as error:  # what requests raises
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if not have or status != NOTHING_LEFT:
+                raise
 
 
-def _unreachable(archive: Archive, part: Path, problem: str) -> BadInput:
-    return BadInput(
-        f"{archive.url}: {problem}: run again to continue the download, or put the file into {part.parent} "
-        f"under the name {archive.file}"
-    )
+def _verify(path: Path, archive: Archive) -> None:
+    md5 = pooch.file_hash(str(path), alg="md5")
+    if md5 != archive.md5:
+        raise BadInput(
+            f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
+            "another one; delete it to have it downloaded again"
+        )

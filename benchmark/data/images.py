@@ -1,22 +1,32 @@
-"""Files to pixels: decoding, resizing and stacking images, for every source that reads image files."""
+"""From files to pixels: decoding, resizing and stacking images, for every source that reads image files."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from joblib import Parallel, delayed
 from PIL import Image
 
+from benchmark.data.arrays import Pixels
 from benchmark.errors import BadInput
+from benchmark.settings import DatasetSettings
 
-Pixels = npt.NDArray[np.uint8]
 # Pillow knows formats that start other programs (EPS starts Ghostscript): those of photographs are enough.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # 8 bits a channel at most
+
+
+def source_folder(name: str, settings: DatasetSettings) -> Path:
+    """Return the folder that a dataset's ``path`` names; raise `BadInput` if there is none."""
+    if settings.path is None:
+        raise BadInput(f"datasets.{name}.path is missing: source {settings.source!r} needs the folder of its files")
+    if not Path(settings.path).is_dir():
+        raise BadInput(f"datasets.{name}.path: there is no folder {settings.path}")
+    return Path(settings.path)
 
 
 def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
@@ -65,7 +75,7 @@ def decode_all(payloads: Sequence[bytes], places: Sequence[str], size: int | Non
 
 
 def resize_all(images: Pixels, size: int | None) -> Pixels:
-    """Return uint8 (N, H, W, C) resized to ``size`` x ``size``, or as it is if it has that size or None is asked."""
+    """Return uint8 (N, H, W, C) resized to ``size`` x ``size``; unchanged if that is their size, or None."""
     if size is None or images.shape[1:3] == (size, size):
         return images
     resized = [

@@ -18,10 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark import paths
-from benchmark.data.arrays import Arrays, clean_classes
+from benchmark.data.arrays import Arrays, Split, clean_classes
 from benchmark.data.download import Archive, obtain
 from benchmark.data.images import decode_all
 from benchmark.errors import BadInput, unknown
@@ -41,8 +40,9 @@ ARCHIVES = {
     ),
 }
 TINY = "tiny-imagenet-200"
-BROKEN = (ValueError, TypeError, AttributeError, IndexError)  # what else a pickle of something else ends in
-Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+# What reading an archive of something else ends in.
+OF_ARCHIVES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
+BROKEN = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *OF_ARCHIVES)
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
@@ -51,10 +51,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     CIFAR is in the order of its batches. TinyImageNet has its classes in the order of their WordNet ids, its training
     images sorted by class, and its *validation* images as test set, since its test images have no public labels.
 
-    Parameters
-    ----------
-    name : ``cifar10``, ``cifar100`` or ``tinyimagenet``.
-    settings : ``path`` is the folder where archives lie or are downloaded to; ``data/downloads`` unless given.
+    Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given.
 
     Raises
     ------
@@ -83,14 +80,14 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
             def member(file: str) -> dict[str, Any]:
                 opened = archive.extractfile(f"{folder}/{file}")
-                found = _Arrays(opened, encoding="latin1").load() if opened else {}
-                if not isinstance(found, dict):
-                    raise ValueError(f"{file} holds {type(found).__name__}")
-                return found
+                content = _Arrays(opened, encoding="latin1").load() if opened else {}
+                if not isinstance(content, dict):
+                    raise ValueError(f"{file} holds {type(content).__name__}")
+                return content
 
             parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
             classes = [str(entry) for entry in member(meta)[names_key]]
-    except (KeyError, tarfile.TarError, zlib.error, EOFError, OSError, pickle.UnpicklingError, *BROKEN) as error:
+    except BROKEN as error:
         raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*train, test, meta))}}} ({error})") from None
     images, labels = (np.concatenate(column) for column in zip(*parts[:-1], strict=True))
     return (images, labels), parts[-1], classes
@@ -123,42 +120,23 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
-            _refuse_escapes(path, ((entry.filename, not _is_link(entry)) for entry in archive.infolist()))
+            links = {entry.filename for entry in archive.infolist() if stat.S_ISLNK(entry.external_attr >> 16)}
+            _refuse_escapes(path, ((name, name not in links) for name in names))
             train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
+            annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
+            test = [line.split("\t")[:2] for line in annotations.splitlines()]  # file and WordNet id
             classes = sorted({name.split("/")[2] for name in train})
-            annotated = _validation(archive, path)
-            if not train:
-                raise BadInput(f"{path}: holds no {TINY}/train/<WordNet id>/images/*.JPEG")
-            number = {wnid: label for label, wnid in enumerate(classes)}
-            for file, wnid in annotated:
-                if wnid not in number:
-                    raise BadInput(f"{path}: {file} is of class {wnid!r}, which has no training images")
-            training = _decoded(archive, path, train, [number[name.split("/")[2]] for name in train], size)
-            files = [file for file, _ in annotated]
-            testing = _decoded(archive, path, files, [number[wnid] for _, wnid in annotated], size)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, UnicodeDecodeError, NotImplementedError) as error:
+
+            def decoded(files: list[str], wnids: list[str]) -> Split:
+                labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
+                payloads = [archive.read(file) for file in files]
+                return decode_all(payloads, [f"{path}: {file}" for file in files], size), labels
+
+            training = decoded(train, [name.split("/")[2] for name in train])
+            testing = decoded([f"{TINY}/val/images/{file}" for file, _ in test], [wnid for _, wnid in test])
+    except BROKEN as error:
         raise BadInput(f"{path}: is no complete archive of {TINY} ({error})") from None
     return training, testing, classes
-
-
-def _validation(archive: zipfile.ZipFile, path: Path) -> list[tuple[str, str]]:
-    annotations = f"{TINY}/val/val_annotations.txt"
-    if annotations not in archive.namelist():
-        raise BadInput(f"{path}: holds no {annotations}: the validation split, used for testing, is missing")
-    rows = [line.split("\t") for line in archive.read(annotations).decode().splitlines() if line.strip()]
-    if not rows or any(len(row) < 2 for row in rows):
-        raise BadInput(f"{path}: {annotations} has no rows of 'file<TAB>WordNet id'")
-    return [(f"{TINY}/val/images/{row[0]}", row[1]) for row in rows]
-
-
-def _decoded(archive: zipfile.ZipFile, path: Path, files: list[str], labels: list[int], size: int | None) -> Split:
-    payloads = [archive.read(file) for file in files]
-    images = decode_all(payloads, [f"{path}: {file}" for file in files], size)
-    return images, np.array(labels, dtype=np.int64)
-
-
-def _is_link(entry: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(entry.external_attr >> 16)
 
 
 def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:

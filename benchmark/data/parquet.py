@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.data.arrays import Arrays, clean_classes
-from benchmark.data.images import decode_all
+from benchmark.data.arrays import Arrays, Labels, Split, clean_classes
+from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
@@ -21,12 +20,9 @@ LABEL_COLUMNS = ("label", "fine_label")
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
-    """Return the images of all shards that match the patterns of ``settings``, shards in the order of their names.
+    """Return the images of all shards that match the patterns ``train`` and ``test``, in the order of the files' names.
 
-    Parameters
-    ----------
-    name : the dataset's name, for messages.
-    settings : ``path``, the patterns ``train`` and ``test`` below it, and ``size`` where images differ in size.
+    Images that differ in size need ``size``.
 
     Raises
     ------
@@ -34,34 +30,25 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         If no file matches, a column is missing, an image cannot be decoded, or a label is no class; the message names
         file and row.
     """
-    if settings.path is None:
-        raise BadInput(f"datasets.{name}.path is missing: source 'parquet' needs the folder that holds the shards")
-    folder = Path(settings.path)
-    train, test = (
-        _shards(folder, pattern, f"datasets.{name}.{key}")
-        for key, pattern in (("train", settings.train), ("test", settings.test))
-    )
+    folder = source_folder(name, settings)
+    train = _shards(folder, settings.train, f"datasets.{name}.train")
+    test = _shards(folder, settings.test, f"datasets.{name}.test")
     classes = _class_names(train[0])
     for shard in (*train[1:], *test):
         if _class_names(shard) != classes:
             raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
-    train_images, train_labels = _read_split(train, len(classes), settings.size)
-    test_images, test_labels = _read_split(test, len(classes), settings.size)
-    return Arrays(
-        train_images, train_labels, test_images, test_labels, clean_classes(classes, str(train[0])), origin, name
-    )
+    of_train, of_test = (_read_split(shards, len(classes), settings.size) for shards in (train, test))
+    return Arrays(*of_train, *of_test, clean_classes(classes, str(train[0])), origin, name)
 
 
 def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
-    if not folder.is_dir():
-        raise BadInput(f"{where}: there is no folder {folder}")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern:
         raise BadInput(f"{where}: {pattern!r}: accepted is a pattern below the folder, without '..'")
-    found = sorted(path for path in folder.glob(pattern) if path.is_file())
-    if not found:
+    shards = sorted(path for path in folder.glob(pattern) if path.is_file())
+    if not shards:
         raise BadInput(f"{where}: no file in {folder} matches {pattern!r}")
-    return found
+    return shards
 
 
 def _open(shard: Path) -> pq.ParquetFile:
@@ -98,12 +85,10 @@ def _class_names(shard: Path) -> list[str]:
     return names
 
 
-def _read_split(
-    shards: list[Path], classes: int, size: int | None
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _read_split(shards: list[Path], classes: int, size: int | None) -> Split:
     payloads: list[bytes] = []
     places: list[str] = []
-    labels: list[npt.NDArray[np.int64]] = []
+    labels: list[Labels] = []
     for shard in shards:
         with _open(shard) as file:
             image = _column(shard, file.schema_arrow, IMAGE_COLUMNS, "image")
@@ -118,7 +103,7 @@ def _read_split(
     return decode_all(payloads, places, size), np.concatenate(labels)
 
 
-def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> npt.NDArray[np.int64]:
+def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> Labels:
     if not pa.types.is_integer(column.type) or column.null_count:
         raise BadInput(f"{shard}: labels are {column.type} with {column.null_count} missing; accepted are integers")
     labels = column.to_numpy().astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which samples a scenario forgets, and the file that says so.
+"""Forget splits: the samples that a scenario forgets, and the file that lists them.
 
 A split file has one row per forgotten sample, columns ``split`` (train or test), ``index`` (into the stored arrays)
 and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are the
@@ -12,36 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from benchmark.data.arrays import Labels
 from benchmark.errors import BadInput, DamagedFile, StaleOutput, unknown
 from benchmark.files import Damaged, read_parquet, write_parquet
 from benchmark.names import Scenario
 
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
-Indices = npt.NDArray[np.int64]
-
-
-def forget_indices(labels: Indices, classes: Sequence[str], scenario: Scenario, rng: np.random.Generator) -> Indices:
-    """Return the sorted indices of the training samples that a scenario forgets in the end.
-
-    ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
-    stream of ``rng`` random-10 lies inside random-50, and stage k of ``sequential-<s>x<p>`` is ``random-<k*p>``.
-
-    Parameters
-    ----------
-    labels : int64 (N,), of the training set.
-    classes : names of the classes, in the order of the labels.
-    scenario : what is forgotten.
-    rng : a fresh generator: nothing may have been drawn from it, or splits do not nest.
-
-    Raises
-    ------
-    BadInput
-        If the class does not exist, or if nothing would be forgotten or nothing retained.
-    """
-    return forgotten(split_frame(labels, labels[:0], classes, scenario, rng))
+Indices = Labels  # int64 as well
 
 
 def split_frame(
@@ -51,7 +30,21 @@ def split_frame(
     scenario: Scenario,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return the rows of a split file; see the module's docstring and `forget_indices`, whose errors it raises."""
+    """Return the rows of a split file.
+
+    ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
+    stream of ``rng`` random-10 lies inside random-50, and stage k of ``sequential-<s>x<p>`` is ``random-<k*p>``.
+
+    Parameters
+    ----------
+    train_labels, test_labels : int64 (N,), indices into ``classes``.
+    rng : a fresh generator: nothing may have been drawn from it, or splits do not nest.
+
+    Raises
+    ------
+    BadInput
+        If the class does not exist, or if nothing would be forgotten or nothing retained.
+    """
     test: Indices = np.zeros(0, dtype=np.int64)
     if scenario.kind == "class":
         if scenario.class_name not in classes:
@@ -72,9 +65,7 @@ def split_frame(
         {
             "split": ["train"] * len(ends[-1]) + ["test"] * len(test),
             "index": np.concatenate([*stages, test]).astype(np.int64),
-            "stage": np.repeat(
-                np.array([*range(1, len(stages) + 1), 1]), [*(len(stage) for stage in stages), len(test)]
-            ).astype(np.int64),
+            "stage": np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test)]).astype(np.int64),
         }
     )
 
@@ -88,7 +79,7 @@ def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = Non
 
 
 def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
-    """Write what `split_frame` returned, whole or not at all, and what it was drawn from."""
+    """Write the rows of `split_frame`, whole or not at all, and what they were drawn from."""
     write_parquet(path, frame, origin)
 
 

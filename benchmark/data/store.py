@@ -13,17 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark import paths
-from benchmark.data.arrays import SPLITS, Arrays
+from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels
 from benchmark.data.subset import stratified
 from benchmark.errors import DamagedFile, StaleOutput
-from benchmark.files import digest, read_record, replacing, sha256, write_record
+from benchmark.files import Damaged, digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
-
-__all__ = ["content_hash", "content_hash_if_known", "facts", "load", "prepare", "provenance"]
 
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
@@ -37,13 +34,13 @@ def provenance(name: str, settings: DatasetSettings) -> str:
 
     Augmentation is left out: it is applied while training, to the same arrays.
     """
-    told = settings.model_dump(mode="json", exclude={"augmentation"})
+    chosen = settings.model_dump(mode="json", exclude={"augmentation"})
     if settings.order == "content":
         # The arrays are the same from wherever they come, if the images are: their digest is in every run's record.
-        told = {key: value for key, value in told.items() if key not in WHERE}
+        chosen = {key: value for key, value in chosen.items() if key not in WHERE}
     else:
-        told.pop("order")  # came later than the first results
-    content = {"version": VERSION, "name": name, "settings": told}
+        chosen.pop("order")  # came later than the first results
+    content = {"version": VERSION, "name": name, "settings": chosen}
     if settings.source in SOURCES and (code := SOURCES.code(settings.source)):
         content["code"] = code
     return digest(content)[:12]
@@ -91,14 +88,13 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     from benchmark.data.images import resize_all
 
     changes: dict[str, Any] = {"where": name}
-    counts = {"train": settings.subset, "test": settings.test_subset}
-    for number, split in enumerate(SPLITS):
+    subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
+    for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
         images, labels = arrays.split(split)
         if settings.order == "content":
             order = by_content(images, labels)
             images, labels = images[order], labels[order]
-        key = "subset" if split == "train" else "test_subset"
-        if (count := counts[split]) is not None:
+        if count is not None:
             rng = np.random.default_rng([settings.subset_seed, number])
             kept = stratified(labels, count, rng, f"datasets.{name}.{key}")
             images, labels = images[kept], labels[kept]
@@ -106,7 +102,7 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     return dataclasses.replace(arrays, **changes)
 
 
-def by_content(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def by_content(images: Pixels, labels: Labels) -> Labels:
     """Return the order of images (N, H, W, C) by a digest of each with its label, as positions (N,).
 
     It depends on nothing but the images, and mixes the classes.
@@ -147,17 +143,11 @@ def facts(folder: Path) -> dict[str, Any]:
     """
     path = folder / PROVENANCE
     try:
-        record = read_record(path)
-        for key, kind in (("classes", list), ("origin", dict), ("shapes", dict), ("sha256", dict)):
-            if not isinstance(record[key], kind):
-                raise TypeError(f"{key!r} is {record[key]!r}")
-        if set(record["shapes"]) != set(FILES) or set(record["sha256"]) != set(FILES):
-            raise KeyError("shapes or sha256 of a file")
+        return read_record(path)
     except FileNotFoundError:
         raise _missing(path) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, repr(error)) from None
-    return record
+    except Damaged as error:
+        raise _damaged(path, str(error)) from None
 
 
 def load(folder: Path, verify: bool = False) -> Arrays:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmark.data.arrays import Labels
 from benchmark.errors import BadInput
 
 
-def stratified(
-    labels: npt.NDArray[np.int64], count: int, rng: np.random.Generator, where: str
-) -> npt.NDArray[np.int64]:
+def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str) -> Labels:
     """Return ``count`` indices spread as evenly over the classes as the data allow, in dataset order.
 
     Each class gives an equal number; where a class has fewer, the others make up for it; a remainder goes to the
@@ -30,7 +28,7 @@ def stratified(
     """
     classes, sizes = np.unique(labels, return_counts=True)
     if count > len(labels):
-        raise BadInput(f"{where}: {count} images asked of {len(labels)}; accepted are {len(classes)} to {len(labels)}")
+        raise BadInput(f"{where}: {count} images of {len(labels)}; accepted are {len(classes)} to {len(labels)}")
     if count < len(classes):
         raise BadInput(
             f"{where}: {count} images leave some of {len(classes)} classes empty; accepted are at least that"

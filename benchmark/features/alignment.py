@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.linalg import orthogonal_procrustes
 
 from benchmark.errors import BadInput
 
@@ -45,17 +46,6 @@ def standardised(points: Floats) -> Floats:
     return np.asarray(centred / scale if scale > 0 else centred)
 
 
-def rotation(moving: Floats, fixed: Floats) -> Floats:
-    """Return the orthogonal matrix R, (2, 2), that minimises ||moving R - fixed||: rotation, mirroring or both.
-
-    Parameters
-    ----------
-    moving, fixed : (k, 2), row i of both the same class, each centred by the caller.
-    """
-    left, _, right = np.linalg.svd(moving.T @ fixed)
-    return np.asarray(left @ right)
-
-
 def aligned(points: Floats, label: npt.NDArray[Any], target: pd.DataFrame) -> Floats:
     """Return a standardised map turned so that its class centroids lie as near as possible to ``target``'s.
 
@@ -75,4 +65,5 @@ def aligned(points: Floats, label: npt.NDArray[Any], target: pd.DataFrame) -> Fl
     if len(common) < 2:
         return points
     moving, fixed = (frame.loc[common].to_numpy() for frame in (own, target))
-    return np.asarray(points @ rotation(moving - moving.mean(axis=0), fixed - fixed.mean(axis=0)))
+    turn, _ = orthogonal_procrustes(moving - moving.mean(axis=0), fixed - fixed.mean(axis=0))
+    return np.asarray(points @ turn)

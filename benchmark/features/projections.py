@@ -20,7 +20,7 @@ PERPLEXITY = 30
 NEIGHBOURS = 15
 FEWEST = 5
 LARGE = 4096  # samples from which UMAP would search for neighbours, with code that takes 20 s to compile
-# For large maps, where the libraries' defaults take twice as long and keep no more neighbours (`bench --only maps`).
+# For large maps, where the libraries' defaults take twice as long and keep no more neighbours (docs/speed.md).
 CELL = 1.5  # side of a cell of the grid on which t-SNE's repulsion is interpolated; openTSNE's default is 1
 EPOCHS = 300  # of UMAP, whose defaults are 500 to 10,000 samples and 200 above
 

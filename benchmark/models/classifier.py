@@ -1,4 +1,4 @@
-"""What every architecture is: a body that makes features and a linear head that makes logits of them."""
+"""Every architecture: a body that makes features, and a linear head that makes logits of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions whose outputs are small, as matrix products, in bfloat16 on a processor.
+"""Convolutions with small outputs as matrix products, in bfloat16 on a processor.
 
 There oneDNN falls behind its own matrix product where an output's rows are short, above all on a processor with matrix
 instructions (AMX): the last stages of ResNet-18 and VGG-16 would take as long as all others. Inputs are unfolded
@@ -16,6 +16,7 @@ from torch.nn import functional
 # Pixels of an output's row up to which a product is faster: of any number of channels, and of many.
 SHORT, LONGER = 2, 4
 MANY = 512
+RGB = 3
 
 
 def is_small(width: int, channels: int) -> bool:
@@ -37,6 +38,27 @@ class Convolution(nn.Conv2d):
         return values if self.bias is None else values + self.bias.to(torch.bfloat16)[:, None, None]
 
 
+def rebuild(part: nn.Module, channels: int, thinner: int = 1) -> None:
+    """Replace every convolution and batch norm in a library's model of RGB images, weights being drawn in order.
+
+    Parameters
+    ----------
+    part : may be on the device ``meta``; what replaces its layers is on the default device.
+    channels : channels of the images that the first convolution takes.
+    thinner : how many times fewer channels every layer has.
+    """
+    for name, layer in part.named_children():
+        if isinstance(layer, nn.Conv2d):
+            side, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+            before = channels if layer.in_channels == RGB else layer.in_channels // thinner
+            after, bias = layer.out_channels // thinner, layer.bias is not None
+            setattr(part, name, Convolution(before, after, side, stride, int(padding), bias=bias))
+        elif isinstance(layer, nn.BatchNorm2d):
+            setattr(part, name, nn.BatchNorm2d(layer.num_features // thinner))
+        else:
+            rebuild(layer, channels, thinner)
+
+
 class Unfolded(torch.autograd.Function):
     """A convolution as the product of its unfolded input and its weights."""
 
@@ -55,16 +77,16 @@ class Unfolded(torch.autograd.Function):
         stride, padding = ctx.stride, ctx.padding  # type: ignore[attr-defined]
         of_images, of_weight = ctx.needs_input_grad[:2]  # type: ignore[attr-defined]
         gradient = gradient.permute(0, 2, 3, 1)
-        found: list[Tensor | None] = [None, None]
+        upon_images = upon_weight = None
         if of_images:
             patches = (gradient @ _matrix(weight)).unflatten(3, (*weight.shape[2:], -1))
-            found[0] = _folded(patches, images, stride, padding)
+            upon_images = _folded(patches, images, stride, padding)
         if of_weight:
             # Unfolded anew: kept, it would hold nine times the input's memory.
             patches = _patches(images, weight.shape[2:], stride, padding)
             product = gradient.flatten(0, 2).T @ patches.flatten(3).flatten(0, 2)
-            found[1] = product.unflatten(1, (*weight.shape[2:], -1)).permute(0, 3, 1, 2)
-        return found[0], found[1], None, None
+            upon_weight = product.unflatten(1, (*weight.shape[2:], -1)).permute(0, 3, 1, 2)
+        return upon_images, upon_weight, None, None
 
 
 def _matrix(weight: Tensor) -> Tensor:
@@ -88,12 +110,12 @@ def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tenso
     """Return, shaped as ``images``, the sum of patches, (B, H', W', k, k, C), where they came from."""
     size, channels, height, width = images.shape
     _, rows, columns, *kernel, _ = patches.shape
-    found = patches.new_zeros(size, height + 2 * padding, width + 2 * padding, channels)
+    padded = patches.new_zeros(size, height + 2 * padding, width + 2 * padding, channels)
     for down in range(kernel[0]):
         for right in range(kernel[1]):
-            there = found[:, down : down + stride * rows : stride, right : right + stride * columns : stride]
+            there = padded[:, down : down + stride * rows : stride, right : right + stride * columns : stride]
             there += patches[:, :, :, down, right]
-    return found[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
+    return padded[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
 
 
 def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:

@@ -9,36 +9,29 @@ convolutions and matrix products and 633.2 with ReLU; batch norm makes it 633.7,
 Without batch norm is the default, for that cost and for two more hints: the paper gives VGG-16 alone a warm-up of 75
 epochs, which networks without normalisation need, and its Retrain reaches 67 %, where VGG-16 with batch norm is usually
 reported above 70 %.
-
-The convolutions are ordered as in torchvision's VGG, whose import would cost a job a second and a half.
 """
 
 from __future__ import annotations
 
+import torch
+import torchvision
 from torch import nn
 
 from benchmark.models.classifier import Classifier, refuse_small
-from benchmark.models.convolution import Convolution
+from benchmark.models.convolution import rebuild
 
-STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels; each ends in a max-pool
 POOLED = 2
 FEATURES = 1024
 LEAST = 32  # pixels: five halvings must leave one
 
 
-def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int], batch_norm: bool) -> Classifier:
+def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     refuse_small(arch, image_shape, LEAST)
-    convolutions: list[nn.Module] = []
-    before = image_shape[0]
-    for stage in STAGES:
-        for width in stage:
-            convolutions.append(Convolution(before, width, 3, padding=1))
-            convolutions += [nn.BatchNorm2d(width)] if batch_norm else []
-            convolutions.append(nn.ReLU(inplace=True))
-            before = width
-        convolutions.append(nn.MaxPool2d(2))
+    with torch.device("meta"):  # `rebuild` replaces every layer that has weights
+        convolutions = torchvision.models.get_model(arch.replace("-", "_")).features
+    rebuild(convolutions, image_shape[0])
     hidden = [nn.Linear(512 * POOLED**2, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES), nn.ReLU()]
-    body = nn.Sequential(nn.Sequential(*convolutions), nn.AdaptiveAvgPool2d(POOLED), nn.Flatten(), *hidden)
+    body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(POOLED), nn.Flatten(), *hidden)
     # Torchvision's standard deviation of 0.01 for linear layers is made for 4096 inputs and dropout: with fewer inputs
     # and no batch norm the signal would fade.
     for module in body.modules():
@@ -53,9 +46,9 @@ def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int], batch_norm:
 
 def vgg16(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return VGG-16 without batch norm, 1024 features; images of 32 pixels or more."""
-    return _vgg("vgg16", classes, image_shape, batch_norm=False)
+    return _vgg("vgg16", classes, image_shape)
 
 
 def vgg16_bn(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return VGG-16 with batch norm after every convolution, 1024 features; images of 32 pixels or more."""
-    return _vgg("vgg16-bn", classes, image_shape, batch_norm=True)
+    return _vgg("vgg16-bn", classes, image_shape)

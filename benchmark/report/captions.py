@@ -17,8 +17,8 @@ WHOLE = "study"
 
 def captions(study: Study) -> dict[str, str]:
     """Return a caption for each table and figure, and for ``page`` and ``study``."""
-    told = {name: _output(study, name) for name in study.outputs}
-    return told | {PAGE: _page(study), WHOLE: _study(study)}
+    outputs = {name: _output(study, name) for name in study.outputs}
+    return outputs | {PAGE: _page(study), WHOLE: _study(study)}
 
 
 def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
@@ -51,12 +51,12 @@ def _output(study: Study, name: str) -> str:
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
     else:
         facts["For print"] = str(paths.figure(study.name, name, ".pdf"))
-    return _told(f"{name}: {output.caption or output.kind}", facts, name, study)
+    return _caption(f"{name}: {output.caption or output.kind}", facts, name, study)
 
 
 def _page(study: Study) -> str:
     title = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
-    return _told(title, {}, PAGE, study)
+    return _caption(title, {}, PAGE, study)
 
 
 def _study(study: Study) -> str:
@@ -68,10 +68,10 @@ def _study(study: Study) -> str:
         "Tables": ", ".join(study.tables),
         "Figures": ", ".join(study.figures),
     }
-    return _told(study.description or study.name, facts, "all", study)
+    return _caption(study.description or study.name, facts, "all", study)
 
 
-def _told(title: str, facts: dict[str, str], target: str, study: Study) -> str:
+def _caption(title: str, facts: dict[str, str], target: str, study: Study) -> str:
     # A text that began with its fields would lose them: they would be taken for a document's author, date and so on.
     lines = [
         f"{_escape(title.rstrip('.'))}.",

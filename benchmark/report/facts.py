@@ -7,43 +7,21 @@ from collections.abc import Iterable
 import pandas as pd
 
 from benchmark.names import ORIGINAL, Cell, MethodName
-from benchmark.report.latex import escape
-from benchmark.report.style import architecture_label, cell_label, dataset_label, method_label
+from benchmark.report.style import architecture_label, dataset_label, method_label
 from benchmark.study.study import Study
 
 
-def caption(study: Study, name: str, facts: Iterable[str]) -> str:
-    r"""Return a caption in LaTeX: the study's own words, then ``facts`` as sentences; empty facts are left out.
-
-    Parameters
-    ----------
-    facts : LaTeX text without the final full stop.
-    """
-    sentences = [escape(" ".join(study.output(name).caption.split())), *facts]
-    return " ".join(text if text[-1] in ".!?" else f"{text}." for text in sentences if text)
-
-
-def subject(cells: list[Cell]) -> str:
-    """Return the cell in LaTeX if there is one; several are told by the headings of their blocks."""
-    return escape(cell_label(cells[0])) if len(cells) == 1 else ""
-
-
 def shared(cells: list[Cell]) -> str:
-    """Return in LaTeX the dataset and the architecture that all cells have, which `style.short_label` leaves out."""
+    """Return the dataset and the architecture that all cells have, which `style.short_label` leaves out."""
     datasets, archs = {cell.dataset for cell in cells}, {cell.arch for cell in cells}
     parts = [dataset_label(*datasets)] if len(datasets) == 1 else []
     parts += [architecture_label(*archs)] if len(archs) == 1 else []
-    return escape(", ".join(parts))
+    return ", ".join(parts)
 
 
-def heading(cells: list[Cell], cell: Cell) -> str:
-    """Return the heading of a cell's block in LaTeX, empty if it is the only one."""
-    return escape(cell_label(cell)) if len(cells) > 1 else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return methods' labels in LaTeX, joined by commas."""
-    return ", ".join(escape(method_label(name)) for name in names)
+def listed(methods: Iterable[str]) -> str:
+    """Return methods' labels, each once, joined by commas."""
+    return ", ".join(map(method_label, dict.fromkeys(methods)))
 
 
 def over(trials: int) -> str:
@@ -51,11 +29,9 @@ def over(trials: int) -> str:
     return f"over {trials} trials" if trials > 1 else "of one trial"
 
 
-def precision(metrics: pd.DataFrame) -> str:
-    """Return which number format the runs were computed in, or nothing if they do not say."""
-    if "precision" not in metrics:
-        return ""
-    return "Computed in " + escape(" and ".join(sorted(metrics["precision"].dropna().astype(str).unique())))
+def values(frame: pd.DataFrame, column: str) -> str:
+    """Return the values of a column, each once: ``bfloat16 and float32``."""
+    return " and ".join(sorted(frame[column].dropna().astype(str).unique()))
 
 
 def tuned(study: Study) -> str:
@@ -78,33 +54,35 @@ def is_control(method: str) -> bool:
     return MethodName.parse(method).base == ORIGINAL
 
 
-def incomplete(rows: pd.DataFrame) -> str:
-    """Return which methods lack trials, for the rows that do; nothing if there is none."""
-    return f"Incomplete, with trials missing: {listed(dict.fromkeys(rows['method']))}" if len(rows) else ""
+def control(methods: list[str]) -> str:
+    """Say what Original is doing in the table; nothing if there is none."""
+    return f"{listed(methods)} is the model before unlearning: a control" if methods else ""
 
 
-def diverged(data: pd.DataFrame) -> str:
+def incomplete(data: pd.DataFrame, trials: int) -> str:
+    """Say which methods have fewer ``trials`` than they should, controls aside; nothing if none has."""
+    short = data.loc[data["trials"] < trials, "method"]
+    short = [method for method in short if not is_control(method)]
+    return f"Incomplete, with trials missing: {listed(short)}" if short else ""
+
+
+def left_out(data: pd.DataFrame) -> str:
     """Say for which rows trials were left out, since one of the methods that are compared diverged in them.
 
     Parameters
     ----------
     data : columns ``method`` and ``diverged``, in how many trials.
     """
-    told = [f"{escape(method_label(row.method))} {row.diverged}" for row in data.itertuples() if row.diverged]
-    return f"Trials left out, since a method diverged in them: {', '.join(dict.fromkeys(told))}" if told else ""
+    counts = [f"{method_label(row.method)} {row.diverged}" for row in data.itertuples() if row.diverged]
+    return f"Trials left out, since a method diverged in them: {', '.join(dict.fromkeys(counts))}" if counts else ""
 
 
 def unfinished(data: pd.DataFrame, trials: int) -> list[str]:
-    """Say which methods diverged in some trial, and which have fewer trials than were asked for; controls aside.
+    """Say which methods diverged in some trial, and which have fewer trials than they should.
 
     Parameters
     ----------
     data : columns ``method``, ``trials`` and ``diverged``, how many of each.
-    trials : how many were asked for.
     """
-    diverged = data[data["diverged"] > 0]
-    short = data[(data["trials"] < trials) & ~data["method"].map(is_control)]
-    return [
-        f"Diverged in at least one trial: {listed(dict.fromkeys(diverged['method']))}" if len(diverged) else "",
-        incomplete(short),
-    ]
+    diverged = listed(data.loc[data["diverged"] > 0, "method"])
+    return [f"Diverged in at least one trial: {diverged}" if diverged else "", incomplete(data, trials)]

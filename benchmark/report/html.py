@@ -1,13 +1,13 @@
-"""A table as a page of HTML, for Snakemake's report and for a browser: what its Markdown says, set like the LaTeX."""
+"""A table as a page of HTML, for Snakemake's report and for a browser."""
 
 from __future__ import annotations
 
 import html
 import re
 
-from benchmark.report.latex import SPANNED, Block, Table, remake
-from benchmark.report.markdown import WORDS, plain
+from benchmark.report.tabular import Block, Entry, Table, pieces, remake
 
+SUBSCRIPT = r"<sub>\1</sub>"
 STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; }
@@ -25,7 +25,7 @@ code { overflow-wrap: anywhere; }
 
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.html`` file: the caption, a table a block, and the command that remakes it."""
-    body = [f"<p>{_text(table.caption)}</p>", *(_block(block, table) for block in table.blocks)]
+    body = [f"<p>{text(table.caption)}</p>", *(_block(table, block) for block in table.blocks)]
     title = html.escape(f"{study}: {name}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body.append(f"<p>Remade by <code>{html.escape(remake(study, name))}</code>.</p>")
@@ -33,43 +33,37 @@ def render(table: Table, study: str, name: str) -> str:
     return "\n".join([*lines, "</body></html>"]) + "\n"
 
 
-def _block(block: Block, table: Table) -> str:
-    heads = [head if isinstance(head, tuple) else (head,) for head in block.rows.columns]
-    titles = ["<br>".join(_text(part) for part in head if part) for head in heads]
-    caption = f"<caption>{_text(block.heading)}</caption>" if block.heading else ""
-    lines = [f"<div><table>{caption}<thead>", _row(titles, table.alignment, "col", len(titles)), "</thead><tbody>"]
-    for row in block.rows.itertuples(index=False):
-        cells = ["" if cell == SPANNED else _text(cell) for cell in row]
-        lines.append(_row(cells, table.alignment, "row", table.left))
-    return "\n".join([*lines, "</tbody></table></div>"])
+def _block(table: Table, block: Block) -> str:
+    note = f" ({text(block.note)})" if block.note else ""
+    caption = f"<caption>{text(block.heading)}{note}</caption>" if block.heading else ""
+    names = ["<br>".join(text(name) for name in (one.group, one.name) if name) for one in table.columns]
+    rows = [_row(table, [_cell(entry) for entry in row]) for row in table.rows(block)]
+    head = f"<div><table>{caption}<thead>\n{_row(table, names, head=True)}\n</thead><tbody>"
+    return "\n".join([head, *rows, "</tbody></table></div>"])
 
 
-def _row(cells: list[str], alignment: str, scope: str, heads: int) -> str:
-    """Return a row whose first cells, so many, are headings of its ``scope``; an empty cell heads nothing."""
+def _row(table: Table, cells: list[str], head: bool = False) -> str:
+    """Return a row; cells of the table's head, and those that name a row, are headings, unless they are empty."""
     inside = ""
-    for place, (letter, cell) in enumerate(zip(alignment, cells, strict=True)):
-        tag, told = ("th", f' scope="{scope}"') if place < heads and cell else ("td", "")
-        inside += f'<{tag} class="{letter}"{told}>{cell}</{tag}>'
+    for column, cell in zip(table.columns, cells, strict=True):
+        scope = f' scope="{"col" if head else "row"}"' if cell and (head or column.heads) else ""
+        tag = "th" if scope else "td"
+        inside += f'<{tag} class="{"l" if column.is_text else "r"}"{scope}>{cell}</{tag}>'
     return f"<tr>{inside}</tr>"
 
 
-def _text(latex: str) -> str:
-    """Return LaTeX text as HTML, by way of its Markdown: emphasis, escaped signs, and formulas with subscripts."""
-    out: list[str] = []
-    opened: set[str] = set()
-    for piece in re.split(r"(\\[^A-Za-z0-9\s]|\$[^$]+\$|\*\*|\*)", plain(latex)):
-        if piece in ("*", "**"):
-            tag = {"*": "em", "**": "strong"}[piece]
-            out.append(f"</{tag}>" if tag in opened else f"<{tag}>")
-            opened ^= {tag}
-        elif piece.startswith("$"):
-            out.append(_formula(piece[1:-1]))
-        else:
-            out.append(html.escape(piece.removeprefix("\\") if len(piece) == 2 else piece, quote=False))
-    return "".join(out)
+def _cell(entry: Entry) -> str:
+    inside = text(entry.text)
+    return (f"<strong>{inside}</strong>" if entry.bold else inside) + text(entry.after)
 
 
-def _formula(math: str) -> str:
-    text = re.sub(r"\\([A-Za-z]+) ?", lambda match: WORDS.get(match[1], f"{match[1]} "), math)
-    text = html.escape(text, quote=False)
-    return f"<em>{re.sub(r'_(?:{([^{}]*)}|(.))', lambda match: f'<sub>{match[1] or match[2]}</sub>', text)}</em>"
+def text(plain: str) -> str:
+    """Return plain text as HTML; a formula with subscripts in italics."""
+    return "".join(
+        _subscripts(html.escape(piece, quote=False)) if is_formula else html.escape(piece, quote=False)
+        for piece, is_formula in pieces(plain)
+    )
+
+
+def _subscripts(formula: str) -> str:
+    return f"<em>{re.sub('_(.)', SUBSCRIPT, formula)}</em>" if "_" in formula else formula

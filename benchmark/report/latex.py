@@ -1,146 +1,40 @@
-"""From data frames of ready-made cells to a ``table`` environment that a paper can ``\\input``.
-
-What it needs in the preamble: ``\\usepackage{booktabs,graphicx}``.
-"""
+"""A table as a ``table`` environment that a paper can ``\\input``, with ``\\usepackage{booktabs,graphicx}``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
+from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
+from benchmark.report.tabular import THIN, Column, Entry, Table, pieces, remake
 
-DASH = "---"
 ROWS_PER_PAGE = 54
-# Stands in the cells that a neighbour to the left spans; taken out of the finished text.
-SPANNED = "\\spanned"
 # A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
 # to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
 WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
 
+# A number, its standard deviation and its gap, each in a column of its own within the table's column.
+NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
+
 # Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
-GREEK = {
-    **{"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ϵ": "epsilon", "ε": "varepsilon", "ζ": "zeta"},
-    **{"η": "eta", "θ": "theta", "ϑ": "vartheta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu"},
-    **{"ξ": "xi", "π": "pi", "ρ": "rho", "ϱ": "varrho", "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon"},
-    **{"ϕ": "phi", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega"},
-    **{"Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon"},
-    **{"Φ": "Phi", "Ψ": "Psi", "Ω": "Omega"},
-}
-LATIN = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True))
-
+NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu mu nu xi pi rho varrho "
+    "sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+GREEK = dict(zip("αβγδϵεζηθϑικλμµνξπρϱσςτυϕφχψωΓΔΘΛΞΠΣΥΦΨΩ", NAMES.split(), strict=True))
+SIGNS = {"→": "to", "≈": "approx", "∞": "infty", "±": "pm", "×": "times", "≤": "le", "≥": "ge"}
+SIGNS |= {"↓": "downarrow", "↑": "uparrow"}
 SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "$": r"\$",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "|": r"\textbar{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "‘": "`",
-    "’": "'",
-    **{
-        sign: rf"$\{name}$"
-        for sign, name in {**GREEK, "\N{MICRO SIGN}": "mu", "→": "to", "≈": "approx", "∞": "infty"}.items()
-    },
-    **LATIN,
+    **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "|": r"\textbar{}"},
+    **{sign: rf"\{sign}" for sign in "{}%&#$_"},
+    **{sign: f"${sign}$" for sign in "<>"},
+    **{sign: rf"$\{name}$" for sign, name in (GREEK | SIGNS).items()},
+    **{"−": "$-$", "*": "$^*$", "†": r"$^\dagger$", "‘": "`", "’": "'", "—": "---", "–": "--", THIN: r"\,"},
+    **dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True)),
 }
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows that are compared with one another, under one heading.
-
-    Attributes
-    ----------
-    rows : one column a column of the table, headed by LaTeX text (two levels where columns are grouped); LaTeX cells.
-    heading : LaTeX text above the rows; empty where the caption says it all.
-    """
-
-    rows: pd.DataFrame
-    heading: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table, ready to be written.
-
-    Attributes
-    ----------
-    blocks : all with the same columns.
-    caption : LaTeX text.
-    data : what the ``.csv`` holds, at full precision.
-    left : how many columns, from the first, are aligned left.
-    last_left : whether the last column is text too, aligned left.
-    wrap : which column, from 0, holds text that is broken into lines where paper is narrow; None if none does.
-    """
-
-    blocks: list[Block]
-    caption: str
-    data: pd.DataFrame
-    left: int = 1
-    last_left: bool = False
-    wrap: int | None = None
-
-    @property
-    def alignment(self) -> str:
-        """A letter a column: ``l`` or ``r``."""
-        width = len(self.blocks[0].rows.columns)
-        letters = ("l" * self.left).ljust(width - self.last_left, "r") + "l" * self.last_left
-        return "".join("l" if place == self.wrap else letter for place, letter in enumerate(letters))
-
-
-def escape(text: str) -> str:
-    """Return plain text as LaTeX: specials escaped, Greek letters and a few signs in math mode, a tie before a %."""
-    return "".join(SPECIAL.get(character, character) for character in text).replace(r" \%", r"~\%")
-
-
-def spanning(text: str, columns: int) -> list[str]:
-    """Return the cells of ``text`` centred over so many columns."""
-    return [rf"\multicolumn{{{columns}}}{{c}}{{{text}}}", *[SPANNED] * (columns - 1)]
-
-
-def aligned(values: Iterable[float], before: str = "", after: str = "", decimals: int = 2) -> list[str]:
-    """Return numbers between two signs, all of one width, so that what stands left of them aligns in a column.
-
-    A missing number becomes blank space of that width; where all are missing, nothing.
-    """
-    texts = ["" if np.isnan(value) else number(value, decimals) for value in values]
-    width = max((len(text) for text in texts), default=0)
-    if not width:
-        return texts
-    blank = [rf"\phantom{{{'0' * (width - len(text))}}}" if len(text) < width else "" for text in texts]
-    whole = rf"\phantom{{{before}{max(texts, key=len)}{after}}}"
-    return [f"{gap}{before}{text}{after}" if text else whole for gap, text in zip(blank, texts, strict=True)]
-
-
-def number(value: float, decimals: int = 2) -> str:
-    """Return a number with fixed decimals, never as minus zero; a dash for NaN."""
-    if np.isnan(value):
-        return DASH
-    text = f"{value:.{decimals}f}"
-    text = text.removeprefix("-") if float(text) == 0 else text
-    return text.replace("-", "$-$")
-
-
-def remake(study: str, name: str) -> str:
-    """Return the command that makes a table again."""
-    return f"snakemake --cores all {name} --config study={study}"
+LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cdot\!"}
 
 
 def render(table: Table, study: str, name: str) -> str:
@@ -153,82 +47,126 @@ def render(table: Table, study: str, name: str) -> str:
     BadInput
         If there is no row.
     """
-    if not sum(len(block.rows) for block in table.blocks):
+    if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
     parts = [f"% Study {study}; remade by: {remake(study, name)}; data: {name}.csv"]
-    pages = _pages(table.blocks, table.wrap)
-    for page, blocks in enumerate(pages):
-        label = f"tab:{study}-{name}"
-        title = rf"\caption{{{table.caption}}}\label{{{label}}}" if page == 0 else rf"Table~\ref{{{label}}}, continued."
+    label = f"tab:{study}-{name}"
+    title = rf"\caption{{{text(table.caption)}}}\label{{{label}}}"
+    for blocks in _pages(table):
         parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
         parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
-        parts += [
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            _tabular(blocks, table.alignment, table.wrap) + "%",
-            "}",
-            r"\end{table}",
-        ]
+        parts += [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+        parts += [_tabular(table.columns, blocks) + "%", "}", r"\end{table}"]
+        title = rf"Table~\ref{{{label}}}, continued."
     return "\n".join(parts) + "\n"
 
 
-def _pages(blocks: list[Block], wrap: int | None) -> list[list[Block]]:
-    """Deal the blocks out to pages; one that is longer than a page by itself is cut."""
-    pages: list[list[Block]] = [[]]
+def text(plain: str) -> str:
+    """Return plain text as LaTeX: specials escaped, Greek letters, signs and formulas in math mode."""
+    return "".join(f"${math(piece)}$" if is_formula else _escaped(piece) for piece, is_formula in pieces(plain))
+
+
+def math(formula: str) -> str:
+    """Return a formula as LaTeX writes it between dollar signs, for GitHub too."""
+    powers = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda power: f"^{{{power[0].translate(LOWERED)}}}", formula)
+    return "".join(MATH.get(sign, sign) for sign in powers.replace("max ", r"\max"))
+
+
+def _escaped(plain: str) -> str:
+    escaped = "".join(SPECIAL.get(sign, sign) for sign in plain)
+    # A tie between a number and its per cent sign; and no sentence ends behind these.
+    return re.sub(r"\b(Avg|diff)\. ", r"\1.\\ ", re.sub(r"(?<=\d) \\%", r"~\\%", escaped))
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+Line = tuple[str, int]  # a row, and how many lines it takes
+
+
+def _lines(table: Table) -> list[list[Line]]:
+    """Return the rows of each block."""
+    rows = [table.rows(block) for block in table.blocks]
+    every = [row for block in rows for row in block]
+    columns = [_column(column, [row[place] for row in every]) for place, column in enumerate(table.columns)]
+    lines = map(_line, every, zip(*columns, strict=True))
+    return [[next(lines) for _ in block] for block in rows]
+
+
+def _line(row: list[Entry], cells: tuple[str, ...]) -> Line:
+    wide = next((place for place, entry in enumerate(row) if entry.spans), len(cells))
+    spanning = [rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(one.text)}}}" for one in row[wide : wide + 1]]
+    # Commands are counted with the letters, so there are rather too many lines than too few.
+    lines = [-(-len(cell.removeprefix(RAGGED)) // LETTERS) for cell in cells if cell.startswith(RAGGED)]
+    return " & ".join([*cells[:wide], *spanning]) + r" \\", max(lines, default=1)
+
+
+def _column(column: Column, entries: list[Entry]) -> list[str]:
+    """Return a column's cells; what numbers have in common stands below one another."""
+    numbers = [NUMBER.fullmatch(entry.text) for entry in entries]
+    deviations = _aligned([(one and one["deviation"]) or "" for one in numbers], r"$\pm$")
+    gaps = _aligned([(one and one["gap"]) or "" for one in numbers], "(", ")")
+    cells = []
+    for entry, one, deviation, gap in zip(entries, numbers, deviations, gaps, strict=True):
+        cell = text(one["value"]).replace("+", "$+$") if one else text(entry.text)
+        cell = rf"\textbf{{{cell}}}" if entry.bold else cell
+        # Beside a number a mark takes no room.
+        cell += rf"\rlap{{{text(entry.after)}}}" if entry.after == "*" and not column.is_text else text(entry.after)
+        cell += (deviation + " " * bool(gap) + gap) * bool(one)
+        cells.append(RAGGED + cell if column.wrapped and cell else cell)
+    return cells
+
+
+def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
+    """Return numbers between two signs, all of one width; a missing one becomes blank space, if any is there."""
+    widest = max(numbers, key=len, default="")
+    if not widest:
+        return numbers
+    blank = [len(widest) - len(one) for one in numbers]
+    whole = rf"\phantom{{{before}{widest}{after}}}"
+    return [
+        (rf"\phantom{{{'0' * room}}}" if room else "") + before + one + after if one else whole
+        for one, room in zip(numbers, blank, strict=True)
+    ]
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
+    """Deal the blocks out to pages, each with its heading; one that is longer than a page by itself is cut."""
+    pages: list[list[tuple[str, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
-    for whole in blocks:
-        # Which page each row would be on, if the block began on one.
-        page = (np.cumsum(_lines(whole, wrap)) - 1) // ROWS_PER_PAGE
-        for number in dict.fromkeys(page):
-            block = Block(whole.rows[page == number], whole.heading)
-            lines = sum(_lines(block, wrap)) + 1
-            if lines > room and pages[-1]:
+    for block, rows in zip(table.blocks, _lines(table), strict=True):
+        note = rf" \textup{{({text(block.note)})}}" if block.note else ""
+        ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
+        for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
+            mine = [row for _, row in part]
+            needed = sum(lines for _, lines in mine) + 1
+            if needed > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
-            pages[-1].append(block)
-            room -= lines
+            pages[-1].append((text(block.heading) + note, mine))
+            room -= needed
     return pages
 
 
-def _lines(block: Block, wrap: int | None) -> list[int]:
-    """Return how many lines each row takes: commands are counted with the letters, so rather too many than too few."""
-    if wrap is None:
-        return [1] * len(block.rows)
-    return [max(1, -(-len(cell) // LETTERS)) for cell in block.rows.iloc[:, wrap]]
+def _tabular(columns: Sequence[Column], blocks: list[tuple[str, list[Line]]]) -> str:
+    layout = "".join(f"p{{{WIDTH}}}" if one.wrapped else "l" if one.is_text else "r" for one in columns)
+    names = [rf"\multicolumn{{1}}{{c}}{{{text(one.name)}}}" if one.centred else text(one.name) for one in columns]
+    lines = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", *_groups(columns), " & ".join(names) + r" \\"]
+    for heading, rows in blocks:
+        title = rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{heading}}}}} \\"
+        lines += [r"\midrule", *([title] if heading else []), *(row for row, _ in rows)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-def _tabular(blocks: list[Block], alignment: str, wrap: int | None) -> str:
-    """Let pandas write the rows, then add what it cannot: headings, rules between blocks, cells that span others."""
-    rows = pd.concat([block.rows for block in blocks], ignore_index=True)
-    columns = list(alignment)
-    if wrap is not None:
-        columns[wrap] = f"p{{{WIDTH}}}"
-        rows.isetitem(wrap, [RAGGED + cell if _is_text(cell) else cell for cell in rows.iloc[:, wrap]])
-    styler = rows.style.hide(axis="index")
-    text = styler.to_latex(hrules=True, column_format="".join(columns), multicol_align="c")
-    text = re.sub(rf"( & {re.escape(SPANNED)})+", "", text)
-    head, body = text.strip().split("\\midrule\n")
-    lines = body.split("\n")
-    out, start = [], 0
-    for block in blocks:
-        if block.heading:
-            out.append(rf"\multicolumn{{{len(alignment)}}}{{l}}{{\emph{{{block.heading}}}}} \\")
-        out += [*lines[start : start + len(block.rows)], r"\midrule"]
-        start += len(block.rows)
-    return "\n".join([_ruled(head, rows.columns), r"\midrule", *out[:-1], *lines[-2:]])
-
-
-def _is_text(cell: str) -> bool:
-    return bool(cell) and cell != SPANNED and not cell.startswith(r"\multicolumn")
-
-
-def _ruled(head: str, columns: pd.Index) -> str:
-    """Put a rule under each name that heads a group of columns."""
-    if columns.nlevels == 1:
-        return head.rstrip("\n")
-    groups = list(columns.get_level_values(0))
-    rules = ""
-    for group in dict.fromkeys(filter(None, groups)):
-        first = groups.index(group) + 1
-        rules += rf"\cmidrule(lr){{{first}-{first + groups.count(group) - 1}}}"
-    lines = head.rstrip("\n").split("\n")
-    return "\n".join([*lines[:-1], rules, lines[-1]])
+def _groups(columns: Sequence[Column]) -> list[str]:
+    """Return the line of names over several columns, and the rules below them."""
+    if not any(column.group for column in columns):
+        return []
+    names, rules, end = [], "", 0
+    for group, members in groupby(columns, key=lambda column: column.group):
+        first, end = end + 1, end + len(list(members))
+        names.append(rf"\multicolumn{{{end - first + 1}}}{{c}}{{{text(group)}}}" if end > first else text(group))
+        rules += rf"\cmidrule(lr){{{first}-{end}}}" if group else ""
+    return [" & ".join(names) + r" \\", rules]

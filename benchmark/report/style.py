@@ -8,14 +8,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmark.names import Cell, MethodName, Scenario
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
-HALF_WIDTH = 2.7
-DPI = 200
 
 # In the order in which tables and figures list them. The paper's seven carry Okabe and Ito's colours, which people
 # with any common colour blindness tell apart; the rest are from Tol's muted scheme.
@@ -62,6 +60,8 @@ SETTINGS = {
     "final_lr": "final lr",
 }
 
+PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
+
 # Okabe and Ito's order as seaborn's "colorblind" palette extends it to ten.
 CLASS_COLOURS = (
     "#0173B2",
@@ -80,11 +80,7 @@ CLASS_COLOURS = (
 RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "axes.titlesize": "medium",
     "axes.linewidth": 0.6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -92,7 +88,7 @@ RC: Any = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "pdf.fonttype": 42,
-    "savefig.dpi": DPI,
+    "savefig.dpi": 200,
 }
 
 
@@ -117,9 +113,20 @@ def listed(method: MethodName) -> str:
     return method.head if method.head in METHODS else method.base
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
+
+    def place(name: str) -> tuple[int, str, bool, bool, str]:
+        method = MethodName.parse(name)
+        base = listed(method)
+        return [*METHODS, base].index(base), base, method.contrastive, bool(method.settings), name
+
+    return sorted(names, key=place)
+
+
 def readable(text: str) -> str:
     """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
-    return re.sub(r"`([^`]+)`", lambda found: _readable(found[1]), text)
+    return re.sub(r"`([^`]+)`", lambda match: _readable(match[1]), text)
 
 
 def _readable(name: str) -> str:
@@ -205,9 +212,13 @@ def scenario_label(name: str) -> str:
     return f"{scenario.kind} {stages}{scenario.percent} %"
 
 
+# What the parts of a cell are called.
+CELL_LABELS = {"dataset": dataset_label, "arch": architecture_label, "scenario": scenario_label}
+
+
 def cell_parts(cell: Cell) -> list[str]:
     """Return a cell's dataset, architecture and scenario as printed."""
-    return [dataset_label(cell.dataset), architecture_label(cell.arch), scenario_label(cell.scenario)]
+    return [label(getattr(cell, part)) for part, label in CELL_LABELS.items()]
 
 
 def cell_label(cell: Cell) -> str:

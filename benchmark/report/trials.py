@@ -1,56 +1,43 @@
-"""Reading the trials of a method that a table or figure shows."""
+"""The trials of a method in a cell, out of a frame of results."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark import paths
-from benchmark.errors import StaleOutput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.results import records as results
-from benchmark.study.runs import Run
-from benchmark.study.study import Study
+from benchmark.results.frames import Results
+from benchmark.results.records import DIVERGED, FINISHED
 
-T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 
 
-def of_trials(
-    study: Study, name: str, cell: Cell, method: str, read: Callable[[Run], T], partial: bool = False
-) -> list[T]:
-    """Return what ``read`` makes of each of a method's runs in a cell, in the order of trials.
+def rows_of(results: Results, frame: pd.DataFrame, cell: Cell, method: str, trials: int) -> pd.DataFrame:
+    """Return a method's rows in a cell, of its first trials, from one of the frames of ``results``.
 
     Parameters
     ----------
-    name : the table or figure, which says how many trials; Original may have fewer.
-    partial : leave out runs that are missing or out of date instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        As ``read`` does, unless ``partial``.
+    method : by the name that the study lists. Original's history belongs to no scenario.
+    trials : how many trials at most; Original may have fewer.
     """
-    output = study.output(name)
-    names = [study.run_name(cell, method, trial) for trial in range(output.trials or study.trials)]
-    found = []
-    for run in map(study.run, dict.fromkeys(names)):
-        try:
-            found.append(read(run))
-        except StaleOutput:
-            if not partial:
-                raise
-    return found
+    if frame.empty:
+        return frame
+    name = results.study.run_name(cell, method, 0)
+    mine = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name.method)
+    return frame[mine & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < trials)]
 
 
-def histories(study: Study, name: str, cell: Cell, method: str, partial: bool = False) -> list[pd.DataFrame]:
-    """Return the history of each of a method's runs in a cell; parameters and errors are those of `of_trials`."""
-    return of_trials(study, name, cell, method, lambda run: results.frame(study, run, results.HISTORY), partial)
+def by_trial(results: Results, frame: pd.DataFrame, cell: Cell, method: str, trials: int) -> dict[int, pd.DataFrame]:
+    """Return these rows by the number of their trial, in order; a trial without rows is left out."""
+    rows = rows_of(results, frame, cell, method, trials)
+    return {int(trial): mine for trial, mine in rows.groupby("trial")} if len(rows) else {}
+
+
+def histories(results: Results, cell: Cell, method: str, trials: int) -> list[pd.DataFrame]:
+    """Return the history of each trial of a method in a cell, in order; see `rows_of`."""
+    return list(by_trial(results, results.history, cell, method, trials).values())
 
 
 def at_end(cell: Cell, method: str, trials: list[pd.DataFrame]) -> pd.DataFrame:
@@ -64,7 +51,7 @@ def at_end(cell: Cell, method: str, trials: list[pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for trial, history in enumerate(trials):
         last = history[METRICS].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(METRICS), np.nan)
-        status = results.FINISHED if np.isfinite(last).all() else results.DIVERGED
+        status = FINISHED if np.isfinite(last).all() else DIVERGED
         rows.append([cell.dataset, cell.arch, cell.scenario, method, trial, status, *last])
     return pd.DataFrame(rows, columns=[*CELL, "method", "trial", "status", *METRICS])
 
@@ -77,12 +64,3 @@ def mean(trials: Floats) -> Floats:
 def deviation(trials: Floats) -> Floats:
     """Return the standard deviation over trials, the first axis; NaN where there are fewer than two."""
     return trials.std(axis=0, ddof=1) if len(trials) > 1 else np.full(trials.shape[1:], np.nan)
-
-
-def class_numbers(study: Study, name: str, dataset: str) -> list[int]:
-    """Return the labels of the classes that a table lists; raise `BadInput` if one is none of the dataset's."""
-    classes = results.classes(study, dataset)
-    for label in study.output(name).classes:
-        if label not in classes:
-            raise unknown("class", label, classes, f"{paths.study_file(study.name)}: {name}.classes")
-    return [classes.index(label) for label in study.output(name).classes]

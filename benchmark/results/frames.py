@@ -206,12 +206,13 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     StaleOutput
         When a frame is read: if a run is missing, damaged or of another configuration, and was not gathered either.
     """
-    if study.kind_of(name).gathered:
+    kind = study.kind_of(name)
+    if kind.gathered:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
     files = [paths.derived(one.place) for one in derived] or [paths.run(run.place) / paths.RUN for run in runs]
-    if not all(file.is_file() for file in files) and _are_gathered(study, runs):
+    if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return FromRuns(study, runs, cells, derived, partial)

@@ -38,7 +38,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         published.keep(study, results["metrics"])
     of = frames.of_study(study, partial)
     classes = {dataset: of.classes(dataset) for dataset in sorted({run.name.dataset for run in of.runs})}
-    files = [paths.collected(study.name, f"{what}.partial" if partial else what) for what in results]
+    files = [paths.collected(study.name, what + paths.PARTIAL * partial) for what in results]
     for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes})
     return files

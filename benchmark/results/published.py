@@ -13,8 +13,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import CELL, METRICS
-from benchmark.names import Cell
-from benchmark.results import measured
+from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
 RUN = [*CELL, "method", "trial"]
@@ -38,22 +37,19 @@ def keep(study: Study, metrics: pd.DataFrame) -> None:
         )
 
 
-def keep_shown(study: Study, output: str) -> None:
-    """Raise `BadInput` if runs that a table or figure shows are published and come out otherwise now."""
-    kind = study.kind_of(output)
+def keep_shown(study: Study, name: str, results: Results) -> None:
+    """Raise `BadInput` if results that a table or figure shows are published and come out otherwise now."""
+    kind = study.kind_of(name)
     path = paths.collected(study.name, "metrics")
-    if not kind.results or kind.gathered or (before := committed(path)) is None:
+    if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
-    cells = [Cell.parse(cell) for cell in study.output(output).cells]
-    now = measured.metrics(study, study.runs_of(output), cells, partial=True)
-    if now.empty:
-        return
+    now = results.metrics
     known = before.set_index(RUN).index
     now = now[pd.MultiIndex.from_frame(now[RUN]).isin(known)]
     shown = before[known.isin(pd.MultiIndex.from_frame(now[RUN]))]
     if what := difference(shown, now):
         raise BadInput(
-            f"{output} would show other results than are published in {path}: {what}. To replace them: "
+            f"{name} would show other results than are published in {path}: {what}. To replace them: "
             "snakemake ... --config replace=yes, or '--replace' of the command"
         )
 

@@ -38,6 +38,11 @@ class OtherData(StaleOutput):
         self.path = path
 
 
+def is_there(run: Run) -> bool:
+    """Whether a run's record, samples and history are there; whether they are whole is for readers to say."""
+    return all((paths.run(run.place) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
+
+
 def record(study: Study, run: Run) -> dict[str, Any]:
     """Return a finished run's ``run.json``.
 

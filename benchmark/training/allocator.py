@@ -1,4 +1,4 @@
-"""Memory that a step frees is kept for the next one: a step that asks the system for it anew takes a tenth longer."""
+"""Memory that a step frees is kept for the next one: asking the system for it again makes a step a tenth slower."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MMAP_MAX = -4
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that it frees, and return whether its C library can be told so.
+    """Let this process keep the memory that it frees; return whether its C library can.
 
-    By default glibc gives every tensor of more than 32 MiB back to the system at once. The next step then has the same
-    pages mapped and zeroed again, one by one. The process stays as large as it has been at its largest. No number that
-    is computed depends on this.
+    By default glibc returns every tensor of more than 32 MiB to the system at once, and the next step has the same
+    pages mapped and zeroed again, one by one. The process stays as large as it was at its largest. No result depends on
+    this.
     """
     if os.name != "posix":
         return False

@@ -1,4 +1,4 @@
-"""The images of one dataset on the device: batches for training, and one pass over everything for evaluation."""
+"""The images of a dataset on the device: batches for training, and one pass over everything for evaluation."""
 
 from __future__ import annotations
 

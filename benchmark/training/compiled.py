@@ -1,8 +1,8 @@
-"""Compiling a model's training passes, where the environment asks for it. It is off unless it does.
+"""Compiling a model's training passes. It is off unless the environment variable BENCHMARK_COMPILE says otherwise.
 
-On a processor most jobs end before compiling has paid: the benchmark's section ``alternatives`` measures its cost and
-its gain. On a GPU it may pay, above all for small networks, whose steps are many short kernels. What is compiled
-torch keeps in a folder that all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
+On a processor most jobs end before compiling pays off: the benchmark's section ``alternatives`` measures cost and gain.
+On a GPU it may pay off, above all for small networks, whose steps are many short kernels. torch caches what it has
+compiled in a folder that all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MODES = ("default", "reduce-overhead", "max-autotune")
 
 
 def mode() -> str:
-    """Return ``off`` or how models are compiled, as the environment says; raise `BadInput` for anything else."""
+    """Return ``off`` or the mode of `torch.compile` that the environment names; raise `BadInput` for another."""
     wanted = os.environ.get(COMPILE, OFF)
     if wanted not in (OFF, *MODES):
         raise unknown("way of compiling", wanted, (OFF, *MODES), COMPILE)
@@ -31,7 +31,5 @@ def mode() -> str:
 
 
 def compiled(model: nn.Module) -> Callable[..., Any]:
-    """Return what computes as the model does, with its weights; the model itself, unless the environment asks."""
-    if mode() == OFF:
-        return model
-    return torch.compile(model, mode=mode())
+    """Return the model compiled, sharing its weights; the model itself where compiling is off."""
+    return model if mode() == OFF else torch.compile(model, mode=mode())

@@ -1,10 +1,11 @@
-"""Which device a job uses, in which precision, and what there is to say about both."""
+"""Device and precision."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -26,7 +27,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Device:
-    """Where and how numbers are computed.
+    """Where numbers are computed, and in which precision.
 
     Attributes
     ----------
@@ -59,9 +60,7 @@ class Device:
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return the context in which forward passes run."""
-        if self.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     @property
     def name(self) -> str:
@@ -72,8 +71,6 @@ class Device:
         """Return the most memory held so far, in MiB: the card's where there is one, else the process's."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20
-        import resource
-
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
     def place(self, model: Model) -> Model:
@@ -82,13 +79,13 @@ class Device:
         return model.to(self.device)
 
     def wait(self) -> None:
-        """Wait until the device has done what it was given, so that a clock can be read."""
+        """Wait until the device has finished its work, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
 
 def prepare_process(threads: int) -> None:
-    """Give this process so many threads, and let it keep the memory that it frees."""
+    """Set the number of threads of this process, and let it keep the memory that it frees."""
     torch.set_num_threads(threads)
     keep_freed_memory()
 
@@ -100,18 +97,19 @@ def _choose_device() -> torch.device:
     if wanted == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
-        return _take_gpu()
+        return take_gpu()
     if wanted == "cuda":
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise BadInput(
-            f"{DEVICE}=cuda: no GPU is to be seen on {platform.node()} (torch {torch.__version__}, "
+            f"{DEVICE}=cuda: there is no GPU on {platform.node()} (torch {torch.__version__}, "
             f"CUDA_VISIBLE_DEVICES {visible}); accepted without one: cpu, auto"
         )
     return torch.device("cpu")
 
 
 @cache
-def _take_gpu() -> torch.device:
+def take_gpu() -> torch.device:
+    """Wait for a GPU and hold it until this process ends; the same one however often it is called."""
     # Places among the visible GPUs differ from process to process; a GPU's UUID does not.
     names = [str(torch.cuda.get_device_properties(place).uuid) for place in range(torch.cuda.device_count())]
     place = gpus.take(names, gpus.jobs_per_gpu())
@@ -121,7 +119,7 @@ def _take_gpu() -> torch.device:
 
 @contextlib.contextmanager
 def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
-    """Turn a want of memory inside ``with`` into a `BadInput` that says what to change.
+    """Turn an out-of-memory error inside ``with`` into a `BadInput` that says what to change.
 
     Parameters
     ----------
@@ -145,9 +143,9 @@ def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # torch has errors of its own for it only where its own allocator for GPUs was refused.
-    told = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in told)
+    # torch has a class of its own for it only where its own allocator for GPUs was refused.
+    texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -1,4 +1,4 @@
-"""One forward pass over train and test data: all that any metric is computed from."""
+"""One forward pass over train and test data, from which all metrics are computed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.training.batches import Images
@@ -25,7 +26,7 @@ def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
     for split in ("train", "test"):
         label = images.labels[split]
         logits = torch.cat([out for _, out in outputs(model, images, split, device)])
-        loss = -logits.log_softmax(1).gather(1, label[:, None]).squeeze(1)
+        loss = F.cross_entropy(logits, label, reduction="none")
         parts.append(
             {
                 "index": np.arange(len(label)),
@@ -44,7 +45,7 @@ def outputs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch.
 
-    What the caller does not keep is freed: the features of all samples may be larger than anything else.
+    One batch is held at a time: the features of all samples may need more memory than anything else.
     """
     model.eval()
     for batch in images.plain(split, BATCH, index):

@@ -1,17 +1,18 @@
 """A GPU for each job, where jobs run side by side on one machine: slots under file locks.
 
 The lock files lie in a folder of the user's on the machine, outside any project, so that two workflows share them. The
-kernel lets go of a lock when its holder ends, however it ends.
+kernel releases a lock when its holder ends, however it ends.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from benchmark.errors import BadInput
 
@@ -48,17 +49,16 @@ def take(gpus: Sequence[str], slots: int) -> int:
         time.sleep(POLL_SECONDS)
 
 
-_held: list[int] = []  # open files: closing one lets go of its lock
+held: list[FileLock] = []  # this process's
 
 
 def _hold(path: Path) -> bool:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = FileLock(path, mode=0o600, fallback_to_soft=False)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+        lock.acquire(timeout=0)
+    except Timeout:
         return False
-    _held.append(handle)
+    held.append(lock)
     return True
 
 

@@ -107,8 +107,8 @@ class Trainer:
             self.step = 0
             self._loss.zero_()
             self._generators.clear()
-            for told in report:
-                told(self)
+            for listener in report:
+                listener(self)
             pause(self)
 
     def _train_epoch(self, pause: Callable[[Trainer], None]) -> float:

@@ -1,4 +1,4 @@
-"""How far a run is: a bar or lines for whoever watches it, and a note that ``benchmark.workflow.status`` reads."""
+"""Progress of a run: a bar or lines for whoever watches it, and a note that `benchmark.workflow.status` reads."""
 
 from __future__ import annotations
 
@@ -22,14 +22,7 @@ HEARTBEAT_SECONDS = 10.0  # `benchmark.workflow.status` takes a job of another h
 
 
 class Note:
-    """The note that a job leaves while it is under way.
-
-    Parameters
-    ----------
-    path : where it is left.
-    epochs : of the whole run.
-    started : when this call of the job began.
-    """
+    """The note that a job keeps at ``path`` while it runs: ``epochs`` in all; this call of it began at ``started``."""
 
     def __init__(self, path: Path, epochs: int, started: datetime):
         self.path, self.epochs, self.started = path, epochs, started
@@ -45,7 +38,7 @@ class Note:
         if self._first_epoch is None:
             self._first_epoch = epoch
         last = trainer.history[-1] if trainer.history else {}
-        told = {
+        note = {
             "epoch": epoch,
             "epochs": self.epochs,
             "first_epoch": self._first_epoch,
@@ -55,7 +48,7 @@ class Note:
             "process": os.getpid(),
             "host": platform.node(),
         }
-        write_json(self.path, told)
+        write_json(self.path, note)
 
     def beat(self) -> None:
         """Touch the note now and then, so that it is seen to be of a job that lives."""

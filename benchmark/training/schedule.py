@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of how far training has come, so that nothing has to be saved or restored."""
+"""The learning rate as a pure function of progress, so that nothing has to be saved or restored."""
 
 from __future__ import annotations
 

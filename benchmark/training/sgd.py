@@ -1,4 +1,4 @@
-"""SGD by torch's functional form: its class would import the compiler, a second that a short job does not have."""
+"""SGD by torch's functional form: its class would import the compiler, which costs a short job a second."""
 
 from __future__ import annotations
 

@@ -7,15 +7,14 @@ method and cell they follow one another, however many processes there are.
 
 from __future__ import annotations
 
-import fcntl
 import warnings
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
@@ -30,6 +29,7 @@ from benchmark.tune.space import Range, ranges
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+POLL_SECONDS = 0.01
 RANDOM = 4  # candidates before the sampler follows what it has seen
 
 
@@ -74,33 +74,6 @@ class Pair:
         return self.study.run(self.study.run_name(self.cell, self.method + settings, 0))
 
 
-class Lock:
-    """A lock between processes, which the kernel lets go of when its holder ends, however it ends."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._held: ExitStack | None = None
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    def acquire(self) -> bool:
-        """Wait for the lock."""
-        held = ExitStack()
-        file = held.enter_context(self._path.open("a"))
-        fcntl.flock(file, fcntl.LOCK_EX)
-        self._held = held
-        return True
-
-    def release(self) -> None:
-        """Let go of it."""
-        assert self._held is not None
-        self._held.close()
-
-
 class Journal:
     """All candidates of a study's tuning.
 
@@ -124,7 +97,7 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.folder = paths.tuning_locks(parent.name)
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = Lock(self.folder / "journal.lock")
+        lock = FileLock(self.folder / "journal.lock", poll_interval=POLL_SECONDS)
         with lock:  # what looks half written may be another process's next line
             _mend(self.path)
         backend = JournalFileBackend(str(self.path), lock_obj=lock)  # type: ignore[arg-type]
@@ -132,7 +105,7 @@ class Journal:
             self.storage = optuna.storages.JournalStorage(backend)
         except (ValueError, KeyError) as error:
             raise BadInput(f"{self.path}: is damaged ({error}): move it away to start anew") from None
-        self.choice = Lock(self.folder / "choice.lock")
+        self.choice = FileLock(self.folder / "choice.lock", poll_interval=POLL_SECONDS)
         self._optuna: dict[str, optuna.Study] = {}
 
     def clean(self) -> None:

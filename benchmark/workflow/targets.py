@@ -19,6 +19,7 @@ from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.frames import FRAMES
+from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -94,7 +95,7 @@ class Workflow:
     def inputs_of(self, place: str) -> list[Path]:
         """What a run reads, unless it is finished: its dataset, its split, Original's record and weights."""
         run = self._runs[place]
-        return [] if is_finished(run) else self._needed_by(run)
+        return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
         inputs = [self.dataset_file(run.name.dataset)]
@@ -108,7 +109,7 @@ class Workflow:
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
         run = self._runs[place]
-        again = is_finished(run) and not paths.parked_weights(place).is_file()
+        again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
     def inputs_of_derived(self, place: str) -> list[Path]:
@@ -196,12 +197,6 @@ class Workflow:
     def derived_pattern(self) -> str:
         """A regular expression for the places of the study's derived files."""
         return _either(self._derived)
-
-
-def is_finished(run: Run) -> bool:
-    """Whether a run's record, samples and history are there; whether they are whole is for readers to say."""
-    folder = paths.run(run.place)
-    return all((folder / name).is_file() for name in (paths.RUN, paths.SAMPLES, paths.HISTORY))
 
 
 def _images(run: Run) -> str | None:

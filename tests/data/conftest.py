@@ -9,7 +9,7 @@ import json
 import pickle
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,22 @@ def shard(tmp_path: Path) -> Callable[..., Path]:
         structs = images if change.get("raw") else [{"bytes": payload, "path": None} for payload in images]
         table = pa.table({image: structs, label: labels})
         if names := change.get("names", ["cat", "sea dog"]):
-            told = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
-            table = table.replace_schema_metadata({b"huggingface": json.dumps(told).encode()})
+            features = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
+            table = table.replace_schema_metadata({b"huggingface": json.dumps(features).encode()})
         pq.write_table(table, folder / file)
         return folder
+
+    return write
+
+
+@pytest.fixture
+def photos(shard: Callable[..., Path], pngs: list[bytes]) -> Callable[..., DatasetSettings]:
+    """Write a training and a test shard of four images each, as ``shard`` does; return the dataset's settings."""
+
+    def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **change: Any) -> DatasetSettings:
+        shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **change)
+        folder = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1], **change)
+        return DatasetSettings(source="parquet", path=str(folder))
 
     return write
 
@@ -147,13 +159,11 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 @pytest.fixture
-def example(shard, image_folder, pngs, published) -> dict[str, tuple[str, DatasetSettings]]:
+def example(photos, image_folder, published) -> dict[str, tuple[str, DatasetSettings]]:
     """A dataset's name and settings for every source: a new source needs a line here, and the contract covers it."""
-    shard("train-0.parquet", pngs[:8], [0, 1] * 4)
-    folder = shard("test-0.parquet", pngs[8:], [0, 1] * 2)
     return {
         "digits": ("digits", DatasetSettings(source="digits")),
-        "parquet": ("photos", DatasetSettings(source="parquet", path=str(folder))),
+        "parquet": ("photos", photos()),
         "folder": ("pictures", DatasetSettings(source="folder", path=str(image_folder))),
         "official": ("cifar10", DatasetSettings(source="official", path=str(published("cifar10").parent))),
     }

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import http.server
 import os
 import pickle
@@ -63,8 +64,8 @@ def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypa
     path = published(name)
     content = path.read_bytes()
     path.write_bytes(content[:-7] if damage == "cut off" else content[:-7] + bytes(7))
-    for reader in ("_cifar", "_tinyimagenet"):
-        monkeypatch.setattr(official, reader, lambda *_: pytest.fail("read an unverified archive"))
+    for opened in ("tarfile.open", "zipfile.ZipFile"):
+        monkeypatch.setattr(opened, lambda *_: pytest.fail("read an unverified archive"))
     with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
         official.read(name, settings(path))
     assert path.exists()  # somebody put it there: it is theirs to delete
@@ -80,12 +81,12 @@ def test_a_pickle_that_would_run_code_is_refused(published):
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))
-@pytest.mark.parametrize("member", ["../escaped", "/tmp/escaped", "a/../../escaped"])
-def test_a_member_that_leaves_the_folder_is_refused(published, name, member):
-    path = published(name, lambda members: members.update({member: b"x"}))
-    with pytest.raises(BadInput, match="escaped' is a link or leaves"):
-        official.read(name, settings(path))
-    assert not list(path.parent.parent.rglob("escaped"))
+def test_a_member_that_leaves_the_folder_is_refused(published, name):
+    for member in ("../escaped", "/tmp/escaped", "a/../../escaped"):
+        path = published(name, lambda members, member=member: members.update({member: b"x"}))
+        with pytest.raises(BadInput, match="escaped' is a link or leaves"):
+            official.read(name, settings(path))
+        assert not list(path.parent.parent.rglob("escaped"))
 
 
 def test_a_link_is_refused(published):
@@ -99,10 +100,10 @@ def test_a_link_is_refused(published):
         ("cifar10", "cifar-10-batches-py/test_batch", "not laid out as .*test_batch"),
         ("cifar10", "cifar-10-batches-py/data_batch_5", "not laid out as .*data_batch_5"),
         ("cifar100", "cifar-100-python/meta", "not laid out as .*meta"),
-        ("tinyimagenet", "tiny-imagenet-200/val/", "validation split"),
-        ("tinyimagenet", "tiny-imagenet-200/train/", "holds no tiny-imagenet-200/train"),
-        ("tinyimagenet", "tiny-imagenet-200/train/n01443537/", "class 'n01443537', which has no training images"),
-        ("tinyimagenet", "tiny-imagenet-200/val/images/val_1", "no complete archive"),
+        ("tinyimagenet", "tiny-imagenet-200/val/", "no complete archive .*/val/val_annotations.txt"),
+        ("tinyimagenet", "tiny-imagenet-200/train/", "no complete archive .*'n01629819'"),
+        ("tinyimagenet", "tiny-imagenet-200/train/n01443537/", "no complete archive .*'n01443537'"),
+        ("tinyimagenet", "tiny-imagenet-200/val/images/val_1", "no complete archive .*val_1"),
     ],
 )
 def test_a_missing_part_is_named(published, name, missing, message):
@@ -122,13 +123,13 @@ class Server(http.server.BaseHTTPRequestHandler):
     stop_after: int | None = None
 
     def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        Server.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        wanted = self.headers.get("Range")
+        Server.ranges.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if start >= len(self.content):
             self.send_error(416)
             return
-        self.send_response(206 if asked else 200)
+        self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
         stop, Server.stop_after = Server.stop_after, None
@@ -140,8 +141,6 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(monkeypatch) -> Iterator[official.Archive]:
-    import hashlib
-
     monkeypatch.setattr(Server, "ranges", [])
     monkeypatch.setattr(Server, "stop_after", None)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
@@ -163,8 +162,8 @@ def test_a_download_is_complete_and_happens_once(served):
 
 def test_two_studies_that_want_one_archive_fetch_it_once(served):
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda _: obtain(served, Path("downloads")).read_bytes(), range(4)))
-    assert set(found) == {Server.content} and Server.ranges == [None]
+        contents = list(pool.map(lambda _: obtain(served, Path("downloads")).read_bytes(), range(4)))
+    assert set(contents) == {Server.content} and Server.ranges == [None]
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_stopped(served):
@@ -173,7 +172,7 @@ def test_a_download_that_was_cut_off_goes_on_where_it_stopped(served):
         obtain(served, Path("downloads"))
     assert not Path("downloads/a.bin").exists()
     assert obtain(served, Path("downloads")).read_bytes() == Server.content
-    assert Server.ranges == [None, "bytes=100000-"]
+    assert Server.ranges == [None, "bytes=98304-"]  # the last whole chunk before byte 100,000
 
 
 def test_a_complete_part_needs_no_more_bytes(served):

@@ -66,9 +66,9 @@ def test_a_machine_says_where_its_images_are():
     assert with_local_datasets(data) == data
     LOCAL_DATASETS.parent.mkdir(parents=True)
     LOCAL_DATASETS.write_text("cifar10: {source: parquet, path: images/cifar10}\nother: {source: folder}\n")
-    found = with_local_datasets(data)["datasets"]
-    assert found["cifar10"] == {"source": "parquet", "path": "images/cifar10", "subset": 5}
-    assert found["digits"] == {"source": "digits"} and "other" not in found
+    local = with_local_datasets(data)["datasets"]
+    assert local["cifar10"] == {"source": "parquet", "path": "images/cifar10", "subset": 5}
+    assert local["digits"] == {"source": "digits"} and "other" not in local
     LOCAL_DATASETS.write_text("cifar10: {subset: 3}\n")
     with pytest.raises(BadInput, match="accepted below a dataset's name are source, path, train, test"):
         with_local_datasets(data)

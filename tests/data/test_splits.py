@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.splits import forget_indices, forgotten, read_split, split_frame, write_split
+from benchmark.data.splits import forgotten, read_split, split_frame, write_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.names import Scenario
 
@@ -15,8 +15,12 @@ TRAIN = np.random.default_rng(5).integers(0, 4, 203)
 TEST = np.random.default_rng(6).integers(0, 4, 80)
 
 
-def draw(name: str, seed: int = 0) -> np.ndarray:
-    return forget_indices(TRAIN, CLASSES, Scenario(name), np.random.default_rng(seed))
+def frame_of(name: str, seed: int = 0, labels: np.ndarray = TRAIN) -> pd.DataFrame:
+    return split_frame(labels, TEST, CLASSES, Scenario(name), np.random.default_rng(seed))
+
+
+def draw(name: str, seed: int = 0, labels: np.ndarray = TRAIN) -> np.ndarray:
+    return forgotten(frame_of(name, seed, labels))
 
 
 @given(st.integers(1, 99), st.integers(1, 99), st.integers(20, 400))
@@ -27,7 +31,7 @@ def test_random_splits_nest(small, large, count):
     def indices(percent: int) -> set[int]:
         if not 0 < (count * percent + 50) // 100 < count:
             return set()
-        return set(forget_indices(labels, CLASSES, Scenario(f"random-{percent}"), np.random.default_rng(1)).tolist())
+        return set(draw(f"random-{percent}", 1, labels).tolist())
 
     assert indices(small) <= indices(large) or not indices(large)
     assert len(indices(large)) in ((count * large + 50) // 100, 0)
@@ -43,18 +47,18 @@ def test_random_is_sorted_rounded_and_seeded():
 
 def test_class_is_every_sample_of_it():
     assert np.array_equal(draw("class-ship"), np.flatnonzero(TRAIN == 2))
-    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("class-ship"), np.random.default_rng(0))
+    frame = frame_of("class-ship")
     assert np.array_equal(forgotten(frame, "test"), np.flatnonzero(TEST == 2))
     assert (frame["stage"] == 1).all()
 
 
 def test_random_forgets_no_test_sample():
-    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("random-10"), np.random.default_rng(0))
+    frame = frame_of("random-10")
     assert len(forgotten(frame, "test")) == 0 and (frame["stage"] == 1).all()
 
 
 def test_stages_of_a_sequence_are_the_random_splits():
-    frame = split_frame(TRAIN, TEST, CLASSES, Scenario("sequential-5x10"), np.random.default_rng(0))
+    frame = frame_of("sequential-5x10")
     for stage in range(1, 6):
         assert np.array_equal(forgotten(frame, stage=stage), draw(f"random-{10 * stage}"))
     assert np.array_equal(draw("sequential-5x10"), draw("random-50"))
@@ -78,12 +82,12 @@ def test_unknown_class_suggests_one():
 )
 def test_empty_forget_or_retain_sets_are_refused(labels, scenario, message):
     with pytest.raises(BadInput, match=message):
-        forget_indices(labels, CLASSES, Scenario(scenario), np.random.default_rng(0))
+        draw(scenario, labels=labels)
 
 
 @pytest.mark.parametrize("name", ["random-10", "class-cat", "sequential-3x5"])
 def test_a_split_file_gives_back_what_was_written(name):
-    frame = split_frame(TRAIN, TEST, CLASSES, Scenario(name), np.random.default_rng(0))
+    frame = frame_of(name)
     write_split(Path("a/split.parquet"), frame)
     pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
 

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import subprocess
 import sys
@@ -8,7 +7,9 @@ import numpy as np
 import pytest
 
 from benchmark.data import store
+from benchmark.data.arrays import Arrays
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
+from benchmark.registry import SOURCES
 from benchmark.settings import Augmentation, DatasetSettings
 
 
@@ -26,10 +27,10 @@ def test_packages_import_no_heavy_library():
         "import sys, benchmark.data.store, benchmark.models; "
         "print([m for m in ('torch', 'torchvision', 'sklearn', 'pyarrow', 'PIL') if m in sys.modules])"
     )
-    found = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(store.__file__).parents[2]
     )
-    assert found.stdout.strip() == "[]"
+    assert ended.stdout.strip() == "[]"
 
 
 def test_provenance_follows_the_arrays_and_not_the_augmentation():
@@ -50,29 +51,22 @@ def test_what_is_stored_is_what_is_loaded(folder):
     assert {path.name for path in folder.iterdir()} == {*(f"{file}.npy" for file in store.FILES), "provenance.json"}
 
 
-def test_a_second_preparation_gives_the_same_content(folder):
+def test_a_subset_is_a_part_of_the_whole_that_its_seed_chooses(folder):
+    rows = {image.tobytes() for image in store.load(store.prepare("digits", digits())).train_images}
+    assert all(image.tobytes() in rows for image in store.load(folder).train_images)
     before = store.content_hash(folder)
     assert store.content_hash(store.prepare("digits", digits(subset=100, test_subset=50))) == before
     other = store.prepare("digits", digits(subset=100, test_subset=50, subset_seed=1))
     assert store.content_hash(other) != before
 
 
-def test_a_subset_is_a_part_of_the_whole(folder):
-    whole = store.load(store.prepare("digits", digits()))
-    rows = {image.tobytes() for image in whole.train_images}
-    assert all(image.tobytes() in rows for image in store.load(folder).train_images)
-
-
 def test_size_resizes():
     assert store.load(store.prepare("digits", digits(subset=10, size=16))).image_shape == (1, 16, 16)
 
 
-def test_too_large_a_subset_names_its_key():
+def test_too_large_a_subset_and_an_unknown_source_are_refused_by_their_keys():
     with pytest.raises(BadInput, match=r"datasets\.digits\.subset: 5000"):
         store.prepare("digits", digits(subset=5000))
-
-
-def test_unknown_source_is_refused():
     with pytest.raises(BadInput, match=r"datasets\.d\.source.*did you mean 'digits'"):
         store.prepare("d", DatasetSettings(source="digit"))
 
@@ -94,12 +88,6 @@ def test_damage_says_how_to_rebuild(folder, file, damage):
     assert store.load(store.prepare("digits", digits(subset=100, test_subset=50)), verify=True)
 
 
-def test_another_array_in_place_is_found(folder):
-    np.save(folder / "train_labels.npy", np.zeros(7, np.int64))
-    with pytest.raises(DamagedFile, match="shape"):
-        store.load(folder)
-
-
 def test_a_changed_pixel_is_found_when_asked(folder):
     images = np.load(folder / "train_images.npy")
     images[0, 0, 0, 0] += 1
@@ -109,22 +97,27 @@ def test_a_changed_pixel_is_found_when_asked(folder):
         store.load(folder, verify=True)
 
 
-def test_a_pickled_array_is_never_read(folder):
+def test_another_array_in_place_is_found_and_a_pickled_one_never_read(folder):
+    np.save(folder / "train_labels.npy", np.zeros(7, np.int64))
+    with pytest.raises(DamagedFile, match="shape"):
+        store.load(folder)
     np.save(folder / "train_images.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DamagedFile):
+    with pytest.raises(DamagedFile, match=r"train_images\.npy .*Python objects"):
         store.load(folder)
 
 
-def test_what_is_there_stays_while_the_source_gives_the_same(folder, monkeypatch):
+def test_what_is_there_stays_while_the_source_gives_the_same(pixels):
+    labels = np.arange(12) % 3
+    SOURCES.add("changing", lambda *_: Arrays(pixels.copy(), labels, pixels[:6], labels[:6], ["a", "b", "c"]))
+    settings = DatasetSettings(source="changing")
+    folder = store.prepare("mine", settings)
     before = (folder / "train_images.npy").stat().st_ino
-    assert store.prepare("digits", digits(subset=100, test_subset=50)) == folder
+    assert store.prepare("mine", settings) == folder
     assert (folder / "train_images.npy").stat().st_ino == before
-    changed = store.load(folder)
-    changed = dataclasses.replace(changed, train_images=255 - changed.train_images)
-    monkeypatch.setattr(store, "_reduced", lambda *_: changed)
-    store.prepare("digits", digits(subset=100, test_subset=50))
+    pixels[0] = 255 - pixels[0]
+    assert store.prepare("mine", settings) == folder
     assert (folder / "train_images.npy").stat().st_ino != before
-    assert np.array_equal(store.load(folder, verify=True).train_images, changed.train_images)
+    assert np.array_equal(store.load(folder, verify=True).train_images, pixels)
 
 
 def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
@@ -139,8 +132,8 @@ def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
 
 
 def test_provenance_tells_settings_origin_and_versions(folder):
-    told = json.loads((folder / "provenance.json").read_text())
-    assert told["settings"]["subset"] == 100 and "augmentation" not in told["settings"]
-    assert told["origin"]["source"] == "sklearn.datasets.load_digits"
-    assert told["versions"]["numpy"] == np.__version__
-    assert told["sorted_by_class"] is False
+    record = json.loads((folder / "provenance.json").read_text())
+    assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
+    assert record["origin"]["source"] == "sklearn.datasets.load_digits"
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["sorted_by_class"] is False

@@ -10,15 +10,28 @@ from vit_pytorch import vit_for_small_dataset
 from benchmark.errors import BadInput
 from benchmark.models import build, forward_flops
 from benchmark.models.classifier import Classifier
+from benchmark.models.convolution import Convolution
+from benchmark.models.dropout import Dropout
 from benchmark.registry import ARCHITECTURES
 
 torch.set_num_threads(1)
 SHAPE = (3, 32, 32)
+VIT = {"image_size": 32, "patch_size": 4, "dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024}
 
 
 def made(arch: str, shape=SHAPE, classes: int = 10) -> Classifier:
     torch.manual_seed(0)
     return build(arch, classes, shape)
+
+
+def library(arch: str) -> nn.Module:
+    """The library's own model, its weights another seed's."""
+    torch.manual_seed(1)
+    if arch == "vit":
+        return vit_for_small_dataset.ViT(num_classes=10, dropout=0.1, emb_dropout=0.1, **VIT)
+    model = torchvision.models.resnet18(num_classes=10)
+    model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.Identity()
+    return model
 
 
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
@@ -37,34 +50,42 @@ def images() -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_features_through_the_head_are_the_logits(model, images):
-    features, logits = model(images)
-    assert features.shape == (2, model.head.in_features) and logits.shape == (2, 10)
-    torch.testing.assert_close(logits, features @ model.head.weight.T + model.head.bias)
-    assert features.std() > 0
-
-
-@torch.no_grad()
-def test_head_is_float32_under_autocast(model, images):
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_logits_are_those_of_features_through_a_head_in_float32(model, images, precision):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         features, logits = model(images)
-    assert features.dtype == logits.dtype == torch.float32
+    assert features.shape == (2, model.head.in_features) and logits.shape == (2, 10)
+    assert features.dtype == logits.dtype == torch.float32 and features.std() > 0
     torch.testing.assert_close(logits, features @ model.head.weight.T + model.head.bias)
 
 
-def test_what_not_negates_exists_and_is_the_first_parameter(model):
+def test_the_head_comes_last_and_what_not_negates_first(model):
     names = [name for name, _ in model.named_parameters()]
-    assert model.negated[0] == names[0]
-    assert set(model.negated) <= set(names)
-
-
-def test_the_head_comes_last(model):
-    assert [name for name, _ in model.named_parameters()][-2:] == ["head.weight", "head.bias"]
+    assert names[-2:] == ["head.weight", "head.bias"]
+    assert model.negated[0] == names[0] and set(model.negated) <= set(names)
 
 
 def test_one_seed_gives_one_model(arch, model):
     again = made(arch).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "resnet18-w16", "vgg16", "vgg16-bn"])
+def test_weights_come_from_the_seed_in_an_order_that_results_depend_on(arch):
+    """First every layer of the body as torch draws it, then again as He et al. do, then the head."""
+    model = made(arch)
+    weights = [weight.clone() for weight in model.parameters()]
+    *layers, head = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    torch.manual_seed(0)
+    for layer in layers:
+        layer.reset_parameters()
+    for layer in layers:
+        mode = "fan_in" if isinstance(layer, nn.Linear) else "fan_out"
+        nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    head.reset_parameters()
+    assert all(torch.equal(*pair) for pair in zip(weights, model.parameters(), strict=True))
 
 
 def test_every_parameter_learns(arch, images):
@@ -88,14 +109,16 @@ def test_counting_leaves_the_random_stream_alone(arch):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_unknown_architecture_is_refused():
-    with pytest.raises(BadInput, match="unknown architecture 'resnet81'; did you mean 'resnet18'"):
-        build("resnet81", 10, SHAPE)
-
-
-@pytest.mark.parametrize(("arch", "shape"), [("vgg16", (3, 16, 16)), ("vit", (3, 30, 30))])
-def test_images_that_do_not_fit_are_refused(arch, shape):
-    with pytest.raises(BadInput, match="accepted are"):
+@pytest.mark.parametrize(
+    ("arch", "shape", "message"),
+    [
+        ("resnet81", SHAPE, "unknown architecture 'resnet81'; did you mean 'resnet18'"),
+        ("vgg16", (3, 16, 16), "16x16 pixels; accepted are"),
+        ("vit", (3, 30, 30), "30x30 pixels; accepted are"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(arch, shape, message):
+    with pytest.raises(BadInput, match=message):
         build(arch, 10, shape)
 
 
@@ -116,18 +139,13 @@ def test_forward_flops_are_the_papers(arch, classes, mflops):
 
 def test_vgg_meets_the_printed_cost_within_its_rounding():
     # The rounding of the printed PFLOPs leaves 633.1 to 633.3 MFLOPs; ReLU counts one operation a value.
-    model, counted = made("vgg16").eval(), 0
-
-    def count(_module, _inputs, output):
-        nonlocal counted
-        counted += output.numel()
-
+    model, values = made("vgg16").eval(), []
     for module in model.modules():
         if isinstance(module, nn.ReLU):
-            module.register_forward_hook(count)
+            module.register_forward_hook(lambda _module, _inputs, output: values.append(output.numel()))
     with torch.no_grad():
         model(torch.zeros(1, *SHAPE))
-    assert 633.12 < (forward_flops("vgg16", 100, SHAPE) + counted) / 1e6 < 633.30
+    assert 633.12 < (forward_flops("vgg16", 100, SHAPE) + sum(values)) / 1e6 < 633.30
 
 
 def test_four_times_the_pixels_cost_four_times_as_much():
@@ -142,8 +160,17 @@ def test_flops_of_the_small_network_by_hand():
     assert forward_flops("convnet", 10, SHAPE) == expected
 
 
-def hold_alike(ours: Classifier, theirs: nn.Module, prefixes: dict[str, str], images: torch.Tensor) -> None:
-    """Hold a model to a library's: the same parameters by name, the same logits and gradients to the last bit."""
+@pytest.mark.parametrize(
+    ("arch", "prefixes"),
+    [
+        ("resnet18", {"fc.": "head.", "": "body."}),
+        ("vit", {"mlp_head.0.": "body.mlp_head.", "mlp_head.1.": "head.", "": "body."}),
+    ],
+)
+def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, images):
+    ours, theirs = made(arch), library(arch)
+    shares = [sorted(part.p for part in model.modules() if isinstance(part, nn.Dropout)) for model in (ours, theirs)]
+    assert shares[0] == shares[1]
     weights = {}
     for name, value in theirs.state_dict().items():
         prefix = next(prefix for prefix in prefixes if name.startswith(prefix))
@@ -152,23 +179,27 @@ def hold_alike(ours: Classifier, theirs: nn.Module, prefixes: dict[str, str], im
     for module in [*ours.modules(), *theirs.modules()]:
         if isinstance(module, nn.Dropout):
             module.p = 0.0  # each draws its own numbers
-    found = []
+    outcomes = []
     for model in (ours, theirs):
         logits = model.train()(images)
         logits = logits[1] if model is ours else logits
         logits.square().sum().backward()
-        found.append([logits, *(parameter.grad for parameter in model.parameters())])
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+        outcomes.append([logits, *(parameter.grad for parameter in model.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*outcomes, strict=True))
     with torch.no_grad():
         assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
 
 
-def test_resnet18_is_torchvisions_apart_from_the_stem(images):
-    torch.manual_seed(1)
-    theirs = torchvision.models.resnet18(num_classes=10)
-    theirs.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-    theirs.maxpool = nn.Identity()
-    hold_alike(made("resnet18"), theirs, {"fc.": "head.", "": "body."}, images)
+def test_every_convolution_and_dropout_is_the_quick_one(model, arch):
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Dropout)]
+    assert arch == "convnet" or {type(layer) for layer in layers} == {Dropout if arch == "vit" else Convolution}
+
+
+def test_the_seed_gives_vit_pytorchs_weights():
+    ours = made("vit")
+    torch.manual_seed(0)
+    theirs = vit_for_small_dataset.ViT(num_classes=10, **VIT)
+    assert all(torch.equal(*pair) for pair in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
 def test_widths_and_strides_of_the_slim_resnets():
@@ -180,25 +211,13 @@ def test_widths_and_strides_of_the_slim_resnets():
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])
 def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
     ours = made(arch).body[0]
-    theirs = getattr(torchvision.models, arch.replace("-", "_"))().features
+    theirs = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], batch_norm=arch.endswith("bn"))
     ours.load_state_dict(theirs.state_dict())
-    assert all(isinstance(mine, type(other)) for mine, other in zip(ours, theirs, strict=True))
     with torch.no_grad():
         assert torch.equal(ours(images), theirs(images))
 
 
-def test_vit_is_that_of_vit_pytorch(images):
-    torch.manual_seed(1)
-    sizes = {"image_size": 32, "patch_size": 4, "dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024}
-    theirs = vit_for_small_dataset.ViT(num_classes=10, dropout=0.1, emb_dropout=0.1, **sizes)
-    ours = made("vit")
-    shares = [sorted(part.p for part in model.modules() if isinstance(part, nn.Dropout)) for model in (ours, theirs)]
-    assert shares[0] == shares[1]
-    hold_alike(ours, theirs, {"mlp_head.0.": "body.mlp_head.", "mlp_head.1.": "head.", "": "body."}, images)
-
-
-@pytest.mark.parametrize("arch", list(ARCHITECTURES))
-def test_a_model_imports_no_library_of_models(arch):
-    code = f"from benchmark.models import build; build({arch!r}, 10, (3, 32, 32)); import sys; print(*sys.modules)"
+def test_the_quick_studys_model_imports_no_library_of_models():
+    code = "from benchmark.models import build; build('convnet', 10, (3, 32, 32)); import sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torchvision", "vit_pytorch", "torch._dynamo"} & set(loaded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
+from benchmark.report.tables.draw import draw_table
+from benchmark.report.tables.source import Source
+from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES, MAPS
 from benchmark.study.runs import Derived
@@ -114,6 +118,16 @@ def make_study() -> Study:
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
     study = Study.load("tiny")
+    write_facts(study)
+    rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
+    for scenario, index in rows.items():
+        frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
+        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+    return study
+
+
+def write_facts(study: Study) -> None:
+    """Write what is known of the digits once they are prepared."""
     facts = {
         "classes": CLASSES,
         "origin": {},
@@ -121,11 +135,31 @@ def make_study() -> Study:
         "sha256": dict.fromkeys(FILES, ""),
     }
     write_json(study.dataset_folder("digits") / "provenance.json", facts)
-    rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
-    for scenario, index in rows.items():
-        frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
-        write_split(paths.split("tiny", "digits", scenario, 0), frame)
-    return study
+
+
+class Drawn:
+    """A table of the study, drawn: its caption, the cells of its rows as Markdown has them, and its numbers."""
+
+    def __init__(self, study: Study, name: str, partial: bool = False):
+        self.paths = draw_table(study, name, partial)
+        tex, csv, md, _ = self.paths
+        self.tex, text = tex.read_text(), md.read_text()
+        self.caption, lines = text.splitlines()[0], [line for line in text.splitlines() if line.startswith("|")]
+        self.rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+        self.data = pd.read_csv(csv, dtype={"predicted_class": str, "centroid_class": str, "column": str})
+
+    def row(self, label: str) -> list[str]:
+        """The cells behind a label, in the first row that has it."""
+        return next(cells for first, *cells in self.rows if first == label)
+
+    def of(self, *labels: str) -> pd.DataFrame:
+        """The numbers by the method, and whatever else tells their rows apart."""
+        return self.data.set_index(["method", *labels])
+
+
+def source(study: Study, name: str, partial: bool = False) -> Source:
+    """What a table or figure of the study is drawn from."""
+    return Source.of(study, name, frames.of_output(study, name, partial))
 
 
 def write_run(

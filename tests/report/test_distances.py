@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import shutil
 
-import pandas as pd
+import numpy as np
 import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.tables.draw import draw_table
 from benchmark.results import records as results
-from tests.report.conftest import write_distances, write_run
-from tests.report.test_tables import row
+from tests.report.conftest import Drawn, write_distances, write_run
 
 CELL = "digits/convnet/class-8"
 
@@ -30,36 +29,30 @@ def measured(study):
     return study
 
 
-def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
-    tex, csv, md, _ = draw_table(measured, "far")
-    text = tex.read_text()
-    assert row(text, "Method") == ["Method", "1", "3"]
-    assert row(text, "Original") == ["Original", "0.50", "0.75"]
+def test_distances_are_scaled_by_the_largest_to_any_class(measured, monkeypatch) -> None:
+    far = Drawn(measured, "far")
+    assert far.row("Method") == ["Centroid of class: 1", "Centroid of class: 3"]
+    assert far.row("Original") == ["0.50", "0.75"]
     # 2/8, 4/8 and 6/8; their mean, and the deviation of a sample.
-    assert row(text, "Retrain") == ["Retrain", "0.50", "1.00"]
-    assert row(text, "FT") == ["FT", "0.20", "1.00"]
-    assert "At the last epoch; means over 3 trials." in text
-    assert "divided by the largest such distance to any class (the paper's divisor is not known)" in text
-    assert "| Original | 0.50 | 0.75 |" in md.read_text()
-    data = pd.read_csv(csv, dtype={"centroid_class": str}).set_index(["method", "centroid_class"])
-    assert data.loc["retrain", "1"][["trials", "distance", "distance_sd"]].tolist() == [3, 0.5, 0.25]
-    assert data.loc["retrain", "1"][["raw", "raw_sd"]].tolist() == [4.0, 2.0]
-    assert data.loc["original", "1"]["trials"] == 1 and pd.isna(data.loc["original", "1"]["raw_sd"])
-
-
-def test_a_single_trial_has_no_mean(measured, monkeypatch) -> None:
-    for name, output in measured.tables.items():
-        monkeypatch.setitem(measured.tables, name, output.model_copy(update={"trials": 1}))
-    assert "At the last epoch of one trial." in draw_table(measured, "far")[0].read_text()
+    assert far.row("Retrain") == ["0.50", "1.00"]
+    assert far.row("FT") == ["0.20", "1.00"]
+    assert "At the last epoch; means over 3 trials." in far.caption
+    assert "divided by the largest such distance to any class (the paper’s divisor is not known)" in far.caption
+    data = far.of("centroid_class")
+    one = data.loc[("retrain", "1")]
+    assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
+    assert data.loc[("original", "1"), "trials"] == 1 and np.isnan(data.loc[("original", "1"), "raw_sd"])
+    monkeypatch.setitem(measured.tables, "far", measured.output("far").model_copy(update={"trials": 1}))
+    assert "At the last epoch of one trial." in Drawn(measured, "far").caption
 
 
 def test_missing_distances_wait_or_become_dashes(measured) -> None:
     shutil.rmtree(paths.RESULTS / "tiny" / "distances" / f"{CELL}/ft")
     with pytest.raises(StaleOutput, match="ft/trial-0"):
         draw_table(measured, "far")
-    text = draw_table(measured, "far", partial=True)[0].read_text()
-    assert row(text, "FT") == ["FT", "---", "---"]
-    assert "Incomplete, with trials missing: FT." in text
+    far = Drawn(measured, "far", partial=True)
+    assert far.row("FT") == ["—", "—"]
+    assert "Incomplete, with trials missing: FT." in far.caption
 
 
 def test_distances_of_a_run_of_another_configuration_are_refused(measured) -> None:
@@ -71,15 +64,15 @@ def test_distances_of_a_run_of_another_configuration_are_refused(measured) -> No
 
 def test_a_diverged_run_has_no_distance(measured) -> None:
     write_run(measured, f"{CELL}/ft/trial-1", status=results.DIVERGED)
-    text = draw_table(measured, "far")[0].read_text()
-    assert row(text, "FT") == ["FT", r"\multicolumn{2}{c}{diverged}"]
-    assert "Diverged in at least one trial: FT." in text
+    far = Drawn(measured, "far")
+    assert far.row("FT") == ["diverged", ""]
+    assert "Diverged in at least one trial: FT." in far.caption
 
 
 def test_a_class_whose_centroid_is_not_there_has_a_dash(measured) -> None:
     for trial in range(3):
         write_distances(measured, f"{CELL}/ft/trial-{trial}", "class-8", {8: {3: 2.0, 9: 4.0}})
-    assert row(draw_table(measured, "far")[0].read_text(), "FT") == ["FT", "---", "0.50"]
+    assert Drawn(measured, "far").row("FT") == ["—", "0.50"]
 
 
 def test_a_class_that_is_not_forgotten_is_refused(measured) -> None:

@@ -14,7 +14,7 @@ from benchmark.report.tables.claim_table import text
 from benchmark.report.tables.draw import draw_table
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
-from tests.report.conftest import make_study, write_run
+from tests.report.conftest import Drawn, make_study, write_run
 
 CELL = "digits/convnet/random-10"
 METHODS = ["ft", "neggrad-plus", "coun"]
@@ -57,11 +57,6 @@ def study(tmp_path, monkeypatch) -> Study:
     return study
 
 
-def csv(study: Study, name: str) -> pd.DataFrame:
-    draw_table(study, name)
-    return pd.read_csv(paths.table(study.name, name, ".csv"))
-
-
 def gathered(study: Study) -> None:
     """Gather what claims read; the made-up samples do not say what the made-up history says, so not by `collect`."""
     from benchmark.metrics.gaps import per_run_gaps
@@ -74,26 +69,25 @@ def gathered(study: Study) -> None:
 
 
 def test_tuning_is_worth_what_it_gains(study):
-    found = csv(study, "worth").set_index("method")
+    worth = Drawn(study, "worth")
+    found = worth.of()
     assert found.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
     assert found.loc["ft", "low"] < 3.1 < found.loc["ft", "high"]
     assert found.loc["ft", "changed"] == "lr 0.05 to 0.1"
     # Tuning left CoUn as it was: one run, no gain.
     assert found.loc["coun", "gain"] == 0.0 and pd.isna(found.loc["coun", "changed"])
-    tex = paths.table("tiny", "worth", ".tex").read_text()
-    assert "as it was" in tex and "trials that tuning never saw" in tex
+    assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
 
 
 def test_trials_that_diverged_are_left_out_and_told_of(study):
     write_run(study, f"{CELL}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
     write_run(study, f"{CELL}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
-    worth, needed = csv(study, "worth").set_index("method"), csv(study, "needed").set_index("method")
-    assert worth.loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
-    assert needed.loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
-    assert worth.loc["coun", "diverged"] == needed.loc["ft", "diverged"] == 0
-    for name, told in (("worth", "FT 1, NegGrad+ 1."), ("needed", "NegGrad+ 1.")):
-        tex = paths.table("tiny", name, ".tex").read_text()
-        assert f"Trials left out, since a method diverged in them: {told}" in tex
+    worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
+    assert worth.of().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
+    assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
+    assert worth.of().loc["coun", "diverged"] == needed.of().loc["ft", "diverged"] == 0
+    for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
+        assert f"Trials left out, since a method diverged in them: {left_out}" in table.caption
 
 
 def test_it_shows_the_own_values_beside_the_tuned_ones_and_nothing_else(study):
@@ -110,7 +104,7 @@ def test_without_tuned_values_there_is_nothing_to_show(study):
 
 
 def test_how_many_trials_a_difference_needs(study):
-    found = csv(study, "needed").set_index("method")
+    found = Drawn(study, "needed").of()
     assert list(found.index) == ["ft", "neggrad-plus"]
     assert found.loc["ft", "difference"] == pytest.approx(6.0)
     # FT's and CoUn's gaps move together, so their difference does not move: two trials show any.
@@ -126,13 +120,11 @@ def test_each_block_shows_its_own_cell(study, kind):
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     data["tables"]["both"] = {"kind": kind, "cells": [CELL, CELL.replace("convnet", "vit")], "methods": ["coun", "ft"]}
     paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
-    markdown = paths.table("tiny", "both", ".md")
-    draw_table(Study.load("tiny"), "both", partial=True)
-    assert sum(line.startswith("| FT ") for line in markdown.read_text().splitlines()) == 2
+    assert [row[0] for row in Drawn(Study.load("tiny"), "both", partial=True).rows].count("FT") == 2
 
 
 def test_intervals_stand_beside_deviations(study):
-    row = csv(study, "gaps").set_index("method").loc["ft"]
+    row = Drawn(study, "gaps").of().loc["ft"]
     values = np.array([retrain[0] for retrain in RETRAIN]) - ABOVE["ft"]
     reach = 4.302653 * values.std(ddof=1) / np.sqrt(3)
     assert (row["ra_low"], row["ra_high"]) == pytest.approx((values.mean() - reach, values.mean() + reach))
@@ -149,25 +141,24 @@ def test_claims_are_read_from_gathered_results(study):
     assert "reproduced* 3.00 [" in " ".join(printed.split())  # NegGrad+ at 5, CoUn at 2
     assert "not tested: needs a sequential scenario" in printed
     assert "All trials share Original and the forget split" in printed
-    found = csv(study, "claims")
-    best = found[found["claim"] == "best"].iloc[0]
+    claims = Drawn(study, "claims")
+    best = claims.data.set_index("claim").loc["best"]
     assert best["value"] == pytest.approx(3.0) and best["verdict"] == "reproduced"
-    tex = paths.table("tiny", "claims", ".tex").read_text()
-    assert r"\textbf{reproduced}$^*$" in tex and r"95\,\% interval" in tex
+    assert r"**reproduced**\*" in str(claims.rows).replace("\\\\", "\\")
+    assert "In brackets: 95\N{NARROW NO-BREAK SPACE}% interval" in claims.caption
 
 
 def test_verdicts_are_counted_by_claim_and_cell(study):
     gathered(study)
-    told = csv(study, "claims")
-    found = csv(study, "counts").set_index("claim")
-    assert found.index.tolist() == told["claim"].drop_duplicates().tolist()  # one cell only
-    for claim, tests in told.groupby("claim"):
+    tests, table = Drawn(study, "claims").data, Drawn(study, "counts")
+    counts = table.data.set_index("claim")
+    assert counts.index.tolist() == tests["claim"].drop_duplicates().tolist()  # one cell only
+    for claim, mine in tests.groupby("claim"):
         for verdict in ("reproduced", "not reproduced", "undecided", "not tested"):
-            assert found.loc[claim, verdict.replace(" ", "_")] == (tests["verdict"] == verdict).sum()
-    assert found.loc["best", "reproduced_after_holm"] == 1
-    markdown = paths.table("tiny", "counts", ".md").read_text().splitlines()
-    assert "| CoUn has the lowest average gap (Tables 2, 3) | random 10 % | **1** (1) |  |  |  |" in markdown
-    assert "| CoUn leads at every stage (Figure 6) | — |  |  |  | 1 |" in markdown
+            assert counts.loc[claim, verdict.replace(" ", "_")] == (mine["verdict"] == verdict).sum()
+    assert counts.loc["best", "reproduced_after_holm"] == 1
+    assert table.row("CoUn has the lowest average gap (Tables 2, 3)") == ["random 10 %", "**1** (1)", "", "", ""]
+    assert table.row("CoUn leads at every stage (Figure 6)") == ["—", "", "", "", "1"]
 
 
 def test_claims_of_another_configuration_are_refused_in_a_table_and_told_in_text(study):
@@ -186,14 +177,14 @@ def test_what_a_study_took_counts_every_run_once(study):
     with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
         draw_table(study, "took")
     gathered(study)
-    found = csv(study, "took").set_index("work")
-    assert found["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
-    assert found["hours"].to_numpy() == pytest.approx(found["runs"].to_numpy() * 90 / 3600)
-    assert set(found["minutes_a_run"]) == {1.5} and set(found["peak_memory_mb"]) == {100.0}
-    tex = paths.table("tiny", "took", ".tex").read_text()
-    assert "16 runs: 0.4 hours of jobs by the clock" in tex and "each on 1 thread." in tex
-    assert f"On a processor with 2 cores, in float32, by torch 2.6.0, at commit {'0' * 40}" in tex
-    assert "random 10" in tex
+    took = Drawn(study, "took")
+    work = took.data.set_index("work")
+    assert work["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
+    assert work["hours"].to_numpy() == pytest.approx(work["runs"].to_numpy() * 90 / 3600)
+    assert set(work["minutes_a_run"]) == {1.5} and set(work["peak_memory_mb"]) == {100.0}
+    assert "16 runs: 0.4 hours of jobs by the clock" in took.caption and "each on 1 thread." in took.caption
+    assert f"On a processor with 2 cores, in float32, by torch 2.6.0, at commit {'0' * 40}" in took.caption
+    assert took.row("Retrain")[0] == "random 10 %"
 
 
 def test_what_a_study_took_is_refused_where_runs_are_missing(study):

@@ -11,12 +11,12 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.features import alignment
 from benchmark.features import projections as embeddings
 from benchmark.files import write_parquet
-from benchmark.report.figures import improvement, maps, placing
-from benchmark.report.figures.draw import draw_figure
+from benchmark.report.figures import improvement_figure, maps_figure, placing
+from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.style import class_colours
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.study.outputs import MAPS
-from tests.report.conftest import write_map, write_run
+from tests.report.conftest import source, write_map, write_run
 
 CELL = "digits/convnet/random-10"
 
@@ -40,7 +40,7 @@ def fill(study, gaps) -> None:
 
 def test_improvement_signs(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus": 4.0, "neggrad-plus+cl": 1.0, "not": 2.0, "not+cl": 3.0})
-    data = improvement.gains(study, "gain").query("scenario == 'random-10'").set_index("method")
+    data = improvement_figure.gains(source(study, "gain")).query("scenario == 'random-10'").set_index("method")
     assert data.loc["neggrad-plus", "improvement"] == pytest.approx(75)
     assert data.loc["not", "improvement"] == pytest.approx(-50)
     assert (data["note"] == "").all()
@@ -48,11 +48,11 @@ def test_improvement_signs(study) -> None:
 
 def test_improvement_says_what_is_missing_or_diverged(study) -> None:
     fill(study, {"retrain": 0.0})
-    write_run(study, f"{CELL}/not+cl/trial-0", status=results.DIVERGED)
+    write_run(study, f"{CELL}/not+cl/trial-0", status=records.DIVERGED)
     shutil.rmtree(paths.run("tiny", "digits/convnet/class-8/neggrad-plus"))
     with pytest.raises(StaleOutput):
         draw_figure(study, "gain")
-    notes = improvement.gains(study, "gain", partial=True).set_index(["scenario", "method"])["note"]
+    notes = improvement_figure.gains(source(study, "gain", partial=True)).set_index(["scenario", "method"])["note"]
     assert notes["random-10", "not"] == "diverged"
     assert notes["class-8", "neggrad-plus"] == "missing"
     draw_figure(study, "gain", partial=True)
@@ -60,17 +60,17 @@ def test_improvement_says_what_is_missing_or_diverged(study) -> None:
 
 def test_a_gap_of_nothing_is_not_called_missing(study) -> None:
     fill(study, {"retrain": 0.0, "not": 0.0})
-    data = improvement.gains(study, "gain").query("scenario == 'random-10'").set_index("method")
+    data = improvement_figure.gains(source(study, "gain")).query("scenario == 'random-10'").set_index("method")
     assert data["note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
 
 
 def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
-    axes = improvement.build(study, "gain").axes[0]
+    axes = build(source(study, "gain")).axes[0]
     assert [text.get_text() for text in axes.texts] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
-    assert min(bar.get_height() for bar in axes.patches) == improvement.FLOOR
+    assert min(bar.get_height() for bar in axes.patches) == improvement_figure.FLOOR
     low, high = axes.get_ylim()
-    assert low < improvement.FLOOR and high > 75
+    assert low < improvement_figure.FLOOR and high > 75
     assert axes.get_ylabel() == "Improvement (%)\nover 3 trials"
 
 
@@ -78,8 +78,11 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     cells = [(f"d{number}", "vit", scenario) for scenario in ("random-10", "random-50") for number in range(5)]
     data = pd.DataFrame([(*cell, method) for cell in cells for method in "abc"])
     data.columns = ["dataset", "arch", "scenario", "method"]
-    assert [row["scenario"].unique().tolist() for row in improvement._rows(data, 3)] == [["random-10"], ["random-50"]]
-    assert len(improvement._rows(data.query("scenario == 'random-10'"), 3)) == 1
+    assert [row["scenario"].unique().tolist() for row in improvement_figure.rows_of_bars(data, 3)] == [
+        ["random-10"],
+        ["random-50"],
+    ]
+    assert len(improvement_figure.rows_of_bars(data.query("scenario == 'random-10'"), 3)) == 1
 
 
 @pytest.mark.parametrize("name", ["gain", "map", "compared"])
@@ -100,43 +103,45 @@ def test_missing_map_waits_or_leaves_its_panel_empty(mapped) -> None:
     shutil.rmtree(paths.RESULTS / "tiny" / "maps" / "digits" / "convnet" / "class-8")
     with pytest.raises(StaleOutput):
         draw_figure(mapped, "compared")
-    grid = maps.panels(mapped, "compared", partial=True)
-    assert [panel.points is None for panel in grid[0]] == [True, True, False, False]
+    grid = maps_figure.panels(source(mapped, "compared", partial=True))
+    assert [panel.samples.empty for panel in grid[0]] == [True, True, False, False]
     draw_figure(mapped, "compared", partial=True)
 
 
 def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> None:
     one = next(one for one in mapped.derived if one.what == MAPS and one.run.name.method == "ft")
+    for run in mapped.runs_of("compared"):
+        write_run(mapped, str(run.name), status=records.DIVERGED if run.name == one.run.name else records.FINISHED)
     path = paths.derived("tiny", one)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
-    told = [text.get_text() for axes in maps.build(mapped, "compared").axes for text in axes.texts]
+    told = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
     assert told.count("diverged") == 2 and "missing" not in told
 
 
 def test_layouts(mapped) -> None:
-    one, several = maps.panels(mapped, "map"), maps.panels(mapped, "compared")
+    one, several = maps_figure.panels(source(mapped, "map")), maps_figure.panels(source(mapped, "compared"))
     assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
     assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
     assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
 
 
 def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapped) -> None:
-    grid = maps.panels(mapped, "forgotten")
+    grid = maps_figure.panels(source(mapped, "forgotten"))
     assert [[panel.projection for panel in row] for row in grid] == [["tsne"] * 2, ["umap"] * 2]
     assert [panel.method for panel in grid[0]] == ["coun", "coun@tau=0.2"]
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
-    beside, above = maps._headings(grid)
+    beside, above = maps_figure.headings(grid)
     assert beside == ["t-SNE", "UMAP"]
     assert above == ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"]
-    axes = maps.build(mapped, "forgotten").axes[0]
+    axes = build(source(mapped, "forgotten")).axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 
 
 @pytest.mark.parametrize(("name", "dots"), [("compared", ["retained", "forgotten"]), ("forgotten", ["forgotten"])])
 def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(mapped, name, dots) -> None:
-    figure = maps.build(mapped, name)
+    figure = build(source(mapped, name))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [*dots, "colour: predicted class"]
     figure.draw_without_rendering()
@@ -145,7 +150,7 @@ def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(mapped, name
 
 
 def test_headings_say_once_what_a_row_or_column_shows(mapped) -> None:
-    one, several = (maps._headings(maps.panels(mapped, name)) for name in ("map", "compared"))
+    one, several = (maps_figure.headings(maps_figure.panels(source(mapped, name))) for name in ("map", "compared"))
     assert one == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
     assert several[0] == ["Original", "FT"]
     assert several[1][:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
@@ -153,7 +158,7 @@ def test_headings_say_once_what_a_row_or_column_shows(mapped) -> None:
 
 def test_compared_maps_are_turned_alike(mapped) -> None:
     """The helper turns and mirrors each map as it likes: after alignment class centroids lie together."""
-    panels = [panel for row in maps.panels(mapped, "compared") for panel in row]
+    panels = [panel for row in maps_figure.panels(source(mapped, "compared")) for panel in row]
     first, *others = (alignment.centroids(p.points, p.samples["label"].to_numpy()) for p in panels)
     for other in others:
         assert np.abs(other - first).to_numpy().max() < 0.15

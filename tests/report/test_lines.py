@@ -11,15 +11,14 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.names import Cell
-from benchmark.report.figures import ablation, stages
-from benchmark.report.figures import computation as cost
-from benchmark.report.figures.draw import draw_figure
+from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
+from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.report.tables.unlearning import cost_unit
 from benchmark.results import records as results
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
-from tests.report.conftest import STUDY, write_run
+from tests.report.conftest import STUDY, source, write_run
 
 RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"
 SEQUENTIAL = "digits/convnet/sequential-2x10"
@@ -64,7 +63,7 @@ def spent(study):
 
 
 def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
-    data = cost.curves(spent, "spent").query("scenario == 'random-10'")
+    data = cost_figure.curves(source(spent, "spent")).query("scenario == 'random-10'")
     ft = data[data["method"] == "ft"]
     # Means of the metrics: 53, then 50.5; Retrain's is 50.
     assert ft["avg_gap"].tolist() == [3.0, 0.5]
@@ -76,13 +75,13 @@ def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
 
 
 def test_an_epoch_that_a_trial_did_not_reach_has_no_gap(spent) -> None:
-    data = cost.curves(spent, "spent").query("scenario == 'random-10' and method == 'not+cl'")
+    data = cost_figure.curves(source(spent, "spent")).query("scenario == 'random-10' and method == 'not+cl'")
     assert data["avg_gap"].tolist()[0] == 2.0 and np.isnan(data["avg_gap"].tolist()[1])
     assert data["best"].tolist() == [True, False]
 
 
 def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -> None:
-    figure = cost.build(spent, "spent")
+    figure = build(source(spent, "spent"))
     grid = np.array(figure.axes).reshape(2, 2)
     assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor", "Best epoch"]
     assert grid[0, 0].get_ylabel() == "Average gap (points)\nover 2 trials"
@@ -100,8 +99,8 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
 def test_a_long_title_breaks_between_its_parts(spent, monkeypatch) -> None:
     label = "CIFAR-10, ResNet-18 (width 16, stride 2), random 10 %"
     parts = ["CIFAR-10", "ResNet-18 (width 16, stride 2)", "random 10 %"]
-    monkeypatch.setattr(cost, "cell_parts", lambda cell: parts)
-    assert cost.build(spent, "spent").axes[0].get_title() == label.replace("), ", "),\n")
+    monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: parts)
+    assert build(source(spent, "spent")).axes[0].get_title() == label.replace("), ", "),\n")
 
 
 def test_computation_is_told_in_the_unit_of_the_tables(spent) -> None:
@@ -110,14 +109,14 @@ def test_computation_is_told_in_the_unit_of_the_tables(spent) -> None:
         whole = {"ft": 2e-5, "not": 4e-5, "not+cl": 8e-5}.get(run.name.method, 8e-5)
         write_run(spent, str(run.name), epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
     assert cost_unit(np.array([2e-5, 4e-5, 8e-5]))[0] == "GFLOPs"
-    assert cost.build(spent, "spent").axes[0].get_xlabel() == "GFLOPs by the paper's counting"
+    assert build(source(spent, "spent")).axes[0].get_xlabel() == "GFLOPs by the paper's counting"
 
 
 def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) -> None:
     output = spent.output("spent")
     cells = [RANDOM, CLASS, RANDOM, CLASS]
     monkeypatch.setitem(spent.figures, "spent", output.model_copy(update={"cells": cells}))
-    axes = cost.build(spent, "spent").axes
+    axes = build(source(spent, "spent")).axes
     assert len(axes) == 12 and [one.get_visible() for one in axes].count(False) == 4
     assert all(one.lines for one in axes if one.get_visible())
 
@@ -127,7 +126,7 @@ def test_curves_wait_for_what_is_missing(spent) -> None:
     shutil.rmtree(paths.run("tiny", f"{CLASS}/retrain"))
     with pytest.raises(StaleOutput, match="ft/trial-1"):
         draw_figure(spent, "spent")
-    data = cost.curves(spent, "spent", partial=True)
+    data = cost_figure.curves(source(spent, "spent", partial=True))
     assert data.query("scenario == 'random-10' and method == 'ft'")["avg_gap"].tolist() == [4.0, 1.0]
     assert data.query("scenario == 'class-8'")["avg_gap"].isna().all()
     draw_figure(spent, "spent", partial=True)
@@ -150,7 +149,7 @@ def removed(study):
 
 
 def test_each_stage_is_compared_with_its_own_retrain(removed) -> None:
-    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])
+    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])
     assert list(data.index) == [(p, m) for p in (10, 20) for m in ("retrain", "ft", "coun")]
     # FT: means 51 and 45. CoUn: 53 and 40.
     assert data["avg_gap"].tolist() == [0.0, 1.0, 3.0, 0.0, 5.0, 0.0]
@@ -163,7 +162,7 @@ def test_the_last_epoch_of_a_stage_counts(removed) -> None:
     rows = [epoch(1, 1, 9, stage=1), epoch(2, 2, 4, stage=1), epoch(3, 3, 0, stage=2)]
     for trial in range(2):
         write_run(removed, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=rows)
-    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).query("method == 'ft'")
+    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).query("method == 'ft'")
     assert data["avg_gap"].tolist() == [4.0, 10.0]
 
 
@@ -171,14 +170,16 @@ def test_a_run_that_diverged_in_a_stage_has_the_stages_before(removed) -> None:
     rows = [epoch(1, 1, 2, stage=1), {**epoch(2, 2, 0, stage=2), **values(*[np.nan] * 4)}]
     write_run(removed, f"{SEQUENTIAL}/ft/trial-1", epochs=rows, status=results.DIVERGED)
     write_run(removed, f"{SEQUENTIAL}/coun/trial-0", epochs=rows[:1], status=results.DIVERGED)
-    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])["avg_gap"]
+    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])[
+        "avg_gap"
+    ]
     assert data.loc[10, "ft"] == 1.0 and data.loc[10, "coun"] == 2.5
     assert np.isnan(data.loc[20, "ft"]) and np.isnan(data.loc[20, "coun"])
     draw_figure(removed, "removed")
 
 
 def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> None:
-    figure = stages.build(removed, "removed")
+    figure = build(source(removed, "removed"))
     gaps, *metrics = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
     lines = {line.get_label(): line for line in gaps.lines}
@@ -191,7 +192,7 @@ def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> Non
 def test_the_marks_of_a_variant_are_hollow(removed, monkeypatch) -> None:
     output = removed.output("removed")
     monkeypatch.setitem(removed.figures, "removed", output.model_copy(update={"methods": ["coun", "coun@lr=0.02"]}))
-    lines = {line.get_label(): line for line in stages.build(removed, "removed", partial=True).axes[0].lines}
+    lines = {line.get_label(): line for line in build(source(removed, "removed", partial=True)).axes[0].lines}
     assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
     assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
 
@@ -201,7 +202,9 @@ def test_stages_wait_for_what_is_missing(removed) -> None:
     shutil.rmtree(paths.run("tiny", f"{SEQUENTIAL}/coun"))
     with pytest.raises(StaleOutput):
         draw_figure(removed, "removed")
-    data = stages.numbers(removed, "removed", Cell.parse(SEQUENTIAL), partial=True).set_index(["percent", "method"])
+    data = stages_figure.numbers(source(removed, "removed", partial=True), Cell.parse(SEQUENTIAL)).set_index(
+        ["percent", "method"]
+    )
     assert data.loc[(10, "ft"), "avg_gap"] == 1.0
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
@@ -227,7 +230,7 @@ def varied(study):
 
 
 def test_values_are_sorted_and_the_studys_own_is_marked(varied) -> None:
-    data = ablation.numbers(varied, "varied")
+    data = ablation_figure.numbers(source(varied, "varied"))
     assert data["value"].tolist() == [0.05, 0.1, 0.2] and data["own"].tolist() == [False, True, False]
     assert data["head"].unique().tolist() == ["coun"]
     # Gaps of 1, 1, 1 and 2; twice and three times that.
@@ -238,7 +241,7 @@ def test_values_are_sorted_and_the_studys_own_is_marked(varied) -> None:
 
 
 def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
-    figure = ablation.build(varied, "varied")
+    figure = build(source(varied, "varied"))
     gaps, differences = figure.axes
     assert legend(figure) == ["Study’s own value", "Noise floor", "Retrain", "RA", "UA", "TA", "MIA"]
     for axes in figure.axes:
@@ -256,11 +259,11 @@ def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
 def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> None:
     for run in study.runs_of("shaped"):
         write_run(study, str(run.name))
-    data = ablation.numbers(study, "shaped")
+    data = ablation_figure.numbers(source(study, "shaped"))
     random = data[data["scenario"] == "random-10"]
     assert random["value"].tolist() == ["CHN", "CN", "C"]
     assert random["head"].tolist() == ["coun", "coun", "not+cl"] and random["own"].tolist() == [True, False, False]
-    figure = ablation.build(study, "shaped")
+    figure = build(source(study, "shaped"))
     assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == [
         "CoUn: Digits, ConvNet, random 10 %",
         "NoT + CL: Digits, ConvNet, random 10 %",
@@ -296,7 +299,7 @@ def test_an_ablation_waits_for_what_is_missing(varied) -> None:
     shutil.rmtree(paths.run("tiny", f"{RANDOM}/coun@tau=0.2"))
     with pytest.raises(StaleOutput):
         draw_figure(varied, "varied")
-    data = ablation.numbers(varied, "varied", partial=True)
+    data = ablation_figure.numbers(source(varied, "varied", partial=True))
     assert data["avg_gap"].tolist()[:2] == [1.25, 2.5] and pd.isna(data["avg_gap"].iloc[2])
     draw_figure(varied, "varied", partial=True)
     shutil.rmtree(paths.run("tiny", RANDOM))

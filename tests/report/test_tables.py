@@ -1,7 +1,8 @@
+"""The tables of gaps, predictions and settings, and what holds for every kind of table."""
+
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,172 +14,128 @@ import pytest
 import yaml
 
 from benchmark import paths
+from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json, write_parquet
-from benchmark.report.latex import SPECIAL, Block, Table, aligned, escape, number, render
+from benchmark.report import latex
 from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.tables.draw import draw_table
 from benchmark.report.tables.unlearning import cost_unit
+from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import records as results
 from benchmark.results.gather import collect
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
-from tests.report.conftest import TRAIN, write_distances, write_run
+from tests.report.conftest import TRAIN, Drawn, write_distances, write_run
+from tests.report.test_theory import views
+from tests.report.test_versus import PRINTED
 
 CELL = "digits/convnet/random-10"
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
-
-
-def row(text: str, label: str) -> list[str]:
-    """The cells of the first row whose label is this one, phantoms taken out."""
-    plain = re.sub(r"\\phantom\{[^}]*\}", "", text)
-    line = next(line for line in plain.splitlines() if line.split(" & ")[0] == label)
-    return line.removesuffix(r" \\").split(" & ")
+RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
 
 
 def fill(study, values, status=None):
-    """Write the runs of table ``gaps``: three trials a method, its metrics given per trial."""
+    """Write the runs of table ``gaps``: three trials a method, its metrics given per trial; Retrain's are above."""
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for method in LISTED:
         for trial in range(3):
-            metrics = values.get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
+            metrics = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
             named = dict(zip(("ra", "ua", "ta", "mia"), metrics, strict=True))
             done = (status or {}).get((method, trial), results.FINISHED)
             write_run(study, f"{CELL}/{method}/trial-{trial}", named, done)
 
 
-RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
-
-
 def test_numbers_equal_a_hand_computation(study) -> None:
-    fill(study, {"retrain": RETRAIN, "ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
-    tex, csv, *_ = draw_table(study, "gaps")
-    text = tex.read_text()
-    assert row(text, "Retrain")[1:6] == [
-        r"99.00$\pm$1.00 (0.00)",
-        r"5.00$\pm$1.00 (0.00)",
-        r"94.00$\pm$1.00 (0.00)",
-        r"10.00$\pm$1.00 (0.00)",
-        "0.00",
-    ]
+    fill(study, {"ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
+    gaps = Drawn(study, "gaps")
+    metrics = ["99.00±1.00 (0.00)", "5.00±1.00 (0.00)", "94.00±1.00 (0.00)", "10.00±1.00 (0.00)"]
+    assert gaps.row("Retrain")[:5] == [*metrics, "0.00"]
     # Gaps of FT: 1, 3, 1, 5; their mean 2.5. Of the others: 4, 1, 4, 2; 2.75. Costs: 2e-5 and 3e-5 PFLOPs.
-    assert row(text, "FT")[1:] == [
-        r"98.00$\pm$1.00 (1.00)",
-        r"2.00$\pm$0.00 (3.00)",
-        r"93.00$\pm$1.00 (1.00)",
-        r"5.00$\pm$1.00 (5.00)",
-        r"\textbf{2.50}",
-        "20.0",
-        "30.0",
-    ]
+    metrics = ["98.00±1.00 (1.00)", "2.00±0.00 (3.00)", "93.00±1.00 (1.00)", "5.00±1.00 (5.00)"]
+    assert gaps.row("FT") == [*metrics, "**2.50**", "20.0", "30.0"]
     # One trial of Retrain against the mean of the two others: 0, 1.5, 1.5 in every metric.
-    assert "to its other trials: 1.00." in text
-    assert "Cost (GFLOPs)" in text
-    data = pd.read_csv(csv).set_index("method")
+    assert "to its other trials: 1.00." in gaps.caption
+    assert gaps.row("Method")[5:] == ["Cost (GFLOPs): paper", "Cost (GFLOPs): executed"]
+    assert "Original is the model before unlearning: a control." in gaps.caption
+    assert "±" not in "".join(gaps.row("Original"))  # one trial has no deviation
+    data = gaps.of()
     assert data.loc["ft", ["ra_mean", "ua_sd", "mia_gap", "avg_gap", "trials"]].tolist() == [98.0, 0.0, 5.0, 2.5, 3]
     assert data.loc["coun", "avg_gap"] == pytest.approx(2.75)
     assert data.loc["ft", ["pflops", "pflops_executed", "epoch"]].tolist() == pytest.approx([2e-5, 3e-5, 2])
 
 
-def test_first_line_names_study_command_and_data(study) -> None:
-    fill(study, {"retrain": RETRAIN})
-    first = draw_table(study, "gaps")[0].read_text().splitlines()[0]
-    assert first.startswith("% Study tiny")
-    assert "snakemake --cores all gaps --config study=tiny" in first
-    assert "gaps.csv" in first
-
-
 def test_ties_as_printed_are_all_bold_and_original_never_is(study) -> None:
-    fill(study, {"retrain": RETRAIN, "ft": [(97.0, 5.0, 94.0, 10.0)] * 3, "not": [(97.0 - 1e-4, 5.0, 94.0, 10.0)] * 3})
-    text = draw_table(study, "gaps")[0].read_text()
-    bold = [line.split(" & ")[0] for line in text.splitlines() if r"\textbf" in line]
-    assert bold == ["FT", "NoT"]
+    fill(study, {"ft": [(97.0, 5.0, 94.0, 10.0)] * 3, "not": [(97.0 - 1e-4, 5.0, 94.0, 10.0)] * 3})
+    assert [row[0] for row in Drawn(study, "gaps").rows if "**" in "".join(row)] == ["FT", "NoT"]
 
 
-def test_original_is_a_control(study) -> None:
-    fill(study, {"retrain": RETRAIN})
-    text = draw_table(study, "gaps")[0].read_text()
-    assert "Original is the model before unlearning: a control." in text
-    assert r"\pm" not in " ".join(row(text, "Original"))  # one trial has no deviation
-
-
-def test_diverged_prints_the_word_and_no_number(study) -> None:
-    fill(study, {"retrain": RETRAIN}, {("not", 1): results.DIVERGED})
-    text = draw_table(study, "gaps")[0].read_text()
-    assert row(text, "NoT") == ["NoT", r"\multicolumn{7}{c}{diverged}"]
-    assert "Diverged: NoT in 1 of 3 trials." in text
-
-
-def test_collapsed_has_a_dagger_and_a_note(study) -> None:
-    fill(study, {"retrain": RETRAIN, "ft": [(50.0, 50.0, 50.0, 50.0)] * 3})
-    text = draw_table(study, "gaps")[0].read_text()
-    assert row(text, r"FT$^\dagger$")
-    assert r"$^\dagger$\,collapsed" in text
+def test_what_diverged_or_collapsed_is_marked(study) -> None:
+    fill(study, {"ft": [(50.0, 50.0, 50.0, 50.0)] * 3}, {("not", 1): results.DIVERGED})
+    gaps = Drawn(study, "gaps")
+    assert gaps.row("NoT") == ["diverged", *[""] * 6] and "Diverged: NoT in 1 of 3 trials." in gaps.caption
+    assert gaps.row("FT†") and "†\N{NARROW NO-BREAK SPACE}collapsed" in gaps.caption
 
 
 def test_missing_runs_wait_or_become_dashes(study) -> None:
-    fill(study, {"retrain": RETRAIN})
+    fill(study, {})
     shutil.rmtree(paths.run("tiny", f"{CELL}/not"))
     shutil.rmtree(paths.run("tiny", f"{CELL}/ft/trial-2"))
     with pytest.raises(StaleOutput, match="ft/trial-2"):
         draw_table(study, "gaps")
-    assert not paths.table("tiny", "gaps", ".tex").exists()
-    text = draw_table(study, "gaps", partial=True)[0].read_text()
-    assert row(text, "NoT") == ["NoT", *["---"] * 7]
-    assert "Incomplete, with trials missing: FT, NoT." in text
+    gaps = Drawn(study, "gaps", partial=True)
+    assert gaps.row("NoT") == ["—"] * 7
+    assert "Incomplete, with trials missing: FT, NoT." in gaps.caption
+
+
+def test_a_partial_table_replaces_no_whole_one(study) -> None:
+    fill(study, {})
+    whole = {path: path.read_bytes() for path in draw_table(study, "gaps")}
+    shutil.rmtree(paths.run("tiny", f"{CELL}/not"))
+    partial = draw_table(study, "gaps", partial=True)
+    assert [path.name for path in partial] == [f"gaps.partial{path.suffix}" for path in whole]
+    assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
-    fill(study, {"retrain": RETRAIN, "ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
+    fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
     shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))
-    text = draw_table(study, "gaps", partial=True)[0].read_text()
-    assert row(text, "FT")[1:6] == [
-        r"98.00$\pm$0.00",
-        r"2.00$\pm$0.00",
-        r"93.00$\pm$0.00",
-        r"5.00$\pm$0.00",
-        "---",
-    ]
-    assert r"\textbf" not in text
-    assert "noise floor" not in text
+    gaps = Drawn(study, "gaps", partial=True)
+    assert gaps.row("FT")[:5] == ["98.00±0.00", "2.00±0.00", "93.00±0.00", "5.00±0.00", "—"]
+    assert "**" not in str(gaps.rows) and "noise floor" not in gaps.caption
 
 
 def test_partial_with_nothing_at_all(study) -> None:
     for name in ("gaps", "two", "taken", "far"):
-        text = draw_table(study, name, partial=True)[0].read_text()
-        assert set(row(text, "FT")[1:]) == {"---"}
+        assert set(Drawn(study, name, partial=True).row("FT")) == {"—"}
 
 
 def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study) -> None:
-    fill(study, {"retrain": RETRAIN})
+    fill(study, {})
     for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
         record = paths.run("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
         write_json(record, json.loads(record.read_text()) | {"started_from": weights})
-        told = "Not all methods of a trial started from" in draw_table(study, "gaps")[0].read_text()
-        assert told == (method == "coun")
+        apart = "Not all methods of a trial started from" in Drawn(study, "gaps").caption
+        assert apart == (method == "coun")
 
 
-def test_best_epoch_is_called_oracle(study, monkeypatch) -> None:
-    fill(study, {"retrain": RETRAIN})
+def test_best_epoch_is_called_oracle(study) -> None:
+    fill(study, {})
     best = study.model_copy(update={"report_epoch": "best"})
     best._name = study.name
-    assert "oracle epoch" in draw_table(best, "gaps")[0].read_text()
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
-        rows = [
-            dict(zip(("ra", "ua", "ta", "mia"), values, strict=True)) for values in (first, (90.0, 15.0, 85.0, 20.0))
-        ]
-        write_run(study, f"{CELL}/ft/trial-{trial}", epochs=[row | {"epoch": n} for n, row in enumerate(rows, 1)])
-    draw_table(best, "gaps")
-    shown = pd.read_csv(paths.table("tiny", "gaps", ".csv")).set_index("method")
-    assert (shown.loc["ft", "epoch"], shown.loc["ft", "ra_mean"], shown.loc["ft", "avg_gap"]) == (1, 99.0, 0.0)
-    assert shown.loc["retrain", "epoch"] == shown.loc["original", "epoch"] > 1
+        epochs = [dict(zip(("ra", "ua", "ta", "mia"), v, strict=True)) for v in (first, (90.0, 15.0, 85.0, 20.0))]
+        write_run(study, f"{CELL}/ft/trial-{trial}", epochs=[row | {"epoch": n} for n, row in enumerate(epochs, 1)])
+    gaps = Drawn(best, "gaps")
+    assert "oracle epoch" in gaps.caption
+    assert gaps.of().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
+    assert gaps.of().loc["retrain", "epoch"] == gaps.of().loc["original", "epoch"] > 1
     # A run may have diverged before the epoch that is best by the others.
     early = dict.fromkeys(("ra", "ua", "ta", "mia"), float("nan")) | {"epoch": 1}
     write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED, epochs=[early])
-    text = draw_table(best, "gaps")[0].read_text()
-    assert "diverged" in "".join(row(text, "FT"))
+    assert "diverged" in Drawn(best, "gaps").row("FT")
 
 
 def test_predictions_are_shares_of_the_first_class(study) -> None:
@@ -193,74 +150,64 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     shown = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
     for run in study.runs_of("taken"):
         write_run(study, str(run.name), prediction=as_eights(*shown[run.name.method]))
-    tex, csv, *_ = draw_table(study, "taken")
-    text = tex.read_text()
-    assert row(text, "Retrain")[1:] == ["25.00", "50.00", "25.00", "0.00"]
-    assert row(text, "FT")[1:] == ["100.00", "0.00", "0.00", "50.00"]
-    assert row(text, "CoUn")[1:] == ["25.00", "75.00", "0.00", r"\textbf{16.67}"]
-    labels = [line.split(" & ")[0] for line in text.splitlines()]
-    assert labels.index("Original") < labels.index("Retrain") < labels.index("FT")
-    data = pd.read_csv(csv, dtype={"predicted_class": str})
-    one = data.query("scenario == 'class-8' and method == 'coun' and predicted_class == '1'").iloc[0]
-    assert (one["percent"], one["percent_sd"], one["trials"]) == (75.0, 0.0, 3)
+    taken = Drawn(study, "taken")
+    assert taken.row("Retrain") == ["25.00", "50.00", "25.00", "0.00"]
+    assert taken.row("FT") == ["100.00", "0.00", "0.00", "50.00"]
+    assert taken.row("CoUn") == ["25.00", "75.00", "0.00", "**16.67**"]
+    assert [row[0] for row in taken.rows[2:5]] == ["Original", "Retrain", "FT"]
+    one = taken.of("scenario", "predicted_class").loc[("coun", "class-8", "1")]
+    assert one[["percent", "percent_sd", "trials"]].tolist() == [75.0, 0.0, 3]
     assert one["avg_diff"] == pytest.approx(50 / 3)
+    write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
+    assert Drawn(study, "taken").row("FT") == ["diverged", "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["8", "ten"], "unknown class of digits 'ten'"),
+        (["7", "8"], f"no sample of class '7' is forgotten in {CELL}"),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused(study, runs, monkeypatch, classes, message) -> None:
+    eights = pd.DataFrame({"split": "train", "index": np.arange(8, TRAIN, 10), "stage": 1})
+    write_split(paths.split("tiny", "digits", "random-10", 0), eights)
+    runs(study, "taken")
+    changed = study.output("taken").model_copy(update={"cells": [CELL], "classes": classes})
+    monkeypatch.setitem(study.tables, "taken", changed)
+    with pytest.raises(BadInput, match=message):
+        draw_table(study, "taken")
 
 
 def test_predictions_of_a_single_trial_are_no_means(study, monkeypatch) -> None:
-    told = draw_table(study, "taken", partial=True)[0].read_text()
-    assert "Forget samples of class 8, at the last epoch; means over 3 trials." in told
+    caption = Drawn(study, "taken", partial=True).caption
+    assert "Forget samples of class 8, at the last epoch; means over 3 trials." in caption
     monkeypatch.setitem(study.tables, "taken", study.output("taken").model_copy(update={"trials": 1}))
-    told = draw_table(study, "taken", partial=True)[0].read_text()
-    assert "Forget samples of class 8, at the last epoch of one trial." in told
-
-
-def test_predictions_of_a_diverged_run(study, runs) -> None:
-    runs(study, "taken")
-    write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
-    text = draw_table(study, "taken")[0].read_text()
-    assert row(text, "FT") == ["FT", r"\multicolumn{4}{c}{diverged}"]
+    caption = Drawn(study, "taken", partial=True).caption
+    assert "Forget samples of class 8, at the last epoch of one trial." in caption
 
 
 def test_hyperparameters_need_no_results(study) -> None:
-    tex, csv, *_ = draw_table(study, "hyper")
-    text = tex.read_text()
-    caption, rows = text.split("tabular", 1)
-    assert "momentum 0.9" in caption and "momentum" not in rows
-    assert "In brackets: the range that the paper searched; of lr 0.01 to 0.1." in caption
-    assert row(text, "Method") == ["Method", "epochs", "lr", "schedule", "evaluate every", "Further settings"]
-    assert row(text, "FT")[1:3] == ["2", "0.05"] and row(text, "FT")[5] == ""
-    assert row(text, "SalUn")[2] == "0.03"
-    assert row(text, "CoUn")[5] == r"$\lambda$ 1 [0.1, 6], $\tau$ 0.1 [0, 0.3], CL transform CHN"
-    assert row(text, "NegGrad+ + CL")[5].startswith(r"$\beta$ 0.99 [0.95, 0.9999], $\lambda$ 1")
-    data = pd.read_csv(csv)
-    lr = data.query("method == 'salun' and setting == 'lr' and scenario == 'class-8'").iloc[0]
+    hyper = Drawn(study, "hyper")
+    assert "momentum 0.9" in hyper.caption and "momentum" not in str(hyper.rows)
+    assert "In brackets: the range that the paper searched; of lr 0.01 to 0.1." in hyper.caption
+    assert hyper.row("Method") == ["epochs", "lr", "schedule", "evaluate every", "Further settings"]
+    assert hyper.row("FT")[:2] == ["2", "0.05"] and hyper.row("FT")[4] == ""
+    assert hyper.row("SalUn")[1] == "0.03"
+    assert hyper.row("CoUn")[4] == r"λ 1 \[0.1, 6\], τ 0.1 \[0, 0.3\], CL transform CHN"
+    assert hyper.row("NegGrad+ + CL")[4].startswith(r"β 0.99 \[0.95, 0.9999\], λ 1")
+    lr = hyper.of("setting", "scenario").loc[("salun", "lr", "class-8")]
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_every_table_compiles(study, monkeypatch) -> None:
-    study = with_every_kind(monkeypatch)
-    assert {study.output(name).kind for name in study.tables} == set(KINDS["tables"])
-    body = "".join(rf"\input{{{draw_table(study, name)[0]}}}" for name in [*study.tables, *study.compared])
-    # And all signs, in a column that is wrapped.
-    rows = pd.DataFrame([["FT", " ".join([*map(escape, SPECIAL), "words"] * 3)]], columns=["Method", escape("10 %")])
-    body += render(Table([Block(rows)], "All signs.", pd.DataFrame(), wrap=1), "tiny", "signs")
-    preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
-    Path("all.tex").write_text(preamble + body + r"\end{document}")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull \\hbox" not in done.stdout
+# --- every kind -------------------------------------------------------------------------------------------------------
 
 
-def with_every_kind(monkeypatch) -> Study:
+@pytest.fixture
+def every_kind(study, monkeypatch) -> Study:
     """The study with a table of every kind, one of them beside the paper's, and all that these are drawn from."""
-    from tests.report.test_theory import views
-    from tests.report.test_versus import PRINTED
-
-    monkeypatch.setattr(
-        "benchmark.results.gather.check_evaluations", lambda *_: None
-    )  # made-up samples do not say what histories say
+    # Made-up samples do not say what histories say.
+    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
     shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
     more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
     more |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
@@ -285,30 +232,38 @@ def with_every_kind(monkeypatch) -> Study:
     return study
 
 
+def test_every_table_is_drawn_from_the_gathered_files_alone(every_kind, capsys) -> None:
+    names = [*every_kind.tables, *every_kind.compared]
+    assert {every_kind.output(name).kind for name in names} == set(KINDS["tables"])
+    from_runs = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
+    for folder in (paths.RESULTS / "tiny", every_kind.dataset_folder("digits"), *paths.TABLES.glob("tiny")):
+        shutil.rmtree(folder)
+    gathered = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
+    assert gathered == from_runs
+    assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_every_table_compiles(every_kind) -> None:
+    names = [*every_kind.tables, *every_kind.compared]
+    body = "".join(rf"\input{{{draw_table(every_kind, name)[0]}}}" for name in names)
+    # And all signs, in a column that is wrapped.
+    signs = " ".join([*latex.SPECIAL, "words"] * 3)
+    table = Table([Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", pd.DataFrame())
+    body += latex.render(table, "tiny", "signs")
+    preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    Path("all.tex").write_text(preamble + body + r"\end{document}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull \\hbox" not in done.stdout
+
+
 def test_unknown_table_is_refused(study) -> None:
     with pytest.raises(BadInput, match="unknown table 'gap'; did you mean 'gaps'"):
         draw_table(study, "gap")
     with pytest.raises(BadInput, match="unknown table 'gain'"):
         draw_table(study, "gain")
-
-
-def test_long_tables_continue_on_further_pages(study, monkeypatch) -> None:
-    monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
-    text = draw_table(study, "gaps", partial=True)[0].read_text()
-    assert text.count(r"\begin{table}") == 2
-    assert text.count(r"\caption") == 1
-    assert "continued." in text
-
-
-def test_a_wrapped_column_counts_the_lines_that_it_takes(monkeypatch) -> None:
-    monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
-    rows = pd.DataFrame(
-        [[f"M{number}", "ten words " * 5, "1.0"] for number in range(4)], columns=["Method", "What", "Gap"]
-    )
-    pages = render(Table([Block(rows)], "", pd.DataFrame(), wrap=1), "tiny", "long").split(r"\begin{table}")[1:]
-    assert [re.findall("^M[0-9]", page, re.MULTILINE) for page in pages] == [["M0", "M1", "M2"], ["M3"]]
-    assert all(r"\begin{tabular}{lp{35mm}r}" in page for page in pages)
-    assert rows["What"].iloc[0] == "ten words " * 5
 
 
 def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
@@ -318,31 +273,9 @@ def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> No
         "draw_table(Study.load('tiny'), 'two');"
         "print(*{'torch', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
     )
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); {script}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); {script}"
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
-
-
-# --- text -----------------------------------------------------------------------------------------------------------
-
-
-def test_escaping() -> None:
-    assert escape("50 % of a_b & #1 $x$ {y} ~ ^ \\") == (
-        r"50~\% of a\_b \& \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}"
-    )
-    assert escape("τ ± 1") == r"$\tau$ $\pm$ 1"
-    assert escape("a|b, θ Λ Α") == r"a\textbar{}b, $\theta$ $\Lambda$ A"
-
-
-def test_numbers() -> None:
-    assert [number(value) for value in (1.005, -0.001, -2.5, np.nan)] == ["1.00", "0.00", "$-$2.50", "---"]
-    assert aligned([1.0, 22.0, np.nan], "(", ")") == [r"\phantom{0}(1.00)", "(22.00)", r"\phantom{(22.00)}"]
-    assert aligned([np.nan]) == [""]
 
 
 @pytest.mark.parametrize(

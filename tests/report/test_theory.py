@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,13 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
-from benchmark.report.figures import curves
-from benchmark.report.figures.draw import draw_figure
+from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.tables.draw import draw_table
+from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.runs import Derived
 from benchmark.study.study import Study
+from tests.report.conftest import Drawn, source, write_facts
 
 STUDY = """
 trials: 2
@@ -70,6 +71,7 @@ def study(tmp_path, monkeypatch) -> Study:
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
     study = Study.load("tiny")
+    write_facts(study)
     for cell in (CELL, ALONE):
         for method, far in FAR.items():
             for trial in range(2):
@@ -77,49 +79,42 @@ def study(tmp_path, monkeypatch) -> Study:
     return study
 
 
-def block(tex: str, number: int) -> list[list[str]]:
-    """The cells of the rows of one block, retain and forget of each method in turn."""
-    body = tex.split(r"\midrule")[number + 1]
-    return [line.removesuffix(r" \\").split(" & ") for line in body.splitlines() if "$D_" in line]
+def theory(study: Study, partial: bool = False) -> Drawn:
+    return Drawn(study, "theory", partial)
 
 
 def test_numbers_are_those_of_the_views(study) -> None:
-    rows = block(draw_table(study, "theory")[0].read_text(), 0)
-    assert [row[0].strip() for row in rows] == ["Retrain", "", "FT", "", "CoUn", ""]
-    retain, forget = rows[:2]
+    rows = theory(study).rows[2:8]
+    assert [row[0] for row in rows] == ["Retrain", "", "FT", "", "CoUn", ""]
     # R, Lemma 1 once a method, then Theorem 1: 1 - 0 - 0 - 0.25, and a bound of zero.
-    assert retain[1:] == [
+    assert rows[0][1:] == [
         *("$D_r$", "0.0", "0.0", "0.0", "0.500", "2/2", "2/2"),
         *("0.25", "0.00", "0.75", "0.75", "0.0", "0.0", "0.0"),
     ]
     # All views 0.5 apart: rho = 2 * 0.5 at eps = 0.5. A quarter of the forget samples is taken for another class.
     unmet = number(1 - 1 - np.sqrt(2) - 0.25)
-    assert [cell.strip() for cell in forget[1:]] == [
+    assert rows[1][1:] == [
         *("$D_u$", "100.0", "100.0", "0.0", "", "", "", "0.25", "0.00"),
         *(unmet, unmet, "vacuous", "25.0", "0.0"),
     ]
     assert rows[4][6:8] == ["2/2", "0/2"]  # CoUn's curves are equal: <= holds, < does not
 
 
-def number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "$-$")
-
-
 def test_a_violated_lemma_and_a_bound_of_some_trials_are_counted(study) -> None:
     write(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
-    retain = block(draw_table(study, "theory")[0].read_text(), 0)[2]
-    assert retain[6:8] == ["1/2", "1/2"] and retain[12] == "vacuous 1/2"
+    retain = theory(study).row("FT")
+    assert retain[5:7] == ["1/2", "1/2"] and retain[11] == "vacuous 1/2"
 
 
 def test_a_class_by_itself_has_dashes(study) -> None:
-    tex = draw_table(study, "theory")[0].read_text()
-    forget = block(tex, 1)[1]
-    assert forget[8:13] == ["---"] * 5 and forget[13:] == ["25.0", "---"]
-    assert "A forgotten class by itself" in tex
+    table = theory(study)
+    forget = table.rows[8 + 2 + 1]  # of Retrain in the second cell, whose table has a head of two lines
+    assert forget[8:13] == ["—"] * 5 and forget[13:] == ["25.0", "—"]
+    assert "A forgotten class by itself" in table.caption
 
 
 def test_the_csv_has_a_row_a_trial_and_group(study) -> None:
-    data = pd.read_csv(draw_table(study, "theory")[1])
+    data = theory(study).data
     assert len(data) == 2 * 3 * 2 * 2
     row = data.query("scenario == 'random-50' and method == 'ft' and trial == 1 and group == 'forget'").iloc[0]
     assert row[["samples", "r_0.2", "r_0.4", "area", "above"]].tolist() == [100, 1, 0, pytest.approx(0.3), 1]
@@ -128,9 +123,9 @@ def test_the_csv_has_a_row_a_trial_and_group(study) -> None:
 
 def test_diverged_is_said_and_not_drawn(study) -> None:
     write(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
-    rows = block(draw_table(study, "theory")[0].read_text(), 0)
-    assert "diverged" in rows[2][2] and "diverged" in rows[3][2]
-    assert len(curves.build(study, "curves").axes[0].lines) == 6  # one trial of FT is left
+    rows = theory(study).rows
+    assert rows[4][:3] == ["FT", "$D_r$", "diverged"] and rows[5][:3] == ["", "$D_u$", "diverged"]
+    assert len(build(source(study, "curves")).axes[0].lines) == 6  # one trial of FT is left
 
 
 def test_missing_views_wait_or_become_dashes(study) -> None:
@@ -140,18 +135,17 @@ def test_missing_views_wait_or_become_dashes(study) -> None:
         with pytest.raises(StaleOutput, match="ft/trial-0"):
             draw(study, name)
         assert draw(study, name, partial=True)
-    tex = draw_table(study, "theory", partial=True)[0].read_text()
-    assert set(block(tex, 0)[2][2:]) == {"---"} and "trials missing: FT." in tex
+    table = theory(study, partial=True)
+    assert set(table.row("FT")[1:]) == {"—"} and "trials missing: FT." in table.caption
 
 
-def test_nothing_at_all_can_be_drawn_in_part(tmp_path, monkeypatch, study) -> None:
-    for file in paths.RESULTS.rglob("*.parquet"):
-        file.unlink()
+def test_nothing_at_all_can_be_drawn_in_part(study) -> None:
+    shutil.rmtree(paths.RESULTS / "tiny" / "views")
     assert draw_table(study, "theory", partial=True) and draw_figure(study, "curves", partial=True)
 
 
 def test_curves_and_their_difference(study) -> None:
-    figure = curves.build(study, "curves")
+    figure = build(source(study, "curves"))
     upper, lower = figure.axes[0], figure.axes[2]
     assert [upper.get_title("left"), figure.axes[1].get_title("left")] == ["random 50 %", "class-wise ‘8’"]
     eps, retrain = upper.lines[1].get_data()
@@ -169,13 +163,8 @@ def test_same_views_give_the_same_bytes(study) -> None:
 
 
 def test_the_caption_says_how_much_was_sampled(study) -> None:
-    caption = re.search(r"\\caption\{(.*)\}\\label", draw_table(study, "theory")[0].read_text()).group(1)
-    assert caption.startswith(
+    assert theory(study).caption.startswith(
         "Measured. Means over 2 trials, of at most 5000 training samples and all pairs among 16 views"
     )
-
-
-def test_the_caption_of_a_single_trial_speaks_of_no_mean(study) -> None:
     paths.study_file("tiny").write_text(STUDY.replace("trials: 2", "trials: 1"), encoding="utf-8")
-    tex = draw_table(Study.load("tiny"), "theory")[0].read_text()
-    assert "Measured. Numbers of one trial, of at most 5000 training samples" in tex
+    assert "Measured. Numbers of one trial, of at most 5000 training" in theory(Study.load("tiny")).caption

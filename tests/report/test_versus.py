@@ -9,14 +9,11 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.report.markdown import plain
 from benchmark.report.tables import versus
-from benchmark.report.tables.draw import draw_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import STUDY, make_study, write_distances, write_run
-from tests.report.test_tables import row
+from tests.report.conftest import STUDY, Drawn, make_study, write_distances, write_run
 
 ROOT = Path(__file__).parents[2]
 CELL = "digits/convnet/random-10"
@@ -90,23 +87,23 @@ def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
 def test_differences_equal_a_hand_computation(study) -> None:
     # RA: mean 98.5, deviation 0.5. UA: mean 3, deviation 0. TA and MIA: as printed.
     fill(study, [(98.0, 3.0, 93.0, 5.0), (98.5, 3.0, 93.0, 5.0), (99.0, 3.0, 93.0, 5.0)])
-    tex, csv, *_ = draw_table(study, "gaps-vs-reported")
-    lines = tex.read_text().splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith("FT & ours"))
-    ours, paper, difference = (row(lines[start + step], lines[start + step].split(" & ")[0]) for step in range(3))
-    assert ours[2:] == [r"98.50$\pm$0.50", r"3.00$\pm$0.00", r"93.00$\pm$0.00", r"5.00$\pm$0.00", "2.12", "0.00"]
-    assert paper[1:7] == ["paper", r"98.00$\pm$0.20", r"2.00$\pm$0.30", r"93.00$\pm$0.10", r"5.00$\pm$0.50", "2.50"]
-    assert difference[1:7] == ["difference", "$+$0.50", r"$+$1.00\rlap{$^\ast$}", "0.00", "0.00", "$-$0.38"]
+    beside = Drawn(study, "gaps-vs-reported")
+    place = [row[0] for row in beside.rows].index("FT")
+    assert [row[1:] for row in beside.rows[place : place + 3]] == [
+        ["ours", "98.50±0.50", "3.00±0.00", "93.00±0.00", "5.00±0.00", "2.12", "0.00"],
+        ["paper", "98.00±0.20", "2.00±0.30", "93.00±0.10", "5.00±0.50", "2.50", "0.00"],
+        ["difference", "+0.50", r"+1.00\*", "0.00", "0.00", "−0.38", "0.00"],
+    ]
     # Four metrics of Retrain and of FT are judged; SSD is not ours, CoUn not theirs.
-    assert "for rounding together: 1 of 8 differences." in tex.read_text()
-    data = pd.read_csv(csv).set_index(["method", "column"])
+    assert "for rounding together: 1 of 8 differences." in beside.caption
+    data = beside.of("column")
     assert set(data.index.get_level_values("method")) == {"retrain", "ft"}
-    ra = data.loc["ft", "ra"]
+    ra = data.loc[("ft", "ra")]
     assert ra[["ours", "ours_sd", "reported", "reported_sd"]].tolist() == [98.5, 0.5, 98.0, 0.2]
     assert ra[["difference", "tolerance"]].tolist() == pytest.approx([0.5, 0.71])
-    assert (ra["within"], data.loc["ft", "ua"]["within"]) == (True, False)
-    assert pd.isna(data.loc["ft", "pflops"]["within"])
-    assert data.loc["ft", "pflops"]["difference"] == pytest.approx(1e-5)
+    assert (ra["within"], data.loc[("ft", "ua"), "within"]) == (True, False)
+    assert pd.isna(data.loc[("ft", "pflops"), "within"])
+    assert data.loc[("ft", "pflops"), "difference"] == pytest.approx(1e-5)
 
 
 @pytest.mark.parametrize(("ours", "within"), [(1.31, True), (1.32, False), (0.69, True), (np.nan, None)])
@@ -121,25 +118,22 @@ def test_the_tolerance_is_both_deviations_and_both_roundings(ours, within) -> No
 
 def test_a_single_trial_has_no_mean(study, monkeypatch) -> None:
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
-    assert r"Ours, mean $\pm$ standard deviation over 3 trials at the last epoch;" in caption(study)
+    ours = "Ours, mean ± standard deviation over 3 trials at the last epoch;"
+    assert ours in Drawn(study, "gaps-vs-reported").caption
     one = study.output("gaps").model_copy(update={"trials": 1})
     monkeypatch.setitem(study.compared, "gaps-vs-reported", one)
-    assert "Ours, of one trial at the last epoch;" in caption(study)
-
-
-def caption(study: Study) -> str:
-    return draw_table(study, "gaps-vs-reported")[0].read_text()
+    assert "Ours, of one trial at the last epoch;" in Drawn(study, "gaps-vs-reported").caption
 
 
 def test_missing_and_diverged_runs(study) -> None:
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
     shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))
     write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED)
-    text = draw_table(study, "gaps-vs-reported", partial=True)[0].read_text()
-    assert row(text, "Retrain") == ["Retrain", "ours", *["---"] * 6]
-    assert row(text, "FT") == ["FT", "ours", r"\multicolumn{6}{c}{diverged}"]
-    assert "rounding together" not in text
-    assert "Incomplete, with trials missing: Retrain." in text
+    beside = Drawn(study, "gaps-vs-reported", partial=True)
+    assert beside.row("Retrain") == ["ours", *["—"] * 6]
+    assert beside.row("FT") == ["ours", "diverged", *[""] * 5]
+    assert "rounding together" not in beside.caption
+    assert "Incomplete, with trials missing: Retrain." in beside.caption
 
 
 def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> None:
@@ -148,27 +142,13 @@ def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> Non
             write_run(study, str(run.name), prediction=np.where(np.arange(200) % 10 == 8, 1, np.arange(200) % 10))
     for one in study.derived_of("far"):
         write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-    far, taken = (draw_table(study, f"{name}-vs-reported")[0].read_text() for name in ("far", "taken"))
-    assert row(far, "FT") == ["FT", "ours", r"0.50$\pm$0.00", r"0.75$\pm$0.00"]
-    assert [line.removesuffix(r" \\") for line in far.splitlines() if "& difference" in line] == [
-        r" & difference & $+$0.10\phantom{$\pm$0.00} & $-$0.05\phantom{$\pm$0.00}"
-    ]
-    assert row(taken, "Original") == ["Original", "ours", "0.00", "100.00", "0.00"]
-    assert "Retrain &" not in taken and r"\ast" not in taken
+    far, taken = (Drawn(study, f"{name}-vs-reported") for name in ("far", "taken"))
+    assert far.row("FT") == ["ours", "0.50±0.00", "0.75±0.00"]
+    assert [row[2:] for row in far.rows if row[1] == "difference"] == [["+0.10", "−0.05"]]
+    assert taken.row("Original") == ["ours", "0.00", "100.00", "0.00"]
+    assert "Retrain" not in [row[0] for row in taken.rows] and "*" not in str(taken.rows)
 
 
 def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
     (paths.REPORTED / "distances.csv").write_text(DISTANCES.replace("FT", "NoT"))
-    text = draw_table(study, "far-vs-reported", partial=True)[0].read_text()
-    assert r"\multicolumn{2}{c}{the paper prints none of these methods} \\" in text
-
-
-@pytest.mark.parametrize("sds", [(12.34, 1.0), (1.0, 12.34), (0.0, np.nan), (12.34, 0.5)])
-def test_a_difference_carries_no_deviation_of_another_row(sds) -> None:
-    rows = pd.DataFrame(
-        [{"ours": 50.0, "ours_sd": sd, "reported": 49.65, "reported_sd": np.nan} for sd in sds]
-        + [{"ours": 20.0, "ours_sd": 2.0, "reported": 20.0, "reported_sd": 20.0}]
-    )
-    rows["difference"], rows["within"] = rows["ours"] - rows["reported"], True
-    # In Markdown what only keeps a place is gone.
-    assert [plain(text) for text in versus._column(rows)[2::3]] == ["+0.35", "+0.35", "0.00"]
+    assert ["the paper prints none of these methods", ""] in Drawn(study, "far-vs-reported", partial=True).rows

@@ -26,8 +26,8 @@ if keep_freed_memory():
 
 
 def test_freed_memory_is_not_asked_for_again() -> None:
-    told = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, timeout=120)
-    if not told.stdout:
+    ended = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, timeout=120)
+    if not ended.stdout:
         pytest.skip("the C library cannot be told to keep memory")
-    by_default, kept = map(int, told.stdout.split())
+    by_default, kept = map(int, ended.stdout.split())
     assert kept < by_default / 10

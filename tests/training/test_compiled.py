@@ -24,13 +24,13 @@ def test_another_way_is_refused(monkeypatch):
 @pytest.mark.slow
 def test_a_compiled_run_trains_the_same_model(project, monkeypatch):
     plain = project.run(project.study(), NAME)
-    asked = []
+    modes = []
     make = torch.compile
     # The compiler's front end without its back end: the graph is taken from the model and run as it is.
-    monkeypatch.setattr(torch, "compile", lambda model, mode: asked.append(mode) or make(model, backend="eager"))
+    monkeypatch.setattr(torch, "compile", lambda model, mode: modes.append(mode) or make(model, backend="eager"))
     monkeypatch.setenv(compiled.COMPILE, "default")
-    found = project.run(project.study(), NAME)
-    assert asked == ["default"] and found.record["stamp"]["precision"] == "float32, compiled"
-    assert list(found.weights) == list(plain.weights)
+    ours = project.run(project.study(), NAME)
+    assert modes == ["default"] and ours.record["stamp"]["precision"] == "float32, compiled"
+    assert list(ours.weights) == list(plain.weights)
     for name, weight in plain.weights.items():
-        torch.testing.assert_close(found.weights[name], weight, rtol=1e-3, atol=1e-4, msg=name)
+        torch.testing.assert_close(ours.weights[name], weight, rtol=1e-3, atol=1e-4, msg=name)

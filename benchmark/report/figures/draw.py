@@ -1,30 +1,19 @@
-"""Figures: which function draws which kind, and writing them so that the same data gives the same bytes."""
+"""Writing figures, such that the same results give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report.figures import ablation, curves, improvement, maps, stages
-from benchmark.report.figures import computation as cost
 from benchmark.report.style import RC
-from benchmark.results import published
+from benchmark.report.tables.source import Source
+from benchmark.results import frames, published
 from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-KINDS: dict[str, Callable[[Study, str, bool], Figure]] = {
-    "improvement": improvement.build,
-    "cost": cost.build,
-    "stages": stages.build,
-    "ablation": ablation.build,
-    "maps": maps.build,
-    "theory": curves.build,
-}
 
 # What would otherwise hold the time of drawing or the version of the library.
 METADATA: dict[str, dict[str, None]] = {
@@ -40,7 +29,8 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     ----------
     study : the study.
     name : which of its figures.
-    partial : draw what exists, and say what is missing where it would stand, instead of failing.
+    partial : write ``<name>.partial.pdf`` and ``.png``, which say what is missing where it would stand, instead of
+        failing: a whole figure is never replaced by a partial one.
     replace : whether it may show other results than the study has published.
 
     Raises
@@ -52,21 +42,19 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     """
     if name not in study.figures:
         raise unknown("figure", name, study.figures, str(paths.study_file(study.name)))
-    kind = study.figures[name].kind
-    if kind not in KINDS:
-        raise unknown("kind of figure", kind, KINDS, f"{paths.study_file(study.name)}: figures.{name}.kind")
+    results = frames.of_output(study, name, partial)
     if study.published and not replace:
-        published.keep_shown(study, name)
-    from matplotlib import rc_context
-
+        published.keep_shown(study, name, results)
     with rc_context(RC):
-        figure = KINDS[kind](study, name, partial)
-        out = []
+        figure = build(Source.of(study, name, results))
         for suffix, metadata in METADATA.items():
-            path = paths.figure(study.name, name, suffix)
-            with files.replacing(path) as temporary:
+            with files.replacing(paths.figure(study.name, name + paths.PARTIAL * partial, suffix)) as temporary:
                 figure.savefig(temporary, format=suffix[1:], metadata=metadata)
-            if partial:
-                files.outdate(path)  # as a partial table
-            out.append(path)
-    return out
+    return [paths.figure(study.name, name + paths.PARTIAL * partial, suffix) for suffix in METADATA]
+
+
+def build(source: Source) -> Figure:
+    """Return a figure, drawn by the module ``<kind>_figure`` of this package; what the results lack is left out."""
+    module = import_module(f"{__package__}.{source.output.kind}_figure")
+    figure: Figure = module.build(source)
+    return figure

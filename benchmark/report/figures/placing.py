@@ -1,15 +1,18 @@
-"""Class names beside their clusters, where they cover few dots and no other name."""
+"""Class names beside their clusters, where they cover few dots and no other name.
+
+This is done here since adjustText keeps a name off all dots alike: where a map is full it pushes it beside another
+class's cluster, and with thousands of dots it takes seconds a panel.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,16 +40,16 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
     every = np.max(inks, axis=0) if inks else np.zeros(area)
     options = [_candidates(size, area) for size in sizes]
     costs = []
-    for cluster, ink, size, places_ in zip(clusters, inks, sizes, options, strict=True):
-        covered = 2 * _sums(every, places_, size) - _sums(ink, places_, size)
-        away = np.abs(places_ - np.median(cluster, axis=0))
+    for cluster, ink, size, centres in zip(clusters, inks, sizes, options, strict=True):
+        covered = 2 * _sums(every, centres, size) - _sums(ink, centres, size)
+        away = np.abs(centres - np.median(cluster, axis=0))
         distance = np.linalg.norm(np.maximum(away - size / 2, 0), axis=1) / REACH
         # Among equals, the nearest centre: a name in whose box the median lies should still be centred on it.
         costs.append(covered / np.prod(size) + distance + distance**2 + 1e-3 * np.linalg.norm(away, axis=1))
     rng = np.random.default_rng(0)
     orders = [np.arange(len(clusters)), *(rng.permutation(len(clusters)) for _ in range(ORDERS - 1))]
-    found = [_in_order(order, options, costs, sizes) for order in orders]
-    return min(found, key=lambda result: result[0])[1]
+    attempts = [_in_order(order, options, costs, sizes) for order in orders]
+    return min(attempts, key=lambda attempt: attempt[0])[1]
 
 
 def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Floats) -> tuple[float, Floats]:
@@ -65,11 +68,11 @@ def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Flo
 
 def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
     """Return a grid of centres at which a box lies within the area; its middle if none does."""
-    axes = []
+    steps = []
     for length, whole in zip(size, area, strict=True):
-        ends = np.ceil(length / 2), np.floor(whole - length / 2)
-        axes.append(np.arange(ends[0], ends[1] + 1, STEP) if ends[0] <= ends[1] else np.array([whole / 2]))
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+        inside = np.arange(np.ceil(length / 2), np.floor(whole - length / 2) + 1, STEP)
+        steps.append(inside if len(inside) else np.array([whole / 2]))
+    return np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def _ink(points: Floats, area: tuple[int, int]) -> Floats:
@@ -92,11 +95,9 @@ def _sums(ink: Floats, centres: Floats, size: Floats) -> Floats:
 
 def write_names(axes: Axes, clusters: dict[str, Floats], renderer: Any) -> None:
     """Write each name beside its cluster, (n, 2) in data coordinates, in black with a white halo."""
-    from matplotlib.patheffects import withStroke
-
     halo = [withStroke(linewidth=1.8, foreground="white")]
-    look: dict[str, Any] = {"ha": "center", "va": "center_baseline", "path_effects": halo, "zorder": 5}
-    texts = [axes.text(0, 0, name, fontsize=FONT, **look) for name in clusters]
+    style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "path_effects": halo, "zorder": 5}
+    texts = [axes.text(0, 0, name, fontsize=FONT, **style) for name in clusters]
     boxes = [text.get_window_extent(renderer) for text in texts]
     # The box of a line of text holds room above and below its letters, and letters need a little at the sides.
     sizes = np.array([[box.width + 3, 0.9 * box.height] for box in boxes]).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""The results page: one HTML file that needs neither a server nor the network, drawn from what is on disk."""
+"""The results page: one HTML file that needs neither a server nor the network."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import jinja2
 from markupsafe import Markup
 
 from benchmark import files, paths
-from benchmark.report.page import claim_cards as claims
-from benchmark.report.page import columns as table
-from benchmark.report.page import origins, pictures
-from benchmark.report.page import rows as data
+from benchmark.errors import StaleOutput
+from benchmark.metrics.gaps import CELL
+from benchmark.names import Cell
+from benchmark.report.page import claim_cards, curves, maps, origins, table
+from benchmark.results import frames
 from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
@@ -29,25 +30,30 @@ def draw_page(study: Study, partial: bool = False) -> Path:
 
     Parameters
     ----------
-    study : whose results; they have been gathered, unless ``partial``.
-    partial : draw what exists, gathering it first, instead of failing.
+    study : whose gathered results; of maps, predictions and images are shown where runs and data are on disk.
+    partial : write ``index.partial.html`` of what the runs on disk have, instead of failing.
 
     Raises
     ------
     StaleOutput
         If a result is missing, damaged or of another configuration, unless ``partial``.
     """
-    found = data.read(study, partial)
-    drawn = {"curves": data.curves(study, found), **pictures.maps(study, found, partial)}
+    results = frames.of_study(study, partial=True) if partial else frames.gathered(study)
+    if results.metrics.empty:
+        raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")
+    if not partial:
+        frames.require(study, results.metrics)
+    cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
+    drawn = {"curves": curves.build(results, cells), **maps.build(results, cells, partial)}
     scripts = [_library(), _script()]
     page = (
         _environment()
         .get_template("template.html")
         .render(
             study=study,
-            table=table.build(study, found),
-            claims=claims.build(study, partial),
-            origins=origins.build(study, found),
+            table=table.build(results, cells),
+            claims=claim_cards.build(study, partial),
+            origins=origins.build(results, cells),
             drawn=drawn,
             data=_inert(drawn),
             css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
@@ -55,10 +61,8 @@ def draw_page(study: Study, partial: bool = False) -> Path:
             policy=_policy(scripts),
         )
     )
-    path = paths.page(study.name)
+    path = paths.page(study.name, partial)
     files.write_text(path, page)
-    if partial:
-        files.outdate(path)
     return path
 
 
@@ -94,7 +98,7 @@ def _inert(value: Any) -> Markup:
 def _policy(scripts: list[str]) -> str:
     """Return a Content-Security-Policy that runs these scripts and nothing else, and lets nothing reach a network."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    told = {
+    sources = {
         "default-src": "'none'",
         "script-src": " ".join(f"'sha256-{one}'" for one in hashes),
         "style-src": "'unsafe-inline'",  # the plotting library styles what it draws
@@ -102,4 +106,4 @@ def _policy(scripts: list[str]) -> str:
         "base-uri": "'none'",
         "form-action": "'none'",
     }
-    return "; ".join(f"{key} {value}" for key, value in told.items())
+    return "; ".join(f"{key} {value}" for key, value in sources.items())

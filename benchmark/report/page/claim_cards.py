@@ -21,18 +21,18 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
 
     Empty if the study has no such table, or if it is not drawn yet and ``partial``; else raises `StaleOutput`.
     """
-    frames = []
+    drawn = []
     for name, table in study.tables.items():
         if table.kind == "claims":
             path = paths.table(study.name, name, ".csv")
             if path.is_file():
-                frames.append(pd.read_csv(path))
+                drawn.append(pd.read_csv(path))
             elif not partial:
                 raise StaleOutput(f"{path} is missing: run snakemake again")
-    if not frames:
+    if not drawn:
         return {}
-    found = pd.concat(frames, ignore_index=True)
-    counts = found["verdict"].value_counts()
+    tests = pd.concat(drawn, ignore_index=True)
+    counts = tests["verdict"].value_counts()
     return {
         "claims": [
             {
@@ -40,7 +40,7 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
                 "where": rows["where"].iloc[0],
                 "tests": [_test(row) for row in rows.itertuples()],
             }
-            for _, rows in found.groupby("claim", sort=False)
+            for _, rows in tests.groupby("claim", sort=False)
         ],
         "counts": {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -10,12 +11,13 @@ import pandas as pd
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
+from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
-from benchmark.report.latex import remake
-from benchmark.report.page.columns import anchor
-from benchmark.report.page.rows import Found, method_order, run_name
-from benchmark.report.style import cell_label, dataset_label, method_label, setting_label
-from benchmark.results import records as results
+from benchmark.report.page.table import anchor
+from benchmark.report.style import cell_label, dataset_label, in_order, method_label, setting_label
+from benchmark.report.tabular import remake
+from benchmark.results import records
+from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
 # Columns of the metrics, and what they are called here.
@@ -37,9 +39,10 @@ STAMPS = {
 SETTING = "setting_"
 
 
-def build(study: Study, found: Found) -> dict[str, Any]:
+def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     """Return what the template prints: the study's facts, what its runs share, its outputs, each cell's methods."""
-    shared, differing = _stamps(found.metrics)
+    study = results.study
+    shared, differing = _stamps(results.metrics)
     return {
         "study": _study(study),
         "shared": shared,
@@ -53,10 +56,7 @@ def build(study: Study, found: Found) -> dict[str, Any]:
             }
             for name, output in study.outputs.items()
         ],
-        "cells": [
-            {"label": cell_label(cell), "methods": list(_methods(study, found, cell, differing))}
-            for cell in found.cells
-        ],
+        "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell, differing))} for cell in cells],
         "remake": remake(study.name, "page"),
     }
 
@@ -68,7 +68,7 @@ def _files(study: Study, name: str) -> list[paths.Path]:
 
 
 def _study(study: Study) -> dict[str, str]:
-    told = {
+    facts = {
         "Study": str(paths.study_file(study.name)),
         "Seed": f"{study.seed}, one stream a purpose, dataset, architecture, scenario and trial",
         "Trials": f"{study.trials}, numbered from 0",
@@ -77,8 +77,8 @@ def _study(study: Study) -> dict[str, str]:
         "Members of the membership attack": f"{study.members} retain samples",
     }
     for name in study.datasets:
-        told[f"Images of {dataset_label(name)}"] = _images(study, name)
-    return told
+        facts[f"Images of {dataset_label(name)}"] = _images(study, name)
+    return facts
 
 
 def _images(study: Study, name: str) -> str:
@@ -98,26 +98,26 @@ def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], list[str]]:
     """Return what all runs share, by its printed name, and the columns in which they differ."""
     present = [column for column in STAMPS if column in metrics]
     values = {column: sorted(metrics[column].dropna().astype(str).unique()) for column in present}
-    shared = {STAMPS[column]: found[0] for column, found in values.items() if len(found) == 1}
-    return shared, [column for column, found in values.items() if len(found) > 1]
+    shared = {STAMPS[column]: several[0] for column, several in values.items() if len(several) == 1}
+    return shared, [column for column, several in values.items() if len(several) > 1]
 
 
-def _methods(study: Study, found: Found, cell: Cell, differing: list[str]) -> Any:
-    runs = found.runs(cell)
-    for method in method_order(list(dict.fromkeys(runs["method"]))):
+def _methods(results: Results, cell: Cell, differing: list[str]) -> Iterator[dict[str, Any]]:
+    runs = in_cell(results.metrics, cell)
+    for method in in_order(list(runs["method"].unique())):
         mine = runs[runs["method"] == method].sort_values("trial")
         yield {
             "anchor": anchor(cell, method),
             "label": method_label(method),
             "settings": _settings(mine.iloc[0]),
-            "runs": [_run(study, cell, row, differing) for row in mine.to_dict("records")],
+            "runs": [_run(results.study, cell, row, differing) for row in mine.to_dict("records")],
         }
 
 
 def _settings(row: pd.Series[Any]) -> dict[str, str]:
     """Return a run's hyperparameters by their printed names; those of other methods are empty in the metrics."""
-    told = {key.removeprefix(SETTING): row[key] for key in map(str, row.index) if key.startswith(SETTING)}
-    return {setting_label(key): _text(value) for key, value in told.items() if not pd.isna(value)}
+    settings = {key.removeprefix(SETTING): row[key] for key in map(str, row.index) if key.startswith(SETTING)}
+    return {setting_label(key): _text(value) for key, value in settings.items() if not pd.isna(value)}
 
 
 def _text(value: Any) -> str:
@@ -125,9 +125,9 @@ def _text(value: Any) -> str:
 
 
 def _run(study: Study, cell: Cell, row: dict[str, Any], differing: list[str]) -> dict[str, Any]:
-    name = run_name(cell.dataset, cell.arch, cell.scenario, str(row["method"]), row["trial"])
+    name = study.run_name(cell, str(row["method"]), row["trial"])
     try:
-        command = results.record(study, study.run(name)).get("command")
+        command = records.record(study, study.run(name)).get("command")
     except StaleOutput:  # the metrics are there, the run's own record has gone
         command = None
     return {

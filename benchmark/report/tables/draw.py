@@ -7,24 +7,33 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import unknown
-from benchmark.report import html, markdown
-from benchmark.report.latex import Table, render
-from benchmark.report.tables import claim_table as claims
-from benchmark.report.tables import distances, effort, hyperparameters, power, predictions, unlearning, versus
-from benchmark.report.tables import theorem as theory
-from benchmark.report.tables import tuned as tuning
-from benchmark.results import published
+from benchmark.report import html, latex, markdown
+from benchmark.report.tables import (
+    claim_table,
+    distances,
+    effort,
+    hyperparameters,
+    power,
+    predictions,
+    theorem,
+    tuned,
+    unlearning,
+    versus,
+)
+from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Table
+from benchmark.results import frames, published
 from benchmark.study.study import Study
 
-KINDS: dict[str, Callable[[Study, str, bool], Table]] = {
+KINDS: dict[str, Callable[[Source], Table]] = {
     "unlearning": unlearning.build,
     "predictions": predictions.build,
     "distances": distances.build,
     "hyperparameters": hyperparameters.build,
-    "theory": theory.build,
-    "claims": claims.build,
-    "verdicts": claims.build_counts,
-    "tuning": tuning.build,
+    "theory": theorem.build,
+    "claims": claim_table.build,
+    "verdicts": claim_table.build_counts,
+    "tuning": tuned.build,
     "power": power.build,
     "effort": effort.build,
 }
@@ -34,13 +43,13 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv``, ``.md``, ``.html``; return the paths.
 
     The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
-    precision; the ``.md`` is the ``.tex`` for reading on GitHub, the ``.html`` in a browser and in Snakemake's report.
+    precision; the ``.md`` is for reading on GitHub, the ``.html`` for a browser and Snakemake's report.
 
     Parameters
     ----------
-    study : the study.
-    name : which of its tables, or one of `benchmark.study.study.Study.compared`.
-    partial : draw what exists, with dashes for what is missing or out of date, instead of failing.
+    name : one of the study's tables, or of `benchmark.study.study.Study.compared`.
+    partial : write ``<name>.partial.tex`` and so on, with dashes for what is missing or out of date, instead of
+        failing: a whole table is never replaced by a partial one.
     replace : whether it may show other results than the study has published.
 
     Raises
@@ -56,18 +65,18 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     kind = tables[name].kind
     if kind not in KINDS:
         raise unknown("kind of table", kind, KINDS, f"{paths.study_file(study.name)}: tables.{name}.kind")
+    results = frames.of_output(study, name, partial)
+    if study.kind_of(name).gathered and not partial:
+        frames.require(study, results.metrics)
     if study.published and not replace:
-        published.keep_shown(study, name)
-    table = (versus.build if name in study.compared else KINDS[kind])(study, name, partial)
+        published.keep_shown(study, name, results)
+    table = (versus.build if name in study.compared else KINDS[kind])(Source.of(study, name, results))
     written = {
-        ".tex": render(table, study.name, name),
+        ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
         ".md": markdown.render(table, study.name, name),
         ".html": html.render(table, study.name, name),
     }
-    out = [paths.table(study.name, name, suffix) for suffix in written]
-    for path, text in zip(out, written.values(), strict=True):
-        files.write_text(path, text)
-        if partial:
-            files.outdate(path)  # what it lacks is to be seen in it as soon as the workflow is asked for it
-    return out
+    for suffix, text in written.items():
+        files.write_text(paths.table(study.name, name + paths.PARTIAL * partial, suffix), text)
+    return [paths.table(study.name, name + paths.PARTIAL * partial, suffix) for suffix in written]

@@ -9,48 +9,36 @@ import pandas as pd
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts
-from benchmark.report.latex import Block, Table, escape
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
-from benchmark.results import frames
-from benchmark.study.study import Study
+from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Block, Column, Row, Table
 
 WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
 
 
-def build(study: Study, name: str, partial: bool = False) -> Table:
-    """Return the table: a block a dataset and architecture, a row a scenario and kind of work, one for all at the end.
-
-    Parameters
-    ----------
-    study, name : the table.
-    partial : draw it from gathered results of another configuration too, instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If results have not been gathered, are damaged, or are not all of the study's configuration, unless ``partial``.
-    """
-    metrics = frames.gathered_frame(study, "metrics")
-    if not partial:
-        frames.require(study, metrics)
-    runs = _runs(metrics)
-    data = pd.DataFrame(_rows(runs))
+def build(source: Source) -> Table:
+    """Return the table: a block a dataset and architecture, a row a scenario and kind of work, and one for all."""
+    runs = _runs(source.results.metrics)
+    data = pd.DataFrame(_measured(runs))
     blocks = [
-        Block(_printed(rows), escape(f"{dataset_label(str(dataset))}, {architecture_label(str(arch))}"))
+        Block(_rows(rows), f"{dataset_label(str(dataset))}, {architecture_label(str(arch))}")
         for (dataset, arch), rows in data.groupby(["dataset", "arch"], sort=False)
     ]
     if len(blocks) > 1:
-        blocks.append(Block(_printed(pd.DataFrame([_row(runs)])), "All"))
-    threads = _told(runs, "threads")
-    sentences = [
+        blocks.append(Block(_rows(pd.DataFrame([_sums(runs)])), "All"))
+    columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
+    columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
+    device, cores, precision, torch, commit, threads = (
+        facts.values(runs, column) for column in ("device", "cores", "precision", "torch", "commit", "threads")
+    )
+    notes = [
         f"{len(runs)} runs: {_hours(runs):.1f} hours of jobs by the clock, start-up and evaluation included, each on "
         f"{threads} thread{'s' * (threads != '1')}",
-        f"On {_told(runs, 'device')} with {_told(runs, 'cores')} cores, in {_told(runs, 'precision')}, by torch "
-        f"{_told(runs, 'torch')}, at commit {_told(runs, 'commit')}",
+        f"On {device} with {cores} cores, in {precision}, by torch {torch}, at commit {commit}",
         "Memory: the most that a run held",
-        "The search for hyperparameters is not among them" if study.includes_tuned else "",
+        "The search for hyperparameters is not among them" if source.study.includes_tuned else "",
     ]
-    return Table(blocks, facts.caption(study, name, sentences), data, left=2)
+    return source.table(columns, blocks, notes, data)
 
 
 def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +51,7 @@ def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
     return metrics.assign(work=work, scenario=scenario).drop_duplicates([*CELL, "method", "trial"])
 
 
-def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for (dataset, arch), here in runs.groupby(["dataset", "arch"], sort=False):
         place = {"dataset": dataset, "arch": arch}
@@ -71,12 +59,12 @@ def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
             for work in WORK:
                 mine = here[(here["scenario"] == scenario) & (here["work"] == work)]
                 if len(mine):
-                    rows.append(place | {"scenario": scenario, "work": work} | _row(mine))
-        rows.append(place | {"scenario": "", "work": "all"} | _row(here))
+                    rows.append(place | {"scenario": scenario, "work": work} | _sums(mine))
+        rows.append(place | {"scenario": "", "work": "all"} | _sums(here))
     return rows
 
 
-def _row(runs: pd.DataFrame) -> dict[str, Any]:
+def _sums(runs: pd.DataFrame) -> dict[str, Any]:
     return {
         "runs": len(runs),
         "hours": _hours(runs),
@@ -89,16 +77,11 @@ def _hours(runs: pd.DataFrame) -> float:
     return float(runs["wall_seconds"].sum() / 3600)
 
 
-def _told(runs: pd.DataFrame, column: str) -> str:
-    return escape(" and ".join(sorted(runs[column].dropna().astype(str).unique())))
-
-
-def _printed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one block's cells as LaTeX text."""
-    cells = []
-    for row in rows.to_dict("records"):
-        where = escape(scenario_label(row["scenario"])) if row.get("scenario") else ""
+def _rows(data: pd.DataFrame) -> list[Row]:
+    """Return one block's rows."""
+    rows: list[Row] = []
+    for row in data.to_dict("records"):
+        where = scenario_label(row["scenario"]) if row.get("scenario") else ""
         numbers = [f"{row['hours']:.2f}", f"{row['minutes_a_run']:.1f}", f"{row['peak_memory_mb']:.0f}"]
-        cells.append([WORK.get(row.get("work", "all"), "All"), where, f"{row['runs']}", *numbers])
-    columns = ["Work", "Scenario", "Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"]
-    return pd.DataFrame(cells, columns=columns)
+        rows.append([WORK.get(row.get("work", "all"), "All"), where, f"{row['runs']}", *numbers])
+    return rows

@@ -2,132 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.confusion import average_difference, prediction_shares
+from benchmark.metrics.confusion import average_difference
 from benchmark.metrics.gaps import bold_best
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
-from benchmark.report.latex import Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
-from benchmark.report.trials import class_numbers, deviation, mean, of_trials
-from benchmark.results import records as results
-from benchmark.study.runs import Run
-from benchmark.study.study import Study
+from benchmark.report.tables.source import Source
+from benchmark.report.tabular import Column, Entry, Row, Table, number
+from benchmark.report.trials import Floats, deviation, mean
 
 DECIMALS = 2
-AVERAGE = r"Avg.\ diff.\ $\downarrow$"
 
 
-def build(study: Study, name: str, partial: bool = False) -> Table:
+def build(source: Source) -> Table:
     """Return the table: a block a cell, Original (if listed) and Retrain first, then the methods as listed.
 
     A cell of it is the per cent of the forget samples of the first listed class that are predicted as the column's
     class, a mean over trials; the last column is the mean over the shown classes of the absolute difference to
     Retrain, in points, the best in bold, ties as printed too.
 
-    Parameters
-    ----------
-    study, name : the table.
-    partial : show a dash for what is missing, and no differences where Retrain is.
-
     Raises
     ------
-    StaleOutput
-        If a run is missing, damaged or of another configuration, unless ``partial``.
     BadInput
         If a listed class is none of the dataset's, or none of its samples is forgotten.
     """
-    output = study.output(name)
-    cells = [Cell.parse(cell) for cell in output.cells]
-    parts = [numbers(study, name, cell, partial) for cell in cells]
-    blocks = [
-        Block(_printed(part, output.classes), facts.heading(cells, cell))
-        for part, cell in zip(parts, cells, strict=True)
-    ]
+    classes, trials = source.output.classes, source.trials
+    parts = [numbers(source, cell) for cell in source.cells]
+    blocks = [source.block(cell, _rows(part, classes)) for cell, part in zip(source.cells, parts, strict=True)]
+    columns = [Column("Method", heads=True), *(Column(name, "Predicted as (%)") for name in classes)]
+    columns.append(Column("Avg. diff. ↓"))
     data = pd.concat(parts, ignore_index=True)
-    return Table(blocks, facts.caption(study, name, _facts(study, name, cells, data)), data)
+    notes = [
+        f"Forget samples of class {classes[0]}, at the last epoch{'; means' * (trials > 1)} {facts.over(trials)}",
+        "Avg. diff.: mean over the shown classes of the absolute difference to Retrain, in points",
+        *facts.unfinished(data, trials),
+    ]
+    return source.table(columns, blocks, notes, data)
 
 
-def numbers(study: Study, name: str, cell: Cell, partial: bool) -> pd.DataFrame:
+def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     """Return one cell's numbers, a row a method and shown class, as the ``.csv`` holds them.
 
     ``percent`` is the mean over trials, ``percent_sd`` their standard deviation, ``avg_diff`` that of the whole method.
     """
-    output = study.output(name)
-    controls = [method for method in output.methods if facts.is_control(method)]
-    shares = {
-        method: _shares(study, name, cell, method, partial)
-        for method in dict.fromkeys([*controls, RETRAIN, *output.methods])
-    }
-    reference = mean(shares[RETRAIN])
-    rows = []
+    classes = source.output.classes
+    forget = source.results.predictions
+    forget = forget[forget["membership"] == "forget"] if len(forget) else forget
+
+    def percent(rows: pd.DataFrame) -> Floats:
+        """Return the per cent that are predicted as each shown class."""
+        return rows.set_index("prediction")["percent"].reindex(classes, fill_value=0.0).to_numpy(dtype=float)
+
+    methods = dict.fromkeys([*source.controls, RETRAIN, *source.methods])
+    shares = {method: source.by_class(forget, cell, method, percent, len(classes)) for method in methods}
+    parts = []
     for method, trials in shares.items():
-        percent, sd = mean(trials), deviation(trials)
-        difference = average_difference(percent, reference, range(len(percent)))
-        for place, predicted in enumerate(output.classes):
-            rows.append(
-                {
-                    "dataset": cell.dataset,
-                    "arch": cell.arch,
-                    "scenario": cell.scenario,
-                    "true_class": output.classes[0],
-                    "method": method,
-                    "trials": len(trials),
-                    "diverged": int(np.isnan(trials).any(axis=1).sum()),
-                    "predicted_class": predicted,
-                    "percent": percent[place],
-                    "percent_sd": sd[place],
-                    "avg_diff": difference,
-                }
-            )
-    return pd.DataFrame(rows)
+        data = pd.DataFrame({**vars(cell), "true_class": classes[0], "method": method}, index=range(len(classes)))
+        data["trials"], data["diverged"] = len(trials), int(np.isnan(trials).any(axis=1).sum())
+        data["predicted_class"], data["percent"], data["percent_sd"] = classes, mean(trials), deviation(trials)
+        parts.append(data.assign(avg_diff=average_difference(mean(trials), mean(shares[RETRAIN]), range(len(classes)))))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _shares(study: Study, name: str, cell: Cell, method: str, partial: bool) -> np.ndarray[Any, Any]:
-    """Return per cent predicted as each shown class, (trials, shown classes); NaN where a trial diverged."""
-    shown = len(study.output(name).classes)
-
-    def read(run: Run) -> np.ndarray[Any, Any]:
-        if results.record(study, run)["status"] == results.DIVERGED:
-            return np.full(shown, np.nan)
-        labels = class_numbers(study, name, cell.dataset)
-        samples, forget = results.frame(study, run, results.SAMPLES), results.forget(study, run, cell.scenario)
-        return prediction_shares(samples, forget, labels[0], len(results.classes(study, cell.dataset)))[labels]
-
-    return np.array(of_trials(study, name, cell, method, read, partial)).reshape(-1, shown)
-
-
-def _printed(data: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Return one block's cells as LaTeX text."""
-    table = data.pivot(index="method", columns="predicted_class", values="percent")
-    methods = list(dict.fromkeys(data["method"]))
-    facts_of = data.drop_duplicates("method").set_index("method").loc[methods]
-    competes = [method != RETRAIN and not facts.is_control(method) for method in methods]
-    best = bold_best(facts_of["avg_diff"].where(competes), DECIMALS)
-    cells = []
-    for (method, row), bold in zip(facts_of.iterrows(), best, strict=True):
-        texts = [number(table.loc[method, label], DECIMALS) for label in classes]
-        average = number(row["avg_diff"], DECIMALS)
-        if row["diverged"]:
-            cells.append([escape(method_label(str(method))), *spanning("diverged", len(classes) + 1)])
-        else:
-            cells.append([escape(method_label(str(method))), *texts, rf"\textbf{{{average}}}" if bold else average])
-    group = "Predicted as (\\%)"
-    names = [("", "Method"), *((group, escape(label)) for label in classes), ("", AVERAGE)]
-    return pd.DataFrame(cells, columns=pd.MultiIndex.from_tuples(names))
-
-
-def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> list[str]:
-    output = study.output(name)
-    trials = output.trials or study.trials
-    return [
-        facts.subject(cells),
-        f"Forget samples of class {escape(output.classes[0])}, at the last epoch"
-        f"{'; means' * (trials > 1)} {facts.over(trials)}",
-        "Avg.\\ diff.: mean over the shown classes of the absolute difference to Retrain, in points",
-        *facts.unfinished(data, trials),
-    ]
+def _rows(data: pd.DataFrame, classes: list[str]) -> list[Row]:
+    """Return one block's rows."""
+    methods = data.drop_duplicates("method")
+    competes = [method != RETRAIN and not facts.is_control(method) for method in methods["method"]]
+    best = bold_best(methods["avg_diff"].where(competes), DECIMALS)
+    rows: list[Row] = []
+    for (method, mine), bold in zip(data.groupby("method", sort=False), best, strict=True):
+        label = method_label(str(method))
+        if mine["diverged"].any():
+            rows.append([label, Entry("diverged", spans=True)])
+            continue
+        average = Entry(number(mine["avg_diff"].iloc[0], DECIMALS), bold=bool(bold))
+        rows.append([label, *(number(value, DECIMALS) for value in mine["percent"]), average])
+    return rows

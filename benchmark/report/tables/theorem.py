@@ -8,66 +8,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import StaleOutput
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.theory import GROUPS, lemma1, r_curve, theorem1
-from benchmark.names import Cell, Scenario
+from benchmark.names import Scenario
 from benchmark.report import facts
-from benchmark.report.latex import DASH, Block, Table, escape, number, spanning
 from benchmark.report.style import method_label
-from benchmark.results import records as results
-from benchmark.study.outputs import VIEWS
-from benchmark.study.study import Study
+from benchmark.report.tables.source import Source
+from benchmark.report.tabular import DASH, THIN, Column, Entry, Row, Table, formula, number
 
 EPS = (0.2, 0.4, 0.6)
-DATA = {"retain": r"$D_r$", "forget": r"$D_u$"}
+R_EPS, RETAIN, FORGET = formula("R[ε]"), formula("D_r"), formula("D_u")
+COLUMNS = [
+    *(Column("Method", heads=True), Column("Data", heads=True)),
+    *(Column(f"{eps}", f"{R_EPS} (%)") for eps in EPS),
+    *(Column(name, "Lemma 1") for name in ("area", "≤", "<")),
+    *(Column(formula(name), "Theorem 1") for name in ("max μ_lμ_k", "Δ_μ")),
+    *(Column(name, "Theorem 1") for name in ("margin", "at best", "bound")),
+    *(Column(name, "Err (%)") for name in ("head", "centre")),
+]
 NUMBERS = [*(f"r_{eps}" for eps in EPS), "area"]
 NUMBERS += ["largest_product", "delta_mu", "margin", "best_margin", "err_head", "err_centre"]
 
 
-def trials_of(study: Study, name: str, cell: Cell, method: str, partial: bool) -> dict[int, pd.DataFrame]:
-    """Return the views frames of a method in a cell, by trial; of a run that several trials share, one.
-
-    Raises
-    ------
-    StaleOutput
-        If one is missing, unless ``partial``.
-    """
-    names = [study.run_name(cell, method, trial) for trial in range(study.output(name).trials or study.trials)]
-    found = {}
-    for run in map(study.run, dict.fromkeys(names)):
-        try:
-            found[run.name.trial] = results.derived(study.derive(VIEWS, run, cell.scenario))
-        except StaleOutput:
-            if not partial:
-                raise
-    return found
-
-
-def build(study: Study, name: str, partial: bool = False) -> Table:
+def build(source: Source) -> Table:
     """Return the table: a block a cell, two rows a method, one for retain and one for forget data.
 
     Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so. The
     ``.csv`` has a row a trial and group, see `measured`.
-
-    Parameters
-    ----------
-    study, name : the table.
-    partial : show dashes for what is missing instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If a file of views is missing, unless ``partial``.
     """
-    output = study.output(name)
-    cells = [Cell.parse(cell) for cell in output.cells]
-    data = measured(study, name, partial)
-    blocks = [Block(_printed(data, cell, output.methods), facts.heading(cells, cell)) for cell in cells]
-    return Table(blocks, facts.caption(study, name, _facts(study, name, cells, data)), data, left=2)
+    data = measured(source)
+    blocks = []
+    for cell in source.cells:
+        here = in_cell(data, cell) if len(data) else data
+        blocks.append(source.block(cell, [row for method in source.methods for row in _rows(here, method)]))
+    return source.table(COLUMNS, blocks, _notes(source, data), data)
 
 
-def measured(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
+def measured(source: Source) -> pd.DataFrame:
     """Return what the table shows, a row a trial and group at full precision.
 
     Columns ``dataset, arch, scenario, method, trial, group``; ``samples``; ``diverged``, where the rest is NaN;
@@ -76,11 +54,10 @@ def measured(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
     ``err_head`` and ``err_centre``, the shares that the head and the nearest class centre get wrong.
     """
     rows: list[dict[str, Any]] = []
-    for cell in map(Cell.parse, study.output(name).cells):
-        for method in study.output(name).methods:
-            place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "method": method}
-            for trial, views in trials_of(study, name, cell, method, partial).items():
-                rows += [place | {"trial": trial} | row for row in _of_run(views)]
+    for cell in source.cells:
+        for method in source.methods:
+            for trial, views in source.by_trial(source.results.views, cell, method).items():
+                rows += [{**vars(cell), "method": method, "trial": trial, **row} for row in _of_run(views)]
     return pd.DataFrame(rows)
 
 
@@ -105,35 +82,29 @@ def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _printed(data: pd.DataFrame, cell: Cell, methods: list[str]) -> pd.DataFrame:
-    """Return one block's cells as LaTeX text."""
-    columns = [("", "Method"), ("", "Data"), *((r"$R[\varepsilon]$ (\%)", f"{eps}") for eps in EPS)]
-    columns += [("Lemma 1", text) for text in ("area", r"$\le$", "$<$")]
-    columns += [("Theorem 1", text) for text in (r"$\max\mu_l\mu_k$", r"$\Delta_\mu$", "margin", "at best", "bound")]
-    columns += [(r"Err (\%)", "head"), (r"Err (\%)", "centre")]
-    found = {} if data.empty else dict(iter(data.groupby([*CELL, "method", "group"])))
-    rows = []
-    for method in methods:
-        for group in GROUPS:
-            mine = found.get((cell.dataset, cell.arch, cell.scenario, method, group), data.iloc[:0])
-            first = [escape(method_label(method)) if group == GROUPS[0] else "", DATA[group]]
-            rows.append(first + _cells(mine, group, len(columns) - 2))
-    return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(columns))
+def _rows(data: pd.DataFrame, method: str) -> list[Row]:
+    """Return a method's two rows in a cell; the ordering stands in the first."""
+    rows: list[Row] = []
+    for group, name in zip(GROUPS, (RETAIN, FORGET), strict=True):
+        mine = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data
+        first = group == GROUPS[0]
+        head = [method_label(method) if first else "", name]
+        if mine.empty:
+            rows.append([*head, *[DASH] * (len(COLUMNS) - len(head))])
+        elif mine["diverged"].any():
+            rows.append([*head, Entry("diverged", spans=True)])
+        else:
+            rows.append([*head, *_numbers(mine, first)])
+    return rows
 
 
-def _cells(mine: pd.DataFrame, group: str, width: int) -> list[str]:
-    """Return the cells of one row after its names; the ordering stands in the method's first row."""
-    if not len(mine):
-        return [DASH] * width
-    if mine["diverged"].any():
-        return spanning("diverged", width)
+def _numbers(mine: pd.DataFrame, with_ordering: bool) -> list[str]:
     means = mine.reindex(columns=NUMBERS).astype(float).mean()
-    lemma = [number(means["area"], 3), *(f"{int(mine[key].sum())}/{len(mine)}" for key in ("holds", "strict"))]
-    theorem = [number(means[key]) for key in ("largest_product", "delta_mu", "margin", "best_margin")]
+    ordering = [number(means["area"], 3), *(f"{int(mine[key].sum())}/{len(mine)}" for key in ("holds", "strict"))]
     return [
         *(number(100 * means[f"r_{eps}"], 1) for eps in EPS),
-        *(lemma if group == GROUPS[0] else ["", "", ""]),
-        *theorem,
+        *(ordering if with_ordering else ["", "", ""]),
+        *(number(means[key]) for key in ("largest_product", "delta_mu", "margin", "best_margin")),
         _bound(mine),
         *(number(100 * means[key], 1) for key in ("err_head", "err_centre")),
     ]
@@ -149,31 +120,23 @@ def _bound(mine: pd.DataFrame) -> str:
     return "vacuous" + (f" {empty}/{len(mine)}" if empty < len(mine) else "")
 
 
-def _facts(study: Study, name: str, cells: list[Cell], data: pd.DataFrame) -> list[str]:
-    output = study.output(name)
-    trials = output.trials or study.trials
-    controls = [method for method in output.methods if facts.is_control(method)]
+def _notes(source: Source, data: pd.DataFrame) -> list[str]:
+    study, trials, cells = source.study, source.trials, source.cells
     counts = data.groupby([*CELL, "method"])["trial"].nunique() if len(data) else pd.Series(dtype=int)
-    short = [
-        method
-        for method in output.methods
-        if not facts.is_control(method)
-        and any(counts.get((cell.dataset, cell.arch, cell.scenario, method), 0) < trials for cell in cells)
-    ]
+    fewest = [min(counts.get((*vars(cell).values(), method), 0) for cell in cells) for method in source.methods]
     return [
-        facts.subject(cells),
-        rf"{'Means' if trials > 1 else 'Numbers'} {facts.over(trials)}, of at most {study.map_samples} training samples"
-        rf" and all pairs among {2 * study.view_pairs} views of each and the image itself, retained ($D_r$) or"
-        r" forgotten ($D_u$)",
-        r"$R[\varepsilon]$: share of samples with two views farther apart than $\varepsilon$, features having length 1",
-        r"Lemma 1: area between the curves of $D_u$ and $D_r$; trials in which $R$ is nowhere higher on $D_r$ ($\le$),"
-        r" and besides somewhere higher on $D_u$ ($<$), by more than chance at 5\,\%",
-        r"Theorem 1: only where its margin is positive it bounds the error, here of the nearest class centre, in \%;"
-        r" at best: the margin if augmentation were perfect, $\sigma=1$, $\delta=0$",
-        "A forgotten class by itself has no other centre to be compared with (dashes), and differs from the retained"
-        " classes in more than being forgotten"
+        f"{'Means' if trials > 1 else 'Numbers'} {facts.over(trials)}, of at most {study.map_samples} training samples "
+        f"and all pairs among {2 * study.view_pairs} views of each and the image itself, retained ({RETAIN}) or "
+        f"forgotten ({FORGET})",
+        f"{R_EPS}: share of samples with two views farther apart than ε, features having length 1",
+        f"Lemma 1: area between the curves of {FORGET} and {RETAIN}; trials in which {formula('R')} is nowhere higher "
+        f"on {RETAIN} (≤), and besides somewhere higher on {FORGET} (<), by more than chance at 5{THIN}%",
+        "Theorem 1: only where its margin is positive it bounds the error, here of the nearest class centre, in %; at "
+        f"best: the margin if augmentation were perfect, {formula('σ=1')}, {formula('δ=0')}",
+        "A forgotten class by itself has no other centre to be compared with (dashes), and differs from the retained "
+        "classes in more than being forgotten"
         if any(Scenario(cell.scenario).class_name for cell in cells)
         else "",
-        f"{facts.listed(controls)} is the model before unlearning: a control" if controls else "",
-        facts.incomplete(pd.DataFrame({"method": short})),
+        facts.control(source.controls),
+        facts.incomplete(pd.DataFrame({"method": source.methods, "trials": fewest}), trials),
     ]

@@ -1,22 +1,21 @@
-"""The figure of the curves R[eps] that Lemma 1 orders: retain against forget data, and the difference of the two."""
+"""The curves R[eps] that Lemma 1 orders: retain against forget data, and the difference of the two."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
 from benchmark.names import Cell
-from benchmark.report.style import FULL_WIDTH, method_colour, method_label, short_label
-from benchmark.report.tables.theorem import trials_of
-from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.style import method_colour, method_label, short_label
+from benchmark.report.tables.source import Source
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,54 +26,40 @@ PANELS_PER_ROW = 2
 CURVE_HEIGHT, DIFFERENCE_HEIGHT = 1.6, 1.0  # inches
 
 
-def build(study: Study, name: str, partial: bool = False) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: for each cell R[eps] in per cent, solid on retain and dashed on forget data, and below it how
     much higher it is on forget data, in points, beside the difference that chance makes (5 %).
 
     Lines are means over trials, bands reach from the least to the most of them. Trials that diverged are left out, and
     so is a method without any.
-
-    Parameters
-    ----------
-    study, name : the figure.
-    partial : leave out what is missing instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If a file of views is missing, unless ``partial``.
     """
-    from matplotlib.figure import Figure
-
-    output = study.output(name)
-    cells = [Cell.parse(cell) for cell in output.cells]
-    found = {(c, m): _known(trials_of(study, name, c, m, partial)) for c in cells for m in output.methods}
-    every = [np.concatenate(groups) for trials in found.values() for groups in trials]
+    distances = {(c, m): _distances(source, c, m) for c in source.cells for m in source.methods}
+    every = [np.concatenate(groups) for trials in distances.values() for groups in trials]
     end = max((float(np.quantile(values, 0.999)) for values in every), default=0.0) or 1.0
-    columns = min(len(cells), PANELS_PER_ROW)
-    rows = -(-len(cells) // columns)
-    height = 0.4 + rows * (CURVE_HEIGHT + DIFFERENCE_HEIGHT)
-    figure = Figure(figsize=(FULL_WIDTH, height), layout="constrained")
+    columns = min(len(source.cells), PANELS_PER_ROW)
+    rows = -(-len(source.cells) // columns)
+    figure = page_wide(0.4 + rows * (CURVE_HEIGHT + DIFFERENCE_HEIGHT))
     heights = [CURVE_HEIGHT, DIFFERENCE_HEIGHT] * rows
     grid = figure.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=heights)
-    for place, cell in enumerate(cells):
+    for place, cell in enumerate(source.cells):
         upper, lower = grid[2 * (place // columns) :, place % columns][:2]
-        _cell(upper, lower, {m: found[cell, m] for m in output.methods}, np.linspace(0, end, POINTS))
-        upper.set_title(short_label(cell, cells), loc="left")
+        _cell(upper, lower, {m: distances[cell, m] for m in source.methods}, np.linspace(0, end, POINTS))
+        upper.set_title(short_label(cell, source.cells), loc="left")
         lower.set_xlabel("ε")
-    for spare in grid[-2:, len(cells) - columns * (rows - 1) :].flat:
+    for spare in grid[-2:, len(source.cells) - columns * (rows - 1) :].flat:
         spare.set_axis_off()
-    _finish(figure, grid, output.methods, end)
+    grid[0, 0].set_xlim(0, end)
+    _label(figure, grid, source.methods)
     return figure
 
 
-def _known(trials: dict[int, pd.DataFrame]) -> list[tuple[Floats, ...]]:
+def _distances(source: Source, cell: Cell, method: str) -> list[tuple[Floats, ...]]:
     """Return the largest distances of the retain and of the forget samples, for each trial that did not diverge."""
-    groups = [
-        tuple(views.loc[views["membership"] == group, "max_distance"].to_numpy(float) for group in GROUPS)
-        for views in trials.values()
+    return [
+        tuple(rows.loc[rows["membership"] == group, "max_distance"].to_numpy(float) for group in GROUPS)
+        for rows in source.by_trial(source.results.views, cell, method).values()
+        if rows["max_distance"].notna().all()
     ]
-    return [pair for pair in groups if not np.isnan(np.concatenate(pair)).any()]
 
 
 def _cell(upper: Axes, lower: Axes, methods: dict[str, list[tuple[Floats, ...]]], eps: Floats) -> None:
@@ -98,11 +83,7 @@ def _line(axes: Axes, eps: Floats, lines: Floats, style: str, method: str) -> No
     axes.fill_between(eps, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
-def _finish(figure: Figure, grid: Any, methods: list[str], end: float) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    grid[0, 0].set_xlim(0, end)
+def _label(figure: Figure, grid: npt.NDArray[Any], methods: list[str]) -> None:
     for axes in grid[::2].flat:
         axes.set_ylim(0, 101)
         axes.tick_params(labelleft=axes in grid[:, 0])
@@ -110,7 +91,7 @@ def _finish(figure: Figure, grid: Any, methods: list[str], end: float) -> None:
         upper.set_ylabel("R[ε] (%)")
         lower.set_ylabel("forget − retain\n(points)")
     figure.align_ylabels(list(grid[:, 0]))
-    handles: list[Any] = [Line2D([], [], color=method_colour(name), label=method_label(name)) for name in methods]
+    handles: list[Any] = [Line2D([], [], color=method_colour(m), label=method_label(m)) for m in methods]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
     handles.append(Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.6, columnspacing=1.4)
+    legend_above(figure, [], handles, ncols=5, handlelength=1.6, columnspacing=1.4)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
-from benchmark.report import facts
-from benchmark.report.figures.axes import log_axis
-from benchmark.report.style import FULL_WIDTH, cell_parts, line_style, method_colour, method_label
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.style import cell_parts, line_style, method_colour, method_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
 from benchmark.report.trials import at_end, histories
-from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -32,35 +32,23 @@ BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linest
 BEST_COLOUR = "#555555"  # in the legend, where it is no method's
 
 
-def curves(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
+def curves(source: Source) -> pd.DataFrame:
     """Return what the figure shows, a row an evaluated epoch of each method but Retrain.
 
     Columns ``dataset, arch, scenario, method, epoch``; ``avg_gap``, between means over trials, in points, against
-    Retrain at its last epoch, NaN where a trial has diverged by then; ``pflops, pflops_executed``, what was computed
-    until then, means over trials; ``best``, whether no other epoch has a smaller gap; ``noise_floor``, the cell's.
-
-    Parameters
-    ----------
-    study, name : the figure.
-    partial : leave out what is missing instead of failing; without Retrain there are no gaps.
-
-    Raises
-    ------
-    StaleOutput
-        If a run is missing, damaged or of another configuration, unless ``partial``.
+    Retrain at its last epoch, NaN where a trial has diverged by then or Retrain is missing; ``pflops,
+    pflops_executed``, what was computed until then, means over trials; ``best``, whether no other epoch has a smaller
+    gap; ``noise_floor``, the cell's.
     """
-    output = study.output(name)
     parts = []
-    for cell in map(Cell.parse, output.cells):
-        reference = at_end(cell, RETRAIN, histories(study, name, cell, RETRAIN, partial))
+    for cell in source.cells:
+        reference = at_end(cell, RETRAIN, histories(source.results, cell, RETRAIN, source.trials))
         target = reference[METRICS].astype(float).mean(skipna=False)
-        told: dict[str, Any] = dict(zip(CELL, (cell.dataset, cell.arch, cell.scenario), strict=True))
-        told["noise_floor"] = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
-        for method in output.methods:
-            if method == RETRAIN:
-                continue
-            part = _curve(histories(study, name, cell, method, partial), target)
-            parts.append(part.assign(**told, method=method)[[*CELL, "method", *part.columns, "noise_floor"]])
+        floor = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
+        place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "noise_floor": floor}
+        for method in source.compared:
+            curve = _curve(histories(source.results, cell, method, source.trials), target)
+            parts.append(curve.assign(**place, method=method)[[*CELL, "method", *curve.columns, "noise_floor"]])
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
@@ -71,49 +59,36 @@ def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     by_epoch = pd.concat(trials).groupby("epoch")
     means = by_epoch[METRICS].agg(lambda values: values.mean(skipna=False)).where(by_epoch.size() == len(trials))
-    found = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
-    found = found.assign(best=found["avg_gap"] == found["avg_gap"].min())
-    return found.reset_index()[columns]
+    curve = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
+    return curve.assign(best=curve["avg_gap"] == curve["avg_gap"].min()).reset_index()[columns]
 
 
-def build(study: Study, name: str, partial: bool = False) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
 
     Lines of methods with the contrastive term are broken, each method's best epoch is marked: the one that
-    somebody who had Retrain would choose. The gap is on a logarithmic axis. Parameters and errors are those of
-    `curves`.
+    somebody who had Retrain would choose. The gap is on a logarithmic axis.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-    data = curves(study, name, partial)
-    output = study.output(name)
-    cells = [Cell.parse(cell) for cell in output.cells]
-    methods = [method for method in output.methods if method != RETRAIN]
+    data = curves(source)
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
-    columns = min(len(cells), PANELS_PER_ROW)
-    bands = -(-len(cells) // columns)
-    height = 2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(methods) + 1) // LEGEND_COLUMNS)
-    figure = Figure(figsize=(FULL_WIDTH, height), layout="constrained")
+    columns = min(len(source.cells), PANELS_PER_ROW)
+    bands = -(-len(source.cells) // columns)
+    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(source.compared) + 1) // LEGEND_COLUMNS))
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
-    for number, cell in enumerate(cells):
+    for number, cell in enumerate(source.cells):
         band, column = divmod(number, columns)
-        _cell(grid[2 * band : 2 * band + 2, column], data, cell, methods, unit, LETTERS // columns)
-    for axes in grid[:, len(cells) % columns :][-2:].ravel() if len(cells) % columns else []:
+        _cell(grid[2 * band : 2 * band + 2, column], data, cell, source.compared, unit, LETTERS // columns)
+    for axes in grid[-2:, len(source.cells) - columns * (bands - 1) :].flat:
         axes.set_visible(False)
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"Average gap (points)\n{facts.over(output.trials or study.trials)}")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    best = Line2D([], [], color=BEST_COLOUR, **BEST)
-    look = {"ncols": LEGEND_COLUMNS, "columnspacing": 1, "handlelength": 1.6}
-    figure.legend([*handles, best], [*labels, "Best epoch"], loc="outside upper center", **look)
+        axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
+    best = Line2D([], [], color=BEST_COLOUR, label="Best epoch", **BEST)
+    legend_above(figure, grid[0, :1], [best], ncols=LEGEND_COLUMNS, handlelength=1.6)
     return figure
 
 
-def _cell(
-    pair: np.ndarray[Any, Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str, width: int
-) -> None:
+def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str, width: int) -> None:
     """Draw one cell: above by the paper's counting, below as executed, over one range of computation.
 
     Its title has ``width`` letters a line.

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
-from benchmark.report import facts
-from benchmark.report.style import FULL_WIDTH, cell_label, method_colour, method_label, setting_label
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.style import cell_label, method_colour, method_label, setting_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import gather
-from benchmark.results import measured
 from benchmark.study.outputs import varied
 from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
 SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
@@ -28,88 +27,65 @@ OWN = "#E8E8E8"
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
 
 
-def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
-    return study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
-
-
-def numbers(study: Study, name: str, partial: bool = False) -> pd.DataFrame:
+def numbers(source: Source) -> pd.DataFrame:
     """Return what the figure shows, a row a cell and listed method, sorted by value where values are numbers.
 
     Columns ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
     ``own``, whether that is the study's own; ``avg_gap`` and ``noise_floor``, in points; per metric ``_difference``,
-    mean over trials minus that of Retrain, and ``_sd``.
-
-    Parameters
-    ----------
-    study, name : the figure.
-    partial : leave out what is missing instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If a run is missing, damaged or of another configuration, unless ``partial``.
-    BadInput
-        As `benchmark.study.outputs.varied`.
+    mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
-    key = varied(study, study.output(name))
-    cells = [Cell.parse(cell) for cell in study.output(name).cells]
-    methods = list(dict.fromkeys([RETRAIN, *study.output(name).methods]))
-    data = gather(study, cells, methods, measured.metrics(study, study.runs_of(name), cells, partial))
-    means = [f"{metric}_mean" for metric in METRICS]
-    reference = data[data["method"] == RETRAIN].set_index(CELL)[means]
+    study, key = source.study, varied(source.study, source.output)
+    data = gather(study, source.cells, dict.fromkeys([RETRAIN, *source.compared]), source.results.metrics)
+    reference = data[data["method"] == RETRAIN].set_index(CELL)
     data = data[data["method"] != RETRAIN].reset_index(drop=True)
-    target = reference.loc[list(data[CELL].itertuples(index=False, name=None))].to_numpy(dtype=float)
-    data[[f"{metric}_difference" for metric in METRICS]] = data[means].to_numpy(dtype=float) - target
-    placed = [(Cell(*place), method) for *place, method in data[[*CELL, "method"]].itertuples(index=False)]
-    data["head"] = [MethodName.parse(method).head for _, method in placed]
-    data["value"] = [_settings(study, cell, method)[key] for cell, method in placed]
-    plain = [_settings(study, cell, MethodName.parse(method).head)[key] for cell, method in placed]
-    data["own"] = data["value"] == plain
+    for metric in METRICS:
+        target = reference[f"{metric}_mean"].loc[list(data[CELL].itertuples(index=False, name=None))]
+        data[f"{metric}_difference"] = data[f"{metric}_mean"].to_numpy(float) - target.to_numpy(float)
+    data["head"] = [MethodName.parse(method).head for method in data["method"]]
+    cells = [Cell(*place) for place in data[CELL].itertuples(index=False)]
+    data["value"] = [_settings(study, *place)[key] for place in zip(cells, data["method"], strict=True)]
+    data["own"] = data["value"] == [_settings(study, *place)[key] for place in zip(cells, data["head"], strict=True)]
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
-    shown = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
-    return data[[*CELL, "head", "value", "own", "avg_gap", "noise_floor", *shown]].reset_index(drop=True)
+    columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
+    return data[[*CELL, "head", "value", "own", "avg_gap", "noise_floor", *columns]].reset_index(drop=True)
 
 
-def build(study: Study, name: str, partial: bool = False) -> Figure:
+def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
+    return study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+
+
+def build(source: Source) -> Figure:
     """Return the figure: a row a cell and method; left the average gap, right each metric's difference to Retrain.
 
     Values stand at even distances, the study's own on grey. Error bars are standard deviations over trials; the
-    average gap, between means, has none. Parameters and errors are those of `numbers`.
+    average gap, between means, has none.
     """
-    from matplotlib.figure import Figure
-
-    data = numbers(study, name, partial)
-    groups = [rows for _, rows in data.groupby([*CELL, "head"], sort=False)]
-    figure = Figure(figsize=(FULL_WIDTH, HEIGHT * len(groups) + LEGEND), layout="constrained")
+    groups = [rows for _, rows in numbers(source).groupby([*CELL, "head"], sort=False)]
+    figure = page_wide(HEIGHT * len(groups) + LEGEND)
     grid = figure.subplots(len(groups), 2, squeeze=False)
-    label, trials = _axis(study, name), study.output(name).trials or study.trials
+    label = _axis(source)
     for pair, rows in zip(grid, groups, strict=True):
         _gaps(pair[0], rows)
         _differences(pair[1], rows)
         for axes, what in zip(pair, ("Average", "Signed"), strict=True):
-            axes.set_ylabel(f"{what} gap (points)\n{facts.over(trials)}")
-        for axes in pair:
+            axes.set_ylabel(f"{what} gap (points)\n{over(source.trials)}")
             axes.set_xticks(range(len(rows)), [_text(value) for value in rows["value"]])
             axes.set_xlim(-0.5, len(rows) - 0.5)
             axes.set_xlabel(label)
         if len(groups) > 1:
             cell = Cell(*rows[CELL].iloc[0])
             pair[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
-    entries = [axes.get_legend_handles_labels() for axes in grid[0]]
-    handles, labels = ([*left, *right] for left, right in zip(*entries, strict=True))
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), columnspacing=1, handlelength=1.3)
+    legend_above(figure, grid[0], handlelength=1.3)
     return figure
 
 
-def _axis(study: Study, name: str) -> str:
+def _axis(source: Source) -> str:
     """Return the setting's name and, from its documentation, what it is."""
-    key = varied(study, study.output(name))
-    output = study.output(name)
-    run = study.run(study.run_name(Cell.parse(output.cells[0]), next(m for m in output.methods if m != RETRAIN), 0))
-    fields = type(run.settings).model_fields
-    (told,) = (field.description or "" for name_, field in fields.items() if (field.alias or name_) == key)
-    label, meaning = setting_label(key), re.split("[:;,]", told)[0]
+    study, key = source.study, varied(source.study, source.output)
+    settings = type(study.run(study.run_name(source.cells[0], source.compared[0], 0)).settings)
+    fields = {field.alias or attribute: field for attribute, field in settings.model_fields.items()}
+    label, meaning = setting_label(key), re.split("[:;,]", fields[key].description or "")[0]
     between = "\n" if len(label + meaning) > LINE else " "
     return f"{label}:{between}{meaning}"
 

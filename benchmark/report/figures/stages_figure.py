@@ -2,104 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
-from benchmark.report import facts
-from benchmark.report.figures.axes import log_axis
-from benchmark.report.style import FULL_WIDTH, cell_label, line_style, method_colour, method_label
+from benchmark.report.facts import over
+from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.style import cell_label, line_style, method_colour, method_label
+from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import floors_of, summaries
 from benchmark.report.trials import at_end, histories
 from benchmark.study.outputs import stage_cell
-from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches, of a cell's panels and of what stands above all of them
 SPREAD = 0.3  # how much of the way to the next stage the methods take up, so that their error bars lie side by side
 
 
-def numbers(study: Study, name: str, cell: Cell, partial: bool = False) -> pd.DataFrame:
+def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     """Return one sequential cell's numbers, a row a stage and method, Retrain first.
 
     Columns: ``percent``, how much of the training set is gone by then; ``method``; per metric ``_mean, _sd, _gap``, and
     ``avg_gap``, of the method at its last epoch of the stage against Retrain of ``random-<percent>``, in per cent and
     points; ``noise_floor``, that Retrain's. NaN where a trial has diverged by then, or where runs are missing.
-
-    Parameters
-    ----------
-    study, name : the figure.
-    cell : one of its cells.
-    partial : leave out what is missing instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If a run is missing, damaged or of another configuration, unless ``partial``.
     """
-    stages = range(1, Scenario(cell.scenario).stages + 1)
-    methods = [method for method in study.output(name).methods if method != RETRAIN]
-    trials = {method: histories(study, name, cell, method, partial) for method in methods}
+    trials = {method: histories(source.results, cell, method, source.trials) for method in source.compared}
     parts = []
-    for place in (stage_cell(cell, stage) for stage in stages):
-        percent = Scenario(place.scenario).percent
-        stage = percent // Scenario(cell.scenario).percent
-        runs = [at_end(place, RETRAIN, histories(study, name, place, RETRAIN, partial))]
-        runs += [at_end(place, method, [of[of["stage"] == stage] for of in trials[method]]) for method in methods]
-        metrics = pd.concat([part for part in runs if len(part)] or runs[:1])
-        metrics = metrics.assign(collapsed=False, report_epoch="last")
-        found, floors = (summaries(metrics), floors_of(metrics)) if len(metrics) else ({}, {})
-        rows = [{"method": method, **found.get((place, method), {})} for method in (RETRAIN, *methods)]
-        parts.append(pd.DataFrame(rows).assign(percent=percent, noise_floor=floors.get(place, np.nan)))
+    for stage in range(1, Scenario(cell.scenario).stages + 1):
+        place = stage_cell(cell, stage)
+        ends = [at_end(place, RETRAIN, histories(source.results, place, RETRAIN, source.trials))]
+        ends += [at_end(place, method, [of[of["stage"] == stage] for of in trials[method]]) for method in trials]
+        metrics = pd.concat([end for end in ends if len(end)] or ends[:1]).assign(collapsed=False, report_epoch="last")
+        summary, floors = (summaries(metrics), floors_of(metrics)) if len(metrics) else ({}, {})
+        rows = [{"method": method, **summary.get((place, method), {})} for method in (RETRAIN, *trials)]
+        percent, floor = Scenario(place.scenario).percent, floors.get(place, np.nan)
+        parts.append(pd.DataFrame(rows).assign(percent=percent, noise_floor=floor))
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
     return pd.concat(parts).reindex(columns=["percent", "method", *columns, "avg_gap", "noise_floor"])
 
 
-def build(study: Study, name: str, partial: bool = False) -> Figure:
+def build(source: Source) -> Figure:
     """Return the figure: for each cell the average gap, large, and the four metrics beside it, small, stage by stage.
 
     The average gap is on a logarithmic axis, with Retrain's own noise floor. Error bars are standard deviations over
-    trials; the average gap, between means, has none. Parameters and errors are those of `numbers`.
+    trials; the average gap, between means, has none.
     """
-    from matplotlib.figure import Figure
-
-    cells = [Cell.parse(cell) for cell in study.output(name).cells]
-    trials = study.output(name).trials or study.trials
-    figure = Figure(figsize=(FULL_WIDTH, HEIGHT * len(cells) + LEGEND), layout="constrained")
-    parts = figure.subfigures(len(cells), 1, squeeze=False)[:, 0]
+    figure = page_wide(HEIGHT * len(source.cells) + LEGEND)
+    parts = figure.subfigures(len(source.cells), 1, squeeze=False)[:, 0]
     layout = [["avg_gap", "ra", "ua"], ["avg_gap", "ta", "mia"]]
-    for part, cell in zip(parts, cells, strict=True):
-        data = numbers(study, name, cell, partial)
+    for part, cell in zip(parts, source.cells, strict=True):
+        data = numbers(source, cell)
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
-        axes["avg_gap"].set_ylabel(f"Average gap (points) {facts.over(trials)}")
+        axes["avg_gap"].set_ylabel(f"Average gap (points) {over(source.trials)}")
         for metric in METRICS:
             _metric(axes[metric], data, metric)
         part.supxlabel("Training data removed (%)", fontsize="medium")
-        if len(cells) > 1:
+        if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
-    handles, labels = axes["avg_gap"].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, handlelength=2.6, columnspacing=1.5)
+    legend_above(figure, [axes["avg_gap"]], ncols=4, handlelength=2.6, columnspacing=1.5)
     return figure
 
 
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
     methods = list(dict.fromkeys(data["method"]))
     for method, rows in data.groupby("method", sort=False):
-        style = line_style(str(method), methods)
         colour, label = method_colour(str(method)), method_label(str(method))
         # Of Retrain, whose gap is 0, only the entry in the legend.
         gap = rows["avg_gap"] * np.nan if method == RETRAIN else rows["avg_gap"]
         # Hollow where a setting stands in the method's name, since a broken line is hard to tell from another.
         face = "white" if MethodName.parse(str(method)).settings else colour
-        look = {"ls": style, "color": colour, "markersize": 3.5, "markerfacecolor": face, "linewidth": 1}
-        axes.plot(rows["percent"], gap, "o", label=label, **look)
+        line = {"ls": line_style(str(method), methods), "color": colour, "linewidth": 1}
+        axes.plot(rows["percent"], gap, "o", label=label, **line, markersize=3.5, markerfacecolor=face)
     floor = data.drop_duplicates("percent")
     axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
     axes.set_xticks(floor["percent"])
@@ -113,6 +89,6 @@ def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:
         rows = data[data["method"] == method]
         x = rows["percent"] + (place - (len(methods) - 1) / 2) * step
         mean, sd = rows[f"{metric}_mean"], rows[f"{metric}_sd"].fillna(0)
-        look = {"color": method_colour(method), "ls": line_style(method, methods), "linewidth": 0.8}
-        axes.errorbar(x, mean, sd, **look, elinewidth=0.6, zorder=2 + (not place))
+        line = {"ls": line_style(method, methods), "color": method_colour(method), "linewidth": 0.8}
+        axes.errorbar(x, mean, sd, **line, elinewidth=0.6, zorder=2 + (not place))
     axes.set_title(f"{metric.upper()} (%)", pad=3)

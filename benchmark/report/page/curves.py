@@ -1,0 +1,105 @@
+"""The page's curves: each method's means over trials, by epoch and by what had been computed by then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.evidence import in_cell
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
+from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
+from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
+from benchmark.results.frames import Results
+from benchmark.study.outputs import stage_cell
+
+LINE_WIDTH = 2  # pixels, as curves.js draws
+MEASURED = ("avg_gap", *METRICS, "loss")
+
+
+def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
+    """Return, for each cell, every method's means over trials by epoch, and what they are compared with.
+
+    That is a list of Retrain's means, by stage: a single one unless removal is sequential. The noise floor is that of
+    the last stage. Costs are in the one unit that suits the cell.
+    """
+    return {"cells": [drawn for drawn in (_cell(results, cell) for cell in cells) if drawn["methods"]]}
+
+
+def _cell(results: Results, cell: Cell) -> dict[str, Any]:
+    runs, histories = (in_cell(frame, cell) for frame in (results.metrics, results.history))
+    listed = [name for name in in_order(list(histories["method"].unique())) if name not in (ORIGINAL, RETRAIN)]
+    spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
+    unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
+    references = [_reference(results, one) for one in _reference_cells(cell)]
+    methods = []
+    for name in listed:
+        series = _series(histories[histories["method"] == name], references, UNITS[unit])
+        methods.append({**appearance(name, listed), "trials": int((runs["method"] == name).sum()), **series})
+    last = reference_cell(cell)
+    floor = floors_of(in_cell(results.metrics, last)).get(last, np.nan)
+    return {
+        "name": str(cell),
+        "label": cell_label(cell),
+        "unit": unit,
+        "methods": methods,
+        "retrain": {metric: [_plain(one[metric]) for one in references] for metric in METRICS},
+        "floor": _plain(floor),
+    }
+
+
+def appearance(name: str, among: list[str]) -> dict[str, Any]:
+    """Return a method's label, colour and dashes; one with settings of its own starts hidden beside the plain one."""
+    method = MethodName.parse(name)
+    return {
+        "name": name,
+        "label": method_label(name),
+        "colour": method_colour(name),
+        "dash": [round(LINE_WIDTH * part) for part in dashes(name, among)],
+        "variant": bool(method.settings) and method.head in among,
+    }
+
+
+def _series(runs: pd.DataFrame, references: list[pd.Series[float]], factor: float) -> dict[str, Any]:
+    """Return one method's lists over epochs; null where a trial has no number, since it diverged.
+
+    ``stage``, from 0, says with which of the cell's references an epoch is compared.
+    """
+    by_epoch = runs.groupby("epoch")
+    whole = by_epoch.size() == by_epoch.size().max()
+    means = by_epoch[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
+    several = len(references) > 1
+    stages = [int(stage) - 1 for stage in by_epoch["stage"].first()] if several else [0] * len(means)
+    target = pd.DataFrame([references[stage] for stage in stages], index=means.index)
+    means["avg_gap"] = (means[METRICS] - target[METRICS]).abs().mean(axis=1, skipna=False)
+    out: dict[str, Any] = {"epoch": [int(epoch) for epoch in means.index], "stage": stages}
+    out |= {what: [_plain(value) for value in means[what]] for what in MEASURED}
+    out |= {cost: [_plain(value * factor) for value in by_epoch[cost].mean()] for cost in COSTS}
+    return out
+
+
+def _reference(results: Results, cell: Cell) -> pd.Series[float]:
+    """Return the means of a cell's Retrain; NaN where there is none."""
+    runs = in_cell(results.metrics, cell)
+    runs = runs[runs["method"] == RETRAIN]
+    return runs[METRICS].astype(float).mean(skipna=False) if len(runs) else pd.Series(np.nan, index=METRICS)
+
+
+def reference_cell(cell: Cell) -> Cell:
+    """Return the cell whose Retrain is the reference: its own, or for a sequential one that of the last stage."""
+    return _reference_cells(cell)[-1]
+
+
+def _reference_cells(cell: Cell) -> list[Cell]:
+    """Return the cell whose Retrain is the reference after each stage: of a sequential one several, else its own."""
+    scenario = Scenario(cell.scenario)
+    if scenario.kind != "sequential":
+        return [cell]
+    return [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
+
+
+def _plain(value: float) -> float | None:
+    """Return a number with six significant digits, which is more than a screen shows; None for what is none."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None

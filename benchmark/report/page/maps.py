@@ -1,0 +1,147 @@
+"""The page's maps: points, predictions and images of forget samples, packed as small as they stay readable."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.data import store
+from benchmark.errors import StaleOutput
+from benchmark.features.alignment import aligned, centroids, standardised
+from benchmark.metrics.evidence import in_cell
+from benchmark.names import Cell
+from benchmark.report.page.curves import appearance
+from benchmark.report.page.sprites import sprite
+from benchmark.report.style import PROJECTIONS, cell_label, class_colours, dataset_label, in_order, method_label
+from benchmark.results import records
+from benchmark.results.frames import Results
+
+Ints = npt.NDArray[np.integer[Any]]
+
+# Bytes of all images together: exact ones up to the first number, then compressed, then smaller, up to the second.
+EXACT, MOST = 300_000, 3_000_000
+
+
+def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[str, Any]:
+    """Return ``maps``, one a mapped cell, and ``datasets``, what they have in common: classes, labels and images.
+
+    Predictions of runs that are not on disk, and images of datasets that are not, are left out.
+
+    Parameters
+    ----------
+    cells : those that have results.
+    partial : leave out also what is damaged or of another configuration, instead of raising `StaleOutput`.
+    """
+    frame = results.embeddings
+    frame = frame[frame["trial"] == 0]
+    names = list(dict.fromkeys(frame["dataset"]))
+    maps, datasets = [], {}
+    for dataset in names:
+        rows = frame[frame["dataset"] == dataset]
+        index = np.sort(rows["index"].unique())
+        classes = results.classes(dataset)
+        targets: dict[str, pd.DataFrame] = {}
+        mapped = [cell for cell in cells if len(in_cell(rows, cell))]
+        maps += [_map(results, in_cell(rows, cell), cell, index, classes, targets, partial) for cell in mapped]
+        pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
+        labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
+        images = _images(results, dataset, index[pictured], partial)
+        datasets[dataset] = {
+            "label": dataset_label(dataset),
+            "classes": classes,
+            "colours": list(class_colours(len(classes))),
+            "index": packed(index),
+            "labels": packed(_numbers(labels, classes)),
+            "pictured": packed(np.flatnonzero(pictured)),
+            "sprite": None if images is None else sprite(images, MOST // len(names), EXACT // len(names)),
+        }
+    return {"maps": maps, "datasets": datasets}
+
+
+def _map(
+    results: Results,
+    rows: pd.DataFrame,
+    cell: Cell,
+    index: Ints,
+    classes: list[str],
+    targets: dict[str, pd.DataFrame],
+    partial: bool,
+) -> dict[str, Any]:
+    """Return a cell's panels, and where in ``index`` its samples and those to be forgotten stand."""
+    methods = in_order(list(rows["method"].unique()))
+    frames = {method: rows[rows["method"] == method].set_index("index").sort_index() for method in methods}
+    first = frames[methods[0]]
+    for method in methods:
+        if not frames[method].index.equals(first.index):
+            raise StaleOutput(f"maps of {cell}: {method} and {methods[0]} show different samples: run snakemake again")
+    panels = [
+        {**appearance(method, methods), "prediction": packed(_numbers(frames[method]["prediction"], classes))}
+        for method in methods
+    ]
+    for projection in PROJECTIONS:
+        points = [_turned(frames[method], projection, targets) for method in methods]
+        half = max(1e-9, *(float(np.abs(one).max()) for one in points))
+        for panel, one in zip(panels, points, strict=True):
+            panel[projection] = packed(np.round((one / half + 1) / 2 * 65535).astype("uint16"))
+    forget = (first["membership"] == "forget").to_numpy()
+    return {
+        "name": str(cell),
+        "label": cell_label(cell),
+        "dataset": cell.dataset,
+        "place": packed(np.searchsorted(index, first.index.to_numpy())),
+        "forget": packed(np.flatnonzero(forget)),
+        "panels": panels,
+        "predictions": list(_predictions(results, cell, first.index[forget], partial)),
+    }
+
+
+def _turned(frame: pd.DataFrame, projection: str, targets: dict[str, pd.DataFrame]) -> npt.NDArray[np.float64]:
+    """Return a map's points, (n, 2), turned like the first of its dataset, its middle at the origin."""
+    points = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
+    label = frame["label"].to_numpy()
+    if not targets:
+        targets["first"] = centroids(standardised(points), label)
+    points = aligned(points, label, targets["first"])
+    return points - (points.min(axis=0) + points.max(axis=0)) / 2
+
+
+def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:
+    """Yield what each of a cell's methods takes the forget samples for, in its first trial."""
+    runs, study = in_cell(results.metrics, cell), results.study
+    for method in in_order(list(runs.loc[runs["trial"] == 0, "method"].unique())):
+        run = study.run(study.run_name(cell, method, 0))
+        try:
+            samples = records.frame(study, run, records.SAMPLES)
+        except StaleOutput:
+            if partial or not records.is_there(run):
+                continue
+            raise
+        predicted = samples[samples["split"] == "train"].set_index("index")["prediction"].loc[index]
+        yield {"label": method_label(method), "prediction": packed(predicted.to_numpy())}
+
+
+def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
+    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk."""
+    folder = results.study.dataset_folder(dataset)
+    try:
+        return np.asarray(store.load(folder).train_images[index])
+    except StaleOutput:
+        if partial or not folder.is_dir():
+            return None
+        raise
+
+
+def _numbers(names: pd.Series[Any], classes: list[str]) -> Ints:
+    return np.asarray(names.map({name: number for number, name in enumerate(classes)}).to_numpy(), dtype="int64")
+
+
+def packed(values: Ints) -> dict[str, str]:
+    """Return whole numbers as base64 of the smallest little-endian type that holds them."""
+    values = np.ascontiguousarray(values)
+    kind = next(kind for kind in ("uint8", "uint16", "uint32") if np.max(values, initial=0) <= np.iinfo(kind).max)
+    return {"type": kind, "data": base64.b64encode(values.astype(f"<u{np.dtype(kind).itemsize}").tobytes()).decode()}

@@ -1,0 +1,103 @@
+"""A table in plain text: what builders give, and LaTeX, Markdown and HTML are rendered from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
+# Private characters around a formula.
+OPEN, CLOSE = "\ue000", "\ue001"
+
+
+class Entry(NamedTuple):
+    """A cell that is more than a text."""
+
+    text: str
+    bold: bool = False
+    after: str = ""  # a mark such as *, or a remark, which is never bold
+    spans: bool = False  # centred over the rest of its row, whose last it is
+
+
+Row = Sequence[str | Entry]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, the name that it shares with its neighbours, and how it is set."""
+
+    name: str
+    group: str = ""
+    heads: bool = False  # its cells name their row
+    text: bool = False  # it holds words, not numbers
+    wrapped: bool = False  # words that are broken into lines where paper is narrow
+    centred: bool = False  # the name stands in the middle of numbers, which are aligned right
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is aligned left."""
+        return self.heads or self.text or self.wrapped
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that are compared with one another."""
+
+    rows: Sequence[Row]
+    heading: str = ""
+    note: str = ""  # in parentheses behind the heading
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, ready to be rendered; ``data`` is what the ``.csv`` holds, at full precision."""
+
+    columns: Sequence[Column]
+    blocks: Sequence[Block]
+    caption: str
+    data: pd.DataFrame
+
+    def rows(self, block: Block) -> list[list[Entry]]:
+        """Return a block's rows, each with an entry a column: empty ones where a neighbour to the left spans."""
+        whole = [[one if isinstance(one, Entry) else Entry(one) for one in row] for row in block.rows]
+        return [row + [Entry("")] * (len(self.columns) - len(row)) for row in whole]
+
+
+def formula(text: str) -> str:
+    """Return a formula to stand in plain text: Unicode letters and digits, ``_`` before a subscript of one letter."""
+    return f"{OPEN}{text}{CLOSE}"
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """Return plain text in pieces, each with whether it is a formula; quotation marks as a printer sets them."""
+    parts = re.split(f"{OPEN}(.*?){CLOSE}", text.replace("'", "’").replace("`", "‘"))
+    return [(part, place % 2 == 1) for place, part in enumerate(parts) if part]
+
+
+def number(value: float, decimals: int = 2) -> str:
+    """Return a number with fixed decimals, never as minus zero; a dash for NaN."""
+    if np.isnan(value):
+        return DASH
+    text = f"{value:.{decimals}f}"
+    text = text.removeprefix("-") if float(text) == 0 else text
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval's ends in brackets; a dash where it has none."""
+    return f"[{number(low)}, {number(high)}]" if np.isfinite(low) else DASH
+
+
+def sentences(parts: Iterable[str]) -> str:
+    """Return sentences as one text, each with its full stop; empty ones are left out."""
+    return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts if part)
+
+
+def remake(study: str, name: str) -> str:
+    """Return the command that makes a table again."""
+    return f"snakemake --cores all {name} --config study={study}"

@@ -1,0 +1,225 @@
+"""One table in plain text becomes LaTeX, Markdown and HTML."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.errors import BadInput
+from benchmark.report import html, latex, markdown
+from benchmark.report.style import METHODS, method_label
+from benchmark.report.tabular import THIN, Block, Column, Entry, Table, formula, interval, number
+from tests.report.conftest import Drawn, write_distances
+
+SIGNS = r"50 % of a_b & #1 $x$ {y} ~ ^ \ | < > [z] * `q`"
+
+
+class Page(HTMLParser):
+    """The text of every cell of every row, and that no tag is left open."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("meta", "br"):
+            return
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+
+@pytest.mark.parametrize(
+    ("plain", "tex", "md", "page"),
+    [
+        ("—, −0.50 ± 1", r"---, $-$0.50 $\pm$ 1", "—, −0.50 ± 1", "—, −0.50 ± 1"),
+        ("Avg. Gap ↓", r"Avg.\ Gap $\downarrow$", "Avg. Gap ↓", "Avg. Gap ↓"),
+        (f"†{THIN}collapsed", r"$^\dagger$\,collapsed", f"†{THIN}collapsed", f"†{THIN}collapsed"),
+        (f"*{THIN}also", r"$^*$\,also", rf"\*{THIN}also", f"*{THIN}also"),
+        ("λ 0.5 [0.1, 6]", r"$\lambda$ 0.5 [0.1, 6]", r"λ 0.5 \[0.1, 6\]", "λ 0.5 [0.1, 6]"),
+        ("random 10 % of a|b", r"random 10~\% of a\textbar{}b", r"random 10 % of a\|b", "random 10 % of a|b"),
+        ("it's ‘8’, 1–2", "it's `8', 1--2", "it’s ‘8’, 1–2", "it’s ‘8’, 1–2"),
+        (formula("5·10⁻⁴"), r"$5\!\cdot\!10^{-4}$", "5·10⁻⁴", "5·10⁻⁴"),
+        (f"{formula('R[ε]')} (%)", r"$R[\varepsilon]$ (\%)", r"R\[ε\] (%)", "R[ε] (%)"),
+        (formula("Δ_μ"), r"$\Delta_\mu$", r"$\Delta_\mu$", "<em>Δ<sub>μ</sub></em>"),
+        (
+            f"is {formula('max μ_lμ_k')}",
+            r"is $\max\mu_l\mu_k$",
+            r"is $\max\mu_l\mu_k$",
+            "is <em>max μ<sub>l</sub>μ<sub>k</sub></em>",
+        ),
+        (
+            SIGNS,
+            r"50~\% of a\_b \& \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{} \textbar{} $<$ $>$"
+            " [z] $^*$ `q`",
+            r"50 % of a\_b & #1 \$x\$ {y} \~ ^ \\ \| \< \> \[z\] \* ‘q‘",
+            r"50 % of a_b &amp; #1 $x$ {y} ~ ^ \ | &lt; &gt; [z] * ‘q‘",
+        ),
+    ],
+)
+def test_text(plain, tex, md, page) -> None:
+    assert (latex.text(plain), markdown.text(plain), html.text(plain)) == (tex, md, page)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Co"))))
+def test_no_text_is_taken_for_markup(plain) -> None:
+    expected = plain.replace("'", "’").replace("`", "‘")
+    page = Page(html.text(plain))
+    assert page.text == expected and not page.open
+    assert re.sub(r"\\([\\|*_<>`~\[\]$])", r"\1", markdown.text(plain)) == expected
+    # What is left without its escapes are commands and letters alone.
+    assert (
+        not re.search(r"(?<!\\)[%&#_]", latex.text(plain)) and latex.text(plain).count("$") % 2 == plain.count("$") % 2
+    )
+
+
+def test_every_label_survives_and_has_letters_that_latex_knows() -> None:
+    for label in ["".join(latex.SPECIAL), *(method_label(f"{method}+cl@tau=0.2") for method in METHODS)]:
+        assert latex.text(label).isascii()
+        assert markdown.text(label).replace("\\", "") == label.replace("\\", "")
+
+
+SMALL = Table(
+    [
+        Column("Method", heads=True),
+        Column("paper", "Cost"),
+        Column("executed", "Cost", centred=True),
+        Column("What", text=True),
+    ],
+    [
+        Block(
+            [
+                ["FT", "1.00±0.10 (2.00)", Entry("2.0", bold=True), "a & b"],
+                ["NoT", Entry("diverged", spans=True)],
+            ],
+            "A 10 %",
+            "floor 1",
+        ),
+        Block(
+            [
+                ["", "22.00±10.00 (12.00)", Entry("+3.0", after="*"), Entry("yes", bold=True, after="*")],
+                ["SSD", "3.00", "—", ""],
+            ],
+            "B",
+        ),
+    ],
+    "What it is. At 10 %.",
+    pd.DataFrame(),
+)
+
+
+def test_a_small_table_in_latex() -> None:
+    text = latex.render(SMALL, "tiny", "small")
+    head, body = text.split("\\resizebox", 1)
+    assert head.splitlines() == [
+        "% Study tiny; remade by: snakemake --cores all small --config study=tiny; data: small.csv",
+        r"\begin{table}[tbp]",
+        r"\centering",
+        r"\setlength{\belowcaptionskip}{4pt}",
+        r"\caption{What it is. At 10~\%.}\label{tab:tiny-small}",
+        "",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{4pt}",
+    ]
+    # What is right of a number is as wide in every row.
+    assert body.splitlines()[1:-3] == [
+        r"\begin{tabular}{lrrl}",
+        r"\toprule",
+        r" & \multicolumn{2}{c}{Cost} &  \\",
+        r"\cmidrule(lr){2-3}",
+        r"Method & paper & \multicolumn{1}{c}{executed} & What \\",
+        r"\midrule",
+        r"\multicolumn{4}{l}{\emph{A 10~\% \textup{(floor 1)}}} \\",
+        r"FT & 1.00\phantom{0}$\pm$0.10 \phantom{0}(2.00) & \textbf{2.0} & a \& b \\",
+        r"NoT & \multicolumn{3}{c}{diverged} \\",
+        r"\midrule",
+        r"\multicolumn{4}{l}{\emph{B}} \\",
+        r" & 22.00$\pm$10.00 (12.00) & $+$3.0\rlap{$^*$} & \textbf{yes}$^*$ \\",
+        r"SSD & 3.00\phantom{$\pm$10.00} \phantom{(12.00)} & --- &  \\",
+        r"\bottomrule",
+    ]
+
+
+def test_a_small_table_in_markdown() -> None:
+    head = "| Method | Cost: paper | Cost: executed | What |\n| :-- | --: | --: | :-- |\n"
+    assert markdown.render(SMALL, "tiny", "small") == (
+        "What it is. At 10 %.\n\n**A 10 % (floor 1)**\n\n"
+        f"{head}| FT | 1.00±0.10 (2.00) | **2.0** | a & b |\n| NoT | diverged |  |  |\n\n**B**\n\n"
+        f"{head}|  | 22.00±10.00 (12.00) | +3.0\\* | **yes**\\* |\n| SSD | 3.00 | — |  |\n\n"
+        "Remade by `snakemake --cores all small --config study=tiny`; its numbers at full precision: "
+        "`paper_tables/tiny/small.csv`.\n"
+    )
+
+
+def test_a_small_table_in_html() -> None:
+    text = html.render(SMALL, "tiny", "small")
+    page = Page(text)
+    assert not page.open and not re.search(r"https?://|<script", text)
+    head = ["Method", "Costpaper", "Costexecuted", "What"]
+    assert page.rows == [
+        *(head, ["FT", "1.00±0.10 (2.00)", "2.0", "a & b"], ["NoT", "diverged", "", ""]),
+        *(head, ["", "22.00±10.00 (12.00)", "+3.0*", "yes*"], ["SSD", "3.00", "—", ""]),
+    ]
+    for part in (
+        "<p>What it is. At 10 %.</p>",
+        "<caption>A 10 % (floor 1)</caption>",
+        '<th class="l" scope="row">FT</th><td class="r">1.00±0.10 (2.00)</td><td class="r"><strong>2.0</strong></td>',
+        '<th class="l" scope="col">Method</th><th class="r" scope="col">Cost<br>paper</th>',
+        '<tr><td class="l"></td><td class="r">22.00',  # an empty cell heads nothing
+        "small --config study=tiny</code>",
+    ):
+        assert part in text
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (1.005, -0.001, -2.5, float("nan"))] == ["1.00", "0.00", "−2.50", "—"]
+    assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
+
+
+def test_long_tables_continue_on_further_pages(monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
+    columns = [Column("Method", heads=True), Column("What", wrapped=True), Column("Gap")]
+    rows = [[f"M{place}", "ten words " * 5, "1.0"] for place in range(4)]
+    pages = latex.render(Table(columns, [Block(rows)], "", pd.DataFrame()), "tiny", "long").split(r"\begin{table}")[1:]
+    # A wrapped cell counts the lines that it takes.
+    assert [re.findall("^M[0-9]", page, re.MULTILINE) for page in pages] == [["M0", "M1", "M2"], ["M3"]]
+    assert all(r"\begin{tabular}{lp{35mm}r}" in page and r"M" in page for page in pages)
+    assert [page.count(r"\caption{") for page in pages] == [1, 0] and "continued." in pages[1]
+    with pytest.raises(BadInput, match="table 'none' of study 'tiny' has no rows"):
+        latex.render(Table(columns, [Block([])], "", pd.DataFrame()), "tiny", "none")
+
+
+def test_every_table_says_the_same_in_each(study, runs) -> None:
+    for name in ("gaps", "two", "taken", "far"):
+        runs(study, name)
+    for one in study.derived_of("far"):
+        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+    for name in study.tables:
+        drawn = Drawn(study, name)
+        md, page = drawn.paths[2].read_text(), Page(drawn.paths[3].read_text())
+        assert not re.search(r"\\[A-Za-z]|\$", md) and len({len(row) for row in drawn.rows}) == 1
+        rows = [[re.sub(r"[*\\]|: ", "", cell) for cell in row] for row in drawn.rows if not row[0].startswith(":")]
+        assert [[cell.replace(": ", "") for cell in row] for row in page.rows] == rows
+        labels = [row[0] for row in rows if row[0] in ("FT", "CoUn")]
+        assert labels == [
+            one for one in re.findall(r"^([A-Za-z]+) &", drawn.tex, re.MULTILINE) if one in ("FT", "CoUn")
+        ]
