@@ -8,7 +8,7 @@ for name in study.datasets:
         name:
             f"prepare_{name}".replace("-", "_")
         output:
-            files.dataset_file(name),
+            files.dataset_files(name),
         log:
             paths.log(f"prepare/{study.dataset_folder(name).name}"),
         localrule: True

@@ -8,15 +8,15 @@ weights.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
+from benchmark.data.store import FILES, PROVENANCE, content_hash_if_known, facts
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_record
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.frames import FRAMES
 from benchmark.results.records import is_there
@@ -44,9 +44,8 @@ class Workflow:
         for dataset in study.datasets:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
-            if self.dataset_file(dataset).is_file():
-                with contextlib.suppress(StaleOutput):
-                    check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
+            with contextlib.suppress(StaleOutput):
+                check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
         self._check_images()
 
     def _check_images(self) -> None:
@@ -74,9 +73,9 @@ class Workflow:
         receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
         return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
-    def dataset_file(self, dataset: str) -> Path:
-        """The file that is written last when a dataset is prepared."""
-        return self.study.dataset_folder(dataset) / PROVENANCE
+    def dataset_files(self, dataset: str) -> list[Path]:
+        """The files of a prepared dataset: its record and its arrays."""
+        return [self.study.dataset_folder(dataset) / name for name in (PROVENANCE, *(f"{file}.npy" for file in FILES))]
 
     @cached_property
     def collected(self) -> list[Path]:
@@ -98,7 +97,7 @@ class Workflow:
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
-        inputs = [self.dataset_file(run.name.dataset)]
+        inputs = self.dataset_files(run.name.dataset)
         if not run.name.is_original:
             inputs.append(paths.split(self.study.split_of(run).place))
         if run.original:
@@ -109,6 +108,8 @@ class Workflow:
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
         run = self._runs[place]
+        if (paths.run(place) / paths.MODEL).is_file():
+            return []
         again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
@@ -118,11 +119,11 @@ class Workflow:
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), self.dataset_file(split.dataset)]
+        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), *self.dataset_files(split.dataset)]
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else [self.dataset_file(self._splits[place].dataset)]
+        return [] if paths.split(place).is_file() else self.dataset_files(self._splits[place].dataset)
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
@@ -202,8 +203,7 @@ class Workflow:
 def _images(run: Run) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
-        record = json.loads((paths.run(run.place) / paths.RUN).read_text(encoding="utf-8"))
-        return str(record["stamp"]["data"])
+        return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

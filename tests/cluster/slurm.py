@@ -142,7 +142,7 @@ def _configure(slurm: Cluster, cpus: int) -> None:
 
 
 def _start(slurm: Cluster, program: str, *options: str) -> subprocess.Popen[bytes]:
-    """Start a daemon, in a session of its own since Ctrl-C is for whoever stops it; in the folder, by which to know it."""
+    """Start a daemon in a session of its own, since Ctrl-C is for whoever stops it, and in the folder that marks it."""
     command = [str(shutil.which(program, path=PATH)), *options]
     with (slurm.folder / f"{program}.out").open("wb") as out:
         return subprocess.Popen(

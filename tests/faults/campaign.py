@@ -3,10 +3,10 @@
     python -m tests.faults.campaign --faults 200 --seed 0
 
 Each fault hits a copy of a finished study: a process is killed or stopped at a random moment, the disk or the memory is
-full, a file or folder is damaged, lost, or another's, the checkout is moved, something is started twice. What was drawn
-stays in place. Then ``snakemake all`` is run, at most twice; after a kill of Snakemake itself with ``--unlock`` first, as
-the README says, and where the first run ended well and ``verify`` still finds a damaged file, after ``verify``. Then all
-must be as in the study that met no fault. Counted are
+full, a file or folder is damaged, lost or another's, the checkout is moved, something is started twice. What was drawn
+stays in place. Then ``snakemake all`` is run, at most twice: after a kill of Snakemake itself with ``--unlock`` first,
+as the README says, and with ``verify`` in between where a file was damaged that nothing had read. All must then be as
+in the study that met no fault. Counted are
 
 - losses: it is not, or a finished run was done again that the fault did not take;
 - wrong results accepted: the workflow ended well, and a file that the fault did not hit differs.
@@ -42,10 +42,10 @@ SUFFIXES = (".json", ".parquet", ".npy", ".safetensors", ".tex", ".csv", ".md", 
 SPARE = (".npy", ".safetensors", "provenance.json")
 
 
-def outcome(root: Path) -> dict[str, object]:
+def outcome(root: Path, study: str = NAME) -> dict[str, object]:
     """What each file of a study says, without clocks; whether it is whole is for ``verify`` to say."""
     paths = [path for room in ROOMS for path in (root / room).rglob("*") if path.suffix in SUFFIXES]
-    paths += (root / "results").glob(f"{NAME}-*.parquet")
+    paths += (root / "results").glob(f"{study}-*.parquet")
     return {str(path.relative_to(root)): _content(path) for path in paths if not path.name.startswith(".")}
 
 
