@@ -49,25 +49,18 @@ MpiDefault=none
 ReturnToService=2
 MinJobAge=86400
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
 @dataclass
 class Cluster:
-    """A running Slurm.
+    """A running Slurm."""
 
-    Attributes
-    ----------
-    folder : where its state and its logs lie.
-    host : the name of its one node.
-    environment : what a process needs to reach it.
-    """
-
-    folder: Path
-    host: str
-    environment: dict[str, str]
+    folder: Path  # its state and its logs
+    host: str  # the name of its one node
+    environment: dict[str, str]  # what a process needs to reach it
 
     def call(self, *command: str) -> str:
         """Run one of Slurm's own commands and return what it printed."""
@@ -85,10 +78,9 @@ class Cluster:
         """Change the node, such as ``state=drain``."""
         self.call("scontrol", "update", f"nodename={self.host}", *changes)
 
-    def jobs(self) -> list[tuple[str, str]]:
-        """Return the jobs that it still knows, as (id, state)."""
-        lines = self.call("squeue", "--noheader", "--states=all", "--format=%i|%T").split()
-        return [(line.split("|")[0], line.split("|")[1]) for line in lines]
+    def jobs(self) -> list[str]:
+        """Return the state of each job that it still knows, such as ``PENDING``."""
+        return self.call("squeue", "--noheader", "--states=all", "--format=%T").split()
 
 
 def missing() -> list[str]:
@@ -97,7 +89,7 @@ def missing() -> list[str]:
 
 
 @contextlib.contextmanager
-def cluster(cpus: int = 2) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """Start a Slurm of one node, and stop it with all that runs on it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
@@ -106,63 +98,54 @@ def cluster(cpus: int = 2) -> Iterator[Cluster]:
     started: list[subprocess.Popen[bytes]] = []
     munge = folder / "munge"
     try:
-        _configure(slurm, cpus)
+        _configure(slurm)
         options = [f"--{what}-file={munge}/{what}" for what in ("key", "pid", "log", "seed")]
         started.append(_start(slurm, "munged", "--foreground", "--force", f"--socket={munge}/socket", *options))
-        _wait((munge / "socket").exists, "munged makes no socket", munge / "log")
+        _wait(slurm, (munge / "socket").exists, "munged makes no socket")
         started += [_start(slurm, "slurmctld", "-D", "-i"), _start(slurm, "slurmd", "-D")]
-        _wait(lambda: _idle(slurm), "the node does not become idle", folder / "slurmctld.log", folder / "slurmd.log")
+        _wait(slurm, lambda: slurm.state() == "IDLE", "the node does not become idle")
         yield slurm
     finally:
         _stop(slurm, started)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configure(slurm: Cluster, cpus: int) -> None:
+def _configure(slurm: Cluster) -> None:
     folder = slurm.folder
     for name in ("munge", "state", "spool"):
         (folder / name).mkdir(mode=0o700)
-    key = folder / "munge" / "key"
-    key.touch(0o600)
-    key.write_bytes(secrets.token_bytes(1024))
+    (folder / "munge" / "key").touch(0o600)
+    (folder / "munge" / "key").write_bytes(secrets.token_bytes(1024))
     with contextlib.ExitStack() as stack:  # two free ports
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         controller, daemon = (one.getsockname()[1] for one in sockets)
     memory = psutil.virtual_memory().total * 9 // 10 >> 20
-    ports = {"controller": controller, "daemon": daemon}
-    text = CONFIG.format(folder=folder, host=slurm.host, user=USER, cpus=cpus, memory=memory, **ports)
+    text = CONFIG.format(folder=folder, host=slurm.host, user=USER, memory=memory, controller=controller, daemon=daemon)
     (folder / "slurm.conf").write_text(text, encoding="utf-8")
     (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
     # Inside a job the plugin calls srun without any variable of Slurm's: this one finds its configuration all the same.
-    srun = folder / "bin" / "srun"
+    srun, real = folder / "bin" / "srun", shutil.which("srun", path=PATH)
     srun.parent.mkdir()
-    real = shutil.which("srun", path=PATH)
     srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {real} "$@"\n', encoding="utf-8")
     srun.chmod(0o755)
 
 
 def _start(slurm: Cluster, program: str, *options: str) -> subprocess.Popen[bytes]:
     """Start a daemon in a session of its own, since Ctrl-C is for whoever stops it, and in the folder that marks it."""
-    command = [str(shutil.which(program, path=PATH)), *options]
+    command, where = [str(shutil.which(program, path=PATH)), *options], {"cwd": slurm.folder, "env": slurm.environment}
     with (slurm.folder / f"{program}.out").open("wb") as out:
-        return subprocess.Popen(
-            command, cwd=slurm.folder, env=slurm.environment, stdout=out, stderr=out, start_new_session=True
-        )
+        return subprocess.Popen(command, **where, stdout=out, stderr=out, start_new_session=True)
 
 
-def _idle(slurm: Cluster) -> bool:
-    with contextlib.suppress(RuntimeError):
-        return slurm.state() == "IDLE"
-    return False
-
-
-def _wait(ready: Callable[[], bool], problem: str, *logs: Path) -> None:
+def _wait(slurm: Cluster, ready: Callable[[], bool], problem: str) -> None:
     until = time.monotonic() + 30
-    while not ready():
-        if time.monotonic() > until:
-            tails = "\n".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())
-            raise RuntimeError(f"{problem}\n{tails}")
+    while time.monotonic() < until:
+        with contextlib.suppress(RuntimeError):  # nobody answers yet
+            if ready():
+                return
         time.sleep(0.2)
+    tails = "\n".join(log.read_text(errors="replace")[-2000:] for log in slurm.folder.rglob("*log"))
+    raise RuntimeError(f"{problem}\n{tails}")
 
 
 def _stop(slurm: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
@@ -171,15 +154,14 @@ def _stop(slurm: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
         slurm.call("scancel", "--signal=KILL", f"--user={USER}")
         slurm.call("scancel", f"--user={USER}")
         until = time.monotonic() + 20
-        while time.monotonic() < until and any(state in ("RUNNING", "COMPLETING") for _, state in slurm.jobs()):
+        while time.monotonic() < until and {"RUNNING", "COMPLETING"} & {*slurm.jobs()}:
             time.sleep(0.5)
     for process in reversed(started):
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
     # What Slurm started for a job is no child of its: it is known by the folder, or by where its configuration is.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
