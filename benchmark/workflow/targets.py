@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import FILES, PROVENANCE, content_hash_if_known, facts
+from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import read_record
 from benchmark.names import ORIGINAL, Cell, RunName
@@ -45,12 +45,12 @@ class Workflow:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
             with contextlib.suppress(StaleOutput):
-                check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
+                check_prepared(study, dataset, store.facts(study.dataset_folder(dataset)))
         self._check_images()
 
     def _check_images(self) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
-        digests = {name: content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
+        digests = {name: store.content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
         made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
         other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
         if other:
@@ -75,7 +75,7 @@ class Workflow:
 
     def dataset_files(self, dataset: str) -> list[Path]:
         """The files of a prepared dataset: its record and its arrays."""
-        return [self.study.dataset_folder(dataset) / name for name in (PROVENANCE, *(f"{file}.npy" for file in FILES))]
+        return store.files(self.study.dataset_folder(dataset))
 
     @cached_property
     def collected(self) -> list[Path]:

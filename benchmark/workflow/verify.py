@@ -54,7 +54,7 @@ def report(study: Study) -> str:
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
     for name in study.datasets:
-        if (study.dataset_folder(name) / store.PROVENANCE).is_file():
+        if all(path.is_file() for path in store.files(study.dataset_folder(name))):
             yield partial(_dataset, study, name)
     for split in study.all_splits:
         if paths.split(split.place).is_file():

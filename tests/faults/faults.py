@@ -45,7 +45,7 @@ KINDS = {
 MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
 MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "samples", "history")}
 MADE_FROM |= {KINDS["map"]: ((), (KINDS["figure"],)), KINDS["weights"]: ((), (COUN, KINDS["map"]))}
-ROOMS = ("results", "results/*", f"results/runs/{CELL}", "results/runs/**/trial-*", "data", "figures", "paper_tables/*")
+ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
 
 
 @dataclass
