@@ -116,10 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else "")
     parser.add_argument("--faults", type=int, default=200, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="decides what each fault is")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first, to go on from")
     parser.add_argument("--only", type=int, nargs="*", help="the numbers of faults to repeat")
     options = parser.parse_args()
-    trials = campaign(options.only or range(options.first, options.faults), options.seed)
+    trials = campaign(options.only or range(options.faults), options.seed)
     healed = [trial for trial in trials if trial.verdict.startswith("healed")]
     wrong = sum(trial.verdict.startswith("wrong") for trial in trials)
     counts = collections.Counter(trial.kind for trial in trials), collections.Counter(trial.verdict for trial in healed)

@@ -21,7 +21,6 @@ import psutil
 from tests.faults.study import CELL, NAME, ROOT
 
 PATIENCE = 600  # seconds for one command, which takes half a minute on a quiet machine
-LITTLE_PATIENCE = 180  # seconds before one that may hang for want of memory is killed, as its user would
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "BENCHMARK_DEVICE": "cpu"}
 
 RETRAIN, COUN, SLOWLY = (f"results/runs/{CELL}/{method}" for method in ("retrain", "coun", "slowly"))
@@ -30,8 +29,7 @@ CHECKPOINT = "results/work/**/checkpoint.pt"
 # The files of a finished study by kind.
 KINDS = {
     "record": "results/runs/**/run.json",
-    "samples": "results/runs/**/samples.parquet",
-    "history": "results/runs/**/history.parquet",
+    "results": "results/runs/**/*.parquet",  # samples and history
     "weights": "results/runs/**/model.safetensors",
     "split": "results/splits/**/*.parquet",
     "map": "results/maps/**/*.parquet",
@@ -43,7 +41,7 @@ KINDS = {
 }
 # What is made from files of a kind: where it is gone the workflow reads them, where it is not only ``verify`` does.
 MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
-MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "samples", "history")}
+MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "results")}
 MADE_FROM |= {KINDS["map"]: ((), (KINDS["figure"],)), KINDS["weights"]: ((), (COUN, KINDS["map"]))}
 ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
 
@@ -209,8 +207,8 @@ def starve(trial: Trial, kind: int, sizes: tuple[float, float]) -> None:
     trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["map"]))
     size = int(10 ** trial.chance.uniform(*sizes))
     trial.what = f"nothing beyond {size} bytes"
-    _wait(process := trial.workflow(limit=(kind, size)), LITTLE_PATIENCE)
-    trial.clear()  # a library may ask for memory again and again for ever
+    _wait(process := trial.workflow(limit=(kind, size)), PATIENCE / 3)
+    trial.clear()  # what hangs, since it asks for memory again and again, is killed, as its user would
     process.wait()
 
 
@@ -228,21 +226,20 @@ def checkpoint(trial: Trial) -> None:
 def twice(trial: Trial) -> None:
     """Start the workflow twice at once, in spite of Snakemake's lock; one of them may be killed."""
     trial.remove((COUN, SLOWLY), (ORIGINAL, SLOWLY), (SLOWLY,))
-    both = [trial.workflow("--nolock"), trial.workflow("--nolock")]
-    _wait(both[0], trial.chance.uniform(0.1, 3.0) * trial.pace)
-    trial.what = trial.chance.choice(["both end", "one is killed"])
-    if trial.what == "one is killed":
-        trial.chance.choice(both).kill()
-    for process in both:
-        process.wait(PATIENCE)
+    first, second = trial.workflow("--nolock"), trial.workflow("--nolock")
+    _wait(first, trial.chance.uniform(0.1, 3.0) * trial.pace)
+    if killed := trial.chance.choice([None, first, second]):
+        killed.kill()
+    trial.what = "one is killed" if killed else "both end"
+    first.wait(PATIENCE)
+    second.wait(PATIENCE)
 
 
 FAULTS: dict[str, Callable[[Trial], None]] = {
     f"{number.name} to {whom}": partial(interrupt, number=number, whom=whom)
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     for whom in ("a job", "Snakemake", "everything")
-}
-FAULTS |= {
+} | {
     "full disk": partial(starve, kind=resource.RLIMIT_FSIZE, sizes=(3.0, 6.0)),
     "full memory": partial(starve, kind=resource.RLIMIT_AS, sizes=(8.8, 9.5)),
     "checkpoint": checkpoint,

@@ -26,8 +26,7 @@ hyperparameters:
 tables:
   table2: {kind: unlearning, cells: [CELL], methods: [original, coun, slowly]}
   table5: {kind: predictions, cells: [CELL], methods: [slowly], classes: ["8", "1"]}
-figures:
-  figure1: {kind: maps, cells: [CELL], methods: [retrain]}
+figures: {figure1: {kind: maps, cells: [CELL], methods: [retrain]}}
 """
 
 # A method that takes its time, and saves after every step unless told otherwise, so that a fault finds it at work and a
