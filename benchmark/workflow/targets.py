@@ -8,15 +8,15 @@ weights.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from benchmark import paths
-from benchmark.data.store import FILES, PROVENANCE, content_hash_if_known, facts
+from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_record
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
@@ -38,14 +38,13 @@ class Workflow:
         for dataset in study.datasets:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
-            if (self.study.dataset_folder(dataset) / PROVENANCE).is_file():
-                with contextlib.suppress(StaleOutput):
-                    check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
+            with contextlib.suppress(StaleOutput):
+                check_prepared(study, dataset, store.facts(study.dataset_folder(dataset)))
         self._check_images()
 
     def _check_images(self) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
-        digests = {name: content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
+        digests = {name: store.content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
         made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
         other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
         if other:
@@ -69,9 +68,8 @@ class Workflow:
         return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
     def dataset_files(self, dataset: str) -> list[Path]:
-        """The files of a prepared dataset: its record, then its arrays."""
-        folder = self.study.dataset_folder(dataset)
-        return [folder / PROVENANCE, *(folder / f"{name}.npy" for name in FILES)]
+        """The files of a prepared dataset: its record and its arrays."""
+        return store.files(self.study.dataset_folder(dataset))
 
     @cached_property
     def collected(self) -> list[Path]:
@@ -104,6 +102,8 @@ class Workflow:
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
         run = self.at(place)
+        if (paths.run(place) / paths.MODEL).is_file():
+            return []
         again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
@@ -113,8 +113,7 @@ class Workflow:
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        files = [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place)]
-        return files + self.dataset_files(split.dataset)
+        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), *self.dataset_files(split.dataset)]
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
@@ -165,7 +164,6 @@ class Workflow:
 def _images(run: Run) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
-        record = json.loads((paths.run(run.place) / paths.RUN).read_text(encoding="utf-8"))
-        return str(record["stamp"]["data"])
+        return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -49,13 +49,14 @@ def report(study: Study) -> str:
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
     """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
     checks: list[tuple[Path, Callable[[], int]]] = []
-    folders = {name: study.dataset_folder(name) for name in study.datasets}
-    checks += [(folder / store.PROVENANCE, partial(_dataset, study, name)) for name, folder in folders.items()]
     checks += [(paths.split(split.place), partial(_split, study, split)) for split in study.all_splits]
     checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
     checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
     collected = [paths.collected(study.name, what) for what in paths.FRAMES]
     checks += [(path, partial(_collected, path)) for path in collected]
+    for name in study.datasets:
+        if all(path.is_file() for path in store.files(study.dataset_folder(name))):
+            yield partial(_dataset, study, name)
     yield from (check for path, check in checks if path.is_file())
 
 
