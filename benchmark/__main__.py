@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -197,9 +198,8 @@ def tune(
 
     try:
         if worker is not None:
-            search.work(study, worker)
-        else:
-            print(search.report(study) if report else search.tune(study, jobs))
+            return search.work(study, worker)
+        print(search.report(study) if report else search.tune(study, jobs))
     except (KeyboardInterrupt, Interrupted):
         print("stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -234,18 +234,14 @@ def bench(
     name: Annotated[str | None, typer.Option(help="below results/bench/: cpu, or short with --short")] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
-    try:
-        from bench.report import SECTIONS, bench, chosen
-        from bench.rows import Options
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "bench":
-            raise
+    if find_spec("bench") is None:
         here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
-        raise BadInput(f"bench: not installed; {here}") from None
+        raise BadInput(f"bench: not installed; {here}")
+    from bench.report import SECTIONS, bench, chosen
+    from bench.rows import Options
 
     if listed:
-        width = max(map(len, SECTIONS))
-        print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
+        print("\n".join(f"{section:10} {what}" for section, what in SECTIONS.items()))
         return
     options = Options(repeats or (1 if short else 5), threads, short)
     print(bench(chosen(only), options, name or ("short" if short else "cpu")))
@@ -268,7 +264,7 @@ def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: b
     receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
     with _repairing(), receipt as files:
         files += draw(read)
-    print("\n".join(map(str, files)))
+    print(*files, sep="\n")
 
 
 def _repairing() -> AbstractContextManager[None]:
@@ -294,11 +290,9 @@ def main() -> None:
     except OSError as error:
         # Disk full, folder read-only, no permission: the path and the reason say it all.
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: {' '.join(message.split())}")
     except MemoryError:
-        print("error: out of memory: run fewer jobs at once, or on a machine with more", file=sys.stderr)
-        sys.exit(1)
+        sys.exit("error: out of memory: run fewer jobs at once, or on a machine with more")
     finally:
         gc.freeze()  # the process ends: to look through all of torch once more would take half a second
 
