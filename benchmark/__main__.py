@@ -43,8 +43,7 @@ OutputName = Annotated[str, _argument("such as table2 or figure4")]
 Partial = Annotated[bool, _flag("--partial", "draw what exists, beside the whole and never in its place")]
 Replace = Annotated[bool, _flag("--replace", "replace published results by other ones")]
 TERMINATED = 143  # 128 + SIGTERM
-# New objects between two looks for garbage: Python's own 700 would look through what an import brings again and again.
-BETWEEN_COLLECTIONS = 100_000
+BETWEEN_COLLECTIONS = 100_000  # new objects between two looks for garbage: an import brings many
 
 
 @app.command()
