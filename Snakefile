@@ -16,7 +16,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.report import captions
 from benchmark.study.study import Study
-from benchmark.workflow import resources
+from benchmark.workflow import resources, targets
 from benchmark.workflow.options import Options
 from benchmark.workflow.targets import Workflow
 

@@ -26,9 +26,9 @@ rule split:
     log:
         paths.log("splits/{split}"),
     wildcard_constraints:
-        split=files.split_pattern,
+        split=targets.SPLIT_PLACE,
     localrule: True
     params:
-        what=lambda wildcards: files.split(wildcards.split),
+        what=lambda wildcards: files.at(wildcards.split),
     shell:
         "{command} split {study.name} {params.what.dataset} {params.what.scenario:q} {params.what.trial} > {log} 2>&1"

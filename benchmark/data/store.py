@@ -131,6 +131,11 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
     }
 
 
+def files(folder: Path) -> list[Path]:
+    """Return the files of a prepared dataset: its record and its arrays."""
+    return [folder / PROVENANCE, *(folder / f"{file}.npy" for file in FILES)]
+
+
 def facts(folder: Path) -> dict[str, Any]:
     """Return ``provenance.json`` of a prepared dataset.
 

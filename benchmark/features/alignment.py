@@ -1,4 +1,4 @@
-"""Turning 2-D maps so that maps of the same classes look alike: an orthogonal Procrustes fit on class centroids.
+"""Aligning 2-D maps of the same classes by an orthogonal Procrustes fit on class centroids.
 
 A map has no orientation of its own. Rotating, mirroring, moving and scaling it as a whole changes no neighbourhood.
 """

@@ -1,4 +1,4 @@
-"""What Snakemake's report (``snakemake --report``) says of each thing it shows, in reStructuredText, from the study."""
+"""Captions of Snakemake's report (``snakemake --report``), in reStructuredText."""
 
 from __future__ import annotations
 

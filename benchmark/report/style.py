@@ -1,4 +1,4 @@
-"""How things look and what they are called: one label, one colour and one order a method, in every table and figure.
+"""Labels, colours, line styles and order of methods, cells and classes, the same in every table and figure.
 
 Nothing here imports a plotting library, since tables need the names too.
 """
@@ -228,6 +228,5 @@ def cell_label(cell: Cell) -> str:
 
 def short_label(cell: Cell, among: Sequence[Cell]) -> str:
     """Return what tells a cell from the others: its scenario, and dataset and architecture where they differ."""
-    parts = [dataset_label(cell.dataset)] if len({one.dataset for one in among}) > 1 else []
-    parts += [architecture_label(cell.arch)] if len({one.arch for one in among}) > 1 else []
-    return ", ".join([*parts, scenario_label(cell.scenario)])
+    parts = [part for part in ("dataset", "arch") if len({getattr(one, part) for one in among}) > 1]
+    return ", ".join(CELL_LABELS[part](getattr(cell, part)) for part in [*parts, "scenario"])

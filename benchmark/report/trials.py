@@ -45,7 +45,7 @@ def at_end(cell: Cell, method: str, trials: list[pd.DataFrame]) -> pd.DataFrame:
 
     Parameters
     ----------
-    cell, method : what the rows are said to be of.
+    cell, method : the names in the rows.
     trials : histories, or parts of them. Where there is no row, or no number in it, the trial diverged.
     """
     rows = []

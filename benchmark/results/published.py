@@ -65,11 +65,11 @@ def committed(path: Path) -> pd.DataFrame | None:
     head = _git("rev-parse", "--quiet", "--verify", "HEAD")
     if head.returncode == FATAL and b"not a git repository" not in head.stderr:
         raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
-    found = _git("show", f"HEAD:./{path.as_posix()}")
-    if head.returncode or found.returncode:
+    shown = _git("show", f"HEAD:./{path.as_posix()}")
+    if head.returncode or shown.returncode:
         return None
     try:
-        return pd.read_parquet(io.BytesIO(found.stdout))
+        return pd.read_parquet(io.BytesIO(shown.stdout))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
 
@@ -78,8 +78,8 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(["git", *arguments], capture_output=True, env=os.environ | {"LC_ALL": "C"})
     except FileNotFoundError:
-        told = b"it is not installed" if Path(".git").exists() else b"not a git repository"
-        return subprocess.CompletedProcess(arguments, FATAL, b"", told)
+        reason = b"it is not installed" if Path(".git").exists() else b"not a git repository"
+        return subprocess.CompletedProcess(arguments, FATAL, b"", reason)
 
 
 def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
@@ -98,10 +98,9 @@ def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
         row, column = (int(place[0]) for place in np.nonzero(moved))
-        told = (
-            f"{METRICS[column]} of {_name(old.index[row])} was {first[row, column]:.4f}, is {second[row, column]:.4f}"
-        )
-        return f"{moved.any(axis=1).sum()} runs have other metrics: {told}"
+        what = f"{METRICS[column]} of {_name(old.index[row])}"
+        values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
+        return f"{moved.any(axis=1).sum()} runs have other metrics: {what} {values}"
     return ""
 
 

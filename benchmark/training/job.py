@@ -346,9 +346,16 @@ def _keeping_earlier(folder: Path) -> Iterator[Path]:
     before, number = written_digest(folder / SAMPLES), 1
     while (earlier := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
         number += 1
-    shutil.copytree(folder, earlier)
-    (folder / RUN).unlink()
-    yield folder
+    try:
+        shutil.copytree(folder, earlier)
+        (folder / RUN).unlink()
+        yield folder
+    except BaseException:  # such as a full disk: what was there is not lost by it
+        failed = earlier if (folder / RUN).is_file() else folder
+        shutil.rmtree(failed, ignore_errors=True)
+        if failed == folder:
+            earlier.rename(folder)
+        raise
     if written_digest(folder / SAMPLES) == before:
         shutil.rmtree(earlier)
     else:

@@ -25,7 +25,7 @@ from benchmark.files import locked
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from benchmark.tune import tuned_file as report
+from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.workflow.resources import THREADS
 
@@ -53,7 +53,12 @@ def tune(name: str, jobs: int) -> Path:
             print(f"{left} candidates left, {jobs} at a time", flush=True)
             worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
             _together([(worker, None)] * jobs, jobs, journal.study.threads)
-        return report.write(Journal(journal.parent))
+        return tuned_file.write(Journal(journal.parent))
+
+
+def report(name: str) -> Path:
+    """Write anew what the journal says, without a search; return the file."""
+    return tuned_file.write(Journal(Study.load(name, tuned=False)))
 
 
 def work(name: str, parent: int) -> None:
@@ -76,8 +81,8 @@ def work(name: str, parent: int) -> None:
             raise
         ended = trial.study.tell(trial.number, value, state)
         with journal.choice:
-            print(report.line(journal, pair, ended), flush=True)
-            report.write(journal)
+            print(tuned_file.line(journal, pair, ended), flush=True)
+            tuned_file.write(journal)
         if tried.stopped:
             raise Interrupted("stopped after a candidate had ended")
 

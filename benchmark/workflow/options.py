@@ -13,14 +13,7 @@ YES, NO = ("yes", "true", "1"), ("no", "false", "0")
 
 @dataclass(frozen=True)
 class Options:
-    """All of it.
-
-    Attributes
-    ----------
-    study : which study.
-    minutes : the time limit of a run where no run of the same dataset and architecture has finished.
-    replace : whether other results may take the place of published ones.
-    """
+    """The study, the time limit of a run where none like it has finished, and whether published results may change."""
 
     study: str = "quick"
     minutes: int = FIRST_MINUTES

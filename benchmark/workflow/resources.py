@@ -33,14 +33,7 @@ class Usage:
 
 
 def minutes(place: str, attempt: int, first: int = FIRST_MINUTES) -> int:
-    """Return a run's time limit in minutes.
-
-    Parameters
-    ----------
-    place : of the run, in the pool.
-    attempt : how often it has been tried, this time included.
-    first : the limit where no run of the same dataset and architecture has finished.
-    """
+    """Return a run's time limit in minutes: ``first``, unless runs like it have finished; more at every attempt."""
     taken = [usage.seconds for usage in _alike(place)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
 

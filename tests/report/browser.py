@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -30,7 +29,7 @@ KEYS = {"Enter": ("\r", 13), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "Arr
 
 def chromium() -> str | None:
     """Where a Chromium is, or None."""
-    return next((found for found in map(shutil.which, NAMES) if found), None)
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Browser:
@@ -95,10 +94,10 @@ class Browser:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while True:
-            told = self._next()
-            if told.get("id") == self._number:
-                assert "error" not in told, told
-                return dict(told["result"])
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return dict(answer["result"])
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
@@ -107,17 +106,17 @@ class Browser:
                 raise OSError("the browser has ended")
             self._buffer += read
         line, self._buffer = self._buffer.split(b"\0", 1)
-        told = json.loads(line)
-        parameters = told.get("params", {})
-        if told.get("method") == "Runtime.exceptionThrown":
-            self.faults.append(json.dumps(parameters["exceptionDetails"])[:500])
-        elif told.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
+        message = dict(json.loads(line))
+        event, parameters = message.get("method"), message.get("params", {})
+        if event == "Runtime.exceptionThrown":
+            self.faults.append(json.dumps(parameters["exceptionDetails"])[:900])
+        elif event == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
             self.faults.append(json.dumps(parameters["args"])[:900])
-        elif told.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
-            self.faults.append(json.dumps(parameters["entry"])[:500])
-        elif told.get("method") == "Network.requestWillBeSent":
+        elif event == "Log.entryAdded" and parameters["entry"]["level"] == "error":
+            self.faults.append(json.dumps(parameters["entry"])[:900])
+        elif event == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
-        return dict(told)
+        return message
 
     def open(self, page: Path) -> None:
         """Open a file and wait until the page says that all is drawn."""
@@ -126,9 +125,9 @@ class Browser:
 
     def js(self, expression: str) -> Any:
         """Return what an expression is, awaited if it is a promise."""
-        told = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def until(self, expression: str, seconds: float = 20) -> None:
         """Wait until an expression is true."""
@@ -140,9 +139,9 @@ class Browser:
     def key(self, name: str) -> None:
         """Press and release a key."""
         text, code = KEYS[name]
-        told = {"key": name, "code": name, "windowsVirtualKeyCode": code}
-        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
-        self.send("Input.dispatchKeyEvent", type="keyUp", **told)
+        event = {"key": name, "code": name, "windowsVirtualKeyCode": code}
+        self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **event)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def point(self, x: float, y: float) -> None:
         """Move the mouse to a place of the window."""
@@ -152,8 +151,3 @@ class Browser:
         """Touch a place of the window with a finger."""
         self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
-
-    def picture(self, path: Path, whole: bool = False) -> None:
-        """Save a screenshot, of the window or of the whole page."""
-        told = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(told["data"]))

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
@@ -20,8 +21,8 @@ from benchmark.report.tables.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES, MAPS
-from benchmark.study.runs import Derived
 from benchmark.study.study import Study
+from tests.places import run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
@@ -122,7 +123,7 @@ def make_study() -> Study:
     rows = {"random-10": np.arange(20), "class-8": np.flatnonzero(np.arange(TRAIN) % 10 == 8)}
     for scenario, index in rows.items():
         frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
-        write_split(paths.split("tiny", "digits", scenario, 0), frame)
+        write_split(split_file("tiny", scenario), frame)
     return study
 
 
@@ -157,6 +158,11 @@ class Drawn:
         return self.data.set_index(["method", *labels])
 
 
+def gap(points: float) -> dict[str, float]:
+    """Metrics whose average gap to ``gap(0)`` is so many points."""
+    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
+
+
 def source(study: Study, name: str, partial: bool = False) -> Source:
     """What a table or figure of the study is drawn from."""
     return Source.of(study, name, frames.of_output(study, name, partial))
@@ -175,7 +181,7 @@ def write_run(
     ``prediction`` gives the training samples' predictions, (200,); ``epochs`` what the history's rows say instead.
     """
     run = study.run(name)
-    folder = paths.run(study.name, run.name)
+    folder = run_folder(study, run)
     rng = np.random.default_rng(list(name.encode()))
     ends = {metric: float(rng.uniform(0, 100)) for metric in METRICS} | {"ra": 95.0} | (values or {})
     history = pd.DataFrame(
@@ -241,14 +247,29 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
             "umap_y": points[:, 0] / 3 + 5,
         }
     )
-    write_parquet(paths.derived(study.name, Derived(MAPS, study.run(run), scenario)), frame)
+    write_parquet(paths.derived(study.derive(MAPS, study.run(run), scenario).place), frame)
+
+
+def write_images(study: Study) -> None:
+    """Write the arrays of the study's dataset, and their shapes into its facts."""
+    folder = study.dataset_folder("digits")
+    shapes = {
+        "train_images": [TRAIN, 8, 8, 1],
+        "train_labels": [TRAIN],
+        "test_images": [1, 8, 8, 1],
+        "test_labels": [1],
+    }
+    for file, shape in shapes.items():
+        kind = "uint8" if file.endswith("images") else "int64"
+        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
+    write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
 
 
 def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:
     """Write how far forget samples of one class lie from the centroids of others, class by class."""
     rows = [(label, centroid, far, 20) for label, by in distances.items() for centroid, far in by.items()]
     frame = pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
-    write_parquet(paths.derived(study.name, Derived(DISTANCES, study.run(run), scenario)), frame)
+    write_parquet(paths.derived(study.derive(DISTANCES, study.run(run), scenario).place), frame)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.tables.draw import draw_table
 from benchmark.results import records as results
+from tests.places import run_folder
 from tests.report.conftest import Drawn, write_distances, write_run
 
 CELL = "digits/convnet/class-8"
@@ -56,7 +57,7 @@ def test_missing_distances_wait_or_become_dashes(measured) -> None:
 
 
 def test_distances_of_a_run_of_another_configuration_are_refused(measured) -> None:
-    record = paths.run("tiny", f"{CELL}/ft/trial-1") / results.RUN
+    record = run_folder("tiny", f"{CELL}/ft/trial-1") / results.RUN
     record.write_text(record.read_text().replace(measured.run(f"{CELL}/ft/trial-1").fingerprint, "0" * 16))
     with pytest.raises(StaleOutput, match="another configuration"):
         draw_table(measured, "far")

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import re
 import shutil
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.features import alignment
 from benchmark.features import projections as embeddings
 from benchmark.files import write_parquet
 from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.report.figures.draw import build, draw_figure
+from benchmark.report.page import draw_page
 from benchmark.report.style import class_colours
 from benchmark.results import records
-from benchmark.study.outputs import MAPS
-from tests.report.conftest import source, write_map, write_run
+from benchmark.results.gather import collect
+from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
+from benchmark.study.study import Study
+from tests.places import split_file
+from tests.report.conftest import STUDY, gap, source, write_distances, write_images, write_map, write_run
 
 CELL = "digits/convnet/random-10"
 
@@ -28,46 +35,38 @@ def mapped(study):
     return study
 
 
-def gap(points: float) -> dict[str, float]:
-    """Metrics whose average gap to ``gap(0)`` is so many points."""
-    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
-
-
 def fill(study, gaps) -> None:
     for run in study.runs_of("gain"):
         write_run(study, str(run.name), gap(gaps.get(run.name.method, 4.0)))
 
 
-def test_improvement_signs(study) -> None:
+def gains(study, partial: bool = False) -> pd.DataFrame:
+    return improvement_figure.gains(source(study, "gain", partial)).set_index(["scenario", "method"])
+
+
+def test_improvement_is_positive_where_the_gap_shrinks(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus": 4.0, "neggrad-plus+cl": 1.0, "not": 2.0, "not+cl": 3.0})
-    data = improvement_figure.gains(source(study, "gain")).query("scenario == 'random-10'").set_index("method")
-    assert data.loc["neggrad-plus", "improvement"] == pytest.approx(75)
-    assert data.loc["not", "improvement"] == pytest.approx(-50)
+    data = gains(study).loc["random-10"]
+    assert data["improvement"].to_dict() == pytest.approx({"neggrad-plus": 75, "not": -50})
     assert (data["note"] == "").all()
 
 
-def test_improvement_says_what_is_missing_or_diverged(study) -> None:
-    fill(study, {"retrain": 0.0})
+def test_improvement_says_why_there_is_none(study) -> None:
+    fill(study, {"retrain": 0.0, "not": 0.0})
+    assert gains(study).loc["random-10", "note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
     write_run(study, f"{CELL}/not+cl/trial-0", status=records.DIVERGED)
-    shutil.rmtree(paths.run("tiny", "digits/convnet/class-8/neggrad-plus"))
+    shutil.rmtree(paths.RUNS / "digits/convnet/class-8/neggrad-plus")
     with pytest.raises(StaleOutput):
         draw_figure(study, "gain")
-    notes = improvement_figure.gains(source(study, "gain", partial=True)).set_index(["scenario", "method"])["note"]
-    assert notes["random-10", "not"] == "diverged"
-    assert notes["class-8", "neggrad-plus"] == "missing"
+    notes = gains(study, partial=True)["note"]
+    assert (notes["random-10", "not"], notes["class-8", "neggrad-plus"]) == ("diverged", "missing")
     draw_figure(study, "gain", partial=True)
-
-
-def test_a_gap_of_nothing_is_not_called_missing(study) -> None:
-    fill(study, {"retrain": 0.0, "not": 0.0})
-    data = improvement_figure.gains(source(study, "gain")).query("scenario == 'random-10'").set_index("method")
-    assert data["note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
 
 
 def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
     fill(study, {"retrain": 0.0, "neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
     axes = build(source(study, "gain")).axes[0]
-    assert [text.get_text() for text in axes.texts] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
+    assert [text.get_text() for text in axes.texts if text.get_text()] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
     assert min(bar.get_height() for bar in axes.patches) == improvement_figure.FLOOR
     low, high = axes.get_ylim()
     assert low < improvement_figure.FLOOR and high > 75
@@ -78,20 +77,60 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     cells = [(f"d{number}", "vit", scenario) for scenario in ("random-10", "random-50") for number in range(5)]
     data = pd.DataFrame([(*cell, method) for cell in cells for method in "abc"])
     data.columns = ["dataset", "arch", "scenario", "method"]
-    assert [row["scenario"].unique().tolist() for row in improvement_figure.rows_of_bars(data, 3)] == [
-        ["random-10"],
-        ["random-50"],
-    ]
+    rows = improvement_figure.rows_of_bars(data, 3)
+    assert [row["scenario"].unique().tolist() for row in rows] == [["random-10"], ["random-50"]]
     assert len(improvement_figure.rows_of_bars(data.query("scenario == 'random-10'"), 3)) == 1
 
 
-@pytest.mark.parametrize("name", ["gain", "map", "compared"])
-def test_same_data_gives_same_bytes(mapped, name) -> None:
-    if name == "gain":
-        fill(mapped, {"retrain": 0.0})
-    first = [path.read_bytes() for path in draw_figure(mapped, name)]
-    assert first[0].startswith(b"%PDF") and first[1].startswith(b"\x89PNG")
-    assert [path.read_bytes() for path in draw_figure(mapped, name)] == first
+VIEWS_FIGURE = """
+  apart: {kind: theory, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [retrain, ft]}
+"""
+
+
+@pytest.fixture
+def complete(study: Study) -> Study:
+    """The study with a figure of every kind, and every run and derived file that they show."""
+    paths.study_file("tiny").write_text(STUDY.rstrip() + VIEWS_FIGURE, encoding="utf-8")
+    study = Study.load("tiny")
+    gone = {"random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
+    for scenario, stages in gone.items():
+        frame = pd.DataFrame({"split": "train", "index": np.arange(len(stages)), "stage": stages})
+        write_split(split_file("tiny", scenario), frame)
+    for run in study.runs():
+        stages = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}]
+        write_run(study, str(run.name), epochs=stages if run.name.scenario == "sequential-2x10" else None)
+    write_images(study)
+    rng = np.random.default_rng(0)
+    for one in study.derived:
+        if one.what == MAPS:
+            write_map(study, str(one.run.name), one.scenario)
+        if one.what == DISTANCES:
+            write_distances(study, str(one.run.name), one.scenario, {8: {1: 0.5}})
+        if one.what == VIEWS:
+            label, far = np.arange(100) % 10, rng.uniform(size=100)
+            columns = {"label": label, "prediction": label, "nearest": label, "max_distance": far}
+            frame = pd.DataFrame({"index": np.arange(100), "membership": ["retain", "forget"] * 50, **columns})
+            write_parquet(paths.derived(one.place), frame)
+    return study
+
+
+def test_every_figure_and_the_page_can_be_drawn_from_the_gathered_files_alone(complete, capsys) -> None:
+    a_kind_each = {output.kind: name for name, output in complete.figures.items()}
+    assert set(a_kind_each) == set(KINDS["figures"])
+    drawn = {name: [path.read_bytes() for path in draw_figure(complete, name)] for name in a_kind_each.values()}
+    assert all(pdf.startswith(b"%PDF") and png.startswith(b"\x89PNG") for pdf, png in drawn.values())
+    collect(complete, partial=True)  # its numbers are made up: samples and histories do not say the same
+    page = draw_page(complete).read_text(encoding="utf-8")
+    shutil.rmtree(paths.RESULTS / "tiny")
+    shutil.rmtree(complete.dataset_folder("digits"))
+    alone = Study.load("tiny")
+    for name, before in drawn.items():
+        assert [path.read_bytes() for path in draw_figure(alone, name)] == before, name
+    assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
+    shown = re.compile(r'<tr data-dataset.*?</tr>|"curves":.*?"maps":', re.S)
+    later = draw_page(alone).read_text(encoding="utf-8")
+    assert shown.findall(later) == shown.findall(page) != []
+    assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
 
 
 def test_unknown_figure_is_refused(study) -> None:
@@ -112,17 +151,21 @@ def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> 
     one = next(one for one in mapped.derived if one.what == MAPS and one.run.name.method == "ft")
     for run in mapped.runs_of("compared"):
         write_run(mapped, str(run.name), status=records.DIVERGED if run.name == one.run.name else records.FINISHED)
-    path = paths.derived("tiny", one)
+    path = paths.derived(one.place)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
-    told = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
-    assert told.count("diverged") == 2 and "missing" not in told
+    texts = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
+    assert texts.count("diverged") == 2 and "missing" not in texts
 
 
-def test_layouts(mapped) -> None:
-    one, several = maps_figure.panels(source(mapped, "map")), maps_figure.panels(source(mapped, "compared"))
+def test_rows_and_columns_and_what_their_headings_say_once(mapped) -> None:
+    one, several = (maps_figure.panels(source(mapped, name)) for name in ("map", "compared"))
     assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
     assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
     assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
+    assert maps_figure.headings(one) == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
+    beside, above = maps_figure.headings(several)
+    assert beside == ["Original", "FT"]
+    assert above[:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
 
 
 def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapped) -> None:
@@ -132,9 +175,7 @@ def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapp
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
-    beside, above = maps_figure.headings(grid)
-    assert beside == ["t-SNE", "UMAP"]
-    assert above == ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"]
+    assert maps_figure.headings(grid) == (["t-SNE", "UMAP"], ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"])
     axes = build(source(mapped, "forgotten")).axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 
@@ -147,13 +188,6 @@ def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(mapped, name
     figure.draw_without_rendering()
     box = legend.get_window_extent()
     assert box.y0 >= 0 and box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
-
-
-def test_headings_say_once_what_a_row_or_column_shows(mapped) -> None:
-    one, several = (maps_figure.headings(maps_figure.panels(source(mapped, name))) for name in ("map", "compared"))
-    assert one == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
-    assert several[0] == ["Original", "FT"]
-    assert several[1][:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
 
 
 def test_compared_maps_are_turned_alike(mapped) -> None:
@@ -187,9 +221,8 @@ def test_names_cover_neither_each_other_nor_the_edge() -> None:
     clusters = [rng.normal(size=(50, 2)) * 5 + 64 for _ in range(6)]
     sizes = np.tile([30.0, 10.0], (6, 1))
     centres = placing.places(clusters, sizes, (128, 128))
-    for one in range(6):
-        for other in range(one):
-            assert (np.abs(centres[one] - centres[other]) >= sizes[0]).any()
+    for one, other in combinations(centres, 2):
+        assert (np.abs(one - other) >= sizes[0]).any()
     assert (centres >= sizes / 2).all() and (centres <= 128 - sizes / 2).all()
     np.testing.assert_array_equal(centres, placing.places(clusters, sizes, (128, 128)))
 

@@ -15,17 +15,18 @@ from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
 from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.report.tables.unlearning import cost_unit
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
-from tests.report.conftest import STUDY, source, write_run
+from tests.places import run_folder
+from tests.report.conftest import METRICS, STUDY, source, write_run
 
 RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"
 SEQUENTIAL = "digits/convnet/sequential-2x10"
 
 
-def values(ra: float, ua: float, ta: float, mia: float) -> dict[str, float]:
-    return {"ra": ra, "ua": ua, "ta": ta, "mia": mia}
+def values(*metrics: float) -> dict[str, float]:
+    return dict(zip(METRICS, metrics, strict=True))
 
 
 def epoch(number: int, spent: float, gap: float, **more: float) -> dict[str, float]:
@@ -58,26 +59,22 @@ def spent(study):
             write_run(study, name.format("ft"), epochs=[epoch(1, 1.0, first), epoch(2, 2.0 + trial, second)])
             write_run(study, name.format("not"), epochs=[epoch(1, 1.0, 1), epoch(2, 2.0, 5)])
             rows = [epoch(1, 1.5, 1), epoch(2, 3.0, 1)] if trial else [epoch(1, 1.5, 3)]
-            write_run(study, name.format("not+cl"), epochs=rows, status="finished" if trial else results.DIVERGED)
+            write_run(study, name.format("not+cl"), epochs=rows, status="finished" if trial else records.DIVERGED)
     return study
 
 
 def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
     data = cost_figure.curves(source(spent, "spent")).query("scenario == 'random-10'")
-    ft = data[data["method"] == "ft"]
+    ft, no_t, diverged = (data[data["method"] == method] for method in ("ft", "not", "not+cl"))
     # Means of the metrics: 53, then 50.5; Retrain's is 50.
     assert ft["avg_gap"].tolist() == [3.0, 0.5]
     assert ft["pflops"].tolist() == [1.0, 2.5] and ft["pflops_executed"].tolist() == [2.0, 5.0]
-    assert ft["best"].tolist() == [False, True]
-    assert data[data["method"] == "not"]["best"].tolist() == [True, False]
+    assert ft["best"].tolist() == [False, True] and no_t["best"].tolist() == [True, False]
+    # A trial did not reach the second epoch.
+    assert diverged["avg_gap"].tolist() == pytest.approx([2.0, np.nan], nan_ok=True)
+    assert diverged["best"].tolist() == [True, False]
     # One trial of Retrain is 2 from the other.
     assert data["noise_floor"].unique().tolist() == [2.0]
-
-
-def test_an_epoch_that_a_trial_did_not_reach_has_no_gap(spent) -> None:
-    data = cost_figure.curves(source(spent, "spent")).query("scenario == 'random-10' and method == 'not+cl'")
-    assert data["avg_gap"].tolist()[0] == 2.0 and np.isnan(data["avg_gap"].tolist()[1])
-    assert data["best"].tolist() == [True, False]
 
 
 def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -> None:
@@ -97,10 +94,10 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
 
 
 def test_a_long_title_breaks_between_its_parts(spent, monkeypatch) -> None:
-    label = "CIFAR-10, ResNet-18 (width 16, stride 2), random 10 %"
     parts = ["CIFAR-10", "ResNet-18 (width 16, stride 2)", "random 10 %"]
     monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: parts)
-    assert build(source(spent, "spent")).axes[0].get_title() == label.replace("), ", "),\n")
+    title = build(source(spent, "spent")).axes[0].get_title()
+    assert title == "CIFAR-10, ResNet-18 (width 16, stride 2),\nrandom 10 %"
 
 
 def test_computation_is_told_in_the_unit_of_the_tables(spent) -> None:
@@ -122,8 +119,8 @@ def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) ->
 
 
 def test_curves_wait_for_what_is_missing(spent) -> None:
-    shutil.rmtree(paths.run("tiny", f"{RANDOM}/ft/trial-1"))
-    shutil.rmtree(paths.run("tiny", f"{CLASS}/retrain"))
+    shutil.rmtree(run_folder("tiny", f"{RANDOM}/ft/trial-1"))
+    shutil.rmtree(paths.RUNS / f"{CLASS}/retrain")
     with pytest.raises(StaleOutput, match="ft/trial-1"):
         draw_figure(spent, "spent")
     data = cost_figure.curves(source(spent, "spent", partial=True))
@@ -148,8 +145,13 @@ def removed(study):
     return study
 
 
+def by_stage(study: Study, partial: bool = False) -> pd.DataFrame:
+    data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(SEQUENTIAL))
+    return data.set_index(["percent", "method"])
+
+
 def test_each_stage_is_compared_with_its_own_retrain(removed) -> None:
-    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])
+    data = by_stage(removed)
     assert list(data.index) == [(p, m) for p in (10, 20) for m in ("retrain", "ft", "coun")]
     # FT: means 51 and 45. CoUn: 53 and 40.
     assert data["avg_gap"].tolist() == [0.0, 1.0, 3.0, 0.0, 5.0, 0.0]
@@ -162,17 +164,15 @@ def test_the_last_epoch_of_a_stage_counts(removed) -> None:
     rows = [epoch(1, 1, 9, stage=1), epoch(2, 2, 4, stage=1), epoch(3, 3, 0, stage=2)]
     for trial in range(2):
         write_run(removed, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=rows)
-    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).query("method == 'ft'")
-    assert data["avg_gap"].tolist() == [4.0, 10.0]
+    data = by_stage(removed)
+    assert data.xs("ft", level="method")["avg_gap"].tolist() == [4.0, 10.0]
 
 
 def test_a_run_that_diverged_in_a_stage_has_the_stages_before(removed) -> None:
     rows = [epoch(1, 1, 2, stage=1), {**epoch(2, 2, 0, stage=2), **values(*[np.nan] * 4)}]
-    write_run(removed, f"{SEQUENTIAL}/ft/trial-1", epochs=rows, status=results.DIVERGED)
-    write_run(removed, f"{SEQUENTIAL}/coun/trial-0", epochs=rows[:1], status=results.DIVERGED)
-    data = stages_figure.numbers(source(removed, "removed"), Cell.parse(SEQUENTIAL)).set_index(["percent", "method"])[
-        "avg_gap"
-    ]
+    write_run(removed, f"{SEQUENTIAL}/ft/trial-1", epochs=rows, status=records.DIVERGED)
+    write_run(removed, f"{SEQUENTIAL}/coun/trial-0", epochs=rows[:1], status=records.DIVERGED)
+    data = by_stage(removed)["avg_gap"]
     assert data.loc[10, "ft"] == 1.0 and data.loc[10, "coun"] == 2.5
     assert np.isnan(data.loc[20, "ft"]) and np.isnan(data.loc[20, "coun"])
     draw_figure(removed, "removed")
@@ -198,21 +198,17 @@ def test_the_marks_of_a_variant_are_hollow(removed, monkeypatch) -> None:
 
 
 def test_stages_wait_for_what_is_missing(removed) -> None:
-    shutil.rmtree(paths.run("tiny", "digits/convnet/random-20"))
-    shutil.rmtree(paths.run("tiny", f"{SEQUENTIAL}/coun"))
+    shutil.rmtree(paths.RUNS / "digits/convnet/random-20")
+    shutil.rmtree(paths.RUNS / f"{SEQUENTIAL}/coun")
     with pytest.raises(StaleOutput):
         draw_figure(removed, "removed")
-    data = stages_figure.numbers(source(removed, "removed", partial=True), Cell.parse(SEQUENTIAL)).set_index(
-        ["percent", "method"]
-    )
+    data = by_stage(removed, partial=True)
     assert data.loc[(10, "ft"), "avg_gap"] == 1.0
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
     draw_figure(removed, "removed", partial=True)
-
-
-def test_stages_with_nothing_at_all(study) -> None:
-    draw_figure(study, "removed", partial=True)
+    shutil.rmtree(paths.RESULTS / "tiny" / "runs")
+    draw_figure(removed, "removed", partial=True)
 
 
 # --- ablation ---------------------------------------------------------------------------------------------------------
@@ -248,10 +244,8 @@ def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
         assert axes.get_xlabel() == "τ: temperature of InfoNCE"
         assert [round(float(patch.get_x()), 6) for patch in axes.patches] == [0.5]
-    assert [axes.get_ylabel() for axes in figure.axes] == [
-        "Average gap (points)\nover 2 trials",
-        "Signed gap (points)\nover 2 trials",
-    ]
+    labels = [axes.get_ylabel() for axes in figure.axes]
+    assert labels == [f"{what} gap (points)\nover 2 trials" for what in ("Average", "Signed")]
     assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
     assert [container[0].get_ydata().tolist() for container in differences.containers][1] == [-1.0, -2.0, -3.0]
 
@@ -264,50 +258,41 @@ def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> N
     assert random["value"].tolist() == ["CHN", "CN", "C"]
     assert random["head"].tolist() == ["coun", "coun", "not+cl"] and random["own"].tolist() == [True, False, False]
     figure = build(source(study, "shaped"))
-    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == [
-        "CoUn: Digits, ConvNet, random 10 %",
-        "NoT + CL: Digits, ConvNet, random 10 %",
-        "CoUn: Digits, ConvNet, class-wise ‘8’",
-        "NoT + CL: Digits, ConvNet, class-wise ‘8’",
-    ]
+    titles = [axes.get_title(loc="left") for axes in figure.axes[::2]]
+    places = ("random 10 %", "class-wise ‘8’")
+    assert titles == [f"{method}: Digits, ConvNet, {place}" for place in places for method in ("CoUn", "NoT + CL")]
     assert figure.axes[0].get_xlabel() == "CL transform:\nsecond view's augmentation"
 
 
+def varying(methods: str) -> Study:
+    paths.study_file("other").write_text(STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', methods))
+    return Study.load("other")
+
+
 def test_what_all_have_in_common_is_not_what_varies(study) -> None:
-    common = '["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"]'
-    paths.study_file("other").write_text(STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', common))
-    other = Study.load("other")
+    other = varying('["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"]')
     assert varied_setting(other, other.output("varied")) == "tau"
 
 
 @pytest.mark.parametrize(
-    ("methods", "told"),
+    ("methods", "error"),
     [
         ("[coun, ft]", "no setting is varied"),
         ('["coun@tau=0.2", "coun@lambda=2"]', "lambda, tau is varied"),
         ('["coun@tau=0.2", ft]', "'ft' has no setting 'tau'"),
     ],
 )
-def test_what_varies_no_one_setting_is_refused(study, methods, told) -> None:
-    text = STUDY.replace('["coun@tau=0.2", coun, "coun@tau=0.05"]', methods)
-    paths.study_file("other").write_text(text)
-    with pytest.raises(BadInput, match=f"figures.varied: methods: {told}"):
-        draw_figure(Study.load("other"), "varied")
+def test_what_varies_no_one_setting_is_refused(study, methods, error) -> None:
+    with pytest.raises(BadInput, match=f"figures.varied: methods: {error}"):
+        draw_figure(varying(methods), "varied")
 
 
 def test_an_ablation_waits_for_what_is_missing(varied) -> None:
-    shutil.rmtree(paths.run("tiny", f"{RANDOM}/coun@tau=0.2"))
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
     with pytest.raises(StaleOutput):
         draw_figure(varied, "varied")
     data = ablation_figure.numbers(source(varied, "varied", partial=True))
     assert data["avg_gap"].tolist()[:2] == [1.25, 2.5] and pd.isna(data["avg_gap"].iloc[2])
     draw_figure(varied, "varied", partial=True)
-    shutil.rmtree(paths.run("tiny", RANDOM))
+    shutil.rmtree(paths.RUNS / RANDOM)
     draw_figure(varied, "varied", partial=True)
-
-
-@pytest.mark.parametrize("name", ["spent", "removed", "varied"])
-def test_same_data_gives_same_bytes(request, name) -> None:
-    study = request.getfixturevalue(name)
-    first = [path.read_bytes() for path in draw_figure(study, name)]
-    assert [path.read_bytes() for path in draw_figure(study, name)] == first

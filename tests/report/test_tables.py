@@ -26,6 +26,7 @@ from benchmark.results import records as results
 from benchmark.results.gather import collect
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
+from tests.places import run_folder, split_file
 from tests.report.conftest import TRAIN, Drawn, write_distances, write_run
 from tests.report.test_theory import views
 from tests.report.test_versus import PRINTED
@@ -79,8 +80,8 @@ def test_what_diverged_or_collapsed_is_marked(study) -> None:
 
 def test_missing_runs_wait_or_become_dashes(study) -> None:
     fill(study, {})
-    shutil.rmtree(paths.run("tiny", f"{CELL}/not"))
-    shutil.rmtree(paths.run("tiny", f"{CELL}/ft/trial-2"))
+    shutil.rmtree(paths.RUNS / f"{CELL}/not")
+    shutil.rmtree(run_folder("tiny", f"{CELL}/ft/trial-2"))
     with pytest.raises(StaleOutput, match="ft/trial-2"):
         draw_table(study, "gaps")
     gaps = Drawn(study, "gaps", partial=True)
@@ -91,7 +92,7 @@ def test_missing_runs_wait_or_become_dashes(study) -> None:
 def test_a_partial_table_replaces_no_whole_one(study) -> None:
     fill(study, {})
     whole = {path: path.read_bytes() for path in draw_table(study, "gaps")}
-    shutil.rmtree(paths.run("tiny", f"{CELL}/not"))
+    shutil.rmtree(paths.RUNS / f"{CELL}/not")
     partial = draw_table(study, "gaps", partial=True)
     assert [path.name for path in partial] == [f"gaps.partial{path.suffix}" for path in whole]
     assert {path: path.read_bytes() for path in whole} == whole
@@ -99,7 +100,7 @@ def test_a_partial_table_replaces_no_whole_one(study) -> None:
 
 def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
     fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
-    shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))
+    shutil.rmtree(paths.RUNS / f"{CELL}/retrain")
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("FT")[:5] == ["98.00±0.00", "2.00±0.00", "93.00±0.00", "5.00±0.00", "—"]
     assert "**" not in str(gaps.rows) and "noise floor" not in gaps.caption
@@ -113,7 +114,7 @@ def test_partial_with_nothing_at_all(study) -> None:
 def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study) -> None:
     fill(study, {})
     for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
-        record = paths.run("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
+        record = run_folder("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
         write_json(record, json.loads(record.read_text()) | {"started_from": weights})
         apart = "Not all methods of a trial started from" in Drawn(study, "gaps").caption
         assert apart == (method == "coun")
@@ -121,8 +122,9 @@ def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study)
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    best = study.model_copy(update={"report_epoch": "best"})
-    best._name = study.name
+    file = paths.study_file("tiny")
+    file.write_text(f"{file.read_text()}\nreport_epoch: best\n")
+    best = Study.load("tiny")
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
@@ -171,7 +173,7 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
 )
 def test_a_class_that_is_not_there_is_refused(study, runs, monkeypatch, classes, message) -> None:
     eights = pd.DataFrame({"split": "train", "index": np.arange(8, TRAIN, 10), "stage": 1})
-    write_split(paths.split("tiny", "digits", "random-10", 0), eights)
+    write_split(split_file("tiny", "random-10"), eights)
     runs(study, "taken")
     changed = study.output("taken").model_copy(update={"cells": [CELL], "classes": classes})
     monkeypatch.setitem(study.tables, "taken", changed)
@@ -227,7 +229,7 @@ def every_kind(study, monkeypatch) -> Study:
     for one in study.derived_of("far"):
         write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
     for one in study.derived_of("theory"):
-        write_parquet(paths.derived("tiny", one), views(0.3, alone=False))
+        write_parquet(paths.derived(one.place), views(0.3, alone=False))
     collect(study)
     return study
 

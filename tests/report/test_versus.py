@@ -127,7 +127,7 @@ def test_a_single_trial_has_no_mean(study, monkeypatch) -> None:
 
 def test_missing_and_diverged_runs(study) -> None:
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
-    shutil.rmtree(paths.run("tiny", f"{CELL}/retrain"))
+    shutil.rmtree(paths.RUNS / f"{CELL}/retrain")
     write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED)
     beside = Drawn(study, "gaps-vs-reported", partial=True)
     assert beside.row("Retrain") == ["ours", *["—"] * 6]

@@ -1,1 +1,1 @@
-"""Figures: one file a kind."""
+"""Figures: a module ``<kind>_figure`` draws a kind."""

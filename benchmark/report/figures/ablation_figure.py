@@ -1,4 +1,4 @@
-"""One setting varied: the average gap, and each metric's difference to Retrain, at every value (Figures 7 to 10)."""
+"""Average gap and signed gaps at every value of one setting (Figures 7 to 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures have in common: their width, the legend, logarithmic axes."""
+"""Width, legend and logarithmic axes of figures."""
 
 from __future__ import annotations
 

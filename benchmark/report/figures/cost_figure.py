@@ -1,4 +1,4 @@
-"""Curves of the average gap against the computation spent so far, by both countings (Figure 5)."""
+"""Average gap against computation, by the paper's counting and as executed (Figure 5)."""
 
 from __future__ import annotations
 
@@ -97,8 +97,7 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
         for method in methods:
-            style = line_style(method, methods)
-            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], style)
+            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], line_style(method, methods))
         floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
         axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
         log_axis(axes)

@@ -1,4 +1,4 @@
-"""Writing figures, such that the same results give the same bytes."""
+"""Writing figures, such that equal results give equal bytes."""
 
 from __future__ import annotations
 

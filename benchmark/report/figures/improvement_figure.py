@@ -1,4 +1,4 @@
-"""Bars of how much adding the contrastive term improves each method's average gap (Figure 4)."""
+"""Improvement in average gap from adding the contrastive term (Figure 4)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import Cell
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, page_wide
-from benchmark.report.style import (
-    FULL_WIDTH,
-    architecture_label,
-    dataset_label,
-    method_colour,
-    method_label,
-    scenario_label,
-)
+from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label
 from benchmark.report.tables.source import Source
 from benchmark.report.tables.unlearning import gather
 from benchmark.study.outputs import with_and_without
@@ -36,9 +29,8 @@ def gains(source: Source) -> pd.DataFrame:
     """
     partners = dict(with_and_without(method) for method in source.methods)
     methods = dict.fromkeys([*partners, *partners.values()])
-    numbers = gather(source.study, source.cells, methods, source.results.metrics)[
-        [*CELL, "method", "avg_gap", "diverged"]
-    ]
+    numbers = gather(source.study, source.cells, methods, source.results.metrics)
+    numbers = numbers[[*CELL, "method", "avg_gap", "diverged"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
     gain = improvement(both["avg_gap"], both["avg_gap_cl"])
@@ -123,5 +115,4 @@ def _value(gain: float) -> str:
 
 
 def _name(cell: Cell, without_scenario: bool) -> str:
-    lines = [dataset_label(cell.dataset), architecture_label(cell.arch).replace(" (", "\n(")]
-    return "\n".join(lines if without_scenario else [*lines, scenario_label(cell.scenario)])
+    return "\n".join(cell_parts(cell)[: 2 if without_scenario else 3]).replace(" (", "\n(")

@@ -1,4 +1,4 @@
-"""Two-dimensional maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
+"""Maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,7 @@ from matplotlib.lines import Line2D
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.names import Cell, MethodName
 from benchmark.report.figures.placing import write_names
-from benchmark.report.style import (
-    FULL_WIDTH,
-    PROJECTIONS,
-    architecture_label,
-    class_colours,
-    dataset_label,
-    method_label,
-    scenario_label,
-    setting_label,
-)
+from benchmark.report.style import FULL_WIDTH, PROJECTIONS, class_colours, method_label, setting_label, short_label
 from benchmark.report.tables.source import Source
 from benchmark.report.trials import rows_of
 
@@ -188,15 +179,13 @@ def headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
     methods, cells, projections = (
         len({getattr(panel, what) for panel in grid[0]}) > 1 for what in ("method", "cell", "projection")
     )
-    several, archs = (len({getattr(p.cell, what) for row in grid for p in row}) > 1 for what in ("dataset", "arch"))
+    every = [panel.cell for row in grid for panel in row]
     beside = [
         ", ".join([row[0].label] * (not methods) + [PROJECTIONS[row[0].projection]] * (not projections)) for row in grid
     ]
     above = []
     for panel in grid[0]:
-        place = f"{dataset_label(panel.cell.dataset)}, " * several + scenario_label(panel.cell.scenario)
-        place = f"{architecture_label(panel.cell.arch)}, " * archs + place
-        lines = [panel.label] * methods + [place] * (cells or not methods)
+        lines = [panel.label] * methods + [short_label(panel.cell, every)] * (cells or not methods)
         above.append("\n".join(lines + [PROJECTIONS[panel.projection]] * projections))
     return beside, above
 

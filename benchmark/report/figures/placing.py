@@ -1,7 +1,7 @@
-"""Class names beside their clusters, where they cover few dots and no other name.
+"""Placing class names beside their clusters.
 
-This is done here since adjustText keeps a name off all dots alike: where a map is full it pushes it beside another
-class's cluster, and with thousands of dots it takes seconds a panel.
+Done here since adjustText keeps a name off all dots alike: where a map is full it pushes it beside another class's
+cluster, and with thousands of dots it takes seconds a panel.
 """
 
 from __future__ import annotations

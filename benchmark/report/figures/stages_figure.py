@@ -1,4 +1,4 @@
-"""Sequential removal: after each stage, how far methods are from the Retrain that never saw what is gone (Figure 6)."""
+"""Gaps to Retrain after each stage of sequential removal (Figure 6)."""
 
 from __future__ import annotations
 

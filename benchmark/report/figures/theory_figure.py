@@ -1,4 +1,4 @@
-"""The curves R[eps] that Lemma 1 orders: retain against forget data, and the difference of the two."""
+"""Curves R[eps] of Lemma 1, on retain and on forget data."""
 
 from __future__ import annotations
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import json
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -55,7 +53,6 @@ def draw_page(study: Study, partial: bool = False) -> Path:
             claims=claim_cards.build(study, partial),
             origins=origins.build(results, cells),
             drawn=drawn,
-            data=_inert(drawn),
             css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts),
@@ -67,13 +64,15 @@ def draw_page(study: Study, partial: bool = False) -> Path:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+    return environment
 
 
 def _library() -> str:
@@ -85,14 +84,6 @@ def _library() -> str:
 def _script() -> str:
     parts = [(HERE / part).read_text(encoding="utf-8") for part in PARTS]
     return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
-
-
-def _inert(value: Any) -> Markup:
-    """Return JSON that can stand within a script element whatever texts it holds."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
 
 
 def _policy(scripts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The paper's claims with their verdicts, as the study's tables of kind ``claims`` have them."""
+"""The page's claims of the paper and their verdicts, from the tables of kind ``claims``."""
 
 from __future__ import annotations
 

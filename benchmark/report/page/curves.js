@@ -11,8 +11,8 @@ function swatch(method) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
   for (const [name, value] of Object.entries({ width: 26, height: 8, "aria-hidden": "true" })) svg.setAttribute(name, value);
-  const told = { x1: 0, y1: 4, x2: 26, y2: 4, stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
-  for (const [name, value] of Object.entries(told)) line.setAttribute(name, value);
+  const attributes = { x1: 0, y1: 4, x2: 26, y2: 4, stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
+  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
   svg.append(line);
   return svg;
 }
@@ -43,15 +43,15 @@ const span = (values, log) => {
 // The lines of Retrain: a level one, or where each stage has a Retrain of its own a step a stage. Methods that take the
 // same epochs to a stage share one.
 function references(methods, levels) {
-  const look = { line_color: style("--ink"), line_dash: [2, 3], line_width: 1.5 };
-  if (levels.length < 2) return levels.map((location) => create("Span", { location, dimension: "width", ...look }));
+  const line = { line_color: style("--ink"), line_dash: [2, 3], line_width: 1.5 };
+  if (levels.length < 2) return levels.map((location) => create("Span", { location, dimension: "width", ...line }));
   const steps = methods.map((method) => ({ x: [0, ...method.epoch], y: [method.stage[0], ...method.stage].map((stage) => levels[stage] ?? NaN) }));
   const apart = new Map(steps.map((step) => [JSON.stringify(step), step]));
-  return [...apart.values()].map((step) => glyph("Step", step, { x: { field: "x" }, y: { field: "y" }, mode: "before", ...look }));
+  return [...apart.values()].map((step) => glyph("Step", step, { x: { field: "x" }, y: { field: "y" }, mode: "before", ...line }));
 }
 
 // A chart of the shown methods: x and y name their lists, levels are Retrain's, one or by stage, tell describes a point.
-async function chart(box, told, cell, x, y, levels, label, tell) {
+async function chart(box, readout, cell, x, y, levels, label, tell) {
   const log = y === "avg_gap";
   const methods = cell.methods.filter((method) => !hidden.has(method.name));
   const kept = methods.map((method) => method.epoch.map((_, at) => at).filter((at) => method[x][at] !== null && method[y][at] !== null && (!log || method[y][at] > 0)));
@@ -75,11 +75,11 @@ async function chart(box, told, cell, x, y, levels, label, tell) {
   }, log ? "LogScale" : "LinearScale");
   const choose = (number) => {
     mark(number);
-    told.replaceChildren(...(number === null ? [] : [swatch(points[number][2]), " ", make("b", {}, points[number][2].label), tell(points[number][2], points[number][3])]));
+    readout.replaceChildren(...(number === null ? [] : [swatch(points[number][2]), " ", make("b", {}, points[number][2].label), tell(points[number][2], points[number][3])]));
   };
   const mark = explored(box, drawing, points, choose, alongLines);
-  told.replaceChildren();
-  if (!points.length) told.append("Nothing to draw: no method is chosen, or Retrain is missing.");
+  readout.replaceChildren();
+  if (!points.length) readout.append("Nothing to draw: no method is chosen, or Retrain is missing.");
   box.setAttribute("aria-label", `${label.y} against ${label.x}: ${methods.length} methods. Arrow keys move along the lines and between them.`);
   return drawing;
 }
@@ -116,9 +116,9 @@ function curves() {
     const retrain = cell.retrain[metric] ?? []; // by stage
     const number = (value) => value.toFixed(metric === "loss" ? 4 : 2);
     old = await Promise.all([
-      chart($("gap-chart"), $("gap-told"), cell, cost, "avg_gap", [cell.floor], { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
+      chart($("gap-chart"), $("gap-readout"), cell, cost, "avg_gap", [cell.floor], { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
         `: average gap ${method.avg_gap[at].toFixed(2)} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
-      chart($("history-chart"), $("history-told"), cell, "epoch", metric, metric === "avg_gap" ? [cell.floor] : retrain,
+      chart($("history-chart"), $("history-readout"), cell, "epoch", metric, metric === "avg_gap" ? [cell.floor] : retrain,
         { x: "Epoch", y: NAMES[metric][0].toUpperCase() + NAMES[metric].slice(1) + points }, (method, at) =>
           `: ${NAMES[metric]} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
           (retrain[method.stage[at]] == null ? "" : `; Retrain ${number(retrain[method.stage[at]])} %`)),

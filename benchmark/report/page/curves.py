@@ -1,4 +1,4 @@
-"""The page's curves: each method's means over trials, by epoch and by what had been computed by then."""
+"""The page's curves: means over trials by epoch, and by the computation until then."""
 
 from __future__ import annotations
 

@@ -15,15 +15,15 @@ function points(panel, projection) {
 const quantile = (values, part) => values.sort((one, other) => one - other)[Math.floor(part * (values.length - 1))];
 
 function names({ x, y }, predicted, dataset) {
-  const told = { x: [], y: [], text: [] };
+  const labels = { x: [], y: [], text: [] };
   dataset.classes.forEach((name, number) => {
     const own = [...predicted.keys()].filter((at) => predicted[at] === number);
     if (!own.length) return;
-    told.x.push(quantile(own.map((at) => x[at]), 0.5));
-    told.y.push(quantile(own.map((at) => y[at]), 0.97)); // above its cluster
-    told.text.push(name);
+    labels.x.push(quantile(own.map((at) => x[at]), 0.5));
+    labels.y.push(quantile(own.map((at) => y[at]), 0.97)); // above its cluster
+    labels.text.push(name);
   });
-  return told;
+  return labels;
 }
 
 async function panel(box, one, map, dataset, projection) {
@@ -32,11 +32,11 @@ async function panel(box, one, map, dataset, projection) {
   const colours = dataset.colours.map(visible);
   const columns = (numbers) => ({ x: numbers.map((at) => x[at]), y: numbers.map((at) => y[at]), colour: numbers.map((at) => colours[predicted[at]]) });
   const retain = [...x.keys()].filter((at) => !gone.has(at));
-  const look = { x: { field: "x" }, y: { field: "y" }, fill_color: { field: "colour" } };
+  const dots = { x: { field: "x" }, y: { field: "y" }, fill_color: { field: "colour" } };
   const size = Math.min(4, Math.max(2, 4 * Math.sqrt(1500 / x.length)));
   const renderers = [
-    glyph("Scatter", columns(retain), { ...look, size, fill_alpha: 0.4, line_color: null }),
-    glyph("Scatter", columns([...forget]), { ...look, size: size + 3.5, line_color: style("--edge"), line_width: 0.8 }),
+    glyph("Scatter", columns(retain), { ...dots, size, fill_alpha: 0.4, line_color: null }),
+    glyph("Scatter", columns([...forget]), { ...dots, size: size + 3.5, line_color: style("--edge"), line_width: 0.8 }),
   ];
   if (dataset.classes.length <= 10)
     renderers.push(glyph("Text", names({ x, y }, predicted, dataset), {
@@ -88,14 +88,15 @@ function card(map, dataset, known, number) {
   if (known.image && position >= 0) top.append(picture(dataset, known.image, position));
   top.append(make("p", {}, "true class ", make("b", {}, ...coloured(dataset, truth)), make("br"), make("small", {}, `forget sample ${known.index[at]} of ${dataset.label}`)));
   const list = make("dl");
-  const reference = map.predictions.findIndex((told) => told.label === "Retrain");
-  map.predictions.forEach((told, which) => {
-    const value = known.predictions[which][number], row = make("div", {}, make("dt", {}, told.label), make("dd", {}, ...coloured(dataset, value)));
+  const reference = map.predictions.findIndex((method) => method.label === "Retrain");
+  map.predictions.forEach((method, which) => {
+    const value = known.predictions[which][number], row = make("div", {}, make("dt", {}, method.label), make("dd", {}, ...coloured(dataset, value)));
     row.classList.toggle("same", reference >= 0 && which !== reference && value === known.predictions[reference][number]);
     row.classList.toggle("wrong", value !== truth);
     list.append(row);
   });
-  $("map-card").replaceChildren(top, list, make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class."));
+  const key = make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class.");
+  $("map-card").replaceChildren(top, ...(map.predictions.length ? [list, key] : []));
 }
 
 async function known(map, dataset) {
@@ -106,12 +107,12 @@ async function known(map, dataset) {
   }
   const own = (part) => unpacked(map[part]), shared = (part) => unpacked(dataset[part]);
   return {
-    image, place: own("place"), forget: own("forget"), predictions: map.predictions.map((told) => unpacked(told.prediction)),
+    image, place: own("place"), forget: own("forget"), predictions: map.predictions.map((method) => unpacked(method.prediction)),
     labels: shared("labels"), index: shared("index"), pictured: shared("pictured"),
   };
 }
 
-// All panels show the same window of their maps, which are turned to look alike.
+// All panels show the same window of their maps, which are turned alike.
 function linked(drawings, remark) {
   let busy = false;
   const show = (x, y) => {

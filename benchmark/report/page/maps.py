@@ -1,4 +1,4 @@
-"""The page's maps: points, predictions and images of forget samples, packed as small as they stay readable."""
+"""The page's maps: points, predicted classes and images, packed into text."""
 
 from __future__ import annotations
 

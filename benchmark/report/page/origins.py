@@ -1,4 +1,4 @@
-"""How each number on the page was made: what all runs have in common, and the rest for each cell and method."""
+"""The page's provenance: what all runs have in common, and the runs of each cell and method."""
 
 from __future__ import annotations
 

@@ -20,15 +20,15 @@ const glyph = (kind, columns, settings) => create("GlyphRenderer", {
 
 function axes(x, y) {
   const quiet = style("--quiet"), line = style("--line");
-  const told = (label) => ({
+  const axis = (label) => ({
     axis_label: label, axis_label_text_color: quiet, axis_label_text_font_style: "normal",
     axis_label_text_font_size: "12px", major_label_text_color: quiet, major_label_text_font_size: "12px",
     axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
   });
   const ticks = (axis) => (axis.log ? { ticker: create("FixedTicker", { ticks: decades() }) } : {});
   const plain = create("BasicTickFormatter", { use_scientific: false });
-  const below = create("LinearAxis", { ...told(x.label), formatter: plain });
-  const left = create(y.log ? "LogAxis" : "LinearAxis", { ...told(y.label), ...ticks(y), formatter: plain });
+  const below = create("LinearAxis", { ...axis(x.label), formatter: plain });
+  const left = create(y.log ? "LogAxis" : "LinearAxis", { ...axis(y.label), ...ticks(y), formatter: plain });
   const grid = create("Grid", { dimension: 1, axis: left, grid_line_color: line, ...ticks(y) });
   return { below: [below], left: [left], center: [grid] };
 }
@@ -67,8 +67,8 @@ function explored(box, drawing, points, choose, key) {
     return best;
   };
   const hit = (event) => {
-    const found = nearest(event);
-    if (found !== null && found !== marked) choose(found);
+    const near = nearest(event);
+    if (near !== null && near !== marked) choose(near);
   };
   const mark = (number) => {
     marked = number;

@@ -1,4 +1,4 @@
-"""Images of the page's forget samples as one image, packed as small as they stay readable."""
+"""Many small images in one, packed as small as they stay readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's table of results: a row a method and cell, with the paper's numbers beside ours where it has them."""
+"""The page's table of results: a row a cell and method, beside the paper's numbers."""
 
 from __future__ import annotations
 

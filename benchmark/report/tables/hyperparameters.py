@@ -24,8 +24,8 @@ def build(source: Source) -> Table:
     """
     data = gather(source)
     rows = len(data.drop_duplicates(PLACE))
-    every = {key: found for key, found in data.groupby("setting", sort=False) if len(found) == rows}
-    common = {key: found["value"].iloc[0] for key, found in every.items() if found["value"].map(repr).nunique() == 1}
+    every = {key: mine["value"] for key, mine in data.groupby("setting", sort=False) if len(mine) == rows}
+    common = {key: values.iloc[0] for key, values in every.items() if values.map(repr).nunique() == 1}
     own = [str(key) for key in every if key not in common]
     shown = data[~data["setting"].isin(common)]
     blocks = [Block(_rows(mine, own), heading) for heading, mine in _grouped(shown)]

@@ -72,13 +72,13 @@ def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
     for group, mine in groups.items():
         curve = r_curve(mine["max_distance"].to_numpy(float), EPS)
         theorem = theorem1(mine)
-        said = asdict(theorem) | {"vacuous": theorem.vacuous} if theorem else {}
+        bound = asdict(theorem) | {"vacuous": theorem.vacuous} if theorem else {}
         wrong = {
             "err_head": float((mine["prediction"] != mine["label"]).mean()),
             "err_centre": float((mine["nearest"] != mine["label"]).mean()) if theorem else np.nan,
         }
         shares = {f"r_{eps}": value for eps, value in zip(EPS, curve, strict=True)}
-        rows.append({"group": group, "samples": len(mine), "diverged": False, **shares, **ordering, **said, **wrong})
+        rows.append({"group": group, "samples": len(mine), "diverged": False, **shares, **ordering, **bound, **wrong})
     return rows
 
 

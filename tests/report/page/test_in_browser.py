@@ -1,0 +1,114 @@
+"""The results page in a browser: no fault and no request, and everything can be reached with keys and a finger."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.browser import Browser, chromium
+
+pytestmark = pytest.mark.skipif(chromium() is None, reason="chromium is not installed")
+CARD = "document.querySelector('#map-card canvas')?.dataset.position ?? null"
+RINGS = (
+    "[...document.querySelectorAll('.map')].map(m => [m.getBoundingClientRect(), m.querySelector('.ring')])"
+    ".filter(([, ring]) => !ring.hidden)"
+    ".map(([box, ring]) => [box.x + parseFloat(ring.style.left), box.y + parseFloat(ring.style.top)])"
+)
+COLUMN = "[...document.querySelectorAll('#table tbody tr:not([hidden])')].map(r => Number(r.cells[4].dataset.value))"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
+def test_page_in_a_browser(page, tmp_path, width, dark) -> None:
+    with Browser(tmp_path / "profile", width, dark=dark, touch=width < 500) as browser:
+        browser.open(page)
+        assert browser.js("document.documentElement.scrollWidth") <= width
+        _sort_and_filter(browser)
+        _choose_a_sample(browser, touch=width < 500)
+        _read_a_curve(browser)
+        _open_an_origin(browser)
+        assert browser.faults == []
+        assert [address for address in browser.requests if not address.startswith(("data:", "file:"))] == []
+
+
+def test_a_history_says_what_its_stage_is_compared_with(staged, tmp_path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(staged)
+        choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
+        browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
+        browser.js("document.querySelector('#history-chart').focus()")
+        readouts = []
+        for _ in range(3):
+            browser.key("ArrowRight")
+            readouts.append(browser.js("document.querySelector('#history-readout').textContent"))
+        assert [text.partition("; ")[2] for text in readouts] == [
+            "Retrain 90.00 %",
+            "Retrain 90.00 %",
+            "Retrain 80.00 %",
+        ]
+        assert browser.faults == []
+
+
+def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(page, tmp_path) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page)
+        # Of two images to be decoded, the first takes longer.
+        browser.js(
+            "{ const decode = HTMLImageElement.prototype.decode; let calls = 0; window.decoded = 0;"
+            "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
+            "if (slow) await new Promise((done) => setTimeout(done, 300));"
+            "setTimeout(() => window.decoded++, 200); }; }"
+        )
+        choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
+        browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
+        browser.until("window.decoded === 2")
+        last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
+        labels = browser.js("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
+        assert len(labels) == 2 and all(last in label for label in labels)
+        assert browser.faults == []
+
+
+def _sort_and_filter(browser: Browser) -> None:
+    browser.js("document.querySelector('[data-key=avg_gap] button').focus()")
+    browser.key("Enter")
+    gaps = browser.js(COLUMN)
+    assert gaps == sorted(gaps) and len(gaps) > 10
+    assert browser.js("document.querySelector('[data-key=avg_gap]').ariaSort") == "ascending"
+    browser.key("Enter")
+    assert browser.js(COLUMN) == gaps[::-1]
+    change = "s.value = 'ft'; s.dispatchEvent(new Event('change', {bubbles: true}))"
+    browser.js(f"{{ const s = document.querySelector('[data-filter=method]'); {change}; }}")
+    assert browser.js(COLUMN) == [1.25, 1.25]
+    assert browser.js("document.querySelector('#count').textContent").startswith("2 of ")
+    browser.js("document.querySelector('#filters button').click()")
+    browser.until(f"{COLUMN}.length === {len(gaps)}")
+
+
+def _choose_a_sample(browser: Browser, touch: bool) -> None:
+    browser.js("document.querySelector('.map').focus()")
+    browser.key("ArrowRight")
+    first = browser.js(CARD)
+    assert first is not None and "true class" in browser.js("document.querySelector('#map-card').textContent")
+    browser.js("document.querySelector('.map').scrollIntoView({block: 'start', behavior: 'instant'})")
+    ((x, y), *others) = browser.js(RINGS)
+    assert len(others) + 1 == browser.js("document.querySelectorAll('.map').length")
+    for _ in range(4):
+        browser.key("ArrowDown")
+        if browser.js(CARD) != first:
+            break
+    assert browser.js(CARD) != first
+    (browser.tap if touch else browser.point)(x, y)
+    browser.until(f"{CARD} === '{first}'")
+    width = "document.querySelector('.map .ring').style.left"
+    before = browser.js(width)
+    browser.js("document.querySelector('#zoom-in').click()")
+    browser.until(f"{width} !== '{before}' || document.querySelector('.map .ring').hidden")
+
+
+def _read_a_curve(browser: Browser) -> None:
+    browser.js("document.querySelector('#gap-chart').focus()")
+    browser.key("ArrowRight")
+    browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
+
+
+def _open_an_origin(browser: Browser) -> None:
+    browser.js("document.querySelector('#table tbody a').click()")
+    browser.until("document.activeElement.matches('details[open] article')")
