@@ -23,12 +23,7 @@ class StaleOutput(BadInput):
 
 
 class DamagedFile(StaleOutput):
-    """A file that is there but is not what was written.
-
-    Attributes
-    ----------
-    path : the file. Readers leave it where it is; `benchmark.workflow.repair` sets it aside.
-    """
+    """A file that is not what was written. Readers leave it where it is; `benchmark.workflow.repair` sets it aside."""
 
     def __init__(self, path: Path, problem: str):
         super().__init__(f"{path} is damaged: {problem}")
@@ -38,12 +33,7 @@ class DamagedFile(StaleOutput):
 def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:
     """Return the error for a value outside a closed list, with a suggestion where one is close.
 
-    Parameters
-    ----------
-    what : the kind of thing, such as ``"method"``.
-    value : what was given.
-    accepted : what would have been accepted.
-    where : file and key, or the part of the command line, that holds the value.
+    ``what`` is the kind of thing, such as ``"method"``; ``where`` the file and key, or the part of the command line.
     """
     accepted = sorted(accepted)
     close = closest(str(value), accepted)

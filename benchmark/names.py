@@ -33,10 +33,8 @@ class Scenario:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(SCENARIO, self.name):
-            raise BadInput(
-                f"scenario {self.name!r}: accepted are 'random-<percent>' with 1 to 99, 'class-<name>' and "
-                "'sequential-<stages>x<percent>'"
-            )
+            accepted = "'random-<percent>' with 1 to 99, 'class-<name>' and 'sequential-<stages>x<percent>'"
+            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}")
         if self.kind == "sequential" and self.stages * self.percent > 99:
             raise BadInput(f"scenario {self.name!r} forgets {self.stages * self.percent} %: at most 99 % is accepted")
 
@@ -133,12 +131,10 @@ class MethodName:
             plain = re.sub("[^a-z0-9]+", "-", text.partition("@")[0].lower()).strip("-")
             close = closest(plain, METHODS)
             hint = f"did you mean {close!r}? Accepted" if close else "accepted"
-            raise BadInput(
-                f"{where}method {text!r}: {hint} is 'name', 'name+cl' or either with '@setting=value', such as "
-                "coun@tau=0.2"
-            )
+            form = "'name', 'name+cl' or either with '@setting=value', such as coun@tau=0.2"
+            raise BadInput(f"{where}method {text!r}: {hint} is {form}")
         head, *settings = text.split("@")
-        pairs = tuple(sorted((key, value) for key, value in (setting.split("=", 1) for setting in settings)))
+        pairs = tuple(sorted((key, value) for key, _, value in (setting.partition("=") for setting in settings)))
         if len(dict(pairs)) < len(pairs):
             raise BadInput(f"{where}method {text!r} gives one setting twice")
         head = ALIASES.get(head, head)
@@ -159,7 +155,4 @@ class MethodName:
 
 def matches(pattern: str, cell: str) -> bool:
     """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
-    if pattern == "*":
-        return True
-    expression = re.escape(pattern).replace(r"\*", "[^/]*")
-    return re.fullmatch(expression, cell) is not None
+    return pattern == "*" or re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), cell) is not None

@@ -9,7 +9,6 @@ come from the modules a study lists under ``plugins`` and from installed package
 from __future__ import annotations
 
 import ast
-import importlib
 import importlib.util
 import re
 import sys
@@ -84,12 +83,7 @@ def _identity(target: Any) -> str:
 def code_digest(module: str) -> str | None:
     """Return a digest of a plugin's file, comments and layout aside; None for a module of ours.
 
-    What the file imports is not looked at.
-
-    Raises
-    ------
-    BadInput
-        If there is no such module.
+    What the file imports is not looked at. `BadInput` is raised if there is no such module.
     """
     if module.startswith("benchmark."):
         return None

@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Streams:
-    """The random streams of one run.
-
-    Attributes
-    ----------
-    seed : the study's seed.
-    key : what the streams belong to, such as ``("digits", "convnet", "random-10", "trial-0")``.
-    """
+    """The random streams of one run, of a study's seed and a key: ``("digits", "convnet", "random-10", "trial-0")``."""
 
     seed: int
     key: tuple[str, ...]

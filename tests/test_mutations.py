@@ -15,55 +15,35 @@ from benchmark.errors import BadInput
 from benchmark.study.study import Study
 
 CELL = "digits/convnet/random-10"
-STUDY: dict[str, Any] = {
-    "description": "what is mutated",
-    "seed": 1,
-    "trials": 2,
-    "resample": ["split"],
-    "precision": "float32",
-    "report_epoch": "last",
-    "members": "first",
-    "map_samples": 100,
-    "view_pairs": 2,
-    "threads": 1,
-    "sequential": {"schedule": "restart", "forget": "new"},
-    "datasets": {
-        "digits": {
-            "source": "digits",
-            "subset": 160,
-            "test_subset": 60,
-            "subset_seed": 3,
-            "size": 8,
-            "augmentation": {"padding": 1, "flip": False, "mean": [0.3], "std": [0.37]},
-        }
-    },
-    "hyperparameters": {
-        "*": {
-            "training": {"epochs": 2, "batch_size": 32, "lr": 0.1, "momentum": 0.9, "schedule": "steps"},
-            "unlearning": {"epochs": 2, "batch_size": 32, "lr": 0.05, "weight_decay": 0.0005},
-            "coun": {"lambda": 0.5, "tau": 0.2},
-            "salun": {"threshold": 0.5},
-        },
-        CELL: {"neggrad-plus": {"beta": 0.95}},
-    },
-    "tables": {
-        "table2": {
-            "kind": "unlearning",
-            "caption": "c",
-            "cells": [CELL],
-            "methods": ["ft", "coun@tau=0.3"],
-            "trials": 2,
-        },
-        "table5": {
-            "kind": "predictions",
-            "cells": ["digits/convnet/class-8"],
-            "methods": ["not"],
-            "classes": ["8"],
-            "trials": 2,
-        },
-    },
-    "figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"], "show": "all"}},
-}
+STUDY: dict[str, Any] = yaml.safe_load(f"""
+description: what is mutated
+seed: 1
+trials: 2
+resample: [split]
+precision: float32
+report_epoch: last
+members: first
+map_samples: 100
+view_pairs: 2
+threads: 1
+sequential: {{schedule: restart, forget: new}}
+datasets:
+  digits:
+    {{source: digits, subset: 160, test_subset: 60, subset_seed: 3, size: 8,
+    augmentation: {{padding: 1, flip: false, mean: [0.3], std: [0.37]}}}}
+hyperparameters:
+  "*":
+    training: {{epochs: 2, batch_size: 32, lr: 0.1, momentum: 0.9, schedule: steps}}
+    unlearning: {{epochs: 2, batch_size: 32, lr: 0.05, weight_decay: 0.0005}}
+    coun: {{lambda: 0.5, tau: 0.2}}
+    salun: {{threshold: 0.5}}
+  {CELL}: {{neggrad-plus: {{beta: 0.95}}}}
+tables:
+  table2: {{kind: unlearning, caption: c, cells: [{CELL}], methods: [ft, coun@tau=0.3], trials: 2}}
+  table5: {{kind: predictions, cells: [digits/convnet/class-8], methods: [not], classes: ["8"], trials: 2}}
+figures:
+  figure1: {{kind: maps, cells: [{CELL}], methods: [retrain], show: all}}
+""")
 # Mappings whose keys are the user's own, and values that may be anything of their type.
 FREE = {("datasets",), ("tables",), ("figures",), ("hyperparameters", "*"), ("hyperparameters", CELL)}
 TEXTS = {"description", "caption", "path"}
@@ -143,14 +123,10 @@ def test_the_study_without_a_mistake_is_accepted(empty):
     assert len(Study.load("mutant").runs()) > 5
 
 
-@settings(
-    max_examples=1000,
-    deadline=None,
-    phases=[Phase.generate],
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+FIXED = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@settings(max_examples=1000, phases=[Phase.generate], **FIXED)
 @given(mistake=mistakes())
 def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mistake):
     data, named = mistake
@@ -163,7 +139,7 @@ def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mi
     assert sorted(path.name for path in empty.root.iterdir()) == ["config"]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, **FIXED)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 1, 4, 40]), st.sampled_from(NOISE)), max_size=5))
 def test_a_study_file_of_noise_is_refused_in_one_line_or_read(empty, cuts):
     text = bytearray(yaml.safe_dump(STUDY, sort_keys=False).encode())

@@ -9,10 +9,8 @@ The paper does not say which share it takes, but hardly that one: it prints 9.89
 cost 5.2 at the five units below, while all of the retain data costs 9.89 in between 35 and 36 epochs.
 
 Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): their divergence is a mean over
-classes too, this one a sum over classes. They train by Adam, to which that makes no difference; by SGD, as here, a
-learning rate means as many times more as there are classes, and theirs would be below the paper's range. They run both
-teachers on every image, which the paper's counting is charged for; here each image is shown to its own teacher only.
-The random teacher is initialised as Original is, from a stream of its own.
+classes too, this one a sum, which is as if the learning rate of SGD were that many times theirs (their Adam does not
+mind). They run both teachers on every image, and so the paper's counting charges; here each image is shown to its own.
 """
 
 from __future__ import annotations
@@ -30,12 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mixed(Part):
-    """Forget samples, then retain samples, in one forward pass.
-
-    Attributes
-    ----------
-    forgotten : how many of the samples are forget data.
-    """
+    """So many forget samples, then retain samples, in one forward pass."""
 
     forgotten: int = 0
 

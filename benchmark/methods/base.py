@@ -22,15 +22,13 @@ if TYPE_CHECKING:
     from benchmark.seeds import Streams
 
 
+Range = tuple[float, float]
+
+
 def setting(
-    default: Any,
-    doc: str,
-    paper: tuple[float, float] | None = None,
-    least: float | None = None,
-    log: bool = False,
-    **bounds: Any,
+    default: Any, doc: str, paper: Range | None = None, least: float | None = None, log: bool = False, **bounds: Any
 ) -> Any:
-    """A hyperparameter: its default, a line of documentation, the range the paper searched, and hard bounds.
+    """A hyperparameter: its default, a line of documentation, the range the paper searched, and pydantic's bounds.
 
     Parameters
     ----------
@@ -87,7 +85,7 @@ class Part:
     Attributes
     ----------
     index : (B,) positions in the training set.
-    label : (B,) what the method takes for their class; the true one unless the method says otherwise.
+    label : (B,) what the method takes for their class.
     transform : letters of the augmentation, such as ``"CHN"``.
     """
 
@@ -199,10 +197,9 @@ class Method:
         self.context = context
 
     def prepare(self, model: nn.Module) -> None:
-        """Change the starting weights, or look at them, before the first step.
+        """Change the starting weights, or look at them, before the first step, without gradient tracking.
 
-        Called without gradient tracking, on a fresh copy of the starting weights also when a run resumes: what the
-        checkpoint holds is loaded afterwards.
+        When a run resumes it is called again, on a fresh copy: the checkpoint is loaded afterwards.
         """
 
     def batches(self, epoch: int) -> list[Batch]:
@@ -222,9 +219,7 @@ class Method:
     def parts(self, name: str, epoch: int, label: Tensor | None = None) -> list[Part]:
         """Cut the shuffled ``retain`` or ``forget`` data into an epoch's parts; the last may be smaller.
 
-        Parameters
-        ----------
-        label : (N,) labels of the whole training set that stand for the true ones.
+        ``label``, (N,) labels of the whole training set, stands for the true ones.
         """
         samples = getattr(self.context, name)
         order = self.context.streams.permutation(len(samples), f"order-{name}", epoch).to(samples.device)

@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 
 
 def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
-    """Sum of the mean InfoNCE losses of both directions, computed in float32: a scalar.
+    """Sum of the mean InfoNCE losses of both directions between two views' features (N, D), in float32: a scalar.
 
-    Similarity is the cosine over ``tau``. The denominator for a sample runs over the other view's samples alone, its
-    own positive included (not SimCLR's 2N - 1), and there is no factor 1/2: the paper's code listing.
-
-    Parameters
-    ----------
-    first, second : (N, D) features of the two views, row n of both from the same image.
-    tau : temperature. Small ones are safe: the log-sum-exp never forms exp(1/tau).
+    Similarity is the cosine over ``tau``, which may be small: exp(1/tau) is never formed. The denominator for a sample
+    runs over the other view's samples alone, its own positive included (not SimCLR's 2N - 1), and there is no factor
+    1/2: the paper's code listing.
     """
     similarity = cosine_similarity(first, second) / tau
     return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()

@@ -10,13 +10,13 @@ which is -1/|N| sum_{a in N} log( exp(s_ia) / sum_{p in P} exp(s_ip) ): a superv
 negatives exchanged. An anchor whose class no retain sample of the step has (every anchor, where a class is forgotten)
 has |N| in place of the sum over P, a constant: it is pulled and not pushed. One without others is left alone.
 
-Sources for what this paper's text leaves out: the authors' code (github.com/Hongkyu-Lee/Contrastive-Unlearning) and a
-public reproduction for the denominator |N|. Differences from that code: it multiplies the logarithm by the retain
+The denominator |N| is that of a public reproduction; the rest that the text leaves out is as in the authors' code
+(github.com/Hongkyu-Lee/Contrastive-Unlearning). Differences from that: it multiplies the logarithm by the retain
 samples per other-class sample (10/9 for ten balanced classes); it contrasts the normalised output of a projection head,
 this the features that the head sees; it shows the same augmented forget images ``omega`` times, here each step augments
-anew; it trains without weight decay; and it stops as soon as the forget accuracy is no more than the test accuracy,
-or than chance where a class is forgotten, where here the number of epochs is a setting. The printed cost, 3.36
-PFLOPs, fits no number of epochs at 6 units a step, whatever omega; here both countings charge what runs.
+anew; it has no weight decay; and it stops once the forget accuracy is no more than the test accuracy, or than chance
+where a class is forgotten, while here the number of epochs is a setting. The printed cost, 3.36 PFLOPs, fits no number
+of epochs at 6 units a step, whatever omega; here both countings charge what runs.
 """
 
 from __future__ import annotations
@@ -71,13 +71,7 @@ class CU(Method):
 
 
 def contrast(anchors: Tensor, classes: Tensor, others: Tensor, other_classes: Tensor, temperature: float) -> Tensor:
-    """Contrastive unlearning loss of the anchors, computed in float32: a scalar.
-
-    Parameters
-    ----------
-    anchors, others : (A, D) and (R, D) features of forget and of retain samples.
-    classes, other_classes : (A,) and (R,) their classes.
-    """
+    """Contrastive unlearning loss, in float32, a scalar, of features of forget (A, D) and of retain samples (R, D)."""
     similarity = cosine_similarity(anchors, others) / temperature
     same = classes[:, None] == other_classes
     different = (~same).sum(1)

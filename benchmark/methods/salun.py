@@ -2,8 +2,8 @@
 
 The mask keeps the fraction ``threshold`` of all parameters, ranked together, whose gradient of the forget loss (summed
 over the forget batches, in evaluation mode) is largest in magnitude. Random labels are drawn anew every epoch, over
-all classes. Versions of the public code differ: an earlier one (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1) and
-those that copied it change the weights while they sum, and keep the fraction whose gradient is smallest.
+all classes. An earlier version of the public code (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1), and those that
+copied it, change the weights while they sum, and keep the fraction whose gradient is smallest.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class SalUn(Method):
             True, "keep masked weights exactly fixed; without, momentum and weight decay still move them"
         )
 
-    paper_units = {"forget": 3, "retain": 3, "both": 3}
-    executed_units = {"forget": 3, "retain": 3, "both": 3}
-
+    paper_units = executed_units = {"forget": 3, "retain": 3, "both": 3}
     masks: list[Tensor]
     start: list[Tensor]
 

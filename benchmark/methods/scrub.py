@@ -7,14 +7,14 @@ minimises, where the teacher t is the model that the run starts from and s the o
     retain  gamma * CE(s) + alpha * KL(t || s)
 
 The teacher is in evaluation mode and the student in training mode, as in the authors' code: a student that still has
-the teacher's weights differs from it by batch statistics (or dropout) alone, and a network that has neither gets no
-gradient from the forget data before something else has moved it.
+the teacher's weights differs from it by batch statistics (or dropout) alone, and one that has neither gets no gradient
+from the forget data before something else has moved it.
 
-Differences from the authors' code (github.com/meghdadk/SCRUB): temperature 1, as this paper has it, where they divide
-logits by a temperature and multiply the divergence by its square; one batch size and one learning rate for both passes;
-no rewinding to an earlier epoch. That repository's packaged version counts epochs from 0 but compares with ``<=``, and
-so makes ``msteps`` + 1 forget passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196
-batches in 40 epochs, as if a forget pass were made in each; here only passes that are made are charged.
+Differences from the authors' code (github.com/meghdadk/SCRUB): temperature 1, as in this paper, where they divide
+logits by one and multiply the divergence by its square; one batch size and learning rate for both passes; no rewinding
+to an earlier epoch. Their packaged version counts epochs from 0 but compares with ``<=``, and so makes ``msteps`` + 1
+forget passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196 batches in 40 epochs, as
+if a forget pass were made in each; here only passes that are made are charged.
 """
 
 from __future__ import annotations

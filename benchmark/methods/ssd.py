@@ -6,11 +6,11 @@ the whole training data I_D, the weight is multiplied by
 
     min(lambda * I_D / I_u, 1)
 
-Batches are strided through the dataset, so that they are of equal size to within one image and hold all classes where
-a dataset is sorted by class, and nothing is augmented: no random number is drawn, and all trials that start from one
-Original come out the same, as the paper's do (Table 7 prints standard deviations of exactly 0). The authors' code
-(github.com/if-loops/selective-synaptic-dampening) does not augment either; it takes retain data then forget data in
-their order, in batches of 128, the last of them smaller but of equal weight.
+Batches are strided through the dataset: of equal size to within one image, and of all classes where a dataset is
+sorted by class. Nothing is augmented and no random number drawn: all trials from one Original come out the same, as the
+paper's do (Table 7 prints standard deviations of exactly 0). The authors' code
+(github.com/if-loops/selective-synaptic-dampening) takes retain data then forget data in their order, in batches of 128,
+the last of them smaller but of equal weight.
 
 The printed cost, 0.06 PFLOPs, is one unit on each of 196 batches of the training data and 20 of the forget data: the
 paper charges the forward passes alone, and its counting here does too. What runs is three times that, 0.18.
@@ -60,17 +60,11 @@ class SSD(Method):
         return []
 
     def importance(self, model: nn.Module, samples: Tensor) -> list[Tensor]:
-        """Return the mean squared batch gradient of the cross-entropy, a tensor for each parameter of the model.
-
-        Parameters
-        ----------
-        samples : (M,) positions in the training set.
-        """
+        """Return the mean squared batch gradient over samples (M,), a tensor for each parameter of the model."""
         import torch
 
         count = -(-len(samples) // self.settings.batch_size)
-        # The images are not augmented, so nothing is drawn from it.
-        generator = self.context.streams.generator("augment-importance", device=samples.device)
+        generator = self.context.streams.generator("augment-importance", device=samples.device)  # nothing is drawn
         means = [torch.zeros_like(weight) for weight in model.parameters()]
         for start in range(count):
             index = samples[start::count]
@@ -82,12 +76,7 @@ class SSD(Method):
 
 
 def dampen(weight: Tensor, forget: Tensor, every: Tensor, alpha: float, lambda_: float) -> None:
-    """Shrink, in place, each weight whose importance to the forget data exceeds ``alpha`` times that to all data.
-
-    Parameters
-    ----------
-    weight, forget, every : of one shape: the weights, and their importances to the forget data and to all data.
-    """
+    """Shrink, in place, each weight whose importance to the forget data exceeds ``alpha`` times that to every image."""
     # An importance of 0 to the forget data gives no number here, and is never above a threshold.
     factor = (lambda_ * every / forget).clamp(max=1)
     weight.mul_(factor.where(forget > alpha * every, 1.0))

@@ -27,24 +27,15 @@ BATCH = 256
 MAX_EPOCHS = 50
 # Forward passes' worth of computation on each retain batch and on each forget batch of an epoch, where a backward pass
 # is worth two. The second view's backward pass is not counted, nor is that of NegGrad+'s forget batch.
-UNITS = {
-    "retrain": (3, 0),
-    "ft": (3, 0),
-    "l1-sparse": (3, 0),
-    "not": (3, 0),
-    "neggrad-plus": (4, 0),
-    "coun": (4, 0),
-    "l1-sparse+cl": (4, 0),
-    "not+cl": (4, 0),
-    "neggrad-plus+cl": (5, 0),
-    "scrub": (4, 4),
-}
+UNITS = dict.fromkeys(("retrain", "ft", "l1-sparse", "not"), (3, 0))
+UNITS |= dict.fromkeys(("neggrad-plus", "coun", "l1-sparse+cl", "not+cl"), (4, 0))
+UNITS |= {"neggrad-plus+cl": (5, 0), "scrub": (4, 4)}
 # SalUn: units a retain batch and a forget batch in every epoch, and once a forget batch for the mask.
 SALUN_COUNTINGS = list(itertools.product(range(1, 9), range(1, 9), range(5)))
 
 
 def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
-    """Return the printed values that do not follow from the paper's other printed values.
+    """Return the printed values that do not follow from the paper's other printed values, in the order of the tables.
 
     Three things are computed again: the gap of each metric to the Retrain row of the same cell, with the average gap
     of the recomputed gaps (tolerance 0.011 points); the number of epochs that a cost amounts to, which should be whole
@@ -53,14 +44,8 @@ def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
 
     Returns
     -------
-    ``table, scenario, dataset, arch, method``; ``what``: ``ra_gap``, ``ua_gap``, ``ta_gap``, ``mia_gap`` or ``avg_gap``
-    in points, or ``pflops``; ``printed`` and ``recomputed``, where for a cost the latter is that of the nearest whole
-    number of epochs; ``note``, in words. In the order of the tables.
-
-    Raises
-    ------
-    BadInput
-        If the file is missing, names an unknown method, or has a cell without Retrain.
+    ``table, scenario, dataset, arch, method``; ``what``: a gap, in points, or ``pflops``; ``printed`` and
+    ``recomputed``, where for a cost the latter is that of the nearest whole number of epochs; ``note``, in words.
     """
     slips = [*gap_slips(folder), *epoch_slips(folder), *salun_slips(folder)]
     return pd.DataFrame(slips, columns=COLUMNS).sort_values("table", kind="stable", ignore_index=True)
@@ -70,25 +55,19 @@ def gap_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     """Return the gaps and average gaps that differ from those of the printed means; see `audit`."""
     printed = reported_summary(folder)
     recomputed = summarise(reported_means(folder))
-    slips = []
-    for (_, row), (_, again) in zip(printed.iterrows(), recomputed.iterrows(), strict=True):
-        for what in (*GAPS, "avg_gap"):
-            if abs(row[what] - again[what]) > ROUNDING:
-                slips.append(_slip(row, what, round(float(again[what]), 4), f"the means give {again[what]:.2f}"))
-    return slips
+    return [
+        _slip(row, what, round(float(again[what]), 4), f"the means give {again[what]:.2f}")
+        for (_, row), (_, again) in zip(printed.iterrows(), recomputed.iterrows(), strict=True)
+        for what in (*GAPS, "avg_gap")
+        if abs(row[what] - again[what]) > ROUNDING
+    ]
 
 
 def epoch_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     """Return the costs that amount to no whole number of epochs, by the countings of `UNITS`; see `audit`."""
-    slips = []
-    for _, row in reported_means(folder).iterrows():
-        if row["method"] not in UNITS:
-            continue
-        retain, forget = UNITS[row["method"]]
-        epochs, tolerance = implied_epochs(row, retain, forget, 0)
-        if abs(epochs - round(epochs)) > tolerance:
-            slips.append(_cost_slip(row, epochs))
-    return slips
+    means = reported_means(folder)
+    rows = [row for _, row in means[means["method"].isin(UNITS)].iterrows()]
+    return [_cost_slip(row, UNITS[row["method"]]) for row in rows if not _is_whole(row, UNITS[row["method"]])]
 
 
 def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
@@ -102,29 +81,21 @@ def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     means = reported_means(folder)
     salun = means[means["method"] == "salun"]
     known = (salun["dataset"] == "cifar10") | (salun["scenario"] == "random-50")
-    fitting = [
-        units for units in SALUN_COUNTINGS if all(_whole_epochs(row, units) for _, row in salun[known].iterrows())
-    ]
-    slips = []
-    for _, row in salun[~known].iterrows():
-        if fitting and not any(_whole_epochs(row, units) for units in fitting):
-            epochs, _ = implied_epochs(row, *min(fitting, key=sum))
-            slips.append(_cost_slip(row, epochs, " by a counting that explains SalUn's other rows"))
-    return slips
+    rows, others = ([row for _, row in part.iterrows()] for part in (salun[known], salun[~known]))
+    fitting = [units for units in SALUN_COUNTINGS if all(_is_whole(row, units, MAX_EPOCHS) for row in rows)]
+    odd = [row for row in others if fitting and not any(_is_whole(row, units, MAX_EPOCHS) for units in fitting)]
+    why = " by a counting that explains SalUn's other rows"
+    return [_cost_slip(row, min(fitting, key=sum), why) for row in odd]
 
 
-def implied_epochs(row: pd.Series[Any], retain: int, forget: int, once: int) -> tuple[float, float]:
-    """Return how many epochs a printed cost amounts to, and by how much that may be off.
+def implied_epochs(row: pd.Series[Any], retain: int, forget: int, once: int = 0) -> tuple[float, float]:
+    """Return how many epochs a printed cost amounts to, and by how much rounding and fit may make that wrong.
 
     Parameters
     ----------
     row : ``dataset, arch, scenario`` and ``pflops`` as printed, with two decimals.
     retain, forget : units (forward passes) counted for each retain and each forget batch of 256 in an epoch.
     once : units counted for each forget batch once, before the first epoch.
-
-    Returns
-    -------
-    epochs, tolerance : the latter from the cost's rounding (0.005 PFLOPs) and the forward cost's 0.1 %.
     """
     forward = FORWARD[row["arch"]] * (4 if row["dataset"] == "tinyimagenet" else 1) * 1e6
     retain_batches, forget_batches = _batches(row["dataset"], row["scenario"])
@@ -134,9 +105,10 @@ def implied_epochs(row: pd.Series[Any], retain: int, forget: int, once: int) -> 
     return epochs, (0.005 + FIT * row["pflops"]) / unit / epoch
 
 
-def _whole_epochs(row: pd.Series[Any], units: tuple[int, int, int]) -> bool:
+def _is_whole(row: pd.Series[Any], units: tuple[int, ...], most: float = math.inf) -> bool:
+    """Whether a cost amounts to a whole number of epochs, of 1 to ``most``."""
     epochs, tolerance = implied_epochs(row, *units)
-    return bool(abs(epochs - round(epochs)) <= tolerance and 1 <= round(epochs) <= MAX_EPOCHS)
+    return bool(abs(epochs - round(epochs)) <= tolerance and 1 <= round(epochs) <= most)
 
 
 def _batches(dataset: str, scenario: str) -> tuple[int, int]:
@@ -147,7 +119,8 @@ def _batches(dataset: str, scenario: str) -> tuple[int, int]:
     return math.ceil((total - forgotten) / BATCH), math.ceil(forgotten / BATCH)
 
 
-def _cost_slip(row: pd.Series[Any], epochs: float, why: str = "") -> dict[str, Any]:
+def _cost_slip(row: pd.Series[Any], units: tuple[int, ...], why: str = "") -> dict[str, Any]:
+    epochs, _ = implied_epochs(row, *units)
     nearest = round(row["pflops"] * round(epochs) / epochs, 2)
     return _slip(row, "pflops", nearest, f"amounts to {epochs:.1f} epochs{why}")
 

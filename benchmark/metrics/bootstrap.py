@@ -1,10 +1,9 @@
 """How sure a number is that a few trials gave: intervals, corrected p-values, and how many trials a difference needs.
 
-Trials are drawn together, with replacement: what is computed from them (a gap to Retrain, the smallest of several, a
-difference of two) is computed anew from each draw, Retrain's trials included. Of few trials the percentiles of such
-draws are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.3), so it is the
-spread of the draws that is used, their variance times n / (n - 1), with Student's quantiles: of a plain mean this *is*
-Student's interval.
+Trials are drawn with replacement, Retrain's with the others, and the statistic is computed anew from each draw. Of few
+trials the percentiles of such draws are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap",
+section 4.3), so an interval is made from their variance times n / (n - 1) and Student's quantiles: of a plain mean it
+*is* Student's interval.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-
 Statistic = Callable[[Indices], Floats]
 
 # scipy.stats' interval differs from ours in the last bit, and committed tables are to stay what they are; statsmodels'
@@ -33,15 +31,10 @@ SEED = 20_251
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of trials with its interval.
+    """A statistic of trials with its 95 % interval and its two-sided p-value, of the true value being 0.
 
-    Attributes
-    ----------
-    value : from all trials.
-    low, high : the 95 % interval; NaN for one trial, and for several that are alike and not 0.
-    p : two-sided, of the true value being 0; NaN likewise.
-    sd : standard deviation of a single trial's contribution: the standard error times the root of ``trials``.
-    trials : how many.
+    Interval and p-value are NaN for one trial, and for several that are alike and not 0. ``sd`` is that of a single
+    trial's contribution: the standard error times the root of ``trials``.
     """
 
     value: float
@@ -60,12 +53,7 @@ def draws(trials: int) -> Indices:
 
 
 def estimate(statistic: Statistic, trials: int) -> Estimate:
-    """Return a statistic of so many trials with its interval.
-
-    Parameters
-    ----------
-    statistic : from several draws at once, (draws, trials) numbers of trials, to its values, (draws,).
-    """
+    """Return a statistic with its interval: a function of draws of trials, (draws, trials), to its values (draws,)."""
     value = float(statistic(np.arange(trials)[None])[0])
     if trials < 2 or not math.isfinite(value):
         return Estimate(value, math.nan, math.nan, math.nan, math.nan, trials)
@@ -73,7 +61,7 @@ def estimate(statistic: Statistic, trials: int) -> Estimate:
     half = quantile(trials - 1) * error
     deviation = error * math.sqrt(trials)
     if error < TINY:
-        # Trials that are all alike, as few small ones can be, say nothing of how unlike others may be.
+        # Trials that are all alike say nothing of how unlike others may be.
         end, p = (math.nan, math.nan) if abs(value) > TINY else (value, 1.0)
         return Estimate(value, end, end, p, 0.0, trials)
     p = 2 * float(special.stdtr(trials - 1, -abs(value) / error))
@@ -105,16 +93,11 @@ def holm(p: npt.ArrayLike) -> Floats:
 
 
 def trials_needed(difference: float, sd: float, power: float = 0.8, level: float = LEVEL, most: int = 1000) -> int:
-    """Return how many trials show a paired difference: the smallest n at which a t test finds it with ``power``.
+    """Return how many trials show a paired difference, not 0, of per-trial standard deviation ``sd``, or ``most``.
 
-    The power is that of the two-sided one-sample t test on per-trial differences (Cohen 1988, section 2.5; Chow, Shao,
-    Wang 2008, section 3.1): t squared is noncentral F with one degree of freedom above. The noncentral t's own far tail
-    is not computed reliably.
-
-    Parameters
-    ----------
-    difference, sd : the true difference, not 0, and the standard deviation of the per-trial ones, in points.
-    most : returned where so many do not suffice.
+    That is the smallest n at which the two-sided one-sample t test finds it with ``power`` (Cohen 1988, section 2.5;
+    Chow, Shao, Wang 2008, section 3.1): t squared is noncentral F with one degree of freedom above. The noncentral t's
+    own far tail is not computed reliably.
     """
     if sd == 0:
         return 2

@@ -38,16 +38,15 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     Returns
     -------
     In order of first appearance: ``dataset, arch, scenario, method, trials, diverged`` (how many trials did); for each
-    metric m ``<m>_mean``, ``<m>_sd`` (NaN for one trial) and ``<m>_gap``, the absolute difference between the mean and
-    the reference's mean, in per cent and points; ``avg_gap``, the mean of the four gaps (paper, section Metrics);
-    costs, their means over the trials that have one. Where a trial diverged, the row's means, deviations and gaps are
-    NaN. Original by itself has NaN for gaps.
+    metric ``_mean``, ``_sd`` (NaN for one trial) and ``_gap``, in per cent and points; ``avg_gap``, the mean of the
+    four gaps (paper, section Metrics); costs, their means over the trials that have one. Where a trial diverged, means,
+    deviations and gaps are NaN; so are the gaps of Original by itself.
 
     Raises
     ------
     BadInput
         If a column is missing, a run is listed twice, a metric of a run that did not diverge is not a number, or a cell
-        lacks the reference; the message names the cell.
+        lacks the reference.
     """
     runs = _checked(metrics)
     grouped = runs.groupby([*CELL, "method"], sort=False)
@@ -66,15 +65,12 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
 def per_run_gaps(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     """Return the runs with their own gaps to the mean of Retrain: ``ra_gap, ua_gap, ta_gap, mia_gap, avg_gap``, points.
 
-    The mean of such average gaps is no smaller than the average gap of the means, which is what tables show: use this
-    for scatter plots and tests of significance. Parameters and errors are those of `summarise`; rows keep their order.
+    The mean of such average gaps is no smaller than the average gap of the means, which is what tables show.
+    Parameters and errors are those of `summarise`; rows keep their order.
     """
     runs = _checked(metrics)
-    out = metrics.copy()
     gaps = _distance(runs, METRICS, runs, reference)
-    out[GAPS] = gaps
-    out["avg_gap"] = gaps.mean(axis=1)
-    return out
+    return metrics.assign(**dict(zip(GAPS, gaps.T, strict=True)), avg_gap=gaps.mean(axis=1))
 
 
 def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
@@ -82,53 +78,46 @@ def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame
 
     Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged. A
     gap between means over n trials, as in a table's rows, is smaller by the root of 2 (n - 1) / n^2 for such a Retrain.
-
-    Parameters
-    ----------
-    metrics : as in `summarise`; rows of other methods are ignored.
-    reference : the method that gaps are taken against.
+    Errors are those of `summarise`, but a cell without Retrain is merely absent.
 
     Returns
     -------
     ``dataset, arch, scenario, trials, noise_floor`` in points, one row a cell, in order of first appearance; NaN where
     Retrain has one trial, or one that diverged.
-
-    Raises
-    ------
-    BadInput
-        As `summarise`, but a cell without Retrain is merely absent.
     """
     runs = _checked(metrics)
-    rows: list[dict[str, Any]] = []
+    rows = []
     for cell, trials in runs[runs["method"] == reference].groupby(CELL, sort=False):
-        values = trials[METRICS].to_numpy(dtype=float)
-        count = len(values)
-        floor = np.nan
+        values, count, floor = trials[METRICS].to_numpy(dtype=float), len(trials), np.nan
         if count > 1 and not trials[DIVERGED].any():
             others = (values.sum(axis=0) - values) / (count - 1)
             floor = float(np.abs(values - others).mean())
-        rows.append({**dict(zip(CELL, cell, strict=True)), "trials": count, "noise_floor": floor})
+        rows.append((*cell, count, floor))
     return pd.DataFrame(rows, columns=[*CELL, "trials", "noise_floor"])
 
 
 def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:
     """Return by how many per cent adding CL lowers the average gap: 100 (without - with) / without (Figure 4).
 
-    Average gaps are in points, of one shape. The result is negative where CL raises the gap, NaN where the gap without
-    CL is 0.
+    It is negative where CL raises the gap, NaN where the gap without CL is 0.
     """
     without = np.asarray(gap_without, dtype=float)
     divisor = np.where(without == 0, np.nan, without)
     return np.asarray(100.0 * (without - np.asarray(gap_with, dtype=float)) / divisor)
 
 
-def bold_best(values: npt.ArrayLike, decimals: int) -> npt.NDArray[np.bool_]:
-    """Return which values print as the smallest one, ties included (the bold average gaps of Tables 2, 3 and 7 to 10).
+def average_difference(shares: Floats, reference: Floats) -> float:
+    """Return the mean over the shown classes of the absolute difference to Retrain, in points (Tables 1, 5 and 6).
 
-    Parameters
-    ----------
-    values : average gaps in points, shape (n,), without Retrain's; NaN (a missing or diverged cell) is never best.
-    decimals : how many decimals are printed: values that look the same to the reader are tied.
+    Both are the per cent of the forget samples of one class that are predicted as each shown class, (classes,).
+    """
+    return float(np.abs(shares - reference).mean())
+
+
+def bold_best(values: npt.ArrayLike, decimals: int) -> npt.NDArray[np.bool_]:
+    """Return which of the values (n,) print as the smallest with so many decimals, ties included; NaN is never best.
+
+    These are the bold average gaps of Tables 2, 3 and 7 to 10.
     """
     shown = np.array([float(f"{value:.{decimals}f}") for value in np.asarray(values, dtype=float)])
     if np.isnan(shown).all():
@@ -138,11 +127,8 @@ def bold_best(values: npt.ArrayLike, decimals: int) -> npt.NDArray[np.bool_]:
 
 def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with a boolean column ``diverged`` and Original's scenario as "", or say what is wrong."""
-    for column in [*CELL, "method", "trial", *METRICS]:
-        if column not in metrics:
-            raise BadInput(
-                f"metrics: column {column!r} is missing: accepted is one row a run, as `collect` writes them"
-            )
+    if missing := [column for column in (*CELL, "method", "trial", *METRICS) if column not in metrics]:
+        raise BadInput(f"metrics: column {missing[0]!r} is missing: accepted is a row a run, as `collect` writes them")
     runs = metrics.copy()
     for column in [*CELL, "method"]:  # plain strings: grouping by categories would bring combinations that never ran
         runs[column] = runs[column].astype(object).where(runs[column].notna(), "")

@@ -4,15 +4,13 @@ An SVC learns to tell members (retain samples) from non-members (test samples) b
 label, and then judges the forget samples. It is the attack of the SalUn, l1-sparse and RUM repositories, which the
 paper follows.
 
-The exact SVC takes seconds to minutes. Binning the confidences makes it a tenth or two of a second: ``SVC`` multiplies
-C by a sample's weight, so one point of weight w is the same problem as w equal points, and within a narrow bin the
-hinge loss is linear nearly everywhere, so that its samples act as so many copies of their mean. Most bins are
-quantiles, since equal widths would put most of a saturated model's samples into the last one; the others cut wide
-quantiles, since the few low confidences of such a model would share a handful of them (up to 0.2 % of decisions
-differed); and equal confidences share a bin, since thousands can be exactly 1. Where the hinge bends, at the margins,
-samples do not act as their mean (up to 0.25 % of decisions differed): a first fit of few bins finds the margins, and
-the second has fine bins around them and few elsewhere. What still differs is no more than what the exact SVC changes
-when its samples come in another order.
+The exact SVC takes seconds to minutes, on binned confidences a tenth or two of a second: ``SVC`` multiplies C by a
+sample's weight, so one point of weight w is the same problem as w equal points, and within a narrow bin the hinge loss
+is linear nearly everywhere, so that its samples act as copies of their mean. Most bins are quantiles, since equal
+widths would put most of a saturated model's samples into one; the others cut wide quantiles, which the few low
+confidences of such a model would share (up to 0.2 % of decisions differed). Where the hinge bends, at the margins,
+samples do not act as their mean (up to 0.25 % differed): a first fit of few bins finds the margins, and the second has
+fine bins around them. What still differs is no more than what another order of its samples changes in the exact SVC.
 """
 
 from __future__ import annotations
@@ -35,21 +33,13 @@ MEMBERS = ("first", "random")
 
 
 def confidence(loss: npt.NDArray[Any]) -> Floats:
-    """Return the model's softmax probability of the true label, shape (n,), from the cross-entropy of each sample.
+    """Return the softmax probability of the true label (n,) from the cross-entropy in nats of each sample (n,).
 
-    Parameters
-    ----------
-    loss : cross-entropy in nats, shape (n,). It is read as float32, the precision in which the attack's public code
-        takes probabilities: what it saw as exactly 1 is exactly 1 here.
-
-    Raises
-    ------
-    BadInput
-        If a loss is not a number, or negative beyond rounding.
+    It is read as float32, the precision in which the attack's public code takes probabilities: what it saw as exactly 1
+    is exactly 1 here. `BadInput` is raised for a loss that is not a number, or negative beyond rounding.
     """
     loss = np.asarray(loss, dtype=np.float32)
-    wrong = np.flatnonzero(~(loss >= -1e-4))
-    if len(wrong):
+    if len(wrong := np.flatnonzero(~(loss >= -1e-4))):
         raise BadInput(
             f"column loss, row {wrong[0]}: {loss[wrong[0]]} is no cross-entropy: accepted are numbers from 0"
         )
@@ -57,22 +47,17 @@ def confidence(loss: npt.NDArray[Any]) -> Floats:
 
 
 def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floats]:
-    """Summarise values by at most `bins` points: the mean of each bin and how many values it holds.
+    """Summarise values (n,) by at most ``bins`` points: the mean of each bin, ascending, and how many values it holds.
 
-    Five eighths of the bins are quantiles; three eighths cut the range of values evenly.
-
-    Returns
-    -------
-    points, weights : shape (at most `bins`,), points ascending unless each value stands for itself, as it does where
-        `bins` is None or there are no more values. Equal values are never in two bins, and the weights add up to n.
+    Five eighths of the bins are quantiles; three eighths cut the range of values evenly. Equal values are never in two
+    bins. Where ``bins`` is None, or there are no more values, each stands for itself, in the order given.
     """
     if bins is None or len(values) <= bins:
         return values, np.ones(len(values))
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= bins:
         return distinct, counts.astype(np.float64)
-    # The rank of a value is that of the middle of its copies, so that a value of very many copies is not drawn into
-    # the bin of its neighbours.
+    # The rank of the middle of its copies: a value of very many copies is not drawn into the bin of its neighbours.
     rank = (np.cumsum(counts) - counts / 2) / len(values)
     height = (distinct - distinct[0]) / (distinct[-1] - distinct[0])
     by_rank = 5 * bins // 8
@@ -86,26 +71,22 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
 def membership_attack(
     members: Floats, nonmembers: Floats, queries: Floats, bins: int | None = BINS
 ) -> npt.NDArray[np.bool_]:
-    """Return which queries the attack takes for members.
+    """Return which queries the attack takes for members, (q,).
 
     ``SVC(C=3, gamma="auto", kernel="rbf")`` on the confidence alone; "auto" is 1 / number of features, here 1.
 
     Parameters
     ----------
-    members, nonmembers : confidence in the true label of retain and of test samples, shape (n,) each: the same n,
-        since with unequal numbers the SVC calls nearly everything by the larger side.
-    queries : confidence of the samples to judge, shape (q,); they are never binned.
+    members, nonmembers : confidence in the true label of retain and of test samples, (n,) each: with unequal numbers
+        the SVC calls nearly everything by the larger side.
+    queries : confidence of the samples to judge, (q,); they are never binned.
     bins : how many bins stand for either side around the margins, beside a quarter as many elsewhere; half as many
         find the margins. None, or no fewer than there are samples on a side: the exact SVC.
-
-    Returns
-    -------
-    Whether each query is taken for a member, shape (q,).
 
     Raises
     ------
     BadInput
-        If the sides differ in number, one of the three is empty, or `bins` is below 8.
+        If the sides differ in number, one of the three is empty, or ``bins`` is below 8.
     """
     if len(members) != len(nonmembers) or not len(members) or not len(queries):
         raise BadInput(
@@ -145,9 +126,8 @@ def _margins(svc: SVC, points: Floats) -> Floats:
 def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Floats]:
     """Summarise values as `quantile_bins` does, those near a margin by `bins` of their own, others by a quarter."""
     near = (np.abs(values[:, None] - margins) < BENT).any(axis=1)
-    parts = [
-        quantile_bins(part, many) for part, many in ((values[~near], bins // 4), (values[near], bins)) if len(part)
-    ]
+    sides = (values[~near], bins // 4), (values[near], bins)
+    parts = [quantile_bins(side, many) for side, many in sides if len(side)]
     points, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     return points, weights
 
@@ -160,19 +140,10 @@ def mia_rate(members: Floats, nonmembers: Floats, queries: Floats, bins: int | N
 def balanced(
     members: Floats, nonmembers: Floats, how: str = "first", rng: np.random.Generator | None = None
 ) -> tuple[Floats, Floats]:
-    """Cut the larger side so that both have the same number of samples.
+    """Cut the larger of two sides, (m,) and (n,) values in dataset order, to the number of the smaller.
 
-    Parameters
-    ----------
-    members, nonmembers : one value a sample, in dataset order, shapes (m,) and (n,).
-    how : ``"first"`` keeps the first min(m, n) of either side, as the public code does with the retain samples;
-        ``"random"`` draws that many without replacement.
-    rng : the random stream that ``"random"`` draws from.
-
-    Raises
-    ------
-    BadInput
-        If `how` is none of these, or is ``"random"`` without `rng`.
+    ``"first"`` keeps the first of either side, as the public code does with the retain samples; ``"random"`` draws as
+    many from ``rng``, without replacement. `BadInput` is raised for another choice, and for a missing ``rng``.
     """
     if how not in MEMBERS:
         raise unknown("choice of members", how, MEMBERS, "MIA members")

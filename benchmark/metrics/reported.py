@@ -1,4 +1,7 @@
-"""The paper's printed numbers, with this project's names, in the shapes that our own results have."""
+"""The paper's printed numbers, with this project's names, in the shapes that our own results have.
+
+Each function raises `BadInput` if its file is missing or names a method that the paper does not have.
+"""
 
 from __future__ import annotations
 
@@ -11,36 +14,17 @@ from benchmark.errors import BadInput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ALIASES, CL
 
-# How the paper spells a method, and how we do.
-NAMES = {
-    "Original": "original",
-    "Retrain": "retrain",
-    "FT": "ft",
-    "NegGrad+": "neggrad-plus",
-    "l1-sparse": "l1-sparse",
-    "SalUn": "salun",
-    "NoT": "not",
-    "CoUn": "coun",
-    "BadT": "bad-teacher",
-    "SSD": "ssd",
-    "SCRUB": "scrub",
-    "CU": "cu",
-}
+# How the paper spells a method, and how we do: in lower case, but for two.
+SPELT = ("Original", "Retrain", "FT", "NegGrad+", "l1-sparse", "SalUn", "NoT", "CoUn", "BadT", "SSD", "SCRUB", "CU")
+NAMES = {name: name.lower() for name in SPELT} | {"NegGrad+": "neggrad-plus", "BadT": "bad-teacher"}
 TRIALS = 10
 
 
 def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return the printed means of Tables 2, 3 and 7 to 10, one row each, as `gaps.summarise` takes runs.
 
-    Returns
-    -------
-    ``table, dataset, arch, scenario, method, trial`` (always 0), ``ra, ua, ta, mia`` in per cent, the printed
+    Columns ``table, dataset, arch, scenario, method, trial`` (always 0), ``ra, ua, ta, mia`` in per cent, the printed
     ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is not known how the cost was counted).
-
-    Raises
-    ------
-    BadInput
-        If the file is missing or names a method that the paper does not have; so do the functions below.
     """
     printed = _unlearning(folder)
     out = printed[["table", *CELL, "method"]].assign(trial=0)
@@ -54,9 +38,9 @@ def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
     Gaps and average gaps are those printed, slips included; see `audit` for those.
     """
     printed = _unlearning(folder).rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
-    printed = printed.assign(trials=TRIALS, diverged=0)
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
     head = ["table", *CELL, "method", "trials", "diverged"]
+    printed = printed.assign(trials=TRIALS, diverged=0)
     return printed[[*head, *columns, "avg_gap", "pflops", "implied_epochs"]]
 
 
@@ -87,15 +71,13 @@ def reported_improvement(folder: Path = paths.REPORTED) -> pd.DataFrame:
 def _unlearning(folder: Path) -> pd.DataFrame:
     frame = _read(folder / "unlearning.csv")
     added = (frame["contrastive"] == "yes") & ~frame["method"].isin(ALIASES)
-    frame["method"] = frame["method"].where(~added, frame["method"] + CL)
-    return frame.drop(columns="contrastive")
+    return frame.assign(method=frame["method"].where(~added, frame["method"] + CL)).drop(columns="contrastive")
 
 
 def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise BadInput(f"{path}: no such file: accepted is the paper's printed numbers, which come with this project")
     frame = pd.read_csv(path)
-    for name in frame["method"].unique():
-        if name not in NAMES:
-            raise unknown("method", name, NAMES, f"{path}, column method")
+    for name in sorted(set(frame["method"]) - NAMES.keys()):
+        raise unknown("method", name, NAMES, f"{path}, column method")
     return frame.assign(method=frame["method"].map(NAMES))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput, unknown
@@ -22,34 +21,25 @@ COLUMNS = ("index", "split", "label", "prediction", "loss")
 
 
 def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[Any]:
-    """Return what each sample is to a scenario: ``retain``, ``forget``, ``test`` or ``left-out``.
+    """Return what each sample is to a scenario: ``retain``, ``forget``, ``test`` or ``left-out``, categorical (n,).
 
-    Parameters
-    ----------
-    samples : columns ``split`` and ``index``, n rows.
-    forget : columns ``split`` and ``index``; None: nothing is forgotten, all training samples are retained.
-
-    Returns
-    -------
-    Categorical, shape (n,), with the row labels of `samples`.
+    If ``forget`` is None, all training samples are retained.
 
     Raises
     ------
     BadInput
-        If a column is missing, a split is neither train nor test, a sample is listed twice, `forget` names a sample
-        that `samples` lacks, or no sample is left to retain, to forget or to test.
+        If a column is missing, a split is neither train nor test, a sample is listed twice, ``forget`` names a sample
+        that ``samples`` lacks, or no sample is left to retain, to forget or to test.
     """
     _check_keys(samples, "samples")
-    split = samples["split"].to_numpy()
-    index = samples["index"].to_numpy()
+    split, index = samples["split"].to_numpy(), samples["index"].to_numpy()
     code = np.where(split == "train", MEMBERSHIP.index("retain"), MEMBERSHIP.index("test"))
     if forget is not None:
         _check_keys(forget, "forget")
         for name, becomes in (("train", "forget"), ("test", "left-out")):
             named = forget.loc[(forget["split"] == name).to_numpy(), "index"].to_numpy()
             here = split == name
-            missing = np.setdiff1d(named, index[here])
-            if len(missing):
+            if len(missing := np.setdiff1d(named, index[here])):
                 raise BadInput(
                     f"forget: index {missing[0]} of split {name!r} is not among the samples' {int(here.sum())} {name} "
                     f"rows ({len(missing)} such)"
@@ -71,25 +61,21 @@ def measure(
 
     Parameters
     ----------
-    samples, forget : see the top of this file. `forget` None is Original by itself.
-    members : which retain samples, and where there are fewer of them than test samples which test samples, the
-        attack learns from: ``"first"`` in dataset order, or ``"random"``.
-    rng : the random stream that ``"random"`` draws from.
+    samples, forget : see the top of this file. ``forget`` None is Original by itself.
+    members, rng : which samples the attack learns from; see `balanced`.
 
     Returns
     -------
     ``ra``, the accuracy on retain data; ``ua``, 100 - accuracy on forget data; ``ta``, test accuracy; ``mia``, how
-    many forget samples the attack takes for non-members. Without `forget` only ``ra``, on all training data, and
+    many forget samples the attack takes for non-members. Without ``forget`` only ``ra``, on all training data, and
     ``ta``.
 
     Raises
     ------
     BadInput
-        As `membership`; or if a loss is not a number, or `members` is no accepted choice.
+        As `membership`; or if a loss is not a number, or ``members`` is no accepted choice.
     """
-    for column in COLUMNS:
-        if column not in samples:
-            raise BadInput(f"samples: column {column!r} is missing: accepted is a frame with {', '.join(COLUMNS)}")
+    _check_columns(samples, "samples", COLUMNS)
     part = membership(samples, forget)
     # Dataset order, whatever order the rows were written in: "first" is a statement about the dataset.
     order = np.argsort(samples["index"].to_numpy(), kind="stable")
@@ -97,8 +83,9 @@ def measure(
     ra, ta = _accuracy(groups["retain"]), _accuracy(groups["test"])
     if forget is None:
         return {"ra": ra, "ta": ta}
-    known, unseen = balanced(_confidence(groups["retain"]), _confidence(groups["test"]), members, rng)
-    mia = mia_rate(known, unseen, _confidence(groups["forget"]))
+    confidences = {name: confidence(group["loss"].to_numpy()) for name, group in groups.items() if name != "left-out"}
+    known, unseen = balanced(confidences["retain"], confidences["test"], members, rng)
+    mia = mia_rate(known, unseen, confidences["forget"])
     return {"ra": ra, "ua": 100.0 - _accuracy(groups["forget"]), "ta": ta, "mia": mia}
 
 
@@ -106,14 +93,14 @@ def _accuracy(group: pd.DataFrame) -> float:
     return float(100.0 * np.mean(group["label"].to_numpy() == group["prediction"].to_numpy()))
 
 
-def _confidence(group: pd.DataFrame) -> npt.NDArray[np.float64]:
-    return confidence(group["loss"].to_numpy())
+def _check_columns(frame: pd.DataFrame, what: str, columns: tuple[str, ...]) -> None:
+    for column in columns:
+        if column not in frame:
+            raise BadInput(f"{what}: column {column!r} is missing: accepted is a frame with {', '.join(columns)}")
 
 
 def _check_keys(frame: pd.DataFrame, what: str) -> None:
-    for column in ("split", "index"):
-        if column not in frame:
-            raise BadInput(f"{what}: column {column!r} is missing: accepted is a frame with split and index")
+    _check_columns(frame, what, ("split", "index"))
     for split in frame["split"].unique():
         if split not in SPLITS:
             raise unknown("split", split, SPLITS, f"{what}, column split")

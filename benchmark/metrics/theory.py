@@ -3,12 +3,11 @@
 Sources: CoUn's Theorem 1 and Lemma 1; Huang, Yi, Zhao, Jiang, *Towards the Generalization of Contrastive
 Self-Supervised Learning* (2023), whose Definition 1, Lemma 3.1 and Theorem 1 they rest on.
 
-A *views* frame has one row a training sample and the columns that `benchmark.features.views.view_distances` writes.
-A *group* is its retain rows or its forget rows. Features f have unit length; A(x) is a finite set of sampled views of
-x, x itself among them, and P the empirical distribution of a group. For these Huang's proof holds as it stands, so
-that a bound found here is one for exactly these samples and views. For all possible views R and L are larger, and the
-error that is bounded may be too: a bound found here is then too small, and one found vacuous stays vacuous if its best
-case is.
+A *group* is the retain rows or the forget rows of what `benchmark.features.views.view_distances` writes: one row a
+training sample. Features f have unit length; A(x) is a finite set of sampled views of x, x itself among them, and P the
+empirical distribution of a group. For these Huang's proof holds as it stands, so that a bound found here is one for
+exactly these samples and views. For all possible views R and L are larger, and the error that is bounded may be too: a
+bound found here is then too small, and one found vacuous stays vacuous if its best case is.
 """
 
 from __future__ import annotations
@@ -31,10 +30,8 @@ DELTAS = 256  # of the possible deltas, so many quantiles are tried
 def r_curve(max_distance: Floats, eps: npt.ArrayLike) -> Floats:
     """Return R[eps] = P(sup over view pairs of ||f(x) - f(x')|| > eps), the share of samples above each eps (m,).
 
-    Parameters
-    ----------
-    max_distance : (n,) largest feature distance between two views of each sample: a lower bound of the sup, so the
-        curve is one of R. `BadInput` is raised for no sample.
+    Of each sample (n,) it is the largest distance that was met: a lower bound of the sup, so the curve is one of R.
+    `BadInput` is raised for no sample.
     """
     if not len(max_distance):
         raise BadInput("R[eps] of 0 samples: accepted is at least one")
@@ -48,9 +45,9 @@ class Ordering:
 
     Attributes
     ----------
-    area : integral over eps of R on forget - R on retain data, which is the difference of the mean largest distances.
-    above : largest R on forget - R on retain data over eps, at least 0.
-    below : largest R on retain - R on forget data, at least 0: by how much Lemma 1 is violated.
+    area : integral over eps of R on forget - R on retain data.
+    above, below : largest R on forget - R on retain data over eps, and the other way round, by how much Lemma 1 is
+        violated; at least 0.
     chance : how large either gets by `chance`, if the curves are equal.
     """
 
@@ -74,7 +71,7 @@ def lemma1(retain: Floats, forget: Floats) -> Ordering:
     """Compare R of largest feature distances on retain (n,) with those on forget data (m,), over all eps (Lemma 1)."""
     eps = np.concatenate([[0.0], retain, forget])
     difference = r_curve(forget, eps) - r_curve(retain, eps)
-    area = float(np.mean(forget, dtype=float) - np.mean(retain, dtype=float))
+    area = float(np.mean(forget, dtype=float) - np.mean(retain, dtype=float))  # the integral of each is its mean
     extremes = max(0.0, float(np.max(difference))), max(0.0, float(-np.min(difference)))
     return Ordering(area, *extremes, chance(len(retain), len(forget)))
 
@@ -82,8 +79,7 @@ def lemma1(retain: Floats, forget: Floats) -> Ordering:
 def chance(retain: int, forget: int) -> float:
     """Return how far one of two equal curves, of so many samples, exceeds the other somewhere in 5 % of draws.
 
-    This is the one-sided two-sample Kolmogorov-Smirnov test's large-sample value,
-    sqrt(ln(1 / 0.05) / 2 * (n + m) / (n m)).
+    That is the large-sample value of the one-sided two-sample Kolmogorov-Smirnov test.
     """
     return float(np.sqrt(np.log(1 / LEVEL) / 2 * (1 / retain + 1 / forget)))
 
@@ -91,17 +87,10 @@ def chance(retain: int, forget: int) -> float:
 def peel(distances: Floats) -> Floats:
     """Take the samples of one class away one by one so that the rest lies ever closer together (Definition 1).
 
-    Again and again one of the two samples farthest apart goes, the one that is farther from the rest. So the samples
-    whose returned value is at most delta are a main part of diameter at most delta, for every delta. Which main part is
-    largest is a clique problem; this finds a large one, so a share sigma is a lower bound of what is possible.
-
-    Parameters
-    ----------
-    distances : (n, n) augmented distances d_A, symmetric.
-
-    Returns
-    -------
-    (n,) diameter of what was left, the sample included, when it was taken away; 0 for the last.
+    Of their augmented distances d_A, (n, n), it returns the diameter of what was left, the sample included, when each
+    was taken away, (n,). Again and again one of the two samples farthest apart goes, the one that is farther from the
+    rest. So the samples whose value is at most delta are a main part of diameter at most delta, for every delta. Which
+    main part is largest is a clique problem; this finds a large one, so a share sigma is a lower bound.
     """
     distances = np.array(distances, dtype=float)
     np.fill_diagonal(distances, 0.0)
@@ -170,15 +159,7 @@ def theorem1(group: pd.DataFrame) -> Theorem | None:
 
     Err <= (1 - sigma) + R[eps] for the classifier that takes the nearest class centre, if `centre_condition` is
     positive. sigma(delta) is the smallest share over classes of the main part that `peel` left; eps runs over all
-    values at which R[eps] falls.
-
-    Parameters
-    ----------
-    group : the retain or the forget rows of a views frame.
-
-    Returns
-    -------
-    None for a group of a single class, where the theorem compares nothing.
+    values at which R[eps] falls. None for a group of a single class, where the theorem compares nothing.
     """
     if group["label"].nunique() < 2:
         return None

@@ -26,24 +26,22 @@ COLUMNS += ["verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
 def verdicts(evidence: Evidence) -> pd.DataFrame:
-    """Return every claim in every place: a row each, and one for a claim that the evidence cannot test.
+    """Return a row for each claim in each place, and one for a claim that the evidence cannot test: `COLUMNS`.
 
-    Columns ``claim, text, where``; ``place, subject``; ``value, low, high``, the formula with its 95 % interval, in
-    ``unit``; ``trials``; ``p`` and ``p_holm``, two-sided, alone and corrected for all claims of the study; ``verdict``:
-    reproduced where the interval lies above zero, not reproduced where it lies below, else undecided, as where a method
-    that is compared diverged in some trial; ``after_holm``, the same with the corrected p-value; ``sd``, the spread of
-    a single trial, and ``trials_needed``, how many would show a difference of that size in four studies of five;
-    ``remark``. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
+    ``value, low, high`` are the formula and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected
+    for all claims of the study. The ``verdict`` is reproduced where the interval lies above zero, not reproduced where
+    it lies below, else undecided, as where a method that is compared diverged in some trial; ``after_holm`` is the same
+    by the corrected p-value. ``sd`` is that of a single trial, and ``trials_needed`` how many would show a difference
+    of that size in four studies of five. In ``subject`` and ``remark`` names of methods and settings stand between
+    backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
     for claim in CLAIMS:
         named = {"claim": claim.key, "text": claim.text, "where": claim.where}
-        tested = list(claim.find(evidence))
-        rows += [named | _row(one) for one in tested]
-        if not tested:
-            remark = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
-            rows.append(named | {"verdict": UNTESTED, "remark": remark})
+        tested = [named | _row(one) for one in claim.find(evidence)]
+        needs = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
+        rows += tested or [named | {"verdict": UNTESTED, "remark": needs}]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     signed = np.where(table["value"].astype(float) > 0, REPRODUCED, NOT_REPRODUCED)
@@ -54,7 +52,8 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
 def _row(one: Tested) -> dict[str, Any]:
     result = estimate(one.statistic, one.trials)
     row = {"place": one.place, "subject": one.subject, "unit": one.unit} | asdict(result)
-    row |= {"verdict": _verdict(result), "remark": _remark(one, result)}
+    verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
+    row |= {"verdict": verdict, "remark": _remark(one, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan
     if one.diverged:
         row |= {"p": math.nan, "verdict": UNDECIDED}  # what is left are the trials that went well
@@ -67,9 +66,3 @@ def _remark(one: Tested, result: Estimate) -> str:
     if one.trials == 1:
         return "one trial: no interval"
     return "all trials are alike: no interval" if math.isnan(result.low) else ""
-
-
-def _verdict(result: Estimate) -> str:
-    if result.low > 0:
-        return REPRODUCED
-    return NOT_REPRODUCED if result.high < 0 else UNDECIDED

@@ -14,8 +14,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from benchmark import processor
 from benchmark.errors import BadInput, unknown
+from benchmark.stamp import processor_has, processor_name
 from benchmark.training import gpus
 from benchmark.training.allocator import keep_freed_memory
 
@@ -65,7 +65,7 @@ class Device:
     @property
     def name(self) -> str:
         """The processor or card, as its maker calls it."""
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor.name()
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else processor_name()
 
     def peak_memory_mb(self) -> float:
         """Return the most memory held so far, in MiB: the card's where there is one, else the process's."""
@@ -152,4 +152,4 @@ def _has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # A processor that only emulates it is slower than in float32.
-    return processor.has("avx512_bf16", "amx_bf16")
+    return processor_has("avx512_bf16", "amx_bf16")

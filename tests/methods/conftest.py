@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+import torch
 
 from benchmark.methods.base import Output
+
+
+def same(weights, others):
+    """Whether all of some tensors are those of the same names, bit for bit."""
+    return all(torch.equal(value, others[name]) for name, value in weights.items())
+
+
+def kl(teacher, student):
+    """KL(teacher || student) of two rows of logits, in plain Python."""
+    p, q = ([math.exp(value) / sum(map(math.exp, row)) for value in row] for row in (teacher, student))
+    return sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def indices(steps, name):
+    """The samples that the steps' parts of a name hold, in order."""
+    return [index for step in steps if name in step for index in step[name].index.tolist()]
 
 
 @pytest.fixture
@@ -23,9 +42,9 @@ def learned(project):
 @pytest.fixture
 def original(project):
     """Return the weights that a study's unlearning runs start from."""
-    from benchmark.training.job import weights
+    from benchmark.training.job import weights_of
 
-    return lambda study: weights(study, study.run(project.original))
+    return lambda study: weights_of(study, study.run(project.original))
 
 
 @pytest.fixture
@@ -38,3 +57,14 @@ def shown():
         return {name: Output(shown, *trainer.model(shown)) for name, shown in images.items()}
 
     return show
+
+
+@pytest.fixture
+def units(project):
+    """Return the units that each row of a run's history was charged, by the paper's counting and as executed."""
+
+    def charged(name, column):
+        end = project.run(project.study(), project.name(name))
+        return (end.history[column] * 1e15 / end.record["forward_flops"]).tolist()
+
+    return charged

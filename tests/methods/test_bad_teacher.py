@@ -1,71 +1,52 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
 from benchmark.methods.bad_teacher import BadTeacher, Mixed
 from benchmark.methods.base import Output, Part
 from benchmark.models import build
+from tests.methods.conftest import kl, same
 
 
-def taught(random, original, seen):
-    """BadT with teachers of two classes that say (logit, 0) of everything and note what they are shown."""
-
-    def teacher(name, logit):
-        def say(images):
-            seen[name] = images.flatten().tolist()
-            return None, torch.tensor([[logit, 0.0]]).expand(len(images), 2)
-
-        return say
-
-    method = BadTeacher(BadTeacher.Settings(), None)
-    method.random, method.original = teacher("random", random), teacher("original", original)
-    return method
-
-
-def kl(teacher, student):
-    """KL divergence of the two-class predictions of (teacher, 0) from those of (student, 0)."""
-    p, q = (1 / (1 + math.exp(-logit)) for logit in (teacher, student))
-    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
-
-
-def loss(method, logits, forgotten):
-    count = len(logits)
-    output = Output(torch.arange(1.0, count + 1)[:, None], torch.zeros(count, 1), logits)
-    part = Mixed(torch.arange(count), torch.zeros(count, dtype=torch.int64), forgotten=forgotten)
-    return method.loss({"both": output}, {"both": part}, 0)
-
-
-@pytest.mark.parametrize("forgotten", [0, 1, 2, 3])
+@pytest.mark.parametrize("forgotten", range(4))
 def test_loss_by_hand_and_who_is_shown_what(forgotten):
     seen = {"random": [], "original": []}
-    student = [2.0, 0.0, -1.0]
-    value = loss(taught(-0.5, 3.0, seen), torch.tensor([[s, 0.0] for s in student]), forgotten)
-    expected = sum(kl(-0.5 if n < forgotten else 3.0, s) for n, s in enumerate(student)) / 3
-    assert value.item() == pytest.approx(expected, rel=1e-5)
+    says = {"random": [-0.5, 0.0], "original": [3.0, 0.0]}
+    students = [[2.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]
+    method = BadTeacher(BadTeacher.Settings(), None)
+    for name, row in says.items():
+
+        def teacher(images, name=name, row=row):
+            seen[name] += images.flatten().tolist()
+            return None, torch.tensor([row]).expand(len(images), 2)
+
+        setattr(method, name, teacher)
+
+    def loss(logits):
+        output = Output(torch.arange(1.0, 4)[:, None], torch.zeros(3, 1), logits)
+        return method.loss({"both": output}, {"both": Mixed(torch.arange(3), torch.zeros(3), forgotten=forgotten)}, 0)
+
+    taught = [says["random" if n < forgotten else "original"] for n in range(3)]
+    expected = sum(map(kl, taught, students)) / 3
+    assert loss(torch.tensor(students)).item() == pytest.approx(expected, rel=1e-5)
     assert seen == {"random": [1.0, 2.0, 3.0][:forgotten], "original": [1.0, 2.0, 3.0][forgotten:]}
-
-
-def test_a_student_that_agrees_with_its_teachers_is_left_alone():
-    logits = torch.tensor([[-0.5, 0.0], [3.0, 0.0]], requires_grad=True)
-    value = loss(taught(-0.5, 3.0, {}), logits, forgotten=1)
+    # A student that agrees with its teachers is left alone.
+    logits = torch.tensor(taught, requires_grad=True)
+    value = loss(logits)
     value.backward()
     assert value.item() == pytest.approx(0, abs=1e-7) and logits.grad.abs().max() < 1e-7
 
 
 def test_the_random_teacher_is_a_fresh_model_of_its_own_stream(project):
-    study = project.study()
     torch.manual_seed(5)
     state = torch.get_rng_state()
-    method = project.start(study, project.name("bad-teacher")).method
+    method = project.start(project.study(), project.name("bad-teacher")).method
     assert torch.equal(torch.get_rng_state(), state)
     assert not torch.equal(method.random.head.weight, method.context.fresh("init").head.weight)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(method.context.streams.integer("random-teacher"))
-        expected = build("convnet", 10, (1, 8, 8)).state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in method.random.state_dict().items())
+        assert same(method.random.state_dict(), build("convnet", 10, (1, 8, 8)).state_dict())
     assert not method.random.training and not any(weight.requires_grad for weight in method.random.parameters())
 
 
@@ -73,7 +54,7 @@ def test_the_random_teacher_is_a_fresh_model_of_its_own_stream(project):
 def test_one_teacher_is_original_and_the_other_knows_nothing(project, learned, original, stops):
     study = learned()
     method = project.run(study, project.name("bad-teacher"), stops).trainer.method
-    assert all(torch.equal(value, original(study)[name]) for name, value in method.original.state_dict().items())
+    assert same(method.original.state_dict(), original(study))
     context = method.context
     labels = context.labels[context.retain]
     images = context.load(Part(context.retain, labels, "N"), None)

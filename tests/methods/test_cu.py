@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn.functional import cosine_similarity
 
 from benchmark.methods.base import Output, Part
 from benchmark.methods.cu import CU, contrast
@@ -13,19 +14,28 @@ OTHERS = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -5.0]])
 ANCHORS = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
 
 
+def moved(anchors, classes, others, other_classes, temperature):
+    """The loss, and where a step down its gradient takes the anchors."""
+    anchors = anchors.clone().requires_grad_()
+    loss = contrast(anchors, torch.tensor(classes), others, torch.tensor(other_classes), temperature)
+    loss.backward()
+    assert anchors.grad.isfinite().all()
+    return loss.item(), anchors.detach() - 0.1 * anchors.grad
+
+
 def test_loss_of_two_anchors_by_hand():
     # Class 0 holds the first two retain samples, class 1 the others; at temperature 1/2 cosines are doubled.
-    loss = contrast(ANCHORS, torch.tensor([0, 1]), OTHERS, torch.tensor([0, 0, 1, 1]), 0.5)
+    loss, _ = moved(ANCHORS, [0, 1], OTHERS, [0, 0, 1, 1], 0.5)
     first = math.log(math.exp(2) + math.exp(0)) - (-2 + 0) / 2
     second = math.log(math.exp(0) + math.exp(-2)) - (0 + 2) / 2
-    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
+    assert loss == pytest.approx((first + second) / 2, rel=1e-6)
 
 
 def test_it_is_the_supervised_contrastive_loss_with_positives_and_negatives_exchanged():
     generator = torch.Generator().manual_seed(0)
     anchors, others = (torch.randn(n, 6, generator=generator) for n in (5, 9))
     classes, other_classes = torch.tensor([0, 1, 2, 0, 1]), torch.arange(9) % 3
-    similarity = torch.nn.functional.cosine_similarity(anchors[:, None], others[None], dim=2) / 0.2
+    similarity = cosine_similarity(anchors[:, None], others[None], dim=2) / 0.2
     total = 0.0
     for row, own in zip(similarity, classes, strict=True):
         same, different = row[other_classes == own], row[other_classes != own]
@@ -34,35 +44,18 @@ def test_it_is_the_supervised_contrastive_loss_with_positives_and_negatives_exch
     assert loss.item() == pytest.approx(total.item() / 5, rel=1e-5)
 
 
-def test_an_anchor_without_its_class_is_pulled_and_not_pushed():
-    anchors = ANCHORS.clone().requires_grad_()
-    loss = contrast(anchors, torch.tensor([2, 2]), OTHERS, torch.tensor([0, 0, 1, 0]), 0.5)
-    # The four cosines of each anchor sum to 0, so only log |N| is left.
-    assert loss.item() == pytest.approx(math.log(4), rel=1e-6)
-    loss.backward()
-    assert anchors.grad.isfinite().all()
-    free = anchors.detach().requires_grad_()
+def test_an_anchor_leaves_its_own_class_and_nears_the_others():
+    _, after = moved(torch.tensor([[1.0, 1.0]]), [0], torch.tensor([[1.0, 0.0], [0.0, 1.0]]), [0, 1], 0.1)
+    assert after[0, 0] < 1 < after[0, 1]
+    # Without its class it is pulled and not pushed: its four cosines sum to 0, so only log |N| is left of the loss.
+    assert moved(ANCHORS, [2, 2], OTHERS, [0, 0, 1, 0], 0.5)[0] == pytest.approx(math.log(4), rel=1e-6)
     others = torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-    contrast(free, torch.tensor([2, 2]), others, torch.tensor([0, 1]), 0.5).backward()
-    mean = (others / others.norm(dim=1, keepdim=True)).mean(0)
-    moved = free.detach() - 0.1 * free.grad
-    cosine = torch.nn.functional.cosine_similarity
-    assert (cosine(moved, mean[None]) > cosine(free.detach(), mean[None])).all()
-
-
-def test_an_anchor_that_has_nothing_but_its_class_is_left_alone():
-    anchors = ANCHORS.clone().requires_grad_()
-    loss = contrast(anchors, torch.tensor([0, 0]), OTHERS, torch.zeros(4, dtype=torch.int64), 0.5)
-    loss.backward()
-    assert loss.item() == 0 and anchors.grad.abs().max() == 0
-
-
-def test_a_step_leaves_the_own_class_and_nears_the_others():
-    anchor = torch.tensor([[1.0, 1.0]], requires_grad=True)
-    others = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    contrast(anchor, torch.tensor([0]), others, torch.tensor([0, 1]), 0.1).backward()
-    own, other = (-anchor.grad[0]).tolist()
-    assert own < 0 < other
+    mean = (others / others.norm(dim=1, keepdim=True)).mean(0)[None]
+    _, after = moved(ANCHORS, [2, 2], others, [0, 1], 0.5)
+    assert (cosine_similarity(after, mean) > cosine_similarity(ANCHORS, mean)).all()
+    # With nothing but its class it is left alone.
+    loss, after = moved(ANCHORS, [0, 0], OTHERS, [0, 0, 0, 0], 0.5)
+    assert loss == 0 and torch.equal(after, ANCHORS)
 
 
 @pytest.mark.parametrize("temperature", [0.2, 0.005])
@@ -79,26 +72,23 @@ def test_small_temperatures_and_autocast_do_not_spoil_it(temperature):
 @pytest.mark.parametrize("scale", [0.0, 0.5])
 def test_loss_is_the_scaled_term_and_the_cross_entropy_of_the_retain_half(scale):
     method = CU(CU.Settings(scale=scale, temperature=0.2), None)
-    label = torch.tensor([0, 1, 1, 0])
-    features = torch.cat([ANCHORS, OTHERS[:2]])
     # The forget half is sure of the wrong class: no cross-entropy may be taken of it.
-    output = Output(torch.zeros(4, 1), features, torch.tensor([[0.0, 9.0], [9.0, 0.0], [2.0, 0.0], [1.0, 0.0]]))
+    logits = torch.tensor([[0.0, 9.0], [9.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
+    output = Output(torch.zeros(4, 1), torch.cat([ANCHORS, OTHERS[:2]]), logits)
     entropy = (math.log1p(math.exp(2)) + math.log1p(math.exp(-1))) / 2
     # First anchor: 0 with its class, 5 with the other. Second: 0 with its class, 5 with the other.
     expected = entropy + scale * (0 - 5)
-    loss = method.loss({"both": output}, {"both": Part(torch.arange(4), label)}, 0)
+    loss = method.loss({"both": output}, {"both": Part(torch.arange(4), torch.tensor([0, 1, 1, 0]))}, 0)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("scenario", ["random-10", "class-8"])
 def test_each_forget_batch_is_met_omega_times_by_other_retain_samples(project, scenario):
-    study = project.unlearning(batch_size=6)
-    method = project.start(study, project.name("cu@omega=3", scenario)).method
+    method = project.start(project.unlearning(batch_size=6), project.name("cu@omega=3", scenario)).method
     context = method.context
     steps = [step["both"] for step in method.batches(0)]
     assert len(steps) == 3 * -(-len(context.forget) // 6)
-    halves = [part.index.split(len(part.index) // 2) for part in steps]
-    anchors, others = zip(*halves, strict=True)
+    anchors, others = zip(*(part.index.split(len(part.index) // 2) for part in steps), strict=True)
     for first in range(0, len(steps), 3):
         assert all(torch.equal(anchors[first], again) for again in anchors[first : first + 3])
         assert not torch.equal(others[first], others[first + 1])
@@ -111,15 +101,13 @@ def test_each_forget_batch_is_met_omega_times_by_other_retain_samples(project, s
         assert 8 not in context.labels[torch.cat(others)].tolist()
 
 
-def test_cost_is_both_halves_forward_and_back(project):
-    end = project.run(project.study(), project.name("cu@omega=2"))
-    units = end.history[["pflops", "pflops_executed"]].iloc[0] * 1e15 / end.record["forward_flops"]
+def test_cost_is_both_halves_forward_and_back(units):
     # 16 forget images and 16 retain images, twice; the paper charges whole batches of 32.
-    assert units.tolist() == [pytest.approx(2 * 6 * 32), pytest.approx(2 * 3 * 32)]
+    assert units("cu@omega=2", "pflops")[0] == pytest.approx(2 * 6 * 32)
+    assert units("cu@omega=2", "pflops_executed")[0] == pytest.approx(2 * 3 * 32)
 
 
 def test_a_forgotten_class_is_forgotten_and_the_others_are_not(project, learned):
-    study = learned(lr=0.02, epochs=8, batch_size=16)
-    end = project.run(study, project.name("cu", "class-8"))
+    end = project.run(learned(lr=0.02, epochs=8, batch_size=16), project.name("cu", "class-8"))
     row = end.history.iloc[-1]
     assert row["ua"] > 80 and row["ra"] > 80

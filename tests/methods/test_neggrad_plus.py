@@ -7,38 +7,30 @@ import torch
 
 from benchmark.methods.base import Output, Part
 from benchmark.methods.neggrad_plus import NegGradPlus
-
-
-def part(labels):
-    return Part(torch.arange(len(labels)), torch.tensor(labels))
-
-
-def output(logits):
-    return Output(torch.empty(0), torch.empty(0), torch.tensor(logits))
+from tests.methods.conftest import indices
 
 
 @pytest.mark.parametrize("beta", [0.95, 0.5, 1.0])
 def test_loss_of_two_hand_computed_batches(beta):
     method = NegGradPlus(NegGradPlus.Settings(beta=beta), None)
+    logits = {"retain": [[2.0, 0.0], [0.0, 1.0]], "forget": [[0.0, 3.0]]}
+    outputs = {name: Output(torch.empty(0), torch.empty(0), torch.tensor(rows)) for name, rows in logits.items()}
+    labels = {"retain": torch.tensor([0, 1]), "forget": torch.tensor([1])}
+    batch = {name: Part(torch.arange(len(label)), label) for name, label in labels.items()}
     # Two classes: the cross-entropy is log(1 + e^-margin) of the true class's margin over the other.
-    batch = {"retain": part([0, 1]), "forget": part([1])}
-    outputs = {"retain": output([[2.0, 0.0], [0.0, 1.0]]), "forget": output([[0.0, 3.0]])}
     retain = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-1))) / 2
-    forget = math.log1p(math.exp(-3))
-    expected = beta * retain - (1 - beta) * forget
+    expected = beta * retain - (1 - beta) * math.log1p(math.exp(-3))
     assert method.loss(outputs, batch, 0).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_forget_batches_are_cycled_over_the_retain_batches(project):
     # 16 forget images in batches of 8: two batches, taken in turn by 18 retain batches.
-    study = project.unlearning(batch_size=8)
-    method = project.start(study, project.name("neggrad-plus")).method
+    method = project.start(project.unlearning(batch_size=8), project.name("neggrad-plus")).method
     steps = method.batches(0)
-    assert len(steps) == 18
     forget = [step["forget"].index.tolist() for step in steps]
-    assert forget == forget[:2] * 9
+    assert len(steps) == 18 and forget == forget[:2] * 9
     assert sorted(forget[0] + forget[1]) == method.context.forget.tolist()
-    assert sorted(index for step in steps for index in step["retain"].index.tolist()) == method.context.retain.tolist()
+    assert sorted(indices(steps, "retain")) == method.context.retain.tolist()
 
 
 def test_at_beta_1_it_learns_from_the_retain_data_alone(project, shown):
@@ -46,16 +38,15 @@ def test_at_beta_1_it_learns_from_the_retain_data_alone(project, shown):
     trainer = project.start(project.study(), project.name("neggrad-plus@beta=1"))
     step = trainer.method.batches(0)[0]
     outputs = shown(trainer, step)
-    loss = trainer.method.loss(outputs, step, 0)
     expected = torch.nn.functional.cross_entropy(outputs["retain"].logits, step["retain"].label)
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert trainer.method.loss(outputs, step, 0).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_it_climbs_the_forget_loss(project):
     study = project.unlearning(epochs=4, lr=0.01)
-    losses = {}
-    for method in ("neggrad-plus@beta=0.5", "neggrad-plus@beta=1"):
-        end = project.run(study, project.name(method))
+    losses = []
+    for beta in ("0.5", "1"):
+        end = project.run(study, project.name(f"neggrad-plus@beta={beta}"))
         rows = end.samples[end.samples["split"] == "train"]
-        losses[method] = rows["loss"].to_numpy()[end.trainer.context.forget.numpy()].mean()
-    assert losses["neggrad-plus@beta=0.5"] > losses["neggrad-plus@beta=1"]
+        losses.append(rows["loss"].to_numpy()[end.trainer.context.forget.numpy()].mean())
+    assert losses[0] > losses[1]

@@ -47,14 +47,10 @@ def test_a_difference_of_paired_trials_is_surer_than_its_parts():
     assert estimate(mean_of(first), 4).low < 0 < estimate(mean_of(first), 4).high
 
 
-def test_one_trial_has_no_interval():
+def test_one_trial_and_trials_that_are_all_alike_prove_nothing():
     result = estimate(mean_of(VALUES), 1)
-    assert result.value == 1.0
-    assert all(math.isnan(number) for number in (result.low, result.high, result.p, result.sd))
-    assert all(map(math.isnan, mean_interval([1.0])))
-
-
-def test_trials_that_are_all_alike_prove_nothing():
+    assert result.value == 1.0 and np.isnan([result.low, result.high, result.p, result.sd]).all()
+    assert np.isnan(mean_interval([1.0])).all()
     result = estimate(mean_of(np.full(3, 2.0)), 3)
     assert (result.value, result.sd) == (2.0, 0.0) and np.isnan([result.low, result.high, result.p]).all()
     none = estimate(mean_of(np.zeros(3)), 3)
@@ -92,12 +88,9 @@ def test_holm_rejects_as_its_steps_say(p, alpha):
     assert (holm(p) <= alpha).sum() == rejected
 
 
-@pytest.mark.parametrize("effect, expected", [(0.5, 34), (0.8, 15), (1.0, 10)])
-def test_trials_needed_are_those_of_published_tables(effect, expected):
-    assert trials_needed(effect, 1.0) == trials_needed(3 * effect, 3.0) == trials_needed(-effect, 1.0) == expected
-
-
-def test_so_many_trials_do_find_the_difference():
+def test_trials_needed_are_those_of_published_tables_and_do_find_the_difference():
+    for effect, expected in ((0.5, 34), (0.8, 15), (1.0, 10)):
+        assert trials_needed(effect, 1.0) == trials_needed(3 * effect, 3.0) == trials_needed(-effect, 1.0) == expected
     count = trials_needed(1.0, 1.0)
     found = np.random.default_rng(1).normal(1.0, 1.0, (4000, count))
     power = (stats.ttest_1samp(found, 0, axis=1).pvalue < 0.05).mean()

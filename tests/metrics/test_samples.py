@@ -14,26 +14,19 @@ from benchmark.errors import BadInput
 from benchmark.metrics import mia
 
 
-def table(*rows: tuple[str, int, int, int, float]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["split", "index", "label", "prediction", "loss"])
-
-
 def forgetting(*rows: tuple[str, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["split", "index"])
 
 
 # Retain 0 to 3 (one wrong), forget 4 and 5 (one wrong), test 0 to 3 (two wrong; the only sample of class 2 is wrong).
-SAMPLES = table(
-    ("train", 0, 0, 0, 0.0),
-    ("train", 1, 1, 1, 0.0),
-    ("train", 2, 0, 1, 3.0),
-    ("train", 3, 1, 1, 0.0),
-    ("train", 4, 2, 2, 0.0),
-    ("train", 5, 2, 0, 4.0),
-    ("test", 0, 0, 0, 3.0),
-    ("test", 1, 1, 1, 3.0),
-    ("test", 2, 1, 0, 3.0),
-    ("test", 3, 2, 0, 3.0),
+SAMPLES = pd.DataFrame(
+    {
+        "split": ["train"] * 6 + ["test"] * 4,
+        "index": [0, 1, 2, 3, 4, 5, 0, 1, 2, 3],
+        "label": [0, 1, 0, 1, 2, 2, 0, 1, 1, 2],
+        "prediction": [0, 1, 1, 1, 2, 0, 0, 1, 0, 0],
+        "loss": [0.0, 0.0, 3.0, 0.0, 0.0, 4.0, 3.0, 3.0, 3.0, 3.0],
+    }
 )
 FORGET = forgetting(("train", 4), ("train", 5))
 CLASS = forgetting(("train", 4), ("train", 5), ("test", 3))
@@ -49,31 +42,20 @@ def test_hand_made_samples_have_the_metrics_worked_out_on_paper():
 def test_class_wise_forgetting_leaves_the_class_out_of_the_test_set_and_of_the_non_members(monkeypatch):
     assert metrics.membership(SAMPLES, CLASS).tolist() == ["retain"] * 4 + ["forget"] * 2 + ["test"] * 3 + ["left-out"]
     assert metrics.measure(SAMPLES, CLASS)["ta"] == pytest.approx(200 / 3)
-    seen = {}
-
-    def spy(members: np.ndarray, nonmembers: np.ndarray, queries: np.ndarray, bins: int | None = None) -> float:
-        seen.update(members=members, nonmembers=nonmembers, queries=queries)
-        return 0.0
-
-    monkeypatch.setattr("benchmark.metrics.samples.mia_rate", spy)
-    marked = SAMPLES.assign(loss=np.arange(10) / 10)
-    metrics.measure(marked, CLASS)
-    assert -np.log(seen["members"]) == pytest.approx([0.0, 0.1, 0.2], abs=1e-6)  # four retain, but three test samples
-    assert -np.log(seen["nonmembers"]) == pytest.approx([0.6, 0.7, 0.8], abs=1e-6)
-    assert -np.log(seen["queries"]) == pytest.approx([0.4, 0.5], abs=1e-6)
+    seen: list[tuple[np.ndarray, ...]] = []
+    monkeypatch.setattr("benchmark.metrics.samples.mia_rate", lambda *sides: seen.append(sides) or 0.0)
+    metrics.measure(SAMPLES.assign(loss=np.arange(10) / 10), CLASS)
+    members, nonmembers, queries = (-np.log(side) for side in seen[0])
+    assert members == pytest.approx([0.0, 0.1, 0.2], abs=1e-6)  # four retain, but three test samples
+    assert nonmembers == pytest.approx([0.6, 0.7, 0.8], abs=1e-6)
+    assert queries == pytest.approx([0.4, 0.5], abs=1e-6)
 
 
 def test_metrics_do_not_depend_on_the_order_of_rows_and_random_members_on_the_stream_given():
     rng = np.random.default_rng(0)
-    samples = pd.DataFrame(
-        {
-            "index": [*range(300), *range(100)],
-            "split": ["train"] * 300 + ["test"] * 100,
-            "label": rng.integers(0, 3, 400),
-            "prediction": rng.integers(0, 3, 400),
-            "loss": rng.exponential(size=400).astype(np.float32),
-        }
-    )
+    samples = pd.DataFrame(rng.integers(0, 3, (400, 2)), columns=["label", "prediction"])
+    samples["index"], samples["split"] = [*range(300), *range(100)], ["train"] * 300 + ["test"] * 100
+    samples["loss"] = rng.exponential(size=400).astype(np.float32)
     forget = samples.loc[100:129, ["split", "index"]]
     shuffled = samples.sample(frac=1, random_state=1)
     assert metrics.measure(shuffled, forget[::-1]) == metrics.measure(samples, forget)
@@ -87,9 +69,9 @@ def test_metrics_do_not_depend_on_the_order_of_rows_and_random_members_on_the_st
 @given(st.lists(st.booleans(), min_size=1, max_size=20), st.lists(st.booleans(), min_size=1, max_size=20))
 def test_accuracies_are_counts(retain: list[bool], forget: list[bool]):
     right = [*retain, *forget]
-    samples = table(*[("train", i, 1, int(ok), 0.5) for i, ok in enumerate(right)], ("test", 0, 1, 1, 1.0))
-    chosen = forgetting(*[("train", i) for i in range(len(retain), len(right))])
-    result = metrics.measure(samples, chosen)
+    rows = [*(("train", i, 1, int(ok), 0.5) for i, ok in enumerate(right)), ("test", 0, 1, 1, 1.0)]
+    chosen = forgetting(*(("train", i) for i in range(len(retain), len(right))))
+    result = metrics.measure(pd.DataFrame(rows, columns=SAMPLES.columns), chosen)
     assert result["ra"] == pytest.approx(100 * sum(retain) / len(retain))
     assert result["ua"] == pytest.approx(100 * (1 - sum(forget) / len(forget)))
     assert result["ta"] == 100
@@ -126,7 +108,7 @@ def test_bad_choices_of_members_are_refused():
 
 
 def test_importing_the_metrics_brings_neither_torch_nor_scikit_learn():
-    modules = "audit, confusion, gaps, mia, reported, samples, theory, verdicts"
+    modules = "audit, gaps, mia, reported, samples, theory, verdicts"
     heavy = "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     code = f"import sys; from benchmark.metrics import {modules}; {heavy}"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -21,9 +21,6 @@ def group(label, max_distance=0.0, lipschitz=1.0, reach=0.0, square=1.0, product
 
 def test_r_is_the_share_strictly_above() -> None:
     assert theory.r_curve(np.array([0.4, 0.1, 0.3, 0.2]), [0.0, 0.1, 0.25, 0.4, 9.0]).tolist() == [1, 0.75, 0.5, 0, 0]
-
-
-def test_r_of_identical_views_is_zero_everywhere() -> None:
     assert not theory.r_curve(np.zeros(5), [0.0, 0.1]).any()
     with pytest.raises(BadInput, match="0 samples"):
         theory.r_curve(np.zeros(0), [0.0])
@@ -35,9 +32,7 @@ def test_curves_wholly_apart_are_ordered_and_turned_round_violate_the_lemma() ->
     assert (ordered.area, ordered.above, ordered.below) == (0.5, 1, 0) and ordered.holds and ordered.strict
     assert (violated.area, violated.above, violated.below) == (-0.5, 0, 1) and not violated.holds
     assert not violated.strict
-
-
-def test_equal_curves_hold_but_not_strictly() -> None:
+    # Equal curves hold, but not strictly.
     same = theory.lemma1(np.arange(40) / 40, np.arange(40) / 40)
     assert (same.area, same.above, same.below, same.holds, same.strict) == (0, 0, 0, True, False)
 
@@ -73,8 +68,8 @@ def test_what_peel_leaves_has_the_diameter_that_it_says(size, seed) -> None:
 
 def test_peel_takes_the_outlier_first() -> None:
     points = np.array([0.0, 1.0, 10.0, 2.0])
-    assert theory.peel(np.abs(points[:, None] - points)).tolist()[2] == 10.0
-    assert sorted(theory.peel(np.abs(points[:, None] - points))) == [0.0, 1.0, 2.0, 10.0]
+    reach = theory.peel(np.abs(points[:, None] - points))
+    assert reach[2] == 10.0 and sorted(reach) == [0.0, 1.0, 2.0, 10.0]
 
 
 def test_sigma_is_the_smallest_share_over_classes() -> None:
@@ -97,6 +92,7 @@ def test_separated_classes_with_identical_views_have_the_bound_zero() -> None:
     said = theory.theorem1(group([0, 0, 1, 1]))
     assert (said.bound, said.margin, said.best_margin, said.rho, said.sigma) == (0, 1, 1, 0, 1)
     assert not said.vacuous
+    assert theory.theorem1(group([3, 3], product=np.nan)) is None  # a single class has no theorem
 
 
 def test_one_of_many_samples_that_moves_is_left_to_the_bound() -> None:
@@ -121,7 +117,3 @@ def test_an_unmet_condition_is_vacuous(columns) -> None:
     assert said.vacuous and np.isnan(said.bound) and said.margin <= 0
     assert said.best_margin >= said.margin
     assert (said.best_margin > 0) == ("reach" in columns)  # which a better augmentation could mend
-
-
-def test_a_single_class_has_no_theorem() -> None:
-    assert theory.theorem1(group([3, 3], product=np.nan)) is None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.confusion import average_difference
-from benchmark.metrics.gaps import bold_best
+from benchmark.metrics.gaps import average_difference, bold_best
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import method_label
@@ -63,7 +62,7 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
         data = pd.DataFrame({**vars(cell), "true_class": classes[0], "method": method}, index=range(len(classes)))
         data["trials"], data["diverged"] = len(trials), int(np.isnan(trials).any(axis=1).sum())
         data["predicted_class"], data["percent"], data["percent_sd"] = classes, mean(trials), deviation(trials)
-        parts.append(data.assign(avg_diff=average_difference(mean(trials), mean(shares[RETRAIN]), range(len(classes)))))
+        parts.append(data.assign(avg_diff=average_difference(mean(trials), mean(shares[RETRAIN]))))
     return pd.concat(parts, ignore_index=True)
 
 
