@@ -28,5 +28,5 @@ def test_what_means_nothing_is_refused():
     for value in ("maybe", "", None, 2):
         with pytest.raises(BadInput, match="--config: replace: "):
             read(replace=value)
-    with pytest.raises(BadInput, match="--config: unknown key 'studdy'; did you mean 'study'[?]"):
+    with pytest.raises(BadInput, match="did you mean 'study'"):
         read(studdy="paper")
