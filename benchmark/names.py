@@ -95,10 +95,8 @@ class RunName:
         """Read a run's name; raise `BadInput` if it has another form."""
         match = re.fullmatch(rf"({WORD})/({WORD})/(?:(original)|({SCENARIO})/({METHOD}))/trial-(0|[1-9][0-9]*)", text)
         if not match:
-            raise BadInput(
-                f"run {text!r}: accepted is 'dataset/arch/scenario/method/trial-<number>', such as "
-                "digits/convnet/random-10/coun/trial-0, or 'dataset/arch/original/trial-<number>'"
-            )
+            form = "'dataset/arch/scenario/method/trial-<number>', such as digits/convnet/random-10/coun/trial-0"
+            raise BadInput(f"run {text!r}: accepted is {form}, or 'dataset/arch/original/trial-<number>'")
         dataset, arch, original, scenario, method, trial = match.groups()
         return cls(dataset, arch, scenario or "", original or method, int(trial))
 

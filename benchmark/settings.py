@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
+# What an output lists: of each, its name and how its text is read.
+LISTED: dict[str, tuple[str, Callable[[str], object]]] = {
+    "cells": ("cell", Cell.parse),
+    "methods": ("method", MethodName.parse),
+    "classes": ("class", str),
+}
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
 
@@ -115,30 +121,14 @@ class OutputSettings(Strict):
     trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
     show: Literal["all", "forget"] = Field("all", description="maps: which samples are drawn")
 
-    @field_validator("cells")
+    @field_validator("cells", "methods", "classes")
     @classmethod
-    def _cells(cls, cells: list[str]) -> list[str]:
-        for cell in cells:
-            _placed(Cell.parse, cell)
-        return distinct(cells, "cell")
-
-    @field_validator("classes")
-    @classmethod
-    def _classes(cls, classes: list[str]) -> list[str]:
-        return distinct(classes, "class")
-
-    @field_validator("methods")
-    @classmethod
-    def _methods(cls, methods: list[str]) -> list[str]:
-        return distinct([str(_placed(MethodName.parse, method)) for method in methods], "method")
-
-
-def _placed(parse: Callable[[str], Any], text: str) -> Any:
-    """Parse within a validator: what the models raise as a ValueError is reported with its file and key."""
-    try:
-        return parse(text)
-    except BadInput as error:
-        raise ValueError(str(error)) from None
+    def _names(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        what, parse = LISTED[str(info.field_name)]
+        try:
+            return distinct([str(parse(name)) for name in names], what)
+        except BadInput as error:  # a ValueError is reported with its file and key
+            raise ValueError(str(error)) from None
 
 
 def distinct(values: list[str], what: str) -> list[str]:

@@ -12,6 +12,7 @@ lambda 0 *is* FT.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import create_model
@@ -69,8 +70,8 @@ class ContrastiveTerm(Method):
         steps = super().batches(epoch)
         if self.settings.lambda_ == 0:
             return steps
-        second = {"transform": self.settings.cl_transform}
-        return [step | {"view": replace(step["retain"], **second)} if "retain" in step else step for step in steps]
+        letters = self.settings.cl_transform
+        return [s | {"view": replace(s["retain"], transform=letters)} if "retain" in s else s for s in steps]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
         """Add the term to the method's own loss."""
@@ -86,13 +87,8 @@ class CoUn(ContrastiveTerm, FT):
     """CE(first view) + lambda * InfoNCE(first view, second view), on the retain data only."""
 
 
+@cache
 def with_contrastive_term(method: type[Method]) -> type[Method]:
     """Return the class of ``<method>+cl``, one for each method; that of FT is `CoUn`."""
-    for made in ContrastiveTerm.__subclasses__():
-        if made.__bases__ == (ContrastiveTerm, method):
-            return made
-    return type(
-        f"{method.__name__}CL",
-        (ContrastiveTerm, method),
-        {"__module__": method.__module__, "__doc__": f"{method.__name__} with the contrastive term."},
-    )
+    about = {"__module__": method.__module__, "__doc__": f"{method.__name__} with the contrastive term."}
+    return CoUn if method is FT else type(f"{method.__name__}CL", (ContrastiveTerm, method), about)

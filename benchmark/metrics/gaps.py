@@ -54,7 +54,7 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     whole = out[DIVERGED] == 0
     out = out.join(grouped[METRICS].mean().where(whole).add_suffix("_mean"))
     out = out.join(grouped[METRICS].std(ddof=1).where(whole).add_suffix("_sd"))
-    costs = _costs(runs)
+    costs = [name for name in runs.select_dtypes("number") if name not in LABELS and not name.endswith("_gap")]
     out = out.join(grouped[costs].mean()).reset_index()
     out[GAPS] = _distance(out, [f"{metric}_mean" for metric in METRICS], runs, reference)
     out["avg_gap"] = out[GAPS].mean(axis=1, skipna=False)
@@ -141,9 +141,8 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
         holes = ~np.isfinite(runs[metric].to_numpy(dtype=float)) & ~excused.to_numpy()
         if holes.any():
             row = runs[holes].iloc[0]
-            raise BadInput(
-                f"metrics: {metric} of run {_run(row)} is {row[metric]}: accepted is a number, or status 'diverged'"
-            )
+            value = f"{metric} of run {_run(row)} is {row[metric]}"
+            raise BadInput(f"metrics: {value}: accepted is a number, or status 'diverged'")
     return runs
 
 
@@ -154,11 +153,6 @@ def _alone(runs: pd.DataFrame) -> pd.Series[bool]:
 
 def _run(row: pd.Series[Any]) -> str:
     return "/".join(str(row[column]) for column in [*CELL, "method"] if row[column]) + f"/trial-{row['trial']}"
-
-
-def _costs(runs: pd.DataFrame) -> list[str]:
-    numeric = runs.select_dtypes("number").columns
-    return [column for column in numeric if column not in LABELS and not column.endswith("_gap")]
 
 
 def _distance(frame: pd.DataFrame, columns: list[str], runs: pd.DataFrame, reference: str) -> Floats:

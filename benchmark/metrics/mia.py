@@ -40,9 +40,8 @@ def confidence(loss: npt.NDArray[Any]) -> Floats:
     """
     loss = np.asarray(loss, dtype=np.float32)
     if len(wrong := np.flatnonzero(~(loss >= -1e-4))):
-        raise BadInput(
-            f"column loss, row {wrong[0]}: {loss[wrong[0]]} is no cross-entropy: accepted are numbers from 0"
-        )
+        value = f"column loss, row {wrong[0]}: {loss[wrong[0]]}"
+        raise BadInput(f"{value} is no cross-entropy: accepted are numbers from 0")
     return np.minimum(np.exp(-loss), np.float32(1)).astype(np.float64)
 
 
@@ -60,8 +59,7 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
     # The rank of the middle of its copies: a value of very many copies is not drawn into the bin of its neighbours.
     rank = (np.cumsum(counts) - counts / 2) / len(values)
     height = (distinct - distinct[0]) / (distinct[-1] - distinct[0])
-    by_rank = 5 * bins // 8
-    by_height = bins - by_rank
+    by_rank, by_height = 5 * bins // 8, bins - 5 * bins // 8
     square = (rank * by_rank).astype(np.int64) * (by_height + 1) + (height * by_height).astype(np.int64)
     _, bin_of = np.unique(square, return_inverse=True)
     weights: Floats = np.bincount(bin_of, weights=counts).astype(np.float64)
@@ -108,12 +106,9 @@ def _fitted(sides: list[tuple[Floats, Floats]]) -> SVC:
     """Return the SVC of points and their weights, of members first."""
     from sklearn.svm import SVC  # here, so that importing the metrics stays fast
 
-    (member_points, member_weights), (nonmember_points, nonmember_weights) = sides
-    points = np.concatenate([member_points, nonmember_points])[:, None]
-    side = np.repeat([1, 0], [len(member_points), len(nonmember_points)])
-    svc = SVC(C=3, gamma="auto", kernel="rbf")
-    svc.fit(points, side, sample_weight=np.concatenate([member_weights, nonmember_weights]))
-    return svc
+    points, weights = (np.concatenate(parts) for parts in zip(*sides, strict=True))
+    side = np.repeat([1, 0], [len(points) for points, _ in sides])
+    return SVC(C=3, gamma="auto", kernel="rbf").fit(points[:, None], side, sample_weight=weights)
 
 
 def _margins(svc: SVC, points: Floats) -> Floats:
@@ -128,7 +123,7 @@ def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Fl
     near = (np.abs(values[:, None] - margins) < BENT).any(axis=1)
     sides = (values[~near], bins // 4), (values[near], bins)
     parts = [quantile_bins(side, many) for side, many in sides if len(side)]
-    points, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    points, weights = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
     return points, weights
 
 

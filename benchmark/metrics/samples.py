@@ -40,10 +40,8 @@ def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[
             named = forget.loc[(forget["split"] == name).to_numpy(), "index"].to_numpy()
             here = split == name
             if len(missing := np.setdiff1d(named, index[here])):
-                raise BadInput(
-                    f"forget: index {missing[0]} of split {name!r} is not among the samples' {int(here.sum())} {name} "
-                    f"rows ({len(missing)} such)"
-                )
+                rows = f"the samples' {int(here.sum())} {name} rows ({len(missing)} such)"
+                raise BadInput(f"forget: index {missing[0]} of split {name!r} is not among {rows}")
             code[here & np.isin(index, named)] = MEMBERSHIP.index(becomes)
     for needed in ("retain", "test") if forget is None else ("retain", "forget", "test"):
         if not np.any(code == MEMBERSHIP.index(needed)):
@@ -52,10 +50,7 @@ def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[
 
 
 def measure(
-    samples: pd.DataFrame,
-    forget: pd.DataFrame | None,
-    members: str = "first",
-    rng: np.random.Generator | None = None,
+    samples: pd.DataFrame, forget: pd.DataFrame | None, members: str = "first", rng: np.random.Generator | None = None
 ) -> dict[str, float]:
     """Return the metrics of one run in per cent (paper, section Metrics).
 

@@ -129,8 +129,7 @@ class Theorem:
 
     Attributes
     ----------
-    largest_product : max over l != k of mu_l . mu_k.
-    delta_mu : 1 - min_k ||mu_k||^2.
+    largest_product, delta_mu : max over l != k of mu_l . mu_k, and 1 - min_k ||mu_k||^2.
     lipschitz : largest ratio of feature distance to image distance that was met: a lower bound of L.
     sigma, delta, eps, rho, margin : of the smallest bound whose condition holds, else of the largest margin.
     best_margin : largest margin that any augmentation could give these features: sigma = 1, delta = 0.

@@ -36,8 +36,7 @@ def test_a_step_moves_the_weights_alike(method, data):
     before = [weight.clone() for weight in model.parameters()]
     trainer.train_step(batch, progress=0.0)
     given = [*(view.contiguous() for view in views), batch["retain"].label]
-    weights = [0.7, 0.2] if method == "coun" else []
-    getattr(reference, method)(model, reference.optimiser(model), *weights, *given)
+    getattr(reference, method)(model, reference.optimiser(model), *settings.values(), *given)
     for (name, ours), theirs in zip(trainer.model.state_dict().items(), model.state_dict().values(), strict=True):
         torch.testing.assert_close(ours.contiguous(), theirs, rtol=1e-4, atol=1e-6, msg=name)
     assert all((weight != old).any() for weight, old in zip(model.parameters(), before, strict=True))
@@ -50,12 +49,6 @@ def test_evaluation_gives_the_same_predictions_and_losses(data):
         samples = frame[frame["split"] == split]
         np.testing.assert_array_equal(samples["prediction"], prediction)
         np.testing.assert_allclose(samples["loss"], loss, rtol=1e-4, atol=1e-5)
-
-
-def test_normalisation_is_torchvisions(data):
-    ours = next(Images(data, work.AUGMENTATION, CPU.device).plain("train", 4))
-    pictures = reference.Pictures(*data.split("train"), reference.transform("N", work.AUGMENTATION, 32))
-    torch.testing.assert_close(ours.contiguous(), torch.stack([pictures[n][0] for n in range(4)]), rtol=1e-5, atol=1e-5)
 
 
 def test_every_dropout_of_a_model_is_replaced():
@@ -78,7 +71,17 @@ class Counted(reference.Pictures):
         return super().__getitem__(number)
 
 
-def test_batches_are_fetched_ahead_beyond_the_end_of_an_epoch(data):
+def test_normalisation_is_torchvisions(data):
+    ours = next(Images(data, work.AUGMENTATION, CPU.device).plain("train", 4))
+    pictures = Counted(data)
+    torch.testing.assert_close(ours.contiguous(), torch.stack([pictures[n][0] for n in range(4)]), rtol=1e-5, atol=1e-5)
+
+
+def test_batches_are_fetched_ahead_beyond_the_end_of_an_epoch_which_has_every_image_once(data):
+    batches = reference.endless(Counted(data), BATCH, workers=0)
+    for _ in range(2):
+        labels = torch.cat([next(batches)[1] for _ in range(5)])
+        assert sorted(labels.tolist()) == sorted(data.train_labels.tolist())
     images = Counted(data)
     batches = reference.endless(images, BATCH, workers=1)
     for _ in range(5):  # all images, once
@@ -89,19 +92,9 @@ def test_batches_are_fetched_ahead_beyond_the_end_of_an_epoch(data):
     assert images.loaded.value == 7 * BATCH  # two batches wait for the next step
 
 
-def test_every_epoch_has_every_image_once(data):
-    batches = reference.endless(Counted(data), BATCH, workers=0)
-    for _ in range(2):
-        labels = torch.cat([next(batches)[1] for _ in range(5)])
-        assert sorted(labels.tolist()) == sorted(data.train_labels.tolist())
-
-
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than this machine has cores
-def test_a_loader_has_a_few_workers_at_most(data):
+def test_a_loader_has_a_few_workers_at_most_and_evaluation_starts_its_once(data):
     assert reference.loader(Counted(data), BATCH, workers=64).num_workers == reference.WORKERS
-
-
-def test_evaluation_starts_its_workers_once(data):
     piece = evaluate.plain("convnet", CPU, data, threads=1)
     workers = []
     for _ in range(2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -27,12 +26,11 @@ def test_a_row_has_medians_rates_and_the_ratio_of_pairs():
     assert timed("a", {"ours": [2.0]}) | {"how": "once", "reference": None} == timed("a", {"ours": [2.0]})
 
 
-@pytest.mark.parametrize(
-    ("wanted", "met"),
-    [(["ours ≥ 2"], True), (["ours ≥ 2", "ours ≤ 1.9"], False), (["points ≤ 0.1"], True), (["share ≥ 0.6"], False)],
-)
-def test_bounds(wanted, met):
-    assert timed("a", {"ours": [2.0]}, share=0.5, figures={"points": 0.1}, wanted=wanted)["met"] is met
+def test_bounds():
+    met, unmet = (["ours ≥ 2"], ["points ≤ 0.1"]), (["ours ≥ 2", "ours ≤ 1.9"], ["share ≥ 0.6"])
+    for wanted in (*met, *unmet):
+        row = timed("a", {"ours": [2.0]}, share=0.5, figures={"points": 0.1}, wanted=wanted)
+        assert row["met"] is (wanted in met)
 
 
 def test_sections_are_chosen_by_name():
@@ -51,11 +49,8 @@ def test_a_section_measured_again_leaves_the_others_as_they_were(empty, monkeypa
     assert {name: section["rows"][0]["ours"] for name, section in sections.items()} == {"augment": 1.0, "mia": 3.0}
     stamp = {"started", "ended", "device", "cores", "threads", "precision", "torch", "commit", "repeats", "short"}
     assert stamp <= set(sections["mia"]["stamp"])
-    text = path.read_text()
-    assert (
-        "| mia | 3 s |  |  |  | once |  | ours ≤ 2 | **no** |" in text and "1 of 2 rows with bounds meet them" in text
-    )
-    assert "the numbers mean nothing" in text
+    text, row = path.read_text(), "| mia | 3 s |  |  |  | once |  | ours ≤ 2 | **no** |"
+    assert row in text and "1 of 2 rows with bounds meet them" in text and "the numbers mean nothing" in text
     assert "here" not in (paths.BENCH / "machines.md").read_text()  # a short run
 
 
@@ -70,15 +65,9 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_measured(empty, 
 # --- the tables of all machines --------------------------------------------------------------------------------------
 
 
-def section(rows, device="a processor", day="2026-01-02"):
+def section(row, device="a processor", day="2026-01-02"):
     stamp = {"device": device, "threads": 2, "short": False, "ended": {"time": f"{day}T10:00:00+00:00"}}
-    return {"stamp": stamp, "rows": rows}
-
-
-def trained(ratio, over):
-    seconds = {"ours": [1.0], "reference": [ratio]}
-    wanted = ["ratio ≥ 2.5", "time over FT's ≤ 1.9"]
-    return timed("resnet18", seconds, figures={"time over FT's": over}, wanted=wanted)
+    return {"stamp": stamp, "rows": [row]}
 
 
 def cells(text):
@@ -86,11 +75,16 @@ def cells(text):
 
 
 def test_bounds_stand_side_by_side_with_misses_in_bold():
+    def trained(ratio, over):
+        wanted = ["ratio ≥ 2.5", "time over FT's ≤ 1.9"]
+        seconds = {"ours": [1.0], "reference": [ratio]}
+        return timed("resnet18", seconds, figures={"time over FT's": over}, wanted=wanted)
+
     peak = timed(CEILING[0], {"ours": [1.0]}, 1234, "GFLOP/s")
     start = timed("convnet", {"ours": [1.25]}, wanted=["ours ≤ 1.5"])
     machines = {
-        "one": {"ceiling": section([peak]), "train": section([trained(3.0, 1.904)], day="2026-01-03")},
-        "two": {"train": section([trained(2.449, 1.9)], "another"), "resident": section([start])},
+        "one": {"ceiling": section(peak), "train": section(trained(3.0, 1.904), day="2026-01-03")},
+        "two": {"train": section(trained(2.449, 1.9), "another"), "resident": section(start)},
     }
     hardware, bounds = comparison(machines).split("\n\n")
     assert cells(hardware)[2:] == [
@@ -123,9 +117,8 @@ def test_the_page_quotes_the_committed_measurements():
 
 def test_the_command_lists_its_sections_and_says_what_it_needs(tmp_path):
     def run(folder):
-        variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        command = [sys.executable, "-m", "benchmark", "bench", "--list"]
-        return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
+        command = ["env", "-u", "PYTHONPATH", sys.executable, "-m", "benchmark", "bench", "--list"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
     assert [line.split()[0] for line in run(ROOT).stdout.splitlines()] == list(SECTIONS)
     (tmp_path / "benchmark").symlink_to(ROOT / "benchmark")

@@ -10,21 +10,18 @@ import pytest
 from bench.timing import LEAST, Process, clock, in_turns
 
 
-def clocks(done: list[str], seconds: float):
-    return {name: lambda calls, name=name: done.append(name * calls) or seconds for name in "ab"}
-
-
-@pytest.mark.parametrize(("settle", "turns"), [(False, "abbaab"), (True, "aabbbbaaaabb")])
-def test_work_takes_turns_after_a_warm_up_that_does_not_count(settle, turns):
+def turns(seconds: float, **options):
     done: list[str] = []
-    seconds = in_turns(clocks(done, 2 * LEAST), repeats=3, settle=settle)
-    assert "".join(done) == "abab" + turns
+    clocks = {name: lambda calls, name=name: done.append(name * calls) or seconds for name in "ab"}
+    return in_turns(clocks, **options), done
+
+
+@pytest.mark.parametrize(("settle", "order"), [(False, "abbaab"), (True, "aabbbbaaaabb")])
+def test_work_takes_turns_after_a_warm_up_that_does_not_count(settle, order):
+    seconds, done = turns(2 * LEAST, repeats=3, settle=settle)
+    assert "".join(done) == "abab" + order
     assert seconds == {"a": [2 * LEAST] * 3, "b": [2 * LEAST] * 3}
-
-
-def test_short_work_is_repeated_until_a_clock_can_tell():
-    done: list[str] = []
-    in_turns(clocks(done, LEAST / 7.5), repeats=1)
+    _, done = turns(LEAST / 7.5, repeats=1)  # short work is repeated until a clock can tell
     assert done[-2:] == ["a" * 8, "b" * 8]
 
 
@@ -37,11 +34,8 @@ class Sleep:
         time.sleep(self.seconds)
 
 
-def test_a_clock_gives_the_seconds_of_one_call():
+def test_a_clock_gives_the_seconds_of_one_call_also_of_another_process_whose_errors_come_back():
     assert 0.01 <= clock(Sleep(0.01))(3) < 0.03
-
-
-def test_work_of_another_process_is_made_and_timed_there_and_its_errors_come_back():
     with Process(Sleep, 0.02) as there:
         assert 0.02 <= there(2) < 0.04
         with pytest.raises(ZeroDivisionError):
