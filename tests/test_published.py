@@ -12,6 +12,7 @@ from benchmark.files import write_parquet
 from benchmark.report.tables.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect
+from tests.places import run_folder
 
 
 def git(*arguments):
@@ -69,7 +70,7 @@ def test_a_table_of_other_results_is_refused_until_told(study, project):
     assert path.read_bytes() != before
     # Nor is it drawn from gathered files that are not the committed ones.
     collect(changed, replace=True)
-    shutil.rmtree(paths.run("tiny", project.name("ft")))
+    shutil.rmtree(run_folder(changed, project.name("ft")))
     with pytest.raises(BadInput, match="table2 would show other results"):
         draw_table(changed, "table2")
 

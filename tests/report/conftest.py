@@ -20,10 +20,12 @@ from benchmark.report.tables.draw import draw_table
 from benchmark.report.tables.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
-from benchmark.study.outputs import DISTANCES, MAPS
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
 
+# All that can be made again, and what a study gathered of it lies beside.
+POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in (MAPS, DISTANCES, VIEWS)))
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
 METRICS = ("ra", "ua", "ta", "mia")

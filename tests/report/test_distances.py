@@ -48,7 +48,7 @@ def test_distances_are_scaled_by_the_largest_to_any_class(measured, monkeypatch)
 
 
 def test_missing_distances_wait_or_become_dashes(measured) -> None:
-    shutil.rmtree(paths.RESULTS / "tiny" / "distances" / f"{CELL}/ft")
+    shutil.rmtree(paths.RESULTS / f"distances/{CELL}/ft")
     with pytest.raises(StaleOutput, match="ft/trial-0"):
         draw_table(measured, "far")
     far = Drawn(measured, "far", partial=True)

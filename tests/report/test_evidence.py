@@ -184,5 +184,6 @@ def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_told_in_text
 
 def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
     files = Workflow(study)
-    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == files.collected
-    assert files.gathered and not set(files.gathered) & set(files.collected)
+    inputs = [*files.collected, *files.pool]
+    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == inputs
+    assert files.pool and not set(files.pool) & set(files.collected)

@@ -207,7 +207,7 @@ def test_stages_wait_for_what_is_missing(removed) -> None:
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
     draw_figure(removed, "removed", partial=True)
-    shutil.rmtree(paths.RESULTS / "tiny" / "runs")
+    shutil.rmtree(paths.RUNS)
     draw_figure(removed, "removed", partial=True)
 
 

