@@ -114,7 +114,7 @@ def table(
     replace: Replace = False,
 ) -> None:
     """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html; with --partial as NAME.partial.tex etc."""
-    from benchmark.report.tables.draw import draw_table
+    from benchmark.report.draw import draw_table
 
     read = _study(study)
     _draw(read, name, read.output_fingerprint(name), lambda: draw_table(read, name, partial, replace), partial)
@@ -128,7 +128,7 @@ def figure(
     replace: Replace = False,
 ) -> None:
     """Draw a figure as figures/STUDY/NAME.pdf and .png."""
-    from benchmark.report.figures.draw import draw_figure
+    from benchmark.report.draw import draw_figure
 
     read = _study(study)
     _draw(read, name, read.output_fingerprint(name), lambda: draw_figure(read, name, partial, replace), partial)
@@ -234,7 +234,7 @@ def claims(
     named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
 ) -> None:
     """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
-    from benchmark.report.tables.claim_table import text
+    from benchmark.report.tables.claims_table import text
 
     print(text(_study(named or study)))
 

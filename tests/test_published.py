@@ -9,7 +9,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect
 from tests.places import run_folder

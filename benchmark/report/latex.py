@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.tabular import THIN, Column, Entry, Table, pieces, remake
+from benchmark.report.tabular import THIN, Column, Entry, Table, remake, typeset
 
 ROWS_PER_PAGE = 54
 # A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
@@ -40,12 +40,8 @@ MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cd
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
-    A table too long for a page continues in further environments; what is too wide is shrunk to the line.
-
-    Raises
-    ------
-    BadInput
-        If there is no row.
+    A table too long for a page continues in further environments; what is too wide is shrunk to the line. Raises
+    `BadInput` if there is no row.
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
@@ -63,7 +59,7 @@ def render(table: Table, study: str, name: str) -> str:
 
 def text(plain: str) -> str:
     """Return plain text as LaTeX: specials escaped, Greek letters, signs and formulas in math mode."""
-    return "".join(f"${math(piece)}$" if is_formula else _escaped(piece) for piece, is_formula in pieces(plain))
+    return typeset(plain, _escaped, lambda formula: f"${math(formula)}$")
 
 
 def math(formula: str) -> str:

@@ -16,8 +16,8 @@ from benchmark.data import store
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.report.tables.draw import draw_table
-from benchmark.report.tables.source import Source
+from benchmark.report.draw import draw_table
+from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.outputs import DISTANCES, MAPS, VIEWS

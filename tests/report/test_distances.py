@@ -7,7 +7,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
 from benchmark.results import records as results
 from tests.places import run_folder
 from tests.report.conftest import Drawn, write_distances, write_run

@@ -9,8 +9,8 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.report.tables.claim_table import text
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
+from benchmark.report.tables.claims_table import text
 from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study

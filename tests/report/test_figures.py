@@ -14,8 +14,8 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.features import alignment
 from benchmark.features import projections as embeddings
 from benchmark.files import write_parquet
+from benchmark.report.draw import build, draw_figure
 from benchmark.report.figures import improvement_figure, maps_figure, placing
-from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.page import draw_page
 from benchmark.report.style import class_colours
 from benchmark.results import records

@@ -11,10 +11,10 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.names import Cell
+from benchmark.report.draw import build, draw_figure
 from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
-from benchmark.report.figures.draw import build, draw_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
-from benchmark.report.tables.unlearning import cost_unit
+from benchmark.report.summary import cost_unit
 from benchmark.results import records
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark import paths
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
 from benchmark.results import measured
 from benchmark.results.gather import gather
 from benchmark.study.prepare import split

@@ -18,9 +18,9 @@ from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json, write_parquet
 from benchmark.report import latex
+from benchmark.report.draw import draw_table
 from benchmark.report.style import METHODS, method_colour, method_label
-from benchmark.report.tables.draw import draw_table
-from benchmark.report.tables.unlearning import cost_unit
+from benchmark.report.summary import cost_unit
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import records as results
 from benchmark.results.gather import collect
@@ -271,7 +271,7 @@ def test_unknown_table_is_refused(study) -> None:
 def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
     runs(study, "two")
     script = (
-        "import sys; from benchmark.study.study import Study; from benchmark.report.tables.draw import draw_table;"
+        "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
         "draw_table(Study.load('tiny'), 'two');"
         "print(*{'torch', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
     )

@@ -9,8 +9,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
-from benchmark.report.figures.draw import build, draw_figure
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.report.tables import versus
+from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
@@ -111,7 +111,7 @@ def test_the_tolerance_is_both_deviations_and_both_roundings(ours, within) -> No
     keys = {"dataset": ["d"], "arch": ["a"], "scenario": ["s"], "method": ["ft"], "column": ["ua"]}
     mine = pd.DataFrame({**keys, "trials": 3, "diverged": 0, "ours": ours, "ours_sd": 0.1})
     theirs = pd.DataFrame({**keys, "reported": 1.0, "reported_sd": 0.2})
-    found = versus.compared(mine, theirs)
+    found = versus_table.compared(mine, theirs)
     assert found["tolerance"].tolist() == pytest.approx([0.31])
     assert found["within"].tolist() == [within]
 

@@ -13,9 +13,9 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import gather
+from benchmark.report.summary import gather
 from benchmark.study.outputs import varied
 from benchmark.study.study import Study
 
@@ -35,7 +35,7 @@ def numbers(source: Source) -> pd.DataFrame:
     mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
     study, key = source.study, varied(source.study, source.output)
-    data = gather(study, source.cells, dict.fromkeys([RETRAIN, *source.compared]), source.results.metrics)
+    data = gather(source, [RETRAIN, *source.compared])
     reference = data[data["method"] == RETRAIN].set_index(CELL)
     data = data[data["method"] != RETRAIN].reset_index(drop=True)
     for metric in METRICS:

@@ -11,9 +11,9 @@ from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import Cell
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import gather
+from benchmark.report.summary import gather
 from benchmark.study.outputs import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
@@ -28,9 +28,7 @@ def gains(source: Source) -> pd.DataFrame:
     where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is.
     """
     partners = dict(with_and_without(method) for method in source.methods)
-    methods = dict.fromkeys([*partners, *partners.values()])
-    numbers = gather(source.study, source.cells, methods, source.results.metrics)
-    numbers = numbers[[*CELL, "method", "avg_gap", "diverged"]]
+    numbers = gather(source, [*partners, *partners.values()])[[*CELL, "method", "avg_gap", "diverged"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
     gain = improvement(both["avg_gap"], both["avg_gap_cl"])

@@ -16,9 +16,8 @@ from matplotlib.lines import Line2D
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.names import Cell, MethodName
 from benchmark.report.figures.placing import write_names
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, PROJECTIONS, class_colours, method_label, setting_label, short_label
-from benchmark.report.tables.source import Source
-from benchmark.report.trials import rows_of
 
 NAMED_CLASSES = 10  # with more, names would cover the dots
 # Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
@@ -61,7 +60,7 @@ def panels(source: Source) -> list[list[Panel]]:
 
 def _panel(source: Source, cell: Cell, method: str, projection: str, targets: dict[str, pd.DataFrame]) -> Panel:
     """Align a map with the first of its dataset, which it becomes if there is none yet."""
-    label, samples = _label(source, cell, method), rows_of(source.results, source.results.embeddings, cell, method, 1)
+    label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
     if samples.empty:
         remark = "diverged" if source.diverged(cell, method) else "missing"
         return Panel(method, label, cell, projection, samples, np.empty((0, 2)), remark)

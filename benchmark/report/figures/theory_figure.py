@@ -14,8 +14,8 @@ from matplotlib.patches import Patch
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
 from benchmark.names import Cell
 from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
-from benchmark.report.tables.source import Source
 
 Floats = npt.NDArray[np.float64]
 

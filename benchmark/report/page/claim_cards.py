@@ -12,7 +12,7 @@ from benchmark.errors import StaleOutput
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.names import Cell
 from benchmark.report.style import cell_label
-from benchmark.report.tables.claim_table import VERDICTS, is_kept
+from benchmark.report.tables.claims_table import VERDICTS, is_kept
 from benchmark.study.study import Study
 
 

@@ -11,7 +11,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
-from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
+from benchmark.report.summary import COSTS, UNITS, cost_unit, floors_of
 from benchmark.results.frames import Results
 from benchmark.study.outputs import stage_cell
 

@@ -15,7 +15,7 @@ from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.curves import reference_cell
 from benchmark.report.style import CELL_LABELS, in_order, method_label, scenario_label
-from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of, summaries
+from benchmark.report.summary import COSTS, UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
 

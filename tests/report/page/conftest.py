@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmark import paths
+from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
-from benchmark.report.tables.draw import draw_table
 from benchmark.results.gather import collect
 from benchmark.study.study import Study
 from tests.report.conftest import TRAIN, gap, write_images, write_map, write_run

@@ -9,8 +9,8 @@ import pandas as pd
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts
+from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
-from benchmark.report.tables.source import Source
 from benchmark.report.tabular import Block, Column, Row, Table
 
 WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
@@ -78,7 +78,6 @@ def _hours(runs: pd.DataFrame) -> float:
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:
-    """Return one block's rows."""
     rows: list[Row] = []
     for row in data.to_dict("records"):
         where = scenario_label(row["scenario"]) if row.get("scenario") else ""

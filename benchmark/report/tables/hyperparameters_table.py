@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.metrics.gaps import CELL
 from benchmark.names import Cell
-from benchmark.report.style import cell_label, method_label, setting_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tabular import Block, Column, Row, Table, formula
+from benchmark.report.source import Source
+from benchmark.report.style import cell_label, setting_label
+from benchmark.report.tabular import METHOD, Block, Column, Row, Table, formula, method_row
 
-PLACE = ["dataset", "arch", "scenario", "method"]
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 NAMED = 4  # cells in a heading; the .csv names all
 
@@ -23,14 +23,13 @@ def build(source: Source) -> Table:
     Behind a value, in brackets, stands the range that the paper searched; of a column's setting, in the caption.
     """
     data = gather(source)
-    rows = len(data.drop_duplicates(PLACE))
+    rows = len(data.drop_duplicates([*CELL, "method"]))
     every = {key: mine["value"] for key, mine in data.groupby("setting", sort=False) if len(mine) == rows}
     common = {key: values.iloc[0] for key, values in every.items() if values.map(repr).nunique() == 1}
     own = [str(key) for key in every if key not in common]
     shown = data[~data["setting"].isin(common)]
     blocks = [Block(_rows(mine, own), heading) for heading, mine in _grouped(shown)]
-    columns = [Column("Method", heads=True), *(Column(setting_label(key)) for key in own)]
-    columns.append(Column("Further settings", text=True))
+    columns = [METHOD, *(Column(setting_label(key)) for key in own), Column("Further settings", text=True)]
     shared = ", ".join(f"{setting_label(str(key))} {_value(value)}" for key, value in common.items())
     ranges = shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting")
     searched = [
@@ -58,14 +57,14 @@ def gather(source: Source) -> pd.DataFrame:
                 extra: Any = field.json_schema_extra or {}
                 low, high = extra.get("paper_range") or (None, None)
                 rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
-    table = pd.DataFrame(rows, columns=[*PLACE, "setting", "value", "paper_low", "paper_high", "description"])
+    table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", "paper_low", "paper_high", "description"])
     return table.astype({"paper_low": float, "paper_high": float, "value": object})
 
 
 def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return (heading, rows of its first cell) for each group of cells with the same settings."""
     groups: dict[str, list[tuple[Cell, pd.DataFrame]]] = {}
-    for place, rows in data.groupby(PLACE[:3], sort=False):
+    for place, rows in data.groupby(CELL, sort=False):
         same = rows[["method", "setting", "value"]].to_csv(index=False)
         groups.setdefault(same, []).append((Cell(*place), rows))
     out = []
@@ -80,12 +79,11 @@ def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
-    """Return one block's rows."""
-    rows: list[Row] = []
+    rows = []
     for method, mine in data.groupby("method", sort=False):
         values = dict(zip(mine["setting"], mine["value"], strict=True))
         further = ", ".join(_with_range(row) for row in mine.itertuples() if row.setting not in columns)
-        rows.append([method_label(str(method)), *(_value(values[key]) for key in columns), further])
+        rows.append(method_row(str(method), [*(_value(values[key]) for key in columns), further]))
     return rows
 
 
