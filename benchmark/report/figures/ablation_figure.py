@@ -70,7 +70,8 @@ def build(source: Source) -> Figure:
         _differences(pair[1], rows)
         for axes, what in zip(pair, ("Average", "Signed"), strict=True):
             axes.set_ylabel(f"{what} gap (points)\n{over(source.trials)}")
-            axes.set_xticks(range(len(rows)), [_text(value) for value in rows["value"]])
+            values = [f"{value:g}" if isinstance(value, float) else str(value) for value in rows["value"]]
+            axes.set_xticks(range(len(rows)), values)
             axes.set_xlim(-0.5, len(rows) - 0.5)
             axes.set_xlabel(label)
         if len(groups) > 1:
@@ -90,10 +91,6 @@ def _axis(source: Source) -> str:
     return f"{label}:{between}{meaning}"
 
 
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _gaps(axes: Axes, rows: pd.DataFrame) -> None:
     _mark_own(axes, rows, "Study’s own value")
     colour = method_colour(rows["head"].iloc[0])
@@ -107,17 +104,9 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axhline(0, color=method_colour(RETRAIN), linewidth=0.8, label=method_label(RETRAIN))
     for place, (metric, (colour, mark)) in enumerate(LOOKS.items()):
         x = [number + (place - 1.5) / 3 * SPREAD for number in range(len(rows))]
-        axes.errorbar(
-            x,
-            rows[f"{metric}_difference"],
-            rows[f"{metric}_sd"].fillna(0),
-            color=colour,
-            marker=mark,
-            markersize=3,
-            linewidth=0.8,
-            elinewidth=0.6,
-            label=metric.upper(),
-        )
+        look: Any = {"color": colour, "marker": mark, "markersize": 3, "linewidth": 0.8, "elinewidth": 0.6}
+        difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
+        axes.errorbar(x, difference, deviation, **look, label=metric.upper())
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

@@ -16,7 +16,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.figures.common import legend_above, log_axis, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import cell_parts, line_style, method_colour, method_label
 from benchmark.report.summary import COSTS, UNITS, at_end, cost_unit, floors_of
@@ -70,8 +70,7 @@ def build(source: Source) -> Figure:
     data = curves(source)
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
-    columns = min(len(source.cells), PANELS_PER_ROW)
-    bands = -(-len(source.cells) // columns)
+    bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(source.compared) + 1) // LEGEND_COLUMNS))
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
     for number, cell in enumerate(source.cells):

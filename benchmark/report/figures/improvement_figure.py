@@ -96,7 +96,8 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         axes.bar_label(bars, mine["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
     one = data["scenario"].nunique() == 1
-    axes.set_xticks(range(len(cells)), [_name(Cell.parse(cell), one) for cell in cells])
+    parts = [cell_parts(Cell.parse(cell))[: 2 if one else 3] for cell in cells]
+    axes.set_xticks(range(len(cells)), ["\n".join(part).replace(" (", "\n(") for part in parts])
     axes.set_xlim(-0.5 - (widest - len(cells)) / 2, len(cells) - 0.5 + (widest - len(cells)) / 2)
     axes.tick_params(axis="x", length=0)
     axes.spines["bottom"].set_visible(False)
@@ -110,7 +111,3 @@ def _value(gain: float) -> str:
         return ""
     text = f"{gain:.1f}" if abs(gain) < 99.95 else f"{gain:.0f}"
     return text.replace("-", "−") + ("\n▾" if gain < FLOOR else "")
-
-
-def _name(cell: Cell, without_scenario: bool) -> str:
-    return "\n".join(cell_parts(cell)[: 2 if without_scenario else 3]).replace(" (", "\n(")
