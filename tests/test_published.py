@@ -45,7 +45,7 @@ def change(project, published=True):
     return changed
 
 
-def test_other_results_are_refused_until_told(study, project):
+def test_other_results_are_refused_unless_they_are_to_replace(study, project):
     path = paths.collected("tiny", "metrics")
     before = path.read_bytes()
     collect(study)
@@ -58,7 +58,7 @@ def test_other_results_are_refused_until_told(study, project):
     assert path.read_bytes() != before
 
 
-def test_a_table_of_other_results_is_refused_until_told(study, project):
+def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, project):
     draw_table(study, "table2")
     changed = change(project)
     path = paths.table("tiny", "table2", ".csv")
@@ -76,7 +76,7 @@ def test_a_table_of_other_results_is_refused_until_told(study, project):
 
 
 @pytest.mark.slow
-def test_the_workflow_replaces_what_is_published_when_told(study, project):
+def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()
     change(project)
     done = project.snakemake("collect", "--config", "study=tiny")

@@ -14,6 +14,8 @@ ROWS_PER_PAGE = 54
 # to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
 WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
 
+RESIZED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
 # A number, its standard deviation and its gap, each in a column of its own within the table's column.
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
 
@@ -50,8 +52,7 @@ def render(table: Table, study: str, name: str) -> str:
     title = rf"\caption{{{text(table.caption)}}}\label{{{label}}}"
     for blocks in _pages(table):
         parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
-        parts += [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", RESIZED]
         parts += [_tabular(table.columns, blocks) + "%", "}", r"\end{table}"]
         title = rf"Table~\ref{{{label}}}, continued."
     return "\n".join(parts) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from benchmark.report.style import cell_label, setting_label
 from benchmark.report.tabular import METHOD, Block, Column, Row, Table, formula, method_row
 
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-NAMED = 4  # cells in a heading; the .csv names all
+NAMED = 4  # cells in a heading, which makes the table as wide as it is; the .csv names all
 
 
 def build(source: Source) -> Table:
@@ -31,15 +32,10 @@ def build(source: Source) -> Table:
     blocks = [Block(_rows(mine, own), heading) for heading, mine in _grouped(shown)]
     columns = [METHOD, *(Column(setting_label(key)) for key in own), Column("Further settings", text=True)]
     shared = ", ".join(f"{setting_label(str(key))} {_value(value)}" for key, value in common.items())
-    ranges = shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting")
-    searched = [
-        f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}"
-        for row in ranges.itertuples()
-    ]
-    notes = [
-        f"Every row: {shared}" if shared else "",
-        "; ".join(["In brackets: the range that the paper searched", *searched]),
-    ]
+    searched = ["In brackets: the range that the paper searched"]
+    for row in shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting").itertuples():
+        searched.append(f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}")
+    notes = [f"Every row: {shared}" if shared else "", "; ".join(searched)]
     return source.table(columns, blocks, notes, data)
 
 
@@ -48,15 +44,14 @@ def gather(source: Source) -> pd.DataFrame:
     as ``paper_low, paper_high`` (NaN where it states none), and what the setting means.
     """
     rows = []
-    for cell in source.cells:
-        for method in source.methods:
-            settings = source.study.run(source.study.run_name(cell, method, 0)).settings
-            values = settings.model_dump(by_alias=True)
-            for field_name, field in type(settings).model_fields.items():
-                key = field.alias or field_name
-                extra: Any = field.json_schema_extra or {}
-                low, high = extra.get("paper_range") or (None, None)
-                rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
+    for cell, method in product(source.cells, source.methods):
+        settings = source.study.run(source.study.run_name(cell, method, 0)).settings
+        values = settings.model_dump(by_alias=True)
+        for field_name, field in type(settings).model_fields.items():
+            key = field.alias or field_name
+            extra: Any = field.json_schema_extra or {}
+            low, high = extra.get("paper_range") or (None, None)
+            rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
     table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", "paper_low", "paper_high", "description"])
     return table.astype({"paper_low": float, "paper_high": float, "value": object})
 
@@ -69,7 +64,6 @@ def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         groups.setdefault(same, []).append((Cell(*place), rows))
     out = []
     for members in groups.values():
-        # A heading is as wide as it is, and the table with it.
         heading = "; ".join(cell_label(cell) for cell, _ in members[:NAMED])
         heading += f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
         if len(groups) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,7 @@ NUMBERS += ["largest_product", "delta_mu", "margin", "best_margin", "err_head", 
 def build(source: Source) -> Table:
     """Return the table: a block a cell, two rows a method, one for retain and one for forget data.
 
-    Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so. The
-    ``.csv`` has a row a trial and group, see `measured`.
+    Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so.
     """
     data = measured(source)
     blocks = source.blocks(data, lambda here: [row for method in source.methods for row in _rows(here, method)])
@@ -41,19 +41,19 @@ def build(source: Source) -> Table:
 
 
 def measured(source: Source) -> pd.DataFrame:
-    """Return what the table shows, a row a trial and group at full precision.
+    """Return what the ``.csv`` holds, a row a trial and group at full precision.
 
     Columns ``dataset, arch, scenario, method, trial, group``; ``samples``; ``diverged``, where the rest is NaN;
     ``r_<eps>``, shares; ``area, above, below, chance, holds, strict`` of `benchmark.metrics.theory.Ordering`; the
     attributes of `benchmark.metrics.theory.Theorem` and ``vacuous``, NaN where a group has a single class;
     ``err_head`` and ``err_centre``, the shares that the head and the nearest class centre get wrong.
     """
-    rows: list[dict[str, Any]] = []
-    for cell in source.cells:
-        for method in source.methods:
-            for trial, views in source.by_trial(source.results.views, cell, method).items():
-                rows += [{**vars(cell), "method": method, "trial": trial, **row} for row in _of_run(views)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {**vars(cell), "method": method, "trial": trial, **row}
+        for cell, method in product(source.cells, source.methods)
+        for trial, views in source.by_trial(source.results.views, cell, method).items()
+        for row in _of_run(views)
+    )
 
 
 def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:

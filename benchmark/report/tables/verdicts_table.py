@@ -11,27 +11,18 @@ from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import short_label
-from benchmark.report.tables.claims_table import (
-    DECIDED,
-    INTERVAL,
-    VERDICTS,
-    cells_of,
-    corrected,
-    is_kept,
-    limits,
-    tested,
-    title,
-)
+from benchmark.report.tables import claims_table
+from benchmark.report.tables.claims_table import DECIDED, INTERVAL, VERDICTS
 from benchmark.report.tabular import DASH, Block, Column, Entry, Table
 
 
 def build(source: Source) -> Table:
     """Return the table: a row a claim and cell, with the number of tests that have each verdict."""
-    tests = tested(source.results)
-    data, cells = _counted(tests), cells_of(tests)
+    tests = claims_table.tested(source.results)
+    data, cells = _counted(tests), claims_table.cells_of(tests)
     again = data["claim"].duplicated()  # a claim's name stands in the first of its rows
     rows = [
-        ["" if known else title(row), *_counts(row, cells)]
+        ["" if known else claims_table.title(row), *_counts(row, cells)]
         for known, (_, row) in zip(again, data.iterrows(), strict=True)
     ]
     columns = [Column("Claim", heads=True, wrapped=True), Column("Where", heads=True)]
@@ -40,8 +31,8 @@ def build(source: Source) -> Table:
         facts.shared(cells),
         f"How many tests of a claim came out how: reproduced where its formula's {INTERVAL} lies above 0, not "
         "reproduced where it lies below, else undecided",
-        f"In parentheses: {corrected(tests)}",
-        *limits(source.results),
+        f"In parentheses: {claims_table.corrected(tests)}",
+        *claims_table.limits(source.results),
     ]
     return source.table(columns, [Block(rows)], notes, data)
 
@@ -51,7 +42,7 @@ def _counted(tests: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, mine in tests.groupby(["claim", "place"], sort=False, dropna=False):
         counts = mine["verdict"].value_counts()
-        kept = mine[[is_kept(test) for test in mine.itertuples()]]["verdict"].value_counts()
+        kept = mine[[claims_table.is_kept(test) for test in mine.itertuples()]]["verdict"].value_counts()
         row = dict(mine[["claim", "text", "where", "place"]].iloc[0])
         row |= {_column(verdict): counts.get(verdict, 0) for verdict in VERDICTS}
         rows.append(row | {f"{_column(verdict)}_after_holm": kept.get(verdict, 0) for verdict in DECIDED})
