@@ -13,17 +13,17 @@ from benchmark.names import RETRAIN, Cell
 
 def compared(
     metrics: pd.DataFrame, cell: Cell, first: str, second: str, fewest: int = 1
-) -> tuple[Trials | None, Estimate | None, int]:
-    """Return the trials of two methods, the second's average gap less the first's, and how many trials were left out.
+) -> tuple[tuple[Trials, Estimate] | None, int]:
+    """Return two methods' trials with the second's average gap less the first's, and how many trials were left out.
 
-    Trials and difference are None where one of the methods, or Retrain, has fewer than ``fewest`` trials.
+    There is no difference where one of the methods, or Retrain, has fewer than ``fewest`` trials.
     """
     if metrics.empty:
-        return None, None, 0
+        return None, 0
     trials = Trials(metrics, cell, dict.fromkeys((first, second)))
     if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):
-        return None, None, trials.lost
-    return trials, estimate(bind(_difference, trials, first, second), len(trials)), trials.lost
+        return None, trials.lost
+    return (trials, estimate(bind(_difference, trials, first, second), len(trials))), trials.lost
 
 
 def _difference(trials: Trials, first: str, second: str, drawn: Indices) -> Floats:

@@ -35,10 +35,11 @@ def build(source: Source) -> Table:
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     first, second = (source.study.run_name(cell, name, 0).method for name in (source.methods[0], method))
-    trials, difference, lost = compared(source.results.metrics, cell, first, second, fewest=2)
+    both, lost = compared(source.results.metrics, cell, first, second, fewest=2)
     row: dict[str, object] = {**vars(cell), "method": method, "trials": 0, "diverged": lost}
-    if trials is None or difference is None:
+    if both is None:
         return row | {"difference": np.nan, "sd": np.nan}
+    trials, difference = both
     row |= {"trials": len(trials), "difference": difference.value, "sd": difference.sd}
     return row | {f"for_{size:g}": trials_needed(size, difference.sd, most=MOST) for size in SIZES}
 

@@ -34,9 +34,10 @@ def build(source: Source) -> Table:
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     study = source.study
     tuned, own = (study.run_name(cell, name, 0).method for name in (method, own_values(study, cell, method)))
-    trials, gain, lost = compared(source.results.metrics, cell, tuned, own)
+    both, lost = compared(source.results.metrics, cell, tuned, own)
     row = dict.fromkeys(("own_gap", "tuned_gap", "gain", "low", "high"), np.nan) | {"trials": 0}
-    if trials is not None and gain is not None:
+    if both is not None:
+        trials, gain = both
         every = np.arange(len(trials))[None]
         row = {"own_gap": float(trials.gap(own, every)[0]), "tuned_gap": float(trials.gap(tuned, every)[0])}
         row |= {"gain": gain.value, "low": gain.low, "high": gain.high, "trials": len(trials)}
