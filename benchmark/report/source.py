@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -63,13 +64,21 @@ class Source:
         """How many trials each method should have; Original may have fewer."""
         return self.output.trials or self.study.trials
 
+    def run_method(self, cell: Cell, method: str) -> str:
+        """Return what the runs of a listed method are called in a cell."""
+        return self.study.run_name(cell, method, 0).method
+
+    def settings(self, cell: Cell, method: str) -> dict[str, Any]:
+        """Return a method's hyperparameters in a cell."""
+        return self.study.run(self.study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+
     # --- results --------------------------------------------------------------------------------------------------
 
     def rows(self, frame: pd.DataFrame, cell: Cell, method: str) -> pd.DataFrame:
         """Return a listed method's rows in a cell out of one of the frames of the results, trial by trial."""
         if frame.empty:
             return frame
-        name = self.study.run_name(cell, method, 0).method
+        name = self.run_method(cell, method)
         mine = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name)
         # Original's history belongs to no scenario.
         return frame[mine & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < self.trials)]

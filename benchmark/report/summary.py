@@ -44,7 +44,7 @@ def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
     known, floors = summaries(metrics), floors_of(metrics)
     rows = []
     for cell, method in product(source.cells, dict.fromkeys(methods)):
-        run_method = source.study.run_name(cell, method, 0).method
+        run_method = source.run_method(cell, method)
         names = {**vars(cell), "method": method, "run_method": run_method}
         rows.append({**names, **known.get((cell, run_method), nothing), "noise_floor": floors.get(cell, np.nan)})
     order = [*CELL, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]

@@ -25,7 +25,16 @@ from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
 from tests.places import split_file
-from tests.report.conftest import PRINTED, views, write_derived, write_distances, write_images, write_map, write_run
+from tests.report.conftest import (
+    PRINTED,
+    Drawn,
+    views,
+    write_derived,
+    write_distances,
+    write_images,
+    write_map,
+    write_run,
+)
 
 CELL = "digits/convnet/random-10"
 STAGED = "sequential-2x10"
@@ -101,6 +110,8 @@ def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(wh
         for path, content in draw(whole, name, partial=True).items():
             assert path.name == f"{name}.partial{path.suffix}" and content
     assert {path: path.read_bytes() for path in before} == before
+    for name in ("gaps", "two", "taken", "far"):
+        assert set(Drawn(whole, name, partial=True).row("FT")) == {"—"}
 
 
 def test_unknown_names_are_refused(study) -> None:

@@ -17,7 +17,6 @@ from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import gather
 from benchmark.study.outputs import varied
-from benchmark.study.study import Study
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
 SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
@@ -34,7 +33,7 @@ def numbers(source: Source) -> pd.DataFrame:
     ``own``, whether that is the study's own; ``avg_gap`` and ``noise_floor``, in points; per metric ``_difference``,
     mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
-    study, key = source.study, varied(source.study, source.output)
+    key = varied(source.study, source.output)
     data = gather(source, [RETRAIN, *source.compared])
     reference = data[data["method"] == RETRAIN].set_index(CELL)
     data = data[data["method"] != RETRAIN].reset_index(drop=True)
@@ -43,16 +42,12 @@ def numbers(source: Source) -> pd.DataFrame:
         data[f"{metric}_difference"] = data[f"{metric}_mean"].to_numpy(float) - target.to_numpy(float)
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
     cells = [Cell(*place) for place in data[CELL].itertuples(index=False)]
-    data["value"] = [_settings(study, *place)[key] for place in zip(cells, data["method"], strict=True)]
-    data["own"] = data["value"] == [_settings(study, *place)[key] for place in zip(cells, data["head"], strict=True)]
+    data["value"] = [source.settings(*place)[key] for place in zip(cells, data["method"], strict=True)]
+    data["own"] = data["value"] == [source.settings(*place)[key] for place in zip(cells, data["head"], strict=True)]
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
     return data[[*CELL, "head", "value", "own", "avg_gap", "noise_floor", *columns]].reset_index(drop=True)
-
-
-def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
-    return study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
 
 
 def build(source: Source) -> Figure:

@@ -80,8 +80,8 @@ def _panel(source: Source, cell: Cell, method: str, projection: str, targets: di
 
 def _label(source: Source, cell: Cell, method: str) -> str:
     """Return a method's label, below it its value of every setting that some listed method's name sets."""
-    study, keys = source.study, sorted({key for m in source.methods for key, _ in MethodName.parse(m).settings})
-    settings = study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+    keys = sorted({key for listed in source.methods for key, _ in MethodName.parse(listed).settings})
+    settings = source.settings(cell, method)
     values = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
     return method_label(MethodName.parse(method).head) + (f"\n{values}" if values else "")
 

@@ -34,7 +34,7 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    first, second = (source.study.run_name(cell, name, 0).method for name in (source.methods[0], method))
+    first, second = (source.run_method(cell, name) for name in (source.methods[0], method))
     both, lost = compared(source.results.metrics, cell, first, second, fewest=2)
     row: dict[str, object] = {**vars(cell), "method": method, "trials": 0, "diverged": lost}
     if both is None:

@@ -32,8 +32,7 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    study = source.study
-    tuned, own = (study.run_name(cell, name, 0).method for name in (method, own_values(study, cell, method)))
+    tuned, own = (source.run_method(cell, name) for name in (method, own_values(source.study, cell, method)))
     both, lost = compared(source.results.metrics, cell, tuned, own)
     row = dict.fromkeys(("own_gap", "tuned_gap", "gain", "low", "high"), np.nan) | {"trials": 0}
     if both is not None:
@@ -41,8 +40,7 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
         every = np.arange(len(trials))[None]
         row = {"own_gap": float(trials.gap(own, every)[0]), "tuned_gap": float(trials.gap(tuned, every)[0])}
         row |= {"gain": gain.value, "low": gain.low, "high": gain.high, "trials": len(trials)}
-    values = study.run(study.run_name(cell, tuned, 0)).settings.model_dump(by_alias=True)
-    before = MethodName.parse(own).settings
+    values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
     return {**vars(cell), "method": method, **row, "diverged": lost, "changed": changed}
 
