@@ -118,7 +118,7 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
 @app.command()
 def table(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
     """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html, with --partial as NAME.partial.tex etc."""
-    from benchmark.report.tables.draw import draw_table
+    from benchmark.report.draw import draw_table
 
     _draw(study, name, lambda read: draw_table(read, name, partial, replace), partial)
 
@@ -126,7 +126,7 @@ def table(study: StudyName, name: OutputName, partial: Partial = False, replace:
 @app.command()
 def figure(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
     """Draw a figure as figures/STUDY/NAME.pdf and .png, with --partial as NAME.partial.pdf and .png."""
-    from benchmark.report.figures.draw import draw_figure
+    from benchmark.report.draw import draw_figure
 
     _draw(study, name, lambda read: draw_figure(read, name, partial, replace), partial)
 
@@ -210,7 +210,7 @@ def claims(
     named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
 ) -> None:
     """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
-    from benchmark.report.tables.claim_table import text
+    from benchmark.report.tables.claims_table import text
 
     print(text(_study(named or study)))
 

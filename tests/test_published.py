@@ -9,9 +9,10 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect
+from tests.places import run_folder
 
 
 def git(*arguments):
@@ -44,7 +45,7 @@ def change(project, published=True):
     return changed
 
 
-def test_other_results_are_refused_until_told(study, project):
+def test_other_results_are_refused_unless_they_are_to_replace(study, project):
     path = paths.collected("tiny", "metrics")
     before = path.read_bytes()
     collect(study)
@@ -57,7 +58,7 @@ def test_other_results_are_refused_until_told(study, project):
     assert path.read_bytes() != before
 
 
-def test_a_table_of_other_results_is_refused_until_told(study, project):
+def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, project):
     draw_table(study, "table2")
     changed = change(project)
     path = paths.table("tiny", "table2", ".csv")
@@ -69,13 +70,13 @@ def test_a_table_of_other_results_is_refused_until_told(study, project):
     assert path.read_bytes() != before
     # Nor is it drawn from gathered files that are not the committed ones.
     collect(changed, replace=True)
-    shutil.rmtree(paths.run("tiny", project.name("ft")))
+    shutil.rmtree(run_folder(changed, project.name("ft")))
     with pytest.raises(BadInput, match="table2 would show other results"):
         draw_table(changed, "table2")
 
 
 @pytest.mark.slow
-def test_the_workflow_replaces_what_is_published_when_told(study, project):
+def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()
     change(project)
     done = project.snakemake("collect", "--config", "study=tiny")

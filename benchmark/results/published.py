@@ -22,12 +22,7 @@ SAME = 1e-6  # points: the same numbers written twice
 
 
 def keep(study: Study, metrics: pd.DataFrame) -> None:
-    """Raise `BadInput` if a study's results, as they came out now, are not the ones that are committed.
-
-    Parameters
-    ----------
-    metrics : a row a run, as `benchmark.results.gather` is about to write them.
-    """
+    """Raise `BadInput` if a study's metrics, as they are about to be gathered, are not the ones that are committed."""
     path = paths.collected(study.name, "metrics")
     before = committed(path)
     if before is not None and (what := difference(before, metrics)):
@@ -57,10 +52,7 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
 def committed(path: Path) -> pd.DataFrame | None:
     """Return the parquet file as the last commit has it; None where there is no git checkout or it is not committed.
 
-    Raises
-    ------
-    BadInput
-        If git cannot say, or what is committed cannot be read.
+    Raises `BadInput` if git cannot say, or what is committed cannot be read.
     """
     head = _git("rev-parse", "--quiet", "--verify", "HEAD")
     if head.returncode == FATAL and b"not a git repository" not in head.stderr:
