@@ -16,24 +16,23 @@ NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
 
 @dataclass(frozen=True)
 class Archive:
-    """A published file: its name in the download folder, where it comes from, and the MD5 its publisher states."""
+    """A published file: where it comes from, and the MD5 that its publisher states."""
 
-    file: str
     url: str
     md5: str
+
+    @property
+    def file(self) -> str:
+        """Its name, there and in the download folder."""
+        return self.url.rpartition("/")[2]
 
 
 def obtain(archive: Archive, folder: Path) -> Path:
     """Return the archive's path in ``folder``, downloaded if it is not there, its checksum verified in any case.
 
     A download grows in ``<file>.part`` and gets its name only once it is complete and right; one that was cut off is
-    continued with an HTTP Range request.
-
-    Raises
-    ------
-    BadInput
-        If the file cannot be downloaded, or its checksum is wrong; a wrong ``.part`` is removed, a wrong file that
-        somebody put there is left for them to look at.
+    continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
+    removed, a wrong file that somebody put there is left for them to look at.
     """
     path, part = folder / archive.file, folder / f"{archive.file}.part"
     with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once

@@ -25,7 +25,7 @@ from benchmark.study.study import Study
 from benchmark.training.batches import Images
 from benchmark.training.device import Device, memory_told
 from benchmark.training.evaluate import outputs
-from benchmark.training.job import weights_of
+from benchmark.training.outcome import weights_of
 
 
 class Embedding:

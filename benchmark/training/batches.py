@@ -16,14 +16,7 @@ from benchmark.settings import Augmentation
 
 
 class Images:
-    """Training and test images, uint8, on the device; on a CPU they stay mapped from the store, shared by all jobs.
-
-    Parameters
-    ----------
-    arrays : what the store holds.
-    augmentation : the dataset's.
-    device : where batches are wanted.
-    """
+    """Training and test images, uint8, on the device; on a CPU they stay mapped from the store, shared by all jobs."""
 
     def __init__(self, arrays: Arrays, augmentation: Augmentation, device: torch.device):
         self.classes = len(arrays.classes)

@@ -56,13 +56,8 @@ class Checkpoint:
     def load(self) -> dict[str, Any] | None:
         """Return the saved state with its tensors on the device, or None if there is none.
 
-        A damaged one is set aside and counts as none: the run then starts again.
-
-        Raises
-        ------
-        StaleOutput
-            If it is another configuration's: what differs is named, and it is set aside, so that the next call starts
-            from the beginning.
+        A damaged one is set aside and counts as none: the run then starts again. So does the next call, if it is
+        another configuration's and therefore set aside: `StaleOutput` names what differs.
         """
         if not self.path.is_file():
             return None
@@ -70,16 +65,14 @@ class Checkpoint:
             content = self.path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
                 raise ValueError("its digest is another")
-            found = torch.load(io.BytesIO(content[DIGEST:]), map_location=CPU, weights_only=True)
-            owner, state = found["owner"], found["state"]
+            saved = torch.load(io.BytesIO(content[DIGEST:]), map_location=CPU, weights_only=True)
+            owner, state = saved["owner"], saved["state"]
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             aside = set_aside(self.path)
             print(f"{self.path} is damaged ({type(error).__name__}): set aside as {aside}; starting from the beginning")
             return None
         if owner != self.owner:
-            what = difference(owner, self.owner)
-            aside = self.path.with_name(f"{self.path.name}.other")
-            self.path.replace(aside)
+            what, aside = difference(owner, self.owner), set_aside(self.path, "other")
             raise StaleOutput(
                 f"{self.path} is of another configuration ({what}): set aside as {aside}; run again to start anew"
             )
