@@ -59,17 +59,17 @@ def _views(embedding: Embedding, index: np.ndarray, label: int) -> tuple[Tensor,
     """
     count = 2 * embedding.study.view_pairs
     position = torch.from_numpy(index).to(embedding.device.device)
-    part, plain = Part(position, position), Part(position, position, "N")
+    part = Part(position, position)
     draws = [(part, embedding.streams.generator("views", label * count + view)) for view in range(count)]
-    draws.append((plain, draws[0][1]))
+    draws.append((Part(position, position, "N"), draws[0][1]))
     embedding.model.eval()
     images, features = [], []
     for which, generator in draws:
         batch = embedding.images.load(which, generator)
         with embedding.device.autocast():
-            found = torch.cat([embedding.model(piece)[0].float() for piece in batch.split(BATCH)])
+            of_batch = torch.cat([embedding.model(piece)[0].float() for piece in batch.split(BATCH)])
         images.append(batch.flatten(1))
-        features.append(F.normalize(found))
+        features.append(F.normalize(of_batch))
     return torch.stack(images), torch.stack(features)
 
 
@@ -121,8 +121,4 @@ def _centres(plain: Tensor, means: Tensor, label: np.ndarray) -> dict[str, np.nd
     np.fill_diagonal(products, -np.inf)
     largest = products.max(1) if len(classes) > 1 else np.full(1, np.nan)
     nearest = torch.cdist(plain.double(), centres).argmin(1).numpy()
-    return {
-        "nearest": classes[nearest],
-        "centre_square": square[place],
-        "centre_product": largest[place],
-    }
+    return {"nearest": classes[nearest], "centre_square": square[place], "centre_product": largest[place]}
