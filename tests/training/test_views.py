@@ -16,7 +16,6 @@ from benchmark.features.views import nearest_views, view_distances, views_of
 from benchmark.metrics.theory import GROUPS, theorem1
 from benchmark.seeds import Streams
 from benchmark.settings import Augmentation
-from benchmark.study.runs import Derived
 from benchmark.training.batches import Images
 
 CPU = torch.device("cpu")
@@ -61,7 +60,7 @@ def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
 
 
 def embedding_of(study, name, scenario="random-10") -> Embedding:
-    return Embedding(study, Derived("views", study.run(name), scenario))
+    return Embedding(study, study.derive("views", study.run(name), scenario))
 
 
 def test_known_turns_have_known_distances() -> None:
