@@ -14,17 +14,33 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pooch
 
 from benchmark import paths
 from benchmark.data.arrays import Arrays, Split, clean_classes
-from benchmark.data.download import Archive, obtain
 from benchmark.data.images import decode_all
 from benchmark.errors import BadInput, unknown
+from benchmark.files import locked
 from benchmark.settings import DatasetSettings
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published file: where it comes from, and the MD5 that its publisher states."""
+
+    url: str
+    md5: str
+
+    @property
+    def file(self) -> str:
+        """Its name, there and in the download folder."""
+        return self.url.rpartition("/")[2]
+
 
 # The checksums are those in torchvision's source (CIFAR) and in public loaders of TinyImageNet.
 ARCHIVES = {
@@ -33,6 +49,8 @@ ARCHIVES = {
     "tinyimagenet": Archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"),
 }
 TINY = "tiny-imagenet-200"
+CHUNK = 1 << 14  # bytes: as much may be fetched twice
+NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
 # What reading an archive of something else ends in.
 OF_ARCHIVES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 BROKEN = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *OF_ARCHIVES)
@@ -129,3 +147,56 @@ def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:
     for name, plain in members:
         if not plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
             raise BadInput(f"{path}: member {name!r} is a link or leaves the archive's folder: archive refused")
+
+
+# --- downloads: resumed where they stopped, and never used before their checksum is right ---------------------------
+
+
+def obtain(archive: Archive, folder: Path) -> Path:
+    """Return the archive's path in ``folder``, downloaded if it is not there, its checksum verified in any case.
+
+    A download grows in ``<file>.part`` and gets its name only once it is complete and right; one that was cut off is
+    continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
+    removed, a wrong file that somebody put there is left for them to look at.
+    """
+    path, part = folder / archive.file, folder / f"{archive.file}.part"
+    with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
+        if path.exists():
+            _verify(path, archive)
+            return path
+        try:
+            _download(archive, part)
+        except OSError as error:
+            raise BadInput(
+                f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under the "
+                f"name {archive.file}"
+            ) from None
+        try:
+            _verify(part, archive)
+        except BadInput:
+            part.unlink()
+            raise
+        part.replace(path)
+        return path
+
+
+def _download(archive: Archive, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    # Not packed once more on the way: what is written is what the checksum is of.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with part.open("ab") as file:
+        try:
+            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(archive.url, file, None)
+        except OSError as error:  # what requests raises
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if not have or status != NOTHING_LEFT:
+                raise
+
+
+def _verify(path: Path, archive: Archive) -> None:
+    md5 = pooch.file_hash(str(path), alg="md5")
+    if md5 != archive.md5:
+        raise BadInput(
+            f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
+            "another one; delete it to have it downloaded again"
+        )

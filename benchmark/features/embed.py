@@ -21,9 +21,8 @@ from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived
 from benchmark.study.study import Study
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, outputs
 from benchmark.training.device import Device, memory_told
-from benchmark.training.evaluate import outputs
 from benchmark.training.outcome import weights_of
 
 

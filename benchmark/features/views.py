@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmark.methods.base import Part
 from benchmark.metrics.theory import GROUPS, peel
-from benchmark.training.evaluate import BATCH
+from benchmark.training.batches import BATCH
 
 if TYPE_CHECKING:
     from benchmark.features.embed import Embedding

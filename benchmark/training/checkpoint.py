@@ -22,13 +22,9 @@ CPU = torch.device("cpu")
 class Checkpoint:
     """The checkpoint of one run, in a working folder that is no output of the workflow and so survives a failed job.
 
-    Parameters
-    ----------
-    folder : the run's working folder.
-    slice : all that determines the run; a checkpoint of another slice is refused.
-    data, split, original : digests of the dataset's arrays, of what is forgotten and of Original's weights, likewise.
-    device : where the run computes. Random numbers come from its generators, and a processor's cannot go on from the
-        state of a GPU's: a checkpoint from the other kind of device is refused too.
+    It is refused for a run of another slice, which is all that determines one, or with other digests of the dataset's
+    arrays, of what is forgotten and of Original's weights. So is one from the other kind of device: random numbers come
+    from its generators, and a processor's cannot go on from the state of a GPU's.
     """
 
     def __init__(

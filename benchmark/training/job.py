@@ -38,10 +38,9 @@ from benchmark.stamp import joined, stamp
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, predict
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import OFF, Device, compile_mode, memory_told
-from benchmark.training.evaluate import predict
 from benchmark.training.loop import Interrupted, Stopwatch, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run

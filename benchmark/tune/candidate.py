@@ -36,14 +36,9 @@ def objective(gap: float, ra: float, floor: float) -> float:
 
 
 class Candidate(Job):
-    """A candidate under way.
+    """A candidate under way: a run with its values, compared with a Retrain that has been trained.
 
-    Parameters
-    ----------
-    run : with the candidate's values.
-    retrain : what it is compared with, which has been trained.
-    trial : where the history is reported to, and whose pruner is asked.
-    parent : the process whose end is this one's end.
+    Its history is reported to ``trial``, whose pruner is asked. The end of the process ``parent`` is this one's end.
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.data import official
-from benchmark.data.download import Archive, obtain
+from benchmark.data.official import Archive, obtain
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
