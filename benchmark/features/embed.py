@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +21,13 @@ from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived
 from benchmark.study.study import Study
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, outputs
 from benchmark.training.device import Device, memory_told
-from benchmark.training.evaluate import outputs
-from benchmark.training.job import weights_of
+from benchmark.training.outcome import weights_of
 
 
 class Embedding:
-    """A run's model, its dataset, and which training samples are forgotten in a scenario.
-
-    Raises
-    ------
-    StaleOutput
-        If the run, its weights, the dataset or the split is missing or damaged.
-    """
+    """A run's model, its dataset, and which training samples a scenario forgets; `StaleOutput` where one is missing."""
 
     def __init__(self, study: Study, one: Derived):
         self.study, self.one = study, one
@@ -61,8 +53,8 @@ class Embedding:
     def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return features (N, D) and logits (N, K) of training samples, all unless given, without augmentation."""
         positions = None if index is None else torch.from_numpy(index).to(self.device.device)
-        found = outputs(self.model, self.images, "train", self.device, positions)
-        features, logits = (torch.cat(column).cpu() for column in zip(*found, strict=True))
+        batches = outputs(self.model, self.images, "train", self.device, positions)
+        features, logits = (torch.cat(column).cpu() for column in zip(*batches, strict=True))
         return features, logits
 
     def facts(self, index: np.ndarray) -> dict[str, np.ndarray]:
@@ -104,26 +96,13 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
 
 
-MAKERS: dict[str, Callable[[Embedding], pd.DataFrame]] = {
-    MAPS: sample_maps,
-    DISTANCES: class_distances,
-    VIEWS: view_distances,
-}
+MAKERS = {MAPS: sample_maps, DISTANCES: class_distances, VIEWS: view_distances}
 
 
 def embed(study: Study, what: str, name: str, scenario: str) -> Path:
-    """Make one derived file of a run and return its path.
+    """Make one derived file, ``what``, of the run ``name``, whose weights are kept, and return its path.
 
-    Parameters
-    ----------
-    what : ``maps``, ``distances`` or ``views``.
-    name : a run whose weights are kept.
-    scenario : which samples count as forgotten; Original has no scenario of its own.
-
-    Raises
-    ------
-    BadInput
-        If ``what`` or the run is unknown, or what is needed is missing.
+    The scenario says which samples count as forgotten: Original has none of its own.
     """
     if what not in MAKERS:
         raise unknown("derived file", what, MAKERS, "embed")

@@ -46,7 +46,7 @@ def numbers(source: Source) -> pd.DataFrame:
     for _, cell in data.groupby(CELL, sort=False):
         reference = cell.loc[cell["method"] == RETRAIN, "percent"].to_numpy()
         for _, mine in cell.groupby("method"):
-            difference = average_difference(mine["percent"].to_numpy(), reference, range(len(classes)))
+            difference = average_difference(mine["percent"].to_numpy(), reference)
             data.loc[mine.index, "avg_diff"] = difference
     return data
 
