@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -120,3 +121,9 @@ def test_files_and_functions_are_short():
                 if lines > FUNCTION_LINES:
                     long.append(f"benchmark.{name}.{node.name}, line {node.lineno}: {lines} lines")
     none_of(long)
+
+
+def test_the_manual_has_a_map_of_the_rooms():
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    mapped = set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE))
+    assert mapped == {file.parent.name for file in PACKAGE.glob("*/__init__.py")}

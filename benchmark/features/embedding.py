@@ -1,4 +1,4 @@
-"""A run's model, and the features that it gives the samples of its dataset."""
+"""A trained model with what its features are looked at through: its images, and what is forgotten of them."""
 
 from __future__ import annotations
 

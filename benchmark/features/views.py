@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.features.embedding import Embedding
 from benchmark.methods.base import Part
 from benchmark.metrics.theory import GROUPS, peel
 from benchmark.training.batches import BATCH
+
+if TYPE_CHECKING:
+    from benchmark.features.embedding import Embedding
 
 
 def view_distances(embedding: Embedding) -> pd.DataFrame:
