@@ -242,7 +242,7 @@ def test_planning_a_study_imports_no_library_that_takes_time(empty):
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pandas", "PIL", "snakemake")
     code = (
         "import sys; from benchmark.report import captions; from benchmark.study.study import Study; "
-        "from benchmark.workflow import options, resources; from benchmark.workflow.targets import Workflow; "
+        "from benchmark.workflow import resources; from benchmark.workflow.targets import Workflow; "
         "study = Study.load('tiny'); study.runs(); Workflow(study).pool; captions.captions(study); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
