@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import paths, processor
+from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.training import device, gpus
 from tests.places import place, run_folder
@@ -241,6 +241,6 @@ def test_another_error_is_none_of_memory():
     [("fpu avx2 avx512f", "float32"), ("fpu avx512_bf16", "bfloat16"), ("amx_bf16 fpu", "bfloat16"), ("", "float32")],
 )
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch, flags, chosen):
-    monkeypatch.setattr(processor, "has", lambda *instructions: bool({*instructions} & {*flags.split()}))
+    monkeypatch.setattr(device, "processor_has", lambda *instructions: bool({*instructions} & {*flags.split()}))
     assert device.Device.choose("auto", 1).precision == chosen
     assert device.Device.choose("float32", 1).precision == "float32"
