@@ -15,13 +15,13 @@ sys.path.insert(0, workflow.basedir)
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.report import captions
+from benchmark.study.reading import validated
 from benchmark.study.study import Study
-from benchmark.workflow import resources
-from benchmark.workflow.options import Options
+from benchmark.workflow import resources, targets
 from benchmark.workflow.targets import Workflow
 
 try:
-    options = Options.read(config)
+    options = validated(resources.Options, config, "--config")
     study = Study.load(options.study)
     files = Workflow(study)
 except BadInput as error:

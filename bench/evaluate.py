@@ -9,9 +9,8 @@ from bench import reference, work
 from bench.rows import Options, Row, timed
 from bench.timing import Process, in_turns
 from benchmark.data.arrays import Arrays
-from benchmark.training.batches import Images
+from benchmark.training.batches import BATCH, Images, predict
 from benchmark.training.device import Device, prepare_process
-from benchmark.training.evaluate import BATCH, predict
 
 WANTED = {"resnet18": ["ratio ≥ 2.2"], "vgg16": [], "vit": [], "convnet": []}
 

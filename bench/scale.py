@@ -12,9 +12,8 @@ from bench.rows import Options, Row, timed
 from bench.timing import clock, in_turns
 from benchmark import paths
 from benchmark.metrics.mia import mia_rate
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, predict
 from benchmark.training.device import Device
-from benchmark.training.evaluate import predict
 
 FIGURE = Path("figures/bench/scale")
 ARCH = "resnet18-w16-s2"

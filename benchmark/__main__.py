@@ -7,9 +7,10 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,16 +27,27 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study: the name of a file config/STUDY.yaml")]
-Partial = Annotated[bool, typer.Option("--partial", help="draw what exists, with dashes for what does not")]
-Replace = Annotated[bool, typer.Option("--replace", help="replace published results by other ones")]
+
+def _argument(text: str, metavar: str | None = None) -> Any:
+    return typer.Argument(help=text, metavar=metavar)
+
+
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(name, help=text)
+
+
+StudyName = Annotated[str, _argument("a study: the name of a file config/STUDY.yaml", "STUDY")]
+Dataset = Annotated[str, _argument("a dataset of the study")]
+RunText = Annotated[str, _argument("such as digits/convnet/random-10/coun/trial-0")]
+OutputName = Annotated[str, _argument("such as table2 or figure4")]
+Partial = Annotated[bool, _flag("--partial", "draw what exists, beside the whole and never in its place")]
+Replace = Annotated[bool, _flag("--replace", "replace published results by other ones")]
 TERMINATED = 143  # 128 + SIGTERM
-# New objects between two looks for garbage: Python's own 700 would look through what an import brings again and again.
-BETWEEN_COLLECTIONS = 100_000
+BETWEEN_COLLECTIONS = 100_000  # new objects between two looks for garbage: an import brings many
 
 
 @app.command()
-def prepare(study: StudyName, dataset: Annotated[str, typer.Argument(help="a dataset of the study")]) -> None:
+def prepare(study: StudyName, dataset: Dataset) -> None:
     """Read a dataset from its source and store it as arrays under data/."""
     from benchmark.study.prepare import prepare
 
@@ -45,9 +57,9 @@ def prepare(study: StudyName, dataset: Annotated[str, typer.Argument(help="a dat
 @app.command()
 def split(
     study: StudyName,
-    dataset: Annotated[str, typer.Argument(help="a dataset of the study")],
-    scenario: Annotated[str, typer.Argument(help="such as random-10 or class-truck")],
-    trial: Annotated[int, typer.Argument(help="which drawing; 0 unless the study draws splits anew per trial")] = 0,
+    dataset: Dataset,
+    scenario: Annotated[str, _argument("such as random-10 or class-truck")],
+    trial: Annotated[int, _argument("which draw; 0 unless the study draws splits anew per trial")] = 0,
 ) -> None:
     """Draw what a scenario forgets and write it to results/splits/."""
     from benchmark.study.prepare import split
@@ -59,12 +71,10 @@ def split(
 @app.command()
 def run(
     study: StudyName,
-    name: Annotated[str, typer.Argument(help="such as digits/convnet/random-10/coun/trial-0")],
-    planned: Annotated[
-        str | None, typer.Option(metavar="FINGERPRINT", help="refuse if the study has changed since it was planned")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="train it although it is finished")] = False,
-    weights: Annotated[bool, typer.Option("--weights", help="train it for its weights, if they are missing")] = False,
+    name: RunText,
+    planned: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="refuse any other configuration")] = None,
+    again: Annotated[bool, _flag("--again", "train it although it is finished")] = False,
+    weights: Annotated[bool, _flag("--weights", "train it for its weights, if they are missing")] = False,
 ) -> None:
     """Train and evaluate one run, unless it is finished.
 
@@ -86,9 +96,9 @@ def run(
 @app.command()
 def embed(
     study: StudyName,
-    what: Annotated[str, typer.Argument(help="maps, distances or views")],
-    name: Annotated[str, typer.Argument(help="a run whose weights are kept")],
-    scenario: Annotated[str, typer.Argument(help="whose forget samples are marked")],
+    what: Annotated[str, _argument("maps, distances or views")],
+    name: Annotated[str, _argument("a run whose weights are kept")],
+    scenario: Annotated[str, _argument("whose forget samples are marked")],
 ) -> None:
     """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
     from benchmark.features.embed import embed
@@ -102,36 +112,23 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
     """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings,distances,views}.parquet."""
     from benchmark.results.gather import collect
 
-    read = _study(study)
-    _draw(read, "collected", read.fingerprint, lambda: collect(read, partial, replace), partial)
+    _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
 
 
 @app.command()
-def table(
-    study: StudyName,
-    name: Annotated[str, typer.Argument(help="such as table2")],
-    partial: Partial = False,
-    replace: Replace = False,
-) -> None:
-    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html; with --partial as NAME.partial.tex etc."""
-    from benchmark.report.tables.draw import draw_table
+def table(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html, with --partial as NAME.partial.tex etc."""
+    from benchmark.report.draw import draw_table
 
-    read = _study(study)
-    _draw(read, name, read.output_fingerprint(name), lambda: draw_table(read, name, partial, replace), partial)
+    _draw(study, name, lambda read: draw_table(read, name, partial, replace), partial)
 
 
 @app.command()
-def figure(
-    study: StudyName,
-    name: Annotated[str, typer.Argument(help="such as figure4")],
-    partial: Partial = False,
-    replace: Replace = False,
-) -> None:
-    """Draw a figure as figures/STUDY/NAME.pdf and .png."""
-    from benchmark.report.figures.draw import draw_figure
+def figure(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+    """Draw a figure as figures/STUDY/NAME.pdf and .png, with --partial as NAME.partial.pdf and .png."""
+    from benchmark.report.draw import draw_figure
 
-    read = _study(study)
-    _draw(read, name, read.output_fingerprint(name), lambda: draw_figure(read, name, partial, replace), partial)
+    _draw(study, name, lambda read: draw_figure(read, name, partial, replace), partial)
 
 
 @app.command()
@@ -139,28 +136,13 @@ def page(study: StudyName, partial: Partial = False) -> None:
     """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
     from benchmark.report.page import draw_page
 
-    read = _study(study)
-    _draw(read, "page", read.fingerprint, lambda: [draw_page(read, partial)], partial)
-
-
-def _draw(study: Study, name: str, fingerprint: str, draw: Callable[[], list[Path]], partial: bool) -> None:
-    """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
-    from benchmark.workflow.receipts import renewed
-
-    with _repairing():
-        if partial:
-            files = draw()
-        else:
-            with renewed(study.name, name, fingerprint) as files:
-                files += draw()
-    for path in files:
-        print(path)
+    _draw(study, "page", lambda read: [draw_page(read, partial)], partial)
 
 
 @app.command()
 def status(
-    study: Annotated[str, typer.Argument(metavar="STUDY")] = "quick",
-    watch: Annotated[bool, typer.Option("--watch", help="go on saying so, in place, until the study is done")] = False,
+    study: Annotated[str, _argument("a study", "STUDY")] = "quick",
+    watch: Annotated[bool, _flag("--watch", "go on saying so, in place, until the study is done")] = False,
     seconds: Annotated[float, typer.Argument(min=0.1, help="with --watch: between two looks")] = 2.0,
 ) -> None:
     """Say which runs are done, running, failed and left, and how long the rest will take."""
@@ -182,22 +164,23 @@ def verify(study: StudyName) -> None:
 
 
 @app.command()
+def unused(remove: Annotated[bool, _flag("--remove", "delete them")] = False) -> None:
+    """List the runs, splits and derived files of the pool under results/ that no study in config/ shows."""
+    from benchmark.workflow.unused import unused
+
+    print(unused(remove))
+
+
+@app.command()
 def cost(
     study: StudyName,
-    reported: Annotated[bool, typer.Option("--reported", help="compare with the costs that the paper prints")] = False,
-    teraflops: Annotated[
-        float,
-        typer.Option(
-            min=0.001, help="what the card sustains in training, for the hours; 80 is a tuned ResNet-18 on an A100"
-        ),
-    ] = 80.0,
+    reported: Annotated[bool, _flag("--reported", "compare with the costs that the paper prints")] = False,
+    teraflops: Annotated[float, typer.Option(min=0.001, help="what the card sustains; say 80 on an A100")] = 80.0,
 ) -> None:
     """Say what each table and figure costs, in runs, PFLOPs and hours of one card, before anything is run."""
     from benchmark.workflow import cost
 
-    table = cost.against_reported(_study(study)) if reported else cost.cost(_study(study))
-    if not reported:
-        table["hours"] = table["pflops_executed"] * 1e15 / (teraflops * 1e12) / 3600
+    table = cost.against_reported(_study(study)) if reported else cost.cost(_study(study), teraflops)
     print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
@@ -205,24 +188,17 @@ def cost(
 def tune(
     study: StudyName,
     jobs: Annotated[int, typer.Option(min=1, help="how many candidates at a time")] = 1,
-    report: Annotated[bool, typer.Option("--report", help="only write anew what the journal says")] = False,
+    report: Annotated[bool, _flag("--report", "only write anew what the journal says")] = False,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Search every method's hyperparameters and write config/tuned/STUDY.yaml. Killed, it goes on when called again."""
     from benchmark.training.loop import Interrupted
-    from benchmark.tune import search as command
-    from benchmark.tune.journal import Journal
-    from benchmark.tune.tuned_file import write
+    from benchmark.tune import search
 
     try:
         if worker is not None:
-            command.work(study, worker)
-        elif report:
-            from benchmark.study.study import Study
-
-            print(write(Journal(Study.load(study, tuned=False))))
-        else:
-            print(command.tune(study, jobs))
+            return search.work(study, worker)
+        print(search.report(study) if report else search.tune(study, jobs))
     except (KeyboardInterrupt, Interrupted):
         print("stopped; the same command goes on from here", file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -230,11 +206,11 @@ def tune(
 
 @app.command()
 def claims(
-    study: Annotated[str, typer.Argument(metavar="[STUDY]", help="a study whose results have been gathered")] = "quick",
+    study: Annotated[str, _argument("a study whose results have been gathered", "[STUDY]")] = "quick",
     named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
 ) -> None:
     """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
-    from benchmark.report.tables.claim_table import text
+    from benchmark.report.tables.claims_table import text
 
     print(text(_study(named or study)))
 
@@ -250,32 +226,21 @@ def audit() -> None:
 @app.command()
 def bench(
     only: Annotated[str, typer.Option(help="sections, joined by commas; all unless given")] = "",
-    listed: Annotated[bool, typer.Option("--list", help="say which sections there are, and end")] = False,
-    repeats: Annotated[
-        int | None, typer.Option(min=1, help="timings of each piece of work, after a warm-up: 5, or 1 with --short")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="processor threads; all cores unless given")] = os.cpu_count()
-    or 1,
-    short: Annotated[
-        bool, typer.Option("--short", help="far less work: does it run? The numbers mean nothing")
-    ] = False,
-    name: Annotated[
-        str | None, typer.Option(help="what it is written as, below results/bench/: cpu, or short with --short")
-    ] = None,
+    listed: Annotated[bool, _flag("--list", "say which sections there are, and end")] = False,
+    repeats: Annotated[int | None, typer.Option(min=1, help="timings of each piece: 5, or 1 with --short")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
+    short: Annotated[bool, _flag("--short", "far less work: does it run? The numbers mean nothing")] = False,
+    name: Annotated[str | None, typer.Option(help="below results/bench/: cpu, or short with --short")] = None,
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
-    try:
-        from bench.report import SECTIONS, bench, chosen
-        from bench.rows import Options
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "bench":
-            raise
+    if find_spec("bench") is None:
         here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
-        raise BadInput(f"bench: not installed; {here}") from None
+        raise BadInput(f"bench: not installed; {here}")
+    from bench.report import SECTIONS, bench, chosen
+    from bench.rows import Options
 
     if listed:
-        width = max(map(len, SECTIONS))
-        print("\n".join(f"{section:{width}} {what}" for section, what in SECTIONS.items()))
+        print("\n".join(f"{section:10} {what}" for section, what in SECTIONS.items()))
         return
     options = Options(repeats or (1 if short else 5), threads, short)
     print(bench(chosen(only), options, name or ("short" if short else "cpu")))
@@ -289,14 +254,16 @@ def schema() -> None:
     print(schema(), end="")
 
 
-@app.command()
-def unused(
-    remove: Annotated[bool, typer.Option("--remove", help="delete them")] = False,
-) -> None:
-    """List the runs, splits and derived files of the pool under results/ that no study in config/ shows."""
-    from benchmark.workflow.unused import unused
+def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
+    """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
+    from benchmark.workflow.receipts import renewed
 
-    print(unused(remove))
+    read = _study(study)
+    fingerprint = read.output_fingerprint(name) if name not in ("collected", "page") else read.fingerprint
+    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
+    with _repairing(), receipt as files:
+        files += draw(read)
+    print(*files, sep="\n")
 
 
 def _repairing() -> AbstractContextManager[None]:
@@ -321,12 +288,10 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         # Disk full, folder read-only, no permission: the path and the reason say it all.
-        told = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        print(f"error: {' '.join(told.split())}", file=sys.stderr)
-        sys.exit(1)
+        message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        sys.exit(f"error: {' '.join(message.split())}")
     except MemoryError:
-        print("error: out of memory: run fewer jobs at once, or on a machine with more", file=sys.stderr)
-        sys.exit(1)
+        sys.exit("error: out of memory: run fewer jobs at once, or on a machine with more")
     finally:
         gc.freeze()  # the process ends: to look through all of torch once more would take half a second
 

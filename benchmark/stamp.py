@@ -15,7 +15,7 @@ import benchmark
 
 # Tuned values are data: they stand with every run that they were used in.
 CODE = ("benchmark", "config", ":(exclude)config/tuned", "rules", "Snakefile")
-PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "vit-pytorch")
 CPU_INFO = Path("/proc/cpuinfo")
 
 

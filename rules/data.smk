@@ -8,7 +8,7 @@ for name in study.datasets:
         name:
             f"prepare_{name}".replace("-", "_")
         output:
-            files.dataset_file(name),
+            files.dataset_files(name),
         log:
             paths.log(f"prepare/{study.dataset_folder(name).name}"),
         localrule: True
@@ -26,9 +26,9 @@ rule split:
     log:
         paths.log("splits/{split}"),
     wildcard_constraints:
-        split=files.split_pattern,
+        split=targets.SPLIT_PLACE,
     localrule: True
     params:
-        what=lambda wildcards: files.split(wildcards.split),
+        what=lambda wildcards: files.at(wildcards.split),
     shell:
         "{command} split {study.name} {params.what.dataset} {params.what.scenario:q} {params.what.trial} > {log} 2>&1"

@@ -13,7 +13,9 @@ def shown(name, path):
     if path.suffix in (".tex", ".md", ".json"):
         return path
     category = study.section_of(name).capitalize()
-    return report(path, caption="captions/output.rst", category=category, labels=captions.labels(study, name, path.suffix))
+    return report(
+        path, caption="captions/output.rst", category=category, labels=captions.labels(study, name, path.suffix)
+    )
 
 
 for name in study.outputs:

@@ -11,15 +11,15 @@ rule run:
     benchmark:
         paths.usage("{run}")
     wildcard_constraints:
-        run=files.run_pattern,
+        run=targets.RUN_PLACE,
     threads: job_threads
     resources:
         gpu=gpu,
         runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
         mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
     params:
-        name=lambda wildcards: str(files.run(wildcards.run).name),
-        fingerprint=lambda wildcards: files.run(wildcards.run).fingerprint,
+        name=lambda wildcards: str(files.at(wildcards.run).name),
+        fingerprint=lambda wildcards: files.at(wildcards.run).fingerprint,
     shell:
         "{command} run {study.name} {params.name:q} --planned {params.fingerprint} > {log} 2>&1"
 
@@ -34,7 +34,7 @@ rule weights:
     log:
         paths.log("weights/{run}"),
     wildcard_constraints:
-        run=files.run_pattern,
+        run=targets.RUN_PLACE,
     priority: 1  # others wait for them
     threads: job_threads
     resources:
@@ -42,7 +42,7 @@ rule weights:
         runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
         mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
     params:
-        name=lambda wildcards: str(files.run(wildcards.run).name),
+        name=lambda wildcards: str(files.at(wildcards.run).name),
         parked=lambda wildcards: paths.parked_weights(wildcards.run),
     shell:
         "if [ -f {params.parked:q} ]; then mv {params.parked:q} {output:q}; "
@@ -57,11 +57,11 @@ rule embed:
     log:
         paths.log("{derived}"),
     wildcard_constraints:
-        derived=files.derived_pattern,
+        derived=targets.DERIVED_PLACE,
     threads: job_threads
     resources:
         gpu=gpu,
     params:
-        what=lambda wildcards: files.derived(wildcards.derived),
+        what=lambda wildcards: files.at(wildcards.derived),
     shell:
         "{command} embed {study.name} {params.what.what} {params.what.run.name:q} {params.what.scenario:q} > {log} 2>&1"

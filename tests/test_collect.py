@@ -12,7 +12,7 @@ from benchmark.results.gather import gather
 from tests.places import run_folder
 
 
-def test_a_history_that_tells_of_another_evaluation_than_the_samples_is_refused(project):
+def test_a_history_of_another_evaluation_than_the_samples_is_refused(project):
     study = project.study({"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}})
     for method in ("retrain", "ft"):
         project.run(study, project.name(method))
@@ -30,7 +30,7 @@ def test_a_history_that_tells_of_another_evaluation_than_the_samples_is_refused(
 
 def rewrite(folder, history, **changes):
     write_parquet(folder / paths.HISTORY, history)
-    told = json.loads((folder / paths.RUN).read_text())
-    told.pop("digest")
-    told["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
-    write_record(folder / paths.RUN, told | changes)
+    record = json.loads((folder / paths.RUN).read_text())
+    record.pop("digest")
+    record["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
+    write_record(folder / paths.RUN, record | changes)

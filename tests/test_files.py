@@ -14,28 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import files
-from tests.places import folder
+from benchmark import files, paths
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
     path = tmp_path / "a" / "b.txt"
     files.write_text(path, "before")
-    with pytest.raises(ZeroDivisionError), files.replacing(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
-    assert path.read_text() == "before" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
+    for error in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(error), files.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+        assert path.read_text() == "before" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
     with files.replacing(path) as temporary:
         temporary.write_text("after")
         assert path.read_text() == "before" and temporary.suffix == ".txt"
     assert path.read_text() == "after" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path / "x") as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_others_may_read_what_was_written(tmp_path):
@@ -57,19 +50,9 @@ def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
 
 
 def test_every_path_is_relative_to_the_project():
-    from benchmark import paths
-
     assert not any(value.is_absolute() for value in vars(paths).values() if isinstance(value, Path))
-    assert folder("quick", "digits/convnet/random-10/coun@tau=0.2/trial-0") == Path(
-        "results/quick/runs/digits/convnet/random-10/coun@tau=0.2/trial-0"
-    )
-
-
-def damaged(path: Path, change) -> str:
-    path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(files.Damaged) as caught:
-        (files.read_record if path.suffix == ".json" else files.read_parquet)(path)
-    return str(caught.value)
+    place = "digits/convnet/random-10/coun@tau=0.2/trial-0-0a1b2c3d"
+    assert paths.run(place) == Path("results/runs") / place
 
 
 @pytest.fixture
@@ -116,12 +99,16 @@ def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame):
     assert found > 50
 
 
-@pytest.mark.parametrize("change", [lambda b: b"", lambda b: b[:50], lambda b: b"[]", lambda b: b"\xff" * 99])
-def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame, change):
-    files.write_parquet(tmp_path / "x.parquet", frame)
-    files.write_record(tmp_path / "x.json", {"a": 1, "long": "x" * 99})
-    for name in ("x.parquet", "x.json"):
-        assert "\n" not in damaged(tmp_path / name, change)
+def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):
+    parquet, record = tmp_path / "x.parquet", tmp_path / "x.json"
+    files.write_parquet(parquet, frame)
+    files.write_record(record, {"a": 1, "long": "x" * 99})
+    for path, read in ((parquet, files.read_parquet), (record, files.read_record)):
+        for content in (b"", path.read_bytes()[:50], b"[]", b"\xff" * 99):
+            path.write_bytes(content)
+            with pytest.raises(files.Damaged) as caught:
+                read(path)
+            assert "\n" not in str(caught.value), content
 
 
 def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
-from tests.places import run_folder
+from benchmark import paths
+from tests.places import run_folder, split_file
+from tests.project import environment
 
 # The superuser is asked for nothing unless it gives these rights up.
 RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 
 
-def command(*arguments):
-    return subprocess.run(
-        [*RIGHTS, sys.executable, "-m", "benchmark", *arguments],
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
+def run(name):
+    command = [*RIGHTS, sys.executable, "-m", "benchmark", "run", "tiny", name]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith("error: Permission denied: ")
+    return done
 
 
 @pytest.fixture
@@ -46,30 +46,29 @@ def forbid(tmp_path):
 
 
 def files():
-    return {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
+    found = {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
+    return {path: content for path, content in found.items() if "work" not in path.parts}
 
 
-@pytest.mark.parametrize("folder", ["results/tiny/work/digits/convnet", "results/tiny/runs/digits/convnet"])
+@pytest.mark.parametrize("folder", [paths.work("digits/convnet"), paths.run("digits/convnet")])
 def test_a_folder_that_is_read_only_is_named(project, forbid, folder):
     project.study()
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     before = files()
-    forbid(Path(folder), 0o555)
-    done = command("run", "tiny", project.name("ft"))
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("error: Permission denied: ") and folder in done.stderr
-    assert "epoch" not in done.stdout  # before any training
-    assert {path: content for path, content in files().items() if "work" not in path.parts} == before
+    forbid(folder, 0o555)
+    done = run(project.name("ft"))
+    assert str(folder) in done.stderr and "epoch" not in done.stdout  # before any training
+    assert files() == before
 
 
-@pytest.mark.parametrize(
-    "file", ["config/tiny.yaml", "results/tiny/splits/digits/random-10/trial-0.parquet", "train_images.npy"]
-)
+@pytest.mark.parametrize("file", ["study", "split", "images"])
 def test_a_file_that_may_not_be_read_is_named_and_left_where_it_is(project, forbid, file):
     study = project.study()
-    path = study.dataset_folder("digits") / file if file.endswith(".npy") else Path(file)
+    path = {
+        "study": paths.study_file("tiny"),
+        "split": split_file(study),
+        "images": study.dataset_folder("digits") / "train_images.npy",
+    }[file]
     forbid(path, 0o000)
-    done = command("run", "tiny", project.name("ft"))
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("error: Permission denied: ") and str(path) in done.stderr
-    assert path.exists() and not run_folder("tiny", project.name("ft")).exists()
+    assert str(path) in run(project.name("ft")).stderr
+    assert path.exists() and not run_folder(study, project.name("ft")).exists()

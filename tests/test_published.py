@@ -1,5 +1,6 @@
 """What is published is not replaced in silence."""
 
+import shutil
 import subprocess
 
 import pandas as pd
@@ -8,9 +9,10 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect
+from tests.places import run_folder
 
 
 def git(*arguments):
@@ -19,11 +21,13 @@ def git(*arguments):
     subprocess.run(["git", *given, *arguments], check=True, capture_output=True)
 
 
+SMALL = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
+
+
 @pytest.fixture
 def study(project):
     """A study of two runs, gathered and committed."""
-    tables = {"table2": {"methods": ["ft"]}, "table8": None}
-    study = project.study({"published": True, "trials": 1, "tables": tables})
+    study = project.study(SMALL, {"published": True})
     for method in ("retrain", "ft"):
         project.run(study, project.name(method))
     collect(study)
@@ -33,35 +37,30 @@ def study(project):
     return study
 
 
-def change(study, project, lr):
-    tables = {"table2": {"methods": ["ft"]}, "table8": None}
-    settings = {"hyperparameters": {"*": {"ft": {"lr": lr}}}}
-    changed = project.study({"published": True, "trials": 1, "tables": tables}, settings)
+def change(project, published=True):
+    """The study with another learning rate for FT, which is run again."""
+    other = {"published": published, "hyperparameters": {"*": {"ft": {"lr": 0.02}}}}
+    changed = project.study(SMALL, other)
     project.run(changed, project.name("ft"))
     return changed
 
 
-def test_the_same_results_are_gathered_again(study):
-    before = paths.collected("tiny", "metrics").read_bytes()
+def test_other_results_are_refused_unless_they_are_to_replace(study, project):
+    path = paths.collected("tiny", "metrics")
+    before = path.read_bytes()
     collect(study)
-    assert paths.collected("tiny", "metrics").read_bytes() == before
-
-
-def test_other_results_are_refused_until_told(study, project):
-    before = paths.collected("tiny", "metrics").read_bytes()
-    changed = change(study, project, 0.02)
-    with pytest.raises(
-        BadInput, match=r"is published and comes out otherwise now: 1 runs are of another configuration"
-    ):
+    assert path.read_bytes() == before
+    changed = change(project)
+    with pytest.raises(BadInput, match="is published and comes out otherwise now: 1 runs are of another configuration"):
         collect(changed)
-    assert paths.collected("tiny", "metrics").read_bytes() == before
+    assert path.read_bytes() == before
     collect(changed, replace=True)
-    assert paths.collected("tiny", "metrics").read_bytes() != before
+    assert path.read_bytes() != before
 
 
-def test_a_table_of_other_results_is_refused_until_told(study, project):
+def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, project):
     draw_table(study, "table2")
-    changed = change(study, project, 0.02)
+    changed = change(project)
     path = paths.table("tiny", "table2", ".csv")
     before = path.read_bytes()
     with pytest.raises(BadInput, match=r"table2 would show other results than are published .* another configuration"):
@@ -69,12 +68,17 @@ def test_a_table_of_other_results_is_refused_until_told(study, project):
     assert path.read_bytes() == before
     draw_table(changed, "table2", replace=True)
     assert path.read_bytes() != before
+    # Nor is it drawn from gathered files that are not the committed ones.
+    collect(changed, replace=True)
+    shutil.rmtree(run_folder(changed, project.name("ft")))
+    with pytest.raises(BadInput, match="table2 would show other results"):
+        draw_table(changed, "table2")
 
 
 @pytest.mark.slow
-def test_the_workflow_replaces_what_is_published_when_told(study, project):
+def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()
-    change(study, project, 0.02)
+    change(project)
     done = project.snakemake("collect", "--config", "study=tiny")
     assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout + done.stderr
     git("restore", "results/tiny-metrics.parquet")
@@ -99,10 +103,7 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
 
 
 def test_a_study_that_publishes_nothing_gathers_what_it_likes(study, project):
-    change(study, project, 0.02)
-    tables = {"table2": {"methods": ["ft"]}, "table8": None}
-    private = {"trials": 1, "tables": tables, "hyperparameters": {"*": {"ft": {"lr": 0.02}}}}
-    collect(project.study(private))
+    collect(change(project, published=False))
 
 
 def test_what_differs_is_named(study):

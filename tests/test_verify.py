@@ -1,110 +1,111 @@
-import os
+"""What is damaged, or made from other data, is named and set aside; what reads it moves nothing."""
+
+from __future__ import annotations
+
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.data import store
+from benchmark.data.splits import read_split, write_split
+from benchmark.errors import BadInput, DamagedFile, StaleOutput
+from benchmark.files import written_origin
+from benchmark.results import records
+from benchmark.study.prepare import prepare, split
 from benchmark.workflow.verify import report, verify
-from tests.places import run_folder
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.places import run_folder, split_file
+from tests.project import environment
 
 
 def flip(path):
+    """Change a bit in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
+def aside(path, why="damaged"):
+    """Whether a file has been set aside."""
+    return not path.exists() and path.with_name(f"{path.name}.{why}").exists()
+
+
 def test_whole_files_are_counted(project):
     study = project.study()
     # Five of the dataset, three and the record of Original, two splits that the study uses.
-    assert verify(study) == (11, []) and report(study) == "11 files are what was written"
+    assert verify(study) == (11, []) and report(study) == "11 files, all as they were written"
 
 
-@pytest.mark.parametrize("file", ["samples.parquet", "model.safetensors", "history.parquet", "run.json"])
-def test_a_flipped_bit_is_named_and_its_file_set_aside(project, file):
+def test_a_flipped_bit_is_named_and_its_file_set_aside(project):
     study = project.study()
-    path = run_folder("tiny", project.original) / file
-    flip(path)
-    with pytest.raises(BadInput, match=f"1 damaged, .*{file}"):
-        report(study)
-    assert not path.exists() and path.with_name(f"{file}.damaged").exists()
-
-
-@pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "provenance.json"])
-def test_a_damaged_dataset_is_named_and_prepared_again_to_the_same(project, file):
-    study = project.study()
-    path = study.dataset_folder("digits") / file
-    good = path.read_bytes()
-    flip(path)
-    (problem,) = verify(study)[1]
-    assert file in problem and problem.endswith("It has now been prepared again")
-    assert path.read_bytes() == good and verify(study) == (11, [])
-
-
-def test_a_split_of_another_seed_is_named_and_drawn_again(project):
-    project.study()
-    study = project.study({"seed": 2})
-    found = verify(study)[1]
-    assert all("made from" in problem and problem.endswith("drawn again") for problem in found) and len(found) == 2
-    assert verify(study)[1] == []
+    run, data = run_folder(study, project.original), study.dataset_folder("digits")
+    for path in (
+        *(run / name for name in (paths.SAMPLES, paths.MODEL, paths.HISTORY, paths.RUN)),
+        *(data / f"{name}.npy" for name in ("train_images", "test_labels")),
+        data / store.PROVENANCE,
+        split_file(study),
+    ):
+        good = path.read_bytes()
+        flip(path)
+        with pytest.raises(BadInput, match=f"1 damaged, .*{path}.* set aside as {path}.damaged: run snakemake again"):
+            report(study)
+        assert aside(path), path
+        path.write_bytes(good)
+    assert verify(study) == (11, [])
 
 
 def test_the_split_of_every_trial_is_looked_at(project):
-    from benchmark.study.prepare import split
-
     study = project.study({"trials": 2, "resample": ["split"]})
-    flip(split(study, "digits", "random-10", 1))
+    path = split(study, "digits", "random-10", 1)
+    flip(path)
     (problem,) = verify(study)[1]
-    assert "random-10/trial-1.parquet" in problem
+    assert str(path) in problem and "/trial-1-" in problem
+
+
+def test_a_split_of_another_seed_is_another_file(project):
+    before = split_file(project.study())
+    study = project.study({"seed": 2})
+    assert split_file(study) != before and before.exists() and verify(study)[1] == []
 
 
 def test_a_record_of_another_run_is_no_record(project):
-    from benchmark.results.records import record
-
     study = project.study()
-    end = project.run(study, project.name("ft"))
-    assert end.status == "finished"
-    folder = run_folder("tiny", project.name("ft"))
-    (folder / "run.json").write_bytes((run_folder("tiny", project.original) / "run.json").read_bytes())
-    with pytest.raises(BadInput, match=r"it is the record of digits/convnet/original/trial-0.*set aside"):
-        record(study, study.run(project.name("ft")))
+    path = run_folder(study, project.name("ft")) / paths.RUN
+    path.parent.mkdir(parents=True)
+    path.write_bytes((run_folder(study, project.original) / paths.RUN).read_bytes())
+    with pytest.raises(DamagedFile, match="it is of another configuration"):
+        records.record(study, study.run(project.name("ft")))
+    assert path.exists() and len(verify(study)[1]) == 1 and aside(path)
 
 
-@pytest.mark.parametrize("limit", [100, 3000, 20_000])
-def test_a_full_disk_is_one_line_and_leaves_nothing_half(project, limit):
-    project.study()
-    name = project.name("ft")
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "run", "tiny", name],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
-    if done.returncode:
-        assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-        assert "File too large" in done.stderr
-    files = {path.name for path in run_folder("tiny", name).glob("*")}
-    assert ("run.json" in files) == (done.returncode == 0) and not list(run_folder("tiny", name).glob(".*"))
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(project):
+    study, name = project.study(), project.name("ft")
+    for limit in (100, 20_000):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmark", "run", "tiny", name],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        )
+        if done.returncode:
+            assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+            assert "File too large" in done.stderr
+        files = {path.name for path in run_folder(study, name).glob("*")}
+        assert (paths.RUN in files) == (done.returncode == 0) and not list(run_folder(study, name).glob(".*"))
+        assert limit > 100 or done.returncode
 
 
-def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
-    from benchmark.results import records as results
-    from benchmark.study.prepare import prepare
-
+def test_what_was_made_from_other_images_is_named_and_set_aside(project):
     folder = project.root / "mine"
-    for split, shades in (("train", range(0, 240, 6)), ("test", range(3, 240, 12))):
+    for part, shades in (("train", range(0, 240, 6)), ("test", range(3, 240, 12))):
         for label in ("dark", "light"):
-            (folder / split / label).mkdir(parents=True)
+            (folder / part / label).mkdir(parents=True)
         for shade in shades:
-            Image.new("L", (8, 8), shade).save(folder / split / ("dark" if shade < 120 else "light") / f"{shade}.png")
+            Image.new("L", (8, 8), shade).save(folder / part / ("dark" if shade < 120 else "light") / f"{shade}.png")
     mine = {
         "trials": 1,
         "members": "random",
@@ -113,32 +114,45 @@ def test_a_run_of_other_images_is_named_set_aside_and_made_again(project):
     }
     study = project.study(mine)
     prepare(study, "mine")
+    drawn = split(study, "mine", "random-10", 0)
     original = study.run("mine/convnet/original/trial-0")
     project.run(study, str(original.name))
-    before = results.record(study, original)["stamp"]["data"]
+    before = records.record(study, original)["stamp"]["data"]
 
     # The folder is the same by name, so the study is; what it holds is not.
     (folder / "train" / "dark" / "0.png").unlink()
     prepare(study, "mine")
-    with pytest.raises(StaleOutput, match=f"made from other images \\({before}\\).*set aside"):
-        results.record(study, original)
-    record = run_folder("tiny", original.name) / "run.json"
-    assert not record.exists() and record.with_name("run.json.other").exists()
+    path = run_folder(study, original) / paths.RUN
+    with pytest.raises(records.OtherData, match=f"made from other images \\({before}\\).*verify tiny.* sets it aside"):
+        records.record(study, original)
+    with pytest.raises(records.OtherData, match="drawn for other images"):
+        records.forget(study, original, "random-10")
+    assert path.exists() and drawn.exists()
+    assert len(verify(study)[1]) == 2 and aside(path, "other") and aside(drawn, "other")
     project.run(study, str(original.name))
-    assert results.record(study, original)["stamp"]["data"] != before
+    assert records.record(study, original)["stamp"]["data"] != before
 
 
 def test_a_run_of_another_split_is_named_and_set_aside(project):
-    from benchmark.data.splits import read_split, write_split
-    from benchmark.results import records as results
-    from benchmark.study import prepare
-
     study = project.study()
     run = study.run(project.name("ft"))
     project.run(study, str(run.name))
-    assert results.record(study, run)["split"]
-    file = paths.split(study.split_of(run).place)
-    frame = read_split(file)
-    write_split(file, frame.iloc[:-1], prepare.split_origin(study, "digits", "random-10", 0))
+    file, path = split_file(study), run_folder(study, run) / paths.RUN
+    write_split(file, read_split(file).iloc[:-1], written_origin(file))
     with pytest.raises(StaleOutput, match="made from other split"):
-        results.record(study, run)
+        records.record(study, run)
+    assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")
+
+
+@pytest.mark.slow
+def test_a_dataset_whose_images_were_set_aside_is_prepared_again_to_the_same(project):
+    project.add_workflow()
+    study = project.study()
+    images, drawn = study.dataset_folder("digits") / "train_images.npy", split_file(study)
+    good, rows = images.read_bytes(), drawn.read_bytes()
+    flip(images)
+    drawn.unlink()
+    assert len(verify(study)[1]) == 1 and aside(images)
+    project.snakemake(str(drawn), "--config", "study=tiny", check=True)
+    assert (images.read_bytes(), drawn.read_bytes()) == (good, rows)
+    assert verify(study) == (11, [])

@@ -1,4 +1,4 @@
-"""A dataset in memory: images, labels and class names, checked."""
+"""A dataset in memory: images, labels and class names, checked; and a smaller one with the same classes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,7 @@ def clean_classes(names: Sequence[str], where: str) -> list[str]:
     """Return class names that can stand in a scenario's name, ``class-<name>``, and so in a path.
 
     Whatever is not a letter, digit, ``_`` or ``-`` becomes ``_``, and so does a ``-`` at either end or after another.
-
-    Parameters
-    ----------
-    names : the source's own names, in the order of the labels.
-    where : file or folder they came from, for the message.
-
-    Raises
-    ------
-    BadInput
-        If a name is empty or two become the same.
+    Raises `BadInput` with the file or folder they came from, ``where``, if a name is empty or two become the same.
     """
     cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^A-Za-z0-9_-]", "_", str(name))) for name in names]
     first: dict[str, str] = {}
@@ -92,11 +83,11 @@ class Arrays:
             raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
         outside = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
         if len(outside):
-            row = int(outside[0])
-            raise BadInput(f"{where} row {row}: label {int(labels[row])}; accepted are 0 to {len(self.classes) - 1}")
+            row, last = outside[0], len(self.classes) - 1
+            raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {last}")
 
     def split(self, split: str) -> Split:
-        """Return images and labels of ``"train"`` or ``"test"``."""
+        """Images and labels of ``"train"`` or ``"test"``."""
         return getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
 
     @property
@@ -104,3 +95,31 @@ class Arrays:
         """Channels, height and width of one image: what a model is built for."""
         height, width, channels = self.train_images.shape[1:]
         return channels, height, width
+
+
+def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str) -> Labels:
+    """Return ``count`` indices spread as evenly over the classes as the data allow, in dataset order.
+
+    Each class gives an equal number, drawn by ``rng``; where a class has fewer, the others make up for it; a remainder
+    goes to the first classes that still have samples. Raises `BadInput`, naming ``where``, a key of the study, if
+    ``count`` exceeds N or leaves a class without samples.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    if count > len(labels):
+        raise BadInput(f"{where}: {count} images of {len(labels)}; accepted are {len(classes)} to {len(labels)}")
+    if count < len(classes):
+        raise BadInput(
+            f"{where}: {count} images leave some of {len(classes)} classes empty; accepted are at least that"
+        )
+    quota = np.zeros(len(classes), dtype=np.int64)
+    while (missing := count - int(quota.sum())) > 0:
+        open_classes = np.flatnonzero(quota < sizes)
+        share = missing // len(open_classes)
+        if share:
+            quota[open_classes] = np.minimum(quota[open_classes] + share, sizes[open_classes])
+        else:
+            quota[open_classes[:missing]] += 1
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == label))[:size] for label, size in zip(classes, quota, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))

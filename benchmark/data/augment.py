@@ -60,18 +60,7 @@ class Drawn(NamedTuple):
 
 
 class Transform:
-    """A named augmentation of one dataset.
-
-    Parameters
-    ----------
-    name : letters of C, H, J, G, N in this order, such as ``"CHN"``.
-    augmentation : padding of C, whether H flips at all, mean and standard deviation of N.
-
-    Raises
-    ------
-    BadInput
-        If the name has another form.
-    """
+    """An augmentation of one dataset: letters of C, H, J, G, N in this order, such as ``"CHN"``, or `BadInput`."""
 
     def __init__(self, name: str, augmentation: Augmentation):
         if not NAME.fullmatch(name):
@@ -93,11 +82,6 @@ class Transform:
         Returns
         -------
         float32 (B, C, H, W) in channels_last memory format; values 0 to 1 before N.
-
-        Raises
-        ------
-        BadInput
-            If J or G meets greyscale images, or N has a mean of another number of channels.
         """
         count, height, width, channels = images.shape
         self._check_channels(channels)

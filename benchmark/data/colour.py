@@ -60,18 +60,11 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
 
 
 class Jitter(NamedTuple):
-    """What was drawn for a batch.
+    """What was drawn for a batch."""
 
-    Attributes
-    ----------
-    order : the four operations' numbers, in the order in which they are applied.
-    factors : (4, B), of brightness, contrast, saturation and hue.
-    chosen : (B,) bool, whether an image is changed at all.
-    """
-
-    order: list[int]
-    factors: Tensor
-    chosen: Tensor
+    order: list[int]  # of the four operations
+    factors: Tensor  # (4, B), of brightness, contrast, saturation and hue
+    chosen: Tensor  # (B,) bool: whether an image is changed at all
 
     @classmethod
     def draw(cls, count: int, generator: torch.Generator, device: torch.device) -> Jitter:

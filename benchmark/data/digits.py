@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.data.arrays import Arrays
-from benchmark.data.subset import stratified
+from benchmark.data.arrays import Arrays, stratified
 from benchmark.settings import DatasetSettings
 
 TEST = 600
@@ -26,12 +25,10 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     bunch = load_digits()
     # Counts of 0 to 16 become grey values of 0 to 255.
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
-    labels = bunch.target.astype(np.int64)
     rng = np.random.default_rng(SEED)
-    order = rng.permutation(len(labels))
-    images, labels = images[order], labels[order]
+    order = rng.permutation(len(images))
+    images, labels = images[order], bunch.target.astype(np.int64)[order]
     test = stratified(labels, TEST, rng, f"{name}: test split")
     train = np.setdiff1d(np.arange(len(labels)), test)
     origin = {"source": "sklearn.datasets.load_digits", "split_seed": SEED, "original_order_shuffled": True}
-    classes = [str(digit) for digit in range(10)]
-    return Arrays(images[train], labels[train], images[test], labels[test], classes, origin, name)
+    return Arrays(images[train], labels[train], images[test], labels[test], list("0123456789"), origin, name)

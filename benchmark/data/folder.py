@@ -19,11 +19,6 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
 
     The order is therefore that of the classes, and a membership attack on the *first* retain samples would see few of
     them: such a dataset needs ``members: random``. Images that differ in size need ``size``.
-
-    Raises
-    ------
-    BadInput
-        If a split is missing, a class has no training images or exists only in ``test``, or an image cannot be decoded.
     """
     root = source_folder(name, settings)
     for split in SPLITS:
@@ -48,11 +43,15 @@ def _read_split(folder: Path, classes: list[str], size: int | None) -> Split:
     labels: list[int] = []
     for label, name in enumerate(classes):
         images = sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES)
-        if not images and folder.name == "train":
-            raise BadInput(f"{folder / name} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
         files += images
         labels += [label] * len(images)
+        if not images and folder.name == "train":
+            raise _without_images(folder / name)
     if not files:
-        raise BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
+        raise _without_images(folder)
     pixels = decode_all([file.read_bytes() for file in files], [str(file) for file in files], size)
     return pixels, np.array(labels, dtype=np.int64)
+
+
+def _without_images(folder: Path) -> BadInput:
+    return BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")

@@ -30,18 +30,10 @@ def source_folder(name: str, settings: DatasetSettings) -> Path:
 
 
 def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
-    """Return one image as uint8 (H, W, 3); greyscale becomes three equal channels.
+    """Return one image as uint8 (H, W, 3), resized to ``size`` x ``size`` pixels; greyscale becomes three channels.
 
-    Parameters
-    ----------
-    payload : the bytes of a file.
-    where : file and row, for the message.
-    size : side of the square that the image is resized to, in pixels; unchanged if None.
-
-    Raises
-    ------
-    BadInput
-        If the bytes are no image in one of `FORMATS`, or if it holds more than 8 bits a channel, or floats.
+    Raises `BadInput`, naming ``where``, if the bytes are no image in one of `FORMATS`, or hold more than 8 bits a
+    channel, or floats.
     """
     try:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
@@ -53,15 +45,8 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
 
 
 def decode_all(payloads: Sequence[bytes], places: Sequence[str], size: int | None = None) -> Pixels:
-    """Decode many images on all cores; return uint8 (N, H, W, 3).
-
-    Threads suffice: Pillow releases the interpreter's lock while it decodes.
-
-    Raises
-    ------
-    BadInput
-        If an image cannot be decoded, or if two differ in size and ``size`` is None.
-    """
+    """Decode many images on all cores; return uint8 (N, H, W, 3). `BadInput` if two differ in size without ``size``."""
+    # Threads suffice: Pillow releases the interpreter's lock while it decodes.
     images: list[Pixels] = Parallel(n_jobs=-1, prefer="threads", batch_size=256)(
         delayed(decode)(payload, place, size) for payload, place in zip(payloads, places, strict=True)
     )
@@ -78,11 +63,9 @@ def resize_all(images: Pixels, size: int | None) -> Pixels:
     """Return uint8 (N, H, W, C) resized to ``size`` x ``size``; unchanged if that is their size, or None."""
     if size is None or images.shape[1:3] == (size, size):
         return images
-    resized = [
-        np.asarray(_resized(Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image), size))
-        for image in images
-    ]
-    return np.stack(resized).reshape(len(images), size, size, images.shape[-1])
+    pictures = images[..., 0] if images.shape[3] == 1 else images  # Pillow has no grey image of three dimensions
+    resized = [np.asarray(_resized(Image.fromarray(picture), size)) for picture in pictures]
+    return np.stack(resized).reshape(len(images), size, size, images.shape[3])
 
 
 def _resized(image: Image.Image, size: int | None) -> Any:

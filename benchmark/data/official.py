@@ -14,32 +14,43 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pooch
 
 from benchmark import paths
 from benchmark.data.arrays import Arrays, Split, clean_classes
-from benchmark.data.download import Archive, obtain
 from benchmark.data.images import decode_all
 from benchmark.errors import BadInput, unknown
+from benchmark.files import locked
 from benchmark.settings import DatasetSettings
 
-TORONTO = "https://www.cs.toronto.edu/~kriz"
+
+@dataclass(frozen=True)
+class Archive:
+    """A published file: where it comes from, and the MD5 that its publisher states."""
+
+    url: str
+    md5: str
+
+    @property
+    def file(self) -> str:
+        """Its name, there and in the download folder."""
+        return self.url.rpartition("/")[2]
+
+
 # The checksums are those in torchvision's source (CIFAR) and in public loaders of TinyImageNet.
 ARCHIVES = {
-    "cifar10": Archive(
-        "cifar-10-python.tar.gz", f"{TORONTO}/cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"
-    ),
-    "cifar100": Archive(
-        "cifar-100-python.tar.gz", f"{TORONTO}/cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"
-    ),
-    "tinyimagenet": Archive(
-        "tiny-imagenet-200.zip", "http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"
-    ),
+    "cifar10": Archive("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"),
+    "cifar100": Archive("https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"),
+    "tinyimagenet": Archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"),
 }
 TINY = "tiny-imagenet-200"
+CHUNK = 1 << 14  # bytes: as much may be fetched twice
+NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
 # What reading an archive of something else ends in.
 OF_ARCHIVES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 BROKEN = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *OF_ARCHIVES)
@@ -52,11 +63,6 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     images sorted by class, and its *validation* images as test set, since its test images have no public labels.
 
     Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given.
-
-    Raises
-    ------
-    BadInput
-        If the name is another, the download fails, the checksum is wrong or the archive lacks something.
     """
     if name not in ARCHIVES:
         raise unknown("official dataset", name, ARCHIVES, "datasets with source 'official'")
@@ -68,11 +74,12 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
 
 
 def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
-    ten = name == "cifar10"
-    train = [f"data_batch_{number}" for number in range(1, 6)] if ten else ["train"]
-    test, meta = ("test_batch", "batches.meta") if ten else ("test", "meta")
-    label_key, names_key = ("labels", "label_names") if ten else ("fine_labels", "fine_label_names")
-    folder = "cifar-10-batches-py" if ten else "cifar-100-python"
+    if name == "cifar10":
+        folder, meta, label_key, names_key = "cifar-10-batches-py", "batches.meta", "labels", "label_names"
+        batches = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    else:
+        folder, meta, label_key, names_key = "cifar-100-python", "meta", "fine_labels", "fine_label_names"
+        batches = ["train", "test"]
     try:
         with tarfile.open(path, "r:gz") as archive:
             members = archive.getmembers()
@@ -85,25 +92,21 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
                     raise ValueError(f"{file} holds {type(content).__name__}")
                 return content
 
-            parts = [_cifar_batch(member(file), label_key) for file in (*train, test)]
+            *train, test = (_cifar_batch(member(file), label_key) for file in batches)
             classes = [str(entry) for entry in member(meta)[names_key]]
     except BROKEN as error:
-        raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*train, test, meta))}}} ({error})") from None
-    images, labels = (np.concatenate(column) for column in zip(*parts[:-1], strict=True))
-    return (images, labels), parts[-1], classes
+        raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*batches, meta))}}} ({error})") from None
+    images, labels = (np.concatenate(column) for column in zip(*train, strict=True))
+    return (images, labels), test, classes
 
 
 class _Arrays(pickle.Unpickler):
     """Reads pickles of dicts, lists, strings, numbers and numpy arrays; refuses every other class or function."""
 
-    ALLOWED = frozenset({("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")})
-    MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
-
     def find_class(self, module: str, name: str) -> Any:
-        """Return an allowed function or class; numpy's have moved since the archives were made."""
-        if module in self.MULTIARRAY and name == "_reconstruct":
-            return np.empty(0).__reduce__()[0]
-        if (module, name) in self.ALLOWED:
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return np.empty(0).__reduce__()[0]  # wherever numpy has it since the archives were made
+        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
 
@@ -144,3 +147,56 @@ def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:
     for name, plain in members:
         if not plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
             raise BadInput(f"{path}: member {name!r} is a link or leaves the archive's folder: archive refused")
+
+
+# --- downloads: resumed where they stopped, and never used before their checksum is right ---------------------------
+
+
+def obtain(archive: Archive, folder: Path) -> Path:
+    """Return the archive's path in ``folder``, downloaded if it is not there, its checksum verified in any case.
+
+    A download grows in ``<file>.part`` and gets its name only once it is complete and right; one that was cut off is
+    continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
+    removed, a wrong file that somebody put there is left for them to look at.
+    """
+    path, part = folder / archive.file, folder / f"{archive.file}.part"
+    with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
+        if path.exists():
+            _verify(path, archive)
+            return path
+        try:
+            _download(archive, part)
+        except OSError as error:
+            raise BadInput(
+                f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under the "
+                f"name {archive.file}"
+            ) from None
+        try:
+            _verify(part, archive)
+        except BadInput:
+            part.unlink()
+            raise
+        part.replace(path)
+        return path
+
+
+def _download(archive: Archive, part: Path) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    # Not packed once more on the way: what is written is what the checksum is of.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with part.open("ab") as file:
+        try:
+            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(archive.url, file, None)
+        except OSError as error:  # what requests raises
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            if not have or status != NOTHING_LEFT:
+                raise
+
+
+def _verify(path: Path, archive: Archive) -> None:
+    md5 = pooch.file_hash(str(path), alg="md5")
+    if md5 != archive.md5:
+        raise BadInput(
+            f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
+            "another one; delete it to have it downloaded again"
+        )

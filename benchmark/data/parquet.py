@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,7 @@ LABEL_COLUMNS = ("label", "fine_label")
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of all shards that match the patterns ``train`` and ``test``, in the order of the files' names.
 
-    Images that differ in size need ``size``.
-
-    Raises
-    ------
-    BadInput
-        If no file matches, a column is missing, an image cannot be decoded, or a label is no class; the message names
-        file and row.
+    Images that differ in size need ``size``. What is wrong raises `BadInput` with file and row.
     """
     folder = source_folder(name, settings)
     train = _shards(folder, settings.train, f"datasets.{name}.train")
@@ -51,15 +47,13 @@ def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
     return shards
 
 
-def _open(shard: Path) -> pq.ParquetFile:
+@contextlib.contextmanager
+def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
     try:
-        return pq.ParquetFile(shard)
+        with pq.ParquetFile(shard) as file:
+            yield file
     except (pa.ArrowException, OSError, MemoryError) as error:
-        raise _unreadable(shard, error) from None
-
-
-def _unreadable(shard: Path, error: Exception) -> BadInput:
-    return BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})")
+        raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
 def _column(shard: Path, schema: pa.Schema, accepted: tuple[str, ...], what: str) -> str:
@@ -70,7 +64,7 @@ def _column(shard: Path, schema: pa.Schema, accepted: tuple[str, ...], what: str
 
 
 def _class_names(shard: Path) -> list[str]:
-    with _open(shard) as file:
+    with _opened(shard) as file:
         schema = file.schema_arrow
     label = _column(shard, schema, LABEL_COLUMNS, "label")
     try:
@@ -90,16 +84,14 @@ def _read_split(shards: list[Path], classes: int, size: int | None) -> Split:
     places: list[str] = []
     labels: list[Labels] = []
     for shard in shards:
-        with _open(shard) as file:
+        with _opened(shard) as file:
             image = _column(shard, file.schema_arrow, IMAGE_COLUMNS, "image")
             label = _column(shard, file.schema_arrow, LABEL_COLUMNS, "label")
-            try:
-                table = file.read(columns=[image, label])
-            except (pa.ArrowException, OSError, MemoryError) as error:
-                raise _unreadable(shard, error) from None
+            table = file.read(columns=[image, label])
         labels.append(_labels(shard, table[label], classes))
-        payloads += [_bytes(shard, row, value) for row, value in enumerate(table[image].to_pylist())]
-        places += [f"{shard} row {row}" for row in range(len(table))]
+        for row, value in enumerate(table[image].to_pylist()):
+            places.append(f"{shard} row {row}")
+            payloads.append(_bytes(value, places[-1]))
     return decode_all(payloads, places, size), np.concatenate(labels)
 
 
@@ -109,13 +101,12 @@ def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> Labels:
     labels = column.to_numpy().astype(np.int64)
     outside = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(outside):
-        row = int(outside[0])
-        raise BadInput(f"{shard} row {row}: label {int(labels[row])}; accepted are 0 to {classes - 1}")
+        raise BadInput(f"{shard} row {outside[0]}: label {labels[outside[0]]}; accepted are 0 to {classes - 1}")
     return labels
 
 
-def _bytes(shard: Path, row: int, value: Any) -> bytes:
+def _bytes(value: Any, place: str) -> bytes:
     payload = value.get("bytes") if isinstance(value, dict) else value
     if not isinstance(payload, bytes):
-        raise BadInput(f"{shard} row {row}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
+        raise BadInput(f"{place}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
     return payload

@@ -9,42 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from benchmark.data.arrays import Labels
 from benchmark.errors import BadInput, DamagedFile, StaleOutput, unknown
 from benchmark.files import Damaged, read_parquet, write_parquet
 from benchmark.names import Scenario
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
 Indices = Labels  # int64 as well
 
 
 def split_frame(
-    train_labels: Indices,
-    test_labels: Indices,
-    classes: Sequence[str],
-    scenario: Scenario,
-    rng: np.random.Generator,
+    train_labels: Indices, test_labels: Indices, classes: Sequence[str], scenario: Scenario, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Return the rows of a split file.
+    """Return the rows of a split file. Labels are indices into ``classes``.
 
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
-    stream of ``rng`` random-10 lies inside random-50, and stage k of ``sequential-<s>x<p>`` is ``random-<k*p>``.
-
-    Parameters
-    ----------
-    train_labels, test_labels : int64 (N,), indices into ``classes``.
-    rng : a fresh generator: nothing may have been drawn from it, or splits do not nest.
-
-    Raises
-    ------
-    BadInput
-        If the class does not exist, or if nothing would be forgotten or nothing retained.
+    stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
+    ``sequential-<s>x<p>`` is ``random-<k*p>``. Raises `BadInput` if the class does not exist, or if nothing would be
+    forgotten or nothing retained.
     """
+    import pandas as pd
+
     test: Indices = np.zeros(0, dtype=np.int64)
     if scenario.kind == "class":
         if scenario.class_name not in classes:
@@ -84,14 +76,9 @@ def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None =
 
 
 def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame:
-    """Return a split file's rows.
+    """Return a split file's rows; raise `StaleOutput` if it is missing.
 
-    Raises
-    ------
-    StaleOutput
-        If it is missing.
-    DamagedFile
-        If it cannot be read, has other columns or was drawn from something other than ``origin``. It is left as it is.
+    Raises `DamagedFile` if it cannot be read, has other columns or was drawn from something other than ``origin``.
     """
     try:
         frame = read_parquet(path, origin)

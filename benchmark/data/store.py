@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmark import paths
-from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels
-from benchmark.data.subset import stratified
+from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, stratified
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import Damaged, digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
@@ -49,17 +48,8 @@ def provenance(name: str, settings: DatasetSettings) -> str:
 def prepare(name: str, settings: DatasetSettings) -> Path:
     """Read a dataset from its source and store it as arrays; return the folder.
 
-    A folder that was there already is written anew if the source's files have changed; jobs may be reading it.
-
-    Parameters
-    ----------
-    name : the dataset's name in the study.
-    settings : its source, files, subset and size. The subset is the same for the same ``subset_seed``.
-
-    Raises
-    ------
-    BadInput
-        From the source, or if the subset is larger than the data or leaves a class empty.
+    A folder that was there already is written anew if the source's files have changed; jobs may be reading it. Raises
+    what the source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
     """
     arrays = _reduced(name, settings, SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings))
     folder = paths.dataset(name, provenance(name, settings))
@@ -103,10 +93,7 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
 
 
 def by_content(images: Pixels, labels: Labels) -> Labels:
-    """Return the order of images (N, H, W, C) by a digest of each with its label, as positions (N,).
-
-    It depends on nothing but the images, and mixes the classes.
-    """
+    """Return the order, (N,), of images (N, H, W, C) by a digest of each with its label, which mixes the classes."""
     keys = [
         hashlib.sha256(np.ascontiguousarray(image).tobytes() + int(label).to_bytes(8, "little")).digest()
         for image, label in zip(images, labels, strict=True)
@@ -131,23 +118,20 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
     }
 
 
-def facts(folder: Path) -> dict[str, Any]:
-    """Return ``provenance.json`` of a prepared dataset.
+def files(folder: Path) -> list[Path]:
+    """Return the files of a prepared dataset: its record and its arrays."""
+    return [folder / PROVENANCE, *(folder / f"{file}.npy" for file in FILES)]
 
-    Raises
-    ------
-    StaleOutput
-        If it is missing.
-    DamagedFile
-        If it cannot be used.
-    """
+
+def facts(folder: Path) -> dict[str, Any]:
+    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing, or is a `DamagedFile`."""
     path = folder / PROVENANCE
     try:
         return read_record(path)
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise StaleOutput(f"{path} is missing: {_remedy(folder)}") from None
     except Damaged as error:
-        raise _damaged(path, str(error)) from None
+        raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
 
 
 def load(folder: Path, verify: bool = False) -> Arrays:
@@ -155,15 +139,14 @@ def load(folder: Path, verify: bool = False) -> Arrays:
 
     Parameters
     ----------
-    folder : what `prepare` returned.
     verify : compare the SHA-256 of every file as well (a second per gigabyte), not only the shapes.
 
     Raises
     ------
     StaleOutput
-        If a file is missing.
+        If ``provenance.json`` is missing: the dataset is to be prepared.
     DamagedFile
-        If a file is damaged. It is left as it is.
+        If a file is damaged; if an array is missing, it is the record that is: the folder is not what it says.
     """
     record = facts(folder)
     parts: dict[str, Any] = {}
@@ -171,14 +154,15 @@ def load(folder: Path, verify: bool = False) -> Arrays:
         path = folder / f"{file}.npy"
         try:
             if verify and sha256(path) != record["sha256"][file]:
-                raise _damaged(path, f"its SHA-256 is not the one in {PROVENANCE}")
+                raise ValueError(f"its SHA-256 is not the one in {PROVENANCE}")
             array = np.load(path, mmap_mode="r" if file.endswith("images") else None, allow_pickle=False)
+            if list(array.shape) != record["shapes"][file]:
+                raise ValueError(f"its shape is {list(array.shape)}, not {record['shapes'][file]} as in {PROVENANCE}")
         except FileNotFoundError:
-            raise _missing(path) from None
+            # Without its record the workflow prepares the dataset again.
+            raise DamagedFile(folder / PROVENANCE, f"{path.name} beside it is missing; {_remedy(folder)}") from None
         except (ValueError, EOFError, MemoryError) as error:
-            raise _damaged(path, str(error)) from None
-        if list(array.shape) != record["shapes"][file]:
-            raise _damaged(path, f"its shape is {list(array.shape)}, not {record['shapes'][file]} as in {PROVENANCE}")
+            raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
         parts[file] = array
     return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))
 
@@ -197,14 +181,5 @@ def content_hash_if_known(folder: Path) -> str | None:
         return None
 
 
-def _missing(path: Path) -> StaleOutput:
-    return StaleOutput(f"{path} is missing: {_remedy(path)}")
-
-
-def _damaged(path: Path, problem: str) -> DamagedFile:
-    return DamagedFile(path, f"{problem}; {_remedy(path)}")
-
-
-def _remedy(path: Path) -> str:
-    dataset = path.parent.name.rsplit("-", 1)[0]
-    return f"run snakemake, or python -m benchmark prepare <study> {dataset}"
+def _remedy(folder: Path) -> str:
+    return f"run snakemake, or python -m benchmark prepare <study> {folder.name.rsplit('-', 1)[0]}"

@@ -18,24 +18,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def centroids(points: Floats, label: npt.NDArray[Any]) -> pd.DataFrame:
-    """Return the mean point of each class, columns ``x, y``, indexed by class.
-
-    Parameters
-    ----------
-    points : (n, 2).
-    label : (n,) true classes.
-    """
+    """Return the mean of the points, (n, 2), of each class, columns ``x, y``, indexed by class."""
     return pd.DataFrame({"x": points[:, 0], "y": points[:, 1]}).groupby(np.asarray(label)).mean()
 
 
 def standardised(points: Floats) -> Floats:
-    """Return a map centred on its mean and scaled to a mean squared distance of 1 from it, (n, 2).
-
-    Raises
-    ------
-    BadInput
-        If a coordinate is not a number.
-    """
+    """Return a map, (n, 2), centred on its mean and scaled to a mean squared distance of 1 from it."""
     points = np.asarray(points, dtype=float)
     if not np.isfinite(points).all():
         raise BadInput(
@@ -47,17 +35,10 @@ def standardised(points: Floats) -> Floats:
 
 
 def aligned(points: Floats, label: npt.NDArray[Any], target: pd.DataFrame) -> Floats:
-    """Return a standardised map turned so that its class centroids lie as near as possible to ``target``'s.
+    """Return a map, (n, 2), standardised and turned so that its class centroids are as near as may be to ``target``.
 
-    Parameters
-    ----------
-    points : (n, 2), as the map was stored.
-    label : (n,) true classes.
-    target : what `centroids` returned for the standardised map to be followed.
-
-    Returns
-    -------
-    (n, 2), standardised. With fewer than two classes in common there is nothing to turn by.
+    That is what `centroids` returned for a standardised map; with fewer than two classes in common there is nothing to
+    turn by.
     """
     points = standardised(points)
     own = centroids(points, label)

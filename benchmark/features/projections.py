@@ -33,20 +33,7 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
     other choice. From 4,096 samples the neighbours of both are found by comparing all pairs, which is exact and, up to
     50,000 or so, quicker than a search; t-SNE interpolates on cells of 1.5 units and UMAP takes 300 epochs.
 
-    Parameters
-    ----------
-    features : (n, d), at least 5 samples.
-    seed : of every random choice.
-    threads : how many t-SNE may use.
-
-    Returns
-    -------
-    Columns ``tsne_x, tsne_y, umap_x, umap_y``, float64, a row a sample in the order given.
-
-    Raises
-    ------
-    BadInput
-        If there are fewer than 5 samples, no features, or values that are no numbers.
+    Features are (n, d), of at least 5 samples; columns are ``tsne_x, tsne_y, umap_x, umap_y``, float64.
     """
     features = np.asarray(features)
     if features.ndim != 2 or len(features) < FEWEST or features.shape[1] < 1:
@@ -95,9 +82,7 @@ def umap(features: Floats, seed: int) -> Floats:
     # The spectral start needs more samples than this, and features that differ.
     start = "spectral" if len(features) > NEIGHBOURS and np.ptp(features) > 0 else "random"
     neighbours = min(NEIGHBOURS, len(features) - 1)
-    large = {}
-    if len(features) >= LARGE:
-        large = {"precomputed_knn": _nearest(features, neighbours), "n_epochs": EPOCHS}
+    large = {"precomputed_knn": _nearest(features, neighbours), "n_epochs": EPOCHS} if len(features) >= LARGE else {}
     model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1, **large)
     return np.asarray(model.fit_transform(features), dtype=np.float64)
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from benchmark.methods.base import Part
 from benchmark.metrics.theory import GROUPS, peel
-from benchmark.training.evaluate import BATCH
+from benchmark.training.batches import BATCH
 
 if TYPE_CHECKING:
-    from benchmark.features.embed import Embedding
+    from benchmark.features.embedding import Embedding
 
 
 def view_distances(embedding: Embedding) -> pd.DataFrame:
@@ -36,11 +36,11 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
     frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
     means = torch.empty_like(features)
     for label, rows in frame.groupby("label").indices.items():
-        images, views = _views(embedding, index[rows], int(label))
+        images, views = views_of(embedding, index[rows], int(label))
         means[rows] = views[:-1].mean(0).cpu()
         frame.loc[rows, ["max_distance", "mean_distance", "lipschitz"]] = _own(images, views)
         for _, mine in frame.iloc[rows].groupby("membership").indices.items():
-            distance, ratio = _nearest_views(images[:, mine], views[:, mine])
+            distance, ratio = nearest_views(images[:, mine], views[:, mine])
             frame.loc[rows[mine], "lipschitz"] = np.maximum(frame["lipschitz"].to_numpy()[rows[mine]], ratio)
             frame.loc[rows[mine], "reach"] = peel(distance)
     for group in GROUPS:
@@ -52,24 +52,24 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def _views(embedding: Embedding, index: np.ndarray, label: int) -> tuple[Tensor, Tensor]:
+def views_of(embedding: Embedding, index: np.ndarray, label: int) -> tuple[Tensor, Tensor]:
     """Return the views of a class's samples, (V, n, pixels), and their unit features (V, n, D); the plain image last.
 
     Each view of each class has a stream of its own, drawn on the CPU, so that every model and device sees the same.
     """
     count = 2 * embedding.study.view_pairs
     position = torch.from_numpy(index).to(embedding.device.device)
-    part, plain = Part(position, position), Part(position, position, "N")
+    part = Part(position, position)
     draws = [(part, embedding.streams.generator("views", label * count + view)) for view in range(count)]
-    draws.append((plain, draws[0][1]))
+    draws.append((Part(position, position, "N"), draws[0][1]))
     embedding.model.eval()
     images, features = [], []
     for which, generator in draws:
         batch = embedding.images.load(which, generator)
         with embedding.device.autocast():
-            found = torch.cat([embedding.model(piece)[0].float() for piece in batch.split(BATCH)])
+            of_batch = torch.cat([embedding.model(piece)[0].float() for piece in batch.split(BATCH)])
         images.append(batch.flatten(1))
-        features.append(F.normalize(found))
+        features.append(F.normalize(of_batch))
     return torch.stack(images), torch.stack(features)
 
 
@@ -91,7 +91,7 @@ def _exact(points: Tensor) -> Tensor:
     return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _nearest_views(images: Tensor, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def nearest_views(images: Tensor, features: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return augmented distances d_A (n, n), over the nearest views of two samples, and each sample's largest ratio of
     feature distance to image distance there (n,).
     """
@@ -121,8 +121,4 @@ def _centres(plain: Tensor, means: Tensor, label: np.ndarray) -> dict[str, np.nd
     np.fill_diagonal(products, -np.inf)
     largest = products.max(1) if len(classes) > 1 else np.full(1, np.nan)
     nearest = torch.cdist(plain.double(), centres).argmin(1).numpy()
-    return {
-        "nearest": classes[nearest],
-        "centre_square": square[place],
-        "centre_product": largest[place],
-    }
+    return {"nearest": classes[nearest], "centre_square": square[place], "centre_product": largest[place]}

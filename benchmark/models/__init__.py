@@ -25,19 +25,9 @@ ARCHITECTURES.add("vit", "benchmark.models.vit:vit")
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return a freshly initialised model; seed torch's global generator before, for the same weights each time.
 
-    Parameters
-    ----------
-    arch : a registered architecture.
-    classes : number of classes.
-    image_shape : channels, height and width of one image.
-
-    Raises
-    ------
-    BadInput
-        If the architecture is unknown or cannot take images of that shape.
+    ``image_shape`` is channels, height and width of one image; `BadInput` if the architecture cannot take that.
     """
-    make = ARCHITECTURES.get(arch, f"model {arch!r}")
-    model: Classifier = make(classes, image_shape)
+    model: Classifier = ARCHITECTURES.get(arch, f"model {arch!r}")(classes, image_shape)
     return model
 
 
@@ -47,18 +37,10 @@ def forward_flops(arch: str, classes: int, image_shape: tuple[int, int, int]) ->
 
     Two a multiply-accumulate; convolutions and matrix products only, as `torch.utils.flop_counter` counts them. What it
     leaves out (batch norm, activations) is 0.2 % of a ResNet-18. Nothing is computed: shapes alone are followed.
-
-    Raises
-    ------
-    BadInput
-        As in `build`.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"):
-        model = build(arch, classes, image_shape).eval()
-        counter = FlopCounterMode(display=False)
-        with counter, torch.no_grad():
-            model(torch.empty(1, *image_shape))
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        build(arch, classes, image_shape).eval()(torch.empty(1, *image_shape))
     return int(counter.get_total_flops())

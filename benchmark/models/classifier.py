@@ -17,12 +17,8 @@ class Classifier(nn.Module):
     ----------
     body : maps images, float32 (B, C, H, W), to features, (B, D) or a shape that flattens to it.
     head : maps features to logits, (B, classes).
-    negated : indices, among the parameters in order, of those that NoT negates (Khalil et al. 2025): the first
-        layer's weight.
-
-    Attributes
-    ----------
-    negated : the names of those parameters.
+    negated : places, among the parameters in order, of those that NoT negates (Khalil et al. 2025): by default the
+        first layer's weight. The attribute has their names.
     """
 
     def __init__(self, body: nn.Module, head: nn.Linear, negated: Sequence[int] = (0,)):

@@ -6,24 +6,15 @@ from torch import nn
 
 from benchmark.models.classifier import Classifier
 
-WIDTHS = (32, 64, 64)
-STRIDES = (1, 2, 1)
-
 
 def convnet(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
-    """Return three 3x3 convolutions (32, 64, 64 channels, batch norm, ReLU, the second with stride 2), mean, head.
-
-    Parameters
-    ----------
-    classes : number of classes.
-    image_shape : channels, height and width of one image; any size will do.
-    """
+    """Return three 3x3 convolutions (32, 64, 64 channels, batch norm, ReLU, the second with stride 2), mean, head."""
     layers: list[nn.Module] = []
     before = image_shape[0]
-    for width, stride in zip(WIDTHS, STRIDES, strict=True):
+    for width, stride in ((32, 1), (64, 2), (64, 1)):
         # No bias: the batch norm that follows has one.
-        layers += [nn.Conv2d(before, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width)]
-        layers += [nn.ReLU(inplace=True)]
+        convolution = nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         before = width
     body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return Classifier(body, nn.Linear(before, classes))

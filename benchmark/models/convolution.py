@@ -14,9 +14,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 # Pixels of an output's row up to which a product is faster: of any number of channels, and of many.
-SHORT, LONGER = 2, 4
-MANY = 512
-RGB = 3
+SHORT, LONGER, MANY = 2, 4, 512
 
 
 def is_small(width: int, channels: int) -> bool:
@@ -31,7 +29,9 @@ class Convolution(nn.Conv2d):
         """Return values, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
         stride, padding = self.stride[0], int(self.padding[0])
         width = _outputs(images.shape[3], self.kernel_size[1], stride, padding)
-        if not is_small(width, self.out_channels) or not _in_bfloat16_on_processor(images):
+        in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+        here = in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()
+        if not here or not is_small(width, self.out_channels):
             return super().forward(images)
         weight = self.weight.to(torch.bfloat16)
         values: Tensor = Unfolded.apply(images.to(torch.bfloat16), weight, stride, padding)  # type: ignore[no-untyped-call]
@@ -41,16 +41,13 @@ class Convolution(nn.Conv2d):
 def rebuild(part: nn.Module, channels: int, thinner: int = 1) -> None:
     """Replace every convolution and batch norm in a library's model of RGB images, weights being drawn in order.
 
-    Parameters
-    ----------
-    part : may be on the device ``meta``; what replaces its layers is on the default device.
-    channels : channels of the images that the first convolution takes.
-    thinner : how many times fewer channels every layer has.
+    The model may be on the device ``meta``; its new layers, ``thinner`` times as thin, are on the default device, and
+    the first convolution takes images of so many ``channels``.
     """
     for name, layer in part.named_children():
         if isinstance(layer, nn.Conv2d):
             side, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
-            before = channels if layer.in_channels == RGB else layer.in_channels // thinner
+            before = channels if layer.in_channels == 3 else layer.in_channels // thinner
             after, bias = layer.out_channels // thinner, layer.bias is not None
             setattr(part, name, Convolution(before, after, side, stride, int(padding), bias=bias))
         elif isinstance(layer, nn.BatchNorm2d):
@@ -66,24 +63,23 @@ class Unfolded(torch.autograd.Function):
     def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         """Return values, (B, channels, H', W') in channels_last, of images, (B, C, H, W), both in ``weight``'s type."""
         ctx.save_for_backward(images, weight)
-        ctx.stride, ctx.padding = stride, padding  # type: ignore[attr-defined]
+        ctx.steps = stride, padding  # type: ignore[attr-defined]
         patches = _patches(images, weight.shape[2:], stride, padding)
         return (patches.flatten(3) @ _matrix(weight).T).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         """Return the gradients of images and weight."""
-        images, weight = ctx.saved_tensors  # type: ignore[attr-defined]
-        stride, padding = ctx.stride, ctx.padding  # type: ignore[attr-defined]
+        (images, weight), steps = ctx.saved_tensors, ctx.steps  # type: ignore[attr-defined]
         of_images, of_weight = ctx.needs_input_grad[:2]  # type: ignore[attr-defined]
         gradient = gradient.permute(0, 2, 3, 1)
         upon_images = upon_weight = None
         if of_images:
             patches = (gradient @ _matrix(weight)).unflatten(3, (*weight.shape[2:], -1))
-            upon_images = _folded(patches, images, stride, padding)
+            upon_images = _folded(patches, images, *steps)
         if of_weight:
             # Unfolded anew: kept, it would hold nine times the input's memory.
-            patches = _patches(images, weight.shape[2:], stride, padding)
+            patches = _patches(images, weight.shape[2:], *steps)
             product = gradient.flatten(0, 2).T @ patches.flatten(3).flatten(0, 2)
             upon_weight = product.unflatten(1, (*weight.shape[2:], -1)).permute(0, 3, 1, 2)
         return upon_images, upon_weight, None, None
@@ -96,10 +92,8 @@ def _matrix(weight: Tensor) -> Tensor:
 
 def _patches(images: Tensor, kernel: torch.Size, stride: int, padding: int) -> Tensor:
     """Return what each output is made of, (B, H', W', k, k, C)."""
-    size, channels = len(images), images.shape[1]
-    rows, columns = (
-        _outputs(side, length, stride, padding) for side, length in zip(images.shape[2:], kernel, strict=True)
-    )
+    size, channels, height, width = images.shape
+    rows, columns = _outputs(height, kernel[0], stride, padding), _outputs(width, kernel[1], stride, padding)
     padded = functional.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
     image, row, pixel, channel = padded.stride()
     strides = image, row * stride, pixel * stride, row, pixel, channel
@@ -120,9 +114,3 @@ def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tenso
 
 def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
     return (side + 2 * padding - kernel) // stride + 1
-
-
-def _in_bfloat16_on_processor(images: Tensor) -> bool:
-    """Whether this convolution is one in bfloat16 on a processor, and not to be compiled."""
-    in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    return in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()

@@ -14,14 +14,7 @@ from benchmark.models.convolution import rebuild
 
 
 def resnet18(classes: int, image_shape: tuple[int, int, int], width: int = 64, stem_stride: int = 1) -> Classifier:
-    """Return ResNet-18; the paper's by default.
-
-    Parameters
-    ----------
-    classes, image_shape : as in `benchmark.models.build`.
-    width : channels of the first stage; features are 8 times as many.
-    stem_stride : stride of the first convolution; 2 makes everything after it four times cheaper.
-    """
+    """Return ResNet-18, by default the paper's, with 8 features for every channel of the first stage's ``width``."""
     with torch.device("meta"):  # `rebuild` replaces every layer that has weights
         body = torchvision.models.resnet18()
         body.conv1 = nn.Conv2d(3, 64, 3, stem_stride, padding=1, bias=False)

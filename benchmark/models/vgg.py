@@ -20,18 +20,16 @@ from torch import nn
 from benchmark.models.classifier import Classifier, refuse_small
 from benchmark.models.convolution import rebuild
 
-POOLED = 2
 FEATURES = 1024
-LEAST = 32  # pixels: five halvings must leave one
 
 
 def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
-    refuse_small(arch, image_shape, LEAST)
+    refuse_small(arch, image_shape, 32)  # pixels: five halvings must leave one
     with torch.device("meta"):  # `rebuild` replaces every layer that has weights
         convolutions = torchvision.models.get_model(arch.replace("-", "_")).features
     rebuild(convolutions, image_shape[0])
-    hidden = [nn.Linear(512 * POOLED**2, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES), nn.ReLU()]
-    body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(POOLED), nn.Flatten(), *hidden)
+    hidden = [nn.Linear(512 * 2 * 2, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES), nn.ReLU()]
+    body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(), *hidden)
     # Torchvision's standard deviation of 0.01 for linear layers is made for 4096 inputs and dropout: with fewer inputs
     # and no batch norm the signal would fade.
     for module in body.modules():

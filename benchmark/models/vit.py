@@ -22,11 +22,6 @@ def vit(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return the ViT: patch 4, dimension 512, MLP 1024, 12 heads of 64, depth 6, dropout 0.1 throughout.
 
     The features are the class token after its last LayerNorm, (B, 512): what the linear head sees.
-
-    Raises
-    ------
-    BadInput
-        If the sides are no multiples of 4 pixels.
     """
     channels, height, width = image_shape
     if height % PATCH or width % PATCH:

@@ -8,6 +8,7 @@ from benchmark import paths
 from benchmark.names import Cell
 from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label
+from benchmark.report.tabular import remake
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
 
@@ -17,25 +18,22 @@ WHOLE = "study"
 
 def captions(study: Study) -> dict[str, str]:
     """Return a caption for each table and figure, and for ``page`` and ``study``."""
+    page = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
     outputs = {name: _output(study, name) for name in study.outputs}
-    return outputs | {PAGE: _page(study), WHOLE: _study(study)}
+    return outputs | {PAGE: _caption(page, {}, PAGE, study), WHOLE: _study(study)}
 
 
 def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
-    """Return what the report's list of a category says of a table's or figure's file.
-
-    A label of two values, the second of which is ``yes``, becomes a switch above the list, and that is what it shows
-    at first.
-    """
+    """Return what the report's list of a category says of a table's or figure's file."""
     output = study.output(name)
     datasets = dict.fromkeys(dataset_label(Cell.parse(cell).dataset) for cell in output.cells)
+    # A label of two values, the second of which is yes, becomes a switch above the list, which shows that at first.
     screen = "yes" if suffix in (".html", ".png") else "no"
     return {"name": name, "kind": output.kind, "dataset": ", ".join(datasets), "for the screen": screen}
 
 
 def _output(study: Study, name: str) -> str:
-    output = study.output(name)
-    kind = study.kind_of(name)
+    output, kind = study.output(name), study.kind_of(name)
     chosen = study.report_epoch == "best" and kind.by_epoch
     epoch = "the best, by the mean average gap over trials" if chosen else "the last" if kind.results else ""
     first = kind.derives == MAPS or not kind.results
@@ -54,11 +52,6 @@ def _output(study: Study, name: str) -> str:
     return _caption(f"{name}: {output.caption or output.kind}", facts, name, study)
 
 
-def _page(study: Study) -> str:
-    title = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
-    return _caption(title, {}, PAGE, study)
-
-
 def _study(study: Study) -> str:
     facts = {
         "Study": str(paths.study_file(study.name)),
@@ -73,12 +66,9 @@ def _study(study: Study) -> str:
 
 def _caption(title: str, facts: dict[str, str], target: str, study: Study) -> str:
     # A text that began with its fields would lose them: they would be taken for a document's author, date and so on.
-    lines = [
-        f"{_escape(title.rstrip('.'))}.",
-        "",
-        *(f":{key}: {_escape(value)}" for key, value in facts.items() if value),
-    ]
-    return "\n".join([*lines, f":Remade by: ``snakemake --cores all {target} --config study={study.name}``", ""])
+    fields = [f":{key}: {_escape(value)}" for key, value in facts.items() if value]
+    fields.append(f":Remade by: ``{remake(study.name, target)}``")
+    return "\n".join([f"{_escape(title.rstrip('.'))}.", "", *fields, ""])
 
 
 def _escape(text: str) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from benchmark.report.tabular import Block, Entry, Table, pieces, remake
+from benchmark.report.tabular import Block, Entry, Table, remake, typeset
 
-SUBSCRIPT = r"<sub>\1</sub>"
 STYLE = """\
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; }
@@ -34,9 +33,8 @@ def render(table: Table, study: str, name: str) -> str:
 
 
 def _block(table: Table, block: Block) -> str:
-    note = f" ({text(block.note)})" if block.note else ""
-    caption = f"<caption>{text(block.heading)}{note}</caption>" if block.heading else ""
-    names = ["<br>".join(text(name) for name in (one.group, one.name) if name) for one in table.columns]
+    caption = f"<caption>{text(block.title)}</caption>" if block.heading else ""
+    names = ["<br>".join(map(text, column.names)) for column in table.columns]
     rows = [_row(table, [_cell(entry) for entry in row]) for row in table.rows(block)]
     head = f"<div><table>{caption}<thead>\n{_row(table, names, head=True)}\n</thead><tbody>"
     return "\n".join([head, *rows, "</tbody></table></div>"])
@@ -59,11 +57,13 @@ def _cell(entry: Entry) -> str:
 
 def text(plain: str) -> str:
     """Return plain text as HTML; a formula with subscripts in italics."""
-    return "".join(
-        _subscripts(html.escape(piece, quote=False)) if is_formula else html.escape(piece, quote=False)
-        for piece, is_formula in pieces(plain)
-    )
+    return typeset(plain, _escaped, _subscripts)
+
+
+def _escaped(plain: str) -> str:
+    return html.escape(plain, quote=False)
 
 
 def _subscripts(formula: str) -> str:
-    return f"<em>{re.sub('_(.)', SUBSCRIPT, formula)}</em>" if "_" in formula else formula
+    lowered = re.sub("_(.)", r"<sub>\1</sub>", _escaped(formula))
+    return f"<em>{lowered}</em>" if "_" in formula else lowered

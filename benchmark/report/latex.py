@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.tabular import THIN, Column, Entry, Table, pieces, remake
+from benchmark.report.tabular import THIN, Column, Entry, Table, remake, typeset
 
 ROWS_PER_PAGE = 54
 # A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
 # to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
 WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
+
+RESIZED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 # A number, its standard deviation and its gap, each in a column of its own within the table's column.
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
@@ -40,12 +42,8 @@ MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cd
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
-    A table too long for a page continues in further environments; what is too wide is shrunk to the line.
-
-    Raises
-    ------
-    BadInput
-        If there is no row.
+    A table too long for a page continues in further environments; what is too wide is shrunk to the line. Raises
+    `BadInput` if there is no row.
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
@@ -54,8 +52,7 @@ def render(table: Table, study: str, name: str) -> str:
     title = rf"\caption{{{text(table.caption)}}}\label{{{label}}}"
     for blocks in _pages(table):
         parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"]
-        parts += [r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"]
+        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", RESIZED]
         parts += [_tabular(table.columns, blocks) + "%", "}", r"\end{table}"]
         title = rf"Table~\ref{{{label}}}, continued."
     return "\n".join(parts) + "\n"
@@ -63,7 +60,7 @@ def render(table: Table, study: str, name: str) -> str:
 
 def text(plain: str) -> str:
     """Return plain text as LaTeX: specials escaped, Greek letters, signs and formulas in math mode."""
-    return "".join(f"${math(piece)}$" if is_formula else _escaped(piece) for piece, is_formula in pieces(plain))
+    return typeset(plain, _escaped, lambda formula: f"${math(formula)}$")
 
 
 def math(formula: str) -> str:

@@ -15,13 +15,7 @@ SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str, root: Path = Path()) -> str:
-    """Return a page's text with each file's content between its markers; with nothing where there is no file.
-
-    Parameters
-    ----------
-    text : the page as it is.
-    root : the folder that the markers' paths start from.
-    """
+    """Return a page's text with each file below ``root`` between its markers; nothing where there is no such file."""
 
     def content(match: re.Match[str]) -> str:
         path = root / match[2]

@@ -47,34 +47,13 @@ ARCHITECTURES = {
     "vgg16-bn": "VGG-16 (batch norm)",
     "vit": "ViT",
 }
-SETTINGS = {
-    "lambda": "λ",
-    "tau": "τ",
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "omega": "ω",
-    "l1_epochs": "l1 epochs",
-    "cl_transform": "CL transform",
-    "batch_size": "batch",
-    "final_lr": "final lr",
-}
-
+SETTINGS = {"lambda": "λ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ", "omega": "ω"}
+SETTINGS |= {"cl_transform": "CL transform", "batch_size": "batch"}
 PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
 
 # Okabe and Ito's order as seaborn's "colorblind" palette extends it to ten.
-CLASS_COLOURS = (
-    "#0173B2",
-    "#DE8F05",
-    "#029E73",
-    "#D55E00",
-    "#CC78BC",
-    "#CA9161",
-    "#F5A3D8",
-    "#7F7F7F",
-    "#D9CF10",
-    "#56B4E9",
-)
+CLASS_COLOURS = ["#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC"]
+CLASS_COLOURS += ["#CA9161", "#F5A3D8", "#7F7F7F", "#D9CF10", "#56B4E9"]
 
 # Matplotlib's settings for every figure. Fonts are embedded as TrueType, since publishers refuse Type 3.
 RC: Any = {
@@ -93,13 +72,7 @@ RC: Any = {
 
 
 def method_label(name: str) -> str:
-    """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``.
-
-    Raises
-    ------
-    BadInput
-        If ``name`` is no method's name.
-    """
+    """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
     known = listed(method)
     label = METHODS.get(known, (known, ""))[0] + (" + CL" if method.contrastive and known == method.base else "")
@@ -126,31 +99,21 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def readable(text: str) -> str:
     """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
-    return re.sub(r"`([^`]+)`", lambda match: _readable(match[1]), text)
 
+    def label(match: re.Match[str]) -> str:
+        name = match[1]
+        is_setting = name in SETTINGS or (name not in METHODS and name.isidentifier())
+        return setting_label(name) if is_setting else method_label(name)
 
-def _readable(name: str) -> str:
-    is_setting = name in SETTINGS or (name not in METHODS and name.isidentifier())
-    return setting_label(name) if is_setting else method_label(name)
+    return re.sub(r"`([^`]+)`", label, text)
 
 
 def method_colour(name: str) -> str:
-    """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings.
-
-    Raises
-    ------
-    BadInput
-        If ``name`` is no method's name.
-    """
+    """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings."""
     base = listed(MethodName.parse(name))
     if base in METHODS:
         return METHODS[base][1]
     return OTHER_COLOURS[hashlib.sha256(base.encode()).digest()[0] % len(OTHER_COLOURS)]
-
-
-def has_term(name: str) -> bool:
-    """Whether a method has the contrastive term."""
-    return MethodName.parse(name).contrastive
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:
@@ -161,14 +124,11 @@ def line_style(name: str, among: Sequence[str]) -> Any:
 
 def dashes(name: str, among: Sequence[str]) -> tuple[float, ...]:
     """Return a method's dashes and spaces, in line widths: broken with the contrastive term, and others for each method
-    that shares its colour.
-
-    Parameters
-    ----------
-    among : all methods of the figure.
+    of the figure, ``among``, that shares its colour.
     """
-    alike = [one for one in among if (method_colour(one), has_term(one)) == (method_colour(name), has_term(name))]
-    styles = BROKEN if has_term(name) else WHOLE
+    looks = {one: (method_colour(one), MethodName.parse(one).contrastive) for one in among}
+    alike = [one for one in among if looks[one] == looks[name]]
+    styles = BROKEN if MethodName.parse(name).contrastive else WHOLE
     return styles[alike.index(name) % len(styles)]
 
 

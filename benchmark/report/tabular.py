@@ -1,14 +1,16 @@
-"""A table in plain text: what builders give, and LaTeX, Markdown and HTML are rendered from."""
+"""A table in plain text: what builders return, and LaTeX, Markdown and HTML are rendered from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from benchmark.report.style import method_label
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
 # Private characters around a formula.
@@ -39,9 +41,17 @@ class Column:
     centred: bool = False  # the name stands in the middle of numbers, which are aligned right
 
     @property
+    def names(self) -> list[str]:
+        """The name that it shares, if any, and its own."""
+        return [name for name in (self.group, self.name) if name]
+
+    @property
     def is_text(self) -> bool:
         """Whether it is aligned left."""
         return self.heads or self.text or self.wrapped
+
+
+METHOD = Column("Method", heads=True)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,11 @@ class Block:
     rows: Sequence[Row]
     heading: str = ""
     note: str = ""  # in parentheses behind the heading
+
+    @property
+    def title(self) -> str:
+        """The heading with the note."""
+        return f"{self.heading} ({self.note})" if self.note else self.heading
 
 
 @dataclass(frozen=True)
@@ -68,15 +83,20 @@ class Table:
         return [row + [Entry("")] * (len(self.columns) - len(row)) for row in whole]
 
 
+def method_row(method: str, cells: Sequence[str | Entry], diverged: bool = False, mark: str = "") -> Row:
+    """Return the row of a method: its label, with a mark, and its cells, or that training diverged."""
+    return [method_label(method) + mark, *([Entry("diverged", spans=True)] if diverged else cells)]
+
+
 def formula(text: str) -> str:
     """Return a formula to stand in plain text: Unicode letters and digits, ``_`` before a subscript of one letter."""
     return f"{OPEN}{text}{CLOSE}"
 
 
-def pieces(text: str) -> list[tuple[str, bool]]:
-    """Return plain text in pieces, each with whether it is a formula; quotation marks as a printer sets them."""
-    parts = re.split(f"{OPEN}(.*?){CLOSE}", text.replace("'", "’").replace("`", "‘"))
-    return [(part, place % 2 == 1) for place, part in enumerate(parts) if part]
+def typeset(plain: str, words: Callable[[str], str], math: Callable[[str], str]) -> str:
+    """Return plain text with its words and its formulas set by one function each, quotation marks as a printer does."""
+    parts = re.split(f"{OPEN}(.*?){CLOSE}", plain.replace("'", "’").replace("`", "‘"))
+    return "".join((math if place % 2 else words)(part) for place, part in enumerate(parts))
 
 
 def number(value: float, decimals: int = 2) -> str:

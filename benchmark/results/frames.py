@@ -24,7 +24,6 @@ from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 
-FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views")
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
 FIRST = ("study", *CELL, "method", "trial")
 
@@ -33,12 +32,7 @@ class Results:
     """The results of some runs of a study, each frame read when it is first asked for.
 
     Every frame has the columns ``study, dataset, arch, scenario, method, trial`` first; docs/results.md describes the
-    others.
-
-    Parameters
-    ----------
-    study, runs, cells : which runs, and the cells that they are shown in; Original has rows in several.
-    derived : which maps, distances and views.
+    others. Original has rows in several cells.
     """
 
     def __init__(self, study: Study, runs: Sequence[Run], cells: Sequence[Cell], derived: Sequence[Derived]):
@@ -83,12 +77,7 @@ class Results:
 
 
 class FromRuns(Results):
-    """Results as the runs on disk have them.
-
-    Parameters
-    ----------
-    partial : leave out what is missing, damaged or of another configuration instead of raising `StaleOutput`.
-    """
+    """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
 
     def __init__(
         self,
@@ -199,13 +188,7 @@ def gathered(study: Study) -> Results:
 
 
 def of_output(study: Study, name: str, partial: bool = False) -> Results:
-    """Return what a table or figure shows: of its runs or, where any of them is not on disk, of the gathered files.
-
-    Raises
-    ------
-    StaleOutput
-        When a frame is read: if a run is missing, damaged or of another configuration, and was not gathered either.
-    """
+    """Return what a table or figure shows: of its runs or, where any of them is not on disk, of the gathered files."""
     kind = study.kind_of(name)
     if kind.gathered:
         return gathered(study)

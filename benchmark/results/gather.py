@@ -24,14 +24,6 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     ----------
     partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
     replace : whether results that the study calls published may come out otherwise than they are in git.
-
-    Raises
-    ------
-    StaleOutput
-        If a run is missing, damaged or of another configuration, or if its history's last row is not what its samples
-        say.
-    BadInput
-        If other results than these were published, unless ``replace``.
     """
     results = gather(study, partial)
     if study.published and not replace:
@@ -47,7 +39,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
     """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`."""
     results = frames.of_study(study, partial)
-    gathered = {what: getattr(results, what) for what in frames.FRAMES}
+    gathered = {what: getattr(results, what) for what in paths.FRAMES}
     if not partial:
         check_evaluations(gathered["metrics"], gathered["history"], gathered["predictions"])
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}

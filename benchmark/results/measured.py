@@ -30,13 +30,7 @@ COLLAPSE = 20.0
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
-    """Return one row a run and cell: the columns of ``results/<study>-metrics.parquet`` but for the gaps.
-
-    Parameters
-    ----------
-    runs : which runs; Original has a row in several cells, see `benchmark.study.runs.placed`.
-    partial : leave out runs that are missing or out of date instead of failing.
-    """
+    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` but for the gaps."""
     cells = list(cells)
     by_cell = placed(runs, cells)
     rows = []
@@ -113,11 +107,9 @@ def _measuring() -> str:
 
 
 def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:
-    """Return the stream that draws the MIA's members where the study takes random ones: one draw a cell.
+    """Return the stream that draws the MIA's members where the study takes random ones: one draw for each cell.
 
-    Parameters
-    ----------
-    stage : of a sequential scenario, its last unless given: the draw is that of the Retrain it is compared with.
+    A stage of a sequential scenario, its last unless given, has the draw of the Retrain that it is compared with.
     """
     from benchmark.seeds import Streams
 

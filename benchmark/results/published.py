@@ -22,12 +22,7 @@ SAME = 1e-6  # points: the same numbers written twice
 
 
 def keep(study: Study, metrics: pd.DataFrame) -> None:
-    """Raise `BadInput` if a study's results, as they came out now, are not the ones that are committed.
-
-    Parameters
-    ----------
-    metrics : a row a run, as `benchmark.results.gather` is about to write them.
-    """
+    """Raise `BadInput` if a study's metrics, as they are about to be gathered, are not the ones that are committed."""
     path = paths.collected(study.name, "metrics")
     before = committed(path)
     if before is not None and (what := difference(before, metrics)):
@@ -57,19 +52,16 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
 def committed(path: Path) -> pd.DataFrame | None:
     """Return the parquet file as the last commit has it; None where there is no git checkout or it is not committed.
 
-    Raises
-    ------
-    BadInput
-        If git cannot say, or what is committed cannot be read.
+    Raises `BadInput` if git cannot say, or what is committed cannot be read.
     """
     head = _git("rev-parse", "--quiet", "--verify", "HEAD")
     if head.returncode == FATAL and b"not a git repository" not in head.stderr:
         raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
-    found = _git("show", f"HEAD:./{path.as_posix()}")
-    if head.returncode or found.returncode:
+    shown = _git("show", f"HEAD:./{path.as_posix()}")
+    if head.returncode or shown.returncode:
         return None
     try:
-        return pd.read_parquet(io.BytesIO(found.stdout))
+        return pd.read_parquet(io.BytesIO(shown.stdout))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
 
@@ -78,8 +70,8 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(["git", *arguments], capture_output=True, env=os.environ | {"LC_ALL": "C"})
     except FileNotFoundError:
-        told = b"it is not installed" if Path(".git").exists() else b"not a git repository"
-        return subprocess.CompletedProcess(arguments, FATAL, b"", told)
+        reason = b"it is not installed" if Path(".git").exists() else b"not a git repository"
+        return subprocess.CompletedProcess(arguments, FATAL, b"", reason)
 
 
 def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
@@ -98,10 +90,9 @@ def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
         row, column = (int(place[0]) for place in np.nonzero(moved))
-        told = (
-            f"{METRICS[column]} of {_name(old.index[row])} was {first[row, column]:.4f}, is {second[row, column]:.4f}"
-        )
-        return f"{moved.any(axis=1).sum()} runs have other metrics: {told}"
+        what = f"{METRICS[column]} of {_name(old.index[row])}"
+        values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
+        return f"{moved.any(axis=1).sum()} runs have other metrics: {what} {values}"
     return ""
 
 

@@ -1,15 +1,13 @@
 """What runs have left on disk, read back: no torch, no training, no plotting. Reading changes nothing.
 
-What is missing or of other data raises `StaleOutput`, what is damaged `DamagedFile`; `benchmark.workflow.repair` sets
-damaged files aside.
+What is missing raises `StaleOutput`, what is damaged or of another configuration `DamagedFile`, what was made from
+other images or another split `OtherData`; `benchmark.workflow.repair` sets damaged files aside.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from benchmark import paths
 from benchmark.data import store
@@ -21,16 +19,14 @@ from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FINISHED, DIVERGED = "finished", "diverged"
 
 
 class OtherData(StaleOutput):
-    """A run or a split that was made from other images than the ones on disk, or a run from another split.
-
-    Attributes
-    ----------
-    path : its record, or its file.
-    """
+    """A run or a split (``path``) that was made from other images than are on disk, or a run from another split."""
 
     def __init__(self, study: Study, path: Path, problem: str):
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
@@ -44,17 +40,7 @@ def is_there(run: Run) -> bool:
 
 
 def record(study: Study, run: Run) -> dict[str, Any]:
-    """Return a finished run's ``run.json``.
-
-    Raises
-    ------
-    StaleOutput
-        If it is missing.
-    DamagedFile
-        If it is not what was written, or is another run's.
-    OtherData
-        If it was made from other images or another split than the ones on disk.
-    """
+    """Return a finished run's ``run.json``; raise as this module says."""
     path = paths.run(run.place) / RUN
     try:
         content = read_record(path)
@@ -97,15 +83,7 @@ def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str
 
 
 def checked(study: Study, run: Run, name: str) -> Path:
-    """Return the path of a run's file, after comparing it with the digest in ``run.json``.
-
-    Raises
-    ------
-    StaleOutput
-        As `record` does, or if the file is missing or is being made again.
-    DamagedFile
-        If it is not what the run wrote.
-    """
+    """Return the path of a run's file, after comparing it with the digest in ``run.json``."""
     path = paths.run(run.place) / name
     content = record(study, run)
     expected = content["sha256"].get(name)
@@ -132,19 +110,13 @@ def finished(study: Study, run: Run) -> str | None:
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
     """Return ``samples.parquet`` or ``history.parquet`` of a run; raise as `checked` does."""
+    import pandas as pd
+
     return pd.read_parquet(checked(study, run, name))
 
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
-    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario.
-
-    Raises
-    ------
-    StaleOutput, DamagedFile
-        If the file of the split is missing or damaged.
-    OtherData
-        If it was drawn for other images than the ones on disk.
-    """
+    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
     split = study.split_of(run, scenario)
     rows = read_split(paths.split(split.place), split.origin)
     check_images(study, split)
@@ -161,13 +133,7 @@ def check_images(study: Study, split: Split) -> None:
 
 
 def classes(study: Study, dataset: str) -> list[str]:
-    """Return a dataset's class names, in the order of its labels: from a split of it or, without one, from its images.
-
-    Raises
-    ------
-    StaleOutput
-        If there is neither.
-    """
+    """Return a dataset's class names, in the order of its labels: from a split or, without one, from its images."""
     for split in study.all_splits:
         if split.dataset == dataset and (names := (written_origin(paths.split(split.place)) or {}).get("classes")):
             return list(names)
@@ -175,15 +141,7 @@ def classes(study: Study, dataset: str) -> list[str]:
 
 
 def derived(one: Derived) -> pd.DataFrame:
-    """Return what was made from a run's features, such as its maps; see `benchmark.features.embed` for the columns.
-
-    Raises
-    ------
-    StaleOutput
-        If it is missing.
-    DamagedFile
-        If it is damaged or was made from something else.
-    """
+    """Return what was made from a run's features, such as its maps; see `benchmark.features.embed` for the columns."""
     path = paths.derived(one.place)
     try:
         return read_parquet(path, one.origin)

@@ -15,7 +15,7 @@ from benchmark.study.plan import PlannedStudy
 from benchmark.study.reading import tuned_values, validated
 
 # Targets of the workflow, which an output's name is as well.
-TARGETS = ("all", "split", "run", "embed", "table", "figure", "collect", "page", "tune")
+TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
 
 def check(study: PlannedStudy) -> None:
@@ -60,12 +60,7 @@ def check_classes(study: PlannedStudy, dataset: str, known: Sequence[str]) -> No
 
 
 def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> None:
-    """Raise `BadInput` for what a study asks of a dataset that, once prepared, turns out not to have it.
-
-    Parameters
-    ----------
-    facts : as `benchmark.data.store.facts` returns them.
-    """
+    """Raise `BadInput` for what a study asks of a dataset whose facts, known once it is prepared, say otherwise."""
     check_classes(study, dataset, facts["classes"])
     train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
     # Where there are no more training than test images, every retain sample is a member.

@@ -30,7 +30,6 @@ class Kind:
     derives : what of the runs' features it shows, or None; such runs keep their weights.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
-    classes : whether it names classes, which the prepared dataset knows.
     """
 
     shows: str
@@ -41,7 +40,6 @@ class Kind:
     derives: str | None = None
     reported: str | None = None
     gathered: bool = False
-    classes: bool = False
 
     @property
     def reported_cells(self) -> set[str]:
@@ -131,13 +129,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
 
 
 def varied(study: ResolvedStudy, output: OutputSettings) -> str:
-    """Return the setting that the listed methods give different values.
-
-    Raises
-    ------
-    BadInput
-        If their names give different values to none, or to several, or if a listed method has no such setting.
-    """
+    """Return the setting that the listed methods give different values; raise `BadInput` unless it is exactly one."""
     methods = [method for method in output.methods if method != RETRAIN]
     named = [dict(MethodName.parse(method).settings) for method in methods]
     # What all of them set to the same is no difference, such as fewer epochs for all.
@@ -194,7 +186,6 @@ KINDS = {
             (*SHOWN, "classes"),
             _predictions,
             reported="predictions.csv",
-            classes=True,
         ),
         "distances": Kind(
             "how far forget samples of the first of `classes` lie from each class's retain samples",
@@ -202,7 +193,6 @@ KINDS = {
             _distances,
             derives=DISTANCES,
             reported="distances.csv",
-            classes=True,
         ),
         "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
@@ -222,6 +212,6 @@ KINDS = {
             "average gap against the one setting in which the methods differ", SHOWN, _ablation, by_epoch=True
         ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
-        "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS, classes=True),
+        "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
     },
 }

@@ -19,13 +19,7 @@ from benchmark.registry import ENTRY_POINTS, code_digest
 
 
 def load(names: Any, where: str) -> None:
-    """Import installed plugins, then the modules or ``.py`` files in ``names``.
-
-    Raises
-    ------
-    BadInput
-        If ``names`` is no list of texts, or if one of them cannot be imported.
-    """
+    """Import installed plugins, then the modules or ``.py`` files in ``names``; raise `BadInput` where one fails."""
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         _guarded(entry.value, f"installed plugin {entry.name!r}", entry.load)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

@@ -17,14 +17,7 @@ from benchmark.study.study import Study
 
 
 def prepare(study: Study, dataset: str) -> Path:
-    """Store a dataset and return its folder, after checking that the study's classes exist in it.
-
-    Raises
-    ------
-    BadInput
-        If the study has no such dataset, its source cannot be read, a scenario or table names a class it lacks, or it
-        is sorted by class where that matters.
-    """
+    """Store a dataset and return its folder; raise `BadInput` if it cannot be read, or is not what the study needs."""
     if dataset not in study.datasets:
         raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
     folder = study.dataset_folder(dataset)

@@ -44,18 +44,16 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
 
     Parameters
     ----------
-    seen : the studies that this one is extended by.
+    seen : the studies that this one is extended by, of which it may be none.
     tuned : lay the values that `tune` found over the hyperparameters of the file that includes them.
-
-    Raises
-    ------
-    BadInput
-        If the file is missing or not YAML, or if studies extend one another in a circle.
     """
     if study in seen:
         raise BadInput(f"{paths.study_file(seen[-1])}: extends goes round in a circle: {' -> '.join([*seen, study])}")
     if not re.fullmatch(NAME, study):
-        raise BadInput(f"study {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix")
+        where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
+        raise BadInput(
+            f"{where} {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix"
+        )
     path = paths.study_file(study)
     if not path.is_file():
         names = [file.stem for file in paths.CONFIG.glob("*.yaml")]
@@ -137,13 +135,7 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def validated(model: type[Model], data: Any, where: str) -> Model:
-    """Return ``data`` as ``model``.
-
-    Raises
-    ------
-    BadInput
-        One line for the first fault: file, key, value and what is accepted.
-    """
+    """Return ``data`` as ``model``; raise `BadInput` with the first fault: file, key, value and what is accepted."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -52,12 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Split:
-    """A draw of what a scenario forgets.
-
-    Attributes
-    ----------
-    origin : all that determines it, as plain data: the seed, the dataset's folder, the scenario and the trial.
-    """
+    """A draw of what a scenario forgets; ``origin`` is all that determines it, as plain data."""
 
     dataset: str
     scenario: str
@@ -74,12 +69,7 @@ class Split:
 class Derived:
     """A file made from the features of a run.
 
-    Attributes
-    ----------
-    what : ``maps``, ``distances`` or ``views``.
-    run : whose features.
-    scenario : in which some samples are forgotten; Original has none of its own, and is looked at once a scenario.
-    origin : all that determines it, as plain data.
+    ``what`` is maps, distances or views; Original has no scenario of its own, and is looked at once in each.
     """
 
     what: str

@@ -21,11 +21,8 @@ class Study(PlannedStudy):
     def load(cls, name: str, tuned: bool = True) -> Self:
         """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place.
 
-        ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own.
-
-        Parameters
-        ----------
-        tuned : lay over the hyperparameters what tuning found, where the study includes it.
+        ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own. Where the
+        study includes what a tuning found, that lies over its hyperparameters, unless ``tuned`` is false.
         """
         if tuning.is_tuning(name):
             return cls._from(name, tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False)))

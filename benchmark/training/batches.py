@@ -6,24 +6,22 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from benchmark.data.arrays import Arrays
 from benchmark.data.augment import Transform
 from benchmark.methods.base import Part
 from benchmark.settings import Augmentation
+from benchmark.training.device import Device
+
+BATCH = 512  # images in one pass of an evaluation
 
 
 class Images:
-    """Training and test images, uint8, on the device; on a CPU they stay mapped from the store, shared by all jobs.
-
-    Parameters
-    ----------
-    arrays : what the store holds.
-    augmentation : the dataset's.
-    device : where batches are wanted.
-    """
+    """Training and test images, uint8, on the device; on a CPU they stay mapped from the store, shared by all jobs."""
 
     def __init__(self, arrays: Arrays, augmentation: Augmentation, device: torch.device):
         self.classes = len(arrays.classes)
@@ -56,3 +54,36 @@ def _mapped(array: np.ndarray) -> Tensor:
         # torch warns that the array is read-only: nothing here writes to it.
         warnings.simplefilter("ignore", UserWarning)
         return torch.from_numpy(array)
+
+
+def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
+    """Return one row a sample: ``index, split, label, prediction, loss``.
+
+    ``index`` counts within the split, in dataset order; ``loss`` is the cross-entropy in float32, so that the
+    confidence in the true label is exp(-loss). The model is left in evaluation mode.
+    """
+    parts = []
+    for split, label in images.labels.items():
+        logits = torch.cat([out for _, out in outputs(model, images, split, device)])
+        loss = F.cross_entropy(logits, label, reduction="none")
+        columns = {"label": label, "prediction": logits.argmax(1), "loss": loss}
+        part = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
+        part.insert(0, "index", np.arange(len(part)))
+        part.insert(1, "split", np.full(len(part), split, object))
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+@torch.no_grad()
+def outputs(
+    model: nn.Module, images: Images, split: str, device: Device, index: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch.
+
+    One batch is held at a time: the features of all samples may need more memory than anything else.
+    """
+    model.eval()
+    for batch in images.plain(split, BATCH, index):
+        with device.autocast():
+            features, logits = model(batch)
+        yield features.float(), logits.float()

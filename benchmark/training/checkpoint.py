@@ -22,13 +22,9 @@ CPU = torch.device("cpu")
 class Checkpoint:
     """The checkpoint of one run, in a working folder that is no output of the workflow and so survives a failed job.
 
-    Parameters
-    ----------
-    folder : the run's working folder.
-    slice : all that determines the run; a checkpoint of another slice is refused.
-    data, split, original : digests of the dataset's arrays, of what is forgotten and of Original's weights, likewise.
-    device : where the run computes. Random numbers come from its generators, and a processor's cannot go on from the
-        state of a GPU's: a checkpoint from the other kind of device is refused too.
+    It is refused for a run of another slice, which is all that determines one, or with other digests of the dataset's
+    arrays, of what is forgotten and of Original's weights. So is one from the other kind of device: random numbers come
+    from its generators, and a processor's cannot go on from the state of a GPU's.
     """
 
     def __init__(
@@ -56,13 +52,8 @@ class Checkpoint:
     def load(self) -> dict[str, Any] | None:
         """Return the saved state with its tensors on the device, or None if there is none.
 
-        A damaged one is set aside and counts as none: the run then starts again.
-
-        Raises
-        ------
-        StaleOutput
-            If it is another configuration's: what differs is named, and it is set aside, so that the next call starts
-            from the beginning.
+        A damaged one is set aside and counts as none: the run then starts again. So does the next call, if it is
+        another configuration's and therefore set aside: `StaleOutput` names what differs.
         """
         if not self.path.is_file():
             return None
@@ -70,16 +61,14 @@ class Checkpoint:
             content = self.path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
                 raise ValueError("its digest is another")
-            found = torch.load(io.BytesIO(content[DIGEST:]), map_location=CPU, weights_only=True)
-            owner, state = found["owner"], found["state"]
+            saved = torch.load(io.BytesIO(content[DIGEST:]), map_location=CPU, weights_only=True)
+            owner, state = saved["owner"], saved["state"]
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
             aside = set_aside(self.path)
             print(f"{self.path} is damaged ({type(error).__name__}): set aside as {aside}; starting from the beginning")
             return None
         if owner != self.owner:
-            what = difference(owner, self.owner)
-            aside = self.path.with_name(f"{self.path.name}.other")
-            self.path.replace(aside)
+            what, aside = difference(owner, self.owner), set_aside(self.path, "other")
             raise StaleOutput(
                 f"{self.path} is of another configuration ({what}): set aside as {aside}; run again to start anew"
             )

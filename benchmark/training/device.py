@@ -1,15 +1,21 @@
-"""Device and precision."""
+"""Device, precision and memory of this process, and whether what it trains is compiled.
+
+Compiling is off unless the environment variable BENCHMARK_COMPILE names a mode. On a processor most jobs end before it
+pays off, as the benchmark's section ``alternatives`` measures; on a GPU it may, above all for small networks, whose
+steps are many short kernels. What torch has compiled all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import platform
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,26 +23,22 @@ from torch import nn
 from benchmark.errors import BadInput, unknown
 from benchmark.stamp import processor_has, processor_name
 from benchmark.training import gpus
-from benchmark.training.allocator import keep_freed_memory
 
 DEVICE = "BENCHMARK_DEVICE"
 DEVICES = ("auto", "cpu", "cuda")
-
-Model = TypeVar("Model", bound=nn.Module)
+COMPILE = "BENCHMARK_COMPILE"
+# torch.compile's modes but for the first; `reduce-overhead` records CUDA graphs.
+COMPILE_MODES = (OFF := "off", "default", "reduce-overhead", "max-autotune")
+# From glibc's malloc.h.
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where numbers are computed, and in which precision.
-
-    Attributes
-    ----------
-    device : ``cpu`` or a CUDA device.
-    precision : ``float32`` or ``bfloat16``, the choice of ``auto`` being made.
-    """
+    """Where numbers are computed, and in which precision."""
 
     device: torch.device
-    precision: str
+    precision: str  # float32 or bfloat16, the choice of auto being made
 
     @classmethod
     def choose(cls, precision: str, threads: int) -> Device:
@@ -44,11 +46,6 @@ class Device:
 
         The environment's BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. A GPU is this process's until it ends;
         where every one is taken by other jobs, this waits. From then on the process keeps the memory that it frees.
-
-        Raises
-        ------
-        BadInput
-            If the environment insists on a GPU and there is none.
         """
         prepare_process(threads)
         device = _choose_device()
@@ -73,7 +70,7 @@ class Device:
             return torch.cuda.max_memory_allocated(self.device) / 2**20
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
-    def place(self, model: Model) -> Model:
+    def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, convolutions in the memory layout in which they are fast."""
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
@@ -88,6 +85,30 @@ def prepare_process(threads: int) -> None:
     """Set the number of threads of this process, and let it keep the memory that it frees."""
     torch.set_num_threads(threads)
     keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory that it frees, for a step that is a tenth faster; whether its C library can.
+
+    By default glibc returns every tensor of more than 32 MiB to the system at once, and the next step has the same
+    pages mapped and zeroed again, one by one. The process stays as large as it was at its largest. No result depends on
+    this.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, -1))
+
+
+def compile_mode() -> str:
+    """Return ``off`` or the mode of `torch.compile` that the environment names."""
+    mode = os.environ.get(COMPILE, OFF)
+    if mode not in COMPILE_MODES:
+        raise unknown("way of compiling", mode, COMPILE_MODES, COMPILE)
+    return mode
+
+
+def compiled(model: nn.Module) -> Callable[..., Any]:
+    """Return the model compiled, sharing its weights; the model itself where compiling is off."""
+    return model if compile_mode() == OFF else torch.compile(model, mode=compile_mode())
 
 
 def _choose_device() -> torch.device:
@@ -121,10 +142,7 @@ def take_gpu() -> torch.device:
 def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
     """Turn an out-of-memory error inside ``with`` into a `BadInput` that says what to change.
 
-    Parameters
-    ----------
-    what : what was being done.
-    batch_size : the study's, if it decides how much memory that takes.
+    ``what`` was being done; ``batch_size`` is the study's, if it decides how much memory that takes.
     """
     try:
         yield
@@ -133,9 +151,9 @@ def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
             raise
         on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
         where = "the GPU" if on_gpu else "this machine"
-        size, change = "", "let fewer jobs run at once"
-        if batch_size is not None:
-            size = f" at batch size {batch_size}"
+        size = "" if batch_size is None else f" at batch size {batch_size}"
+        change = "let fewer jobs run at once"
+        if size:
             change = f"set a smaller batch_size in the study's hyperparameters, or {change}"
         if gpus.jobs_per_gpu() > 1:
             change += f" ({gpus.JOBS_PER_GPU} is {gpus.jobs_per_gpu()})"

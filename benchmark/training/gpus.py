@@ -6,6 +6,7 @@ kernel releases a lock when its holder ends, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -18,6 +19,7 @@ from benchmark.errors import BadInput
 
 JOBS_PER_GPU = "BENCHMARK_JOBS_PER_GPU"
 POLL_SECONDS = 0.5
+held: list[FileLock] = []  # this process's, until it ends
 
 
 def jobs_per_gpu() -> int:
@@ -31,35 +33,22 @@ def jobs_per_gpu() -> int:
 def take(gpus: Sequence[str], slots: int) -> int:
     """Wait for a free slot of any GPU and hold it until this process ends; return the GPU's place in ``gpus``.
 
-    Parameters
-    ----------
-    gpus : what each GPU is called, by the same name in every process whichever GPUs it sees.
-    slots : how many jobs share a GPU; all GPUs have a first job before one has a second.
+    A GPU has the same name in every process; so many ``slots`` share it, once every GPU has a first job.
     """
     folder = _folder()
     waited = False
     while True:
         for slot in range(slots):
             for place, name in enumerate(gpus):
-                if _hold(folder / f"{name}.{slot}.lock"):
+                lock = FileLock(folder / f"{name}.{slot}.lock", mode=0o600, fallback_to_soft=False)
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=0)
+                    held.append(lock)
                     return place
         if not waited:
             print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}", flush=True)
         waited = True
         time.sleep(POLL_SECONDS)
-
-
-held: list[FileLock] = []  # this process's
-
-
-def _hold(path: Path) -> bool:
-    lock = FileLock(path, mode=0o600, fallback_to_soft=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    held.append(lock)
-    return True
 
 
 def _folder() -> Path:

@@ -6,11 +6,11 @@ import contextlib
 import math
 import os
 import platform
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,61 +18,50 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load, save
 from torch import nn
 
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
-from benchmark.files import locked, make_writable, replacing, sha256, sweep, write_parquet, write_record, written_digest
+from benchmark.files import locked, make_writable, written_digest
 from benchmark.methods.base import Context
 from benchmark.metrics import measure
+from benchmark.metrics.gaps import METRICS
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
-from benchmark.paths import HISTORY, MODEL, PROGRESS, RUN, SAMPLES
+from benchmark.paths import MODEL, PROGRESS
 from benchmark.results.measured import members_stream
-from benchmark.results.records import DIVERGED, FINISHED, checked, finished, forget, record
+from benchmark.results.records import DIVERGED, FINISHED, finished, forget, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined, stamp
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training import compiled
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, predict
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.device import Device, memory_told
-from benchmark.training.evaluate import predict
+from benchmark.training.device import OFF, Device, compile_mode, memory_told
 from benchmark.training.loop import Interrupted, Stopwatch, Trainer
+from benchmark.training.optimiser import learning_rate
+from benchmark.training.outcome import weights_of, write_run
 from benchmark.training.progress import Note, shown
-from benchmark.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
 
 
 class Job:
-    """A run under way.
+    """A run under way; `StaleOutput` if the dataset, the split or Original's weights are missing or damaged.
 
-    Parameters
-    ----------
-    study, run : what is run.
-    command : the command line that started it, for the record.
-    keep_weights : the file that weights are written to; None keeps none.
-
-    Raises
-    ------
-    StaleOutput
-        If the dataset, the split or Original's weights are missing or damaged.
+    ``command`` is the command line that started it, for the record; ``keep_weights`` the file for its weights, if any.
     """
 
     def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock = datetime.now(UTC), time.perf_counter()
-        self._spent = 0.0  # seconds of earlier calls, which were interrupted
-        folder = study.dataset_folder(run.name.dataset)
+        self._saved, self._spent = time.monotonic(), 0.0  # the latter in earlier calls, which were interrupted
         arrays = load_arrays(study, run.name.dataset)
-        self.data = store.content_hash(folder)
+        self.data = store.content_hash(study.dataset_folder(run.name.dataset))
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.forget = None if run.name.is_original else forget(study, run)
         self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).place))
@@ -81,7 +70,7 @@ class Job:
         # Now, since hours later there may be other code on disk than what runs here.
         self.stamp = stamp() | {
             "device": self.device.name,
-            "precision": self.device.precision + ("" if compiled.mode() == compiled.OFF else ", compiled"),
+            "precision": self.device.precision + ("" if compile_mode() == OFF else ", compiled"),
             "threads": str(torch.get_num_threads()),
             "data": self.data,
         }
@@ -91,7 +80,6 @@ class Job:
             paths.work(run.place), run.slice, self.data, self.split, self.started_from, self.device.device
         )
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
-        self._saved = time.monotonic()
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
         self._samples: pd.DataFrame | None = None
@@ -99,10 +87,7 @@ class Job:
     def go(self) -> str:
         """Train, evaluate and write the run's files; return ``finished`` or ``diverged``.
 
-        Raises
-        ------
-        Interrupted
-            If SIGTERM or SIGINT came; the state is saved, and the next call goes on from it.
+        Raises `Interrupted` if SIGTERM or SIGINT came: the state is saved, and the next call goes on from it.
         """
         # Before the hours of training, not after them.
         make_writable(paths.run(self.run.place))
@@ -120,24 +105,23 @@ class Job:
     def _train(self, model: nn.Module, state: dict[str, Any], report: list[Callable[[Trainer], None]]) -> Trainer:
         """Train through all stages, from the one that ``state`` was saved in; but for sequential runs there is one."""
         stages = Scenario(self.run.name.scenario).stages if self.run.name.scenario else 1
-        trainer = None
+        before = None
         for stage in range(state["stage"], stages + 1):
             if state["start"]:
                 model.load_state_dict(state["start"])
             # A later stage starts from weights that no file holds: a checkpoint has to.
             self._start = {key: value.clone() for key, value in model.state_dict().items()} if stage > 1 else None
-            before, trainer = trainer, self._trainer(model, stage, stages)
+            trainer = self._trainer(model, stage, stages)
             if "model" in state:
                 trainer.load_state(state)
                 print(f"resumed after epoch {trainer.offset + trainer.epoch}, step {trainer.step}", flush=True)
             elif before:
                 trainer.follow(before)
-            state = {"start": None}
+            before, state = trainer, {"start": None}
             self._tell(trainer)
             trainer.train(self._pause, report)
             if trainer.diverged:
                 break
-        assert trainer is not None
         return trainer
 
     def _trainer(self, model: nn.Module, stage: int, stages: int) -> Trainer:
@@ -153,10 +137,8 @@ class Job:
         schedule = None
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
-        evaluate = lambda: self._measure(model, stage)  # noqa: E731
+        evaluate = partial(self._measure, model, stage)
         return Trainer(model, method, self.device, evaluate, self._forward_flops(), watch, stage, offset, schedule)
-
-    # --- the parts of a run -------------------------------------------------------------------------------------
 
     def _starting_model(self) -> nn.Module:
         model = self._fresh("init")
@@ -184,12 +166,12 @@ class Job:
         if self.forget is not None:
             for row, until in zip(gone, (stage, stage - 1), strict=True):
                 row[torch.from_numpy(forgotten(self.forget, stage=until)).to(labels.device)] = True
-        asked = gone[0] & ~gone[1] if self.study.sequential.forget == "new" else gone[0]
+        unlearned = gone[0] & ~gone[1] if self.study.sequential.forget == "new" else gone[0]
         key = self.streams.key if stage == 1 else (*self.streams.key, f"stage-{stage}")
         return Context(
             labels=labels,
             retain=everything[~gone[0]],
-            forget=everything[asked],
+            forget=everything[unlearned],
             classes=self.images.classes,
             streams=Streams(self.streams.seed, key),
             load=self.images.load,
@@ -203,8 +185,8 @@ class Job:
         if not np.isfinite(samples["loss"]).all():
             return None
         forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
-        found = measure(samples, forget, self.study.members, rng)
-        return {metric: found.get(metric, math.nan) for metric in ("ra", "ua", "ta", "mia")}
+        measured = measure(samples, forget, self.study.members, rng)
+        return {metric: measured.get(metric, math.nan) for metric in METRICS}
 
     def _pause(self, trainer: Trainer) -> None:
         """Between two steps: save now and then, and end the job if it was asked to end."""
@@ -245,21 +227,11 @@ class Job:
         samples = self._samples
         if samples is None or trainer.diverged:
             samples = predict(trainer.model, self.images, self.device)
-        with _keeping_earlier(paths.run(self.run.place)) as folder:
-            sweep(folder)
-            write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
-            write_parquet(folder / HISTORY, pd.DataFrame(trainer.history))
-            digests = {name: sha256(folder / name) for name in (SAMPLES, HISTORY)}
-            if self.keep_weights:
-                content = save({key: value.contiguous() for key, value in trainer.model.state_dict().items()})
-                with replacing(self.keep_weights) as temporary:
-                    temporary.write_bytes(content)
-                digests[MODEL] = sha256(self.keep_weights)
-            # Last, since it holds the digest of every other.
-            write_record(folder / RUN, self._record(trainer, status) | {"sha256": digests})
+        weights = trainer.model.state_dict()
+        record = self._record(trainer, status)
+        write_run(paths.run(self.run.place), samples, trainer.history, record, weights, self.keep_weights)
 
     def _record(self, trainer: Trainer, status: str) -> dict[str, Any]:
-        ended = datetime.now(UTC)
         return {
             "study": self.study.name,
             "run": str(self.run.name),
@@ -271,7 +243,7 @@ class Job:
             "split": self.split,
             "started_from": self.started_from,
             "started": self.started.isoformat(timespec="seconds"),
-            "ended": ended.isoformat(timespec="seconds"),
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_seconds": round(self._wall_seconds(), 3),
             "peak_memory_mb": round(self.device.peak_memory_mb(), 1),
             "forward_flops": trainer.forward_flops,
@@ -279,26 +251,18 @@ class Job:
         }
 
 
-def weights_of(study: Study, run: Run) -> dict[str, torch.Tensor]:
-    """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.records.checked` does."""
-    return load(checked(study, run, MODEL).read_bytes())
-
-
 def run(
     study: Study, name: str, command: str, planned: str | None = None, again: bool = False, weights: bool = False
 ) -> str:
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
 
-    A run that is finished is left as it is, unless ``again`` or ``weights``. What then comes out otherwise than before
-    replaces the earlier files, which are kept beside the folder.
+    A run that is finished is left as it is, unless it is to be trained ``again``, or for its ``weights``, which are
+    missing. What then comes out otherwise than before replaces the earlier files, which are kept beside the folder.
 
     Parameters
     ----------
-    study, name : which run.
     command : the command line that started it, for the record.
     planned : the run's fingerprint when it was planned, which may have been long before; None where nobody planned it.
-    again : train it although it is finished.
-    weights : train it for its weights, if they are missing, although it is finished.
 
     Raises
     ------
@@ -328,28 +292,6 @@ def run(
             try:
                 return job.go()
             except Exception as error:
-                if not isinstance(error, Interrupted):
-                    # It has failed: `status` is not to call it interrupted.
+                if not isinstance(error, Interrupted):  # `status` is not to call a failed one that
                     (paths.work(place) / PROGRESS).unlink(missing_ok=True)
                 raise
-
-
-@contextlib.contextmanager
-def _keeping_earlier(folder: Path) -> Iterator[Path]:
-    """Yield the folder of a run, without its record, to be written to.
-
-    Where it held a finished run that comes out otherwise now, the earlier files stay beside it as ``<folder>.earlier``.
-    """
-    if not (folder / RUN).is_file():
-        yield folder
-        return
-    before, number = written_digest(folder / SAMPLES), 1
-    while (earlier := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
-        number += 1
-    shutil.copytree(folder, earlier)
-    (folder / RUN).unlink()
-    yield folder
-    if written_digest(folder / SAMPLES) == before:
-        shutil.rmtree(earlier)
-    else:
-        print(f"it came out otherwise than before: the earlier files are kept in {earlier}", flush=True)

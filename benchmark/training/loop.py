@@ -15,15 +15,14 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmark.methods.base import Batch, Method, Output
-from benchmark.training.compiled import compiled
-from benchmark.training.device import Device
-from benchmark.training.schedule import learning_rate
-from benchmark.training.sgd import SGD
+from benchmark.methods.base import Batch, Method, Output, Part
+from benchmark.training.device import Device, compiled
+from benchmark.training.optimiser import SGD, learning_rate
 
 EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
+PLACE = ("epoch", "step", "history", "diverged")  # of a trainer, in its checkpoint
 
 
 class Interrupted(Exception):
@@ -73,11 +72,10 @@ class Trainer:
         offset: int = 0,
         schedule: Callable[[float], float] | None = None,
     ):
-        self.model, self.method, self.device = model, method, device
+        self.model, self.method, self.device, self.evaluate = model, method, device, evaluate
         self.settings, self.context = method.settings, method.context
+        self.forward_flops, self.watch, self.stage, self.offset = forward_flops, watch, stage, offset
         self._pass = compiled(model)
-        self.evaluate, self.forward_flops = evaluate, forward_flops
-        self.watch, self.stage, self.offset = watch, stage, offset
         self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
         self.epoch = self.step = 0
@@ -91,10 +89,8 @@ class Trainer:
     def train(self, pause: Callable[[Trainer], None], report: Sequence[Callable[[Trainer], None]] = ()) -> None:
         """Train to the last epoch, or until the loss diverges.
 
-        Parameters
-        ----------
-        pause : called after every step; may save `state`, and may raise to end the run.
-        report : each called after every epoch.
+        ``pause`` is called after every step; it may save `state`, and may raise to end the run. Each ``report`` is
+        called after every epoch.
         """
         if self.settings.epochs == 0 and not any(row["stage"] == self.stage for row in self.history):
             self._remember(float("nan"))
@@ -134,7 +130,7 @@ class Trainer:
         """Do one step, ``progress`` epochs after the start. Nothing in it waits for the device."""
         self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
-            outputs = {name: self._forward(name, batch) for name in batch}
+            outputs = {name: self._forward(name, part) for name, part in batch.items()}
             loss = self.method.loss(outputs, batch, self.epoch)
         self.optimiser.zero_grad()
         loss.backward()
@@ -142,17 +138,14 @@ class Trainer:
             self.method.after_backward(self.model)
             self.optimiser.step()
             self.method.after_step(self.model)
-            self._watch(loss.detach())
+            self._loss += loss
+            self._first_bad = torch.where(~loss.isfinite() & (self._first_bad < 0), self.step, self._first_bad)
         for name, part in batch.items():
-            self.context.meter.count(
-                len(part.index),
-                self.method.paper_units[name],
-                self.method.executed_units[name],
-                self.settings.batch_size,
-            )
+            units = self.method.paper_units[name], self.method.executed_units[name]
+            self.context.meter.count(len(part.index), *units, self.settings.batch_size)
 
-    def _forward(self, name: str, batch: Batch) -> Output:
-        images = self.context.load(batch[name], self._generator(name))
+    def _forward(self, name: str, part: Part) -> Output:
+        images = self.context.load(part, self._generator(name))
         return Output(images, *self._pass(images))
 
     def _generator(self, name: str) -> torch.Generator:
@@ -161,44 +154,28 @@ class Trainer:
             self._generators[name] = stream
         return self._generators[name]
 
-    def _watch(self, loss: Tensor) -> None:
-        self._loss += loss
-        bad = ~loss.isfinite() & (self._first_bad < 0)
-        self._first_bad = torch.where(bad, self.step, self._first_bad)
-
     def _remember(self, loss: float) -> None:
         measured = None if self.diverged else self.evaluate()
         if measured is None:
             # Weights can be past saving after a last step whose own loss was still finite.
             self.diverged = self.diverged or (self.offset + self.epoch - 1, max(0, self.step - 1))
             measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
-        meter = self.context.meter
-        self.history.append(
-            {
-                "stage": self.stage,
-                "epoch": self.offset + self.epoch,
-                "lr": self.optimiser.lr,
-                "loss": loss,
-                **measured,
-                "pflops": meter.paper * self.forward_flops / 1e15,
-                "pflops_executed": meter.executed * self.forward_flops / 1e15,
-                "seconds": self.watch.seconds,
-                "cpu_seconds": self.watch.cpu_seconds,
-            }
-        )
+        row = {"stage": self.stage, "epoch": self.offset + self.epoch, "lr": self.optimiser.lr, "loss": loss}
+        costs = {
+            "pflops": self.context.meter.paper * self.forward_flops / 1e15,
+            "pflops_executed": self.context.meter.executed * self.forward_flops / 1e15,
+            "seconds": self.watch.seconds,
+            "cpu_seconds": self.watch.cpu_seconds,
+        }
+        self.history.append(row | measured | costs)
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for a checkpoint."""
-        return {
+        return {key: getattr(self, key) for key in ("stage", *PLACE)} | {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "stage": self.stage,
-            "history": self.history,
             "seconds": self.watch.seconds,
             "cpu_seconds": self.watch.cpu_seconds,
-            "diverged": self.diverged,
             "meter": asdict(self.context.meter),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "model_generator": _model_generator(self.device).get_state(),
@@ -219,8 +196,8 @@ class Trainer:
         """Go on from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for name in ("epoch", "step", "history", "diverged"):
-            setattr(self, name, state[name])
+        for key in PLACE:
+            setattr(self, key, state[key])
         self.watch.seconds, self.watch.cpu_seconds = state["seconds"], state["cpu_seconds"]
         for counting, count in state["meter"].items():
             setattr(self.context.meter, counting, count)

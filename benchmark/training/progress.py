@@ -30,10 +30,7 @@ class Note:
         self._beaten = time.monotonic()
 
     def write(self, trainer: Trainer, seconds: float) -> None:
-        """Say how far the run is: at the start, and after every epoch.
-
-        This call took ``seconds`` to get from ``first_epoch``, where an earlier call may have ended, to ``epoch``.
-        """
+        """Say how far this call has come in ``seconds``: at its start, and after every epoch."""
         epoch = trainer.offset + trainer.epoch
         if self._first_epoch is None:
             self._first_epoch = epoch

@@ -1,5 +1,5 @@
 """Tuning: the search for every method's hyperparameters, on trials that no table shows.
 
 `benchmark.study.tuning` says what is trained, `space` what is searched, `journal` what was tried and what comes next,
-`candidate` runs one, `report` writes what was found, and `command` does it all.
+`candidate` runs one, `tuned_file` writes what came of it, and `search` does it all.
 """

@@ -7,7 +7,6 @@ method and cell they follow one another, however many processes there are.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +27,6 @@ from benchmark.study.tuning import base_of, tuned_cells
 from benchmark.tune.space import Range, ranges
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 POLL_SECONDS = 0.01
 RANDOM = 4  # candidates before the sampler follows what it has seen
 
@@ -65,8 +63,9 @@ class Pair:
     @cached_property
     def name(self) -> str:
         """The name of the Optuna study: another one where anything that determines a candidate's result differs."""
-        told = [self.default.fingerprint, self.reference.fingerprint, {k: vars(v) for k, v in self.ranges.items()}]
-        return f"{self.cell}/{self.method}#{digest(told)[:12]}"
+        searched = {name: vars(limits) for name, limits in self.ranges.items()}
+        configuration = [self.default.fingerprint, self.reference.fingerprint, searched]
+        return f"{self.cell}/{self.method}#{digest(configuration)[:12]}"
 
     def run(self, values: dict[str, Any]) -> Run:
         """Return the run of a candidate: the method's name says its values."""
@@ -75,12 +74,7 @@ class Pair:
 
 
 class Journal:
-    """All candidates of a study's tuning.
-
-    Parameters
-    ----------
-    parent : the study that is tuned, without what tuning found before.
-    """
+    """All candidates of the tuning of ``parent``, a study without what tuning found before."""
 
     def __init__(self, parent: Study):
         self.parent, self.tune = parent, parent.tune
@@ -99,7 +93,7 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "journal.lock", poll_interval=POLL_SECONDS)
         with lock:  # what looks half written may be another process's next line
-            _mend(self.path)
+            _cut_half_line(self.path)
         backend = JournalFileBackend(str(self.path), lock_obj=lock)  # type: ignore[arg-type]
         try:
             self.storage = optuna.storages.JournalStorage(backend)
@@ -114,13 +108,12 @@ class Journal:
         A candidate under way is failed: it is none of the budget, and the same one is tried again.
         """
         for pair in self.pairs:
-            study = self._open(pair)
-            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                study.tell(trial.number, state=TrialState.FAIL)
+            for trial in self._of(pair, TrialState.RUNNING):
+                self._open(pair).tell(trial.number, state=TrialState.FAIL)
 
     def ended(self, pair: Pair) -> list[FrozenTrial]:
         """Return the pair's candidates that count, in the order in which they were tried."""
-        return self._open(pair).get_trials(deepcopy=False, states=ENDED)
+        return self._of(pair, TrialState.COMPLETE, TrialState.PRUNED)
 
     def left(self) -> int:
         """Return how many candidates are still to be tried."""
@@ -130,9 +123,11 @@ class Journal:
         """Take the next candidate: of the pair that is furthest behind. None if no pair is to be had now."""
         with self.choice:
             counts = {pair: len(self.ended(pair)) for pair in self.pairs}
-            busy = {pair for pair in self.pairs if self._open(pair).get_trials(False, (TrialState.RUNNING,))}
             for pair in sorted(self.pairs, key=counts.__getitem__):
-                if counts[pair] < self.tune.budget and pair not in busy and self._has_base(pair, counts):
+                # Its base has to be one candidate ahead, which is how far a candidate may look at it.
+                base = self._base(pair)
+                ready = base is None or counts[base] > counts[pair]
+                if ready and counts[pair] < self.tune.budget and not self._of(pair, TrialState.RUNNING):
                     return pair, self._ask(pair, counts[pair])
         return None
 
@@ -149,18 +144,13 @@ class Journal:
         base = base_of(pair.method)
         return next((p for p in self.pairs if (p.cell, p.method) == (pair.cell, base)), None) if base else None
 
-    def _told(self, pair: Pair) -> dict[str, float | int]:
+    def _second(self, pair: Pair) -> dict[str, float | int]:
         """Return what the study says to try second, of what is searched."""
-        told: dict[str, Any] = {}
+        start: dict[str, Any] = {}
         for pattern, entries in self.tune.start.items():
             if matches(pattern, str(pair.cell)):
-                told |= entries.get(pair.method, {})
-        return {name: searched.inside(told[name]) for name, searched in pair.ranges.items() if name in told}
-
-    def _has_base(self, pair: Pair, counts: dict[Pair, int]) -> bool:
-        """Whether the base has tried one candidate more, which is how far a candidate may look at it."""
-        base = self._base(pair)
-        return base is None or counts[base] > counts[pair]
+                start |= entries.get(pair.method, {})
+        return {name: searched.inside(start[name]) for name, searched in pair.ranges.items() if name in start}
 
     def _ask(self, pair: Pair, number: int) -> optuna.Trial:
         """Suggest candidate ``number``: the study's own values, then where it is told where to start those, and for a
@@ -170,13 +160,12 @@ class Journal:
         base, shared = self._base(pair), {}
         if base and (best := self.best(base, number + 1)):
             shared = self.values(best)
-        told = self._told(pair)
+        second = self._second(pair)
         fixed = pair.start if number == 0 else {}
-        if number == 1 and (base or told):
-            fixed = pair.start | {key: shared[key] for key in pair.ranges.keys() & shared.keys()} | told
-        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if number == 1 and (base or second):
+            fixed = pair.start | {key: shared[key] for key in pair.ranges.keys() & shared.keys()} | second
         tried = [self.values(before) for before in self.ended(pair)]
-        if fixed and not waiting and shared | fixed not in tried:
+        if fixed and not self._of(pair, TrialState.WAITING) and shared | fixed not in tried:
             study.enqueue_trial(fixed)
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
@@ -186,23 +175,20 @@ class Journal:
         trial.set_user_attr("values", shared | values)
         return trial
 
+    def _of(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:
+        return self._open(pair).get_trials(deepcopy=False, states=states)
+
     def _open(self, pair: Pair) -> optuna.Study:
         if pair.name not in self._optuna:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self._optuna[pair.name] = optuna.create_study(
-                    storage=self.storage,
-                    study_name=pair.name,
-                    load_if_exists=True,
-                    pruner=optuna.pruners.MedianPruner(
-                        n_startup_trials=self.tune.startup,
-                        n_warmup_steps=int(self.tune.warmup * pair.default.settings.epochs),
-                    ),
-                )
+            warmup = int(self.tune.warmup * pair.default.settings.epochs)
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=self.tune.startup, n_warmup_steps=warmup)
+            self._optuna[pair.name] = optuna.create_study(
+                storage=self.storage, study_name=pair.name, load_if_exists=True, pruner=pruner
+            )
         return self._optuna[pair.name]
 
 
-def _mend(path: Path) -> None:
+def _cut_half_line(path: Path) -> None:
     """Cut off a last line that a crash of the machine left half written: it says nothing yet."""
     if path.is_file() and (content := path.read_bytes()) and not content.endswith(b"\n"):
         with path.open("r+b") as file:

@@ -10,11 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
-from typing import IO
 
 from optuna.trial import TrialState
 
@@ -25,7 +23,7 @@ from benchmark.files import locked
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from benchmark.tune import tuned_file as report
+from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.workflow.resources import THREADS
 
@@ -35,15 +33,7 @@ WAIT_SECONDS = 0.5
 def tune(name: str, jobs: int) -> Path:
     """Search until every method has had its budget in every cell; return the file of what was found.
 
-    Parameters
-    ----------
-    name : a study.
-    jobs : how many processes, each of the study's ``threads``.
-
-    Raises
-    ------
-    BadInput
-        If the study has nothing to tune, or if a job failed: the message names its log.
+    So many ``jobs`` run at once, each of the study's ``threads``. `BadInput` if one fails: the message names its log.
     """
     journal = Journal(Study.load(name, tuned=False))
     with locked(journal.folder / "tune.lock"):
@@ -53,13 +43,18 @@ def tune(name: str, jobs: int) -> Path:
             print(f"{left} candidates left, {jobs} at a time", flush=True)
             worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
             _together([(worker, None)] * jobs, jobs, journal.study.threads)
-        return report.write(Journal(journal.parent))
+        return tuned_file.write(Journal(journal.parent))
+
+
+def report(name: str) -> Path:
+    """Write anew what the journal says, without a search; return the file."""
+    return tuned_file.write(Journal(Study.load(name, tuned=False)))
 
 
 def work(name: str, parent: int) -> None:
     """Try candidates until there are none left, or until the process that started this one is gone."""
     from benchmark.training.loop import Interrupted
-    from benchmark.tune.candidate import attempt, candidate
+    from benchmark.tune.candidate import Candidate
 
     journal = Journal(Study.load(name, tuned=False))
     while journal.left() and os.getppid() == parent:
@@ -69,16 +64,16 @@ def work(name: str, parent: int) -> None:
             continue
         pair, trial = taken
         try:
-            tried = candidate(journal.study, pair.run(journal.values(trial)), trial, parent)
-            state, value = attempt(tried, journal.tune.ra_floor)
+            candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
+            state, value = candidate.attempt(journal.tune.ra_floor)
         except (Interrupted, BadInput, OSError):
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
         ended = trial.study.tell(trial.number, value, state)
         with journal.choice:
-            print(report.line(journal, pair, ended), flush=True)
-            report.write(journal)
-        if tried.stopped:
+            print(tuned_file.line(journal, pair, ended), flush=True)
+            tuned_file.write(journal)
+        if candidate.stopped:
             raise Interrupted("stopped after a candidate had ended")
 
 
@@ -106,52 +101,29 @@ def _references(study: Study, jobs: int) -> None:
 def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
     """Run commands, so many at once; where one fails, or this process is asked to end, end the others as well.
 
-    Parameters
-    ----------
-    commands : each with the file that its output goes to, or None for this process's own.
+    Each comes with the file that its output goes to, or None for this process's own output.
     """
     environment = os.environ | {name: str(threads) for name in THREADS}
     waiting = list(commands)
     running: dict[subprocess.Popen[bytes], str] = {}
-    with _ended_by_signals():
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    command, log = waiting.pop(0)
-                    with _output(log) as output:
-                        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-                    running[process] = " ".join(command[1:]) + (f" (log: {log})" if log else "")
-                for process in [process for process in running if process.poll() is not None]:
-                    told = running.pop(process)
-                    if process.returncode:
-                        raise BadInput(f"{told} failed: called again, the tuning goes on from here")
-                time.sleep(WAIT_SECONDS / 10)
-        finally:
-            for process in running:
-                process.terminate()
-            for process in running:
-                process.wait()
-
-
-@contextmanager
-def _output(log: Path | None) -> Iterator[IO[bytes] | None]:
-    if log is None:
-        yield None
-        return
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
-        yield file
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Turn SIGTERM into what SIGINT is in Python, so that what was started is ended."""
-
-    def end(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # an interrupt too: what was started is ended
     try:
-        yield
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                command, log = waiting.pop(0)
+                if log:
+                    log.parent.mkdir(parents=True, exist_ok=True)
+                with log.open("wb") if log else nullcontext() as output:
+                    process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+                running[process] = " ".join(command[1:]) + (f" (log: {log})" if log else "")
+            for process in [process for process in running if process.poll() is not None]:
+                ended = running.pop(process)
+                if process.returncode:
+                    raise BadInput(f"{ended} failed: called again, the tuning goes on from here")
+            time.sleep(WAIT_SECONDS / 10)
     finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
         signal.signal(signal.SIGTERM, before)

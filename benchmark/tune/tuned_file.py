@@ -29,9 +29,9 @@ SAMPLER = (
 def write(journal: Journal) -> Path:
     """Write what has been found so far and return the path."""
     path = paths.tuned(journal.parent.name)
-    told = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
+    content = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
     command = f"python -m benchmark tune {journal.parent.name}"
-    text = yaml.safe_dump(told, sort_keys=False, width=110, allow_unicode=True)
+    text = yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
     write_text(path, f"# Made by `{command}`; a study includes it by `tuned: {journal.parent.name}`.\n{text}")
     return path
 
@@ -41,14 +41,14 @@ def about(journal: Journal) -> dict[str, Any]:
     trials = [trial for pair in journal.pairs for trial in journal.ended(pair)]
     stamps = [trial.user_attrs["stamp"] for trial in trials]
     times = sorted(trial.datetime_complete for trial in trials if trial.datetime_complete)
-    recipes = {trial_epochs(pair) for pair in journal.pairs} - {0}
+    epochs = {int(pair.default.settings.epochs) for pair in journal.pairs} - {0}
     return {
         "study": journal.parent.name,
         "objective": OBJECTIVE,
         "ra_floor": journal.tune.ra_floor,
         "search": SAMPLER,
         "budget": f"{journal.tune.budget} candidates of every method in every cell",
-        "epochs": sorted(recipes),
+        "epochs": sorted(epochs),
         "candidates": len(trials),
         "given_up_early": sum(trial.state == TrialState.PRUNED for trial in trials),
         "left": journal.left(),
@@ -65,13 +65,13 @@ def found(journal: Journal) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
         if best := journal.best(pair):
-            first = journal.ended(pair)[0]
+            ended, ra = journal.ended(pair), best.user_attrs["history"][-1]["ra"]
             out.setdefault(str(pair.cell), {})[pair.method] = {
-                "candidates": len(journal.ended(pair)),
-                "avg_gap": _number(best.user_attrs.get("avg_gap")),
-                "avg_gap_of_own_values": _number(first.user_attrs.get("avg_gap")),
-                "ra": _number(best.user_attrs["history"][-1]["ra"]),
-                "floor_met": bool(best.user_attrs["history"][-1]["ra"] >= journal.tune.ra_floor),
+                "candidates": len(ended),
+                "avg_gap": _rounded(best.user_attrs.get("avg_gap")),
+                "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")),
+                "ra": _rounded(ra),
+                "floor_met": bool(ra >= journal.tune.ra_floor),
             }
     return out
 
@@ -95,18 +95,15 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
     """Say in a line what came of a candidate."""
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
     history = trial.user_attrs["history"]
-    at = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
+    outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
     if trial.state == TrialState.PRUNED:
-        at = f"given up after {history[-1]['epoch']} epochs"
+        outcome = f"given up after {history[-1]['epoch']} epochs"
+    ra = f", ra {history[-1]['ra']:.1f}" if history else ""
     best = journal.best(pair)
     so_far = f"; best so far {best.value:.2f}" if best else ""
-    budget = journal.tune.budget
-    done = budget * len(journal.pairs) - journal.left()
-    ra = f", ra {history[-1]['ra']:.1f}" if history else ""
-    return (
-        f"[{done}/{budget * len(journal.pairs)}] {pair.cell}/{pair.method} {values}: {at}{ra}, "
-        f"{3600 * hours(trial):.0f} s{so_far}"
-    )
+    whole = journal.tune.budget * len(journal.pairs)
+    place = f"[{whole - journal.left()}/{whole}] {pair.cell}/{pair.method}"
+    return f"{place} {values}: {outcome}{ra}, {3600 * hours(trial):.0f} s{so_far}"
 
 
 def hours(trial: FrozenTrial) -> float:
@@ -114,12 +111,7 @@ def hours(trial: FrozenTrial) -> float:
     return trial.duration.total_seconds() / 3600 if trial.duration else 0.0
 
 
-def trial_epochs(pair: Pair) -> int:
-    """Return for how many epochs a pair's candidates train."""
-    return int(pair.default.settings.epochs)
-
-
-def _number(value: float | None) -> float | None:
+def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 3)
 
 

@@ -5,17 +5,19 @@ How many images pass through the model, and how often, does not depend on what m
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import nn
 
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.methods.base import Context, Part, Recipe
+from benchmark.methods.base import Context, Meter, Method, Part, Recipe
 from benchmark.metrics.audit import epoch_slips
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
@@ -32,28 +34,26 @@ OFFICIAL = {
     "tinyimagenet": (100_000, 10_000, 200, (3, 64, 64)),
 }
 Shape = tuple[int, int, int]
+Floats = npt.NDArray[np.float64]
 
 
-def cost(study: Study) -> pd.DataFrame:
+def cost(study: Study, teraflops: float) -> pd.DataFrame:
     """Return what each table and figure, and the study as a whole, costs.
 
     Returns
     -------
     ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
-    ``pflops_executed``, which includes evaluation. Outputs share runs: the last row, ``all``, is less than the sum.
-
-    Raises
-    ------
-    BadInput
-        If a dataset is neither official nor prepared, so that its size is not known.
+    ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
+    share runs: the last row, ``all``, is less than the sum.
     """
+    of_run = {run.place: run_cost(study, run) for run in study.runs()}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
-        runs = study.runs(None if name == "all" else [name])
-        costs = [run_cost(study, run) for run in runs]
+        costs = [of_run[run.place] for run in study.runs(None if name == "all" else [name])]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
-        rows.append((name, len(runs), paper, executed))
-    return pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
+        rows.append((name, len(costs), paper, executed))
+    table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
+    return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
 
 
 def run_cost(study: Study, run: Run) -> tuple[float, float]:
@@ -111,21 +111,38 @@ def _counted(
 ) -> tuple[float, float]:
     """Count units by going through a run's steps; its trials share the count."""
     recipe = method.Settings.model_validate_json(settings)
-    paper = executed = 0.0
     stages = scenario.stages if scenario else 1
-    epochs = recipe.epochs // stages
+    recipe = recipe.model_copy(update={"epochs": recipe.epochs // stages})
+    total = np.zeros(2)
     for stage in range(1, stages + 1):
-        context = _context(scenario, stage, again, train, classes)
-        started = method(recipe.model_copy(update={"epochs": epochs}), context)
+        started = method(recipe, _context(scenario, stage, again, train, classes))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
-        # Epochs differ, as SCRUB's do: each is gone through.
-        for batch in itertools.chain.from_iterable(map(started.batches, range(epochs))):
-            for part, samples in batch.items():
-                units = started.paper_units[part], started.executed_units[part]
-                context.meter.count(len(samples.index), *units, recipe.batch_size)
-        paper, executed = paper + context.meter.paper, executed + context.meter.executed
-    return paper, executed
+        meter = started.context.meter
+        total += (meter.paper, meter.executed)
+        if recipe.epochs:
+            total += _epochs(cache(lambda epoch, started=started: _epoch(started, epoch)), 0, recipe.epochs - 1)
+    return float(total[0]), float(total[1])
+
+
+def _epochs(count: Callable[[int], tuple[float, float]], first: int, last: int) -> Floats:
+    """Add up the epochs from first to last: where the two and the one in the middle cost the same, all between do.
+
+    Few methods' epochs differ, and those that do change once, as SCRUB's.
+    """
+    middle = (first + last) // 2
+    if last - first < 2 or count(first) == count(middle) == count(last):
+        return (last - first + 1) * np.mean([count(first), count(last)], axis=0)
+    return _epochs(count, first, middle) + _epochs(count, middle + 1, last)
+
+
+def _epoch(started: Method, epoch: int) -> tuple[float, float]:
+    meter = Meter()
+    for batch in started.batches(epoch):
+        for part, samples in batch.items():
+            units = started.paper_units[part], started.executed_units[part]
+            meter.count(len(samples.index), *units, started.settings.batch_size)
+    return meter.paper, meter.executed
 
 
 def _stand_in(classes: int) -> nn.Module:

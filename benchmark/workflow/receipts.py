@@ -19,12 +19,7 @@ FILES = "files"
 
 @contextlib.contextmanager
 def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
-    """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other.
-
-    Parameters
-    ----------
-    name : a table, a figure, ``page`` or ``collected``.
-    """
+    """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other."""
     path = paths.receipt(study, name, fingerprint)
     for other in _of(study, name):
         other.unlink()

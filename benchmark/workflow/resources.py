@@ -1,4 +1,4 @@
-"""What a run asks for: threads, and of a cluster time and memory, by what Snakemake measured of finished runs like it.
+"""What a call of the workflow may say, and what a run asks of a cluster, by what finished runs like it took.
 
 A guess that is too small costs little: a job that is ended for it goes on from its checkpoint, and asks for more.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.workflow.options import FIRST_MINUTES
+from benchmark.settings import Positive, Strict
 
 # What libraries are told by how many threads a job may compute with.
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
@@ -22,6 +22,14 @@ FIRST_MB = 4000
 # A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.
 TIMES_SECONDS, LEAST_MINUTES = 2.0, 10
 TIMES_MB, MORE_MB = 1.5, 1000
+
+
+class Options(Strict):
+    """What Snakemake's ``--config`` may say."""
+
+    study: str = "quick"
+    minutes: Positive = 60  # the time limit of a run where none like it has finished
+    replace: bool = False  # whether other results may take the place of published ones
 
 
 @dataclass(frozen=True)
@@ -32,15 +40,8 @@ class Usage:
     memory_mb: float
 
 
-def minutes(place: str, attempt: int, first: int = FIRST_MINUTES) -> int:
-    """Return a run's time limit in minutes.
-
-    Parameters
-    ----------
-    place : of the run, in the pool.
-    attempt : how often it has been tried, this time included.
-    first : the limit where no run of the same dataset and architecture has finished.
-    """
+def minutes(place: str, attempt: int, first: int = Options().minutes) -> int:
+    """Return a run's time limit in minutes: ``first``, unless runs like it have finished; more at every attempt."""
     taken = [usage.seconds for usage in _alike(place)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
 

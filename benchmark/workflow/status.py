@@ -22,6 +22,7 @@ from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.workflow.resources import usage_of
+from benchmark.workflow.unused import unused_runs
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")
@@ -32,15 +33,7 @@ STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first l
 
 @dataclass(frozen=True)
 class State:
-    """How one run stands.
-
-    Attributes
-    ----------
-    state : one of `STATES`.
-    remark : what there is to say of it, for people.
-    seconds : how long it took, if it is done.
-    note : what a job under way last said of itself, as `benchmark.training.job.Job` writes it; else empty.
-    """
+    """How a run stands, with a remark for people, its seconds if it is done, and the note of a job under way."""
 
     run: Run
     state: str
@@ -103,6 +96,10 @@ def status(study: Study) -> str:
             if seconds is None
             else f"time left: {spell(seconds)}, {at_once} at once"
         )
+    shown = {paths.run(run.place) for run in study.runs()}
+    # Other studies are read only where there are runs that are none of this one's.
+    if any(path.parent not in shown for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
+        lines.append(f"{len(runs)} runs in {paths.RUNS} are shown by no study: 'python -m benchmark unused' lists them")
     return "\n".join(lines)
 
 

@@ -8,50 +8,43 @@ weights.
 from __future__ import annotations
 
 import contextlib
-import json
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from benchmark import paths
-from benchmark.data.store import PROVENANCE, content_hash_if_known, facts
+from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_record
 from benchmark.names import ORIGINAL, Cell, RunName
-from benchmark.results.frames import FRAMES
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
+# Places: what these do not match reaches no path and no shell.
+RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[A-Za-z0-9_-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
+SPLIT_PLACE = r"[a-z0-9-]+/[A-Za-z0-9_-]+/trial-[0-9]+-[0-9a-f]+"
+DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
+
 
 class Workflow:
-    """The files of a study, for the Snakefile and its rules.
-
-    Parameters
-    ----------
-    study : whose files; it has been checked.
-
-    Raises
-    ------
-    BadInput
-        If a dataset prepared for the study lacks a class that it names, is sorted by class where that matters, or holds
-        other images than finished runs were made from.
-    """
+    """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs."""
 
     def __init__(self, study: Study):
         self.study = study
         for dataset in study.datasets:
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
-            if self.dataset_file(dataset).is_file():
-                with contextlib.suppress(StaleOutput):
-                    check_prepared(study, dataset, facts(study.dataset_folder(dataset)))
+            with contextlib.suppress(StaleOutput):
+                check_prepared(study, dataset, store.facts(study.dataset_folder(dataset)))
         self._check_images()
 
     def _check_images(self) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
-        digests = {name: content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
+        digests = {name: store.content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
         made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
         other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
         if other:
@@ -74,15 +67,15 @@ class Workflow:
         receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
         return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
-    def dataset_file(self, dataset: str) -> Path:
-        """The file that is written last when a dataset is prepared."""
-        return self.study.dataset_folder(dataset) / PROVENANCE
+    def dataset_files(self, dataset: str) -> list[Path]:
+        """The files of a prepared dataset: its record and its arrays."""
+        return store.files(self.study.dataset_folder(dataset))
 
     @cached_property
     def collected(self) -> list[Path]:
         """The gathered results, and their receipt."""
         study = self.study
-        files = [paths.collected(study.name, what) for what in FRAMES]
+        files = [paths.collected(study.name, what) for what in paths.FRAMES]
         return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
     @property
@@ -94,11 +87,11 @@ class Workflow:
 
     def inputs_of(self, place: str) -> list[Path]:
         """What a run reads, unless it is finished: its dataset, its split, Original's record and weights."""
-        run = self._runs[place]
+        run = self.at(place)
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
-        inputs = [self.dataset_file(run.name.dataset)]
+        inputs = self.dataset_files(run.name.dataset)
         if not run.name.is_original:
             inputs.append(paths.split(self.study.split_of(run).place))
         if run.original:
@@ -108,21 +101,23 @@ class Workflow:
 
     def inputs_of_weights(self, place: str) -> list[Path]:
         """What weights are made from: the run that leaves them, and all that it reads if they have been lost since."""
-        run = self._runs[place]
+        run = self.at(place)
+        if (paths.run(place) / paths.MODEL).is_file():
+            return []
         again = is_there(run) and not paths.parked_weights(place).is_file()
         return [paths.run(place) / paths.RUN, *(self._needed_by(run) if again else [])]
 
     def inputs_of_derived(self, place: str) -> list[Path]:
         """What a derived file is made from: the weights and the record of its run, the split it marks, the images."""
-        one = self._derived[place]
+        one = self.at(place)
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), self.dataset_file(split.dataset)]
+        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), *self.dataset_files(split.dataset)]
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else [self.dataset_file(self._splits[place].dataset)]
+        return [] if paths.split(place).is_file() else self.dataset_files(self.at(place).dataset)
 
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
@@ -132,8 +127,7 @@ class Workflow:
         if not kind.results:
             return []
         if kind.gathered:
-            theory = [name for name in study.tables if study.output(name).kind == "theory"]
-            return [*self.collected, *(paths.table(study.name, name, ".csv") for name in theory), *self.pool]
+            return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         if derived := study.derived_of(output):
@@ -155,58 +149,21 @@ class Workflow:
         files += [paths.split(split.place) for split in splits]
         return files + [paths.derived(one.place) for one in derived]
 
-    # --- what a place is of -------------------------------------------------------------------------------------
-
-    def run(self, place: str) -> Run:
-        """The run at a place."""
-        return self._runs[place]
-
-    def split(self, place: str) -> Split:
-        """The split at a place."""
-        return self._splits[place]
-
-    def derived(self, place: str) -> Derived:
-        """The derived file at a place."""
-        return self._derived[place]
+    def at(self, place: str) -> Any:
+        """Return the `Run`, `Split` or `Derived` at a place; raise `BadInput` if the study has nothing there."""
+        if place not in self._at:
+            raise BadInput(f"{place}: study {self.study.name!r} shows nothing of that name and fingerprint")
+        return self._at[place]
 
     @cached_property
-    def _runs(self) -> dict[str, Run]:
-        return {run.place: run for run in self.study.runs()}
-
-    @cached_property
-    def _splits(self) -> dict[str, Split]:
-        return {split.place: split for split in self.study.all_splits}
-
-    @cached_property
-    def _derived(self) -> dict[str, Derived]:
-        return {one.place: one for one in self.study.derived}
-
-    # Only what is in the study can match, so that no other text reaches a path or a shell.
-
-    @property
-    def run_pattern(self) -> str:
-        """A regular expression for the places of the study's runs."""
-        return _either(self._runs)
-
-    @property
-    def split_pattern(self) -> str:
-        """A regular expression for the places of the study's splits."""
-        return _either(self._splits)
-
-    @property
-    def derived_pattern(self) -> str:
-        """A regular expression for the places of the study's derived files."""
-        return _either(self._derived)
+    def _at(self) -> dict[str, Any]:
+        things: list[Any] = [*self.study.runs(), *self.study.all_splits, *self.study.derived]
+        return {one.place: one for one in things}
 
 
 def _images(run: Run) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
-        record = json.loads((paths.run(run.place) / paths.RUN).read_text(encoding="utf-8"))
-        return str(record["stamp"]["data"])
+        return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _either(places: Iterable[str]) -> str:
-    return "|".join(map(re.escape, sorted(places))) or r"(?!)"

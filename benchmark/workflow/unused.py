@@ -6,51 +6,47 @@ import shutil
 from pathlib import Path
 
 from benchmark import paths
+from benchmark.errors import BadInput
 from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, tuned_cells
 
 
 def unused(remove: bool = False) -> str:
-    """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``.
-
-    Raises
-    ------
-    BadInput
-        If a study cannot be read: what it shows is then not known.
-    """
-    found = unused_files(paths.CONFIG)
-    if remove:
-        for path in found:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    size = sum(_size(path) for path in found) if not remove else 0
-    lines = [str(path) for path in found]
-    if not lines:
-        return "every run, split and derived file in results/ is shown by a study"
-    if remove:
-        return "\n".join([*lines, f"{len(lines)} deleted"])
-    return "\n".join([*lines, f"{len(lines)} are shown by no study ({size / 1e6:.1f} MB); --remove deletes them"])
-
-
-def unused_files(config: Path) -> list[Path]:
-    """Return the folders of runs and the files of splits and derived files that no study in ``config`` shows."""
-    used: set[Path] = set()
-    for file in sorted(config.glob("*.yaml")):
-        study = Study.load(file.stem)
-        used |= _used(study) | (_used(study.untuned) if study.includes_tuned else set())
-        if tuned_cells(study) and study.tune.seed != study.seed:
-            used |= _used(Study.load(file.stem + TUNING))
-    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
+    """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``."""
     files = {path for what in ("splits", MAPS, DISTANCES, VIEWS) for path in (paths.RESULTS / what).rglob("*.parquet")}
-    return sorted((runs | files) - used)
+    found = sorted((_runs() | files) - _used())
+    size = sum(file.stat().st_size for path in found for file in [path, *path.rglob("*")] if file.is_file())
+    for path in found if remove else ():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not found:
+        return "every run, split and derived file in results/ is shown by a study"
+    end = "deleted" if remove else "shown by no study; --remove deletes them"
+    return "\n".join([*map(str, found), f"{len(found)} ({size / 1e6:.1f} MB): {end}"])
 
 
-def _used(study: Study) -> set[Path]:
-    used = {paths.run(run.place) for run in study.runs()}
-    used |= {paths.split(split.place) for split in study.all_splits}
-    return used | {paths.derived(one.place) for one in study.derived}
+def unused_runs() -> list[Path]:
+    """Return the folders of runs that no study shows; none where a study cannot be read, since it may show any."""
+    try:
+        return sorted(_runs() - _used())
+    except BadInput:
+        return []
 
 
-def _size(path: Path) -> int:
-    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+def _runs() -> set[Path]:
+    return {path.parent for path in paths.RUNS.rglob(paths.RUN)}
+
+
+def _used() -> set[Path]:
+    """Everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
+    used: set[Path] = set()
+    for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
+        study = Study.load(name)
+        studies = [study, study.untuned]
+        if tuned_cells(study) and study.tune.seed != study.seed:
+            studies.append(Study.load(name + TUNING))
+        for one in studies:
+            used |= {paths.run(run.place) for run in one.runs()}
+            used |= {paths.split(split.place) for split in one.all_splits}
+            used |= {paths.derived(derived.place) for derived in one.derived}
+    return used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
@@ -11,7 +12,6 @@ from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import Damaged, read_parquet, set_aside
 from benchmark.results import records
-from benchmark.results.frames import FRAMES
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -39,13 +39,7 @@ def verify(study: Study) -> tuple[int, list[str]]:
 
 
 def report(study: Study) -> str:
-    """Return the findings as text.
-
-    Raises
-    ------
-    BadInput
-        If anything is damaged: one line a file.
-    """
+    """Return the findings as text; raise `BadInput` that names every damaged file."""
     whole, lines = verify(study)
     if lines:
         raise BadInput(f"{len(lines)} damaged, {whole} whole: " + "; ".join(lines))
@@ -53,21 +47,17 @@ def report(study: Study) -> str:
 
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
+    """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
+    checks: list[tuple[Path, Callable[[], int]]] = []
+    checks += [(paths.split(split.place), partial(_split, study, split)) for split in study.all_splits]
+    checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
+    checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
+    collected = [paths.collected(study.name, what) for what in paths.FRAMES]
+    checks += [(path, partial(_collected, path)) for path in collected]
     for name in study.datasets:
-        if (study.dataset_folder(name) / store.PROVENANCE).is_file():
+        if all(path.is_file() for path in store.files(study.dataset_folder(name))):
             yield partial(_dataset, study, name)
-    for split in study.all_splits:
-        if paths.split(split.place).is_file():
-            yield partial(_split, study, split)
-    for one in study.derived:
-        if paths.derived(one.place).is_file():
-            yield partial(_derived, study, one)
-    for run in study.runs():
-        if (paths.run(run.place) / paths.RUN).is_file():
-            yield partial(_run, study, run)
-    for what in FRAMES:
-        if paths.collected(study.name, what).is_file():
-            yield partial(_collected, study, what)
+    yield from (check for path, check in checks if path.is_file())
 
 
 def _run(study: Study, run: Run) -> int:
@@ -101,8 +91,7 @@ def _derived(study: Study, one: Derived) -> int:
     return 1
 
 
-def _collected(study: Study, what: str) -> int:
-    path = paths.collected(study.name, what)
+def _collected(path: Path) -> int:
     try:
         read_parquet(path)
     except Damaged as error:

@@ -19,12 +19,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Watch:
-    """What is seen of a study from one look to the next.
-
-    Parameters
-    ----------
-    study : whose runs are looked at; whoever runs them, and wherever, is not asked.
-    """
+    """What is seen of a study from one look to the next; whoever runs it, and wherever, is not asked."""
 
     def __init__(self, study: Study):
         self.study = study
@@ -87,11 +82,7 @@ def _facts(state: State) -> tuple[str, ...]:
 def watch(study: Study, seconds: float) -> int:
     """Show a study until it is over; return the exit status: 0, 1 if runs failed, 130 after Ctrl-C.
 
-    On a terminal the lines are redrawn in place; elsewhere, as in a log, they are printed when something has changed.
-
-    Parameters
-    ----------
-    seconds : between two looks.
+    On a terminal the lines are redrawn in place, every so many seconds; elsewhere they are printed when they change.
     """
     console = Console(highlight=False)
     view = Watch(study)

@@ -1,17 +1,17 @@
-"""Show that the workflow runs on a cluster: a real Slurm of one node, started and stopped here. Not a quick test::
+"""Run the workflow on a real Slurm of one node, which is started and stopped here. Not a quick test::
 
     python -m tests.cluster                    # a small study, six minutes on two cores
     python -m tests.cluster --only parity --study quick
 
-It wants Debian's slurm-wlm and munge, and this project's extra ``cluster``. Four things are shown:
+It needs Debian's slurm-wlm and munge, and this project's extra ``cluster``. There are four checks:
 
 - parity: a study run through the scheduler gives the numbers that it gives without;
 - timeout: a job that its time limit ends goes on from where it was, with a longer limit;
 - drain: a node is drained while jobs wait, each for a GPU, and resumed later;
 - failure: a node goes down under a running job, which Slurm queues again.
 
-After each the workflow must have ended well, with every number equal to that of a run without a cluster (time, memory
-and commit aside). Nothing is left running.
+After each the workflow must have ended well, with all that it made as in a run without a cluster (time, memory and
+commit aside). Nothing is left running.
 """
 
 from __future__ import annotations
@@ -29,137 +29,86 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
-import yaml
-
 from tests.cluster.slurm import Cluster, cluster, missing
 from tests.faults import study as small
-from tests.faults.campaign import CLOCKS
+from tests.faults.campaign import outcome
 
-COLLECTED = ("metrics", "history", "predictions", "embeddings")
-SLOW = f"{small.CELL}/slowly/trial-0"
 PATIENCE = 3600  # seconds for one call of the workflow
+CHECKS = ("parity", "timeout", "drain", "failure")
 
-# As long as a minute's time limit: 40 epochs of three steps. It notes each step that it does, so that one done twice
-# shows, and which GPU it was given. Checkpoints are written as seldom as ever.
-SLOWLY = '''
-import os
-import time
-
-from benchmark.methods.ft import FT
-from benchmark.registry import METHODS
-
-
-@METHODS.register("slowly")
-class Slowly(FT):
-    """Fine-tune, with a rest after every step."""
-
-    def loss(self, outputs, batch, epoch):
-        with open("steps.txt", "a") as steps:
-            print(epoch, batch["retain"].index[0].item(), os.environ.get("CUDA_VISIBLE_DEVICES"), file=steps)
-        return super().loss(outputs, batch, epoch)
-
-    def after_step(self, model):
-        time.sleep(float(os.environ.get("REST", 0)))
-'''
-EPOCHS = 40
-
-
-def build(root: Path, study: str) -> Path:
-    """Write the project with the small study, or with one of its own, into an empty folder."""
-    root.mkdir()
-    small.build(root)
-    settings = yaml.safe_load((root / "config" / f"{small.NAME}.yaml").read_text(encoding="utf-8"))
-    settings["hyperparameters"]["*"]["slowly"] = {"epochs": EPOCHS}
-    (root / "config" / f"{small.NAME}.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    (root / "slowly.py").write_text(SLOWLY, encoding="utf-8")
-    if study != small.NAME:
-        shutil.copy(small.ROOT / "config" / f"{study}.yaml", root / "config")
-    return root
+EPOCHS = 40  # of the slow method: as long as a minute's time limit
 
 
 class Workflow:
-    """A project in a folder of its own, run with or without a cluster.
-
-    Parameters
-    ----------
-    root : the folder.
-    study : the study that is run.
-    on : the cluster, or None.
-    rest : seconds that the slow method rests after each step.
-    """
+    """A project in a folder of its own, run with or without a cluster; its slow method rests after each step."""
 
     def __init__(self, root: Path, study: str, on: Cluster | None = None, rest: float = 0.0):
-        self.root, self.study, self.on = build(root, study), study, on
-        environment = on.environment if on else dict(os.environ)
-        self.environment = {**environment, "PYTHONPATH": str(small.ROOT), "REST": str(rest)}
-        self.environment["BENCHMARK_DEVICE"] = "cpu"  # the cluster's GPU is a pretended one
+        small.build(root, EPOCHS)
+        if study != small.NAME:
+            shutil.copy(small.ROOT / "config" / f"{study}.yaml", root / "config")
+        self.root, self.study, self.on = root, study, on
         self.log = root / "snakemake.txt"
+        self.environment = {
+            **(on.environment if on else os.environ),
+            "PYTHONPATH": str(small.ROOT),
+            "REST": str(rest),
+            "SAVE": "60",  # as seldom as ever
+            "BENCHMARK_DEVICE": "cpu",  # the cluster's GPU is a pretended one
+        }
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start the workflow for everything that the study shows."""
-        where = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"] if self.on else ["--cores", "2"]
+        where = ["--cores", "2"]
         if self.on:
+            where = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"]
             where += ["--slurm-init-seconds-before-status-checks", "5"]
         command = [sys.executable, "-m", "snakemake", "all", *where, *options, "--config", f"study={self.study}"]
         with self.log.open("ab") as log:
             return subprocess.Popen(command, cwd=self.root, env=self.environment, stdout=log, stderr=log)
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the workflow; raise with what it said unless it ended well."""
+        """Wait for the workflow; raise with what it printed unless it ended well."""
         try:
             status = process.wait(PATIENCE)
         finally:
-            if process.poll() is None:
-                process.kill()
+            process.kill()
         if status:
             raise RuntimeError(f"the workflow ended with status {status}\n{self.log.read_text()[-6000:]}")
-
-    def outcome(self) -> dict[str, pd.DataFrame]:
-        """Return all numbers of the finished study, without clocks."""
-        shown = {what: pd.read_parquet(self.root / "results" / f"{self.study}-{what}.parquet") for what in COLLECTED}
-        shown |= {path.name: pd.read_csv(path) for path in (self.root / "paper_tables" / self.study).glob("*.csv")}
-        return {name: frame.drop(columns=CLOCKS, errors="ignore") for name, frame in shown.items()}
 
     def steps(self) -> list[str]:
         """Return the steps that the slow method did, in order."""
         path = self.root / "steps.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
-    def wait(
-        self, ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes], seconds: float = 180
-    ) -> None:
+    def wait(self, ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
         """Wait until something is so while the workflow runs."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + 400
         while not ready():
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"never seen: {what}\n{self.log.read_text()[-6000:]}")
             time.sleep(0.2)
 
 
-class Showing:
-    """What is shown of one study. Each method but the first shows one thing on a cluster and returns what was seen."""
+class Checks:
+    """The checks of one study. Each method makes one on a cluster and returns what was seen."""
 
     def __init__(self, folder: Path, study: str):
         self.folder, self.study = folder, study
-        self.local = Workflow(folder / "local", study)
-        started = time.monotonic()
-        self.local.end(self.local.start())
-        self.seconds = time.monotonic() - started
+        local = Workflow(folder / "local", study)
+        local.end(local.start())
+        self.expected = outcome(local.root, study)
 
     def parity(self, on: Cluster) -> str:
         """A study through the scheduler."""
         workflow = Workflow(self.folder / "parity", self.study, on)
-        started = time.monotonic()
         workflow.end(workflow.start())
-        took = f"{time.monotonic() - started:.0f} s, {self.seconds:.0f} s without a cluster"
-        return f"{_states(on)}; {took}; {self._equal(workflow)}"
+        return f"{_states(on)}; {self._equal(workflow)}"
 
     def timeout(self, on: Cluster) -> str:
         """A job that its time limit ends."""
         workflow = Workflow(self.folder / "timeout", self.study, on, rest=1.0)
         process = workflow.start("--set-resources", "run:runtime=attempt")
-        workflow.wait(lambda: "TIMEOUT" in _states(on), "a job at its time limit", process, 400)
+        workflow.wait(lambda: "TIMEOUT" in _states(on), "a job at its time limit", process)
         return self._recovered(workflow, process, on)
 
     def drain(self, on: Cluster) -> str:
@@ -171,10 +120,10 @@ class Showing:
         workflow.wait(lambda: on.state() == "IDLE+DRAIN", "a drained node", process)
         workflow.wait(lambda: "PENDING" in _states(on), "a job that waits for the node", process)
         on.update("state=resume")
-        told = self._recovered(workflow, process, on)
-        if given := {step.split()[2] for step in workflow.steps()} - {"0"}:
-            raise RuntimeError(f"the job that asked for the node's one GPU was given {given}")
-        return told
+        seen = self._recovered(workflow, process, on)
+        if other := {step.split()[2] for step in workflow.steps()} - {"0"}:
+            raise RuntimeError(f"the job that asked for the node's one GPU was given {other}")
+        return seen
 
     def failure(self, on: Cluster) -> str:
         """A node that goes down under a running job, which Slurm then queues again."""
@@ -187,40 +136,34 @@ class Showing:
         return self._recovered(workflow, process, on)
 
     def _recovered(self, workflow: Workflow, process: subprocess.Popen[bytes], on: Cluster) -> str:
-        """Let the workflow end; say what the slow run had done before, and how much of it was done again."""
-        before = workflow.steps()
+        epoch = int(workflow.steps()[-1].split()[0]) + 1
         workflow.end(process)
-        after = workflow.steps()
-        epoch = int(before[-1].split()[0]) + 1
-        told = f"slow run: in epoch {epoch} of {EPOCHS} then, {len(after) - len(set(after))} of its steps done twice"
-        return f"{_states(on)}; {told}; {self._equal(workflow)}"
+        steps = workflow.steps()
+        again = f"slow run: in epoch {epoch} of {EPOCHS} then, {len(steps) - len(set(steps))} of its steps done twice"
+        return f"{_states(on)}; {again}; {self._equal(workflow)}"
 
     def _equal(self, workflow: Workflow) -> str:
-        expected, found = self.local.outcome(), workflow.outcome()
-        differs = [name for name in expected if name not in found or not found[name].equals(expected[name])]
-        if differs or found.keys() != expected.keys():
-            raise RuntimeError(f"other than without a cluster: {differs or sorted(found.keys() ^ expected.keys())}")
-        return f"{len(expected)} files with {sum(len(frame) for frame in expected.values())} rows are equal"
+        made = outcome(workflow.root, self.study)
+        differs = [file for file in made.keys() | self.expected if made.get(file) != self.expected.get(file)]
+        if differs:
+            raise RuntimeError(f"not as without a cluster: {', '.join(sorted(differs))}")
+        return f"{len(made)} files are equal"
 
 
 def _states(on: Cluster) -> str:
-    count = collections.Counter(state for _, state in on.jobs())
-    return "jobs of Slurm: " + ", ".join(f"{number} {state}" for state, number in sorted(count.items()))
+    count = sorted(collections.Counter(on.jobs()).items())
+    return "jobs of Slurm: " + ", ".join(f"{number} {state}" for state, number in count)
 
 
-SHOWN = ("parity", "timeout", "drain", "failure")
-
-
-def show(names: Sequence[str] = SHOWN, study: str = small.NAME) -> dict[str, str | RuntimeError]:
-    """Show things by name; return what was seen of each, or what went wrong."""
+def check(names: Sequence[str] = CHECKS, study: str = small.NAME) -> dict[str, str | RuntimeError]:
+    """Make checks by name; return what was seen in each, or what went wrong."""
     seen: dict[str, str | RuntimeError] = {}
     with tempfile.TemporaryDirectory(prefix="cluster-", ignore_cleanup_errors=True) as folder:
-        showing = Showing(Path(folder), study)
+        checks = Checks(Path(folder), study)
         for name in names:
             try:
-                # A cluster for each: what it says of its jobs is then of this one.
-                with cluster() as on:
-                    seen[name] = getattr(showing, name)(on)
+                with cluster() as on:  # one for each, so that its jobs are those of this check
+                    seen[name] = getattr(checks, name)(on)
             except RuntimeError as error:
                 seen[name] = error
             print(f"{name}: {'FAILED: ' if isinstance(seen[name], Exception) else ''}{seen[name]}", flush=True)
@@ -234,16 +177,16 @@ def lacking() -> str:
 
 
 def main() -> None:
-    """Show from the command line; exit status 1 where something was not as it should be."""
+    """Make checks from the command line; exit status 1 where one fails."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else "")
-    parser.add_argument("--only", choices=SHOWN, nargs="*", default=SHOWN, help="which things are shown")
+    parser.add_argument("--only", choices=CHECKS, nargs="*", default=CHECKS, help="which checks")
     parser.add_argument("--study", default=small.NAME, help="for parity: another study, such as quick")
-    asked = parser.parse_args()
-    if told := lacking():
-        sys.exit(f"not installed here: {told}")
+    options = parser.parse_args()
+    if programs := lacking():
+        sys.exit(f"not installed here: {programs}")
     for number in (signal.SIGTERM, signal.SIGINT):  # as any other end, so that the cluster is stopped
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    sys.exit(any(isinstance(seen, Exception) for seen in show(asked.only, asked.study).values()))
+    sys.exit(any(isinstance(seen, Exception) for seen in check(options.only, options.study).values()))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ import os
 import pwd
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import psutil
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scontrol", "squeue")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 # Without cgroups and accounting, so that it runs in a container too; with one pretended GPU.
 CONFIG = """\
@@ -49,25 +49,18 @@ MpiDefault=none
 ReturnToService=2
 MinJobAge=86400
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory={memory} Gres=gpu:1 State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
 @dataclass
 class Cluster:
-    """A running Slurm.
+    """A running Slurm."""
 
-    Attributes
-    ----------
-    folder : where its state and its logs lie.
-    host : the name of its one node.
-    environment : what a process needs to reach it.
-    """
-
-    folder: Path
-    host: str
-    environment: dict[str, str]
+    folder: Path  # its state and its logs
+    host: str  # the name of its one node
+    environment: dict[str, str]  # what a process needs to reach it
 
     def call(self, *command: str) -> str:
         """Run one of Slurm's own commands and return what it printed."""
@@ -78,17 +71,16 @@ class Cluster:
 
     def state(self) -> str:
         """Return the state of the node, such as ``IDLE``, ``MIXED`` or ``IDLE+DRAIN``."""
-        told = self.call("scontrol", "--oneliner", "show", "node", self.host)
-        return dict(part.split("=", 1) for part in told.split() if "=" in part)["State"]
+        node = self.call("scontrol", "--oneliner", "show", "node", self.host)
+        return dict(part.split("=", 1) for part in node.split() if "=" in part)["State"]
 
     def update(self, *changes: str) -> None:
         """Change the node, such as ``state=drain``."""
         self.call("scontrol", "update", f"nodename={self.host}", *changes)
 
-    def jobs(self) -> list[tuple[str, str]]:
-        """Return the jobs that it still knows, as (id, state)."""
-        lines = self.call("squeue", "--noheader", "--states=all", "--format=%i|%T").split()
-        return [(line.split("|")[0], line.split("|")[1]) for line in lines]
+    def jobs(self) -> list[str]:
+        """Return the state of each job that it still knows, such as ``PENDING``."""
+        return self.call("squeue", "--noheader", "--states=all", "--format=%T").split()
 
 
 def missing() -> list[str]:
@@ -97,111 +89,82 @@ def missing() -> list[str]:
 
 
 @contextlib.contextmanager
-def cluster(cpus: int = 2) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """Start a Slurm of one node, and stop it with all that runs on it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}/bin:{PATH}", "SLURM_CONF": f"{folder}/slurm.conf"}
+    slurm = Cluster(folder, socket.gethostname().split(".")[0], environment)
     started: list[subprocess.Popen[bytes]] = []
-    found = Cluster(folder, socket.gethostname().split(".")[0], {**os.environ, "PATH": f"{folder}/bin:{PATH}"})
-    found.environment["SLURM_CONF"] = str(folder / "slurm.conf")
+    munge = folder / "munge"
     try:
-        _configure(found, cpus)
-        munge = folder / "munge"
+        _configure(slurm)
         options = [f"--{what}-file={munge}/{what}" for what in ("key", "pid", "log", "seed")]
-        _start(found, started, "munged", "--foreground", "--force", f"--socket={munge}/socket", *options)
-        _wait(lambda: (munge / "socket").exists(), "munged makes no socket", munge / "log")
-        _start(found, started, "slurmctld", "-D", "-i")
-        _start(found, started, "slurmd", "-D")
-        _wait(lambda: _idle(found), "the node does not become idle", folder / "slurmctld.log", folder / "slurmd.log")
-        yield found
+        started.append(_start(slurm, "munged", "--foreground", "--force", f"--socket={munge}/socket", *options))
+        _wait(slurm, (munge / "socket").exists, "munged makes no socket")
+        started += [_start(slurm, "slurmctld", "-D", "-i"), _start(slurm, "slurmd", "-D")]
+        _wait(slurm, lambda: slurm.state() == "IDLE", "the node does not become idle")
+        yield slurm
     finally:
-        _stop(found, started)
+        _stop(slurm, started)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configure(found: Cluster, cpus: int) -> None:
+def _configure(slurm: Cluster) -> None:
+    folder = slurm.folder
     for name in ("munge", "state", "spool"):
-        (found.folder / name).mkdir(mode=0o700)
-    key = found.folder / "munge" / "key"
-    key.touch(0o600)
-    key.write_bytes(secrets.token_bytes(1024))
-    controller, daemon = _free_ports(2)
-    text = CONFIG.format(
-        folder=found.folder,
-        host=found.host,
-        user=pwd.getpwuid(os.getuid()).pw_name,
-        controller=controller,
-        daemon=daemon,
-        cpus=cpus,
-        memory=psutil.virtual_memory().total * 9 // 10 >> 20,
-    )
-    (found.folder / "slurm.conf").write_text(text, encoding="utf-8")
-    (found.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
+        (folder / name).mkdir(mode=0o700)
+    (folder / "munge" / "key").touch(0o600)
+    (folder / "munge" / "key").write_bytes(secrets.token_bytes(1024))
+    with contextlib.ExitStack() as stack:  # two free ports
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        controller, daemon = (one.getsockname()[1] for one in sockets)
+    memory = psutil.virtual_memory().total * 9 // 10 >> 20
+    text = CONFIG.format(folder=folder, host=slurm.host, user=USER, memory=memory, controller=controller, daemon=daemon)
+    (folder / "slurm.conf").write_text(text, encoding="utf-8")
+    (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
     # Inside a job the plugin calls srun without any variable of Slurm's: this one finds its configuration all the same.
-    srun = found.folder / "bin" / "srun"
+    srun, real = folder / "bin" / "srun", shutil.which("srun", path=PATH)
     srun.parent.mkdir()
-    conf = found.environment["SLURM_CONF"]
-    srun.write_text(f'#!/bin/sh\nSLURM_CONF={conf} exec {shutil.which("srun", path=PATH)} "$@"\n', encoding="utf-8")
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {real} "$@"\n', encoding="utf-8")
     srun.chmod(0o755)
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
+def _start(slurm: Cluster, program: str, *options: str) -> subprocess.Popen[bytes]:
+    """Start a daemon in a session of its own, since Ctrl-C is for whoever stops it, and in the folder that marks it."""
+    command, where = [str(shutil.which(program, path=PATH)), *options], {"cwd": slurm.folder, "env": slurm.environment}
+    with (slurm.folder / f"{program}.out").open("wb") as out:
+        return subprocess.Popen(command, **where, stdout=out, stderr=out, start_new_session=True)
 
 
-def _start(found: Cluster, started: list[subprocess.Popen[bytes]], program: str, *options: str) -> None:
-    with (found.folder / f"{program}.out").open("wb") as out:
-        command = [str(shutil.which(program, path=PATH)), *options]
-        # In a session of its own, since Ctrl-C is for whoever stops it; in the folder, by which it is known.
-        started.append(
-            subprocess.Popen(
-                command,
-                cwd=found.folder,
-                env=found.environment,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        )
-
-
-def _idle(found: Cluster) -> bool:
-    with contextlib.suppress(RuntimeError):
-        return found.state() == "IDLE"
-    return False
-
-
-def _wait(ready: object, told: str, *logs: Path) -> None:
+def _wait(slurm: Cluster, ready: Callable[[], bool], problem: str) -> None:
     until = time.monotonic() + 30
-    while not ready():  # type: ignore[operator]
-        if time.monotonic() > until:
-            tails = "\n".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())
-            raise RuntimeError(f"{told}\n{tails}")
+    while time.monotonic() < until:
+        with contextlib.suppress(RuntimeError):  # nobody answers yet
+            if ready():
+                return
         time.sleep(0.2)
+    tails = "\n".join(log.read_text(errors="replace")[-2000:] for log in slurm.folder.rglob("*log"))
+    raise RuntimeError(f"{problem}\n{tails}")
 
 
-def _stop(found: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
+def _stop(slurm: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
     """Cancel all jobs, then stop the daemons, the last started first; what is then left of them is killed."""
     with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
-        found.call("scancel", "--signal=KILL", f"--user={pwd.getpwuid(os.getuid()).pw_name}")
-        found.call("scancel", f"--user={pwd.getpwuid(os.getuid()).pw_name}")
+        slurm.call("scancel", "--signal=KILL", f"--user={USER}")
+        slurm.call("scancel", f"--user={USER}")
         until = time.monotonic() + 20
-        while time.monotonic() < until and any(state in ("RUNNING", "COMPLETING") for _, state in found.jobs()):
+        while time.monotonic() < until and {"RUNNING", "COMPLETING"} & {*slurm.jobs()}:
             time.sleep(0.5)
     for process in reversed(started):
-        process.send_signal(signal.SIGTERM)
-        try:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
     # What Slurm started for a job is no child of its: it is known by the folder, or by where its configuration is.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            conf = process.environ().get("SLURM_CONF")
-            if process.pid != os.getpid() and (
-                Path(process.cwd()) == found.folder or conf == found.environment["SLURM_CONF"]
-            ):
+            known = process.environ().get("SLURM_CONF") == slurm.environment["SLURM_CONF"]
+            if process.pid != os.getpid() and (known or Path(process.cwd()) == slurm.folder):
                 process.kill()

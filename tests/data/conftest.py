@@ -141,6 +141,10 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
             with zipfile.ZipFile(path, "w") as archive:
                 for member, payload in members.items():
                     archive.writestr(member, payload)
+                if link:
+                    entry = zipfile.ZipInfo(link)
+                    entry.external_attr = 0o120777 << 16
+                    archive.writestr(entry, "/etc")
         else:
             with tarfile.open(path, "w:gz") as archive:
                 for member, payload in members.items():

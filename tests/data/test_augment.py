@@ -51,18 +51,11 @@ def test_normalise_is_the_formula(batch):
 def test_every_crop_is_a_slice_of_the_padded_image(batch):
     view = (Transform("C", PLAIN)(batch, seeded()) * 255).round().to(torch.uint8)
     padded = torch.nn.functional.pad(batch.permute(0, 3, 1, 2), (4, 4, 4, 4))
-    offsets = set()
-    for number in range(len(batch)):
-        places = [
-            (y, x)
-            for y in range(9)
-            for x in range(9)
-            if torch.equal(view[number], padded[number, :, y : y + 12, x : x + 10])
-        ]
-        assert len(places) == 1
-        offsets |= set(places)
-    assert len(offsets) > 30  # of 81, in 64 draws: each image has an offset of its own
-    assert {y for y, _ in offsets} == set(range(9)) == {x for _, x in offsets}
+    crops = padded.unfold(2, 12, 1).unfold(3, 10, 1)  # (70, 3, 9, 9, 12, 10)
+    number, y, x = (crops == view[:, :, None, None]).all(5).all(4).all(1).nonzero().T
+    assert number.tolist() == list(range(70))  # one place each
+    assert len(set(zip(y.tolist(), x.tolist(), strict=True))) > 30  # of 81: each image has an offset of its own
+    assert set(y.tolist()) == set(range(9)) == set(x.tolist())
 
 
 def test_flip_mirrors_half_of_the_images(batch):
@@ -83,9 +76,6 @@ def test_crop_then_flip_is_both(batch):
     same = (both == cropped).flatten(1).all(1)
     assert torch.equal(both[~same], cropped[~same].flip(3))
     assert 16 <= int(same.sum()) <= 48
-
-
-def test_settings_can_turn_crop_and_flip_off(batch):
     off = Augmentation(padding=0, flip=False)
     assert torch.equal(Transform("CHN", off)(batch, seeded()), Transform("N", off)(batch))
 
@@ -110,16 +100,10 @@ def test_other_names_and_chance_without_a_generator_are_refused(batch):
         Transform("CHN", Augmentation())(batch)
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "factors"),
-    [
-        (colour.brightness, reference.adjust_brightness, [0.2, 0.7, 1.0, 1.8]),
-        (colour.contrast, reference.adjust_contrast, [0.2, 0.7, 1.0, 1.8]),
-        (colour.saturation, reference.adjust_saturation, [0.2, 0.7, 1.0, 1.8]),
-        (colour.hue, reference.adjust_hue, [-0.2, -0.05, 0.0, 0.2]),
-    ],
-)
-def test_colour_agrees_with_torchvision(ours, theirs, factors):
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
+def test_colour_agrees_with_torchvision(name):
+    ours, theirs = getattr(colour, name), getattr(reference, f"adjust_{name}")
+    factors = [-0.2, -0.05, 0.0, 0.2] if name == "hue" else [0.2, 0.7, 1.0, 1.8]
     images = torch.rand(len(factors), 3, 16, 16, generator=seeded())
     images[:, :, 0] = torch.tensor([[0.0, 1.0, 0.5, 0.25]]).repeat(1, 4)  # greys: no hue
     images[:, 1, 1] = images[:, 0, 1]  # two equal channels
@@ -132,10 +116,8 @@ def test_colour_agrees_with_torchvision(ours, theirs, factors):
 def test_the_whole_pipeline_agrees_with_torchvision_image_by_image(batch, monkeypatch):
     # More images than are worked on together, and no whole number of such pieces.
     monkeypatch.setattr(augment, "CACHED", 32 * 12 * 10)
-    chosen = Augmentation()
+    chosen, draws, count = Augmentation(), seeded(5), len(batch)
     view = Transform("CHJGN", chosen)(batch, seeded(5))
-    draws = seeded(5)
-    count = len(batch)
     flips = torch.rand(count, 1, generator=draws) < 0.5
     down, right = torch.randint(0, 9, (2, count, 1), generator=draws)
     chances, *spreads = torch.rand(5, count, generator=draws)

@@ -1,8 +1,6 @@
 import dataclasses
 import hashlib
 import http.server
-import os
-import pickle
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,18 +10,13 @@ import numpy as np
 import pytest
 
 from benchmark.data import official
-from benchmark.data.download import obtain
+from benchmark.data.official import Archive, obtain
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
 
 def settings(path: Path) -> DatasetSettings:
     return DatasetSettings(source="official", path=str(path.parent))
-
-
-class Evil:
-    def __reduce__(self):
-        return os.mkdir, ("run-by-a-pickle",)
 
 
 def test_addresses_and_checksums_are_torchvisions():
@@ -59,60 +52,47 @@ def test_other_names_are_refused(published):
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))
-@pytest.mark.parametrize("damage", ["cut off", "changed"])
-def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypatch, name, damage):
+def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypatch, name):
     path = published(name)
     content = path.read_bytes()
-    path.write_bytes(content[:-7] if damage == "cut off" else content[:-7] + bytes(7))
     for opened in ("tarfile.open", "zipfile.ZipFile"):
         monkeypatch.setattr(opened, lambda *_: pytest.fail("read an unverified archive"))
-    with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
-        official.read(name, settings(path))
-    assert path.exists()  # somebody put it there: it is theirs to delete
-
-
-def test_a_pickle_that_would_run_code_is_refused(published):
-    path = published(
-        "cifar10", lambda members: members.update({"cifar-10-batches-py/data_batch_3": pickle.dumps(Evil())})
-    )
-    with pytest.raises(BadInput, match="is no part of an array"):
-        official.read("cifar10", settings(path))
-    assert not Path("run-by-a-pickle").exists()
+    for damaged in (content[:-7], content[:-7] + bytes(7)):
+        path.write_bytes(damaged)
+        with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
+            official.read(name, settings(path))
+        assert path.exists()  # somebody put it there: it is theirs to delete
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))
-def test_a_member_that_leaves_the_folder_is_refused(published, name):
+def test_a_member_that_is_a_link_or_leaves_the_folder_is_refused(published, name):
     for member in ("../escaped", "/tmp/escaped", "a/../../escaped"):
         path = published(name, lambda members, member=member: members.update({member: b"x"}))
         with pytest.raises(BadInput, match="escaped' is a link or leaves"):
             official.read(name, settings(path))
         assert not list(path.parent.parent.rglob("escaped"))
+    with pytest.raises(BadInput, match="'a/link' is a link"):
+        official.read(name, settings(published(name, link="a/link")))
 
 
-def test_a_link_is_refused(published):
-    with pytest.raises(BadInput, match="'cifar-10-batches-py/link' is a link"):
-        official.read("cifar10", settings(published("cifar10", link="cifar-10-batches-py/link")))
+def test_a_missing_part_is_named(published):
+    cifar, tiny = "not laid out as .*", "no complete archive .*"
+    for name, missing, message in (
+        ("cifar10", "cifar-10-batches-py/test_batch", cifar + "test_batch"),
+        ("cifar10", "cifar-10-batches-py/data_batch_5", cifar + "data_batch_5"),
+        ("cifar100", "cifar-100-python/meta", cifar + "meta"),
+        ("tinyimagenet", "tiny-imagenet-200/val/", tiny + "/val/val_annotations.txt"),
+        ("tinyimagenet", "tiny-imagenet-200/train/", tiny + "'n01629819'"),
+        ("tinyimagenet", "tiny-imagenet-200/train/n01443537/", tiny + "'n01443537'"),
+        ("tinyimagenet", "tiny-imagenet-200/val/images/val_1", tiny + "val_1"),
+    ):
 
+        def remove(members: dict[str, bytes], missing: str = missing) -> None:
+            for member in [member for member in members if member.startswith(missing)]:
+                del members[member]
 
-@pytest.mark.parametrize(
-    ("name", "missing", "message"),
-    [
-        ("cifar10", "cifar-10-batches-py/test_batch", "not laid out as .*test_batch"),
-        ("cifar10", "cifar-10-batches-py/data_batch_5", "not laid out as .*data_batch_5"),
-        ("cifar100", "cifar-100-python/meta", "not laid out as .*meta"),
-        ("tinyimagenet", "tiny-imagenet-200/val/", "no complete archive .*/val/val_annotations.txt"),
-        ("tinyimagenet", "tiny-imagenet-200/train/", "no complete archive .*'n01629819'"),
-        ("tinyimagenet", "tiny-imagenet-200/train/n01443537/", "no complete archive .*'n01443537'"),
-        ("tinyimagenet", "tiny-imagenet-200/val/images/val_1", "no complete archive .*val_1"),
-    ],
-)
-def test_a_missing_part_is_named(published, name, missing, message):
-    def remove(members: dict[str, bytes]) -> None:
-        for member in [member for member in members if member.startswith(missing)]:
-            del members[member]
-
-    with pytest.raises(BadInput, match=message):
-        official.read(name, settings(published(name, remove)))
+        with pytest.raises(BadInput, match=message):
+            official.read(name, settings(published(name, remove)))
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -140,15 +120,13 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(monkeypatch) -> Iterator[official.Archive]:
+def served(monkeypatch) -> Iterator[Archive]:
     monkeypatch.setattr(Server, "ranges", [])
     monkeypatch.setattr(Server, "stop_after", None)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield official.Archive(
-        "a.bin", f"http://127.0.0.1:{server.server_port}/a.bin", hashlib.md5(Server.content).hexdigest()
-    )
+    yield Archive(f"http://127.0.0.1:{server.server_port}/a.bin", hashlib.md5(Server.content).hexdigest())
     server.shutdown()
     thread.join()
     server.server_close()
@@ -188,8 +166,6 @@ def test_a_download_with_a_wrong_checksum_is_thrown_away(served):
 
 
 def test_an_address_that_does_not_answer_is_named():
-    nowhere = official.Archive("a.bin", "http://127.0.0.1:9/a.bin", "0" * 32)
-    with pytest.raises(
-        BadInput, match=r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
-    ):
-        obtain(nowhere, Path("downloads"))
+    where = r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
+    with pytest.raises(BadInput, match=where):
+        obtain(Archive("http://127.0.0.1:9/a.bin", "0" * 32), Path("downloads"))

@@ -45,16 +45,11 @@ def test_random_is_sorted_rounded_and_seeded():
     assert not np.array_equal(indices, draw("random-10", seed=1))
 
 
-def test_class_is_every_sample_of_it():
+def test_class_is_every_sample_of_it_and_random_forgets_no_test_sample():
     assert np.array_equal(draw("class-ship"), np.flatnonzero(TRAIN == 2))
-    frame = frame_of("class-ship")
-    assert np.array_equal(forgotten(frame, "test"), np.flatnonzero(TEST == 2))
-    assert (frame["stage"] == 1).all()
-
-
-def test_random_forgets_no_test_sample():
-    frame = frame_of("random-10")
-    assert len(forgotten(frame, "test")) == 0 and (frame["stage"] == 1).all()
+    for name, test in (("class-ship", np.flatnonzero(TEST == 2)), ("random-10", [])):
+        frame = frame_of(name)
+        assert np.array_equal(forgotten(frame, "test"), test) and (frame["stage"] == 1).all()
 
 
 def test_stages_of_a_sequence_are_the_random_splits():
@@ -65,31 +60,24 @@ def test_stages_of_a_sequence_are_the_random_splits():
     assert not frame["index"].duplicated().any()
 
 
-def test_unknown_class_suggests_one():
-    with pytest.raises(BadInput, match="scenario 'class-truk': unknown class 'truk'; did you mean 'truck'"):
-        draw("class-truk")
+def test_unknown_classes_and_empty_forget_or_retain_sets_are_refused():
+    for count, scenario, message in (
+        (5, "class-truk", "scenario 'class-truk': unknown class 'truk'; did you mean 'truck'"),
+        (5, "class-dog", "forgets none"),
+        (5, "class-cat", "forgets all 5"),
+        (5, "random-1", "forgets none"),
+        (5, "random-99", "forgets all 5"),
+        (20, "sequential-9x2", "at some stage"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            draw(scenario, labels=np.zeros(count, np.int64))
 
 
-@pytest.mark.parametrize(
-    ("labels", "scenario", "message"),
-    [
-        (np.zeros(5, np.int64), "class-dog", "forgets none"),
-        (np.zeros(5, np.int64), "class-cat", "forgets all 5"),
-        (np.zeros(5, np.int64), "random-1", "forgets none"),
-        (np.zeros(5, np.int64), "random-99", "forgets all 5"),
-        (np.zeros(20, np.int64), "sequential-9x2", "at some stage"),
-    ],
-)
-def test_empty_forget_or_retain_sets_are_refused(labels, scenario, message):
-    with pytest.raises(BadInput, match=message):
-        draw(scenario, labels=labels)
-
-
-@pytest.mark.parametrize("name", ["random-10", "class-cat", "sequential-3x5"])
-def test_a_split_file_gives_back_what_was_written(name):
-    frame = frame_of(name)
-    write_split(Path("a/split.parquet"), frame)
-    pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
+def test_a_split_file_gives_back_what_was_written():
+    for name in ("random-10", "class-cat", "sequential-3x5"):
+        frame = frame_of(name)
+        write_split(Path("a/split.parquet"), frame)
+        pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
 
 
 def test_bad_split_files_are_refused():

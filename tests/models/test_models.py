@@ -59,15 +59,14 @@ def test_logits_are_those_of_features_through_a_head_in_float32(model, images, p
     torch.testing.assert_close(logits, features @ model.head.weight.T + model.head.bias)
 
 
-def test_the_head_comes_last_and_what_not_negates_first(model):
+def test_the_head_comes_last_what_not_negates_first_and_one_seed_gives_one_model(model, arch):
     names = [name for name, _ in model.named_parameters()]
     assert names[-2:] == ["head.weight", "head.bias"]
     assert model.negated[0] == names[0] and set(model.negated) <= set(names)
-
-
-def test_one_seed_gives_one_model(arch, model):
     again = made(arch).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Dropout)]
+    assert arch == "convnet" or {type(layer) for layer in layers} == {Dropout if arch == "vit" else Convolution}
 
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet18-w16", "vgg16", "vgg16-bn"])
@@ -88,53 +87,48 @@ def test_weights_come_from_the_seed_in_an_order_that_results_depend_on(arch):
     assert all(torch.equal(*pair) for pair in zip(weights, model.parameters(), strict=True))
 
 
-def test_every_parameter_learns(arch, images):
-    model = made(arch)
-    _, logits = model(images)
+def test_every_parameter_learns_from_larger_grey_images_and_counting_draws_no_number(arch):
+    model = made(arch, (1, 64, 64))
+    state = torch.get_rng_state()
+    assert forward_flops(arch, 7, SHAPE) > 0
+    assert torch.equal(state, torch.get_rng_state())
+    _, logits = model(torch.randn(2, 1, 64, 64))
+    assert logits.shape == (2, 10)
     nn.functional.cross_entropy(logits, torch.tensor([0, 1])).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
 
 
-@torch.no_grad()
-def test_greyscale_and_larger_images(arch):
-    _, logits = made(arch, (1, 64, 64)).eval()(torch.zeros(1, 1, 64, 64))
-    assert logits.shape == (1, 10) and torch.isfinite(logits).all()
+def test_what_cannot_be_built_is_refused():
+    for arch, side, message in (
+        ("resnet81", 32, "unknown architecture 'resnet81'; did you mean 'resnet18'"),
+        ("vgg16", 16, "16x16 pixels; accepted are"),
+        ("vit", 30, "30x30 pixels; accepted are"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            build(arch, 10, (3, side, side))
 
 
-def test_counting_leaves_the_random_stream_alone(arch):
-    torch.manual_seed(3)
-    state = torch.get_rng_state()
-    assert forward_flops(arch, 7, SHAPE) > 0
-    assert torch.equal(state, torch.get_rng_state())
-
-
-@pytest.mark.parametrize(
-    ("arch", "shape", "message"),
-    [
-        ("resnet81", SHAPE, "unknown architecture 'resnet81'; did you mean 'resnet18'"),
-        ("vgg16", (3, 16, 16), "16x16 pixels; accepted are"),
-        ("vit", (3, 30, 30), "30x30 pixels; accepted are"),
-    ],
-)
-def test_what_cannot_be_built_is_refused(arch, shape, message):
-    with pytest.raises(BadInput, match=message):
-        build(arch, 10, shape)
-
-
-def test_vit_negates_the_parameters_of_the_paper():
+def test_the_seed_gives_vit_pytorchs_weights_and_not_negates_those_of_the_paper():
     model = made("vit")
+    torch.manual_seed(0)
+    theirs = vit_for_small_dataset.ViT(num_classes=10, **VIT)
+    assert all(torch.equal(*pair) for pair in zip(model.parameters(), theirs.parameters(), strict=True))
     names = [name for name, _ in model.named_parameters()]
     assert model.negated == (names[0], names[4])
     assert model.negated[0].endswith("pos_embedding")
     assert dict(model.named_parameters())[names[4]].shape == (512, 4 * 4 * 5 * 3)  # five shifted images of RGB patches
 
 
-@pytest.mark.parametrize(
-    ("arch", "classes", "mflops"), [("resnet18", 10, 1110.8), ("vgg16", 100, 632.9), ("vit", 100, 2138.4)]
-)
-def test_forward_flops_are_the_papers(arch, classes, mflops):
-    assert forward_flops(arch, classes, SHAPE) / 1e6 == pytest.approx(mflops, abs=0.05)
+def test_forward_flops_are_the_papers_and_those_of_the_layers():
+    for arch, classes, mflops in (("resnet18", 10, 1110.8), ("vgg16", 100, 632.9), ("vit", 100, 2138.4)):
+        assert forward_flops(arch, classes, SHAPE) / 1e6 == pytest.approx(mflops, abs=0.05)
+    sizes = [(3, 32, 32 * 32), (32, 64, 16 * 16), (64, 64, 16 * 16)]
+    by_hand = sum(2 * 9 * before * after * pixels for before, after, pixels in sizes) + 2 * 64 * 10
+    assert forward_flops("convnet", 10, SHAPE) == by_hand
+    # Four times the pixels cost four times as much, but for the head.
+    small, large = (forward_flops("resnet18", 10, (3, side, side)) - 2 * 512 * 10 for side in (32, 64))
+    assert large == 4 * small
 
 
 def test_vgg_meets_the_printed_cost_within_its_rounding():
@@ -146,18 +140,6 @@ def test_vgg_meets_the_printed_cost_within_its_rounding():
     with torch.no_grad():
         model(torch.zeros(1, *SHAPE))
     assert 633.12 < (forward_flops("vgg16", 100, SHAPE) + sum(values)) / 1e6 < 633.30
-
-
-def test_four_times_the_pixels_cost_four_times_as_much():
-    head = 2 * 512 * 10
-    small, large = (forward_flops("resnet18", 10, (3, side, side)) - head for side in (32, 64))
-    assert large == 4 * small
-
-
-def test_flops_of_the_small_network_by_hand():
-    sizes = [(3, 32, 32 * 32), (32, 64, 16 * 16), (64, 64, 16 * 16)]
-    expected = sum(2 * 9 * before * after * pixels for before, after, pixels in sizes) + 2 * 64 * 10
-    assert forward_flops("convnet", 10, SHAPE) == expected
 
 
 @pytest.mark.parametrize(
@@ -190,22 +172,10 @@ def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, i
         assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
 
 
-def test_every_convolution_and_dropout_is_the_quick_one(model, arch):
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Dropout)]
-    assert arch == "convnet" or {type(layer) for layer in layers} == {Dropout if arch == "vit" else Convolution}
-
-
-def test_the_seed_gives_vit_pytorchs_weights():
-    ours = made("vit")
-    torch.manual_seed(0)
-    theirs = vit_for_small_dataset.ViT(num_classes=10, **VIT)
-    assert all(torch.equal(*pair) for pair in zip(ours.parameters(), theirs.parameters(), strict=True))
-
-
-def test_widths_and_strides_of_the_slim_resnets():
-    assert made("resnet18-w16").head.in_features == 128
-    strides = [made(arch).body.conv1.stride for arch in ("resnet18", "resnet18-w16", "resnet18-w16-s2")]
-    assert strides == [(1, 1), (1, 1), (2, 2)]
+def test_widths_and_strides_of_the_resnets():
+    models = [made(arch) for arch in ("resnet18", "resnet18-w16", "resnet18-w16-s2")]
+    assert [model.head.in_features for model in models] == [512, 128, 128]
+    assert [model.body.conv1.stride for model in models] == [(1, 1), (1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])

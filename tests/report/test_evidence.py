@@ -9,22 +9,21 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import write_parquet
-from benchmark.report.tables.claim_table import text
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import draw_table
+from benchmark.report.tables.claims_table import text
+from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 from tests.report.conftest import Drawn, make_study, write_run
 
 CELL = "digits/convnet/random-10"
 METHODS = ["ft", "neggrad-plus", "coun"]
 TABLES = {
     "gaps": {"kind": "unlearning", "cells": [CELL], "methods": METHODS},
-    "claims": {"kind": "claims", "caption": "Claims"},
-    "counts": {"kind": "verdicts", "caption": "Claims in short"},
-    "worth": {"kind": "tuning", "caption": "Worth", "cells": [CELL], "methods": METHODS},
-    "took": {"kind": "effort", "caption": "What it took"},
-    "needed": {"kind": "power", "caption": "Needed", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
+    "worth": {"kind": "tuning", "cells": [CELL], "methods": METHODS},
+    "needed": {"kind": "power", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
+    **{name: {"kind": kind} for name, kind in (("claims", "claims"), ("counts", "verdicts"), ("took", "effort"))},
 }
 # Of three trials each: Retrain, then how far a method's metrics all lie above it, trial by trial.
 RETRAIN = [(98.0, 30.0, 70.0, 43.0), (99.0, 31.0, 71.0, 44.0), (97.0, 29.0, 69.0, 42.0)]
@@ -36,17 +35,21 @@ ABOVE = {
 }
 
 
+def rewritten(**changes) -> Study:
+    """The study with other settings."""
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
+    paths.study_file("tiny").write_text(yaml.safe_dump(data | changes, sort_keys=False))
+    return Study.load("tiny")
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch) -> Study:
     """A study with tuned values for FT alone, and all its runs."""
     monkeypatch.chdir(tmp_path)
     make_study()
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    data |= {"tables": TABLES, "figures": {}, "tuned": "tiny", "hyperparameters": {"*": {"ft": {"lr": 0.05}}}}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}}))
-    study = Study.load("tiny")
+    study = rewritten(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": {"ft": {"lr": 0.05}}})
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for trial, values in enumerate(RETRAIN):
         names = ("ra", "ua", "ta", "mia")
@@ -57,29 +60,25 @@ def study(tmp_path, monkeypatch) -> Study:
     return study
 
 
-def gathered(study: Study) -> None:
-    """Gather what claims read; the made-up samples do not say what the made-up history says, so not by `collect`."""
-    from benchmark.metrics.gaps import per_run_gaps
-    from benchmark.results import frames, measured
-
-    metrics = per_run_gaps(measured.metrics(study, study.runs(), study.cells))
-    write_parquet(paths.collected(study.name, "metrics"), metrics)
-    write_parquet(paths.collected(study.name, "history"), frames.of_study(study).history)
-    write_parquet(paths.collected(study.name, "predictions"), pd.DataFrame())
+@pytest.fixture
+def gathered(study, unchecked) -> Study:
+    """The study, gathered."""
+    collect(study)
+    return study
 
 
 def test_tuning_is_worth_what_it_gains(study):
     worth = Drawn(study, "worth")
-    found = worth.of()
-    assert found.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
-    assert found.loc["ft", "low"] < 3.1 < found.loc["ft", "high"]
-    assert found.loc["ft", "changed"] == "lr 0.05 to 0.1"
+    data = worth.of()
+    assert data.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
+    assert data.loc["ft", "low"] < 3.1 < data.loc["ft", "high"]
+    assert data.loc["ft", "changed"] == "lr 0.05 to 0.1"
     # Tuning left CoUn as it was: one run, no gain.
-    assert found.loc["coun", "gain"] == 0.0 and pd.isna(found.loc["coun", "changed"])
+    assert data.loc["coun", "gain"] == 0.0 and pd.isna(data.loc["coun", "changed"])
     assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
 
 
-def test_trials_that_diverged_are_left_out_and_told_of(study):
+def test_trials_that_diverged_are_left_out_and_named(study):
     write_run(study, f"{CELL}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
     write_run(study, f"{CELL}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
     worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
@@ -97,30 +96,27 @@ def test_it_shows_the_own_values_beside_the_tuned_ones_and_nothing_else(study):
 
 
 def test_without_tuned_values_there_is_nothing_to_show(study):
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    paths.study_file("tiny").write_text(yaml.safe_dump({**data, "tuned": None}))
     with pytest.raises(BadInput, match="the study includes none"):
-        Study.load("tiny")
+        rewritten(tuned=None)
 
 
 def test_how_many_trials_a_difference_needs(study):
-    found = Drawn(study, "needed").of()
-    assert list(found.index) == ["ft", "neggrad-plus"]
-    assert found.loc["ft", "difference"] == pytest.approx(6.0)
+    data = Drawn(study, "needed").of()
+    assert list(data.index) == ["ft", "neggrad-plus"]
+    assert data.loc["ft", "difference"] == pytest.approx(6.0)
     # FT's and CoUn's gaps move together, so their difference does not move: two trials show any.
-    assert found.loc["ft", "sd"] == pytest.approx(0.0, abs=1e-6)
-    assert found.loc["ft", "for_1"] == 2
+    assert data.loc["ft", "sd"] == pytest.approx(0.0, abs=1e-6)
+    assert data.loc["ft", "for_1"] == 2
     # NegGrad+'s differences to CoUn are 3, 3.1 and 2.9: a standard deviation of 0.1.
-    assert found.loc["neggrad-plus", "sd"] == pytest.approx(0.1)
-    assert 2 <= found.loc["neggrad-plus", "for_2"] <= found.loc["neggrad-plus", "for_0.25"] <= 5
+    assert data.loc["neggrad-plus", "sd"] == pytest.approx(0.1)
+    assert 2 <= data.loc["neggrad-plus", "for_2"] <= data.loc["neggrad-plus", "for_0.25"] <= 5
 
 
-@pytest.mark.parametrize("kind", ["power", "tuning"])
-def test_each_block_shows_its_own_cell(study, kind):
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    data["tables"]["both"] = {"kind": kind, "cells": [CELL, CELL.replace("convnet", "vit")], "methods": ["coun", "ft"]}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
-    assert [row[0] for row in Drawn(Study.load("tiny"), "both", partial=True).rows].count("FT") == 2
+def test_each_block_shows_its_own_cell(study):
+    both = {"cells": [CELL, CELL.replace("convnet", "vit")], "methods": ["coun", "ft"]}
+    changed = rewritten(tables={kind: {"kind": kind, **both} for kind in ("power", "tuning")})
+    for kind in changed.tables:
+        assert [row[0] for row in Drawn(changed, kind, partial=True).rows].count("FT") == 2
 
 
 def test_intervals_stand_beside_deviations(study):
@@ -133,24 +129,20 @@ def test_intervals_stand_beside_deviations(study):
     assert (row["avg_gap_low"], row["avg_gap_high"]) == pytest.approx((8 - reach, 8 + reach))
 
 
-def test_claims_are_read_from_gathered_results(study):
-    with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
-        text(study)
-    gathered(study)
-    printed = text(study)
+def test_claims_are_read_from_gathered_results(gathered):
+    printed = text(gathered)
     assert "reproduced* 3.00 [" in " ".join(printed.split())  # NegGrad+ at 5, CoUn at 2
     assert "not tested: needs a sequential scenario" in printed
     assert "All trials share Original and the forget split" in printed
-    claims = Drawn(study, "claims")
+    claims = Drawn(gathered, "claims")
     best = claims.data.set_index("claim").loc["best"]
     assert best["value"] == pytest.approx(3.0) and best["verdict"] == "reproduced"
-    assert r"**reproduced**\*" in str(claims.rows).replace("\\\\", "\\")
+    assert r"**reproduced**\*" in [row[-1] for row in claims.rows]
     assert "In brackets: 95\N{NARROW NO-BREAK SPACE}% interval" in claims.caption
 
 
-def test_verdicts_are_counted_by_claim_and_cell(study):
-    gathered(study)
-    tests, table = Drawn(study, "claims").data, Drawn(study, "counts")
+def test_verdicts_are_counted_by_claim_and_cell(gathered):
+    tests, table = Drawn(gathered, "claims").data, Drawn(gathered, "counts")
     counts = table.data.set_index("claim")
     assert counts.index.tolist() == tests["claim"].drop_duplicates().tolist()  # one cell only
     for claim, mine in tests.groupby("claim"):
@@ -161,23 +153,8 @@ def test_verdicts_are_counted_by_claim_and_cell(study):
     assert table.row("CoUn leads at every stage (Figure 6)") == ["—", "", "", "", "1"]
 
 
-def test_claims_of_another_configuration_are_refused_in_a_table_and_told_in_text(study):
-    gathered(study)
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    data["hyperparameters"]["*"]["coun"] = {"lambda": 2.0}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data))
-    changed = Study.load("tiny")
-    with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
-        draw_table(changed, "claims")
-    assert "As gathered: 3 of the study's 16 runs" in text(changed)
-    assert draw_table(changed, "claims", partial=True)
-
-
-def test_what_a_study_took_counts_every_run_once(study):
-    with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
-        draw_table(study, "took")
-    gathered(study)
-    took = Drawn(study, "took")
+def test_what_a_study_took_counts_every_run_once(gathered):
+    took = Drawn(gathered, "took")
     work = took.data.set_index("work")
     assert work["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
     assert work["hours"].to_numpy() == pytest.approx(work["runs"].to_numpy() * 90 / 3600)
@@ -187,19 +164,21 @@ def test_what_a_study_took_counts_every_run_once(study):
     assert took.row("Retrain")[0] == "random 10 %"
 
 
-def test_what_a_study_took_is_refused_where_runs_are_missing(study):
-    gathered(study)
-    path = paths.collected(study.name, "metrics")
-    metrics = pd.read_parquet(path)
-    write_parquet(path, metrics[metrics["trial"] == 0])
-    with pytest.raises(StaleOutput, match="10 of the study's 16 runs are missing"):
-        draw_table(study, "took")
-    assert draw_table(study, "took", partial=True)
+def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(gathered):
+    changed = rewritten(hyperparameters={"*": {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
+    for name in ("claims", "counts", "took"):
+        with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
+            draw_table(changed, name)
+        assert draw_table(changed, name, partial=True)
+    assert "As gathered: 3 of the study's 16 runs" in text(changed)
+    paths.collected("tiny", "metrics").unlink()
+    for draw in (lambda: draw_table(changed, "claims"), lambda: text(changed)):
+        with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
+            draw()
 
 
 def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
-    from benchmark.workflow.targets import Workflow
-
     files = Workflow(study)
-    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == files.collected
-    assert files.gathered and not set(files.gathered) & set(files.collected)
+    inputs = [*files.collected, *files.pool]
+    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == inputs
+    assert files.pool and not set(files.pool) & set(files.collected)

@@ -36,14 +36,11 @@ def _committed(path: str) -> bytes:
     return (ROOT / path).read_bytes()
 
 
-def test_tables_are_put_between_their_markers(tmp_path) -> None:
+def test_tables_are_put_between_their_markers_and_one_that_is_not_there_leaves_its_place_empty(tmp_path) -> None:
+    assert filled(MARKED.format("| old |\n", ""), tmp_path) == MARKED.format("", "")
     (tmp_path / "tables").mkdir()
     for name in "ab":
         (tmp_path / "tables" / f"{name}.md").write_text(f"| {name} |\n")
     whole = MARKED.format("| a |\n", "| b |\n")
     assert filled(MARKED.format("", "| old |\n"), tmp_path) == whole
     assert filled(whole, tmp_path) == whole
-
-
-def test_a_table_that_is_not_there_leaves_its_place_empty(tmp_path) -> None:
-    assert filled(MARKED.format("| old |\n", ""), tmp_path) == MARKED.format("", "")

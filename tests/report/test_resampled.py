@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.tables.draw import draw_table
+from benchmark import paths
+from benchmark.report.draw import draw_table
 from benchmark.results import measured
 from benchmark.results.gather import gather
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
+from tests.places import split_file
 
 MIXED: dict[str, Any] = {
     "trials": 2,
@@ -59,9 +61,9 @@ def test_original_has_a_place_where_other_runs_have_a_trial(mixed) -> None:
 
 def test_every_split_that_a_table_reads_is_an_input_of_it(mixed) -> None:
     def splits(name: str) -> set[str]:
-        files = Workflow(mixed).shown_by(name)
-        return {f"{path.parent.name}/{path.stem}" for path in files if "/splits/" in path.as_posix()}
+        return {path for path in Workflow(mixed).shown_by(name) if paths.SPLITS in path.parents}
 
-    assert splits("table2") == {"random-10/trial-0", "random-10/trial-1"}
-    assert splits("table8") == {"class-8/trial-0"}
-    assert splits("taken") == {"class-8/trial-0", "random-10/trial-0"}
+    random, again, eights = (split_file(mixed, *of) for of in (("random-10", 0), ("random-10", 1), ("class-8", 0)))
+    assert splits("table2") == {random, again}
+    assert splits("table8") == {eights}
+    assert splits("taken") == {eights, random}

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import write_json, write_parquet
-from benchmark.report import latex
+from benchmark.files import write_json
+from benchmark.report.draw import draw_table
 from benchmark.report.style import METHODS, method_colour, method_label
-from benchmark.report.tables.draw import draw_table
-from benchmark.report.tables.unlearning import cost_unit
-from benchmark.report.tabular import Block, Column, Table
+from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
-from benchmark.results.gather import collect
-from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, write_distances, write_run
-from tests.report.test_theory import views
-from tests.report.test_versus import PRINTED
+from tests.report.conftest import TRAIN, Drawn, write_run
 
 CELL = "digits/convnet/random-10"
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
@@ -89,15 +79,6 @@ def test_missing_runs_wait_or_become_dashes(study) -> None:
     assert "Incomplete, with trials missing: FT, NoT." in gaps.caption
 
 
-def test_a_partial_table_replaces_no_whole_one(study) -> None:
-    fill(study, {})
-    whole = {path: path.read_bytes() for path in draw_table(study, "gaps")}
-    shutil.rmtree(paths.RUNS / f"{CELL}/not")
-    partial = draw_table(study, "gaps", partial=True)
-    assert [path.name for path in partial] == [f"gaps.partial{path.suffix}" for path in whole]
-    assert {path: path.read_bytes() for path in whole} == whole
-
-
 def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
     fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
     shutil.rmtree(paths.RUNS / f"{CELL}/retrain")
@@ -106,12 +87,7 @@ def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
     assert "**" not in str(gaps.rows) and "noise floor" not in gaps.caption
 
 
-def test_partial_with_nothing_at_all(study) -> None:
-    for name in ("gaps", "two", "taken", "far"):
-        assert set(Drawn(study, name, partial=True).row("FT")) == {"—"}
-
-
-def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study) -> None:
+def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -> None:
     fill(study, {})
     for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
         record = run_folder("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
@@ -122,8 +98,9 @@ def test_methods_of_a_trial_that_started_from_other_originals_are_told_of(study)
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    best = study.model_copy(update={"report_epoch": "best"})
-    best._name = study.name
+    file = paths.study_file("tiny")
+    file.write_text(f"{file.read_text()}\nreport_epoch: best\n")
+    best = Study.load("tiny")
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
@@ -201,96 +178,11 @@ def test_hyperparameters_need_no_results(study) -> None:
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
 
 
-# --- every kind -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def every_kind(study, monkeypatch) -> Study:
-    """The study with a table of every kind, one of them beside the paper's, and all that these are drawn from."""
-    # Made-up samples do not say what histories say.
-    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
-    shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
-    more = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
-    more |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    data |= {"tables": data["tables"] | more, "figures": {}, "tuned": "tiny"}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data, sort_keys=False))
-    for path, text in (
-        (paths.tuned("tiny"), yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}})),
-        (paths.REPORTED / "unlearning.csv", PRINTED),
-    ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    study = Study.load("tiny")
-    for run in study.runs():
-        write_run(study, str(run.name))
-    write_run(study, f"{CELL}/not/trial-1", status=results.DIVERGED)
-    for one in study.derived_of("far"):
-        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-    for one in study.derived_of("theory"):
-        write_parquet(paths.derived(one.place), views(0.3, alone=False))
-    collect(study)
-    return study
-
-
-def test_every_table_is_drawn_from_the_gathered_files_alone(every_kind, capsys) -> None:
-    names = [*every_kind.tables, *every_kind.compared]
-    assert {every_kind.output(name).kind for name in names} == set(KINDS["tables"])
-    from_runs = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
-    for folder in (paths.RESULTS / "tiny", every_kind.dataset_folder("digits"), *paths.TABLES.glob("tiny")):
-        shutil.rmtree(folder)
-    gathered = {path: path.read_bytes() for name in names for path in draw_table(every_kind, name)}
-    assert gathered == from_runs
-    assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
-
-
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_every_table_compiles(every_kind) -> None:
-    names = [*every_kind.tables, *every_kind.compared]
-    body = "".join(rf"\input{{{draw_table(every_kind, name)[0]}}}" for name in names)
-    # And all signs, in a column that is wrapped.
-    signs = " ".join([*latex.SPECIAL, "words"] * 3)
-    table = Table([Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", pd.DataFrame())
-    body += latex.render(table, "tiny", "signs")
-    preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
-    Path("all.tex").write_text(preamble + body + r"\end{document}")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull \\hbox" not in done.stdout
-
-
-def test_unknown_table_is_refused(study) -> None:
-    with pytest.raises(BadInput, match="unknown table 'gap'; did you mean 'gaps'"):
-        draw_table(study, "gap")
-    with pytest.raises(BadInput, match="unknown table 'gain'"):
-        draw_table(study, "gain")
-
-
-def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
-    runs(study, "two")
-    script = (
-        "import sys; from benchmark.study.study import Study; from benchmark.report.tables.draw import draw_table;"
-        "draw_table(Study.load('tiny'), 'two');"
-        "print(*{'torch', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
-    )
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); {script}"
-    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
-
-
-@pytest.mark.parametrize(
-    ("pflops", "expected"),
-    [
-        ([27.37, 6.32], ("PFLOPs", 2)),
-        ([27.37, 0.06], ("PFLOPs", 2)),  # Table 7, with SSD
-        ([27.37, 0.04], ("TFLOPs", 1)),
-        ([2e-5], ("GFLOPs", 1)),
-        ([0.0, np.nan], ("PFLOPs", 2)),
-    ],
-)
-def test_cost_unit(pflops, expected) -> None:
-    assert cost_unit(np.array(pflops)) == expected
+def test_cost_unit() -> None:
+    assert cost_unit(np.array([27.37, 0.06])) == ("PFLOPs", 2)  # Table 7, with SSD
+    assert cost_unit(np.array([27.37, 0.04])) == ("TFLOPs", 1)
+    assert cost_unit(np.array([2e-5])) == ("GFLOPs", 1)
+    assert cost_unit(np.array([0.0, np.nan])) == ("PFLOPs", 2)
 
 
 def test_labels_and_colours() -> None:

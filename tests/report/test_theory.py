@@ -7,14 +7,11 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.errors import StaleOutput
-from benchmark.files import write_parquet
-from benchmark.report.figures.draw import build, draw_figure
-from benchmark.report.tables.draw import draw_table
+from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, source, write_facts
+from tests.report.conftest import Drawn, source, views, write_derived, write_facts
 
 STUDY = """
 trials: 2
@@ -34,33 +31,8 @@ CELL, ALONE = "digits/convnet/random-50", "digits/convnet/class-8"
 FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
 
 
-def views(far: float, alone: bool, retain: float = 0.0) -> pd.DataFrame:
-    """100 retain samples of two classes, whose views are ``retain`` apart, and 100 forget samples, ``far`` apart."""
-    label = np.arange(200) % 2
-    forget = np.arange(200) >= 100
-    if alone:
-        label[forget] = 8
-    single = forget & alone
-    return pd.DataFrame(
-        {
-            "index": np.arange(200),
-            "membership": np.where(forget, "forget", "retain"),
-            "label": label,
-            "prediction": np.where(forget & (np.arange(200) % 4 == 0), 3, label),
-            "max_distance": np.where(forget, far, retain),
-            "mean_distance": np.where(forget, far, retain) / 2,
-            "lipschitz": 1.0,
-            "reach": 0.0,
-            "nearest": label,
-            "centre_square": 1.0,
-            "centre_product": np.where(single, np.nan, 0.25),
-        }
-    )
-
-
-def write(study: Study, name: str, frame: pd.DataFrame) -> None:
-    run = study.run(name)
-    write_parquet(paths.derived(study.derive(VIEWS, run, run.name.scenario).place), frame)
+def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
+    write_derived(study, VIEWS, name, study.run(name).name.scenario, frame)
 
 
 @pytest.fixture
@@ -74,7 +46,7 @@ def study(tmp_path, monkeypatch) -> Study:
     for cell in (CELL, ALONE):
         for method, far in FAR.items():
             for trial in range(2):
-                write(study, f"{cell}/{method}/trial-{trial}", views(far, cell == ALONE))
+                write_views(study, f"{cell}/{method}/trial-{trial}", views(far, cell == ALONE))
     return study
 
 
@@ -100,7 +72,7 @@ def test_numbers_are_those_of_the_views(study) -> None:
 
 
 def test_a_violated_lemma_and_a_bound_of_some_trials_are_counted(study) -> None:
-    write(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
+    write_views(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
     retain = theory(study).row("FT")
     assert retain[5:7] == ["1/2", "1/2"] and retain[11] == "vacuous 1/2"
 
@@ -121,26 +93,16 @@ def test_the_csv_has_a_row_a_trial_and_group(study) -> None:
 
 
 def test_diverged_is_said_and_not_drawn(study) -> None:
-    write(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
+    write_views(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
     rows = theory(study).rows
     assert rows[4][:3] == ["FT", "$D_r$", "diverged"] and rows[5][:3] == ["", "$D_u$", "diverged"]
     assert len(build(source(study, "curves")).axes[0].lines) == 6  # one trial of FT is left
 
 
-def test_missing_views_wait_or_become_dashes(study) -> None:
-    for trial in range(2):
-        paths.derived(study.derive(VIEWS, study.run(f"{CELL}/ft/trial-{trial}"), "random-10").place).unlink()
-    for draw, name in ((draw_table, "theory"), (draw_figure, "curves")):
-        with pytest.raises(StaleOutput, match="ft/trial-0"):
-            draw(study, name)
-        assert draw(study, name, partial=True)
+def test_missing_views_become_dashes(study) -> None:
+    shutil.rmtree(paths.RESULTS / f"views/{CELL}/ft")
     table = theory(study, partial=True)
     assert set(table.row("FT")[1:]) == {"—"} and "trials missing: FT." in table.caption
-
-
-def test_nothing_at_all_can_be_drawn_in_part(study) -> None:
-    shutil.rmtree(paths.RESULTS / "tiny" / "views")
-    assert draw_table(study, "theory", partial=True) and draw_figure(study, "curves", partial=True)
 
 
 def test_curves_and_their_difference(study) -> None:
@@ -154,11 +116,6 @@ def test_curves_and_their_difference(study) -> None:
     assert figure.get_size_inches()[0] == 5.5
     assert figure.axes[2].get_ylabel() == "forget − retain\n(points)"
     assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 %)"
-
-
-def test_same_views_give_the_same_bytes(study) -> None:
-    first = [path.read_bytes() for path in draw_figure(study, "curves")]
-    assert [path.read_bytes() for path in draw_figure(study, "curves")] == first
 
 
 def test_the_caption_says_how_much_was_sampled(study) -> None:

@@ -1,3 +1,5 @@
+"""What a stopped run leaves, and which of it is taken up again."""
+
 from __future__ import annotations
 
 import random
@@ -10,10 +12,10 @@ from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.errors import StaleOutput
 from benchmark.files import written_digest
-from benchmark.results import records as results
+from benchmark.results import records
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.loop import Interrupted
-from tests.places import place, run_folder
+from tests.places import run_folder
 
 
 class Code:
@@ -29,101 +31,91 @@ def stopped(project):
     study = project.study()
     with pytest.raises(Interrupted):
         project.job(study, project.name("ft"), stop_at=3).go()
-    return study
-
-
-def checkpoint(study, name):
-    return paths.work(place(study, name)) / "checkpoint.pt"
+    return study.run(project.name("ft"))
 
 
 def test_a_stopped_run_leaves_a_checkpoint_and_no_output(project, stopped):
-    name = project.name("ft")
-    assert [path.name for path in checkpoint(stopped, name).parent.glob("*.pt*")] == ["checkpoint.pt"]
-    assert list(run_folder("tiny", name).glob("*")) == []
+    assert [path.name for path in paths.work(stopped.place).glob("*.pt*")] == ["checkpoint.pt"]
+    assert list(run_folder("tiny", stopped).glob("*")) == []
 
 
-def test_a_checkpoint_of_another_setting_is_refused_and_the_setting_named(project, stopped):
-    changed = project.unlearning(lr=0.06)
-    with pytest.raises(StaleOutput) as caught:
-        project.run(changed, project.name("ft"))
-    assert "slice.settings.lr was 0.05, is 0.06" in str(caught.value)
-    path = checkpoint(stopped, project.name("ft"))
-    aside = path.with_name("checkpoint.pt.other")
-    assert f"set aside as {aside}; run again to start anew" in str(caught.value)
-    assert aside.is_file() and not path.exists()
-    end = project.run(changed, project.name("ft"))
+def test_another_setting_or_seed_is_another_run_and_leaves_the_checkpoint_alone(project, stopped):
+    for changed in (project.unlearning(lr=0.06), project.study({"seed": 2})):
+        assert changed.run(str(stopped.name)).place != stopped.place
+    end = project.run(project.unlearning(lr=0.06), str(stopped.name))
     assert end.starts == 1 and end.record["slice"]["settings"]["lr"] == 0.06
+    assert project.job(project.study(), str(stopped.name)).checkpoint.load()["step"] == 3
 
 
-def test_a_checkpoint_of_another_seed_is_refused_and_the_seed_named(project, stopped):
-    study = project.study({"seed": 2})
-    run, data = study.run(project.name("ft")), content_hash(study.dataset_folder("digits"))
-    with pytest.raises(StaleOutput, match=r"slice\.seed was 1, is 2"):
-        Checkpoint(paths.work(place("tiny", run)), run.slice, data).load()
-
-
-@pytest.mark.parametrize("what", ["data", "split", "original"])
-def test_a_checkpoint_of_other_images_another_split_or_another_original_is_refused(project, stopped, what):
-    run = stopped.run(project.name("ft"))
+@pytest.mark.parametrize("what", ["slice", "data", "split", "original", "device"])
+def test_a_checkpoint_of_anything_else_is_refused_set_aside_and_the_difference_named(project, stopped, what):
+    study = project.study()
     made_from = {
-        "data": content_hash(stopped.dataset_folder("digits")),
-        "split": written_digest(paths.split(stopped.split_of(run).place)),
-        "original": results.record(stopped, stopped.run(project.original))["sha256"][paths.MODEL],
+        "slice": stopped.slice,
+        "data": content_hash(study.dataset_folder("digits")),
+        "split": written_digest(paths.split(study.split_of(stopped).place)),
+        "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
+        "device": torch.device("cpu"),
     }
-    checkpoint = Checkpoint(paths.work(place("tiny", run)), run.slice, **{**made_from, what: "another"})
-    with pytest.raises(StaleOutput, match=f"{what} was '{made_from[what]}', is 'another'"):
+    difference, other = f"{what} was {str(made_from[what])!r}, is 'another'", "another"
+    if what == "slice":
+        difference, other = "slice.seed was 1, is 2", stopped.slice | {"seed": 2}
+    if what == "device":
+        difference, other = "device was 'cpu', is 'cuda'", torch.device("cuda")
+    checkpoint = Checkpoint(paths.work(stopped.place), **{**made_from, what: other})
+    aside = checkpoint.path.with_name("checkpoint.pt.other")
+    with pytest.raises(StaleOutput) as caught:
         checkpoint.load()
-
-
-def test_a_checkpoint_of_the_other_kind_of_device_is_refused(project, stopped):
-    job = project.job(stopped, project.name("ft"))
-    job.checkpoint.owner["device"] = "cuda"
-    with pytest.raises(StaleOutput, match="device was 'cpu', is 'cuda'"):
-        job.checkpoint.load()
+    assert difference in str(caught.value)
+    assert f"set aside as {aside}; run again to start anew" in str(caught.value)
+    assert aside.is_file() and not checkpoint.path.exists()
 
 
 def test_a_device_without_room_costs_no_checkpoint(project, stopped, monkeypatch, capsys):
-    def full(*_):
+    def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.training.checkpoint._moved", full)
+        patch.setattr(torch.Tensor, "to", full)
         with pytest.raises(torch.OutOfMemoryError):
-            project.job(stopped, project.name("ft")).checkpoint.load()
-    assert project.job(stopped, project.name("ft")).checkpoint.load()["step"] == 3
+            Checkpoint(paths.work(stopped.place), **owner(project, stopped)).load()
+    assert Checkpoint(paths.work(stopped.place), **owner(project, stopped)).load()["step"] == 3
     assert "damaged" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "damage",
-    ["a flipped bit", "empty", "cut at 10", "cut in half", "cut by one byte", "text", "noise", "a list", "code"],
-)
-def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, damage, capsys):
+def owner(project, run):
+    owned = project.job(project.study(), str(run.name)).checkpoint.owner
+    return {key: value for key, value in owned.items() if key != "device"}
+
+
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, capsys):
     study, name = project.study(), project.name("not")
-    whole = project.run(study, name)
+    path = paths.work(study.run(name).place) / "checkpoint.pt"
     with pytest.raises(Interrupted):
         project.job(study, name, stop_at=3).go()
-    path = checkpoint(study, name)
     good = path.read_bytes()
-    if damage in ("a list", "code"):
-        torch.save([1, 2] if damage == "a list" else Code(), path)
-    else:
-        path.write_bytes(
-            {
-                "a flipped bit": good[: len(good) // 2]
-                + bytes([good[len(good) // 2] ^ 1])
-                + good[len(good) // 2 + 1 :],
-                "empty": b"",
-                "cut at 10": good[:10],
-                "cut in half": good[: len(good) // 2],
-                "cut by one byte": good[:-1],
-                "text": b"not a checkpoint\n",
-                "noise": random.Random(0).randbytes(1000),
-            }[damage]
-        )
-    capsys.readouterr()
-    end = project.run(study, name)
-    told = capsys.readouterr().out
-    assert f"{path} is damaged" in told and "set aside" in told and "resumed" not in told
-    assert end.samples.equals(whole.samples) and end.measured.equals(whole.measured)
+    middle = len(good) // 2
+    whole = project.run(study, name)
+    damages = {
+        "a flipped bit": good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :],
+        "empty": b"",
+        "cut at 10": good[:10],
+        "cut in half": good[:middle],
+        "cut by one byte": good[:-1],
+        "text": b"not a checkpoint\n",
+        "noise": random.Random(0).randbytes(1000),
+        "a list": [1, 2],
+        "code": Code(),
+    }
+    for damage, content in damages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            torch.save(content, path)
+        capsys.readouterr()
+        end = project.run(study, name)
+        printed = capsys.readouterr().out
+        assert f"{path} is damaged" in printed and "set aside" in printed and "resumed" not in printed, damage
+        assert end.samples.equals(whole.samples) and end.measured.equals(whole.measured), damage
     assert not Path("executed").exists()

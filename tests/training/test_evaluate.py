@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench import work
-from benchmark.training import evaluate
+from benchmark.training import batches
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
 
@@ -31,17 +31,17 @@ class Watched(nn.Module):
 
 
 def test_features_are_freed_where_logits_alone_are_wanted(monkeypatch):
-    monkeypatch.setattr(evaluate, "BATCH", 4)
+    monkeypatch.setattr(batches, "BATCH", 4)
     data = work.arrays(train=40, test=4)
     model = Watched()
-    frame = evaluate.predict(model, Images(data, work.AUGMENTATION, CPU.device), CPU)
+    frame = batches.predict(model, Images(data, work.AUGMENTATION, CPU.device), CPU)
     assert len(frame) == 44 and len(model.alive) == 11
     assert max(model.alive) <= 2  # the batch before, and what names still hold
 
 
 def test_outputs_have_no_gradient_and_leave_the_caller_his():
     model = Watched()
-    for features, logits in evaluate.outputs(
+    for features, logits in batches.outputs(
         model, Images(work.arrays(train=6), work.AUGMENTATION, CPU.device), "train", CPU
     ):
         assert not features.requires_grad and not logits.requires_grad

@@ -1,3 +1,5 @@
+"""What one run leaves, when it is done again, how it diverges, and what it refuses to start from."""
+
 from __future__ import annotations
 
 import json
@@ -8,121 +10,68 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import sha256
+from benchmark import stamp as stamps
+from benchmark.data import store
+from benchmark.errors import BadInput, DamagedFile, StaleOutput
+from benchmark.files import locked, sha256
+from benchmark.methods.ft import FT
 from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.registry import METHODS
-from benchmark.results import measured
-from benchmark.results import records as results
-from tests.places import place, run_folder, split_file
+from benchmark.results import measured, records
+from benchmark.training import job as jobs
+from benchmark.training.job import run, weights_of
+from benchmark.training.loop import Trainer
+from tests.places import run_folder, split_file
 
 METRICS = ["ra", "ua", "ta", "mia"]
 
 
 def test_a_run_leaves_its_files_and_their_digests(project):
-    study = project.study()
-    name = project.name("ft")
+    study, name = project.study(), project.name("ft")
     end = project.run(study, name)
-    folder = run_folder("tiny", name)
+    folder = run_folder(study, name)
     assert {path.name for path in folder.iterdir()} == {paths.RUN, paths.SAMPLES, paths.HISTORY}
     assert end.record["sha256"] == {file: sha256(folder / file) for file in (paths.SAMPLES, paths.HISTORY)}
     assert end.record["fingerprint"] == study.run(name).fingerprint
     assert end.record["slice"] == study.run(name).slice
     assert (end.status, end.record["status"], end.record["diverged_at"]) == ("finished", "finished", None)
     assert end.record["stamp"]["precision"] == "float32" and end.record["stamp"]["threads"] == "1"
-
-
-def test_a_run_says_which_weights_of_original_it_started_from(project):
-    study = project.study()
-    original = results.record(study, study.run(project.original))["sha256"][paths.MODEL]
-    assert project.run(study, project.name("ft")).record["started_from"] == original
+    # It says which weights of Original it started from.
+    original = records.record(study, study.run(project.original))["sha256"][paths.MODEL]
+    assert end.record["started_from"] == original
     assert project.run(study, project.name("retrain")).record["started_from"] is None
 
 
-def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
-    from benchmark.training.job import run
-
+def test_samples_hold_every_sample_and_its_true_label_and_the_history_ends_with_what_they_say(project):
     study = project.study()
-    name = project.name("ft")
-    planned = study.run(name).fingerprint
-    assert run(study, name, "a test", planned) == "finished"
-    with pytest.raises(BadInput, match=f"run {name}: the study has changed since this job was planned"):
-        run(project.unlearning(lr=0.07), name, "a test", planned)
-
-
-def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys):
-    from benchmark.files import locked
-    from benchmark.training.job import run
-
-    study = project.study()
-    name = project.name("ft")
-    lock = paths.work(place("tiny", name)).with_name("trial-0.lock")
-    with ThreadPoolExecutor() as pool:
-        with locked(lock):
-            second = pool.submit(run, study, name, "the second")
-            while "waiting for another process" not in capsys.readouterr().out:
-                time.sleep(0.01)
-            project.run(study, name)
-            record = (run_folder("tiny", name) / paths.RUN).read_bytes()
-        assert second.result(timeout=60) == "finished"
-    assert (run_folder("tiny", name) / paths.RUN).read_bytes() == record
-
-
-def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
-    from benchmark import stamp as stamps
-    from benchmark.training import job as jobs
-
-    now = stamps.stamp()
-    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "before"})
-    study = project.study()
-    job = project.job(study, project.name("ft"))
-    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "after"})
-    job.go()
-    assert results.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
-
-
-def test_samples_hold_every_sample_and_its_true_label(project):
-    from benchmark.data import store
-
-    study = project.study()
-    samples = project.run(study, project.name("ft")).samples
+    end = project.run(study, project.name("coun"))
     arrays = store.load(study.dataset_folder("digits"))
     for split, labels in (("train", arrays.train_labels), ("test", arrays.test_labels)):
-        rows = samples[samples["split"] == split]
+        rows = end.samples[end.samples["split"] == split]
         assert rows["index"].tolist() == list(range(len(labels))) and rows["label"].tolist() == labels.tolist()
-    assert samples["loss"].dtype == np.float32 and (samples["loss"] >= 0).all()
-
-
-def test_the_last_row_of_the_history_is_what_the_samples_say(project):
-    study = project.study()
-    run = study.run(project.name("coun"))
-    end = project.run(study, str(run.name))
+    assert end.samples["loss"].dtype == np.float32 and (end.samples["loss"] >= 0).all()
     assert end.history["epoch"].tolist() == [1, 2]
-    assert end.history[METRICS].iloc[-1].to_dict() == measure(end.samples, results.forget(study, run))
+    forgotten = records.forget(study, study.run(project.name("coun")))
+    assert end.history[METRICS].iloc[-1].to_dict() == measure(end.samples, forgotten)
 
 
-def test_history_has_a_row_every_so_many_epochs_and_the_last(project):
-    study = project.unlearning(epochs=5, evaluate_every=2)
-    assert project.run(study, project.name("ft")).history["epoch"].tolist() == [2, 4, 5]
-
-
-def test_how_often_is_measured_changes_nothing_else(project):
-    often = project.run(project.study(), project.name("coun"))
-    seldom = project.run(project.unlearning(evaluate_every=2), project.name("coun"))
+def test_history_has_a_row_every_so_many_epochs_and_the_last_and_that_changes_nothing_else(project):
+    often = project.run(project.unlearning(epochs=5), project.name("ft"))
+    seldom = project.run(project.unlearning(epochs=5, evaluate_every=2), project.name("ft"))
+    assert seldom.history["epoch"].tolist() == [2, 4, 5]
     assert often.samples.equals(seldom.samples)
 
 
 def test_an_unlearning_run_of_no_epochs_is_original(project):
-    from benchmark.training.job import weights
-
     study = project.unlearning(epochs=0)
     end = project.run(study, project.name("ft"))
-    original = weights(study, study.run(project.original))
+    original = weights_of(study, study.run(project.original))
     assert all((value == original[key]).all() for key, value in end.weights.items())
-    assert end.samples.equals(pd.read_parquet(run_folder("tiny", project.original) / paths.SAMPLES))
+    assert end.samples.equals(pd.read_parquet(run_folder(study, project.original) / paths.SAMPLES))
     assert end.history["pflops"].tolist() == [0] and math.isnan(end.history["loss"][0])
 
 
@@ -133,49 +82,125 @@ def test_trials_differ_and_so_do_scenarios(project):
     assert not first.samples.equals(project.run(study, project.name("retrain", "class-8")).samples)
 
 
+# --- again --------------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_trained_again_only_when_asked(project, capsys):
+    study, name = project.study(), project.name("ft")
+    assert run(study, name, "first") == "finished"
+    record = run_folder(study, name) / paths.RUN
+    before = record.read_bytes()
+    assert run(study, name, "second") == "finished"
+    assert "already finished: " in capsys.readouterr().out and record.read_bytes() == before
+    assert run(study, name, "third", again=True) == "finished"
+    assert json.loads(record.read_text())["command"] == "third"
+    # It came out as before, so nothing is kept beside it.
+    assert [path.name for path in record.parent.parent.iterdir()] == [record.parent.name]
+
+
+def test_what_comes_out_otherwise_is_kept_beside_what_takes_its_place(project, monkeypatch, capsys):
+    study, name = project.study(), project.name("ft")
+    run(study, name, "a test")
+    folder = run_folder(study, name)
+    first = (folder / paths.SAMPLES).read_bytes()
+    step = FT.loss
+    for number in (1, 2):  # as if it were another device
+        monkeypatch.setattr(FT, "loss", lambda *given, by=number: step(*given) * (1 + 1e-3 * by))
+        run(study, name, "a test", again=True)
+        assert folder.with_name(f"{folder.name}.earlier-{number}").is_dir()
+    assert "it came out otherwise than before" in capsys.readouterr().out
+    assert (folder.with_name(f"{folder.name}.earlier-1") / paths.SAMPLES).read_bytes() == first
+    assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
+
+
+def test_missing_weights_are_made_again_when_asked(project, capsys):
+    study = project.study()
+    folder = run_folder(study, project.original)
+    (folder / paths.MODEL).unlink()
+    run(study, project.original, "a test")
+    assert "--weights makes its weights again" in capsys.readouterr().out and not (folder / paths.MODEL).exists()
+    run(study, project.original, "a test", weights=True)
+    assert weights_of(study, study.run(project.original))
+    run(study, project.original, "a test", weights=True)
+    assert "already finished" in capsys.readouterr().out
+
+
+def test_a_damaged_run_is_done_again_and_gives_the_same(project):
+    study, name = project.study(), project.name("ft")
+    run(study, name, "a test")
+    path = run_folder(study, name) / paths.SAMPLES
+    before = path.read_bytes()
+    path.unlink()
+    run(study, name, "a test")
+    assert path.read_bytes() == before
+
+
+def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
+    study, name = project.study(), project.name("ft")
+    planned = study.run(name).fingerprint
+    assert run(study, name, "a test", planned) == "finished"
+    with pytest.raises(BadInput, match=f"run {name}: the study has changed since this job was planned"):
+        run(project.unlearning(lr=0.07), name, "a test", planned)
+
+
+def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys):
+    study, name = project.study(), project.name("ft")
+    with ThreadPoolExecutor() as pool:
+        with locked(paths.work(f"{study.run(name).place}.lock")):
+            second = pool.submit(run, study, name, "the second")
+            deadline = time.monotonic() + 60
+            while "waiting for another process" not in capsys.readouterr().out:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            project.run(study, name)
+            record = (run_folder(study, name) / paths.RUN).read_bytes()
+        assert second.result(timeout=60) == "finished"
+    assert (run_folder(study, name) / paths.RUN).read_bytes() == record
+
+
+def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
+    now = stamps.stamp()
+    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "before"})
+    study = project.study()
+    job = project.job(study, project.name("ft"))
+    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "after"})
+    job.go()
+    assert records.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
+
+
 # --- divergence -----------------------------------------------------------------------------------------------------
 
 
 def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
-    study = project.unlearning(lr=1e30)
-    name = project.name("ft")
-    done = project.command("run", "tiny", name)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "diverged")
-    record = json.loads((run_folder("tiny", name) / paths.RUN).read_text())
+    study, name = project.unlearning(lr=1e30), project.name("ft")
+    assert run(study, name, "a test") == "diverged"
+    record = records.record(study, study.run(name))
     assert record["status"] == "diverged" and record["diverged_at"]["epoch"] == 1
-    history = results.frame(study, study.run(name), paths.HISTORY)
+    history = records.frame(study, study.run(name), paths.HISTORY)
     assert history[METRICS].isna().all(axis=None) and len(history) == 1
-    assert len(results.frame(study, study.run(name), paths.SAMPLES)) == 220
-    assert not paths.work(place("tiny", name)).exists()
+    assert len(records.frame(study, study.run(name), paths.SAMPLES)) == 220
+    assert not paths.work(study.run(name).place).exists()
     (row,) = measured.metrics(study, [study.run(name)], [Cell.parse(project.cell)]).to_dict("records")
     assert row["status"] == "diverged" and all(math.isnan(row[metric]) for metric in METRICS)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("stops", [(), (6,), (8,), (9, 10)])
+@pytest.mark.parametrize(("value", "stops"), [(math.nan, ()), (math.inf, (6,)), (-math.inf, (8,)), (math.nan, (9, 10))])
 def test_the_step_of_the_divergence_is_recorded(project, value, stops):
-    from benchmark.methods.ft import FT
-
     class Doomed(FT):
         """Its third step of the second epoch is no number."""
 
         def loss(self, outputs, batch, epoch):
-            self.step = getattr(self, "step", -1) + 1 if epoch == getattr(self, "epoch", epoch) else 0
-            self.epoch = epoch
             bad = epoch == 1 and batch["retain"].index.tolist() == self.batches(1)[2]["retain"].index.tolist()
             return super().loss(outputs, batch, epoch) * (value if bad else 1)
 
     METHODS.add("doomed", Doomed)
-    study = project.unlearning(epochs=4)
-    end = project.run(study, project.name("doomed"), stops)
+    end = project.run(project.unlearning(epochs=4), project.name("doomed"), stops)
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 2, "step": 3}
     assert end.history["epoch"].tolist() == [1, 2]
     assert end.history[METRICS].isna().any(axis=1).tolist() == [False, True]
 
 
 def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project):
-    from benchmark.methods.ft import FT
-
     class Huge(FT):
         """A loss of ten million, and no gradient."""
 
@@ -188,8 +213,6 @@ def test_a_loss_beyond_all_bounds_is_a_divergence_though_still_a_number(project)
 
 
 def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project):
-    from benchmark.methods.ft import FT
-
     class Spoiling(FT):
         """Its every loss is finite, its weights after the tenth step are not."""
 
@@ -209,79 +232,50 @@ def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project)
 # --- what a run needs -----------------------------------------------------------------------------------------------
 
 
-def test_weights_that_were_changed_are_refused_and_set_aside(project):
-    study = project.study()
-    path = run_folder("tiny", project.original) / paths.MODEL
+def test_what_was_changed_is_refused_and_left_where_it_is(project):
+    study, original = project.study(), run_folder("tiny", project.original)
+    path = original / paths.MODEL
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(StaleOutput, match="is not what digits/convnet/original/trial-0 wrote"):
+    with pytest.raises(DamagedFile, match="is not what digits/convnet/original/trial-0 wrote") as caught:
         project.run(study, project.name("ft"))
-    assert not path.exists() and path.with_name(f"{path.name}.damaged").exists()
-    with pytest.raises(StaleOutput, match="is missing"):
-        project.run(study, project.name("ft"))
+    assert caught.value.path == path and path.exists()
+    for file in (paths.SAMPLES, paths.HISTORY):
+        pd.read_parquet(original / file).assign(loss=0.0).to_parquet(original / file)
+        with pytest.raises(DamagedFile):
+            records.frame(study, study.run(project.original), file)
+        assert (original / file).exists()
+    for text in ("", "{", "[]", "{}", "null", '{"slice": 1}'):
+        (original / paths.RUN).write_text(text)
+        with pytest.raises(DamagedFile, match="is damaged"):
+            records.record(study, study.run(project.original))
 
 
-@pytest.mark.parametrize("file", [paths.SAMPLES, paths.HISTORY])
-def test_results_that_were_changed_are_refused_and_set_aside(project, file):
-    study = project.study()
-    run = study.run(project.name("ft"))
-    project.run(study, str(run.name))
-    path = run_folder("tiny", run) / file
-    pd.read_parquet(path).assign(loss=0.0).to_parquet(path)
-    with pytest.raises(StaleOutput, match="set aside"):
-        results.frame(study, run, file)
-    assert not path.exists() and path.with_name(f"{file}.damaged").exists()
-
-
-def test_results_of_another_configuration_are_refused_and_the_difference_named(project):
+def test_results_of_another_configuration_are_not_those_of_this_one(project):
     project.run(project.study(), project.name("ft"))
     changed = project.unlearning(weight_decay=0.001)
-    with pytest.raises(StaleOutput, match=r"settings\.weight_decay was 0\.0005, is 0\.001"):
-        results.frame(changed, changed.run(project.name("ft")), paths.SAMPLES)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"slice": 1}'])
-def test_a_damaged_record_is_stale(project, text):
-    study = project.study()
-    (run_folder("tiny", project.original) / paths.RUN).write_text(text)
-    with pytest.raises(StaleOutput, match="is damaged"):
-        results.record(study, study.run(project.original))
-
-
-def test_original_of_another_configuration_is_not_unlearned(project):
+    with pytest.raises(StaleOutput, match=f"{project.name('ft')} has not been run"):
+        records.frame(changed, changed.run(project.name("ft")), paths.SAMPLES)
+    # Nor is another Original unlearned.
     changed = project.study({"hyperparameters": {"*": {"training": {"lr": 0.2}}}})
-    with pytest.raises(StaleOutput, match=r"settings\.lr was 0\.1, is 0\.2"):
+    with pytest.raises(StaleOutput, match=f"{project.original} has not been run"):
         project.run(changed, project.name("ft"))
 
 
-@pytest.mark.parametrize("missing", ["data", "split", "original"])
+@pytest.mark.parametrize("missing", ["data", "split", "original", "weights"])
 def test_what_is_missing_is_named(project, missing):
     study = project.study()
     path = {
-        "data": study.dataset_folder("digits") / "provenance.json",
-        "split": split_file("tiny"),
-        "original": run_folder("tiny", project.original) / paths.RUN,
+        "data": study.dataset_folder("digits") / store.PROVENANCE,
+        "split": split_file(study),
+        "original": run_folder(study, project.original) / paths.RUN,
+        "weights": run_folder(study, project.original) / paths.MODEL,
     }[missing]
     path.unlink()
     with pytest.raises(StaleOutput, match=f"{path} is missing"):
         project.run(study, project.name("ft"))
 
 
-def test_running_again_starts_over_and_gives_the_same(project):
-    study, name = project.study(), project.name("ft")
-    first = project.run(study, name)
-    path = run_folder("tiny", name) / paths.SAMPLES
-    before = path.read_bytes()
-    path.write_bytes(b"damaged")
-    project.run(study, name)
-    assert path.read_bytes() == before and first.pauses == 10
-
-
 def test_a_run_that_memory_cannot_hold_says_what_to_change(project, monkeypatch):
-    import torch
-
-    from benchmark.training.job import run
-    from benchmark.training.loop import Trainer
-
     def train(*_):
         raise torch.OutOfMemoryError
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import math
 import signal
 import subprocess
 import sys
 import time
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from benchmark import paths
 from benchmark.methods import METHODS
+from benchmark.models.classifier import Classifier
 from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
 from benchmark.results.records import record
-from tests.places import place, run_folder
+from benchmark.training import job as jobs
+from benchmark.training.loop import Interrupted, Trainer
+from tests.places import run_folder
+from tests.project import environment
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
 EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
@@ -29,8 +34,6 @@ class Killed(BaseException):
 
 
 def assert_same(one, other):
-    import torch
-
     assert one.status == other.status
     assert one.weights.keys() == other.weights.keys()
     for name, weight in one.weights.items():
@@ -50,51 +53,48 @@ def test_stopped_and_resumed_equals_undisturbed(project, method):
     # No step was done twice: each start went on where the one before had stopped.
     assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
     assert_same(parts, whole)
-    assert not paths.work(place(study, name)).exists()
+    assert not paths.work(study.run(name).place).exists()
 
 
-@pytest.mark.parametrize("method", list(METHODS))
-def test_in_bfloat16_it_trains_and_resumes_as_well(project, method):
+def test_in_bfloat16_it_trains_and_resumes_as_well(project):
     study = project.study({"precision": "bfloat16"})
     project.run(study, project.original)
-    name = project.name(method)
-    whole = project.run(study, name)
-    assert whole.status == "finished" and whole.record["stamp"]["precision"] == "bfloat16"
-    assert np.isfinite(whole.samples["loss"]).all()
-    assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in whole.weights.values())
-    if whole.pauses > 3:
-        assert_same(project.run(study, name, (3,)), whole)
+    for name in map(project.name, METHODS):
+        whole = project.run(study, name)
+        assert whole.status == "finished" and whole.record["stamp"]["precision"] == "bfloat16", name
+        assert np.isfinite(whole.samples["loss"]).all(), name
+        assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in whole.weights.values()), name
+        if whole.pauses > 3:
+            assert_same(project.run(study, name, (3,)), whole)
 
 
 @pytest.mark.parametrize(("method", "killed_at"), [("ft", 2), ("salun", 5), ("not", 8), ("neggrad-plus+cl", 8)])
-def test_killed_some_steps_after_a_save_equals_undisturbed(project, monkeypatch, method, killed_at):
-    from benchmark.training.job import Job
-
-    study = project.study()
-    name = project.name(method)
+def test_killed_some_steps_after_a_save_equals_undisturbed(project, method, killed_at):
+    study, name = project.study(), project.name(method)
     whole = project.run(study, name)
-    pauses = 0
+    train = Trainer.train
 
-    def pause(self, trainer):
-        nonlocal pauses
-        pauses += 1
-        if pauses % 3 == 0:
-            self._save(trainer)
-        if pauses == killed_at:
-            raise Killed
+    def killed(trainer, pause, *report):
+        pauses = 0
 
-    monkeypatch.setattr(Job, "_pause", pause)
-    with pytest.raises(Killed):
-        Job(study, study.run(name), "a test").go()
-    monkeypatch.undo()
-    os.chdir(project.root)
-    assert (paths.work(place(study, name)) / "checkpoint.pt").exists() == (killed_at >= 3)
+        def counted(trainer):
+            nonlocal pauses
+            pauses += 1
+            patch.setattr(jobs, "CHECKPOINT_SECONDS", math.inf if pauses % 3 else -1.0)
+            pause(trainer)
+            if pauses == killed_at:
+                raise Killed
+
+        train(trainer, counted, *report)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Trainer, "train", killed)
+        jobs.Job(study, study.run(name), "a test").go()
+    assert (paths.work(study.run(name).place) / "checkpoint.pt").exists() == (killed_at >= 3)
     assert_same(project.run(study, name), whole)
 
 
 def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
-    from benchmark.training.loop import Interrupted
-
     study = project.study()
     name = project.name("ft")
     job = project.job(study, name, stop_at=3)
@@ -112,25 +112,16 @@ def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
 
 
 def test_not_has_negated_once_after_an_interruption(project):
-    import torch
-
-    from benchmark.training.job import weights
-
     study = project.unlearning(lr=1e-12, final_lr=0, weight_decay=0)
     name = project.name("not")
     (negated,) = project.start(study, name).model.negated
-    original = weights(study, study.run(project.original))[negated]
+    original = jobs.weights_of(study, study.run(project.original))[negated]
     for stops in ((), (3,), (3, 5, 6)):
         end = project.run(study, name, stops)
         assert torch.allclose(end.weights[negated], -original, atol=1e-6)
 
 
 def test_what_a_layer_draws_goes_on_after_an_interruption(project):
-    import torch
-    from torch import nn
-
-    from benchmark.models.classifier import Classifier
-
     def dropping(classes, image_shape):
         body = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU())
         return Classifier(body, nn.Linear(32, classes))
@@ -146,8 +137,6 @@ def test_what_a_layer_draws_goes_on_after_an_interruption(project):
 
 
 def test_a_run_does_not_depend_on_what_the_process_drew_before(project):
-    import torch
-
     study = project.study()
     first = project.run(study, project.name("retrain"))
     torch.rand(1000)
@@ -165,26 +154,23 @@ def test_time_and_cost_before_an_interruption_count(project):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, number):
-    study = project.unlearning(epochs=60, evaluate_every=60)
-    name = project.name("ft")
+    study, name = project.unlearning(epochs=40, evaluate_every=40), project.name("ft")
     command = [sys.executable, "-m", "benchmark", "run", "tiny", name]
-    environment = os.environ | {"PYTHONPATH": str(Path(paths.__file__).parents[1])}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout
-        while not process.stdout.readline().startswith("epoch 1/60"):
+    with subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, text=True) as process:
+        while not process.stdout.readline().startswith("epoch 1/40"):
             assert process.poll() is None
         time.sleep(0.05)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 143
     assert f"stopped by {number.name} in epoch" in errors and "Traceback" not in errors
-    assert (paths.work(place("tiny", name)) / "checkpoint.pt").is_file()
-    assert not (run_folder("tiny", name) / paths.RUN).exists()
-    if number == signal.SIGINT:
-        return
-    again = project.command("run", "tiny", name, check=True)
-    assert "resumed after epoch" in again.stdout and again.stdout.splitlines()[-1] == "finished"
-    resumed = (run_folder("tiny", name) / paths.SAMPLES).read_bytes()
-    project.run(study, name)
-    assert (run_folder("tiny", name) / paths.SAMPLES).read_bytes() == resumed
+    assert (paths.work(study.run(name).place) / "checkpoint.pt").is_file()
+    samples = run_folder(study, name) / paths.SAMPLES
+    assert not samples.exists()
+    if number == signal.SIGTERM:
+        again = project.command("run", "tiny", name, check=True)
+        assert "resumed after epoch" in again.stdout and again.stdout.splitlines()[-1] == "finished"
+        resumed = samples.read_bytes()
+        project.run(study, name)
+        assert samples.read_bytes() == resumed

@@ -13,10 +13,7 @@ from benchmark.results import records as results
 
 SCENARIO = "sequential-2x10"
 UNLEARNING = [name for name in METHODS if METHODS.get(name).starts_from_original]
-EVERY = UNLEARNING + [
-    str(MethodName.parse(name + CL)) for name in UNLEARNING if METHODS.get(name).contrastive and name != "ft"
-]
-CLOCKS = ["seconds", "cpu_seconds"]
+WITH_CL = [name + CL for name in UNLEARNING if METHODS.get(name).contrastive and name != "ft"]
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def stages(project, study):
     return [set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2)]
 
 
-@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("method", UNLEARNING + WITH_CL)
 def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, method):
     import torch
 
@@ -48,23 +45,22 @@ def test_stopped_in_any_stage_and_resumed_equals_undisturbed(project, study, met
 
 def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared_with(study):
     def drawn(scenario, stage=None):
-        return (
-            measured.members_stream(study, Cell("digits", "convnet", scenario), stage).integers(1000, size=5).tolist()
-        )
+        stream = measured.members_stream(study, Cell("digits", "convnet", scenario), stage)
+        return stream.integers(1000, size=5).tolist()
 
     assert drawn(SCENARIO, 1) == drawn("random-10") != drawn(SCENARIO, 2)
     assert drawn(SCENARIO, 2) == drawn("random-20") == drawn(SCENARIO)
 
 
-def test_a_stage_is_a_run_from_the_weights_of_the_one_before(project, study, monkeypatch):
+def test_a_stage_is_a_run_from_the_weights_of_the_one_before(project):
     """NoT negates at every stage: with no step that moves a weight, two stages are the identity."""
     import torch
 
-    from benchmark.training.job import weights
+    from benchmark.training.outcome import weights_of
 
     still = project.unlearning(epochs=4, lr=1e-30, final_lr=0, weight_decay=0)
     end = project.run(still, project.name("not", SCENARIO))
-    original = weights(still, still.run(project.original))
+    original = weights_of(still, still.run(project.original))
     (negated,) = end.trainer.model.negated
     assert torch.equal(end.weights[negated], original[negated])
 
@@ -78,19 +74,12 @@ def test_a_stage_loads_what_goes_later_and_nothing_that_an_earlier_one_removed(
     from benchmark.training.batches import Images
 
     loaded: list[set[int]] = []
-    kind, load = METHODS.get(MethodName.parse(method).base), Images.load
-    prepare = kind.prepare
-
-    def begin(self, model):
-        loaded.append(set())
-        return prepare(self, model)
-
-    def record(self, part, generator):
-        loaded[-1].update(part.index.tolist())
-        return load(self, part, generator)
-
-    monkeypatch.setattr(kind, "prepare", begin)
-    monkeypatch.setattr(Images, "load", record)
+    kind = METHODS.get(MethodName.parse(method).base)
+    prepare, load = kind.prepare, Images.load
+    monkeypatch.setattr(kind, "prepare", lambda self, model: (loaded.append(set()), prepare(self, model))[1])
+    monkeypatch.setattr(
+        Images, "load", lambda self, part, draws: (loaded[-1].update(part.index.tolist()), load(self, part, draws))[1]
+    )
     project.run(study, project.name(method, SCENARIO))
     first, second = loaded
     assert first and first <= set(range(160)) and second and second <= set(range(160)) - stages[0]
@@ -110,8 +99,7 @@ def test_the_forget_data_of_a_stage_are_what_it_removes_or_all_that_is_gone(proj
 
 @pytest.mark.parametrize("schedule", ["restart", "continue"])
 def test_the_learning_rate_starts_again_or_falls_once(project, monkeypatch, schedule):
-    from benchmark.training.schedule import learning_rate
-    from benchmark.training.sgd import SGD
+    from benchmark.training.optimiser import SGD, learning_rate
 
     used: list[float] = []
     step = SGD.step
@@ -120,19 +108,12 @@ def test_the_learning_rate_starts_again_or_falls_once(project, monkeypatch, sche
         {"hyperparameters": {"*": {"unlearning": {"epochs": 4}}}, "sequential": {"schedule": schedule}}
     )
     recipe = study.run(project.name("ft", SCENARIO)).settings
-    project.run(study, project.name("ft", SCENARIO))
-    # 144 images, then 128: five and four batches an epoch.
-    first = [number / 5 for number in range(10)]
-    second = [number / 4 for number in range(8)]
-    if schedule == "restart":
-        short = recipe.model_copy(update={"epochs": 2})
-        assert used == [learning_rate(short, progress) for progress in first + second]
-    else:
-        assert used == [learning_rate(recipe, progress) for progress in first + [2 + p for p in second]]
-
-
-def test_history_counts_epochs_and_costs_over_all_stages(project, study):
     end = project.run(study, project.name("ft", SCENARIO))
+    # 144 images, then 128: five and four batches an epoch.
+    epochs, start = (2, 0) if schedule == "restart" else (4, 2)
+    progress = [number / 5 for number in range(10)] + [start + number / 4 for number in range(8)]
+    assert used == [learning_rate(recipe.model_copy(update={"epochs": epochs}), epoch) for epoch in progress]
+    # Epochs and costs count over all stages.
     assert end.history["stage"].tolist() == [1, 1, 2, 2]
     assert end.history["epoch"].tolist() == [1, 2, 3, 4]
     unit = 3 * 32 * end.record["forward_flops"] / 1e15

@@ -35,6 +35,7 @@ def embedded(report: Path, name: str):
     return json.loads(text[1])
 
 
+@pytest.mark.slow
 def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(report):
     study = Study.load("tiny")
     results = embedded(report, "results")
@@ -58,29 +59,26 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
         assert results[path]["labels"] == labels and listed[path] == category
         assert results[path]["caption"].startswith(f"<p>{labels['name']}: " if category != "Page" else "<p>All results")
         assert "Remade by" in results[path]["caption"]
-    told = re.sub(r"<[^>]+>", "", results["figures/tiny/figure3.png"]["caption"])
+    text = re.sub(r"<[^>]+>", "", results["figures/tiny/figure3.png"]["caption"])
     for fact in (
         "Digits, ConvNet, class-wise",
         "FT, CoUn",
         "figures/tiny/figure3.pdf",
         "all figure3 --config study=tiny",
     ):
-        assert fact in told.replace("&lsquo;", "‘")
+        assert fact in text.replace("&lsquo;", "‘")
     data = results["paper_tables/tiny/table2.html"]["data_uri"]
     assert base64.b64decode(data.partition(",")[2]).decode() == DRAWN
+    text = embedded(report, "workflow-desc")
+    for fact in ("config/tiny.yaml", "table2, table8, table9, hyperparameters", "figure1, figure3", "Retrain"):
+        assert fact in text
 
 
 def test_a_caption_says_how_many_trials_are_shown(fresh, shown):
-    told = captions.captions(fresh.study(shown, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
-    trials = {name: re.search(r":Trials: (.+)", told[name])[1] for name in Study.load("tiny").outputs}
+    text = captions.captions(fresh.study(shown, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
+    trials = {name: re.search(r":Trials: (.+)", text[name])[1] for name in Study.load("tiny").outputs}
     assert trials["table2"] == "1" and trials["table8"] == "2"
     assert {trials[name] for name in ("hyperparameters", "figure1", "figure3", "figure11")} == {"the first"}
-
-
-def test_the_report_says_what_the_study_is(report):
-    told = embedded(report, "workflow-desc")
-    for fact in ("config/tiny.yaml", "table2, table8, table9, hyperparameters", "figure1, figure3", "Retrain"):
-        assert fact in told
 
 
 def test_nothing_that_a_caption_says_is_taken_for_markup(fresh, shown):

@@ -13,11 +13,10 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import gather
+from benchmark.report.summary import gather
 from benchmark.study.outputs import varied
-from benchmark.study.study import Study
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
 SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
@@ -34,8 +33,8 @@ def numbers(source: Source) -> pd.DataFrame:
     ``own``, whether that is the study's own; ``avg_gap`` and ``noise_floor``, in points; per metric ``_difference``,
     mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
-    study, key = source.study, varied(source.study, source.output)
-    data = gather(study, source.cells, dict.fromkeys([RETRAIN, *source.compared]), source.results.metrics)
+    key = varied(source.study, source.output)
+    data = gather(source, [RETRAIN, *source.compared])
     reference = data[data["method"] == RETRAIN].set_index(CELL)
     data = data[data["method"] != RETRAIN].reset_index(drop=True)
     for metric in METRICS:
@@ -43,16 +42,12 @@ def numbers(source: Source) -> pd.DataFrame:
         data[f"{metric}_difference"] = data[f"{metric}_mean"].to_numpy(float) - target.to_numpy(float)
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
     cells = [Cell(*place) for place in data[CELL].itertuples(index=False)]
-    data["value"] = [_settings(study, *place)[key] for place in zip(cells, data["method"], strict=True)]
-    data["own"] = data["value"] == [_settings(study, *place)[key] for place in zip(cells, data["head"], strict=True)]
+    data["value"] = [source.settings(*place)[key] for place in zip(cells, data["method"], strict=True)]
+    data["own"] = data["value"] == [source.settings(*place)[key] for place in zip(cells, data["head"], strict=True)]
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
     return data[[*CELL, "head", "value", "own", "avg_gap", "noise_floor", *columns]].reset_index(drop=True)
-
-
-def _settings(study: Study, cell: Cell, method: str) -> dict[str, Any]:
-    return study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
 
 
 def build(source: Source) -> Figure:
@@ -70,7 +65,8 @@ def build(source: Source) -> Figure:
         _differences(pair[1], rows)
         for axes, what in zip(pair, ("Average", "Signed"), strict=True):
             axes.set_ylabel(f"{what} gap (points)\n{over(source.trials)}")
-            axes.set_xticks(range(len(rows)), [_text(value) for value in rows["value"]])
+            values = [f"{value:g}" if isinstance(value, float) else str(value) for value in rows["value"]]
+            axes.set_xticks(range(len(rows)), values)
             axes.set_xlim(-0.5, len(rows) - 0.5)
             axes.set_xlabel(label)
         if len(groups) > 1:
@@ -90,10 +86,6 @@ def _axis(source: Source) -> str:
     return f"{label}:{between}{meaning}"
 
 
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _gaps(axes: Axes, rows: pd.DataFrame) -> None:
     _mark_own(axes, rows, "Study’s own value")
     colour = method_colour(rows["head"].iloc[0])
@@ -107,17 +99,9 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axhline(0, color=method_colour(RETRAIN), linewidth=0.8, label=method_label(RETRAIN))
     for place, (metric, (colour, mark)) in enumerate(LOOKS.items()):
         x = [number + (place - 1.5) / 3 * SPREAD for number in range(len(rows))]
-        axes.errorbar(
-            x,
-            rows[f"{metric}_difference"],
-            rows[f"{metric}_sd"].fillna(0),
-            color=colour,
-            marker=mark,
-            markersize=3,
-            linewidth=0.8,
-            elinewidth=0.6,
-            label=metric.upper(),
-        )
+        look: Any = {"color": colour, "marker": mark, "markersize": 3, "linewidth": 0.8, "elinewidth": 0.6}
+        difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
+        axes.errorbar(x, difference, deviation, **look, label=metric.upper())
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

@@ -19,15 +19,16 @@ def page_wide(height: float) -> Figure:
 
 
 def legend_above(figure: Figure, axes: Iterable[Axes], more: Iterable[Any] = (), **options: Any) -> None:
-    """Explain above all panels what is drawn in ``axes``, then the handles ``more``.
-
-    Parameters
-    ----------
-    options : of `matplotlib.figure.Figure.legend`; without ``ncols`` all entries stand in one line.
-    """
+    """Explain above all panels what is drawn in ``axes``, then the handles ``more``; in one line without ``ncols``."""
     handles = [handle for one in axes for handle in one.get_legend_handles_labels()[0]] + list(more)
     options = {"ncols": len(handles), "columnspacing": 1, **options}
     figure.legend(handles, [handle.get_label() for handle in handles], loc="outside upper center", **options)
+
+
+def rows_of(panels: int, per_row: int) -> tuple[int, int]:
+    """Return in how many rows and columns so many panels stand."""
+    columns = min(panels, per_row)
+    return -(-panels // columns), columns
 
 
 def log_axis(axes: Axes) -> None:

@@ -16,11 +16,10 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.figures.common import legend_above, log_axis, page_wide, rows_of
+from benchmark.report.source import Source
 from benchmark.report.style import cell_parts, line_style, method_colour, method_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
-from benchmark.report.trials import at_end, histories
+from benchmark.report.summary import COSTS, UNITS, at_end, cost_unit, floors_of
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -42,12 +41,11 @@ def curves(source: Source) -> pd.DataFrame:
     """
     parts = []
     for cell in source.cells:
-        reference = at_end(cell, RETRAIN, histories(source.results, cell, RETRAIN, source.trials))
+        reference = at_end(cell, RETRAIN, source.histories(cell, RETRAIN))
         target = reference[METRICS].astype(float).mean(skipna=False)
-        floor = floors_of(reference).get(cell, np.nan) if len(reference) else np.nan
-        place = {"dataset": cell.dataset, "arch": cell.arch, "scenario": cell.scenario, "noise_floor": floor}
+        place = {**vars(cell), "noise_floor": floors_of(reference).get(cell, np.nan)}
         for method in source.compared:
-            curve = _curve(histories(source.results, cell, method, source.trials), target)
+            curve = _curve(source.histories(cell, method), target)
             parts.append(curve.assign(**place, method=method)[[*CELL, "method", *curve.columns, "noise_floor"]])
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -72,8 +70,7 @@ def build(source: Source) -> Figure:
     data = curves(source)
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
-    columns = min(len(source.cells), PANELS_PER_ROW)
-    bands = -(-len(source.cells) // columns)
+    bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(source.compared) + 1) // LEGEND_COLUMNS))
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
     for number, cell in enumerate(source.cells):

@@ -11,9 +11,9 @@ from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import Cell
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import gather
+from benchmark.report.summary import gather
 from benchmark.study.outputs import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
@@ -28,9 +28,7 @@ def gains(source: Source) -> pd.DataFrame:
     where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is.
     """
     partners = dict(with_and_without(method) for method in source.methods)
-    methods = dict.fromkeys([*partners, *partners.values()])
-    numbers = gather(source.study, source.cells, methods, source.results.metrics)
-    numbers = numbers[[*CELL, "method", "avg_gap", "diverged"]]
+    numbers = gather(source, [*partners, *partners.values()])[[*CELL, "method", "avg_gap", "diverged"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
     gain = improvement(both["avg_gap"], both["avg_gap_cl"])
@@ -98,7 +96,8 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         axes.bar_label(bars, mine["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
     one = data["scenario"].nunique() == 1
-    axes.set_xticks(range(len(cells)), [_name(Cell.parse(cell), one) for cell in cells])
+    parts = [cell_parts(Cell.parse(cell))[: 2 if one else 3] for cell in cells]
+    axes.set_xticks(range(len(cells)), ["\n".join(part).replace(" (", "\n(") for part in parts])
     axes.set_xlim(-0.5 - (widest - len(cells)) / 2, len(cells) - 0.5 + (widest - len(cells)) / 2)
     axes.tick_params(axis="x", length=0)
     axes.spines["bottom"].set_visible(False)
@@ -112,7 +111,3 @@ def _value(gain: float) -> str:
         return ""
     text = f"{gain:.1f}" if abs(gain) < 99.95 else f"{gain:.0f}"
     return text.replace("-", "−") + ("\n▾" if gain < FLOOR else "")
-
-
-def _name(cell: Cell, without_scenario: bool) -> str:
-    return "\n".join(cell_parts(cell)[: 2 if without_scenario else 3]).replace(" (", "\n(")

@@ -16,9 +16,8 @@ from matplotlib.lines import Line2D
 from benchmark.features.alignment import aligned, centroids, standardised
 from benchmark.names import Cell, MethodName
 from benchmark.report.figures.placing import write_names
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, PROJECTIONS, class_colours, method_label, setting_label, short_label
-from benchmark.report.tables.source import Source
-from benchmark.report.trials import rows_of
 
 NAMED_CLASSES = 10  # with more, names would cover the dots
 # Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
@@ -61,7 +60,7 @@ def panels(source: Source) -> list[list[Panel]]:
 
 def _panel(source: Source, cell: Cell, method: str, projection: str, targets: dict[str, pd.DataFrame]) -> Panel:
     """Align a map with the first of its dataset, which it becomes if there is none yet."""
-    label, samples = _label(source, cell, method), rows_of(source.results, source.results.embeddings, cell, method, 1)
+    label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
     if samples.empty:
         remark = "diverged" if source.diverged(cell, method) else "missing"
         return Panel(method, label, cell, projection, samples, np.empty((0, 2)), remark)
@@ -82,8 +81,7 @@ def _panel(source: Source, cell: Cell, method: str, projection: str, targets: di
 def _label(source: Source, cell: Cell, method: str) -> str:
     """Return a method's label, below it its value of every setting that some listed method's name sets."""
     keys = sorted({key for listed in source.methods for key, _ in MethodName.parse(listed).settings})
-    study = source.study
-    settings = study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+    settings = source.settings(cell, method)
     values = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
     return method_label(MethodName.parse(method).head) + (f"\n{values}" if values else "")
 
@@ -106,9 +104,9 @@ def build(source: Source) -> Figure:
         panel_axes.set_ylabel(text, labelpad=3)
     for panel_axes, text in zip(axes[0], above, strict=True):
         panel_axes.set_title(text, pad=3)
-    half = _half_widths(grid)
-    pairs = list(zip(axes.flat, (panel for row in grid for panel in row), strict=True))
-    for panel_axes, panel in pairs:
+    every = [panel for row in grid for panel in row]
+    half = _half_widths(every)
+    for panel_axes, panel in zip(axes.flat, every, strict=True):
         _frame(panel_axes, panel, half[panel.projection])
         if panel.remark:
             panel_axes.text(0.5, 0.5, panel.remark, ha="center", va="center", transform=panel_axes.transAxes)
@@ -117,17 +115,19 @@ def build(source: Source) -> Figure:
     _arrange(figure, axes, side, margin)
     _legend(figure, source.output.show == "forget")
     renderer = FigureCanvasAgg(figure).get_renderer()
-    for panel_axes, panel in pairs:
+    for panel_axes, panel in zip(axes.flat, every, strict=True):
         classes = source.results.classes(panel.cell.dataset)
         if len(panel.samples) and len(classes) <= NAMED_CLASSES:
-            write_names(panel_axes, _clusters(panel, classes), renderer)
+            predicted = panel.samples["prediction"].to_numpy()
+            clusters = {classes[number]: panel.points[predicted == number] for number in np.unique(predicted)}
+            write_names(panel_axes, clusters, renderer)
     return figure
 
 
-def _half_widths(grid: list[list[Panel]]) -> dict[str, float]:
+def _half_widths(panels: list[Panel]) -> dict[str, float]:
     """Return half the width that every panel of a projection spans: the widest map with a margin."""
     half = dict.fromkeys(PROJECTIONS, 1e-9)
-    for panel in (panel for row in grid for panel in row):
+    for panel in panels:
         if len(panel.points):
             extent = float(np.max(np.ptp(panel.points, axis=0))) / 2
             half[panel.projection] = max(half[panel.projection], 1.08 * extent)
@@ -154,24 +154,10 @@ def _dots(axes: Axes, panel: Panel, colours: Any, side: float) -> None:
     # Dots share the panel's area: fewer, or a larger panel, let them be larger.
     size = float(np.clip(700 * side**2 / max(1, len(forget)), 0.5, 4))
     x, y = panel.points.T
-    rest = ~forget
-    axes.scatter(x[rest], y[rest], s=size, c=list(colour[rest]), alpha=0.35, linewidths=0, rasterized=True, zorder=2)
-    axes.scatter(
-        x[forget],
-        y[forget],
-        s=3 * size + 3,
-        c=list(colour[forget]),
-        edgecolors="black",
-        linewidths=0.3,
-        rasterized=True,
-        zorder=3,
-    )
-
-
-def _clusters(panel: Panel, classes: list[str]) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the points of each class that is predicted at all, by its name."""
-    predicted = panel.samples["prediction"].to_numpy()
-    return {classes[number]: panel.points[predicted == number] for number in np.unique(predicted)}
+    looks: Any = [(~forget, {"s": size, "alpha": 0.35, "linewidths": 0, "zorder": 2})]
+    looks.append((forget, {"s": 3 * size + 3, "edgecolors": "black", "linewidths": 0.3, "zorder": 3}))
+    for shown, look in looks:
+        axes.scatter(x[shown], y[shown], c=list(colour[shown]), rasterized=True, **look)
 
 
 def headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
@@ -203,9 +189,9 @@ def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
 
 def _legend(figure: Figure, forgotten: bool) -> None:
     """Say below the panels, in a line, what dots and colours stand for."""
-    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": "#777777"}
+    dot: Any = {"marker": "o", "linestyle": "none", "color": "#777777"}
+    edge: Any = {"markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.4}
     handles = [] if forgotten else [Line2D([], [], **dot, markersize=2.5, alpha=0.5, label="retained")]
-    edge: dict[str, Any] = {"markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.4}
     handles.append(Line2D([], [], **dot, **edge, label="forgotten"))
     handles.append(Line2D([], [], linestyle="none", label="colour: predicted class"))
     spacing = {"handlelength": 0.8, "handletextpad": 0.3, "columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0}

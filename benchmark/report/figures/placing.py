@@ -24,7 +24,7 @@ DOT = 2  # pixels around a dot's centre that it is taken to fill
 
 
 def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> Floats:
-    """Return where the centres of names go, (k, 2), in pixels from the area's lower left corner.
+    """Return where the centres of names go, (k, 2), in pixels from the lower left corner of an area of that size.
 
     One after the other, each name takes the place with the least of: dots covered (others' twice), distance from its
     cluster's median, and above all other names covered. Where a cluster is small that is beside it, where it is large,
@@ -34,7 +34,6 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
     ----------
     clusters : the dots of each name, (n, 2) in pixels, at least one each.
     sizes : (k, 2), width and height of each name in pixels.
-    area : the panel's width and height in pixels; a name lies within it if it can.
     """
     inks = [_ink(cluster, area) for cluster in clusters]
     every = np.max(inks, axis=0) if inks else np.zeros(area)
@@ -105,5 +104,5 @@ def write_names(axes: Axes, clusters: dict[str, Floats], renderer: Any) -> None:
     corner = np.array([frame.x0, frame.y0])
     dots = [axes.transData.transform(cluster) - corner for cluster in clusters.values()]
     centres = places(dots, sizes, (int(frame.width), int(frame.height)))
-    for text, centre in zip(texts, axes.transData.inverted().transform(centres + corner), strict=True):
-        text.set_position((float(centre[0]), float(centre[1])))
+    for text, (x, y) in zip(texts, axes.transData.inverted().transform(centres + corner), strict=True):
+        text.set_position((float(x), float(y)))

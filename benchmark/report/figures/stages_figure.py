@@ -11,10 +11,9 @@ from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tables.unlearning import floors_of, summaries
-from benchmark.report.trials import at_end, histories
+from benchmark.report.summary import at_end, floors_of, summaries
 from benchmark.study.outputs import stage_cell
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches, of a cell's panels and of what stands above all of them
@@ -28,16 +27,16 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     ``avg_gap``, of the method at its last epoch of the stage against Retrain of ``random-<percent>``, in per cent and
     points; ``noise_floor``, that Retrain's. NaN where a trial has diverged by then, or where runs are missing.
     """
-    trials = {method: histories(source.results, cell, method, source.trials) for method in source.compared}
+    trials = {method: source.histories(cell, method) for method in source.compared}
     parts = []
     for stage in range(1, Scenario(cell.scenario).stages + 1):
         place = stage_cell(cell, stage)
-        ends = [at_end(place, RETRAIN, histories(source.results, place, RETRAIN, source.trials))]
+        ends = [at_end(place, RETRAIN, source.histories(place, RETRAIN))]
         ends += [at_end(place, method, [of[of["stage"] == stage] for of in trials[method]]) for method in trials]
         metrics = pd.concat([end for end in ends if len(end)] or ends[:1]).assign(collapsed=False, report_epoch="last")
-        summary, floors = (summaries(metrics), floors_of(metrics)) if len(metrics) else ({}, {})
+        summary, floor = summaries(metrics), floors_of(metrics).get(place, np.nan)
         rows = [{"method": method, **summary.get((place, method), {})} for method in (RETRAIN, *trials)]
-        percent, floor = Scenario(place.scenario).percent, floors.get(place, np.nan)
+        percent = Scenario(place.scenario).percent
         parts.append(pd.DataFrame(rows).assign(percent=percent, noise_floor=floor))
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
     return pd.concat(parts).reindex(columns=["percent", "method", *columns, "avg_gap", "noise_floor"])

@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
 from benchmark.names import Cell
-from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.figures.common import legend_above, page_wide, rows_of
+from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
-from benchmark.report.tables.source import Source
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,8 +36,7 @@ def build(source: Source) -> Figure:
     distances = {(c, m): _distances(source, c, m) for c in source.cells for m in source.methods}
     every = [np.concatenate(groups) for trials in distances.values() for groups in trials]
     end = max((float(np.quantile(values, 0.999)) for values in every), default=0.0) or 1.0
-    columns = min(len(source.cells), PANELS_PER_ROW)
-    rows = -(-len(source.cells) // columns)
+    rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     figure = page_wide(0.4 + rows * (CURVE_HEIGHT + DIFFERENCE_HEIGHT))
     heights = [CURVE_HEIGHT, DIFFERENCE_HEIGHT] * rows
     grid = figure.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=heights)

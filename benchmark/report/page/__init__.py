@@ -6,6 +6,7 @@ import base64
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -24,17 +25,11 @@ LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the packa
 
 
 def draw_page(study: Study, partial: bool = False) -> Path:
-    """Write ``figures/<study>/index.html`` and return its path.
+    """Write ``figures/<study>/index.html`` of a study's gathered results and return its path.
 
-    Parameters
-    ----------
-    study : whose gathered results; of maps, predictions and images are shown where runs and data are on disk.
-    partial : write ``index.partial.html`` of what the runs on disk have, instead of failing.
-
-    Raises
-    ------
-    StaleOutput
-        If a result is missing, damaged or of another configuration, unless ``partial``.
+    Predictions and images beside its maps are shown where runs and data are on disk. With ``partial``, write
+    ``index.partial.html`` of what the runs on disk have, instead of raising `StaleOutput` for what is missing, damaged
+    or of another configuration.
     """
     results = frames.of_study(study, partial=True) if partial else frames.gathered(study)
     if results.metrics.empty:
@@ -42,48 +37,37 @@ def draw_page(study: Study, partial: bool = False) -> Path:
     if not partial:
         frames.require(study, results.metrics)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
-    drawn = {"curves": curves.build(results, cells), **maps.build(results, cells, partial)}
-    scripts = [_library(), _script()]
-    page = (
-        _environment()
-        .get_template("template.html")
-        .render(
-            study=study,
-            table=table.build(results, cells),
-            claims=claim_cards.build(study, partial),
-            origins=origins.build(results, cells),
-            drawn=drawn,
-            css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-            scripts=[Markup(script) for script in scripts],
-            policy=_policy(scripts),
-        )
+    scripts = _scripts()
+    page = _template().render(
+        study=study,
+        table=table.build(results, cells),
+        claims=claim_cards.build(study, partial),
+        origins=origins.build(results, cells),
+        drawn={"curves": curves.build(results, cells), **maps.build(results, cells, partial)},
+        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        scripts=[Markup(script) for script in scripts],
+        policy=_policy(scripts),
     )
     path = paths.page(study.name, partial)
     files.write_text(path, page)
     return path
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _template() -> jinja2.Template:
+    options: Any = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    loader = jinja2.FileSystemLoader(HERE)
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, **options)
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    return environment
+    return environment.get_template("template.html")
 
 
-def _library() -> str:
+def _scripts() -> list[str]:
+    """Return the plotting library and the page's own script."""
     spec = importlib.util.find_spec("bokeh")
     assert spec and spec.origin
-    return (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
-
-
-def _script() -> str:
+    library = (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
     parts = [(HERE / part).read_text(encoding="utf-8") for part in PARTS]
-    return "\n".join(['"use strict";', "(() => {", *parts, "})();"])
+    return [library, "\n".join(['"use strict";', "(() => {", *parts, "})();"])]
 
 
 def _policy(scripts: list[str]) -> str:

@@ -12,7 +12,8 @@ from benchmark.errors import StaleOutput
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.names import Cell
 from benchmark.report.style import cell_label
-from benchmark.report.tables.claim_table import VERDICTS, is_kept
+from benchmark.report.tables.claims_table import VERDICTS, is_kept
+from benchmark.report.tabular import number
 from benchmark.study.study import Study
 
 
@@ -33,17 +34,11 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
         return {}
     tests = pd.concat(drawn, ignore_index=True)
     counts = tests["verdict"].value_counts()
-    return {
-        "claims": [
-            {
-                "text": rows["text"].iloc[0],
-                "where": rows["where"].iloc[0],
-                "tests": [_test(row) for row in rows.itertuples()],
-            }
-            for _, rows in tests.groupby("claim", sort=False)
-        ],
-        "counts": {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts},
-    }
+    claims = [
+        {**rows[["text", "where"]].iloc[0], "tests": [_test(row) for row in rows.itertuples()]}
+        for _, rows in tests.groupby("claim", sort=False)
+    ]
+    return {"claims": claims, "counts": {one: int(counts[one]) for one in VERDICTS if one in counts}}
 
 
 def _test(row: Any) -> dict[str, str]:
@@ -54,11 +49,7 @@ def _test(row: Any) -> dict[str, str]:
     return {
         "place": cell_label(Cell.parse(row.place)),
         "subject": f"{subject} ({remark})" if known and remark else subject,
-        "value": _number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
-        "interval": f"{_number(row.low)} to {_number(row.high)}" if known else remark,
+        "value": number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
+        "interval": f"{number(row.low)} to {number(row.high)}" if known else remark,
         "verdict": row.verdict + "*" * is_kept(row),
     }
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")

@@ -11,7 +11,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
-from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of
+from benchmark.report.summary import COSTS, UNITS, cost_unit, floors_of
 from benchmark.results.frames import Results
 from benchmark.study.outputs import stage_cell
 
@@ -38,16 +38,11 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     for name in listed:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
         methods.append({**appearance(name, listed), "trials": int((runs["method"] == name).sum()), **series})
+    retrain = {metric: [_plain(one[metric]) for one in references] for metric in METRICS}
     last = reference_cell(cell)
-    floor = floors_of(in_cell(results.metrics, last)).get(last, np.nan)
-    return {
-        "name": str(cell),
-        "label": cell_label(cell),
-        "unit": unit,
-        "methods": methods,
-        "retrain": {metric: [_plain(one[metric]) for one in references] for metric in METRICS},
-        "floor": _plain(floor),
-    }
+    floor = _plain(floors_of(in_cell(results.metrics, last)).get(last, np.nan))
+    names = {"name": str(cell), "label": cell_label(cell), "unit": unit}
+    return {**names, "methods": methods, "retrain": retrain, "floor": floor}
 
 
 def appearance(name: str, among: list[str]) -> dict[str, Any]:

@@ -30,12 +30,8 @@ EXACT, MOST = 300_000, 3_000_000
 def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[str, Any]:
     """Return ``maps``, one a mapped cell, and ``datasets``, what they have in common: classes, labels and images.
 
-    Predictions of runs that are not on disk, and images of datasets that are not, are left out.
-
-    Parameters
-    ----------
-    cells : those that have results.
-    partial : leave out also what is damaged or of another configuration, instead of raising `StaleOutput`.
+    Predictions of runs that are not on disk, and images of datasets that are not, are left out; with ``partial`` so is
+    what is damaged or of another configuration, instead of raising `StaleOutput`.
     """
     frame = results.embeddings
     frame = frame[frame["trial"] == 0]
@@ -43,11 +39,12 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
     maps, datasets = [], {}
     for dataset in names:
         rows = frame[frame["dataset"] == dataset]
-        index = np.sort(rows["index"].unique())
-        classes = results.classes(dataset)
+        index, classes = np.sort(rows["index"].unique()), results.classes(dataset)
         targets: dict[str, pd.DataFrame] = {}
-        mapped = [cell for cell in cells if len(in_cell(rows, cell))]
-        maps += [_map(results, in_cell(rows, cell), cell, index, classes, targets, partial) for cell in mapped]
+        for cell in cells:
+            if len(here := in_cell(rows, cell)):
+                shown, forgotten = _map(here, cell, index, classes, targets)
+                maps.append(shown | {"predictions": list(_predictions(results, cell, forgotten, partial))})
         pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
         labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
         images = _images(results, dataset, index[pictured], partial)
@@ -64,40 +61,28 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
 
 
 def _map(
-    results: Results,
-    rows: pd.DataFrame,
-    cell: Cell,
-    index: Ints,
-    classes: list[str],
-    targets: dict[str, pd.DataFrame],
-    partial: bool,
-) -> dict[str, Any]:
-    """Return a cell's panels, and where in ``index`` its samples and those to be forgotten stand."""
+    rows: pd.DataFrame, cell: Cell, index: Ints, classes: list[str], targets: dict[str, pd.DataFrame]
+) -> tuple[dict[str, Any], pd.Index[int]]:
+    """Return a cell's panels, with where in ``index`` its samples stand, and which of these are to be forgotten."""
     methods = in_order(list(rows["method"].unique()))
     frames = {method: rows[rows["method"] == method].set_index("index").sort_index() for method in methods}
     first = frames[methods[0]]
-    for method in methods:
-        if not frames[method].index.equals(first.index):
+    for method, frame in frames.items():
+        if not frame.index.equals(first.index):
             raise StaleOutput(f"maps of {cell}: {method} and {methods[0]} show different samples: run snakemake again")
     panels = [
-        {**appearance(method, methods), "prediction": packed(_numbers(frames[method]["prediction"], classes))}
-        for method in methods
+        {**appearance(method, methods), "prediction": packed(_numbers(frame["prediction"], classes))}
+        for method, frame in frames.items()
     ]
     for projection in PROJECTIONS:
-        points = [_turned(frames[method], projection, targets) for method in methods]
+        points = [_turned(frame, projection, targets) for frame in frames.values()]
         half = max(1e-9, *(float(np.abs(one).max()) for one in points))
         for panel, one in zip(panels, points, strict=True):
             panel[projection] = packed(np.round((one / half + 1) / 2 * 65535).astype("uint16"))
     forget = (first["membership"] == "forget").to_numpy()
-    return {
-        "name": str(cell),
-        "label": cell_label(cell),
-        "dataset": cell.dataset,
-        "place": packed(np.searchsorted(index, first.index.to_numpy())),
-        "forget": packed(np.flatnonzero(forget)),
-        "panels": panels,
-        "predictions": list(_predictions(results, cell, first.index[forget], partial)),
-    }
+    shown: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
+    shown |= {"place": packed(np.searchsorted(index, first.index.to_numpy())), "forget": packed(np.flatnonzero(forget))}
+    return shown | {"panels": panels}, first.index[forget]
 
 
 def _turned(frame: pd.DataFrame, projection: str, targets: dict[str, pd.DataFrame]) -> npt.NDArray[np.float64]:

@@ -47,24 +47,17 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "study": _study(study),
         "shared": shared,
         "differing": {column: STAMPS[column] for column in differing},
-        "outputs": [
-            {
-                "name": name,
-                "caption": output.caption,
-                "files": ", ".join(str(path) for path in _files(study, name)),
-                "command": remake(study.name, name),
-            }
-            for name, output in study.outputs.items()
-        ],
+        "outputs": [_output(study, name) for name in study.outputs],
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell, differing))} for cell in cells],
         "remake": remake(study.name, "page"),
     }
 
 
-def _files(study: Study, name: str) -> list[paths.Path]:
-    if study.section_of(name) == "tables":
-        return [paths.table(study.name, name, suffix) for suffix in paths.TABLE_SUFFIXES]
-    return [paths.figure(study.name, name, suffix) for suffix in paths.FIGURE_SUFFIXES]
+def _output(study: Study, name: str) -> dict[str, str]:
+    is_table = study.section_of(name) == "tables"
+    path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
+    drawn = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
+    return {"name": name, "caption": study.output(name).caption, "files": drawn, "command": remake(study.name, name)}
 
 
 def _study(study: Study) -> dict[str, str]:
@@ -76,9 +69,7 @@ def _study(study: Study) -> dict[str, str]:
         "Reported epoch": study.report_epoch,
         "Members of the membership attack": f"{study.members} retain samples",
     }
-    for name in study.datasets:
-        facts[f"Images of {dataset_label(name)}"] = _images(study, name)
-    return facts
+    return facts | {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets}
 
 
 def _images(study: Study, name: str) -> str:
@@ -86,12 +77,12 @@ def _images(study: Study, name: str) -> str:
         facts = store.facts(study.dataset_folder(name))
     except StaleOutput:
         return f"source {study.datasets[name].source}"
-    origin = ", ".join(
+    origin = [
         f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts["origin"].items()
-    )
+    ]
     shapes = {part: facts["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
     counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]
-    return "; ".join(part for part in (", ".join(counts), origin) if part)
+    return "; ".join(", ".join(some) for some in (counts, origin) if some)
 
 
 def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], list[str]]:

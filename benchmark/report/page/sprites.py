@@ -19,14 +19,12 @@ LONGEST = 16_000  # pixels of a WebP's side, at most
 def sprite(images: npt.NDArray[np.uint8], most: int, exact: int) -> dict[str, Any] | None:
     """Return images side by side, as the page's script takes them: ``src``, and an image's size and place.
 
+    None where there is no image, or where not even the smallest readable form fits.
+
     Parameters
     ----------
     images : (n, height, width, channels).
     most, exact : bytes that the sprite has at most, and up to which it is kept without loss.
-
-    Returns
-    -------
-    None where there is no image, or where not even the smallest readable form fits.
     """
     if not len(images):
         return None
@@ -58,10 +56,8 @@ def _encodings(whole: Image.Image, size: tuple[int, int]) -> Iterator[tuple[str,
         across, down = whole.width // size[0], whole.height // size[1]
         scaled = (whole.resize((across * small[0], down * small[1])) if shrink > 1 else whole).convert("RGB")
         for quality in (85, 60, 35):
-            if max(scaled.size) > LONGEST:
-                yield "jpeg", _bytes(scaled, "jpeg", quality=quality), small
-            else:
-                yield "webp", _bytes(scaled, "webp", quality=quality, method=4), small
+            kind = "jpeg" if max(scaled.size) > LONGEST else "webp"
+            yield kind, _bytes(scaled, kind, quality=quality), small
 
 
 def _bytes(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -15,7 +15,7 @@ from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.curves import reference_cell
 from benchmark.report.style import CELL_LABELS, in_order, method_label, scenario_label
-from benchmark.report.tables.unlearning import COSTS, UNITS, cost_unit, floors_of, summaries
+from benchmark.report.summary import COSTS, UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
 
@@ -88,11 +88,8 @@ def _columns(unit: str, paper: bool) -> list[dict[str, str]]:
     for metric in METRICS:
         numbers |= {metric: metric.upper(), f"{metric}_gap": f"{metric.upper()} gap"}
     numbers |= {"pflops": unit, "pflops_executed": f"{unit} executed", "seconds": "Seconds", "trials": "Trials"}
-    return [
-        {"key": key, "label": label, "type": kind}
-        for kind, columns in (("text", names), ("number", numbers))
-        for key, label in columns.items()
-    ]
+    kinds = dict.fromkeys(names, "text") | dict.fromkeys(numbers, "number")
+    return [{"key": key, "label": label, "type": kinds[key]} for key, label in (names | numbers).items()]
 
 
 def _choices(rows: list[tuple[Cell, str, dict[str, Any]]]) -> dict[str, dict[str, str]]:
@@ -107,9 +104,8 @@ def _choices(rows: list[tuple[Cell, str, dict[str, Any]]]) -> dict[str, dict[str
 
 def anchor(cell: Cell, method: str) -> str:
     """Return the identifier of the place that says how a row was made."""
-    return "made-" + "".join(
-        sign if sign.isalnum() else "-" if sign in "/-" else f"_{ord(sign):x}_" for sign in f"{cell}/{method}"
-    )
+    plain = f"{cell}/{method}".replace("/", "-")
+    return "made-" + "".join(sign if sign.isalnum() or sign == "-" else f"_{ord(sign):x}_" for sign in plain)
 
 
 def _row(
@@ -125,8 +121,8 @@ def _row(
         shown[f"{metric}_gap"] = Shown("", 0.0) if method == RETRAIN else _gap(gap, paper.get(f"{metric}_gap"))
     for cost in COSTS:
         shown[cost] = Shown(_number(row[cost] * factor, decimals), row[cost])
-    shown |= {"seconds": Shown(_number(row["seconds"], 1), row["seconds"])}
-    shown |= {"trials": Shown(str(row["trials"]), row["trials"])}
+    shown["seconds"] = Shown(_number(row["seconds"], 1), row["seconds"])
+    shown["trials"] = Shown(str(row["trials"]), row["trials"])
     home = reference_cell(cell) if method == RETRAIN else cell
     return {
         "anchor": anchor(home, method),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmark import paths
+from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
-from benchmark.report.tables.draw import draw_table
 from benchmark.results.gather import collect
 from benchmark.study.study import Study
 from tests.report.conftest import TRAIN, gap, write_images, write_map, write_run
@@ -52,10 +52,8 @@ def shown(study: Study) -> Study:
 
 
 @pytest.fixture
-def filled(shown: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
+def filled(shown: Study, unchecked: None) -> Study:
     """The same with every run and map, with gaps that can be looked up, and its images."""
-    # The metrics are chosen, not computed from the samples, which collecting would say.
-    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
     gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
     for run in shown.runs():
         metrics = gap(gaps.get(run.name.method, 4.0))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial as bind
 
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions, reported_summary
+from benchmark.names import RETRAIN
 from benchmark.report import facts
-from benchmark.report.style import method_label
-from benchmark.report.tables import distances, predictions, unlearning
-from benchmark.report.tables.source import Source
-from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, number
+from benchmark.report.source import Source
+from benchmark.report.summary import gather
+from benchmark.report.tables import distances_table, predictions_table
+from benchmark.report.tables.unlearning_table import AVERAGE
+from benchmark.report.tabular import DASH, METHOD, THIN, Block, Column, Entry, Row, Table, method_row, number
 from benchmark.study.outputs import KINDS
 
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
@@ -22,10 +24,10 @@ NONE = "the paper prints none of these methods"
 KEYS = [*CELL, "method", "column"]
 ORDER = ["trials", "diverged", "ours", "ours_sd", "reported", "reported_sd", "difference", "tolerance", "within"]
 BY_CLASS = {
-    "predictions": (predictions.numbers, reported_predictions, "predicted_class", "percent"),
-    "distances": (distances.numbers, reported_distances, "centroid_class", "distance"),
+    "predictions": (predictions_table.numbers, reported_predictions, "predicted_class", "percent"),
+    "distances": (distances_table.numbers, reported_distances, "centroid_class", "distance"),
 }
-AVERAGES = {"avg_gap": unlearning.AVERAGE, "pflops": "PFLOPs"}
+AVERAGES = {"avg_gap": AVERAGE, "pflops": "PFLOPs"}
 
 
 def build(source: Source) -> Table:
@@ -39,26 +41,23 @@ def build(source: Source) -> Table:
     printed = KINDS["tables"][source.output.kind].reported_cells
     source = replace(source, cells=[cell for cell in source.cells if str(cell) in printed])
     columns = list(dict.fromkeys(data["column"]))
-    blocks = [
-        source.block(cell, _rows(rows, columns)) for cell in source.cells if len(rows := in_cell(data, cell))
-    ] or [Block([[Entry(NONE, spans=True)]])]
+    blocks = [block for block in source.blocks(data, bind(_rows, columns=columns)) if block.rows]
+    blocks = blocks or [Block([[Entry(NONE, spans=True)]])]
     names = [AVERAGES.get(key, key.upper() if key in METRICS else key) for key in columns]
-    heads = [Column("Method", heads=True), Column("", heads=True)]
-    return source.table([*heads, *map(Column, names)], blocks, _notes(source, data), data)
+    heads = [METHOD, Column("", heads=True), *map(Column, names)]
+    return source.table(heads, blocks, _notes(source, data), data)
 
 
 def compared(ours: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
-    """Return both numbers of every method and column that the paper has, in our order.
+    """Return both numbers of every method and column that the paper has, in our order, and how far they are apart.
+
+    ``difference`` is ours minus reported; ``tolerance`` the sum of both standard deviations and twice `ROUNDING`, NaN
+    where there is none; ``within``, whether the difference is at most that, or missing.
 
     Parameters
     ----------
     ours : ``dataset, arch, scenario, method, column, trials, diverged, ours, ours_sd``.
     reported : ``dataset, arch, scenario, method, column, reported, reported_sd``.
-
-    Returns
-    -------
-    All of these columns; ``difference``, ours minus reported; ``tolerance``, the sum of both standard deviations and
-    twice `ROUNDING`, NaN where there is none; ``within``, whether the difference is at most that, or missing.
     """
     data = ours.merge(reported, on=KEYS, how="inner", sort=False)
     data["difference"] = data["ours"] - data["reported"]
@@ -75,16 +74,15 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame) -> pd.DataFrame:
 def _both(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return our numbers and the paper's, as `compared` takes them."""
     if source.output.kind == "unlearning":
-        ours = _melted(unlearning.numbers(source), [*CELL, "method", "trials", "diverged"], "ours")
+        ours = _melted(gather(source, [RETRAIN, *source.methods]), [*CELL, "method", "trials", "diverged"], "ours")
         return ours, _melted(reported_summary(), [*CELL, "method"], "reported")
     numbers, reported, column, value = BY_CLASS[source.output.kind]
-    ours = pd.concat(numbers(source, cell) for cell in source.cells)
     # Where classes are digits, pandas reads numbers.
     theirs = reported().rename(columns={column: "column", value: "reported"}).astype({"true_class": str, "column": str})
     theirs = theirs[theirs["true_class"] == source.output.classes[0]]
     # The paper prints no deviation of these.
     return (
-        ours.rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"}),
+        numbers(source).rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"}),
         theirs[[*KEYS, "reported"]].assign(reported_sd=np.nan),
     )
 
@@ -103,13 +101,13 @@ def _melted(data: pd.DataFrame, keys: list[str], side: str) -> pd.DataFrame:
 
 
 def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
-    """Return one block's rows."""
     rows: list[Row] = []
     for method, numbers in data.groupby("method", sort=False):
         mine = numbers.set_index("column").reindex(columns)
         diverged = (mine["diverged"] > 0).any()
         ours = [_value(*pair) for pair in zip(mine["ours"], mine["ours_sd"], strict=True)]
-        rows.append([method_label(str(method)), "ours", *([Entry("diverged", spans=True)] if diverged else ours)])
+        label, *cells = method_row(str(method), ours, diverged)
+        rows.append([label, "ours", *cells])
         rows.append(["", "paper", *(_value(*pair) for pair in zip(mine["reported"], mine["reported_sd"], strict=True))])
         rows.append(["", "difference", *map(_difference, mine["difference"], mine["within"])])
     return rows

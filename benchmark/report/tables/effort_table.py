@@ -9,11 +9,12 @@ import pandas as pd
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts
+from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
-from benchmark.report.tables.source import Source
 from benchmark.report.tabular import Block, Column, Row, Table
 
 WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
+STAMPS = ("device", "cores", "precision", "torch", "commit", "threads")
 
 
 def build(source: Source) -> Table:
@@ -28,13 +29,11 @@ def build(source: Source) -> Table:
         blocks.append(Block(_rows(pd.DataFrame([_sums(runs)])), "All"))
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
-    device, cores, precision, torch, commit, threads = (
-        facts.values(runs, column) for column in ("device", "cores", "precision", "torch", "commit", "threads")
-    )
+    of = {column: facts.values(runs, column) for column in STAMPS}
     notes = [
-        f"{len(runs)} runs: {_hours(runs):.1f} hours of jobs by the clock, start-up and evaluation included, each on "
-        f"{threads} thread{'s' * (threads != '1')}",
-        f"On {device} with {cores} cores, in {precision}, by torch {torch}, at commit {commit}",
+        f"{len(runs)} runs: {_sums(runs)['hours']:.1f} hours of jobs by the clock, start-up and evaluation included, "
+        f"each on {of['threads']} thread{'s' * (of['threads'] != '1')}",
+        "On {device} with {cores} cores, in {precision}, by torch {torch}, at commit {commit}".format(**of),
         "Memory: the most that a run held",
         "The search for hyperparameters is not among them" if source.study.includes_tuned else "",
     ]
@@ -45,10 +44,10 @@ def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return one row a run: Original, which every cell shows, was trained once."""
     # Of a run that was interrupted before this was added up, the clock saw the last call alone, training saw all of it.
     clock = metrics[["wall_seconds", "seconds"]].max(axis=1)
-    metrics = metrics.assign(wall_seconds=clock)
     work = metrics["method"].where(metrics["method"].isin([ORIGINAL, RETRAIN]), "unlearning")
     scenario = metrics["scenario"].where(metrics["method"] != ORIGINAL, "")
-    return metrics.assign(work=work, scenario=scenario).drop_duplicates([*CELL, "method", "trial"])
+    metrics = metrics.assign(work=work, scenario=scenario, wall_seconds=clock)
+    return metrics.drop_duplicates([*CELL, "method", "trial"])
 
 
 def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -67,18 +66,13 @@ def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:
 def _sums(runs: pd.DataFrame) -> dict[str, Any]:
     return {
         "runs": len(runs),
-        "hours": _hours(runs),
+        "hours": float(runs["wall_seconds"].sum() / 3600),
         "minutes_a_run": runs["wall_seconds"].median() / 60,
         "peak_memory_mb": runs["peak_memory_mb"].max(),
     }
 
 
-def _hours(runs: pd.DataFrame) -> float:
-    return float(runs["wall_seconds"].sum() / 3600)
-
-
 def _rows(data: pd.DataFrame) -> list[Row]:
-    """Return one block's rows."""
     rows: list[Row] = []
     for row in data.to_dict("records"):
         where = scenario_label(row["scenario"]) if row.get("scenario") else ""

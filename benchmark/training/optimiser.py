@@ -1,7 +1,8 @@
-"""SGD by torch's functional form: its class would import the compiler, which costs a short job a second."""
+"""The optimiser and its learning rate, a pure function of progress: nothing of it has to be saved or restored."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -11,13 +12,24 @@ from torch.optim.sgd import sgd
 from benchmark.methods.base import Recipe
 
 
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Return the learning rate after ``progress`` epochs, which may be a fraction: it changes at every step.
+
+    ``steps`` is the paper's schedule for Original and Retrain, ``cosine`` its schedule for unlearning (Section 5).
+    """
+    if progress < recipe.warmup:
+        return recipe.lr * progress / recipe.warmup
+    part = progress / recipe.epochs
+    if recipe.schedule == "steps":
+        return recipe.lr * 0.1 ** ((part >= 0.5) + (part >= 0.75))
+    return recipe.final_lr + (recipe.lr - recipe.final_lr) * (1 + math.cos(math.pi * part)) / 2
+
+
 class SGD:
     """SGD with momentum and weight decay on every parameter, as `torch.optim.SGD` computes it.
 
-    Parameters
-    ----------
-    model : whose parameters are stepped; one without a gradient is left as it is.
-    recipe : momentum and weight decay. The learning rate is set at each step.
+    By torch's functional form: its class would import the compiler, which costs a short job a second. The learning rate
+    ``lr`` is set at each step; a parameter without a gradient is left as it is.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe):

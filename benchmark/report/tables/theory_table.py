@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.theory import GROUPS, lemma1, r_curve, theorem1
 from benchmark.names import Scenario
 from benchmark.report import facts
-from benchmark.report.style import method_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tabular import DASH, THIN, Column, Entry, Row, Table, formula, number
+from benchmark.report.source import Source
+from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, formula, method_row, number
 
 EPS = (0.2, 0.4, 0.6)
 R_EPS, RETAIN, FORGET = formula("R[ε]"), formula("D_r"), formula("D_u")
 COLUMNS = [
-    *(Column("Method", heads=True), Column("Data", heads=True)),
+    *(METHOD, Column("Data", heads=True)),
     *(Column(f"{eps}", f"{R_EPS} (%)") for eps in EPS),
     *(Column(name, "Lemma 1") for name in ("area", "≤", "<")),
     *(Column(formula(name), "Theorem 1") for name in ("max μ_lμ_k", "Δ_μ")),
@@ -34,31 +33,27 @@ NUMBERS += ["largest_product", "delta_mu", "margin", "best_margin", "err_head", 
 def build(source: Source) -> Table:
     """Return the table: a block a cell, two rows a method, one for retain and one for forget data.
 
-    Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so. The
-    ``.csv`` has a row a trial and group, see `measured`.
+    Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so.
     """
     data = measured(source)
-    blocks = []
-    for cell in source.cells:
-        here = in_cell(data, cell) if len(data) else data
-        blocks.append(source.block(cell, [row for method in source.methods for row in _rows(here, method)]))
+    blocks = source.blocks(data, lambda here: [row for method in source.methods for row in _rows(here, method)])
     return source.table(COLUMNS, blocks, _notes(source, data), data)
 
 
 def measured(source: Source) -> pd.DataFrame:
-    """Return what the table shows, a row a trial and group at full precision.
+    """Return what the ``.csv`` holds, a row a trial and group at full precision.
 
     Columns ``dataset, arch, scenario, method, trial, group``; ``samples``; ``diverged``, where the rest is NaN;
     ``r_<eps>``, shares; ``area, above, below, chance, holds, strict`` of `benchmark.metrics.theory.Ordering`; the
     attributes of `benchmark.metrics.theory.Theorem` and ``vacuous``, NaN where a group has a single class;
     ``err_head`` and ``err_centre``, the shares that the head and the nearest class centre get wrong.
     """
-    rows: list[dict[str, Any]] = []
-    for cell in source.cells:
-        for method in source.methods:
-            for trial, views in source.by_trial(source.results.views, cell, method).items():
-                rows += [{**vars(cell), "method": method, "trial": trial, **row} for row in _of_run(views)]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {**vars(cell), "method": method, "trial": trial, **row}
+        for cell, method in product(source.cells, source.methods)
+        for trial, views in source.by_trial(source.results.views, cell, method).items()
+        for row in _of_run(views)
+    )
 
 
 def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
@@ -72,13 +67,13 @@ def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
     for group, mine in groups.items():
         curve = r_curve(mine["max_distance"].to_numpy(float), EPS)
         theorem = theorem1(mine)
-        said = asdict(theorem) | {"vacuous": theorem.vacuous} if theorem else {}
+        bound = asdict(theorem) | {"vacuous": theorem.vacuous} if theorem else {}
         wrong = {
             "err_head": float((mine["prediction"] != mine["label"]).mean()),
             "err_centre": float((mine["nearest"] != mine["label"]).mean()) if theorem else np.nan,
         }
         shares = {f"r_{eps}": value for eps, value in zip(EPS, curve, strict=True)}
-        rows.append({"group": group, "samples": len(mine), "diverged": False, **shares, **ordering, **said, **wrong})
+        rows.append({"group": group, "samples": len(mine), "diverged": False, **shares, **ordering, **bound, **wrong})
     return rows
 
 
@@ -87,14 +82,10 @@ def _rows(data: pd.DataFrame, method: str) -> list[Row]:
     rows: list[Row] = []
     for group, name in zip(GROUPS, (RETAIN, FORGET), strict=True):
         mine = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data
-        first = group == GROUPS[0]
-        head = [method_label(method) if first else "", name]
-        if mine.empty:
-            rows.append([*head, *[DASH] * (len(COLUMNS) - len(head))])
-        elif mine["diverged"].any():
-            rows.append([*head, Entry("diverged", spans=True)])
-        else:
-            rows.append([*head, *_numbers(mine, first)])
+        first, diverged = group == GROUPS[0], len(mine) > 0 and mine["diverged"].any()
+        numbers = [DASH] * (len(COLUMNS) - 2) if mine.empty or diverged else _numbers(mine, first)
+        label, *cells = method_row(method, numbers, diverged)
+        rows.append([label if first else "", name, *cells])
     return rows
 
 

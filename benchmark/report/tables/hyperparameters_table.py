@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
+from benchmark.metrics.gaps import CELL
 from benchmark.names import Cell
-from benchmark.report.style import cell_label, method_label, setting_label
-from benchmark.report.tables.source import Source
-from benchmark.report.tabular import Block, Column, Row, Table, formula
+from benchmark.report.source import Source
+from benchmark.report.style import cell_label, setting_label
+from benchmark.report.tabular import METHOD, Block, Column, Row, Table, formula, method_row
 
-PLACE = ["dataset", "arch", "scenario", "method"]
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-NAMED = 4  # cells in a heading; the .csv names all
+NAMED = 4  # cells in a heading, which makes the table as wide as it is; the .csv names all
 
 
 def build(source: Source) -> Table:
@@ -23,24 +24,18 @@ def build(source: Source) -> Table:
     Behind a value, in brackets, stands the range that the paper searched; of a column's setting, in the caption.
     """
     data = gather(source)
-    rows = len(data.drop_duplicates(PLACE))
-    every = {key: found for key, found in data.groupby("setting", sort=False) if len(found) == rows}
-    common = {key: found["value"].iloc[0] for key, found in every.items() if found["value"].map(repr).nunique() == 1}
+    rows = len(data.drop_duplicates([*CELL, "method"]))
+    every = {key: mine["value"] for key, mine in data.groupby("setting", sort=False) if len(mine) == rows}
+    common = {key: values.iloc[0] for key, values in every.items() if values.map(repr).nunique() == 1}
     own = [str(key) for key in every if key not in common]
     shown = data[~data["setting"].isin(common)]
     blocks = [Block(_rows(mine, own), heading) for heading, mine in _grouped(shown)]
-    columns = [Column("Method", heads=True), *(Column(setting_label(key)) for key in own)]
-    columns.append(Column("Further settings", text=True))
+    columns = [METHOD, *(Column(setting_label(key)) for key in own), Column("Further settings", text=True)]
     shared = ", ".join(f"{setting_label(str(key))} {_value(value)}" for key, value in common.items())
-    ranges = shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting")
-    searched = [
-        f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}"
-        for row in ranges.itertuples()
-    ]
-    notes = [
-        f"Every row: {shared}" if shared else "",
-        "; ".join(["In brackets: the range that the paper searched", *searched]),
-    ]
+    searched = ["In brackets: the range that the paper searched"]
+    for row in shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting").itertuples():
+        searched.append(f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}")
+    notes = [f"Every row: {shared}" if shared else "", "; ".join(searched)]
     return source.table(columns, blocks, notes, data)
 
 
@@ -49,28 +44,26 @@ def gather(source: Source) -> pd.DataFrame:
     as ``paper_low, paper_high`` (NaN where it states none), and what the setting means.
     """
     rows = []
-    for cell in source.cells:
-        for method in source.methods:
-            settings = source.study.run(source.study.run_name(cell, method, 0)).settings
-            values = settings.model_dump(by_alias=True)
-            for field_name, field in type(settings).model_fields.items():
-                key = field.alias or field_name
-                extra: Any = field.json_schema_extra or {}
-                low, high = extra.get("paper_range") or (None, None)
-                rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
-    table = pd.DataFrame(rows, columns=[*PLACE, "setting", "value", "paper_low", "paper_high", "description"])
+    for cell, method in product(source.cells, source.methods):
+        settings = source.study.run(source.study.run_name(cell, method, 0)).settings
+        values = settings.model_dump(by_alias=True)
+        for field_name, field in type(settings).model_fields.items():
+            key = field.alias or field_name
+            extra: Any = field.json_schema_extra or {}
+            low, high = extra.get("paper_range") or (None, None)
+            rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
+    table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", "paper_low", "paper_high", "description"])
     return table.astype({"paper_low": float, "paper_high": float, "value": object})
 
 
 def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return (heading, rows of its first cell) for each group of cells with the same settings."""
     groups: dict[str, list[tuple[Cell, pd.DataFrame]]] = {}
-    for place, rows in data.groupby(PLACE[:3], sort=False):
+    for place, rows in data.groupby(CELL, sort=False):
         same = rows[["method", "setting", "value"]].to_csv(index=False)
         groups.setdefault(same, []).append((Cell(*place), rows))
     out = []
     for members in groups.values():
-        # A heading is as wide as it is, and the table with it.
         heading = "; ".join(cell_label(cell) for cell, _ in members[:NAMED])
         heading += f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
         if len(groups) == 1:
@@ -80,12 +73,11 @@ def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
-    """Return one block's rows."""
-    rows: list[Row] = []
+    rows = []
     for method, mine in data.groupby("method", sort=False):
         values = dict(zip(mine["setting"], mine["value"], strict=True))
         further = ", ".join(_with_range(row) for row in mine.itertuples() if row.setting not in columns)
-        rows.append([method_label(str(method)), *(_value(values[key]) for key in columns), further])
+        rows.append(method_row(str(method), [*(_value(values[key]) for key in columns), further]))
     return rows
 
 

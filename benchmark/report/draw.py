@@ -1,0 +1,91 @@
+"""Drawing tables and figures: the module ``<kind>_table`` or ``<kind>_figure`` builds it, and it is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmark import files, paths
+from benchmark.errors import unknown
+from benchmark.report import html, latex, markdown
+from benchmark.report.source import Source
+from benchmark.report.style import RC
+from benchmark.report.tabular import Table
+from benchmark.results import frames, published
+from benchmark.study.study import Study
+
+# What would otherwise hold the time of drawing or the version of the library: equal results give equal bytes.
+METADATA: dict[str, dict[str, None]] = {
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".png": {"Software": None},
+}
+
+
+def draw_table(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
+    """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv``, ``.md``, ``.html``; return the paths.
+
+    The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
+    precision; the ``.md`` is for reading on GitHub, the ``.html`` for a browser and Snakemake's report.
+
+    Parameters
+    ----------
+    name : one of the study's tables, or of `benchmark.study.study.Study.compared`.
+    partial : write ``<name>.partial.tex`` and so on, with dashes for what is missing or out of date, instead of
+        failing: what is whole is never replaced by what is partial.
+    replace : whether it may show other results than the study has published.
+
+    Raises
+    ------
+    BadInput
+        If the study has no such table, or has published other results.
+    StaleOutput
+        If a result that the table shows is missing, damaged or of another configuration.
+    """
+    table: Table = build(_source(study, "table", name, study.tables | study.compared, partial, replace))
+    texts = {
+        ".tex": latex.render(table, study.name, name),
+        ".csv": table.data.to_csv(index=False, lineterminator="\n"),
+        ".md": markdown.render(table, study.name, name),
+        ".html": html.render(table, study.name, name),
+    }
+    written = {paths.table(study.name, name + paths.PARTIAL * partial, suffix): text for suffix, text in texts.items()}
+    for path, text in written.items():
+        files.write_text(path, text)
+    return list(written)
+
+
+def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
+    """Write a figure of a study as ``figures/<study>/<name>.pdf`` and ``.png`` (200 dpi); return both paths.
+
+    Parameters and errors are those of `draw_table`.
+    """
+    from matplotlib import rc_context
+
+    source = _source(study, "figure", name, study.figures, partial, replace)
+    written = {paths.figure(study.name, name + paths.PARTIAL * partial, suffix): suffix for suffix in METADATA}
+    with rc_context(RC):
+        figure = build(source)
+        for path, suffix in written.items():
+            with files.replacing(path) as temporary:
+                figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
+    return list(written)
+
+
+def build(source: Source) -> Any:
+    """Return the table or the matplotlib figure, built by the module of its kind."""
+    section = source.study.section_of(source.name)
+    kind = "versus" if source.name in source.study.compared else source.output.kind
+    return import_module(f"benchmark.report.{section}.{kind}_{section.removesuffix('s')}").build(source)
+
+
+def _source(study: Study, what: str, name: str, known: Iterable[str], partial: bool, replace: bool) -> Source:
+    if name not in known:
+        raise unknown(what, name, known, str(paths.study_file(study.name)))
+    results = frames.of_output(study, name, partial)
+    if study.kind_of(name).gathered and not partial:
+        frames.require(study, results.metrics)
+    if study.published and not replace:
+        published.keep_shown(study, name, results)
+    return Source.of(study, name, results)

@@ -1,0 +1,125 @@
+"""What a table or figure is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from benchmark.metrics.evidence import in_cell
+from benchmark.metrics.gaps import DIVERGED
+from benchmark.names import RETRAIN, Cell
+from benchmark.report import facts
+from benchmark.report.style import cell_label
+from benchmark.report.tabular import Block, Column, Row, Table, sentences
+from benchmark.results.frames import Results
+from benchmark.settings import OutputSettings
+from benchmark.study.study import Study
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table or figure of a study, and the results of its runs: what they lack becomes a dash or a gap.
+
+    Attributes
+    ----------
+    cells : those that have a block or a panel.
+    """
+
+    study: Study
+    name: str
+    results: Results
+    cells: list[Cell]
+
+    @classmethod
+    def of(cls, study: Study, name: str, results: Results) -> Source:
+        """Return the source of an output with all of its cells."""
+        return cls(study, name, results, [Cell.parse(cell) for cell in study.output(name).cells])
+
+    @cached_property
+    def output(self) -> OutputSettings:
+        """The settings of the table or figure."""
+        return self.study.output(self.name)
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods that are listed."""
+        return self.output.methods
+
+    @property
+    def compared(self) -> list[str]:
+        """The listed methods without Retrain, which they are compared with."""
+        return [method for method in self.methods if method != RETRAIN]
+
+    @property
+    def controls(self) -> list[str]:
+        """The listed methods that forget nothing."""
+        return [method for method in self.methods if facts.is_control(method)]
+
+    @property
+    def trials(self) -> int:
+        """How many trials each method should have; Original may have fewer."""
+        return self.output.trials or self.study.trials
+
+    def run_method(self, cell: Cell, method: str) -> str:
+        """Return what the runs of a listed method are called in a cell."""
+        return self.study.run_name(cell, method, 0).method
+
+    def settings(self, cell: Cell, method: str) -> dict[str, Any]:
+        """Return a method's hyperparameters in a cell."""
+        return self.study.run(self.study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def rows(self, frame: pd.DataFrame, cell: Cell, method: str) -> pd.DataFrame:
+        """Return a listed method's rows in a cell out of one of the frames of the results, trial by trial."""
+        if frame.empty:
+            return frame
+        name = self.run_method(cell, method)
+        mine = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name)
+        # Original's history belongs to no scenario.
+        return frame[mine & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < self.trials)]
+
+    def by_trial(self, frame: pd.DataFrame, cell: Cell, method: str) -> dict[int, pd.DataFrame]:
+        """Return these rows by the number of their trial, in order; a trial without rows is left out."""
+        rows = self.rows(frame, cell, method)
+        return {int(trial): mine for trial, mine in rows.groupby("trial")} if len(rows) else {}
+
+    def histories(self, cell: Cell, method: str) -> list[pd.DataFrame]:
+        """Return the history of each trial of a method in a cell."""
+        return list(self.by_trial(self.results.history, cell, method).values())
+
+    def diverged(self, cell: Cell, method: str) -> set[int]:
+        """Return the trials of a method in which training diverged."""
+        runs = self.by_trial(self.results.metrics, cell, method)
+        return {trial for trial, run in runs.items() if (run["status"] == DIVERGED).any()}
+
+    # --- tables ---------------------------------------------------------------------------------------------------
+
+    def blocks(
+        self,
+        data: pd.DataFrame,
+        rows: Callable[[pd.DataFrame], Sequence[Row]],
+        note: Callable[[pd.DataFrame], str] = lambda _: "",
+    ) -> list[Block]:
+        """Return a block a cell, with ``rows`` of its part of ``data``; several are headed by their cells' names."""
+        parts = [(cell, in_cell(data, cell) if len(data) else data) for cell in self.cells]
+        if len(parts) == 1:
+            return [Block(rows(part)) for _, part in parts]
+        return [Block(rows(part), cell_label(cell), note(part)) for cell, part in parts]
+
+    def table(
+        self, columns: Sequence[Column], blocks: Sequence[Block], notes: Iterable[str], data: pd.DataFrame
+    ) -> Table:
+        """Return the table; its caption is the study's own words, the cell if there is one, and then ``notes``.
+
+        Parameters
+        ----------
+        notes : sentences without the final full stop; empty ones are left out.
+        """
+        own = " ".join(self.output.caption.split())
+        subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
+        return Table(columns, blocks, sentences([own, subject, *notes]), data)

@@ -1,0 +1,125 @@
+"""Means, gaps and costs of methods, as tables, figures and the page show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial as bind
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.metrics.bootstrap import estimate, mean_interval
+from benchmark.metrics.evidence import Trials
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor, summarise
+from benchmark.names import RETRAIN, Cell
+from benchmark.report.source import Source
+from benchmark.results.records import FINISHED
+
+COUNTS = ("trials", "diverged", "collapsed")
+COSTS = ("pflops", "pflops_executed")
+UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
+GAPS = [*(f"{metric}_gap" for metric in METRICS), "avg_gap"]
+
+
+def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
+    """Return the numbers at full precision, one row a cell and method, missing ones with NaN and 0 trials.
+
+    Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,
+    collapsed`` (counts), ``report_epoch, epoch``; per metric ``_mean, _sd, _low, _high, _gap``, and ``avg_gap`` with
+    ``_low, _high``, in per cent and points: the ends of 95 % intervals, Student's of a mean and that of
+    `benchmark.metrics.bootstrap` of the average gap; ``pflops, pflops_executed, seconds``; ``noise_floor``, the cell's,
+    in points.
+
+    Parameters
+    ----------
+    methods : by the names that the study lists, each once.
+    """
+    metrics = source.results.metrics
+    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
+    numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
+    nothing = dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0) | {"report_epoch": ""}
+    known, floors = summaries(metrics), floors_of(metrics)
+    rows = []
+    for cell, method in product(source.cells, dict.fromkeys(methods)):
+        run_method = source.run_method(cell, method)
+        names = {**vars(cell), "method": method, "run_method": run_method}
+        rows.append({**names, **known.get((cell, run_method), nothing), "noise_floor": floors.get(cell, np.nan)})
+    order = [*CELL, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]
+    return pd.DataFrame(rows, columns=order)
+
+
+def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
+    """Return `summarise`'s row of each cell and method; a cell without Retrain still has its means.
+
+    Parameters
+    ----------
+    metrics : one row a run, from `benchmark.results.measured.metrics` or with as much as `summarise` needs,
+        ``collapsed`` and ``report_epoch``.
+    """
+    known: dict[tuple[Cell, str], dict[str, Any]] = {}
+    if metrics.empty:
+        return known
+    # The last digit of a mean depends on the order of the rows, and gathered files have another one.
+    for place, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
+        cell, methods = Cell(*place), list(runs["method"].unique())
+        summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
+        if RETRAIN not in methods:
+            summary[GAPS] = np.nan
+        for row in summary.drop(columns=CELL).to_dict("records"):
+            method = str(row.pop("method"))
+            mine = runs[runs["method"] == method]
+            row |= {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
+            for metric in METRICS:
+                row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(mine[metric])
+            row["avg_gap_low"], row["avg_gap_high"] = _gap_interval(runs, cell, method, row["avg_gap"])
+            known[cell, method] = row
+    return known
+
+
+def _gap_interval(runs: pd.DataFrame, cell: Cell, method: str, gap: float) -> tuple[float, float]:
+    """Return the ends of the average gap's 95 % interval, NaN where it has none."""
+    trials = Trials(runs, cell, [method])
+    if method == RETRAIN or not np.isfinite(gap) or not len(trials):
+        return np.nan, np.nan
+    ends = estimate(bind(trials.gap, method), len(trials))
+    return max(0.0, ends.low) if np.isfinite(ends.low) else np.nan, ends.high
+
+
+def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
+    """Return the noise floor of each cell that has Retrain, in points."""
+    if metrics.empty:
+        return {}
+    floors = noise_floor(metrics)
+    cells = [Cell(*place) for place in floors[CELL].itertuples(index=False)]
+    return dict(zip(cells, floors["noise_floor"], strict=True))
+
+
+def at_end(cell: Cell, method: str, histories: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the last metrics of each trial's history, or part of it, as `summarise` takes runs.
+
+    Where there is no row, or no number in it, the trial diverged.
+    """
+    rows = []
+    for trial, history in enumerate(histories):
+        last = history[METRICS].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(METRICS), np.nan)
+        status = FINISHED if np.isfinite(last).all() else DIVERGED
+        rows.append([cell.dataset, cell.arch, cell.scenario, method, trial, status, *last])
+    return pd.DataFrame(rows, columns=[*CELL, "method", "trial", "status", *METRICS])
+
+
+def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:
+    """Return the largest unit in which no cost is below 0.05, and the decimals that leave three significant digits.
+
+    Parameters
+    ----------
+    pflops : costs in PFLOPs, of any shape; NaN and 0 are ignored.
+    """
+    positive = pflops[np.isfinite(pflops) & (pflops > 0)]
+    if not len(positive):
+        return "PFLOPs", 2
+    smallest = float(positive.min())
+    unit = next((unit for unit, factor in UNITS.items() if smallest * factor >= 0.05), "MFLOPs")
+    return unit, int(np.clip(2 - np.floor(np.log10(smallest * UNITS[unit])), 0, 2))

@@ -1,0 +1,74 @@
+"""What a run leaves on disk: its samples, its history, perhaps its weights, and the record of them all."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load, save
+
+from benchmark.files import replacing, sha256, sweep, write_parquet, write_record, written_digest
+from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.results.records import checked
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
+
+
+def write_run(
+    folder: Path,
+    samples: pd.DataFrame,
+    history: list[dict[str, float]],
+    record: dict[str, Any],
+    weights: dict[str, torch.Tensor],
+    keep_weights: Path | None,
+) -> None:
+    """Write the files of a run that has ended, ``weights`` only where there is a file to keep them in.
+
+    Where the folder held a finished run that came out otherwise, the earlier files stay beside it.
+    """
+    with _keeping_earlier(folder):
+        sweep(folder)
+        write_parquet(folder / SAMPLES, samples.astype({"index": "int32", "label": "int16", "prediction": "int16"}))
+        write_parquet(folder / HISTORY, pd.DataFrame(history))
+        digests = {name: sha256(folder / name) for name in (SAMPLES, HISTORY)}
+        if keep_weights:
+            with replacing(keep_weights) as temporary:
+                temporary.write_bytes(save({key: value.contiguous() for key, value in weights.items()}))
+            digests[MODEL] = sha256(keep_weights)
+        # Last, since it holds the digest of every other.
+        write_record(folder / RUN, record | {"sha256": digests})
+
+
+def weights_of(study: Study, run: Run) -> dict[str, torch.Tensor]:
+    """Return a finished run's weights; raise `StaleOutput` as `benchmark.results.records.checked` does."""
+    return load(checked(study, run, MODEL).read_bytes())
+
+
+@contextlib.contextmanager
+def _keeping_earlier(folder: Path) -> Iterator[None]:
+    """Take the record out of a run's folder, to be written anew; what comes out otherwise leaves a copy of before."""
+    if not (folder / RUN).is_file():
+        yield
+        return
+    before, number = written_digest(folder / SAMPLES), 1
+    while (earlier := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
+        number += 1
+    try:
+        shutil.copytree(folder, earlier)
+        (folder / RUN).unlink()
+        yield
+    except BaseException:  # such as a full disk: what was there is not lost by it
+        failed = earlier if (folder / RUN).is_file() else folder
+        shutil.rmtree(failed, ignore_errors=True)
+        if failed == folder:
+            earlier.rename(folder)
+        raise
+    if written_digest(folder / SAMPLES) == before:
+        shutil.rmtree(earlier)
+    else:
+        print(f"it came out otherwise than before: the earlier files are kept in {earlier}", flush=True)

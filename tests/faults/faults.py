@@ -1,0 +1,253 @@
+"""The faults. Each hits a finished study, of which some take a part away first, so that it is to be made again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from tests.faults.study import CELL, NAME, ROOT
+
+PATIENCE = 600  # seconds for one command, which takes half a minute on a quiet machine
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "BENCHMARK_DEVICE": "cpu"}
+
+RETRAIN, COUN, SLOWLY = (f"results/runs/{CELL}/{method}" for method in ("retrain", "coun", "slowly"))
+ORIGINAL = "results/runs/digits/convnet/original"
+CHECKPOINT = "results/work/**/checkpoint.pt"
+# The files of a finished study by kind.
+KINDS = {
+    "record": "results/runs/**/run.json",
+    "results": "results/runs/**/*.parquet",  # samples and history
+    "weights": "results/runs/**/model.safetensors",
+    "split": "results/splits/**/*.parquet",
+    "map": "results/maps/**/*.parquet",
+    "dataset": "data/*/*",
+    "receipt": "results/drawn/*/*.json",
+    "gathered": f"results/{NAME}-*.parquet",
+    "table": f"paper_tables/{NAME}/*",
+    "figure": f"figures/{NAME}/*",
+}
+# What is made from files of a kind: where it is gone the workflow reads them, where it is not only ``verify`` does.
+MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
+MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "results")}
+MADE_FROM |= {KINDS["map"]: ((), (KINDS["figure"],)), KINDS["weights"]: ((), (COUN, KINDS["map"]))}
+ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
+
+
+@dataclass
+class Trial:
+    """One fault: the folder that it hits, what it was, and what came of it."""
+
+    root: Path
+    chance: random.Random
+    kind: str = ""
+    pace: float = 5.0  # seconds of a workflow that has nothing to do
+    what: str = ""
+    taken: set[str] = field(default_factory=set)  # files and folders that it damaged or deleted
+    idle: bool = False  # whether nothing is to be made again
+    verdict: str = ""  # its first word is ``healed``, ``lost`` or ``wrong``
+    sessions: list[int] = field(default_factory=list)
+
+    def files(self, *patterns: str) -> list[str]:
+        """The files and folders of some patterns, relative to the root."""
+        return sorted({str(path.relative_to(self.root)) for one in patterns for path in self.root.glob(one)})
+
+    def remove(self, *choices: tuple[str, ...]) -> None:
+        """Delete files and folders by patterns, one of several choices; what shows them stays in place."""
+        for file in self.files(*self.chance.choice(choices)):
+            self.taken.add(file)
+            path = self.root / file
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def untaken(self, files: set[str]) -> set[str]:
+        """Those of some files that were neither damaged nor deleted."""
+        return {file for file in files if not file.startswith(tuple(self.taken))}
+
+    def ages(self) -> dict[str, int]:
+        """When each file of the study was written."""
+        return {file: (self.root / file).stat().st_mtime_ns for file in self.files(*KINDS.values())}
+
+    def start(self, module: str, *arguments: str, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own, under a resource limit if one is given."""
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        setting = {"cwd": self.root, "env": os.environ | ENVIRONMENT, "preexec_fn": partial(_as_from_a_terminal, limit)}
+        process = subprocess.Popen([sys.executable, "-m", module, *arguments], **streams, **setting)
+        self.sessions.append(process.pid)
+        return process
+
+    def workflow(self, *options: str, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
+        """Start the workflow."""
+        return self.start("snakemake", "--cores", "1", "all", *options, "--config", f"study={NAME}", limit=limit)
+
+    def clear(self) -> None:
+        """Kill what this trial started and is still there."""
+        for session in self.sessions:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
+
+
+def _as_from_a_terminal(limit: tuple[int, int] | None) -> None:
+    """Undo in a child what a shell does to commands in the background, which ignore SIGINT; then limit a resource."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if limit:
+        resource.setrlimit(limit[0], (limit[1], limit[1]))
+
+
+def damage(trial: Trial, *patterns: str) -> None:
+    """Flip a bit of a file, cut it, empty it or write noise into it; what is made from it may be gone."""
+    trial.remove(*MADE_FROM.get(patterns[0], ((),)))
+    file = trial.chance.choice(trial.files(*patterns))
+    content = bytearray((trial.root / file).read_bytes())
+    at, how = trial.chance.randrange(len(content)), trial.chance.choice(("flip", "flip", "cut", "empty", "noise"))
+    trial.what += f"{how} at byte {at} of {len(content)} of {file}"
+    if how == "flip":
+        content[at] ^= 1 << trial.chance.randrange(8)
+    elif how == "noise":
+        content[at : at + 64] = trial.chance.randbytes(len(content[at : at + 64]))
+    else:
+        content = content[: at if how == "cut" else 0]
+    (trial.root / file).write_bytes(content)
+    trial.taken.add(file)
+
+
+def lose(trial: Trial, *patterns: str) -> None:
+    """Delete one, some or all of what there is of a kind; what is made from it may be gone too."""
+    trial.remove(*MADE_FROM.get(patterns[0], ((),)))
+    files = trial.files(*patterns)
+    gone = trial.chance.sample(files, min(len(files), trial.chance.choice([1, 1, 2, len(files)])))
+    trial.what += ", ".join(gone)
+    trial.remove(tuple(gone))
+
+
+def lay_over(trial: Trial) -> None:
+    """Copy the files of one run, or of one table, over another's."""
+    pairs = [(f"{RETRAIN}/*/model*", f"{ORIGINAL}/*/model*"), (f"{COUN}/*/s*", f"{SLOWLY}/*/s*")]
+    pairs += [(f"{SLOWLY}/*/*", f"{COUN}/*/*"), (f"paper_tables/{NAME}/table2.*", f"paper_tables/{NAME}/table5.*")]
+    source, target = trial.chance.choice(pairs)
+    trial.what = f"{source} over {target}"
+    trial.remove((), (KINDS["gathered"],), (KINDS["map"],))
+    for file, over in zip(trial.files(source), trial.files(target), strict=True):
+        shutil.copyfile(trial.root / file, trial.root / over)
+        trial.taken.add(over)
+
+
+def move(trial: Trial) -> None:
+    """Rename the checkout, copy it without its ages, or give every file any age; delete what it can do without."""
+    trial.remove((), (".snakemake", "results/logs", "results/usage", "results/measured"))
+    trial.idle, trial.what = True, trial.chance.choice(["renamed", "copied", "ages shuffled"])
+    elsewhere = trial.root.with_name("elsewhere")
+    if trial.what == "renamed":
+        trial.root = trial.root.rename(elsewhere)
+    elif trial.what == "copied":
+        trial.root = Path(shutil.copytree(trial.root, elsewhere, copy_function=shutil.copyfile))
+    for path in trial.root.rglob("*") if trial.what == "ages shuffled" else ():
+        os.utime(path, (trial.chance.randrange(2 * 10**9),) * 2)
+
+
+def park(trial: Trial) -> None:
+    """Lose or damage weights that lie where a job leaves them for the rule that moves them, or leave them there."""
+    (weights,) = trial.files(f"{ORIGINAL}/*/model.safetensors")
+    parked = weights.replace("/runs/", "/work/").replace("/model.", ".")
+    (trial.root / parked).parent.mkdir(parents=True, exist_ok=True)
+    (trial.root / weights).rename(trial.root / parked)
+    trial.remove((COUN,))
+    if how := trial.chance.choice([None, damage, lose]):
+        how(trial, parked)
+        trial.taken.add(weights)
+
+
+def _jobs(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The jobs that a workflow has under way."""
+    with contextlib.suppress(psutil.Error):
+        below = psutil.Process(process.pid).children(recursive=True)
+        return [one for one in below if "benchmark" in one.cmdline()]
+    return []
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, ready: Callable[[], object] = lambda: False) -> None:
+    """Wait until something is so, for some seconds, or until a process has ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None and not ready():
+        time.sleep(0.01)
+
+
+def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
+    """Send a signal to a job, to Snakemake alone, or to everything at once as a loss of power would."""
+    trial.remove((SLOWLY,), (COUN, SLOWLY), (ORIGINAL, SLOWLY), (RETRAIN,))
+    trial.remove((), (KINDS["gathered"],), (KINDS["table"], KINDS["map"]))
+    process = trial.workflow()
+    if whom == "a job":
+        _wait(process, PATIENCE, lambda: _jobs(process))
+    _wait(process, after := trial.chance.uniform(0.05, 1.5 if whom == "a job" else 4) * trial.pace)
+    trial.what = f"after {after:.2f} s" if process.poll() is None else "when all had ended"
+    with contextlib.suppress(psutil.Error, ProcessLookupError, IndexError):
+        if whom == "everything":
+            os.killpg(process.pid, number)
+        else:
+            (process if whom == "Snakemake" else _jobs(process)[0]).send_signal(number)
+    process.wait(PATIENCE)
+
+
+def starve(trial: Trial, kind: int, sizes: tuple[float, float]) -> None:
+    """Let no file grow beyond a limit, as on a full disk, or no process have more memory."""
+    trial.remove((SLOWLY,), (COUN,), (ORIGINAL, COUN), (RETRAIN,))
+    trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["map"]))
+    size = int(10 ** trial.chance.uniform(*sizes))
+    trial.what = f"nothing beyond {size} bytes"
+    _wait(process := trial.workflow(limit=(kind, size)), PATIENCE / 3)
+    trial.clear()  # what hangs, since it asks for memory again and again, is killed, as its user would
+    process.wait()
+
+
+def checkpoint(trial: Trial) -> None:
+    """Stop a run once it has saved; leave its checkpoint, damage it or lose it."""
+    trial.remove((SLOWLY,))
+    process = trial.start("benchmark", "run", NAME, f"{CELL}/slowly/trial-0")
+    _wait(process, PATIENCE, lambda: trial.files(CHECKPOINT))
+    process.send_signal(trial.chance.choice([signal.SIGTERM, signal.SIGKILL, signal.SIGINT]))
+    process.wait(PATIENCE)
+    if how := trial.chance.choice([None, damage, damage, lose]):
+        how(trial, CHECKPOINT)
+
+
+def twice(trial: Trial) -> None:
+    """Start the workflow twice at once, in spite of Snakemake's lock; one of them may be killed."""
+    trial.remove((COUN, SLOWLY), (ORIGINAL, SLOWLY), (SLOWLY,))
+    first, second = trial.workflow("--nolock"), trial.workflow("--nolock")
+    _wait(first, trial.chance.uniform(0.1, 3.0) * trial.pace)
+    if killed := trial.chance.choice([None, first, second]):
+        killed.kill()
+    trial.what = "one is killed" if killed else "both end"
+    first.wait(PATIENCE)
+    second.wait(PATIENCE)
+
+
+FAULTS: dict[str, Callable[[Trial], None]] = {
+    f"{number.name} to {whom}": partial(interrupt, number=number, whom=whom)
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+    for whom in ("a job", "Snakemake", "everything")
+} | {
+    "full disk": partial(starve, kind=resource.RLIMIT_FSIZE, sizes=(3.0, 6.0)),
+    "full memory": partial(starve, kind=resource.RLIMIT_AS, sizes=(8.8, 9.5)),
+    "checkpoint": checkpoint,
+    "parked weights": park,
+    "workflow twice": twice,
+    "laid over": lay_over,
+    "moved checkout": move,
+    "lost folders": lambda trial: lose(trial, *ROOMS),
+}
+FAULTS |= {f"lost {kind}": lambda trial, kind=kind: lose(trial, KINDS[kind]) for kind in KINDS}
+FAULTS |= {f"damaged {kind}": lambda trial, kind=kind: damage(trial, KINDS[kind]) for kind in KINDS}

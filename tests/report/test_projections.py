@@ -1,0 +1,95 @@
+"""Maps of features, t-SNE and UMAP, and turning them alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import umap
+
+from benchmark.errors import BadInput
+from benchmark.features import alignment, projections
+
+CLASSES = 3
+LABEL = np.arange(240) % CLASSES
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(240, 60)) + rng.normal(0, 6, (CLASSES, 60))[LABEL]).astype("float32")
+
+
+def apart(points: np.ndarray) -> bool:
+    """Whether every sample's nearest neighbour is of its class."""
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    return bool((LABEL[distance.argmin(1)] == LABEL).all())
+
+
+def test_maps_are_deterministic_and_separate_clusters(features) -> None:
+    first = projections.maps(features, seed=1)
+    pd.testing.assert_frame_equal(first, projections.maps(features, seed=1))
+    assert list(first) == ["tsne_x", "tsne_y", "umap_x", "umap_y"] and len(first) == len(features)
+    assert apart(first[["tsne_x", "tsne_y"]].to_numpy()) and apart(first[["umap_x", "umap_y"]].to_numpy())
+
+
+@pytest.mark.filterwarnings("ignore:precomputed_knn")
+def test_neighbours_of_many_samples_are_exact(features, monkeypatch) -> None:
+    given = {}
+
+    class Watched(umap.UMAP):
+        def fit_transform(self, *arguments, **options):
+            given["index"], given["distance"], _ = self.precomputed_knn
+            return super().fit_transform(*arguments, **options)
+
+    # A sample small enough for UMAP to compare all pairs itself.
+    monkeypatch.setattr(projections, "LARGE", 100)
+    monkeypatch.setattr(umap, "UMAP", Watched)
+    assert apart(projections.umap(features, seed=0)) and apart(projections.tsne(features, seed=0))
+    full = np.linalg.norm(features[:, None] - features[None], axis=2)
+    neighbours = given["index"].shape[1]
+    np.testing.assert_array_equal(given["index"], np.argsort(full, axis=1, kind="stable")[:, :neighbours])
+    np.testing.assert_allclose(given["distance"][:, 1:], np.sort(full, axis=1)[:, 1:neighbours], rtol=1e-4)
+
+
+def test_compiled_code_is_kept(features) -> None:
+    from umap import umap_
+
+    projections.umap(features, seed=0)
+    stats = umap_.smooth_knn_dist.stats
+    assert stats.cache_path is not None
+    assert sum(stats.cache_hits.values()) + sum(stats.cache_misses.values()) > 0
+
+
+@pytest.mark.parametrize("features", [np.ones((20, 4)), np.zeros((8, 60)), np.eye(6)[:, :1], np.eye(5)])
+def test_maps_of_collapsed_or_few_features_are_finite(features, recwarn) -> None:
+    assert np.isfinite(projections.maps(features, seed=0)).all(axis=None)
+    assert not recwarn.list
+
+
+def test_bad_features_are_refused() -> None:
+    for features, message in (
+        (np.ones((4, 3)), "at least 5"),
+        (np.ones(9), "shape"),
+        (np.full((9, 2), np.inf), "9 of 9"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            projections.maps(features, seed=0)
+
+
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_alignment_undoes_a_known_rotation_exactly(mirror) -> None:
+    rng = np.random.default_rng(0)
+    points, label = rng.normal(size=(60, 2)) * [3, 1], np.arange(60) % 5
+    turn = np.array([[np.cos(1.2), -np.sin(1.2)], [np.sin(1.2), np.cos(1.2)]]) @ np.diag([1, mirror])
+    standard = alignment.standardised(points)
+    back = alignment.aligned(7 * points @ turn + [30, -4], label, alignment.centroids(standard, label))
+    np.testing.assert_allclose(back, standard, atol=1e-12)
+
+
+def test_alignment_of_maps_without_common_classes_or_extent() -> None:
+    target = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}, index=[8, 9])
+    np.testing.assert_array_equal(alignment.aligned(np.ones((3, 2)), np.array([0, 1, 2]), target), np.zeros((3, 2)))
+    with pytest.raises(BadInput, match="1 coordinates"):
+        alignment.standardised(np.array([[0.0, np.nan]]))

@@ -1,0 +1,194 @@
+"""What is refused in a study file, and how it is said: one line with the place, the value and what is accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.study.study import Study
+
+CELL = "digits/convnet/random-10"
+
+
+def table2(**settings):
+    return {"tables": {"table2": settings}}
+
+
+def hyper(pattern, **entries):
+    return {"hyperparameters": {pattern: entries}}
+
+
+def dataset(**settings):
+    return {"datasets": {"digits": settings}}
+
+
+def refused(project, change) -> str:
+    with pytest.raises(BadInput) as caught:
+        project.study(change)
+    message = str(caught.value)
+    assert "\n" not in message and message.startswith("config/tiny.yaml: ")
+    return message.removeprefix("config/tiny.yaml: ")
+
+
+def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_accepted(empty):
+    for change, place, meant, accepted in [
+        ({"trails": 3}, "trails", "trials", "datasets, description"),
+        (dataset(sorce="digits"), "datasets.digits.sorce", "source", "augmentation"),
+        (dataset(source="digts"), "datasets.digits.source", "digits", "parquet"),
+        (dataset(augmentation={"pading": 1}), "datasets.digits.augmentation.pading", "padding", "flip, mean, padding"),
+        ({"sequential": {"shedule": "restart"}}, "sequential.shedule", "schedule", "forget, schedule"),
+        (hyper("*", ft={"epoch": 1}), "hyperparameters.*.ft: epoch", "epochs", "batch_size"),
+        (hyper("*", coun={"lambd": 1}), "hyperparameters.*.coun: lambd", "lambda", "tau"),
+        (hyper("*", training={"epoch": 1}), "hyperparameters.*.training: epoch", "epochs", "batch_size"),
+        (hyper("*", fft={"lr": 1}), "hyperparameters.*.fft", "ft", "coun, "),
+        (table2(method=["ft"]), "tables.table2.method", "methods", "caption, cells"),
+        (table2(methods=["ft", "salum"]), "tables.table2", "salun", "retrain"),
+        (table2(methods=["nott+cl"]), "tables.table2", "not", "ft, "),
+        (table2(methods=["coun@tua=0.2"]), "tables.table2: method 'coun@tua=0.2': tua", "tau", "lambda"),
+        (table2(cells=["digts/convnet/random-10"]), "tables.table2", "digits", "digits"),
+        (table2(cells=["digits/convnt/random-10"]), "tables.table2", "convnet", "resnet18"),
+        (table2(kind="unlerning"), "tables.table2.kind", "unlearning", "predictions"),
+    ]:
+        message = refused(empty, change)
+        assert message.startswith(place) and f"did you mean {meant!r}?" in message, (change, message)
+        assert accepted in message.split("Accepted: ")[1], (change, message)
+
+
+TOP = [
+    ({"trials": "abc"}, "trials", "'abc'"),
+    ({"trials": 0}, "trials", "0"),
+    ({"trials": 1.5}, "trials", "1.5"),
+    ({"trials": 1001}, "trials", "1001"),
+    ({"threads": 1001}, "threads", "1001"),
+    ({"seed": -1}, "seed", "-1"),
+    ({"precision": "float16"}, "precision", "'float16'"),
+    ({"members": "last"}, "members", "'last'"),
+    ({"report_epoch": "first"}, "report_epoch", "'first'"),
+    ({"resample": "split"}, "resample", "'split'"),
+    ({"resample": ["splits"]}, "resample.0", "'splits'"),
+    ({"resample": ["split", "split"]}, "resample", "'split' is listed twice"),
+    ({"plugins": "x.py"}, "plugins", "'x.py'"),
+    ({"plugins": ["nowhere.py"]}, "plugins", "no such file"),
+    ({"datasets": None}, "datasets", "missing; it is needed"),
+    ({"datasets": "digits"}, "datasets", "'digits'"),
+    ({"datasets": {"digits": "x"}}, "datasets.digits", "'x'"),
+    ({"datasets": {"Digits": {"source": "digits"}}}, "datasets", "'Digits'"),
+    (dataset(subset=0), "datasets.digits.subset", "0"),
+    (dataset(augmentation={"mean": [1, 2]}), "datasets.digits.augmentation", "mean has 2"),
+    (dataset(augmentation={"std": [0]}), "datasets.digits.augmentation", "std is [0.0]"),
+    ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
+]
+OUTPUTS = [
+    (table2(cells=CELL), "tables.table2.cells", f"'{CELL}'"),
+    (table2(cells=["digits/convnet"]), "tables.table2.cells", "'digits/convnet'"),
+    (table2(cells=["digits/convnet/random-0"]), "tables.table2.cells", "'random-0'"),
+    (table2(cells=["digits/../random-10"]), "tables.table2", "'digits/../random-10/"),
+    (table2(cells=[CELL, CELL]), "tables.table2.cells", f"{CELL!r} is listed twice"),
+    (table2(cells=[]), "tables.table2.cells", "empty"),
+    (table2(methods=[]), "tables.table2.methods", "empty"),
+    (table2(methods=["ft", "ft"]), "tables.table2.methods", "'ft' is listed twice"),
+    (table2(methods=["coun", "ft+cl"]), "tables.table2.methods", "'coun' is listed twice"),
+    (table2(methods=["f t"]), "tables.table2.methods", "'f t'"),
+    (table2(methods=["ft\nx"]), "tables.table2.methods", r"'ft\nx'"),
+    (table2(methods=["../ft"]), "tables.table2.methods", "'../ft'"),
+    (table2(methods=["ft@lr=1@lr=2"]), "tables.table2.methods", "twice"),
+    (table2(methods=["NegGrad+"]), "tables.table2.methods: method 'NegGrad+'", "did you mean 'neggrad-plus'?"),
+    (table2(methods=["coun+cl"]), "tables.table2", "'coun' has the contrastive term already"),
+    (table2(methods=["coun@tau=x"]), "tables.table2: method 'coun@tau=x': tau", "'x'"),
+    (table2(methods=["coun@tau=-1"]), "tables.table2: method 'coun@tau=-1': tau", "'-1'"),
+    (table2(methods=["original@epochs=3"]), "tables.table2: method 'original@epochs=3'", "accepted is 'original'"),
+    (table2(trials=9), "tables.table2.trials", "9"),
+    (table2(kind="maps"), "tables.table2.kind", "'maps'"),
+    (
+        table2(kind="predictions", classes=["3", "8"], cells=["digits/convnet/class-8"]),
+        "tables.table2: classes",
+        "'8'",
+    ),
+    ({"tables": {"Table 2": {"kind": "unlearning"}}}, "tables", "'Table 2'"),
+    ({"tables": {"all": {"kind": "unlearning", "cells": [CELL], "methods": ["ft"]}}}, "'all'", "target"),
+    ({"figures": {"table2": {"kind": "maps", "cells": [CELL], "methods": ["ft"]}}}, "'table2'", "both"),
+]
+HYPERPARAMETERS = [
+    (hyper("*", ft={"lr": 0}), "hyperparameters.*.ft: lr", "0"),
+    (hyper("*", ft={"lr": "fast"}), "hyperparameters.*.ft: lr", "'fast'"),
+    (hyper("*", ft={"lr": float("nan")}), "hyperparameters.*.ft: lr", "nan"),
+    (hyper("*", ft={"lr": float("inf")}), "hyperparameters.*.ft: lr", "inf"),
+    (hyper("*", ft={"momentum": 1}), "hyperparameters.*.ft: momentum", "1"),
+    (hyper("*", ft={"batch_size": 1}), "hyperparameters.*.ft: batch_size", "1"),
+    (hyper("*", ft={"schedule": "linear"}), "hyperparameters.*.ft: schedule", "'linear'"),
+    (hyper("*", training={"epochs": 0}), "hyperparameters.*.training: epochs", "0"),
+    (hyper("*", ft=3), "hyperparameters.*.ft", "3"),
+    (hyper("*", **{"ft+cl": {"lr": 1}}), "hyperparameters.*.ft+cl", "'coun'"),
+    (hyper("*", **{"coun@tau=1": {"lr": 1}}), "hyperparameters.*.coun@tau=1", "'coun'"),
+    # Refused though no output shows SalUn.
+    (hyper("*", salun={"threshold": 2}), "hyperparameters.*.salun: threshold", "2"),
+    (hyper("*", **{"neggrad-plus": {"beta": 0}}), "hyperparameters.*.neggrad-plus: beta", "0"),
+    (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),
+    (hyper("digits/convnet", ft={"lr": 1}), "hyperparameters.digits/convnet", "matches no cell"),
+]
+
+
+@pytest.mark.parametrize("changes", [TOP, OUTPUTS, HYPERPARAMETERS], ids=["top", "outputs", "hyperparameters"])
+def test_a_wrong_value_is_refused_with_its_place(empty, changes):
+    for change, place, value in changes:
+        message = refused(empty, change)
+        assert message.startswith(place) and value in message, (change, message)
+
+
+def write(text: str, name: str = "tiny") -> None:
+    paths.CONFIG.mkdir(exist_ok=True)
+    paths.study_file(name).write_text(text, encoding="utf-8")
+
+
+# Aliases that stand for endlessly many values: in lists, in mappings, in themselves.
+LISTS = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
+)
+MAPPINGS = "a0: &a0 {x: 1, y: 2}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}}}\n" for i in range(1, 30))
+
+
+def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
+    for text, message in [
+        ("trials: 1\ntrials: 2\n", "line 2: key 'trials' is given twice"),
+        ("datasets:\n  digits: {source: digits, source: digits}\n", "key 'source' is given twice"),
+        ("trials: [1\n", "not readable as YAML"),
+        ("- a\n- b\n", "holds list"),
+        ("", "holds NoneType"),
+        ("? [a, b]\n: 1\n", "a key must be plain text"),
+        ("x: !!python/object/apply:os.system ['touch executed']\n", "not readable as YAML"),
+        ("trials: \x00\n", "not readable as YAML"),
+        (LISTS, "100,000 values"),
+        (MAPPINGS, "100,000 values"),
+        ("tables: &tables {table2: *tables}\n", ""),
+        ("plugins: &plugins [*plugins]\n", ""),
+    ]:
+        write(text)
+        with pytest.raises(BadInput) as caught:
+            Study.load("tiny")
+        assert str(caught.value).startswith("config/tiny.yaml: ") and message in str(caught.value), text
+        assert message or any(said in str(caught.value) for said in ("100,000 values", "not readable")), text
+    assert not Path("executed").exists()
+
+
+def test_a_study_name_that_is_no_plain_word_or_unknown_is_refused(empty):
+    empty.study()
+    for name in ("../tiny", "a/b", "", "a b", "x.yaml", "tiny\n", "; ls"):
+        with pytest.raises(BadInput, match="accepted is the name of a file"):
+            Study.load(name)
+    with pytest.raises(BadInput, match=r"unknown study 'tinny'; did you mean 'tiny'\? Accepted: tiny"):
+        Study.load("tinny")
+
+
+def test_extending_in_a_circle_or_what_is_no_study_is_refused(empty):
+    for texts in ({"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "b"}):
+        for name, parent in texts.items():
+            write(f"extends: {parent}\n", name)
+        with pytest.raises(BadInput, match="goes round in a circle: a -> "):
+            Study.load("a")
+    for parent in ("nobody", "[a]", "3", "../x"):
+        write(f"extends: {parent}\n")
+        with pytest.raises(BadInput, match="extends: unknown study 'nobody'" if parent == "nobody" else "tiny"):
+            Study.load("tiny")

@@ -1,0 +1,160 @@
+"""The lines that follow a study on a terminal, or in a log."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from benchmark import paths
+from benchmark.workflow.watch import Watch, is_over, jobs_of
+from tests.places import run_folder
+from tests.project import environment
+from tests.test_status import CELL, FT, HERE, ONE, ORIGINAL, under_way
+
+COMMAND = [sys.executable, "-m", "benchmark", "status", "tiny", "--watch"]
+
+
+@pytest.fixture
+def study(project):
+    """Original, which has been run, Retrain and FT."""
+    return project.study(ONE)
+
+
+class Terminal:
+    """A process that watches a study, on a terminal of its own."""
+
+    def __init__(self, seconds: float, columns: int):
+        self.screen, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [*COMMAND, str(seconds)],
+            env={**environment(), "TERM": "xterm", "COLUMNS": "", "LINES": ""},
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            start_new_session=True,
+            # Where tests run in the background of a shell, all that they start ignores it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        os.close(inside)
+        os.set_blocking(self.screen, False)
+        self.seen = ""
+
+    def read(self) -> str:
+        with contextlib.suppress(BlockingIOError, OSError):
+            while chunk := os.read(self.screen, 65536):
+                self.seen += chunk.decode()
+        return self.seen
+
+    def until(self, condition) -> None:
+        deadline = time.monotonic() + 90
+        while not condition():
+            assert time.monotonic() < deadline, self.seen
+            time.sleep(0.05)
+
+    def wait_for(self, text: str) -> None:
+        self.until(lambda: text in plain(self.read()) or self.process.poll() is not None)
+        assert text in plain(self.read())
+
+    def ended(self) -> int:
+        # Read meanwhile, lest it wait for room to write.
+        self.until(lambda: self.read() and self.process.poll() is not None)
+        self.read()
+        return self.process.returncode
+
+
+@pytest.fixture
+def terminal():
+    opened = []
+
+    def start(seconds: float, columns: int = 120) -> Terminal:
+        opened.append(Terminal(seconds, columns))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.process.kill()
+        one.process.wait()
+        os.close(one.screen)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_on_a_terminal_the_lines_are_redrawn_in_place_until_the_study_is_done(project, study, terminal):
+    project.run(study, f"{CELL}/retrain/trial-0")
+    under_way(study, "ft", host="node7")
+    watch = terminal(0.2)
+    for text in ("tiny: 2 done, 1 running, of 3 · ", FT, "epoch 3/10", "loss 0.1235 ra 98.77", "node7"):
+        watch.wait_for(text)
+    under_way(study, "ft", host="node7", epoch=4, seconds=40.0, measured={"loss": 0.5})
+    watch.wait_for("epoch 4/10")
+    # Each further drawing goes up over the line that it draws again.
+    assert re.search(r"\x1b\[1A.*epoch 4/10", watch.seen, re.DOTALL)
+    project.run(study, FT)
+    assert watch.ended() == 0
+    assert "tiny: 3 done, of 3" in plain(watch.seen).strip().splitlines()[-1]
+    assert watch.seen.rstrip().endswith("\x1b[?25h")  # the cursor is shown again
+
+
+def test_ctrl_c_ends_it_without_a_trace_and_a_narrow_terminal_cuts_lines_instead_of_wrapping_them(study, terminal):
+    under_way(study, "ft", measured=dict.fromkeys(("loss", "ra", "ua", "ta", "mia"), 12.3456))
+    watch = terminal(30, columns=48)
+    watch.wait_for("epoch 3")
+    watch.process.send_signal(signal.SIGINT)
+    assert watch.ended() == 130
+    assert "Traceback" not in watch.seen and "Aborted" not in watch.seen and "\x1b[?25h" in watch.seen
+    lines = plain(watch.seen.replace("\x1b[2K", "\n")).replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 48
+    job = next(line for line in lines if line.startswith("epoch 3/10"))
+    assert " left  digits/" in job and job.endswith("…")
+
+
+def test_without_a_terminal_it_prints_lines_when_something_changes_and_names_what_failed(project, study):
+    project.run(study, f"{CELL}/retrain/trial-0")
+    under_way(study, "ft")
+    with subprocess.Popen([*COMMAND, "0.1"], env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        first, second = process.stdout.readline(), process.stdout.readline()
+        assert first.startswith("tiny: 2 done, 1 running, of 3 · ") and first.endswith(" left at 1 at once\n")
+        facts = re.escape(f"{FT}  loss 0.1235 ra 98.77  {HERE}")
+        assert re.fullmatch(rf"  epoch 3/10  \d+ .*, .* left  {facts}\n", second)
+        time.sleep(0.5)  # five looks at the same thing
+        place = study.run(FT).place
+        log = paths.log(place)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("$ python\nerror: no space left\n")
+        (paths.work(place) / paths.PROGRESS).unlink()
+        lines = process.stdout.read().splitlines()
+        assert process.wait(30) == 1
+    assert lines == ["tiny: 2 done, 1 failed, of 3", f"failed: {FT}: error: no space left (log: {log})"]
+
+
+def test_a_study_that_is_done_is_told_once(project, study):
+    for method in ("retrain", "ft"):
+        project.run(study, f"{CELL}/{method}/trial-0")
+    assert project.command("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
+
+
+def test_it_remembers_how_many_have_run_at_once_and_reads_again_what_has_changed(study):
+    view = Watch(study)
+    under_way(study, "ft")
+    under_way(study, "retrain")
+    view.look()
+    (paths.work(study.run(f"{CELL}/retrain/trial-0").place) / paths.PROGRESS).unlink()
+    states = view.look()
+    assert view.at_once == 2 and not is_over(states)
+    assert len(jobs_of(states)) == 1 and jobs_of(states)[0].startswith("epoch 3/10  ")
+    (run_folder(study, ORIGINAL) / paths.RUN).unlink()
+    assert [state.state for state in view.look()].count("done") == 0

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from benchmark.methods.base import Recipe, TrainingRecipe
+from benchmark.training.optimiser import SGD, learning_rate
+
+
+def test_cosine_falls_at_every_step_from_lr_through_the_middle_to_final_lr():
+    recipe = Recipe(epochs=50, lr=0.05, final_lr=1e-4)
+    quarter = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
+    for epoch, rate in ((0, 0.05), (12.5, quarter), (25, (0.05 + 1e-4) / 2), (50, 1e-4)):
+        assert learning_rate(recipe, epoch) == pytest.approx(rate, rel=1e-12)
+    rates = [learning_rate(recipe, step / 10) for step in range(501)]
+    assert rates == sorted(set(rates), reverse=True)
+
+
+def test_steps_fall_tenfold_at_half_and_at_three_quarters():
+    recipe = TrainingRecipe()
+    assert (recipe.epochs, recipe.lr, recipe.schedule) == (182, 0.1, "steps")
+    for epoch, times in ((0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)):
+        assert learning_rate(recipe, epoch) == pytest.approx(0.1 * times, rel=1e-12)
+
+
+@pytest.mark.parametrize("schedule", ["steps", "cosine"])
+def test_warmup_rises_linearly_and_then_joins_the_schedule(schedule):
+    warm, cold = (TrainingRecipe(lr=0.1, schedule=schedule, warmup=epochs) for epochs in (75, 0))
+    assert learning_rate(warm, 0) == 0
+    assert learning_rate(warm, 30) == pytest.approx(0.04, rel=1e-12)
+    assert learning_rate(warm, 74.999) == pytest.approx(0.1, rel=1e-4)
+    for epoch in (75, 100, 150):
+        assert learning_rate(warm, epoch) == learning_rate(cold, epoch)
+
+
+def test_a_run_steps_at_the_rates_of_its_schedule(project, monkeypatch):
+    used: list[float] = []
+    step = SGD.step
+    monkeypatch.setattr(SGD, "step", lambda self: (used.append(self.lr), step(self))[1])
+    study = project.study()
+    run = study.run(project.name("ft"))
+    project.run(study, str(run.name))
+    assert used == [learning_rate(run.settings, number / 5) for number in range(10)]
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+
+
+def alike(model: nn.Module, other: nn.Module) -> bool:
+    return all(map(torch.equal, model.state_dict().values(), other.state_dict().values()))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("weight_decay", [0.0, 5e-4])
+def test_steps_equal_those_of_torch_bit_for_bit_though_saved_on_the_way(momentum, weight_decay):
+    recipe = Recipe(lr=0.1, momentum=momentum, weight_decay=weight_decay)
+    ours, theirs, before = network(), network(), network()
+    mine = SGD(ours, recipe)
+    reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay)
+    generator = torch.Generator().manual_seed(1)
+    for number in range(6):
+        if number == 3:
+            state, mine = mine.state_dict(), SGD(ours, recipe.model_copy(update={"lr": 9.0}))
+            mine.load_state_dict(state)
+            assert mine.lr == state["lr"] == 0.1 / number
+        batch = torch.randn(8, 1, 4, 4, generator=generator)
+        mine.lr = reference.param_groups[0]["lr"] = 0.1 / (number + 1)
+        for model, optimiser in ((ours, mine), (theirs, reference)):
+            optimiser.zero_grad()
+            model(batch).square().mean().backward()
+            optimiser.step()
+        assert alike(ours, theirs) and not alike(ours, before)
+
+
+def test_a_weight_without_a_gradient_is_left_as_it_is():
+    model = network()
+    before = [weight.detach().clone() for weight in model.parameters()]
+    model[4].weight.grad = torch.ones_like(model[4].weight)
+    SGD(model, Recipe(lr=0.1)).step()
+    moved = [not torch.equal(weight, old) for weight, old in zip(model.parameters(), before, strict=True)]
+    assert moved == [False, False, False, False, True, False]
