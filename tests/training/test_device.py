@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmark import paths, processor
+from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.training import device, gpus
 from tests.places import place, run_folder
@@ -164,7 +164,7 @@ def test_unknown_devices_and_ways_of_compiling_are_refused_by_name(monkeypatch):
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch):
     flags = {"fpu avx2 avx512f": "float32", "fpu avx512_bf16": "bfloat16", "amx_bf16 fpu": "bfloat16", "": "float32"}
     for has, chosen in flags.items():
-        monkeypatch.setattr(processor, "has", lambda *wanted, has=has: not {*wanted}.isdisjoint(has.split()))
+        monkeypatch.setattr(device, "processor_has", lambda *wanted, has=has: not {*wanted}.isdisjoint(has.split()))
         assert device.Device.choose("auto", 1).precision == chosen
         assert device.Device.choose("float32", 1).precision == "float32"
 
