@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from benchmark.report.style import method_label
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
 # Private characters around a formula.
