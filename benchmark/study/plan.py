@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from pydantic import PrivateAttr
+
 from benchmark import __version__, paths
 from benchmark.data.store import provenance
 from benchmark.errors import unknown
@@ -21,6 +23,10 @@ VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's nu
 
 class PlannedStudy(ResolvedStudy):
     """A study with the files that its tables and figures need."""
+
+    # Asked for over and over, as in `ResolvedStudy`.
+    _folders: dict[str, paths.Path] = PrivateAttr(default_factory=dict)
+    _splits: dict[tuple[str, str, int], Split] = PrivateAttr(default_factory=dict)
 
     # --- outputs ------------------------------------------------------------------------------------------------
 
@@ -113,15 +119,20 @@ class PlannedStudy(ResolvedStudy):
 
     def dataset_folder(self, name: str) -> paths.Path:
         """The folder of a prepared dataset of this study."""
-        return paths.dataset(name, provenance(name, self.datasets[name]))
+        if name not in self._folders:
+            self._folders[name] = paths.dataset(name, provenance(name, self.datasets[name]))
+        return self._folders[name]
 
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
         """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset."""
         if dataset not in self.datasets:
             raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
-        folder = self.dataset_folder(dataset).name
-        origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
-        return Split(dataset, scenario, trial, origin)
+        key = dataset, scenario, trial
+        if key not in self._splits:
+            folder = self.dataset_folder(dataset).name
+            origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+            self._splits[key] = Split(dataset, scenario, trial, origin)
+        return self._splits[key]
 
     def split_of(self, run: Run, scenario: str | None = None) -> Split:
         """Return what a run forgets; Original needs to be told in which scenario."""

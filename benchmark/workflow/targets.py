@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,7 @@ class Workflow:
         """What a split is drawn from: the labels of its dataset."""
         return [] if paths.split(place).is_file() else self.dataset_files(self.at(place).dataset)
 
+    @cache  # noqa: B019 (there is one workflow in a process)
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
         of them forget, and what is derived from them; and the paper's numbers, where it stands beside them.
