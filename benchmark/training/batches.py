@@ -57,21 +57,33 @@ def _mapped(array: np.ndarray) -> Tensor:
 
 
 def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
-    """Return one row a sample: ``index, split, label, prediction, loss``.
+    """Return one row a sample: ``index, split, label, prediction, loss, margin``.
 
     ``index`` counts within the split, in dataset order; ``loss`` is the cross-entropy in float32, so that the
-    confidence in the true label is exp(-loss). The model is left in evaluation mode.
+    confidence p in the true label is exp(-loss); ``margin`` is log p - log(1 - p), float32, from the logits. The model
+    is left in evaluation mode.
     """
     parts = []
     for split, label in images.labels.items():
         logits = torch.cat([out for _, out in outputs(model, images, split, device)])
         loss = F.cross_entropy(logits, label, reduction="none")
-        columns = {"label": label, "prediction": logits.argmax(1), "loss": loss}
+        columns = {"label": label, "prediction": logits.argmax(1), "loss": loss, "margin": margin(logits, label)}
         part = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
         part.insert(0, "index", np.arange(len(part)))
         part.insert(1, "split", np.full(len(part), split, object))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def margin(logits: Tensor, label: Tensor) -> Tensor:
+    """Return by how much the true logit exceeds the logsumexp of the others, (n,) from logits (n, K) and labels (n,).
+
+    It is log p - log(1 - p) of the true label's probability p. A float32 cross-entropy knows it up to 15 only: beyond,
+    p rounds to 1.
+    """
+    true = label[:, None]
+    others = logits.scatter(1, true, -torch.inf).logsumexp(1)
+    return logits.gather(1, true)[:, 0] - others
 
 
 @torch.no_grad()

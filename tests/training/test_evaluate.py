@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from bench import work
@@ -37,6 +38,15 @@ def test_features_are_freed_where_logits_alone_are_wanted(monkeypatch):
     frame = batches.predict(model, Images(data, work.AUGMENTATION, CPU.device), CPU)
     assert len(frame) == 44 and len(model.alive) == 11
     assert max(model.alive) <= 2  # the batch before, and what names still hold
+
+
+def test_the_margin_is_exact_where_the_loss_has_run_out_of_digits():
+    logits = torch.tensor([[30.0, 0.0, 5.0], [0.0, 2.0, 1.0], [-3.0, 40.0, 40.0]])
+    label = torch.tensor([0, 1, 0])
+    p = logits.double().softmax(1).gather(1, label[:, None])[:, 0]
+    torch.testing.assert_close(batches.margin(logits, label)[1:], (p.log() - torch.log1p(-p))[1:].float())
+    assert F.cross_entropy(logits[:1], label[:1]) == 0  # of which no margin can be told
+    torch.testing.assert_close(batches.margin(logits, label)[0], torch.tensor(25.0), atol=1e-5, rtol=0)
 
 
 def test_outputs_have_no_gradient_and_leave_the_caller_his():

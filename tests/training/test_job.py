@@ -54,6 +54,9 @@ def test_samples_hold_every_sample_and_its_true_label_and_the_history_ends_with_
         rows = end.samples[end.samples["split"] == split]
         assert rows["index"].tolist() == list(range(len(labels))) and rows["label"].tolist() == labels.tolist()
     assert end.samples["loss"].dtype == np.float32 and (end.samples["loss"] >= 0).all()
+    confidence = np.exp(-end.samples["loss"].astype(float))
+    np.testing.assert_allclose(end.samples["margin"], np.log(confidence / (1 - confidence)), rtol=1e-3, atol=1e-3)
+    assert end.samples["margin"].dtype == np.float32
     assert end.history["epoch"].tolist() == [1, 2]
     forgotten = records.forget(study, study.run(project.name("coun")))
     assert end.history[METRICS].iloc[-1].to_dict() == measure(end.samples, forgotten)
