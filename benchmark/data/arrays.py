@@ -35,6 +35,12 @@ def clean_classes(names: Sequence[str], where: str) -> list[str]:
     return cleaned
 
 
+def check_labels(labels: Labels, classes: int, where: str) -> None:
+    """Raise `BadInput`, naming ``where`` and the row, if a label (N,) is the number of no class."""
+    for row in np.flatnonzero((labels < 0) | (labels >= classes))[:1]:
+        raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {classes - 1}")
+
+
 @dataclass(frozen=True)
 class Arrays:
     """A dataset: train and test images of one size, their labels and the names of the classes.
@@ -81,10 +87,7 @@ class Arrays:
             raise BadInput(f"{where} split is empty")
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
             raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
-        outside = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
-        if len(outside):
-            row, last = outside[0], len(self.classes) - 1
-            raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {last}")
+        check_labels(labels, len(self.classes), where)
 
     def split(self, split: str) -> Split:
         """Images and labels of ``"train"`` or ``"test"``."""
@@ -105,12 +108,9 @@ def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str)
     ``count`` exceeds N or leaves a class without samples.
     """
     classes, sizes = np.unique(labels, return_counts=True)
-    if count > len(labels):
-        raise BadInput(f"{where}: {count} images of {len(labels)}; accepted are {len(classes)} to {len(labels)}")
-    if count < len(classes):
-        raise BadInput(
-            f"{where}: {count} images leave some of {len(classes)} classes empty; accepted are at least that"
-        )
+    if not len(classes) <= count <= len(labels):
+        accepted = f"{len(classes)}, one a class, to {len(labels)}, all that there are"
+        raise BadInput(f"{where}: {count} images; accepted are {accepted}")
     quota = np.zeros(len(classes), dtype=np.int64)
     while (missing := count - int(quota.sum())) > 0:
         open_classes = np.flatnonzero(quota < sizes)

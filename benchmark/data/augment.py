@@ -109,7 +109,7 @@ class Transform:
 
     def draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
         """Draw all that is random, for a whole batch (B, H, W, C)."""
-        if not (self.padding or self.flip or "J" in self.name or "G" in self.name):
+        if not (self.padding or self.flip or {*"JG"} & {*self.name}):
             return Drawn(None, None, None)
         if generator is None:
             raise ValueError(f"transform {self.name!r} is random: give it a generator")
@@ -133,9 +133,11 @@ class Transform:
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; as `__call__` does in pieces."""
+        if drawn.place is not None:
+            images = self._crop_and_flip(images, *drawn.place)
         if drawn.jitter is None and drawn.grey is None:
-            return self._scale(images if drawn.place is None else self._crop_and_flip(images, *drawn.place))
-        planes = self._planes(images, drawn.place).float().div_(255)
+            return self._scale(images)
+        planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
         if drawn.jitter is not None:
             planes = colour.jitter(planes, drawn.jitter)
         if drawn.grey is not None:
@@ -143,30 +145,14 @@ class Transform:
         return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
 
     def _crop_and_flip(self, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        padded, pixels = self._placed(images, rows, columns)
-        return padded.view(-1, images.shape[3]).index_select(0, pixels).view(images.shape)
-
-    def _planes(self, images: Tensor, place: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Return what `_crop_and_flip` does, uint8 (B, C, H, W) with each channel's plane in one piece."""
-        if place is None:
-            return images.permute(0, 3, 1, 2).contiguous()
-        count, height, width, channels = images.shape
-        padded, pixels = self._placed(images, *place)
-        first = pixels.mul_(channels)
-        planes = [padded.view(-1)[channel:].index_select(0, first) for channel in range(channels)]
-        return torch.stack(planes).view(channels, count, height, width).transpose(0, 1)
-
-    def _placed(self, images: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images padded, and the number in them, (B * H * W,), of every pixel of the crops."""
         # One gather: the crop is an offset of the row and column numbers, the flip a mirrored order of the columns.
         # A crop, then a flip, as torchvision's transforms would do image by image.
-        count, height, width, _ = images.shape
         pad = self.padding
-        if pad:
-            images = F.pad(images, (0, 0, pad, pad, pad, pad))
-        full_height, full_width = height + 2 * pad, width + 2 * pad
+        padded = F.pad(images, (0, 0, pad, pad, pad, pad)) if pad else images
+        count, full_height, full_width, channels = padded.shape
         rows = rows + torch.arange(count, device=images.device).unsqueeze(1) * full_height
-        return images, ((rows * full_width).unsqueeze(2) + columns.unsqueeze(1)).view(-1)
+        pixels = ((rows * full_width).unsqueeze(2) + columns.unsqueeze(1)).view(-1)
+        return padded.view(-1, channels).index_select(0, pixels).view(images.shape)
 
     def _scale(self, images: Tensor) -> Tensor:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner

@@ -16,6 +16,7 @@ from benchmark.files import replacing, set_aside
 from benchmark.results.records import difference
 
 DIGEST = 32  # bytes of a SHA-256
+LAYOUT = 2  # raise when `benchmark.training.loop.Trainer.state` has other keys
 CPU = torch.device("cpu")
 
 
@@ -38,7 +39,8 @@ class Checkpoint:
     ):
         self.folder, self.device = folder, device
         self.path = folder / "checkpoint.pt"
-        self.owner = {"slice": slice, "data": data, "split": split, "original": original, "device": device.type}
+        made_from = {"slice": slice, "data": data, "split": split, "original": original}
+        self.owner = made_from | {"device": device.type, "layout": LAYOUT}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""

@@ -8,9 +8,8 @@ is in `Trainer.state`.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -29,22 +28,6 @@ class Interrupted(Exception):
     """The run was asked to stop and has saved its state."""
 
 
-@dataclass
-class Stopwatch:
-    """Adds up wall and processor seconds of what runs inside ``with watch:``."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    _started: tuple[float, float] = (0.0, 0.0)
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter(), time.process_time()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._started[0]
-        self.cpu_seconds += time.process_time() - self._started[1]
-
-
 class Trainer:
     """Trains a model by a method.
 
@@ -54,7 +37,6 @@ class Trainer:
     device : where, and in which precision.
     evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
     forward_flops : of one image, to turn counted passes into PFLOPs.
-    watch : counts the time of training, without evaluation; what has been spent before the first step is on it.
     stage : which removal of a sequential scenario this is, from 1.
     offset : epochs of the stages before it.
     schedule : learning rate after so many epochs of this stage; the recipe's own unless given.
@@ -67,14 +49,13 @@ class Trainer:
         device: Device,
         evaluate: Callable[[], dict[str, float] | None],
         forward_flops: int,
-        watch: Stopwatch,
         stage: int = 1,
         offset: int = 0,
         schedule: Callable[[float], float] | None = None,
     ):
         self.model, self.method, self.device, self.evaluate = model, method, device, evaluate
         self.settings, self.context = method.settings, method.context
-        self.forward_flops, self.watch, self.stage, self.offset = forward_flops, watch, stage, offset
+        self.meter, self.forward_flops, self.stage, self.offset = method.context.meter, forward_flops, stage, offset
         self._pass = compiled(model)
         self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
@@ -114,7 +95,7 @@ class Trainer:
             torch.manual_seed(self.context.streams.integer("model", self.epoch))
         self.model.train()
         while self.step < len(steps):
-            with self.watch:
+            with self.meter:
                 self.train_step(steps[self.step], self.epoch + self.step / len(steps))
                 self.step += 1
                 if self.step == len(steps):
@@ -142,7 +123,7 @@ class Trainer:
             self._first_bad = torch.where(~loss.isfinite() & (self._first_bad < 0), self.step, self._first_bad)
         for name, part in batch.items():
             units = self.method.paper_units[name], self.method.executed_units[name]
-            self.context.meter.count(len(part.index), *units, self.settings.batch_size)
+            self.meter.count(len(part.index), *units, self.settings.batch_size)
 
     def _forward(self, name: str, part: Part) -> Output:
         images = self.context.load(part, self._generator(name))
@@ -162,10 +143,10 @@ class Trainer:
             measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
         row = {"stage": self.stage, "epoch": self.offset + self.epoch, "lr": self.optimiser.lr, "loss": loss}
         costs = {
-            "pflops": self.context.meter.paper * self.forward_flops / 1e15,
-            "pflops_executed": self.context.meter.executed * self.forward_flops / 1e15,
-            "seconds": self.watch.seconds,
-            "cpu_seconds": self.watch.cpu_seconds,
+            "pflops": self.meter.paper * self.forward_flops / 1e15,
+            "pflops_executed": self.meter.executed * self.forward_flops / 1e15,
+            "seconds": self.meter.seconds,
+            "cpu_seconds": self.meter.cpu_seconds,
         }
         self.history.append(row | measured | costs)
 
@@ -174,23 +155,12 @@ class Trainer:
         return {key: getattr(self, key) for key in ("stage", *PLACE)} | {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "seconds": self.watch.seconds,
-            "cpu_seconds": self.watch.cpu_seconds,
-            "meter": asdict(self.context.meter),
+            "meter": asdict(self.meter),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "model_generator": _model_generator(self.device).get_state(),
             "loss": self._loss,
             "first_bad": self._first_bad,
         }
-
-    def follow(self, before: Trainer) -> None:
-        """Go on with the records of the stage before: its history, and time and computation on top of its own."""
-        self.history = before.history
-        # Added, since preparing this stage may have cost something already.
-        self.context.meter.paper += before.context.meter.paper
-        self.context.meter.executed += before.context.meter.executed
-        self.watch.seconds += before.watch.seconds
-        self.watch.cpu_seconds += before.watch.cpu_seconds
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
@@ -198,9 +168,8 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         for key in PLACE:
             setattr(self, key, state[key])
-        self.watch.seconds, self.watch.cpu_seconds = state["seconds"], state["cpu_seconds"]
-        for counting, count in state["meter"].items():
-            setattr(self.context.meter, counting, count)
+        for cost, spent in state["meter"].items():
+            setattr(self.meter, cost, spent)
         for name, saved in state["generators"].items():
             self._generator(name).set_state(saved.cpu())
         _model_generator(self.device).set_state(state["model_generator"].cpu())
