@@ -111,14 +111,9 @@ def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str)
     if not len(classes) <= count <= len(labels):
         accepted = f"{len(classes)}, one a class, to {len(labels)}, all that there are"
         raise BadInput(f"{where}: {count} images; accepted are {accepted}")
-    quota = np.zeros(len(classes), dtype=np.int64)
-    while (missing := count - int(quota.sum())) > 0:
-        open_classes = np.flatnonzero(quota < sizes)
-        share = missing // len(open_classes)
-        if share:
-            quota[open_classes] = np.minimum(quota[open_classes] + share, sizes[open_classes])
-        else:
-            quota[open_classes[:missing]] += 1
+    level = next(most for most in range(count, 0, -1) if np.minimum(sizes, most).sum() <= count)
+    quota = np.minimum(sizes, level)
+    quota[np.flatnonzero(sizes > level)[: count - quota.sum()]] += 1
     chosen = [
         rng.permutation(np.flatnonzero(labels == label))[:size] for label, size in zip(classes, quota, strict=True)
     ]

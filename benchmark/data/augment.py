@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -69,7 +70,7 @@ class Transform:
         self.augmentation = augmentation
         self.padding = augmentation.padding if "C" in name else 0
         self.flip = augmentation.flip and "H" in name
-        self._affine: dict[tuple[int, int, torch.device], tuple[Tensor, Tensor]] = {}
+        self._affine = cache(self._scale_and_shift)  # kept on the device
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return an augmented batch.
@@ -158,16 +159,13 @@ class Transform:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner
         # dimension of 3 would not be vectorised.
         count, height, width, channels = images.shape
-        scale, shift = self._scale_and_shift(width, channels, images.device)
+        scale, shift = self._affine(width, channels, images.device)
         pixels = torch.addcmul(shift, images.view(count, height, width * channels).float(), scale)
         return pixels.view(count, height, width, channels).permute(0, 3, 1, 2)
 
     def _scale_and_shift(self, width: int, channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        key = (width, channels, device)
-        if key not in self._affine:
-            mean, std = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
-            if "N" in self.name:
-                mean, std = mean + torch.tensor(self.augmentation.mean), std * torch.tensor(self.augmentation.std)
-            pair = (1 / (255 * std), -mean / std)
-            self._affine[key] = tuple(part.float().repeat(width).to(device) for part in pair)  # type: ignore[assignment]
-        return self._affine[key]
+        mean, std = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
+        if "N" in self.name:
+            mean, std = mean + torch.tensor(self.augmentation.mean), std * torch.tensor(self.augmentation.std)
+        scale, shift = (part.float().repeat(width).to(device) for part in (1 / (255 * std), -mean / std))
+        return scale, shift

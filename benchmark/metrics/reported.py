@@ -60,14 +60,6 @@ def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
     return _read(folder / "distances.csv")
 
 
-def reported_improvement(folder: Path = paths.REPORTED) -> pd.DataFrame:
-    """Return the quoted heights of Figure 4's bars: by how many per cent adding CL lowers a method's average gap.
-
-    Columns ``scenario, dataset, arch, method`` (the one without CL), ``percent``.
-    """
-    return _read(folder / "improvement.csv")
-
-
 def _unlearning(folder: Path) -> pd.DataFrame:
     frame = _read(folder / "unlearning.csv")
     added = (frame["contrastive"] == "yes") & ~frame["method"].isin(ALIASES)

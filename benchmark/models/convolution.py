@@ -28,7 +28,7 @@ class Convolution(nn.Conv2d):
     def forward(self, images: Tensor) -> Tensor:
         """Return values, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
         stride, padding = self.stride[0], int(self.padding[0])
-        width = _outputs(images.shape[3], self.kernel_size[1], stride, padding)
+        width = (images.shape[3] + 2 * padding - self.kernel_size[1]) // stride + 1
         in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
         here = in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()
         if not here or not is_small(width, self.out_channels):
@@ -92,12 +92,9 @@ def _matrix(weight: Tensor) -> Tensor:
 
 def _patches(images: Tensor, kernel: torch.Size, stride: int, padding: int) -> Tensor:
     """Return what each output is made of, (B, H', W', k, k, C)."""
-    size, channels, height, width = images.shape
-    rows, columns = _outputs(height, kernel[0], stride, padding), _outputs(width, kernel[1], stride, padding)
-    padded = functional.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
-    image, row, pixel, channel = padded.stride()
-    strides = image, row * stride, pixel * stride, row, pixel, channel
-    return padded.as_strided((size, rows, columns, *kernel, channels), strides).contiguous()
+    padded = functional.pad(images, (padding, padding, padding, padding))
+    patches = padded.unfold(2, kernel[0], stride).unfold(3, kernel[1], stride)  # a view, (B, C, H', W', k, k)
+    return patches.permute(0, 2, 3, 4, 5, 1).contiguous()
 
 
 def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tensor:
@@ -110,7 +107,3 @@ def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tenso
             there = padded[:, down : down + stride * rows : stride, right : right + stride * columns : stride]
             there += patches[:, :, :, down, right]
     return padded[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
-
-
-def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
-    return (side + 2 * padding - kernel) // stride + 1

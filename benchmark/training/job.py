@@ -76,9 +76,8 @@ class Job:
         }
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
-        self.checkpoint = Checkpoint(
-            paths.work(run.place), run.slice, self.data, self.split, self.started_from, self.device.device
-        )
+        made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
+        self.checkpoint = Checkpoint(paths.work(run.place), self.device.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
@@ -136,7 +135,10 @@ class Job:
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
         evaluate = partial(self._measure, model, stage)
-        return Trainer(model, method, self.device, evaluate, self._forward_flops(), stage, offset, schedule)
+        # Taken from Original where there is one: counting imports the compiler, which takes a second.
+        counted = self.original and int(self.original["forward_flops"])
+        flops = counted or forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
+        return Trainer(model, method, self.device, evaluate, flops, stage, offset, schedule)
 
     def _starting_model(self) -> nn.Module:
         model = self._fresh("init")
@@ -150,12 +152,6 @@ class Job:
             torch.default_generator.manual_seed(self.streams.integer(purpose))
             model = build(self.run.name.arch, self.images.classes, self.images.image_shape)
         return self.device.place(model)
-
-    def _forward_flops(self) -> int:
-        """Take the count from Original where there is one: counting imports the compiler, which takes a second."""
-        if self.original:
-            return int(self.original["forward_flops"])
-        return forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
 
     def _context(self, stage: int, meter: Meter) -> Context:
         labels = self.images.labels["train"]
