@@ -8,7 +8,6 @@ batch are two calls, each with a generator of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -25,39 +24,20 @@ NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
 class Drawn(NamedTuple):
-    """What was drawn for a batch: rows (B, H) and columns (B, W) of the pixels, jitter, which images become grey."""
+    """What was drawn for a batch of B images; None for what the transform does not do."""
 
-    place: tuple[Tensor, Tensor] | None
-    jitter: colour.Jitter | None
-    grey: Tensor | None
+    place: tuple[Tensor, Tensor] | None = None  # rows (B, H) and columns (B, W) of the pixels
+    jitter: tuple[Tensor, Tensor, list[int]] | None = None  # as `benchmark.data.colour.draw_jitter` returns it
+    grey: Tensor | None = None  # (B,) bool: which become grey
 
-    def of(self, images: slice | Tensor) -> Drawn:
+    def of(self, images: slice) -> Drawn:
         """Return what was drawn for some of the images."""
         place, jitter, grey = self
         return Drawn(
-            None if place is None else (place[0][images], place[1][images]),
-            None if jitter is None else jitter.of(images),
+            place and (place[0][images], place[1][images]),
+            jitter and (jitter[0][images], jitter[1][images], jitter[2]),
             None if grey is None else grey[images],
         )
-
-    def alike(self, count: int, size: int) -> Iterator[tuple[slice | Tensor, Drawn]]:
-        """Yield parts of a batch of ``count`` images, at most ``size`` each, and what was drawn for each part.
-
-        All images of a part are jittered or none is; without jitter, all are grey or none is: little is computed to be
-        thrown away. For a processor only: on a GPU, asking which images these are would wait for it.
-        """
-        if self.jitter is not None:
-            changed, kept = self.jitter.chosen, self._replace(jitter=None)
-        elif self.grey is not None:
-            changed, kept = self.grey, self._replace(grey=None)
-        else:
-            for start in range(0, count, size):
-                images = slice(start, start + size)
-                yield images, self.of(images)
-            return
-        for drawn, which in ((self, changed), (kept, ~changed)):
-            for some in which.nonzero().squeeze(1).split(size):
-                yield some, drawn.of(some)
 
 
 class Transform:
@@ -89,13 +69,12 @@ class Transform:
         drawn = self.draw(images, generator)
         # Few images at a time, so that what is made of them on the way stays in a processor's cache.
         size = max(1, CACHED // (height * width))
-        if images.is_cuda or (count <= size and drawn.jitter is None and drawn.grey is None):
+        if images.is_cuda or count <= size:
             return self.apply(images, drawn)
         out = torch.empty(images.shape)
-        for some, of_them in drawn.alike(count, size):
-            # Whole images are taken faster than by brackets.
-            taken = images[some] if isinstance(some, slice) else images.index_select(0, some)
-            out[some] = self.apply(taken, of_them).permute(0, 2, 3, 1)
+        for start in range(0, count, size):
+            some = slice(start, start + size)
+            out[some] = self.apply(images[some], drawn.of(some)).permute(0, 2, 3, 1)
         return out.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
@@ -111,7 +90,7 @@ class Transform:
     def draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
         """Draw all that is random, for a whole batch (B, H, W, C)."""
         if not (self.padding or self.flip or {*"JG"} & {*self.name}):
-            return Drawn(None, None, None)
+            return Drawn()
         if generator is None:
             raise ValueError(f"transform {self.name!r} is random: give it a generator")
         count, height, width, _ = images.shape
@@ -128,7 +107,7 @@ class Transform:
                 offsets = offsets.to(device, non_blocking=True)
                 rows, columns = rows + offsets[0], columns + offsets[1]
             place = rows, columns
-        jitter = colour.Jitter.draw(count, generator, device) if "J" in self.name else None
+        jitter = colour.draw_jitter(count, generator, device) if "J" in self.name else None
         grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
         return Drawn(place, jitter, grey)
 
@@ -140,7 +119,7 @@ class Transform:
             return self._scale(images)
         planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
         if drawn.jitter is not None:
-            planes = colour.jitter(planes, drawn.jitter)
+            planes = colour.jitter(planes, *drawn.jitter)
         if drawn.grey is not None:
             planes = colour.turned_grey(planes, drawn.grey)
         return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
