@@ -158,44 +158,35 @@ def obtain(archive: Archive, folder: Path) -> Path:
     continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
     removed, a wrong file that somebody put there is left for them to look at.
     """
-    path, part = folder / archive.file, folder / f"{archive.file}.part"
+    path = folder / archive.file
     with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
-        if path.exists():
-            _verify(path, archive)
-            return path
-        try:
-            _download(archive, part)
-        except OSError as error:
+        if not path.exists():
+            try:
+                pooch.retrieve(archive.url, f"md5:{archive.md5}", archive.file, folder, downloader=_resumed)
+            except (OSError, ValueError) as error:
+                raise BadInput(
+                    f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under "
+                    f"the name {archive.file}"
+                ) from None
+        elif (md5 := pooch.file_hash(str(path), alg="md5")) != archive.md5:
             raise BadInput(
-                f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under the "
-                f"name {archive.file}"
-            ) from None
-        try:
-            _verify(part, archive)
-        except BadInput:
-            part.unlink()
-            raise
-        part.replace(path)
-        return path
+                f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
+                "another one; delete it to have it downloaded again"
+            )
+    return path
 
 
-def _download(archive: Archive, part: Path) -> None:
+def _resumed(url: str, output: str, _: object) -> None:
+    """Download to ``<file>.part``, from where that ends, and then to ``output``, whose checksum pooch looks at."""
+    part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
     have = part.stat().st_size if part.exists() else 0
     # Not packed once more on the way: what is written is what the checksum is of.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with part.open("ab") as file:
         try:
-            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(archive.url, file, None)
+            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(url, file, None)
         except OSError as error:  # what requests raises
             status = getattr(getattr(error, "response", None), "status_code", None)
             if not have or status != NOTHING_LEFT:
                 raise
-
-
-def _verify(path: Path, archive: Archive) -> None:
-    md5 = pooch.file_hash(str(path), alg="md5")
-    if md5 != archive.md5:
-        raise BadInput(
-            f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
-            "another one; delete it to have it downloaded again"
-        )
+    part.replace(output)
