@@ -70,24 +70,20 @@ class Arrays:
         if clean_classes(self.classes, self.where) != self.classes:
             raise BadInput(f"{self.where}: class names hold characters other than letters, digits, '_' and '-'")
         for split in SPLITS:
-            self._check(split, *self.split(split))
+            where, (images, labels) = f"{self.where}: {split}", self.split(split)
+            if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+                given, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"
+                raise BadInput(f"{where} images are {given}; accepted is {accepted}")
+            if not len(images):
+                raise BadInput(f"{where} split is empty")
+            if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+                raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
+            check_labels(labels, len(self.classes), where)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise BadInput(
                 f"{self.where}: train images are {self.train_images.shape[1:]} and test images "
                 f"{self.test_images.shape[1:]} (height, width, channels): both must agree, or set 'size'"
             )
-
-    def _check(self, split: str, images: Pixels, labels: Labels) -> None:
-        where = f"{self.where}: {split}"
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise BadInput(
-                f"{where} images are {images.dtype} {images.shape}; accepted is uint8 (N, H, W, C) with C = 1 or 3"
-            )
-        if not len(images):
-            raise BadInput(f"{where} split is empty")
-        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-            raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
-        check_labels(labels, len(self.classes), where)
 
     def split(self, split: str) -> Split:
         """Images and labels of ``"train"`` or ``"test"``."""

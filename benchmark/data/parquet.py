@@ -67,13 +67,13 @@ def _class_names(shard: Path) -> list[str]:
     label = _column(shard, schema, LABEL_COLUMNS, "label")
     try:
         names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError
     except (KeyError, TypeError, ValueError):
         raise BadInput(
             f"{shard}: schema metadata hold no class names: accepted is the key 'huggingface' with JSON "
-            f"info.features.{label}.names, as the datasets library writes it"
+            f"info.features.{label}.names, a list of texts, as the datasets library writes it"
         ) from None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{shard}: class names are {str(names)[:80]!r}: accepted is a list of texts")
     return names
 
 

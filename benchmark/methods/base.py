@@ -43,11 +43,10 @@ def setting(
     least : where tuning begins, if not at the range's lower end: some ranges begin at 0, which is not in them.
     log : whether tuning looks for the order of magnitude.
     """
-    extra: dict[str, Any] | None = None
     if paper:
         search = {"low": paper[0] if least is None else least, "high": paper[1], "log": log}
-        extra = {"paper_range": list(paper), "search": search}
-    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+        bounds["json_schema_extra"] = {"paper_range": list(paper), "search": search}
+    return Field(default, description=doc, **bounds)
 
 
 class Recipe(Strict):

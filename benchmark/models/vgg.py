@@ -19,7 +19,7 @@ from torch import nn
 
 from benchmark.errors import BadInput
 from benchmark.models.classifier import Classifier
-from benchmark.models.convolution import rebuild
+from benchmark.models.layers import rebuild
 
 FEATURES = 1024
 LEAST = 32  # pixels a side: five halvings must leave one

@@ -61,10 +61,8 @@ def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
         logits = torch.cat([out for _, out in outputs(model, images, split, device)])
         loss = F.cross_entropy(logits, label, reduction="none")
         columns = {"label": label, "prediction": logits.argmax(1), "loss": loss}
-        part = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
-        part.insert(0, "index", np.arange(len(part)))
-        part.insert(1, "split", np.full(len(part), split, object))
-        parts.append(part)
+        place = {"index": np.arange(len(label)), "split": np.full(len(label), split, object)}
+        parts.append(pd.DataFrame(place | {name: values.cpu().numpy() for name, values in columns.items()}))
     return pd.concat(parts, ignore_index=True)
 
 

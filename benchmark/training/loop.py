@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from benchmark.methods.base import Batch, Method, Output, Part
+from benchmark.metrics.gaps import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
 
@@ -140,7 +141,7 @@ class Trainer:
         if measured is None:
             # Weights can be past saving after a last step whose own loss was still finite.
             self.diverged = self.diverged or (self.offset + self.epoch - 1, max(0, self.step - 1))
-            measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
+            measured = dict.fromkeys(METRICS, math.nan)
         row = {"stage": self.stage, "epoch": self.offset + self.epoch, "lr": self.optimiser.lr, "loss": loss}
         costs = {
             "pflops": self.meter.paper * self.forward_flops / 1e15,
