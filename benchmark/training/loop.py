@@ -22,7 +22,7 @@ from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
 
 EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
-PLACE = ("epoch", "step", "history", "diverged")  # of a trainer, in its checkpoint
+KEPT = ("epoch", "step", "history", "diverged", "_loss", "_first_bad")  # of a trainer, in its checkpoint
 
 
 class Interrupted(Exception):
@@ -153,28 +153,25 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for a checkpoint."""
-        return {key: getattr(self, key) for key in ("stage", *PLACE)} | {
+        return {key: getattr(self, key) for key in ("stage", *KEPT)} | {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "meter": asdict(self.meter),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "model_generator": _model_generator(self.device).get_state(),
-            "loss": self._loss,
-            "first_bad": self._first_bad,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for key in PLACE:
+        for key in KEPT:
             setattr(self, key, state[key])
         for cost, spent in state["meter"].items():
             setattr(self.meter, cost, spent)
         for name, saved in state["generators"].items():
             self._generator(name).set_state(saved.cpu())
         _model_generator(self.device).set_state(state["model_generator"].cpu())
-        self._loss, self._first_bad = state["loss"].clone(), state["first_bad"].clone()
 
 
 def _model_generator(device: Device) -> torch.Generator:
