@@ -18,6 +18,8 @@ from benchmark.methods.base import Part
 from benchmark.settings import Augmentation
 from benchmark.training.device import Device
 
+# Images are mapped read-only, of which torch warns: nothing here writes to them.
+warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
 BATCH = 512  # images in one pass of an evaluation
 
 
@@ -28,7 +30,7 @@ class Images:
         self.classes = len(arrays.classes)
         self.image_shape = arrays.image_shape
         self.labels = {name: torch.from_numpy(arrays.split(name)[1]).to(device) for name in ("train", "test")}
-        self._images = {name: _mapped(arrays.split(name)[0]).to(device) for name in ("train", "test")}
+        self._images = {name: torch.from_numpy(arrays.split(name)[0]).to(device) for name in ("train", "test")}
         self._transform = cache(partial(Transform, augmentation=augmentation))
 
     def load(self, part: Part, generator: torch.Generator) -> Tensor:
@@ -41,13 +43,6 @@ class Images:
         pieces = images.split(batch_size) if index is None else (images[part] for part in index.split(batch_size))
         for piece in pieces:
             yield self._transform("N")(piece)
-
-
-def _mapped(array: np.ndarray) -> Tensor:
-    with warnings.catch_warnings():
-        # torch warns that the array is read-only: nothing here writes to it.
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(array)
 
 
 def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
