@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.methods.base import Batch, Method, Output, Part
+from benchmark.methods.base import Batch, Method, Output
 from benchmark.metrics.gaps import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
@@ -112,9 +112,10 @@ class Trainer:
         """Do one step, ``progress`` epochs after the start. Nothing in it waits for the device."""
         self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
-            outputs = {name: self._forward(name, part) for name, part in batch.items()}
+            shown = {name: self.context.load(part, self._generator(name)) for name, part in batch.items()}
+            outputs = {name: Output(images, *self._pass(images)) for name, images in shown.items()}
             loss = self.method.loss(outputs, batch, self.epoch)
-        self.optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         with torch.no_grad():
             self.method.after_backward(self.model)
@@ -125,10 +126,6 @@ class Trainer:
         for name, part in batch.items():
             units = self.method.paper_units[name], self.method.executed_units[name]
             self.meter.count(len(part.index), *units, self.settings.batch_size)
-
-    def _forward(self, name: str, part: Part) -> Output:
-        images = self.context.load(part, self._generator(name))
-        return Output(images, *self._pass(images))
 
     def _generator(self, name: str) -> torch.Generator:
         if name not in self._generators:
