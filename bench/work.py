@@ -18,7 +18,7 @@ from benchmark.seeds import Streams
 from benchmark.settings import Augmentation
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
-from benchmark.training.loop import Stopwatch, Trainer
+from benchmark.training.loop import Trainer
 
 CLASSES = 10
 AUGMENTATION = Augmentation()
@@ -68,7 +68,7 @@ def trainer(
         prepared.prepare(net)
     flops = forward_flops(arch, images.classes, images.image_shape)
     net.train()
-    return Trainer(net, prepared, device, lambda: None, flops, Stopwatch())
+    return Trainer(net, prepared, device, lambda: None, flops)
 
 
 def steps(of: Trainer) -> Callable[[], None]:

@@ -35,6 +35,12 @@ def clean_classes(names: Sequence[str], where: str) -> list[str]:
     return cleaned
 
 
+def check_labels(labels: Labels, classes: int, where: str) -> None:
+    """Raise `BadInput`, naming ``where`` and the row, if a label (N,) is the number of no class."""
+    for row in np.flatnonzero((labels < 0) | (labels >= classes))[:1]:
+        raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {classes - 1}")
+
+
 @dataclass(frozen=True)
 class Arrays:
     """A dataset: train and test images of one size, their labels and the names of the classes.
@@ -64,27 +70,20 @@ class Arrays:
         if clean_classes(self.classes, self.where) != self.classes:
             raise BadInput(f"{self.where}: class names hold characters other than letters, digits, '_' and '-'")
         for split in SPLITS:
-            self._check(split, *self.split(split))
+            where, (images, labels) = f"{self.where}: {split}", self.split(split)
+            if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+                given, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"
+                raise BadInput(f"{where} images are {given}; accepted is {accepted}")
+            if not len(images):
+                raise BadInput(f"{where} split is empty")
+            if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+                raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
+            check_labels(labels, len(self.classes), where)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise BadInput(
                 f"{self.where}: train images are {self.train_images.shape[1:]} and test images "
                 f"{self.test_images.shape[1:]} (height, width, channels): both must agree, or set 'size'"
             )
-
-    def _check(self, split: str, images: Pixels, labels: Labels) -> None:
-        where = f"{self.where}: {split}"
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-            raise BadInput(
-                f"{where} images are {images.dtype} {images.shape}; accepted is uint8 (N, H, W, C) with C = 1 or 3"
-            )
-        if not len(images):
-            raise BadInput(f"{where} split is empty")
-        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
-            raise BadInput(f"{where} labels are {labels.dtype} {labels.shape}; accepted is int64 ({len(images)},)")
-        outside = np.flatnonzero((labels < 0) | (labels >= len(self.classes)))
-        if len(outside):
-            row, last = outside[0], len(self.classes) - 1
-            raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {last}")
 
     def split(self, split: str) -> Split:
         """Images and labels of ``"train"`` or ``"test"``."""
@@ -105,20 +104,12 @@ def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str)
     ``count`` exceeds N or leaves a class without samples.
     """
     classes, sizes = np.unique(labels, return_counts=True)
-    if count > len(labels):
-        raise BadInput(f"{where}: {count} images of {len(labels)}; accepted are {len(classes)} to {len(labels)}")
-    if count < len(classes):
-        raise BadInput(
-            f"{where}: {count} images leave some of {len(classes)} classes empty; accepted are at least that"
-        )
-    quota = np.zeros(len(classes), dtype=np.int64)
-    while (missing := count - int(quota.sum())) > 0:
-        open_classes = np.flatnonzero(quota < sizes)
-        share = missing // len(open_classes)
-        if share:
-            quota[open_classes] = np.minimum(quota[open_classes] + share, sizes[open_classes])
-        else:
-            quota[open_classes[:missing]] += 1
+    if not len(classes) <= count <= len(labels):
+        accepted = f"{len(classes)}, one a class, to {len(labels)}, all that there are"
+        raise BadInput(f"{where}: {count} images; accepted are {accepted}")
+    level = next(most for most in range(count, 0, -1) if np.minimum(sizes, most).sum() <= count)
+    quota = np.minimum(sizes, level)
+    quota[np.flatnonzero(sizes > level)[: count - quota.sum()]] += 1
     chosen = [
         rng.permutation(np.flatnonzero(labels == label))[:size] for label, size in zip(classes, quota, strict=True)
     ]

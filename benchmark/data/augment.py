@@ -8,7 +8,7 @@ batch are two calls, each with a generator of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -24,39 +24,20 @@ NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
 class Drawn(NamedTuple):
-    """What was drawn for a batch: rows (B, H) and columns (B, W) of the pixels, jitter, which images become grey."""
+    """What was drawn for a batch of B images; None for what the transform does not do."""
 
-    place: tuple[Tensor, Tensor] | None
-    jitter: colour.Jitter | None
-    grey: Tensor | None
+    place: tuple[Tensor, Tensor] | None = None  # rows (B, H) and columns (B, W) of the pixels
+    jitter: tuple[Tensor, Tensor, list[int]] | None = None  # as `benchmark.data.colour.draw_jitter` returns it
+    grey: Tensor | None = None  # (B,) bool: which become grey
 
-    def of(self, images: slice | Tensor) -> Drawn:
+    def of(self, images: slice) -> Drawn:
         """Return what was drawn for some of the images."""
         place, jitter, grey = self
         return Drawn(
-            None if place is None else (place[0][images], place[1][images]),
-            None if jitter is None else jitter.of(images),
+            place and (place[0][images], place[1][images]),
+            jitter and (jitter[0][images], jitter[1][images], jitter[2]),
             None if grey is None else grey[images],
         )
-
-    def alike(self, count: int, size: int) -> Iterator[tuple[slice | Tensor, Drawn]]:
-        """Yield parts of a batch of ``count`` images, at most ``size`` each, and what was drawn for each part.
-
-        All images of a part are jittered or none is; without jitter, all are grey or none is: little is computed to be
-        thrown away. For a processor only: on a GPU, asking which images these are would wait for it.
-        """
-        if self.jitter is not None:
-            changed, kept = self.jitter.chosen, self._replace(jitter=None)
-        elif self.grey is not None:
-            changed, kept = self.grey, self._replace(grey=None)
-        else:
-            for start in range(0, count, size):
-                images = slice(start, start + size)
-                yield images, self.of(images)
-            return
-        for drawn, which in ((self, changed), (kept, ~changed)):
-            for some in which.nonzero().squeeze(1).split(size):
-                yield some, drawn.of(some)
 
 
 class Transform:
@@ -69,7 +50,7 @@ class Transform:
         self.augmentation = augmentation
         self.padding = augmentation.padding if "C" in name else 0
         self.flip = augmentation.flip and "H" in name
-        self._affine: dict[tuple[int, int, torch.device], tuple[Tensor, Tensor]] = {}
+        self._affine = cache(self._scale_and_shift)  # kept on the device
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return an augmented batch.
@@ -88,13 +69,12 @@ class Transform:
         drawn = self.draw(images, generator)
         # Few images at a time, so that what is made of them on the way stays in a processor's cache.
         size = max(1, CACHED // (height * width))
-        if images.is_cuda or (count <= size and drawn.jitter is None and drawn.grey is None):
+        if images.is_cuda or count <= size:
             return self.apply(images, drawn)
         out = torch.empty(images.shape)
-        for some, of_them in drawn.alike(count, size):
-            # Whole images are taken faster than by brackets.
-            taken = images[some] if isinstance(some, slice) else images.index_select(0, some)
-            out[some] = self.apply(taken, of_them).permute(0, 2, 3, 1)
+        for start in range(0, count, size):
+            some = slice(start, start + size)
+            out[some] = self.apply(images[some], drawn.of(some)).permute(0, 2, 3, 1)
         return out.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
@@ -109,8 +89,8 @@ class Transform:
 
     def draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
         """Draw all that is random, for a whole batch (B, H, W, C)."""
-        if not (self.padding or self.flip or "J" in self.name or "G" in self.name):
-            return Drawn(None, None, None)
+        if not (self.padding or self.flip or {*"JG"} & {*self.name}):
+            return Drawn()
         if generator is None:
             raise ValueError(f"transform {self.name!r} is random: give it a generator")
         count, height, width, _ = images.shape
@@ -127,61 +107,44 @@ class Transform:
                 offsets = offsets.to(device, non_blocking=True)
                 rows, columns = rows + offsets[0], columns + offsets[1]
             place = rows, columns
-        jitter = colour.Jitter.draw(count, generator, device) if "J" in self.name else None
+        jitter = colour.draw_jitter(count, generator, device) if "J" in self.name else None
         grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
         return Drawn(place, jitter, grey)
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; as `__call__` does in pieces."""
+        if drawn.place is not None:
+            images = self._crop_and_flip(images, *drawn.place)
         if drawn.jitter is None and drawn.grey is None:
-            return self._scale(images if drawn.place is None else self._crop_and_flip(images, *drawn.place))
-        planes = self._planes(images, drawn.place).float().div_(255)
+            return self._scale(images)
+        planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
         if drawn.jitter is not None:
-            planes = colour.jitter(planes, drawn.jitter)
+            planes = colour.jitter(planes, *drawn.jitter)
         if drawn.grey is not None:
             planes = colour.turned_grey(planes, drawn.grey)
         return self._scale(planes.mul_(255).permute(0, 2, 3, 1).contiguous())
 
     def _crop_and_flip(self, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        padded, pixels = self._placed(images, rows, columns)
-        return padded.view(-1, images.shape[3]).index_select(0, pixels).view(images.shape)
-
-    def _planes(self, images: Tensor, place: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Return what `_crop_and_flip` does, uint8 (B, C, H, W) with each channel's plane in one piece."""
-        if place is None:
-            return images.permute(0, 3, 1, 2).contiguous()
-        count, height, width, channels = images.shape
-        padded, pixels = self._placed(images, *place)
-        first = pixels.mul_(channels)
-        planes = [padded.view(-1)[channel:].index_select(0, first) for channel in range(channels)]
-        return torch.stack(planes).view(channels, count, height, width).transpose(0, 1)
-
-    def _placed(self, images: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images padded, and the number in them, (B * H * W,), of every pixel of the crops."""
         # One gather: the crop is an offset of the row and column numbers, the flip a mirrored order of the columns.
         # A crop, then a flip, as torchvision's transforms would do image by image.
-        count, height, width, _ = images.shape
         pad = self.padding
-        if pad:
-            images = F.pad(images, (0, 0, pad, pad, pad, pad))
-        full_height, full_width = height + 2 * pad, width + 2 * pad
+        padded = F.pad(images, (0, 0, pad, pad, pad, pad)) if pad else images
+        count, full_height, full_width, channels = padded.shape
         rows = rows + torch.arange(count, device=images.device).unsqueeze(1) * full_height
-        return images, ((rows * full_width).unsqueeze(2) + columns.unsqueeze(1)).view(-1)
+        pixels = ((rows * full_width).unsqueeze(2) + columns.unsqueeze(1)).view(-1)
+        return padded.view(-1, channels).index_select(0, pixels).view(images.shape)
 
     def _scale(self, images: Tensor) -> Tensor:
         # 0..255 to 0..1 and the normalisation are one multiply-add, along rows of width * channels numbers: an inner
         # dimension of 3 would not be vectorised.
         count, height, width, channels = images.shape
-        scale, shift = self._scale_and_shift(width, channels, images.device)
+        scale, shift = self._affine(width, channels, images.device)
         pixels = torch.addcmul(shift, images.view(count, height, width * channels).float(), scale)
         return pixels.view(count, height, width, channels).permute(0, 3, 1, 2)
 
     def _scale_and_shift(self, width: int, channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        key = (width, channels, device)
-        if key not in self._affine:
-            mean, std = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
-            if "N" in self.name:
-                mean, std = mean + torch.tensor(self.augmentation.mean), std * torch.tensor(self.augmentation.std)
-            pair = (1 / (255 * std), -mean / std)
-            self._affine[key] = tuple(part.float().repeat(width).to(device) for part in pair)  # type: ignore[assignment]
-        return self._affine[key]
+        mean, std = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
+        if "N" in self.name:
+            mean, std = mean + torch.tensor(self.augmentation.mean), std * torch.tensor(self.augmentation.std)
+        scale, shift = (part.float().repeat(width).to(device) for part in (1 / (255 * std), -mean / std))
+        return scale, shift

@@ -6,7 +6,6 @@ Images are float32 (B, 3, H, W) with values 0 to 1; a factor is one number an im
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,28 +58,17 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
     return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), far, value=-1)
 
 
-class Jitter(NamedTuple):
-    """What was drawn for a batch."""
+def draw_jitter(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor, list[int]]:
+    """Draw a jitter of ``count`` images: each is changed with probability 0.8, by factors of its own.
 
-    order: list[int]  # of the four operations
-    factors: Tensor  # (4, B), of brightness, contrast, saturation and hue
-    chosen: Tensor  # (B,) bool: whether an image is changed at all
-
-    @classmethod
-    def draw(cls, count: int, generator: torch.Generator, device: torch.device) -> Jitter:
-        """Draw for ``count`` images: each is changed with probability 0.8, by factors of its own.
-
-        The order of the operations is random, as in torchvision's ColorJitter, but drawn once for the *batch*, not for
-        each image: a per-image order would cost four times the work.
-        """
-        draws = torch.rand(5, count, generator=generator, device=generator.device).to(device, non_blocking=True)
-        spread = 2 * draws[1:] - 1
-        factors = torch.cat([1 + STRENGTH * spread[:3], HUE * spread[3:]])
-        return cls(_order(generator), factors, draws[0] < JITTER_PROBABILITY)
-
-    def of(self, images: slice | Tensor) -> Jitter:
-        """Return what was drawn for some of the images."""
-        return Jitter(self.order, self.factors[:, images], self.chosen[images])
+    Returned are the factors, (B, 4), of brightness, contrast, saturation and hue; which images are changed, (B,) bool;
+    and the order of the operations. It is random, as in torchvision's ColorJitter, but drawn once for the *batch*, not
+    for each image: a per-image order would cost four times the work.
+    """
+    draws = torch.rand(5, count, generator=generator, device=generator.device).to(device, non_blocking=True)
+    spread = 2 * draws[1:] - 1
+    factors = torch.cat([1 + STRENGTH * spread[:3], HUE * spread[3:]])
+    return factors.T, draws[0] < JITTER_PROBABILITY, _order(generator)
 
 
 def _order(generator: torch.Generator) -> list[int]:
@@ -92,15 +80,15 @@ def _order(generator: torch.Generator) -> list[int]:
     return torch.randperm(4, generator=generator).tolist()
 
 
-def jitter(images: Tensor, drawn: Jitter) -> Tensor:
-    """Apply the four operations above to the images chosen.
+def jitter(images: Tensor, factors: Tensor, chosen: Tensor, order: list[int]) -> Tensor:
+    """Apply the four operations above, as drawn, to the images chosen.
 
     Values stay floats, whereas torchvision on PIL images rounds to 1/255 after every operation.
     """
     changed = images
-    for number in drawn.order:
-        changed = (brightness, contrast, saturation, hue)[number](changed, drawn.factors[number])
-    return _pick(_column(drawn.chosen.float()), changed, images)
+    for number in order:
+        changed = (brightness, contrast, saturation, hue)[number](changed, factors[:, number])
+    return _pick(_column(chosen.float()), changed, images)
 
 
 def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -130,4 +118,4 @@ def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
 
 
 def _column(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)
+    return values.reshape(-1, 1, 1, 1)

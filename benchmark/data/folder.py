@@ -39,19 +39,11 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _read_split(folder: Path, classes: list[str], size: int | None) -> Split:
-    files: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        images = sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES)
-        files += images
-        labels += [label] * len(images)
-        if not images and folder.name == "train":
-            raise _without_images(folder / name)
-    if not files:
-        raise _without_images(folder)
-    pixels = decode_all([file.read_bytes() for file in files], [str(file) for file in files], size)
-    return pixels, np.array(labels, dtype=np.int64)
-
-
-def _without_images(folder: Path) -> BadInput:
-    return BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
+    images = [sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES) for name in classes]
+    files = [file for of_class in images for file in of_class]
+    empty = [folder / name for name, of_class in zip(classes, images, strict=True) if not of_class]
+    if empty and (folder.name == "train" or not files):
+        where = empty[0] if folder.name == "train" else folder
+        raise BadInput(f"{where} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
+    labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in images])
+    return decode_all([file.read_bytes() for file in files], [str(file) for file in files], size), labels

@@ -13,7 +13,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -68,7 +68,11 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         raise unknown("official dataset", name, ARCHIVES, "datasets with source 'official'")
     archive = ARCHIVES[name]
     path = obtain(archive, Path(settings.path) if settings.path else paths.DATA / "downloads")
-    train, test, classes = _tinyimagenet(path, settings.size) if name == "tinyimagenet" else _cifar(path, name)
+    try:
+        train, test, classes = _tinyimagenet(path, settings.size) if name == "tinyimagenet" else _cifar(path, name)
+    except BROKEN as error:
+        problem = f"is not laid out as {name} is published, or no complete archive of it"
+        raise BadInput(f"{path}: {problem} ({error})") from None
     origin = {"source": "official", "url": archive.url, "md5": archive.md5}
     return Arrays(*train, *test, clean_classes(classes, str(path)), origin, name)
 
@@ -80,22 +84,18 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
     else:
         folder, meta, label_key, names_key = "cifar-100-python", "meta", "fine_labels", "fine_label_names"
         batches = ["train", "test"]
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            members = archive.getmembers()
-            _refuse_escapes(path, ((member.name, member.isfile() or member.isdir()) for member in members))
+    with tarfile.open(path, "r:gz") as archive:
+        _refuse_escapes(path, [(member.name, member.isfile() or member.isdir()) for member in archive])
 
-            def member(file: str) -> dict[str, Any]:
-                opened = archive.extractfile(f"{folder}/{file}")
-                content = _Arrays(opened, encoding="latin1").load() if opened else {}
-                if not isinstance(content, dict):
-                    raise ValueError(f"{file} holds {type(content).__name__}")
-                return content
+        def member(file: str) -> dict[str, Any]:
+            opened = archive.extractfile(f"{folder}/{file}")
+            content = _Arrays(opened, encoding="latin1").load() if opened else {}
+            if not isinstance(content, dict):
+                raise ValueError(f"{file} holds {type(content).__name__}")
+            return content
 
-            *train, test = (_cifar_batch(member(file), label_key) for file in batches)
-            classes = [str(entry) for entry in member(meta)[names_key]]
-    except BROKEN as error:
-        raise BadInput(f"{path}: is not laid out as {folder}/{{{','.join((*batches, meta))}}} ({error})") from None
+        *train, test = (_cifar_batch(member(file), label_key) for file in batches)
+        classes = [str(entry) for entry in member(meta)[names_key]]
     images, labels = (np.concatenate(column) for column in zip(*train, strict=True))
     return (images, labels), test, classes
 
@@ -120,29 +120,28 @@ def _cifar_batch(batch: dict[str, Any], label_key: str) -> Split:
 
 
 def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
-            links = {entry.filename for entry in archive.infolist() if stat.S_ISLNK(entry.external_attr >> 16)}
-            _refuse_escapes(path, ((name, name not in links) for name in names))
-            train = [name for name in names if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")]
-            annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
-            test = [line.split("\t")[:2] for line in annotations.splitlines()]  # file and WordNet id
-            classes = sorted({name.split("/")[2] for name in train})
+    with zipfile.ZipFile(path) as archive:
+        _refuse_escapes(
+            path, [(file.filename, not stat.S_ISLNK(file.external_attr >> 16)) for file in archive.filelist]
+        )
+        train = [
+            name for name in sorted(archive.namelist()) if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")
+        ]
+        wnids = [name.split("/")[2] for name in train]
+        annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
+        test, test_wnids = zip(*(line.split("\t")[:2] for line in annotations.splitlines()), strict=True)
+        classes = sorted(set(wnids))
 
-            def decoded(files: list[str], wnids: list[str]) -> Split:
-                labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
-                payloads = [archive.read(file) for file in files]
-                return decode_all(payloads, [f"{path}: {file}" for file in files], size), labels
+        def decoded(files: list[str], wnids: Sequence[str]) -> Split:
+            labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
+            payloads = [archive.read(file) for file in files]
+            return decode_all(payloads, [f"{path}: {file}" for file in files], size), labels
 
-            training = decoded(train, [name.split("/")[2] for name in train])
-            testing = decoded([f"{TINY}/val/images/{file}" for file, _ in test], [wnid for _, wnid in test])
-    except BROKEN as error:
-        raise BadInput(f"{path}: is no complete archive of {TINY} ({error})") from None
-    return training, testing, classes
+        testing = decoded([f"{TINY}/val/images/{file}" for file in test], test_wnids)
+        return decoded(train, wnids), testing, classes
 
 
-def _refuse_escapes(path: Path, members: Iterable[tuple[str, bool]]) -> None:
+def _refuse_escapes(path: Path, members: list[tuple[str, bool]]) -> None:
     # Nothing is extracted, so such a member could do no harm here; an archive that has one is still not the true one.
     for name, plain in members:
         if not plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
@@ -159,44 +158,35 @@ def obtain(archive: Archive, folder: Path) -> Path:
     continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
     removed, a wrong file that somebody put there is left for them to look at.
     """
-    path, part = folder / archive.file, folder / f"{archive.file}.part"
+    path = folder / archive.file
     with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
-        if path.exists():
-            _verify(path, archive)
-            return path
-        try:
-            _download(archive, part)
-        except OSError as error:
+        if not path.exists():
+            try:
+                pooch.retrieve(archive.url, f"md5:{archive.md5}", archive.file, folder, downloader=_resumed)
+            except (OSError, ValueError) as error:
+                raise BadInput(
+                    f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under "
+                    f"the name {archive.file}"
+                ) from None
+        elif (md5 := pooch.file_hash(str(path), alg="md5")) != archive.md5:
             raise BadInput(
-                f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under the "
-                f"name {archive.file}"
-            ) from None
-        try:
-            _verify(part, archive)
-        except BadInput:
-            part.unlink()
-            raise
-        part.replace(path)
-        return path
+                f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
+                "another one; delete it to have it downloaded again"
+            )
+    return path
 
 
-def _download(archive: Archive, part: Path) -> None:
+def _resumed(url: str, output: str, _: object) -> None:
+    """Download to ``<file>.part``, from where that ends, and then to ``output``, whose checksum pooch looks at."""
+    part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
     have = part.stat().st_size if part.exists() else 0
     # Not packed once more on the way: what is written is what the checksum is of.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with part.open("ab") as file:
         try:
-            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(archive.url, file, None)
+            pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(url, file, None)
         except OSError as error:  # what requests raises
             status = getattr(getattr(error, "response", None), "status_code", None)
             if not have or status != NOTHING_LEFT:
                 raise
-
-
-def _verify(path: Path, archive: Archive) -> None:
-    md5 = pooch.file_hash(str(path), alg="md5")
-    if md5 != archive.md5:
-        raise BadInput(
-            f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
-            "another one; delete it to have it downloaded again"
-        )
+    part.replace(output)

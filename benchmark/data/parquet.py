@@ -6,13 +6,12 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.data.arrays import Arrays, Labels, Split, clean_classes
+from benchmark.data.arrays import SPLITS, Arrays, Labels, Split, check_labels, clean_classes
 from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
@@ -27,8 +26,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     Images that differ in size need ``size``. What is wrong raises `BadInput` with file and row.
     """
     folder = source_folder(name, settings)
-    train = _shards(folder, settings.train, f"datasets.{name}.train")
-    test = _shards(folder, settings.test, f"datasets.{name}.test")
+    train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
     classes = _class_names(train[0])
     for shard in (*train[1:], *test):
         if _class_names(shard) != classes:
@@ -69,13 +67,13 @@ def _class_names(shard: Path) -> list[str]:
     label = _column(shard, schema, LABEL_COLUMNS, "label")
     try:
         names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError
     except (KeyError, TypeError, ValueError):
         raise BadInput(
             f"{shard}: schema metadata hold no class names: accepted is the key 'huggingface' with JSON "
-            f"info.features.{label}.names, as the datasets library writes it"
+            f"info.features.{label}.names, a list of texts, as the datasets library writes it"
         ) from None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise BadInput(f"{shard}: class names are {str(names)[:80]!r}: accepted is a list of texts")
     return names
 
 
@@ -90,8 +88,12 @@ def _read_split(shards: list[Path], classes: int, size: int | None) -> Split:
             table = file.read(columns=[image, label])
         labels.append(_labels(shard, table[label], classes))
         for row, value in enumerate(table[image].to_pylist()):
-            places.append(f"{shard} row {row}")
-            payloads.append(_bytes(value, places[-1]))
+            place = f"{shard} row {row}"
+            payload = value.get("bytes") if isinstance(value, dict) else value
+            if not isinstance(payload, bytes):
+                raise BadInput(f"{place}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
+            places.append(place)
+            payloads.append(payload)
     return decode_all(payloads, places, size), np.concatenate(labels)
 
 
@@ -99,14 +101,5 @@ def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> Labels:
     if not pa.types.is_integer(column.type) or column.null_count:
         raise BadInput(f"{shard}: labels are {column.type} with {column.null_count} missing; accepted are integers")
     labels = column.to_numpy().astype(np.int64)
-    outside = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(outside):
-        raise BadInput(f"{shard} row {outside[0]}: label {labels[outside[0]]}; accepted are 0 to {classes - 1}")
+    check_labels(labels, classes, str(shard))
     return labels
-
-
-def _bytes(value: Any, place: str) -> bytes:
-    payload = value.get("bytes") if isinstance(value, dict) else value
-    if not isinstance(payload, bytes):
-        raise BadInput(f"{place}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
-    return payload

@@ -17,13 +17,9 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -47,18 +43,16 @@ class BadTeacher(Method):
     # The student's forward and backward pass, and a forward pass of both teachers or of one.
     paper_units = {"both": 5}
     executed_units = {"both": 4}
-    original: nn.Module
-    random: nn.Module
+    original: torch.nn.Module
+    random: torch.nn.Module
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Keep a frozen copy of the starting model as one teacher, and make the other."""
         self.original = deepcopy(model).eval().requires_grad_(False)
         self.random = self.context.fresh("random-teacher").eval().requires_grad_(False)
 
     def batches(self, epoch: int) -> list[Batch]:
         """Shuffle the forget data and the share of the retain data together."""
-        import torch
-
         streams, forget, retain = self.context.streams, self.context.forget, self.context.retain
         used = max(1, round(self.settings.retain_share * len(retain)))
         kept = streams.permutation(len(retain), "retain-share")[:used].to(retain.device)
@@ -70,10 +64,8 @@ class BadTeacher(Method):
             steps.append({"both": Mixed(index, self.context.labels[index], forgotten=int((order < len(forget)).sum()))})
         return steps
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Mean divergence of the student from each sample's teacher."""
-        import torch
-
         student, part = outputs["both"], batch["both"]
         assert isinstance(part, Mixed)
         forget, retain = student.images.tensor_split([part.forgotten])

@@ -1,12 +1,14 @@
 """The contract of a method: how it differs from plain training on the retain data.
 
 The training loop draws the batches' images, runs every forward pass, and steps the optimiser; a method says which
-samples make a step, what their loss is, and what happens to gradients and weights around it. Method files use tensor
-methods only, or import torch inside a function, so that naming a method costs no import of torch.
+samples make a step, what their loss is, and what happens to gradients and weights around it. Method files take
+``torch`` from here, where it is imported when first used: naming a method and reading its settings go without.
 """
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -17,10 +19,15 @@ from benchmark.settings import Strict
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
 
     from benchmark.seeds import Streams
+else:
 
+    class _Later:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(importlib.import_module("torch"), name)
+
+    torch = _Later()
 
 Range = tuple[float, float]
 
@@ -36,11 +43,10 @@ def setting(
     least : where tuning begins, if not at the range's lower end: some ranges begin at 0, which is not in them.
     log : whether tuning looks for the order of magnitude.
     """
-    extra: dict[str, Any] | None = None
     if paper:
         search = {"low": paper[0] if least is None else least, "high": paper[1], "log": log}
-        extra = {"paper_range": list(paper), "search": search}
-    return Field(default, description=doc, json_schema_extra=extra, **bounds)
+        bounds["json_schema_extra"] = {"paper_range": list(paper), "search": search}
+    return Field(default, description=doc, **bounds)
 
 
 class Recipe(Strict):
@@ -89,37 +95,34 @@ class Part:
     transform : letters of the augmentation, such as ``"CHN"``.
     """
 
-    index: Tensor
-    label: Tensor
+    index: torch.Tensor
+    label: torch.Tensor
     transform: str = "CHN"
 
 
 class Output(NamedTuple):
     """What the model made of one part: its augmented images (B, C, H, W), features (B, D) and logits (B, K)."""
 
-    images: Tensor
-    features: Tensor
-    logits: Tensor
+    images: torch.Tensor
+    features: torch.Tensor
+    logits: torch.Tensor
 
-    def cross_entropy(self, label: Tensor) -> Tensor:
+    def cross_entropy(self, label: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
         # torch's own differs in the last bit, and recorded losses are to stay what they are.
         return -self.logits.float().log_softmax(1).gather(1, label[:, None]).mean()
 
-    def kl_from(self, teacher: Tensor) -> Tensor:
+    def kl_from(self, teacher: torch.Tensor) -> torch.Tensor:
         """Mean KL(teacher || this) at temperature 1, ``teacher`` logits (B, K), computed in float32: a scalar."""
         log_p, log_q = teacher.float().log_softmax(1), self.logits.float().log_softmax(1)
         return (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
 
-def cosine_similarity(first: Tensor, second: Tensor) -> Tensor:
+def cosine_similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
-    import torch
-    from torch.nn.functional import normalize
-
     # Autocast would compute the product in bfloat16.
     with torch.autocast(first.device.type, enabled=False):
-        return normalize(first.float()) @ normalize(second.float()).T
+        return torch.nn.functional.normalize(first.float()) @ torch.nn.functional.normalize(second.float()).T
 
 
 Batch = dict[str, Part]
@@ -127,7 +130,7 @@ Batch = dict[str, Part]
 
 @dataclass
 class Meter:
-    """Computation in units of one image's forward pass, counted in two ways.
+    """What training has cost: computation in units of one image's forward pass, and the time inside ``with meter:``.
 
     ``paper`` counts as the paper's cost column does: whole batches, and only the passes it names. ``executed``
     counts what ran: every image, a forward pass as 1 unit and a backward pass as 2.
@@ -135,6 +138,15 @@ class Meter:
 
     paper: float = 0.0
     executed: float = 0.0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._started[0]
+        self.cpu_seconds += time.process_time() - self._started[1]
 
     def count(self, images: int, paper: float, executed: float, batch_size: int | None = None) -> None:
         """Add ``images`` passes of so many units each; ``paper`` is charged for ``batch_size`` images if given."""
@@ -153,23 +165,21 @@ class Context:
     streams : named random streams; a method draws from no other source.
     load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
     fresh : ``fresh(purpose) -> model`` of the run's architecture, newly initialised from the stream of that name.
-    meter : where computation outside the loop's own passes is counted.
+    meter : what the run has cost; a method adds its passes outside the loop's own.
     """
 
-    labels: Tensor
-    retain: Tensor
-    forget: Tensor
+    labels: torch.Tensor
+    retain: torch.Tensor
+    forget: torch.Tensor
     classes: int
     streams: Streams
-    load: Callable[[Part, torch.Generator], Tensor]
-    fresh: Callable[[str], nn.Module]
+    load: Callable[[Part, torch.Generator], torch.Tensor]
+    fresh: Callable[[str], torch.nn.Module]
     meter: Meter = field(default_factory=Meter)
 
     @property
-    def present(self) -> Tensor:
+    def present(self) -> torch.Tensor:
         """Positions of the retain and forget data, in dataset order: all but what an earlier stage has removed."""
-        import torch
-
         return torch.cat([self.retain, self.forget]).sort().values
 
 
@@ -196,7 +206,7 @@ class Method:
         self.settings = settings
         self.context = context
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Change the starting weights, or look at them, before the first step, without gradient tracking.
 
         When a run resumes it is called again, on a fresh copy: the checkpoint is loaded afterwards.
@@ -206,17 +216,17 @@ class Method:
         """Return the epoch's steps in order; the same epoch gives the same steps on every call."""
         return [{"retain": part} for part in self.parts("retain", epoch)]
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Return a step's scalar loss. ``outputs`` has an entry for each part of ``batch``."""
         return outputs["retain"].cross_entropy(batch["retain"].label)
 
-    def after_backward(self, model: nn.Module) -> None:
+    def after_backward(self, model: torch.nn.Module) -> None:
         """Change gradients before the optimiser's step."""
 
-    def after_step(self, model: nn.Module) -> None:
+    def after_step(self, model: torch.nn.Module) -> None:
         """Change weights after the optimiser's step."""
 
-    def parts(self, name: str, epoch: int, label: Tensor | None = None) -> list[Part]:
+    def parts(self, name: str, epoch: int, label: torch.Tensor | None = None) -> list[Part]:
         """Cut the shuffled ``retain`` or ``forget`` data into an epoch's parts; the last may be smaller.
 
         ``label``, (N,) labels of the whole training set, stands for the true ones.
@@ -226,10 +236,8 @@ class Method:
         label = self.context.labels if label is None else label
         return [Part(index, label[index]) for index in samples[order].split(self.settings.batch_size)]
 
-    def gradients(self, model: nn.Module, part: Part, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def gradients(self, model: torch.nn.Module, part: Part, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """Return the gradient of a part's mean cross-entropy in evaluation mode, one tensor for each parameter."""
-        import torch
-
         model.eval()
         images = self.context.load(part, generator)
         with torch.enable_grad():

@@ -13,19 +13,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 from pydantic import create_model
 
-from benchmark.methods.base import Batch, Method, Output, Recipe, cosine_similarity, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, cosine_similarity, setting, torch
 from benchmark.methods.ft import FT
 from benchmark.registry import METHODS
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-def info_nce(first: Tensor, second: Tensor, tau: float) -> Tensor:
+def info_nce(first: torch.Tensor, second: torch.Tensor, tau: float) -> torch.Tensor:
     """Sum of the mean InfoNCE losses of both directions between two views' features (N, D), in float32: a scalar.
 
     Similarity is the cosine over ``tau``, which may be small: exp(1/tau) is never formed. The denominator for a sample
@@ -73,7 +69,7 @@ class ContrastiveTerm(Method):
         letters = self.settings.cl_transform
         return [s | {"view": replace(s["retain"], transform=letters)} if "retain" in s else s for s in steps]
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Add the term to the method's own loss."""
         loss = super().loss(outputs, batch, epoch)
         if "view" in outputs:

@@ -22,13 +22,9 @@ of epochs at 6 units a step, whatever omega; here both countings charge what run
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Part, Recipe, cosine_similarity, setting
+from benchmark.methods.base import Batch, Method, Output, Part, Recipe, cosine_similarity, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @METHODS.register("cu")
@@ -51,8 +47,6 @@ class CU(Method):
 
     def batches(self, epoch: int) -> list[Batch]:
         """Put as many retain samples behind each forget batch, ``omega`` times with others."""
-        import torch
-
         retain, omega = self.context.retain, self.settings.omega
         anchors = [part.index for part in self.parts("forget", epoch) for _ in range(omega)]
         drawn = self.context.streams.integers(len(retain), sum(map(len, anchors)), "order-others", epoch)
@@ -60,7 +54,7 @@ class CU(Method):
         indices = [torch.cat(pair) for pair in zip(anchors, others, strict=True)]
         return [{"both": Part(index, self.context.labels[index])} for index in indices]
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Contrast the first half of the step, forget data, with the second, retain data; classify the second."""
         scale, temperature = self.settings.scale, self.settings.temperature
         output, label = outputs["both"], batch["both"].label
@@ -70,7 +64,9 @@ class CU(Method):
         return scale * term + retain.cross_entropy(label[half:])
 
 
-def contrast(anchors: Tensor, classes: Tensor, others: Tensor, other_classes: Tensor, temperature: float) -> Tensor:
+def contrast(
+    anchors: torch.Tensor, classes: torch.Tensor, others: torch.Tensor, other_classes: torch.Tensor, temperature: float
+) -> torch.Tensor:
     """Contrastive unlearning loss, in float32, a scalar, of features of forget (A, D) and of retain samples (R, D)."""
     similarity = cosine_similarity(anchors, others) / temperature
     same = classes[:, None] == other_classes

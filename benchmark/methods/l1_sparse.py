@@ -5,13 +5,8 @@ The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from benchmark.methods.base import Batch, Method, Output, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @METHODS.register("l1-sparse")
@@ -25,9 +20,9 @@ class L1Sparse(Method):
         l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
 
     contrastive = True
-    weights: list[nn.Parameter]
+    weights: list[torch.nn.Parameter]
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Remember which tensors the norm is taken over: every parameter, as in the authors' code."""
         self.weights = list(model.parameters())
 
@@ -35,7 +30,7 @@ class L1Sparse(Method):
         """Return the weight of the l1 norm in an epoch, counted from 0."""
         return self.settings.alpha * max(0.0, 1 - epoch / self.settings.l1_epochs)
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Add the penalty to the cross-entropy."""
         loss = super().loss(outputs, batch, epoch)
         if alpha := self.alpha(epoch):

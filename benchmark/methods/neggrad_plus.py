@@ -8,13 +8,9 @@ cost counts the forget batch's forward pass alone.
 from __future__ import annotations
 
 from itertools import cycle
-from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @METHODS.register("neggrad-plus")
@@ -35,7 +31,7 @@ class NegGradPlus(Method):
         forget = cycle(self.parts("forget", epoch))
         return [{"retain": retain, "forget": next(forget)} for retain in self.parts("retain", epoch)]
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Weigh the retain loss against the forget loss."""
         beta = self.settings.beta
         retain = outputs["retain"].cross_entropy(batch["retain"].label)

@@ -6,13 +6,8 @@ embedding and patch projection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from benchmark.methods.base import Method
+from benchmark.methods.base import Method, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 @METHODS.register("not")
@@ -21,7 +16,7 @@ class NoT(Method):
 
     contrastive = True
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Multiply the first layer's weights by -1, in place."""
         for name in tuple(model.negated):  # type: ignore[arg-type]
             model.get_parameter(name).neg_()

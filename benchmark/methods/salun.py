@@ -8,13 +8,10 @@ copied it, change the weights while they sum, and keep the fraction whose gradie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @METHODS.register("salun")
@@ -35,13 +32,11 @@ class SalUn(Method):
         )
 
     paper_units = executed_units = {"forget": 3, "retain": 3, "both": 3}
-    masks: list[Tensor]
-    start: list[Tensor]
+    masks: list[torch.Tensor]
+    start: list[torch.Tensor]
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Find the salient weights of the starting model."""
-        import torch
-
         saliency = self.saliency(model)
         mask = torch.zeros_like(saliency, dtype=torch.bool)
         mask[saliency.topk(int(self.settings.threshold * len(saliency))).indices] = True
@@ -50,10 +45,8 @@ class SalUn(Method):
         self.masks = [piece.view_as(weight) for piece, weight in zip(pieces, weights, strict=True)]
         self.start = [weight.detach().clone() for weight in weights] if self.settings.freeze else []
 
-    def saliency(self, model: nn.Module) -> Tensor:
+    def saliency(self, model: torch.nn.Module) -> torch.Tensor:
         """Return |sum over batches of the gradient of the mean forget loss|, all parameters in one row, (P,)."""
-        import torch
-
         generator = self.context.streams.generator("augment-mask", device=self.context.labels.device)
         total = torch.zeros(())
         for part in self.parts("forget", 0):
@@ -72,18 +65,18 @@ class SalUn(Method):
             return [{"both": Part(index, label[index])} for index in present[order].split(self.settings.batch_size)]
         return [{"forget": part} for part in self.parts("forget", epoch, label)] + super().batches(epoch)
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Cross-entropy of the step's only part."""
         ((name, part),) = batch.items()
         return outputs[name].cross_entropy(part.label)
 
-    def after_backward(self, model: nn.Module) -> None:
+    def after_backward(self, model: torch.nn.Module) -> None:
         """Let no gradient reach a weight outside the mask."""
         for weight, mask in zip(model.parameters(), self.masks, strict=True):
             if weight.grad is not None:
                 weight.grad.mul_(mask)
 
-    def after_step(self, model: nn.Module) -> None:
+    def after_step(self, model: torch.nn.Module) -> None:
         """Put frozen weights back: momentum and weight decay move a weight whose gradient is zero."""
         for weight, mask, start in zip(model.parameters(), self.masks, self.start, strict=False):
             weight.copy_(weight.where(mask, start))

@@ -20,13 +20,9 @@ if a forget pass were made in each; here only passes that are made are charged.
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
-from benchmark.methods.base import Batch, Method, Output, Recipe, setting
+from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @METHODS.register("scrub")
@@ -43,9 +39,9 @@ class SCRUB(Method):
     contrastive = True
     # The student's forward and backward pass, and the teacher's forward pass.
     paper_units = executed_units = {"forget": 4, "retain": 4}
-    teacher: nn.Module
+    teacher: torch.nn.Module
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Keep a frozen copy of the starting model as the teacher."""
         self.teacher = deepcopy(model).eval().requires_grad_(False)
 
@@ -54,7 +50,7 @@ class SCRUB(Method):
         forget = self.parts("forget", epoch) if epoch < self.settings.msteps else []
         return [{"forget": part} for part in forget] + super().batches(epoch)
 
-    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> Tensor:
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Maximise the divergence on a forget batch; minimise it and the cross-entropy on a retain batch."""
         gamma, alpha = self.settings.gamma, self.settings.alpha
         if "forget" in outputs:
@@ -62,7 +58,7 @@ class SCRUB(Method):
         retain = outputs["retain"]
         return gamma * retain.cross_entropy(batch["retain"].label) + alpha * self.divergence(retain)
 
-    def divergence(self, output: Output) -> Tensor:
+    def divergence(self, output: Output) -> torch.Tensor:
         """Return the mean KL(teacher || student)."""
         _, teacher = self.teacher(output.images)
         return output.kl_from(teacher)

@@ -18,13 +18,8 @@ paper charges the forward passes alone, and its counting here does too. What run
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from benchmark.methods.base import Batch, Method, Part, Recipe, setting
+from benchmark.methods.base import Batch, Method, Part, Recipe, setting, torch
 from benchmark.registry import METHODS
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 @METHODS.register("ssd")
@@ -48,7 +43,7 @@ class SSD(Method):
 
     paper_units = executed_units = {}
 
-    def prepare(self, model: nn.Module) -> None:
+    def prepare(self, model: torch.nn.Module) -> None:
         """Measure both importances and dampen the starting model: all that there is to the method."""
         forget = self.importance(model, self.context.forget)
         every = self.importance(model, self.context.present)
@@ -59,10 +54,8 @@ class SSD(Method):
         """Return no step, whatever number of epochs a study gives all its methods."""
         return []
 
-    def importance(self, model: nn.Module, samples: Tensor) -> list[Tensor]:
+    def importance(self, model: torch.nn.Module, samples: torch.Tensor) -> list[torch.Tensor]:
         """Return the mean squared batch gradient over samples (M,), a tensor for each parameter of the model."""
-        import torch
-
         count = -(-len(samples) // self.settings.batch_size)
         generator = self.context.streams.generator("augment-importance", device=samples.device)  # nothing is drawn
         means = [torch.zeros_like(weight) for weight in model.parameters()]
@@ -75,7 +68,7 @@ class SSD(Method):
         return means
 
 
-def dampen(weight: Tensor, forget: Tensor, every: Tensor, alpha: float, lambda_: float) -> None:
+def dampen(weight: torch.Tensor, forget: torch.Tensor, every: torch.Tensor, alpha: float, lambda_: float) -> None:
     """Shrink, in place, each weight whose importance to the forget data exceeds ``alpha`` times that to every image."""
     # An importance of 0 to the forget data gives no number here, and is never above a threshold.
     factor = (lambda_ * every / forget).clamp(max=1)

@@ -56,7 +56,7 @@ class Claim(NamedTuple):
 
 Methods = Sequence[str]
 Formula = Callable[[Trials, Methods, Methods], Statistic]
-Pairs = Iterator[tuple[Methods, Methods, str]]  # some methods, others, and in words what is compared
+Pairs = Iterable[tuple[Methods, Methods, str]]  # some methods, others, and in words what is compared
 
 
 def _lead(trials: Trials, ours: Methods, others: Methods) -> Statistic:
@@ -79,14 +79,6 @@ def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formul
             if ours and others and len(trials):
                 statistic = formula(trials, ours, others)
                 yield Tested(str(cell), subject or _against(others), statistic, len(trials), trials.diverged)
-
-
-def _lowest(runs: pd.DataFrame) -> Pairs:
-    yield [OURS], OTHERS, ""
-
-
-def _ft_worst(runs: pd.DataFrame) -> Pairs:
-    yield ["ft"], MAIN[1:], ""
 
 
 def _with_term(runs: pd.DataFrame) -> Pairs:
@@ -139,13 +131,10 @@ def _ablation(setting: str, favoured: Callable[[Any], bool], runs: pd.DataFrame)
         chosen = [method for value, method in methods.items() if favoured(value)]
         others = [method for method in methods.values() if method not in chosen]
         values = ", ".join(_short(value) for value in sorted(methods))
-        yield chosen, others, f"`{setting}` among {values}{_in_common(methods.values())}"
-
-
-def _in_common(methods: Iterable[str]) -> str:
-    """Return the settings that all of the runs' names give the same value, such as fewer epochs, in words."""
-    common = set.intersection(*(set(MethodName.parse(method).settings) for method in methods))
-    return "".join(f", `{key}` {value}" for key, value in sorted(common))
+        # What all of the runs' names give the same value, such as fewer epochs.
+        common = set.intersection(*(set(MethodName.parse(method).settings) for method in methods.values()))
+        shared = "".join(f", `{key}` {value}" for key, value in sorted(common))
+        yield chosen, others, f"`{setting}` among {values}{shared}"
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
@@ -250,8 +239,9 @@ def _mean(values: Floats, drawn: Indices) -> Floats:
     return np.asarray(values[drawn].mean(axis=1))
 
 
-_best, _term, _costing = (partial(_compared, pairs) for pairs in (_lowest, _with_term, _budget))
-_worst = partial(_compared, _ft_worst, formula=_lag)
+_best = partial(_compared, lambda runs: [([OURS], OTHERS, "")])
+_worst = partial(_compared, lambda runs: [(["ft"], MAIN[1:], "")], formula=_lag)
+_term, _costing = partial(_compared, _with_term), partial(_compared, _budget)
 _tau = partial(_compared, partial(_ablation, "tau", lambda tau: 1 / NEAR <= tau / 0.1 <= NEAR))
 _views = partial(_compared, partial(_ablation, "cl_transform", lambda letters: letters == "CHN"))
 _batch = partial(_compared, partial(_ablation, "batch_size", lambda size: size == 256))

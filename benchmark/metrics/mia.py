@@ -15,15 +15,12 @@ fine bins around them. What still differs is no more than what another order of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.errors import BadInput, unknown
-
-if TYPE_CHECKING:
-    from sklearn.svm import SVC
 
 Floats = npt.NDArray[np.float64]
 
@@ -102,8 +99,8 @@ def membership_attack(
     return np.asarray(_fitted(sides).predict(queries[:, None]) == 1)
 
 
-def _fitted(sides: list[tuple[Floats, Floats]]) -> SVC:
-    """Return the SVC of points and their weights, of members first."""
+def _fitted(sides: list[tuple[Floats, Floats]]) -> Any:
+    """Return the ``sklearn.svm.SVC`` of points and their weights, of members first."""
     from sklearn.svm import SVC  # here, so that importing the metrics stays fast
 
     points, weights = (np.concatenate(parts) for parts in zip(*sides, strict=True))
@@ -111,7 +108,7 @@ def _fitted(sides: list[tuple[Floats, Floats]]) -> SVC:
     return SVC(C=3, gamma="auto", kernel="rbf").fit(points[:, None], side, sample_weight=weights)
 
 
-def _margins(svc: SVC, points: Floats) -> Floats:
+def _margins(svc: Any, points: Floats) -> Floats:
     """Return the confidences, to within a thousandth or the distance of two points, where the SVC says 1 or -1."""
     grid = np.unique(np.concatenate([points, np.linspace(0, 1, 1001)]))
     says = svc.decision_function(grid[:, None])

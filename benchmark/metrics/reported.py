@@ -26,10 +26,8 @@ def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
     Columns ``table, dataset, arch, scenario, method, trial`` (always 0), ``ra, ua, ta, mia`` in per cent, the printed
     ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is not known how the cost was counted).
     """
-    printed = _unlearning(folder)
-    out = printed[["table", *CELL, "method"]].assign(trial=0)
-    out[METRICS] = printed[[f"{metric}_mean" for metric in METRICS]]
-    return out.join(printed[["avg_gap", "pflops", "implied_epochs"]])
+    printed = _unlearning(folder).rename(columns={f"{metric}_mean": metric for metric in METRICS}).assign(trial=0)
+    return printed[["table", *CELL, "method", "trial", *METRICS, "avg_gap", "pflops", "implied_epochs"]]
 
 
 def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
@@ -58,14 +56,6 @@ def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
     Columns ``table, dataset, arch, scenario, true_class, method, centroid_class, distance``.
     """
     return _read(folder / "distances.csv")
-
-
-def reported_improvement(folder: Path = paths.REPORTED) -> pd.DataFrame:
-    """Return the quoted heights of Figure 4's bars: by how many per cent adding CL lowers a method's average gap.
-
-    Columns ``scenario, dataset, arch, method`` (the one without CL), ``percent``.
-    """
-    return _read(folder / "improvement.csv")
 
 
 def _unlearning(folder: Path) -> pd.DataFrame:

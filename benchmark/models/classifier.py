@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import BadInput
-
 
 class Classifier(nn.Module):
     """A feature extractor f and a classifier head h, the paper's notation.
@@ -39,10 +37,3 @@ class Classifier(nn.Module):
         device = "cpu" if features.is_meta else features.device.type
         with torch.autocast(device, enabled=False):
             return features, self.head(features)
-
-
-def refuse_small(arch: str, image_shape: tuple[int, int, int], least: int) -> None:
-    """Raise `BadInput` if images are smaller than ``least`` pixels on a side."""
-    _, height, width = image_shape
-    if min(height, width) < least:
-        raise BadInput(f"model {arch!r}: images of {width}x{height} pixels; accepted are {least}x{least} or larger")

@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 from benchmark.models.classifier import Classifier
-from benchmark.models.convolution import rebuild
+from benchmark.models.layers import rebuild
 
 
 def resnet18(classes: int, image_shape: tuple[int, int, int], width: int = 64, stem_stride: int = 1) -> Classifier:

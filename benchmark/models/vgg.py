@@ -17,17 +17,21 @@ import torch
 import torchvision
 from torch import nn
 
-from benchmark.models.classifier import Classifier, refuse_small
-from benchmark.models.convolution import rebuild
+from benchmark.errors import BadInput
+from benchmark.models.classifier import Classifier
+from benchmark.models.layers import rebuild
 
 FEATURES = 1024
+LEAST = 32  # pixels a side: five halvings must leave one
 
 
 def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
-    refuse_small(arch, image_shape, 32)  # pixels: five halvings must leave one
+    channels, height, width = image_shape
+    if min(height, width) < LEAST:
+        raise BadInput(f"model {arch!r}: images of {width}x{height} pixels; accepted are {LEAST}x{LEAST} or larger")
     with torch.device("meta"):  # `rebuild` replaces every layer that has weights
         convolutions = torchvision.models.get_model(arch.replace("-", "_")).features
-    rebuild(convolutions, image_shape[0])
+    rebuild(convolutions, channels)
     hidden = [nn.Linear(512 * 2 * 2, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES), nn.ReLU()]
     body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(), *hidden)
     # Torchvision's standard deviation of 0.01 for linear layers is made for 4096 inputs and dropout: with fewer inputs

@@ -11,7 +11,7 @@ from vit_pytorch.vit_for_small_dataset import ViT
 
 from benchmark.errors import BadInput
 from benchmark.models.classifier import Classifier
-from benchmark.models.dropout import Dropout
+from benchmark.models.layers import Dropout
 
 PATCH = 4
 SIZES = {"dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024, "dropout": 0.1, "emb_dropout": 0.1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from benchmark.methods.base import Part
 from benchmark.settings import Augmentation
 from benchmark.training.device import Device
 
+# Images are mapped read-only, of which torch warns: nothing here writes to them.
+warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
 BATCH = 512  # images in one pass of an evaluation
 
 
@@ -27,33 +30,19 @@ class Images:
         self.classes = len(arrays.classes)
         self.image_shape = arrays.image_shape
         self.labels = {name: torch.from_numpy(arrays.split(name)[1]).to(device) for name in ("train", "test")}
-        self._images = {name: _mapped(arrays.split(name)[0]).to(device) for name in ("train", "test")}
-        self._augmentation = augmentation
-        self._transforms: dict[str, Transform] = {}
-
-    def transform(self, name: str) -> Transform:
-        """Return a transformation by its letters, such as ``"CHN"``."""
-        if name not in self._transforms:
-            self._transforms[name] = Transform(name, self._augmentation)
-        return self._transforms[name]
+        self._images = {name: torch.from_numpy(arrays.split(name)[0]).to(device) for name in ("train", "test")}
+        self._transform = cache(partial(Transform, augmentation=augmentation))
 
     def load(self, part: Part, generator: torch.Generator) -> Tensor:
         """Return a part's images, augmented, (B, C, H, W) float32."""
-        return self.transform(part.transform)(self._images["train"][part.index], generator)
+        return self._transform(part.transform)(self._images["train"][part.index], generator)
 
     def plain(self, split: str, batch_size: int, index: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the images of a split in dataset order, normalised only, as every evaluation sees them."""
         images = self._images[split]
         pieces = images.split(batch_size) if index is None else (images[part] for part in index.split(batch_size))
         for piece in pieces:
-            yield self.transform("N")(piece)
-
-
-def _mapped(array: np.ndarray) -> Tensor:
-    with warnings.catch_warnings():
-        # torch warns that the array is read-only: nothing here writes to it.
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(array)
+            yield self._transform("N")(piece)
 
 
 def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
@@ -68,10 +57,8 @@ def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
         logits = torch.cat([out for _, out in outputs(model, images, split, device)])
         loss = F.cross_entropy(logits, label, reduction="none")
         columns = {"label": label, "prediction": logits.argmax(1), "loss": loss, "margin": margin(logits, label)}
-        part = pd.DataFrame({name: values.cpu().numpy() for name, values in columns.items()})
-        part.insert(0, "index", np.arange(len(part)))
-        part.insert(1, "split", np.full(len(part), split, object))
-        parts.append(part)
+        place = {"index": np.arange(len(label)), "split": np.full(len(label), split, object)}
+        parts.append(pd.DataFrame(place | {name: values.cpu().numpy() for name, values in columns.items()}))
     return pd.concat(parts, ignore_index=True)
 
 

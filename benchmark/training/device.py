@@ -52,7 +52,10 @@ class Device:
         # Else convolutions would take their inputs in TF32, with the mantissa of float16, and be called float32.
         torch.backends.cudnn.allow_tf32 = False
         if precision == "auto":
-            precision = "bfloat16" if _has_bfloat16(device) else "float32"
+            on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+            # A processor that only emulates it is slower than in float32.
+            here = on_gpu or (device.type == "cpu" and processor_has("avx512_bf16", "amx_bf16"))
+            precision = "bfloat16" if here else "float32"
         return cls(device, precision)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -98,12 +101,17 @@ def keep_freed_memory() -> bool:
     return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, -1))
 
 
+def _chosen(variable: str, accepted: tuple[str, ...], what: str) -> str:
+    """Return what the environment says, by default the first of what is accepted."""
+    value = os.environ.get(variable, accepted[0])
+    if value not in accepted:
+        raise unknown(what, value, accepted, variable)
+    return value
+
+
 def compile_mode() -> str:
     """Return ``off`` or the mode of `torch.compile` that the environment names."""
-    mode = os.environ.get(COMPILE, OFF)
-    if mode not in COMPILE_MODES:
-        raise unknown("way of compiling", mode, COMPILE_MODES, COMPILE)
-    return mode
+    return _chosen(COMPILE, COMPILE_MODES, "way of compiling")
 
 
 def compiled(model: nn.Module) -> Callable[..., Any]:
@@ -112,9 +120,7 @@ def compiled(model: nn.Module) -> Callable[..., Any]:
 
 
 def _choose_device() -> torch.device:
-    wanted = os.environ.get(DEVICE, "auto")
-    if wanted not in DEVICES:
-        raise unknown("device", wanted, DEVICES, DEVICE)
+    wanted = _chosen(DEVICE, DEVICES, "device")
     if wanted == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
@@ -147,7 +153,10 @@ def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        # torch has a class of its own for it only where its own allocator for GPUs was refused.
+        texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not (out_of_memory or any(text in str(error) for text in texts)):
             raise
         on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
         where = "the GPU" if on_gpu else "this machine"
@@ -158,16 +167,3 @@ def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
         if gpus.jobs_per_gpu() > 1:
             change += f" ({gpus.JOBS_PER_GPU} is {gpus.jobs_per_gpu()})"
         raise BadInput(f"{what}: {where} ran out of memory{size}: {change}") from None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has a class of its own for it only where its own allocator for GPUs was refused.
-    texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # A processor that only emulates it is slower than in float32.
-    return processor_has("avx512_bf16", "amx_bf16")

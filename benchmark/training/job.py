@@ -25,7 +25,7 @@ from benchmark.data import store
 from benchmark.data.splits import forgotten
 from benchmark.errors import BadInput
 from benchmark.files import locked, make_writable, written_digest
-from benchmark.methods.base import Context
+from benchmark.methods.base import Context, Meter
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.models import build, forward_flops
@@ -41,7 +41,7 @@ from benchmark.study.study import Study
 from benchmark.training.batches import Images, predict
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import OFF, Device, compile_mode, memory_told
-from benchmark.training.loop import Interrupted, Stopwatch, Trainer
+from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run
 from benchmark.training.progress import Note, shown
@@ -76,9 +76,8 @@ class Job:
         }
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
-        self.checkpoint = Checkpoint(
-            paths.work(run.place), run.slice, self.data, self.split, self.started_from, self.device.device
-        )
+        made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
+        self.checkpoint = Checkpoint(paths.work(run.place), self.device.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
         self._start: dict[str, torch.Tensor] | None = None
@@ -105,32 +104,30 @@ class Job:
     def _train(self, model: nn.Module, state: dict[str, Any], report: list[Callable[[Trainer], None]]) -> Trainer:
         """Train through all stages, from the one that ``state`` was saved in; but for sequential runs there is one."""
         stages = Scenario(self.run.name.scenario).stages if self.run.name.scenario else 1
-        before = None
+        meter = Meter()
+        history: list[dict[str, float]] = []
         for stage in range(state["stage"], stages + 1):
             if state["start"]:
                 model.load_state_dict(state["start"])
             # A later stage starts from weights that no file holds: a checkpoint has to.
             self._start = {key: value.clone() for key, value in model.state_dict().items()} if stage > 1 else None
-            trainer = self._trainer(model, stage, stages)
+            trainer = self._trainer(model, stage, stages, meter)
+            trainer.history = history
             if "model" in state:
                 trainer.load_state(state)
                 print(f"resumed after epoch {trainer.offset + trainer.epoch}, step {trainer.step}", flush=True)
-            elif before:
-                trainer.follow(before)
-            before, state = trainer, {"start": None}
             self._tell(trainer)
             trainer.train(self._pause, report)
+            history, state = trainer.history, {"start": None}
             if trainer.diverged:
                 break
         return trainer
 
-    def _trainer(self, model: nn.Module, stage: int, stages: int) -> Trainer:
+    def _trainer(self, model: nn.Module, stage: int, stages: int, meter: Meter) -> Trainer:
         """Prepare the model for a stage. Each is an unlearning run of its own: the method starts afresh."""
-        context = self._context(stage)
         share = self.run.settings.epochs // stages
-        method = self.run.method(self.run.settings.model_copy(update={"epochs": share}), context)
-        watch = Stopwatch()
-        with watch, torch.no_grad():
+        method = self.run.method(self.run.settings.model_copy(update={"epochs": share}), self._context(stage, meter))
+        with meter, torch.no_grad():
             method.prepare(model)
             self.device.wait()
         offset = (stage - 1) * share
@@ -138,7 +135,10 @@ class Job:
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
         evaluate = partial(self._measure, model, stage)
-        return Trainer(model, method, self.device, evaluate, self._forward_flops(), watch, stage, offset, schedule)
+        # Taken from Original where there is one: counting imports the compiler, which takes a second.
+        counted = self.original and int(self.original["forward_flops"])
+        flops = counted or forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
+        return Trainer(model, method, self.device, evaluate, flops, stage, offset, schedule)
 
     def _starting_model(self) -> nn.Module:
         model = self._fresh("init")
@@ -153,29 +153,23 @@ class Job:
             model = build(self.run.name.arch, self.images.classes, self.images.image_shape)
         return self.device.place(model)
 
-    def _forward_flops(self) -> int:
-        """Take the count from Original where there is one: counting imports the compiler, which takes a second."""
-        if self.original:
-            return int(self.original["forward_flops"])
-        return forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
-
-    def _context(self, stage: int) -> Context:
+    def _context(self, stage: int, meter: Meter) -> Context:
         labels = self.images.labels["train"]
-        everything = torch.arange(len(labels), device=labels.device)
-        gone = torch.zeros((2, len(labels)), dtype=torch.bool, device=labels.device)
+        gone, before = np.zeros((2, 0), dtype=np.int64)
         if self.forget is not None:
-            for row, until in zip(gone, (stage, stage - 1), strict=True):
-                row[torch.from_numpy(forgotten(self.forget, stage=until)).to(labels.device)] = True
-        unlearned = gone[0] & ~gone[1] if self.study.sequential.forget == "new" else gone[0]
+            gone, before = (forgotten(self.forget, stage=until) for until in (stage, stage - 1))
+        unlearned = np.setdiff1d(gone, before) if self.study.sequential.forget == "new" else gone
+        retained = np.setdiff1d(np.arange(len(labels)), gone)
         key = self.streams.key if stage == 1 else (*self.streams.key, f"stage-{stage}")
         return Context(
             labels=labels,
-            retain=everything[~gone[0]],
-            forget=everything[unlearned],
+            retain=torch.from_numpy(retained).to(labels.device),
+            forget=torch.from_numpy(unlearned).to(labels.device),
             classes=self.images.classes,
             streams=Streams(self.streams.seed, key),
             load=self.images.load,
             fresh=self._fresh,
+            meter=meter,
         )
 
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
@@ -227,12 +221,7 @@ class Job:
         samples = self._samples
         if samples is None or trainer.diverged:
             samples = predict(trainer.model, self.images, self.device)
-        weights = trainer.model.state_dict()
-        record = self._record(trainer, status)
-        write_run(paths.run(self.run.place), samples, trainer.history, record, weights, self.keep_weights)
-
-    def _record(self, trainer: Trainer, status: str) -> dict[str, Any]:
-        return {
+        content = {
             "study": self.study.name,
             "run": str(self.run.name),
             "command": self.command,
@@ -249,6 +238,8 @@ class Job:
             "forward_flops": trainer.forward_flops,
             "stamp": self.stamp,
         }
+        weights = trainer.model.state_dict()
+        write_run(paths.run(self.run.place), samples, trainer.history, content, weights, self.keep_weights)
 
 
 def run(

@@ -8,41 +8,25 @@ is in `Trainer.state`.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from benchmark.methods.base import Batch, Method, Output, Part
+from benchmark.methods.base import Batch, Method, Output
+from benchmark.metrics.gaps import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
 
 EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
-PLACE = ("epoch", "step", "history", "diverged")  # of a trainer, in its checkpoint
+KEPT = ("epoch", "step", "history", "diverged", "_loss", "_first_bad")  # of a trainer, in its checkpoint
 
 
 class Interrupted(Exception):
     """The run was asked to stop and has saved its state."""
-
-
-@dataclass
-class Stopwatch:
-    """Adds up wall and processor seconds of what runs inside ``with watch:``."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    _started: tuple[float, float] = (0.0, 0.0)
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter(), time.process_time()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._started[0]
-        self.cpu_seconds += time.process_time() - self._started[1]
 
 
 class Trainer:
@@ -54,7 +38,6 @@ class Trainer:
     device : where, and in which precision.
     evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
     forward_flops : of one image, to turn counted passes into PFLOPs.
-    watch : counts the time of training, without evaluation; what has been spent before the first step is on it.
     stage : which removal of a sequential scenario this is, from 1.
     offset : epochs of the stages before it.
     schedule : learning rate after so many epochs of this stage; the recipe's own unless given.
@@ -67,14 +50,13 @@ class Trainer:
         device: Device,
         evaluate: Callable[[], dict[str, float] | None],
         forward_flops: int,
-        watch: Stopwatch,
         stage: int = 1,
         offset: int = 0,
         schedule: Callable[[float], float] | None = None,
     ):
         self.model, self.method, self.device, self.evaluate = model, method, device, evaluate
         self.settings, self.context = method.settings, method.context
-        self.forward_flops, self.watch, self.stage, self.offset = forward_flops, watch, stage, offset
+        self.meter, self.forward_flops, self.stage, self.offset = method.context.meter, forward_flops, stage, offset
         self._pass = compiled(model)
         self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
@@ -114,7 +96,7 @@ class Trainer:
             torch.manual_seed(self.context.streams.integer("model", self.epoch))
         self.model.train()
         while self.step < len(steps):
-            with self.watch:
+            with self.meter:
                 self.train_step(steps[self.step], self.epoch + self.step / len(steps))
                 self.step += 1
                 if self.step == len(steps):
@@ -130,9 +112,10 @@ class Trainer:
         """Do one step, ``progress`` epochs after the start. Nothing in it waits for the device."""
         self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
-            outputs = {name: self._forward(name, part) for name, part in batch.items()}
+            shown = {name: self.context.load(part, self._generator(name)) for name, part in batch.items()}
+            outputs = {name: Output(images, *self._pass(images)) for name, images in shown.items()}
             loss = self.method.loss(outputs, batch, self.epoch)
-        self.optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         with torch.no_grad():
             self.method.after_backward(self.model)
@@ -142,11 +125,7 @@ class Trainer:
             self._first_bad = torch.where(~loss.isfinite() & (self._first_bad < 0), self.step, self._first_bad)
         for name, part in batch.items():
             units = self.method.paper_units[name], self.method.executed_units[name]
-            self.context.meter.count(len(part.index), *units, self.settings.batch_size)
-
-    def _forward(self, name: str, part: Part) -> Output:
-        images = self.context.load(part, self._generator(name))
-        return Output(images, *self._pass(images))
+            self.meter.count(len(part.index), *units, self.settings.batch_size)
 
     def _generator(self, name: str) -> torch.Generator:
         if name not in self._generators:
@@ -159,52 +138,37 @@ class Trainer:
         if measured is None:
             # Weights can be past saving after a last step whose own loss was still finite.
             self.diverged = self.diverged or (self.offset + self.epoch - 1, max(0, self.step - 1))
-            measured = dict.fromkeys(("ra", "ua", "ta", "mia"), math.nan)
+            measured = dict.fromkeys(METRICS, math.nan)
         row = {"stage": self.stage, "epoch": self.offset + self.epoch, "lr": self.optimiser.lr, "loss": loss}
         costs = {
-            "pflops": self.context.meter.paper * self.forward_flops / 1e15,
-            "pflops_executed": self.context.meter.executed * self.forward_flops / 1e15,
-            "seconds": self.watch.seconds,
-            "cpu_seconds": self.watch.cpu_seconds,
+            "pflops": self.meter.paper * self.forward_flops / 1e15,
+            "pflops_executed": self.meter.executed * self.forward_flops / 1e15,
+            "seconds": self.meter.seconds,
+            "cpu_seconds": self.meter.cpu_seconds,
         }
         self.history.append(row | measured | costs)
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for a checkpoint."""
-        return {key: getattr(self, key) for key in ("stage", *PLACE)} | {
+        return {key: getattr(self, key) for key in ("stage", *KEPT)} | {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "seconds": self.watch.seconds,
-            "cpu_seconds": self.watch.cpu_seconds,
-            "meter": asdict(self.context.meter),
+            "meter": asdict(self.meter),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "model_generator": _model_generator(self.device).get_state(),
-            "loss": self._loss,
-            "first_bad": self._first_bad,
         }
-
-    def follow(self, before: Trainer) -> None:
-        """Go on with the records of the stage before: its history, and time and computation on top of its own."""
-        self.history = before.history
-        # Added, since preparing this stage may have cost something already.
-        self.context.meter.paper += before.context.meter.paper
-        self.context.meter.executed += before.context.meter.executed
-        self.watch.seconds += before.watch.seconds
-        self.watch.cpu_seconds += before.watch.cpu_seconds
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for key in PLACE:
+        for key in KEPT:
             setattr(self, key, state[key])
-        self.watch.seconds, self.watch.cpu_seconds = state["seconds"], state["cpu_seconds"]
-        for counting, count in state["meter"].items():
-            setattr(self.context.meter, counting, count)
+        for cost, spent in state["meter"].items():
+            setattr(self.meter, cost, spent)
         for name, saved in state["generators"].items():
             self._generator(name).set_state(saved.cpu())
         _model_generator(self.device).set_state(state["model_generator"].cpu())
-        self._loss, self._first_bad = state["loss"].clone(), state["first_bad"].clone()
 
 
 def _model_generator(device: Device) -> torch.Generator:

@@ -38,11 +38,6 @@ class SGD:
         self._weights = list(model.parameters())
         self._momenta: list[torch.Tensor | None] = [None] * len(self._weights)
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for weight in self._weights:
-            weight.grad = None
-
     @torch.no_grad()
     def step(self) -> None:
         """Move the weights by one step."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bench import evaluate, reference, train, work
-from benchmark.models.dropout import Dropout
+from benchmark.models.layers import Dropout
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
 

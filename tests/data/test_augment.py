@@ -154,7 +154,7 @@ def test_in_parts_images_become_what_they_are_all_at_once_as_on_a_gpu(name, batc
 
 def test_jitter_changes_four_in_five_and_greyscale_one_in_five():
     images = torch.rand(2000, 3, 4, 4, generator=seeded())
-    changed = colour.jitter(images, colour.Jitter.draw(2000, seeded(1), images.device))
+    changed = colour.jitter(images, *colour.draw_jitter(2000, seeded(1), images.device))
     share = (changed != images).flatten(1).any(1).float().mean()
     assert abs(share - 0.8) < 0.04 and changed.min() >= 0 and changed.max() <= 1
     changed = colour.turned_grey(images, colour.draw_grey(2000, seeded(1), images.device))

@@ -157,4 +157,4 @@ def test_a_split_that_is_none_is_refused_and_left_alone(tmp_path):
 
 def test_a_checkpoint_with_code_in_it_is_never_unpickled(tmp_path):
     torch.save(Payload(), tmp_path / "checkpoint.pt")
-    assert Checkpoint(tmp_path, {}, "").load() is None
+    assert Checkpoint(tmp_path).load() is None

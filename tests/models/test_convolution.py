@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmark.models import build, convolution
-from benchmark.models.convolution import Convolution, Unfolded
+from benchmark.models import build, layers
+from benchmark.models.layers import Convolution, Unfolded
 
 torch.set_num_threads(1)
 KERNELS = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 3, 2)]  # side, stride, padding
@@ -100,7 +100,7 @@ def test_the_last_stages_are_products(unfolded, arch, products):
         features, _ = model(images)
     assert len(unfolded) == products
     with pytest.MonkeyPatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
-        patch.setattr(convolution, "is_small", lambda *output: False)
+        patch.setattr(layers, "is_small", lambda *output: False)
         convolved, _ = model(images)
     assert len(unfolded) == products
     assert ((features - convolved).norm() / convolved.norm()).item() < 0.02
@@ -111,7 +111,7 @@ def test_a_product_counts_as_many_operations(unfolded):
     counts = []
     for small in (True, False):
         with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:
-            patch.setattr(convolution, "is_small", lambda *output, small=small: small)
+            patch.setattr(layers, "is_small", lambda *output, small=small: small)
             with torch.autocast("cpu", torch.bfloat16):
                 layer(images)
         counts.append(counter.get_total_flops())

@@ -10,8 +10,7 @@ from vit_pytorch import vit_for_small_dataset
 from benchmark.errors import BadInput
 from benchmark.models import build, forward_flops
 from benchmark.models.classifier import Classifier
-from benchmark.models.convolution import Convolution
-from benchmark.models.dropout import Dropout
+from benchmark.models.layers import Convolution, Dropout
 from benchmark.registry import ARCHITECTURES
 
 torch.set_num_threads(1)

@@ -71,7 +71,7 @@ def test_steps_equal_those_of_torch_bit_for_bit_though_saved_on_the_way(momentum
         batch = torch.randn(8, 1, 4, 4, generator=generator)
         mine.lr = reference.param_groups[0]["lr"] = 0.1 / (number + 1)
         for model, optimiser in ((ours, mine), (theirs, reference)):
-            optimiser.zero_grad()
+            model.zero_grad()
             model(batch).square().mean().backward()
             optimiser.step()
         assert alike(ours, theirs) and not alike(ours, before)

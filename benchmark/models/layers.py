@@ -1,18 +1,20 @@
-"""Convolutions with small outputs as matrix products, in bfloat16 on a processor.
+"""Layers that compute what torch's do, at less cost to a processor.
 
-There oneDNN falls behind its own matrix product where an output's rows are short, above all on a processor with matrix
-instructions (AMX): the last stages of ResNet-18 and VGG-16 would take as long as all others. Inputs are unfolded
-instead, and multiplied with the weights: the same operations in another order. The benchmark's section ``alternatives``
-sets the one beside the other.
+A convolution in bfloat16: oneDNN falls behind its own matrix product where an output's rows are short, above all on a
+processor with matrix instructions (AMX): the last stages of ResNet-18 and VGG-16 would take as long as all others.
+Inputs are unfolded instead, and multiplied with the weights: the same operations in another order. The benchmark's
+section ``alternatives`` sets the one beside the other. Dropout: torch draws 64 random bits a value, on one thread.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+BITS = 16  # of randomness a value: probabilities of dropout are rounded to multiples of 1/65536
 # Pixels of an output's row up to which a product is faster: of any number of channels, and of many.
 SHORT, LONGER, MANY = 2, 4, 512
 
@@ -28,7 +30,7 @@ class Convolution(nn.Conv2d):
     def forward(self, images: Tensor) -> Tensor:
         """Return values, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
         stride, padding = self.stride[0], int(self.padding[0])
-        width = _outputs(images.shape[3], self.kernel_size[1], stride, padding)
+        width = (images.shape[3] + 2 * padding - self.kernel_size[1]) // stride + 1
         in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
         here = in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()
         if not here or not is_small(width, self.out_channels):
@@ -92,12 +94,9 @@ def _matrix(weight: Tensor) -> Tensor:
 
 def _patches(images: Tensor, kernel: torch.Size, stride: int, padding: int) -> Tensor:
     """Return what each output is made of, (B, H', W', k, k, C)."""
-    size, channels, height, width = images.shape
-    rows, columns = _outputs(height, kernel[0], stride, padding), _outputs(width, kernel[1], stride, padding)
-    padded = functional.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
-    image, row, pixel, channel = padded.stride()
-    strides = image, row * stride, pixel * stride, row, pixel, channel
-    return padded.as_strided((size, rows, columns, *kernel, channels), strides).contiguous()
+    padded = functional.pad(images, (padding, padding, padding, padding))
+    patches = padded.unfold(2, kernel[0], stride).unfold(3, kernel[1], stride)  # a view, (B, C, H', W', k, k)
+    return patches.permute(0, 2, 3, 4, 5, 1).contiguous()
 
 
 def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tensor:
@@ -112,5 +111,29 @@ def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tenso
     return padded[:, padding : padding + height, padding : padding + width].permute(0, 3, 1, 2)
 
 
-def _outputs(side: int, kernel: int, stride: int, padding: int) -> int:
-    return (side + 2 * padding - kernel) // stride + 1
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout`, its mask made of 16 random bits a value where it works on a processor.
+
+    The expected value is that of the input exactly: what is kept is scaled by the probability that was rounded.
+    """
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return ``values``, of any shape, with a share ``p`` of them set to 0 and the others scaled up."""
+        dropped = round(self.p * 2**BITS)
+        dear = values.device.type == "cpu" and not torch.compiler.is_compiling()  # a compiled mask is cheap
+        if not self.training or not dear or dropped in (0, 2**BITS):
+            return super().forward(values)
+        # Compared into the values' own type: by way of booleans, which are not vectorised, it takes four times as long.
+        kept = torch.ge(_bits(values.shape), dropped - 2 ** (BITS - 1), out=torch.empty_like(values))
+        return values * kept.mul_(2**BITS / (2**BITS - dropped))
+
+
+def _bits(shape: torch.Size) -> Tensor:
+    """Return random numbers of 16 bits, int16 of that shape; torch's generator decides which.
+
+    NumPy's small fast generator draws them in half the time of torch's.
+    """
+    seed = int(torch.empty((), dtype=torch.int64).random_())
+    count = shape.numel()
+    words = np.random.Generator(np.random.SFC64(seed)).integers(2**64, size=-(-count * BITS // 64), dtype=np.uint64)
+    return torch.from_numpy(words.view(np.int16))[:count].view(shape)
