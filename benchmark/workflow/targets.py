@@ -91,12 +91,13 @@ class Workflow:
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
-        inputs = self.dataset_files(run.name.dataset)
-        if not run.name.is_original:
-            inputs.append(paths.split(self.study.split_of(run).place))
+        images = self.dataset_files(run.name.dataset)
+        if run.name.is_original:
+            return _wanted(*images)
+        inputs = _wanted(paths.split(self.study.split_of(run).place), *images)
         if run.original:
             original = paths.run(self.study.run(run.original).place)
-            inputs += [original / paths.MODEL, original / paths.RUN]
+            inputs += _wanted(original / paths.MODEL, original / paths.RUN)
         return inputs
 
     def inputs_of_weights(self, place: str) -> list[Path]:
@@ -113,11 +114,12 @@ class Workflow:
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), *self.dataset_files(split.dataset)]
+        images = self.dataset_files(split.dataset)
+        return _wanted(folder / paths.MODEL, folder / paths.RUN) + _wanted(paths.split(split.place), *images)
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else self.dataset_files(self.at(place).dataset)
+        return [] if paths.split(place).is_file() else _wanted(*self.dataset_files(self.at(place).dataset))
 
     @cache  # noqa: B019 (there is one workflow in a process)
     def shown_by(self, output: str) -> list[Path]:
@@ -138,6 +140,10 @@ class Workflow:
         runs |= {name: study.run(name) for name in originals}
         return self._files(runs.values(), study.splits(runs.values(), cells), []) + beside
 
+    def drawn_from(self, output: str) -> list[Path]:
+        """What a table or figure is drawn from: as `shown_by`, but for what is gathered the gathered files alone."""
+        return self.collected if self.study.kind_of(output).gathered else self.shown_by(output)
+
     @cached_property
     def pool(self) -> list[Path]:
         """All that the study needs of the pool: runs without their weights, splits, derived files."""
@@ -146,7 +152,7 @@ class Workflow:
     @staticmethod
     def _files(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
         names = (paths.RUN, paths.SAMPLES, paths.HISTORY)
-        files = [paths.run(run.place) / name for run in runs for name in names]
+        files = [file for run in runs for file in _wanted(*(paths.run(run.place) / name for name in names))]
         files += [paths.split(split.place) for split in splits]
         return files + [paths.derived(one.place) for one in derived]
 
@@ -160,6 +166,14 @@ class Workflow:
     def _at(self) -> dict[str, Any]:
         things: list[Any] = [*self.study.runs(), *self.study.all_splits, *self.study.derived]
         return {one.place: one for one in things}
+
+
+def _wanted(record: Path, *others: Path) -> list[Path]:
+    """Of files that one job makes: its record, which stands for all, and those that were lost without it.
+
+    The record is written last. Planning takes time by the number of inputs, and a job may have thousands.
+    """
+    return [record, *(file for file in others if not file.is_file())] if record.is_file() else [record]
 
 
 def _images(run: Run) -> str | None:
