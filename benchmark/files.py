@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.errors import DamagedFile, StaleOutput
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 SELF = "digest"  # the key of a record's digest of everything else in it
 MARK = b"unlearning-benchmark"  # the key of the same in parquet metadata
-
-
-class Damaged(ValueError):
-    """A file is there, but it is not what was written; the message says how that shows."""
 
 
 @contextlib.contextmanager
@@ -63,21 +61,23 @@ def write_record(path: Path, value: dict[str, Any]) -> None:
     write_json(path, value | {SELF: digest(value)})
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return what `write_record` wrote; raise `Damaged` if it is no JSON object or not what was written.
+def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
+    """Return what `write_record` wrote; a file without a digest is taken as it is.
 
-    A file without a digest is taken as it is.
+    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object
+    or is not what was written.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: {remedy}") from None
     except ValueError as error:
-        raise Damaged(str(error)) from None
-    if not isinstance(found, dict):
-        raise Damaged(f"holds {type(found).__name__}, not an object")
-    told = found.pop(SELF, None)
-    if told not in (None, digest(found)):
-        raise Damaged("its content is not what was written")
-    return found
+        raise DamagedFile(path, str(error)) from None
+    if not isinstance(content, dict):
+        raise DamagedFile(path, f"holds {type(content).__name__}, not an object")
+    if content.pop(SELF, None) not in (None, digest(content)):
+        raise DamagedFile(path, "its content is not what was written")
+    return content
 
 
 def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None = None) -> None:
@@ -98,20 +98,21 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None 
         )
 
 
-def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFrame:
+def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
     """Return what `write_parquet` wrote.
 
     Parameters
     ----------
     about : what the content must have been made from, as far as it says; any unless given. A file that says nothing is
         taken as it is.
+    remedy : what to do if the file is missing.
 
     Raises
     ------
-    Damaged
+    StaleOutput
+        If there is no such file.
+    DamagedFile
         If the file cannot be read, if its content is not what was written, or if it was made from something else.
-    FileNotFoundError, PermissionError
-        As usual.
     """
     import pyarrow.parquet as pq
 
@@ -122,15 +123,17 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFram
         content = _content(table)
         # Without what pandas notes of its own about columns, which the digest does not cover.
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: {remedy}") from None
+    except PermissionError:
         raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list
-        raise Damaged(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+        raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
     if told.get("sha256", content) != content:
-        raise Damaged("its content is not what was written")
+        raise DamagedFile(path, "its content is not what was written")
     origin = told.get("about")
     if about and origin and origin != {**origin, **about}:
-        raise Damaged(f"it was made from {origin}, not from {about}")
+        raise DamagedFile(path, f"it was made from {origin}, not from {about}")
     return frame
 
 
@@ -184,6 +187,20 @@ def set_aside(path: Path, why: str = "damaged") -> Path:
     aside = path.with_name(f"{path.name}.{why}")
     path.replace(aside)
     return aside
+
+
+@contextlib.contextmanager
+def repairing() -> Iterator[None]:
+    """Set the file aside that something inside finds damaged, and raise `StaleOutput` that says so.
+
+    The jobs of the workflow and ``verify`` run inside of this; whoever only looks does not.
+    """
+    try:
+        yield
+    except DamagedFile as error:
+        if not error.path.exists():
+            raise
+        raise StaleOutput(f"{error}; set aside as {set_aside(error.path)}: run snakemake again") from None
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmark.errors import BadInput, closest
 from benchmark.registry import METHODS
@@ -59,8 +60,7 @@ class Scenario:
         return 0 if self.kind == "class" else int(re.split("[-x]", self.name)[-1])
 
 
-@dataclass(frozen=True, order=True)
-class Cell:
+class Cell(NamedTuple):
     """A dataset, an architecture and a scenario: ``digits/convnet/random-10``."""
 
     dataset: str
@@ -80,8 +80,7 @@ class Cell:
         return f"{self.dataset}/{self.arch}/{self.scenario}"
 
 
-@dataclass(frozen=True, order=True)
-class RunName:
+class RunName(NamedTuple):
     """One training job. ``scenario`` is empty for Original, which every scenario shares."""
 
     dataset: str

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, read_parquet, written_origin
+from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.names import RETRAIN, Cell
@@ -167,14 +167,11 @@ class Gathered(Results):
 
 def gathered_frame(study: Study, what: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
-    path = paths.collected(study.name, what)
+    remedy = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
     try:
-        return read_parquet(path)
-    except FileNotFoundError:
-        how = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
-        raise StaleOutput(f"{path} is missing: {how}") from None
-    except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
+        return read_parquet(paths.collected(study.name, what), remedy=remedy)
+    except DamagedFile as error:  # not to be set aside: it may be one that git has
+        raise StaleOutput(f"{error}: run snakemake again, or take it from git again") from None
 
 
 def of_study(study: Study, partial: bool = False) -> Results:

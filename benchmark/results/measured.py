@@ -15,7 +15,7 @@ import pandas as pd
 import benchmark.metrics
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, digest, read_record, write_record, written_digest
+from benchmark.files import digest, read_record, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
@@ -90,7 +90,7 @@ def _original(study: Study, run: Run, cell: Cell, told: dict[str, Any]) -> dict[
         "code": _measuring(),
     }
     path = paths.measured(run.place, cell.scenario)
-    with contextlib.suppress(OSError, Damaged):
+    with contextlib.suppress(OSError, StaleOutput):
         if (found := read_record(path)).get("of") == of:
             return {metric: float(found["metrics"][metric]) for metric in METRICS}
     measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))

@@ -12,6 +12,7 @@ from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import SOURCES
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
+from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
 
 # Targets of the workflow, which an output's name is as well.
@@ -87,6 +88,6 @@ def _hyperparameters(study: PlannedStudy, file: str) -> None:
                 method = MethodName.parse(name, where)
                 if method.settings or method.head != name:
                     raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
-                model = study.method_class(method, f"{where}.{name}").Settings
+                model = method_class(method, f"{where}.{name}").Settings
             # By itself, over the method's defaults: so a fault is named where it stands, shown or not.
             validated(model, values, f"{where}.{name}")

@@ -13,6 +13,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.study.plan import PlannedStudy
+from benchmark.study.plugins import method_class
 
 TUNING = "-tuning"
 
@@ -36,16 +37,16 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
             if Scenario(Cell.parse(cell).scenario).kind == "sequential":
                 continue
             heads = [MethodName.parse(method).head for method in output.methods]
-            found.setdefault(cell, {}).update(dict.fromkeys(head for head in heads if unlearns(study, head)))
+            found.setdefault(cell, {}).update(dict.fromkeys(filter(unlearns, heads)))
     for methods in found.values():
         # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
         methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
     return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in found.items()}
 
 
-def unlearns(study: PlannedStudy, method: str) -> bool:
-    """Whether a method starts from Original and is none."""
-    return bool(study.method_class(MethodName.parse(method)).starts_from_original)
+def unlearns(method: str) -> bool:
+    """Whether a method starts from Original, as all do but Original itself and Retrain."""
+    return bool(method_class(MethodName.parse(method)).starts_from_original)
 
 
 def base_of(method: str) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.files import Damaged, read_record, sha256, write_record
+from benchmark.files import read_record, sha256, write_record
 
 FILES = "files"
 
@@ -39,7 +39,7 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     for path in sorted(paths.receipt(study, "any", "").parent.glob("*.json")):
         try:
             digests = read_record(path)[FILES]
-        except (Damaged, KeyError, BadInput) as error:
+        except (KeyError, BadInput) as error:
             faults.append((path, str(error)))
             continue
         for file, digest in digests.items():

@@ -180,5 +180,5 @@ def _images(run: Run) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
         return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, StaleOutput, KeyError, TypeError):
         return None

@@ -9,14 +9,13 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
-from benchmark.errors import BadInput, DamagedFile, StaleOutput
-from benchmark.files import Damaged, read_parquet, set_aside
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_parquet, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
-from benchmark.workflow.repair import repairing
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
@@ -92,8 +91,5 @@ def _derived(study: Study, one: Derived) -> int:
 
 
 def _collected(path: Path) -> int:
-    try:
-        read_parquet(path)
-    except Damaged as error:
-        raise DamagedFile(path, str(error)) from None
+    read_parquet(path)
     return 1
