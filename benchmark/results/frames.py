@@ -7,6 +7,7 @@ whoever draws from them need not know which.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,7 @@ CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class
 FIRST = ("study", *CELL, "method", "trial")
 
 
+@dataclass(eq=False)
 class Results:
     """The results of some runs of a study, each frame read when it is first asked for.
 
@@ -35,8 +37,10 @@ class Results:
     others. Original has rows in several cells.
     """
 
-    def __init__(self, study: Study, runs: Sequence[Run], cells: Sequence[Cell], derived: Sequence[Derived]):
-        self.study, self.runs, self.cells, self.derived = study, runs, cells, derived
+    study: Study
+    runs: Sequence[Run]
+    cells: Sequence[Cell]
+    derived: Sequence[Derived]
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -76,19 +80,11 @@ class Results:
         raise NotImplementedError
 
 
+@dataclass(eq=False)
 class FromRuns(Results):
     """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
 
-    def __init__(
-        self,
-        study: Study,
-        runs: Sequence[Run],
-        cells: Sequence[Cell],
-        derived: Sequence[Derived],
-        partial: bool = False,
-    ):
-        super().__init__(study, runs, cells, derived)
-        self.partial = partial
+    partial: bool = False
 
     def _frame(self, what: str) -> pd.DataFrame:
         if what == "metrics":
@@ -104,17 +100,18 @@ class FromRuns(Results):
         from joblib import Parallel, delayed
 
         def attempt(item: Any) -> pd.DataFrame | StaleOutput:
+            """Return what is read of an item, or why it cannot be read."""
             try:
                 return read(item)
             except StaleOutput as error:
                 return error  # raised when all have been read: a process that ends while Arrow reads may hang
 
         # Threads, since reading and decompressing release the interpreter's lock.
-        found = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
-        errors = [one for one in found if isinstance(one, StaleOutput)]
+        results = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
+        errors = [result for result in results if isinstance(result, StaleOutput)]
         if errors and not self.partial:
             raise errors[0]
-        frames = [one for one in found if isinstance(one, pd.DataFrame)]
+        frames = [result for result in results if isinstance(result, pd.DataFrame)]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
     def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
