@@ -27,7 +27,7 @@ class DamagedFile(StaleOutput):
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} is damaged: {problem}")
-        self.path = path
+        self.path, self.problem = path, problem
 
 
 def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:

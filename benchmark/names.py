@@ -60,7 +60,8 @@ class Scenario:
         return 0 if self.kind == "class" else int(re.split("[-x]", self.name)[-1])
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, order=True)
+class Cell:
     """A dataset, an architecture and a scenario: ``digits/convnet/random-10``."""
 
     dataset: str

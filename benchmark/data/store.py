@@ -125,7 +125,10 @@ def files(folder: Path) -> list[Path]:
 
 def facts(folder: Path) -> dict[str, Any]:
     """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing, or is a `DamagedFile`."""
-    return read_record(folder / PROVENANCE, _remedy(folder))
+    try:
+        return read_record(folder / PROVENANCE, _remedy(folder))
+    except DamagedFile as error:
+        raise DamagedFile(error.path, f"{error.problem}; {_remedy(folder)}") from None
 
 
 def load(folder: Path, verify: bool = False) -> Arrays:
