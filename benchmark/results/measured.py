@@ -21,6 +21,7 @@ from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget, frame, record
+from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
 from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
@@ -36,13 +37,14 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:
-        try:
+        with _passing_over_if(partial):
             rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
-        except StaleOutput:
-            if not partial:
-                raise
     table = pd.DataFrame(rows)
     return table if table.empty else _collapsed(study, table, cells)
+
+
+def _passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
@@ -50,11 +52,12 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     history = frame(study, run, HISTORY)
     ended = epoch is None or told["status"] == DIVERGED  # which may have been before that epoch
     shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
-    measured = (
-        _original(study, run, cell, told) if run.name.is_original else {metric: shown[metric] for metric in METRICS}
-    )
     if told["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
+    elif run.name.is_original:
+        measured = _original(study, run, cell, told)
+    else:
+        measured = {metric: float(shown[metric]) for metric in METRICS}
     return {
         "study": study.name,
         "dataset": cell.dataset,
@@ -111,8 +114,6 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
 
     A stage of a sequential scenario, its last unless given, has the draw of the Retrain that it is compared with.
     """
-    from benchmark.seeds import Streams
-
     if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
         cell = stage_cell(cell, stage or scenario.stages)
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
@@ -126,15 +127,9 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
     """
     found: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for run, cell in by_cell:
-        if run.name.is_original:
-            continue
-        try:
-            history = frame(study, run, HISTORY)
-        except StaleOutput:
-            if partial:
-                continue
-            raise
-        found.setdefault((str(cell), run.name.method), []).append(history)
+        with _passing_over_if(partial):
+            if not run.name.is_original:
+                found.setdefault((str(cell), run.name.method), []).append(frame(study, run, HISTORY))
     best = {}
     for (where, method), histories in found.items():
         if method == RETRAIN or (where, RETRAIN) not in found:

@@ -115,19 +115,18 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
-    split = study.split_of(run, scenario)
-    rows = read_split(paths.split(split.place), split.origin)
-    check_images(study, split)
-    return rows
+    return drawn(study, study.split_of(run, scenario))
 
 
-def check_images(study: Study, split: Split) -> None:
-    """Raise `OtherData` if a split was drawn for other images than the ones on disk, where it says so."""
+def drawn(study: Study, split: Split) -> pd.DataFrame:
+    """Return the rows of a split; raise `OtherData` if it says that it was drawn for other images than are on disk."""
     path = paths.split(split.place)
+    rows = read_split(path, split.origin)
     drawn_for = (written_origin(path) or {}).get("images")
     on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
     if drawn_for and on_disk and drawn_for != on_disk:
         raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
+    return rows
 
 
 def classes(study: Study, dataset: str) -> list[str]:

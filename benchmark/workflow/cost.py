@@ -142,9 +142,10 @@ def _stand_in(classes: int) -> nn.Module:
 
 
 def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
+    """Return how many images pass through the model once, by the paper's counting and as executed."""
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
-    told = settings.model_dump_json(by_alias=True)
-    return _counted(run.method, told, scenario, study.sequential.forget == "all", train, classes)
+    values = settings.model_dump_json(by_alias=True)
+    return _counted(run.method, values, scenario, study.sequential.forget == "all", train, classes)
 
 
 def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
