@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -261,7 +261,8 @@ def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: b
 
     read = _study(study)
     fingerprint = read.fingerprint if name in ("collected", "page") else read.output_fingerprint(name)
-    with repairing(), nullcontext([]) if partial else renewed(study, name, fingerprint) as files:
+    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
+    with repairing(), receipt as files:
         files += draw(read)
     print(*files, sep="\n")
 

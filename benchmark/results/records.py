@@ -28,7 +28,7 @@ FINISHED, DIVERGED = "finished", "diverged"
 class OtherData(StaleOutput):
     """A run or a split (``path``) that was made from other images than are on disk, or a run from another split."""
 
-    def __init__(self, study: Study, path: Path, problem: str):
+    def __init__(self, study: Study, path: Path, problem: str) -> None:
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
         super().__init__(f"{path}: {problem}: {remedy}")
         self.path = path

@@ -25,12 +25,13 @@ def check(study: PlannedStudy) -> None:
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:
             raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
-    if shared := study.tables.keys() & study.figures.keys():
-        raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
-    if shared := study.compared.keys() & (study.tables.keys() | study.figures.keys()):
-        raise BadInput(f"{file}: {sorted(shared)[0]!r} is made by itself: call the output something else")
-    if taken := study.outputs.keys() & TARGETS:
-        raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
+    for taken, what in (
+        (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
+        (study.compared.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
+        (study.outputs.keys() & TARGETS, "a target of the workflow"),
+    ):
+        if taken:
+            raise BadInput(f"{file}: {min(taken)!r} is {what}: call the output something else")
     _hyperparameters(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
         for name, output in outputs.items():

@@ -67,6 +67,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     for scenario, source in study.tune.reuse.items():
         if source not in known:
             raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
     same = ("precision", "members", "threads", "sequential", "datasets", "plugins")
     return {
         "description": f"What is trained to tune {study.name}",
@@ -76,9 +77,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         "hyperparameters": {
             pattern: entries
             for pattern, entries in _in_order(study).items()
-            if any(
-                matches(pattern, place) for cell in cells for place in (cell, f"{cell.rsplit('/', 1)[0]}/{ORIGINAL}")
-            )
+            if any(matches(pattern, place) for place in places)
         },
         "tables": {
             f"tuning-{number}": {"kind": "unlearning", "cells": [cell], "methods": methods}

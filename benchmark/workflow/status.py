@@ -116,6 +116,7 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
                 known.setdefault(key, []).append(state.seconds)
 
     def usual(run: Run) -> float | None:
+        """Return the mean seconds of the finished runs that are most like a run."""
         return next((mean(known[key]) for key in _alike(run) if key in known), None)
 
     longest = total = 0.0

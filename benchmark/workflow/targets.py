@@ -33,28 +33,26 @@ DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 class Workflow:
     """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs."""
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study) -> None:
         self.study = study
         for dataset in study.datasets:
+            folder = study.dataset_folder(dataset)
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
             with contextlib.suppress(StaleOutput):
-                check_prepared(study, dataset, store.facts(study.dataset_folder(dataset)))
-        self._check_images()
+                check_prepared(study, dataset, store.facts(folder))
+                self._check_images(dataset, folder, store.content_hash(folder))
 
-    def _check_images(self) -> None:
+    def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
-        digests = {name: store.content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
-        made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
-        other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
+        runs = [run.place for run in self.study.runs() if run.name.dataset == dataset]
+        other = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
         if other:
-            first = other[0]
-            folder = self.study.dataset_folder(first.name.dataset)
+            run, images = next(iter(other.items()))
             raise BadInput(
-                f"{folder} holds other images ({digests[first.name.dataset]}) than {len(other)} finished runs were "
-                f"made from, such as {paths.run(first.place)} ({made_from[first.place]}): prepare the dataset from "
-                f"those images, or let 'python -m benchmark verify {self.study.name}' set the runs aside, to be made "
-                "again"
+                f"{folder} holds other images ({prepared}) than {len(other)} finished runs were made from, such as "
+                f"{paths.run(run)} ({images}): prepare the dataset from those images, or let 'python -m benchmark "
+                f"verify {self.study.name}' set the runs aside, to be made again"
             )
 
     # --- what a thing consists of -------------------------------------------------------------------------------
@@ -176,9 +174,9 @@ def _wanted(record: Path, *others: Path) -> list[Path]:
     return [record, *(file for file in others if not file.is_file())] if record.is_file() else [record]
 
 
-def _images(run: Run) -> str | None:
+def _images(place: str) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
-        return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
+        return str(read_record(paths.run(place) / paths.RUN)["stamp"]["data"])
     except (OSError, StaleOutput, KeyError, TypeError):
         return None
