@@ -4,6 +4,7 @@ A file's place says all that determines it, so what is there is finished and wha
 file decides anything. What is finished needs nothing, so it has no inputs: a checkout may hold runs without images and
 weights.
 """
+# ruff: noqa: B019 (what is cached lives as long as the workflow: there is one in a process)
 
 from __future__ import annotations
 
@@ -57,6 +58,7 @@ class Workflow:
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
+    @cache
     def files_of(self, output: str) -> list[Path]:
         """The files of a table or figure, and the receipt that they are drawn as the study stands now."""
         study = self.study
@@ -119,7 +121,7 @@ class Workflow:
         """What a split is drawn from: the labels of its dataset."""
         return [] if paths.split(place).is_file() else _wanted(*self.dataset_files(self.at(place).dataset))
 
-    @cache  # noqa: B019 (there is one workflow in a process)
+    @cache
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
         of them forget, and what is derived from them; and the paper's numbers, where it stands beside them.
@@ -147,12 +149,14 @@ class Workflow:
         """All that the study needs of the pool: runs without their weights, splits, derived files."""
         return self._files(self.study.runs(), self.study.all_splits, self.study.derived)
 
-    @staticmethod
-    def _files(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
-        names = (paths.RUN, paths.SAMPLES, paths.HISTORY)
-        files = [file for run in runs for file in _wanted(*(paths.run(run.place) / name for name in names))]
+    def _files(self, runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
+        files = [file for run in runs for file in self._files_of_run(run.place)]
         files += [paths.split(split.place) for split in splits]
         return files + [paths.derived(one.place) for one in derived]
+
+    @cache
+    def _files_of_run(self, place: str) -> list[Path]:
+        return _wanted(*(paths.run(place) / name for name in (paths.RUN, paths.SAMPLES, paths.HISTORY)))
 
     def at(self, place: str) -> Any:
         """Return the `Run`, `Split` or `Derived` at a place; raise `BadInput` if the study has nothing there."""
@@ -166,12 +170,11 @@ class Workflow:
         return {one.place: one for one in things}
 
 
-def _wanted(record: Path, *others: Path) -> list[Path]:
-    """Of files that one job makes: its record, which stands for all, and those that were lost without it.
-
-    The record is written last. Planning takes time by the number of inputs, and a job may have thousands.
+def _wanted(last: Path, *before: Path) -> list[Path]:
+    """Of files that are made one after another: the last, for which the others are made too; and where it is there
+    already, those that have been lost since. Planning takes time by the number of inputs, and there are thousands.
     """
-    return [record, *(file for file in others if not file.is_file())] if record.is_file() else [record]
+    return [last, *(file for file in before if not file.is_file())] if last.is_file() else [last]
 
 
 def _images(place: str) -> str | None:
