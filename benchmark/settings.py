@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
@@ -18,6 +19,7 @@ LISTED: dict[str, tuple[str, Callable[[str], object]]] = {
     "methods": ("method", MethodName.parse),
     "classes": ("class", str),
 }
+UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
 
@@ -25,6 +27,16 @@ class Strict(BaseModel):
     """A model that refuses keys it does not know and is never changed after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        """Refuse an unknown key before a missing one: it may be that one, misspelt."""
+        accepted = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in data if isinstance(data, dict) else ():
+            if key not in accepted:
+                raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": accepted})
+        return data
 
 
 class Augmentation(Strict):
