@@ -6,21 +6,32 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
-# What an output lists: of each, its name and how its text is read.
-LISTED: dict[str, tuple[str, Callable[[str], object]]] = {
-    "cells": ("cell", Cell.parse),
-    "methods": ("method", MethodName.parse),
-    "classes": ("class", str),
-}
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
+
+
+def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
+    """Return the check that each text of a list can be read, and is listed once; it is then written as it was read."""
+
+    def check(texts: list[str]) -> list[str]:
+        """Return the names as they are written; raise `ValueError`, which is reported with its file and key."""
+        try:
+            names = [str(read(text)) for text in texts]
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{what} {name!r} is listed twice")
+        return names
+
+    return AfterValidator(check)
 
 
 class Strict(BaseModel):
@@ -128,28 +139,17 @@ class OutputSettings(Strict):
 
     kind: str = Field(description="what is drawn; config/schema.json lists the kinds")
     caption: str = Field("", description="what the caption says before the generated facts")
-    cells: list[str] = Field([], description="dataset/arch/scenario, in the order shown")
-    methods: list[str] = Field([], description="method names, in the order shown; Retrain is added as reference")
-    classes: list[str] = Field([], description="class names, the first being the one whose samples are forgotten")
+    cells: Annotated[list[str], once("cell", Cell.parse)] = Field(
+        [], description="dataset/arch/scenario, in the order shown"
+    )
+    methods: Annotated[list[str], once("method", MethodName.parse)] = Field(
+        [], description="method names, in the order shown; Retrain is added as reference"
+    )
+    classes: Annotated[list[str], once("class")] = Field(
+        [], description="class names, the first being the one whose samples are forgotten"
+    )
     trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
     show: Literal["all", "forget"] = Field("all", description="maps: which samples are drawn")
-
-    @field_validator("cells", "methods", "classes")
-    @classmethod
-    def _names(cls, names: list[str], info: ValidationInfo) -> list[str]:
-        what, parse = LISTED[str(info.field_name)]
-        try:
-            return distinct([str(parse(name)) for name in names], what)
-        except BadInput as error:  # a ValueError is reported with its file and key
-            raise ValueError(str(error)) from None
-
-
-def distinct(values: list[str], what: str) -> list[str]:
-    """Return ``values``; raise `ValueError` naming one that is listed twice."""
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{what} {value!r} is listed twice")
-    return values
 
 
 class StudyForm(Strict):
@@ -158,7 +158,7 @@ class StudyForm(Strict):
     description: str = Field("", description="what the study is for, in a sentence")
     seed: int = Field(0, ge=0, description="root of every random number")
     trials: UpTo1000 = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
-    resample: list[Literal["original", "split"]] = Field(
+    resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
@@ -200,11 +200,6 @@ class StudyForm(Strict):
     def name(self) -> str:
         """The study's name: its file's, without the suffix."""
         return self._name
-
-    @field_validator("resample")
-    @classmethod
-    def _named_once(cls, resample: list[str]) -> list[str]:
-        return distinct(resample, "resample")
 
     @field_validator("datasets", "tables", "figures")
     @classmethod

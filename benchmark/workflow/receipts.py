@@ -21,16 +21,12 @@ FILES = "files"
 def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
     """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other."""
     path = paths.receipt(study, name, fingerprint)
-    for other in _of(study, name):
-        other.unlink()
+    for other in path.parent.glob(f"{name}-*.json"):
+        if other.stem.rpartition("-")[0] == name:
+            other.unlink()
     files: list[Path] = []
     yield files
     write_record(path, {FILES: {str(file): sha256(file) for file in files}})
-
-
-def _of(study: str, name: str) -> list[Path]:
-    folder = paths.receipt(study, name, "").parent
-    return [path for path in folder.glob(f"{name}-*.json") if path.stem.rpartition("-")[0] == name]
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
