@@ -81,11 +81,8 @@ def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
 
 
 def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None = None) -> None:
-    """Write ``frame`` to ``path`` as zstd-compressed parquet without its index, whole or not at all.
-
-    Parameters
-    ----------
-    about : what the content was made from, to be compared when it is read.
+    """Write ``frame`` as zstd-compressed parquet without its index, whole or not at all, and what it was made from
+    (``about``), to be compared when it is read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -99,20 +96,10 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None 
 
 
 def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
-    """Return what `write_parquet` wrote.
+    """Return what `write_parquet` wrote; what the file does not say of itself is not checked.
 
-    Parameters
-    ----------
-    about : what the content must have been made from, as far as it says; any unless given. A file that says nothing is
-        taken as it is.
-    remedy : what to do if the file is missing.
-
-    Raises
-    ------
-    StaleOutput
-        If there is no such file.
-    DamagedFile
-        If the file cannot be read, if its content is not what was written, or if it was made from something else.
+    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it cannot be read, is
+    not what was written, or was made from something other than ``about``.
     """
     import pyarrow.parquet as pq
 

@@ -29,6 +29,10 @@ CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class
 FIRST = ("study", *CELL, "method", "trial")
 
 
+def _read_once(what: str) -> cached_property[pd.DataFrame]:
+    return cached_property(lambda results: results._frame(what))
+
+
 @dataclass(eq=False)
 class Results:
     """The results of some runs of a study, each frame read when it is first asked for.
@@ -42,35 +46,12 @@ class Results:
     cells: Sequence[Cell]
     derived: Sequence[Derived]
 
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """A row a run and cell, at the epoch that the study reports."""
-        return self._frame("metrics")
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """A row a run and evaluated epoch; Original's ``scenario`` is empty."""
-        return self._frame("history")
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """How many samples are predicted as which class, a row a run, cell, membership, true and predicted class."""
-        return self._frame("predictions")
-
-    @cached_property
-    def embeddings(self) -> pd.DataFrame:
-        """A row a mapped run and sample; none for a run that diverged."""
-        return self._frame("embeddings")
-
-    @cached_property
-    def distances(self) -> pd.DataFrame:
-        """A row a run, class of forget samples, and class whose centroid they are measured from."""
-        return self._frame("distances")
-
-    @cached_property
-    def views(self) -> pd.DataFrame:
-        """A row a run and sample whose augmented views were compared."""
-        return self._frame("views")
+    metrics = _read_once("metrics")  # a row a run and cell, at the epoch that the study reports
+    history = _read_once("history")  # a row a run and evaluated epoch; Original's ``scenario`` is empty
+    predictions = _read_once("predictions")  # counts by run, cell, membership, true and predicted class
+    embeddings = _read_once("embeddings")  # a row a mapped run and sample; none for a run that diverged
+    distances = _read_once("distances")  # a row a run, class of forget samples, and class of the centroid
+    views = _read_once("views")  # a row a run and sample whose augmented views were compared
 
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""

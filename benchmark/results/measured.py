@@ -44,6 +44,7 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
 
 
 def _passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
+    """Pass over what is missing, where only what exists is wanted."""
     return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 

@@ -31,11 +31,10 @@ class PlannedStudy(ResolvedStudy):
     @cached_property
     def compared(self) -> dict[str, OutputSettings]:
         """The tables with a cell that the paper has too, as they stand beside its numbers: under names of their own."""
-        tables = {name: output for name, output in self.tables.items() if output.kind in KINDS["tables"]}
         return {
             name + VERSUS: output
-            for name, output in tables.items()
-            if not KINDS["tables"][output.kind].reported_cells.isdisjoint(output.cells)
+            for name, output in self.tables.items()
+            if (kind := KINDS["tables"].get(output.kind)) and not kind.reported_cells.isdisjoint(output.cells)
         }
 
     def output(self, name: str) -> OutputSettings:

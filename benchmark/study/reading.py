@@ -10,13 +10,12 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchmark import paths
+from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
 from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
-LOCAL = ("source", "path", "train", "test")
-
 LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
 
 
@@ -40,12 +39,9 @@ class _Loader(yaml.SafeLoader):
 def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
-    Mappings are merged key by key, anything else is replaced, and null removes what was inherited.
-
-    Parameters
-    ----------
-    seen : the studies that this one is extended by, of which it may be none.
-    tuned : lay the values that `tune` found over the hyperparameters of the file that includes them.
+    Mappings are merged key by key, anything else is replaced, and null removes what was inherited. ``seen`` are the
+    studies that this one is extended by; unless ``tuned`` is false, the values that `tune` found lie over the
+    hyperparameters of the file that includes them.
     """
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
@@ -91,8 +87,8 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
         return data
     local = _parse(path)
     for name, entry in local.items():
-        if not isinstance(entry, dict) or not set(entry) <= set(LOCAL):
-            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(LOCAL)}")
+        if not isinstance(entry, dict) or not set(entry) <= set(WHERE):
+            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(WHERE)}")
     return data | {"datasets": merge(named, {name: local[name] for name in local if isinstance(named.get(name), dict)})}
 
 

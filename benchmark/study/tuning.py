@@ -68,6 +68,11 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         if source not in known:
             raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
     places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
+    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
+        raise BadInput(
+            f"{file}: tune.hyperparameters.{pattern}: the study's hyperparameters have that pattern too, and its "
+            "place: write it otherwise, such as '*/*/*'"
+        )
     same = ("precision", "members", "threads", "sequential", "datasets", "plugins")
     return {
         "description": f"What is trained to tune {study.name}",
@@ -76,7 +81,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
         "hyperparameters": {
             pattern: entries
-            for pattern, entries in _in_order(study).items()
+            for pattern, entries in (study.hyperparameters | study.tune.hyperparameters).items()  # these win
             if any(matches(pattern, place) for place in places)
         },
         "tables": {
@@ -84,13 +89,3 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
             for number, (cell, methods) in enumerate(cells.items(), 1)
         },
     }
-
-
-def _in_order(study: PlannedStudy) -> dict[str, Any]:
-    """Return the study's patterns, then those of its tuning, so that these win."""
-    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
-        raise BadInput(
-            f"{paths.study_file(study.name)}: tune.hyperparameters.{pattern}: the study's hyperparameters have that "
-            "pattern too, and its place: write it otherwise, such as '*/*/*'"
-        )
-    return study.hyperparameters | study.tune.hyperparameters

@@ -41,9 +41,7 @@ Floats = npt.NDArray[np.float64]
 def cost(study: Study, teraflops: float) -> pd.DataFrame:
     """Return what each table and figure, and the study as a whole, costs.
 
-    Returns
-    -------
-    ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
+    Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
     share runs: the last row, ``all``, is less than the sum.
     """
@@ -73,12 +71,9 @@ def against_reported(study: Study) -> pd.DataFrame:
     """Compare our counting with the costs that the paper prints, at whole numbers of epochs.
 
     Each printed row whose epochs the paper's counting implies is counted again on our own models, with the method's own
-    steps, at the nearest whole number of epochs.
-
-    Returns
-    -------
-    ``table, dataset, arch, scenario, method, epochs, printed, counted`` (PFLOPs), ``difference`` in per cent, and
-    ``note``, which names the rows that imply no whole number of epochs.
+    steps, at the nearest whole number of epochs. Columns: ``table, dataset, arch, scenario, method, epochs, printed,
+    counted`` (PFLOPs), ``difference`` in per cent, and ``note``, which names the rows that imply no whole number of
+    epochs.
     """
     keys = ["table", *CELL, "method"]
     odd = {tuple(row[key] for key in keys) for row in epoch_slips()}

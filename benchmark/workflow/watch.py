@@ -52,10 +52,6 @@ class Watch:
                 return
             time.sleep(seconds)
 
-    def lines(self, states: Sequence[State]) -> list[str]:
-        """Return the study's line, and one for each job under way."""
-        return [self.total(states), *jobs_of(states)]
-
     def total(self, states: Sequence[State]) -> str:
         """Return the line of the study: how many runs stand how, and the time left."""
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
@@ -111,8 +107,7 @@ def _redrawn(view: Watch, console: Console, seconds: float) -> list[State]:
     """Draw the study's line in bold above the others; what is too long for the terminal is cut at its end."""
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         for states in view.looks(seconds):
-            first, *others = view.lines(states)
-            texts = [Text(first, "bold"), *map(Text, others)]
+            texts = [Text(view.total(states), "bold"), *map(Text, jobs_of(states))]
             for text in texts:
                 text.no_wrap, text.overflow = True, "ellipsis"
             live.update(Group(*texts), refresh=True)
@@ -124,6 +119,6 @@ def _printed(view: Watch, seconds: float) -> list[State]:
     for states in view.looks(seconds):
         now = [(state.state, state.note["epoch"] if state.note else 0) for state in states]
         if now != before:
-            print("\n  ".join(view.lines(states)), flush=True)
+            print(view.total(states), *jobs_of(states), sep="\n  ", flush=True)
         before = now
     return states
