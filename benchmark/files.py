@@ -88,10 +88,10 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None 
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    told = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
+    note = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
     with replacing(path) as temporary:
         pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: told}), temporary, compression="zstd"
+            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: note}), temporary, compression="zstd"
         )
 
 
@@ -106,7 +106,7 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = 
     try:
         with path.open("rb") as file:  # whose errors name the path
             table = pq.ParquetFile(file).read()
-        told = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
+        note = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
         content = _content(table)
         # Without what pandas notes of its own about columns, which the digest does not cover.
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
@@ -116,9 +116,9 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = 
         raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list
         raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
-    if told.get("sha256", content) != content:
+    if note.get("sha256", content) != content:
         raise DamagedFile(path, "its content is not what was written")
-    origin = told.get("about")
+    origin = note.get("about")
     if about and origin and origin != {**origin, **about}:
         raise DamagedFile(path, f"it was made from {origin}, not from {about}")
     return frame
@@ -129,38 +129,38 @@ def written_digest(path: Path) -> str | None:
 
     Quick, since only the end of the file is read; whether it is true is for `read_parquet` to find.
     """
-    told = _told(path).get("sha256")
-    return str(told)[:16] if told else None
+    written = _note(path).get("sha256")
+    return str(written)[:16] if written else None
 
 
 def written_origin(path: Path) -> dict[str, Any] | None:
-    """Return what `write_parquet` was told that the content was made from; None if the file does not say."""
-    about = _told(path).get("about")
+    """Return what the content was made from, as `write_parquet` noted it; None if the file does not say."""
+    about = _note(path).get("about")
     return about if isinstance(about, dict) else None
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _note(path: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        told = json.loads((pq.read_metadata(path).metadata or {})[MARK])
+        note = json.loads((pq.read_metadata(path).metadata or {})[MARK])
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return {}
-    return told if isinstance(told, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
 def _content(table: pa.Table) -> str:
     """Return a SHA-256 of names and values, the same for every version of the file format."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
-        found.update(f"{len(name)} {name} {len(column)}\n".encode())
+        content.update(f"{len(name)} {name} {len(column)}\n".encode())
         numbers = None if column.null_count else column.to_numpy() if _is_number(column) else None
         if numbers is None:
-            found.update(json.dumps(column.to_pylist(), default=str).encode())
+            content.update(json.dumps(column.to_pylist(), default=str).encode())
         else:
-            found.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
-    return found.hexdigest()
+            content.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+    return content.hexdigest()
 
 
 def _is_number(column: pa.ChunkedArray) -> bool:

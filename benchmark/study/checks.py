@@ -42,8 +42,8 @@ def check(study: PlannedStudy) -> None:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
             if (output.trials or 0) > study.trials:
-                told = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
-                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {told}")
+                accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
+                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
             try:
                 study.runs_of(name)
             except BadInput as error:

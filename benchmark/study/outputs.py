@@ -1,4 +1,4 @@
-"""The kinds of tables and figures: what each needs to be told, and the runs that it shows."""
+"""The kinds of tables and figures: the settings that each needs, and the runs that it shows."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     # What all of them set to the same is no difference, such as fewer epochs for all.
     keys = {key for one in named for key in one if len({str(other.get(key)) for other in named}) > 1}
     if len(keys) != 1:
-        told = ", ".join(sorted(keys)) or "no setting"
-        raise BadInput(f"methods: {told} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
+        names = ", ".join(sorted(keys)) or "no setting"
+        raise BadInput(f"methods: {names} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
     (key,) = keys
     for cell in map(Cell.parse, output.cells):
         for method in methods:

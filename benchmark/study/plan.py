@@ -155,8 +155,8 @@ class PlannedStudy(ResolvedStudy):
             return []
         cells = [Cell.parse(cell) for cell in self.output(output).cells]
         pairs = [(run, cell) for run in self.runs_of(output) for cell in cells if belongs(run.name, cell)]
-        found = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
-        return sorted(found, key=lambda one: one.place)
+        derived = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
+        return sorted(derived, key=lambda one: one.place)
 
     @cached_property
     def derived(self) -> list[Derived]:

@@ -38,8 +38,8 @@ def _guarded(name: str, where: str, action: Any) -> None:
     except BadInput as error:
         raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}{_place(error, name)}"
-        raise BadInput(f"{where}: {name!r} cannot be imported: {told}") from error
+        fault = f"{type(error).__name__}: {error}{_place(error, name)}"
+        raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
 
 
 def _place(error: BaseException, name: str) -> str:

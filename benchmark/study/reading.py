@@ -70,10 +70,10 @@ def tuned_values(name: Any, where: str) -> dict[str, Any]:
     path = paths.tuned(name)
     if not path.is_file():
         raise BadInput(f"{where}: tuned: {path} is missing: 'python -m benchmark tune {name}' makes it")
-    found = _parse(path).get("hyperparameters")
-    if not isinstance(found, dict):
+    values = _parse(path).get("hyperparameters")
+    if not isinstance(values, dict):
         raise BadInput(f"{path}: hyperparameters: missing; 'python -m benchmark tune {name}' makes them")
-    return found
+    return values
 
 
 def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
@@ -106,13 +106,13 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _is_large(data: Any) -> bool:
     """Count values as often as they are referred to: a few aliases of aliases are millions, one of itself endless."""
-    left, found = [data], 0
-    while left and found <= LARGEST:
+    left, count = [data], 0
+    while left and count <= LARGEST:
         value = left.pop()
-        found += 1
+        count += 1
         if isinstance(value, dict | list):
             left += value.values() if isinstance(value, dict) else value
-    return found > LARGEST
+    return count > LARGEST
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Study(PlannedStudy):
         ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own. Where the
         study includes what a tuning found, that lies over its hyperparameters, unless ``tuned`` is false.
         """
-        if tuning.is_tuning(name):
+        if name.endswith(tuning.TUNING) and not paths.study_file(name).is_file():
             data = tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False))
         else:
             data = read(name, tuned=tuned)

@@ -18,35 +18,23 @@ from benchmark.study.plugins import method_class
 TUNING = "-tuning"
 
 
-def is_tuning(name: str) -> bool:
-    """Whether a name is that of a derived study."""
-    return name.endswith(TUNING) and not paths.study_file(name).is_file()
-
-
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     """Return which methods are tuned in which cell: those that a table of gaps shows there, contrastive ones last.
 
     Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
     business; sequential scenarios reuse another's values.
     """
-    found: dict[str, dict[str, None]] = {}
+    tuned: dict[str, dict[str, None]] = {}
     for output in study.tables.values():
-        if output.kind != "unlearning":
-            continue
-        for cell in output.cells:
-            if Scenario(Cell.parse(cell).scenario).kind == "sequential":
-                continue
-            heads = [MethodName.parse(method).head for method in output.methods]
-            found.setdefault(cell, {}).update(dict.fromkeys(filter(unlearns, heads)))
-    for methods in found.values():
+        if output.kind == "unlearning":
+            names = [name for name in map(MethodName.parse, output.methods) if method_class(name).starts_from_original]
+            for cell in output.cells:
+                if Scenario(Cell.parse(cell).scenario).kind != "sequential":
+                    tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
+    for methods in tuned.values():
         # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
         methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
-    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in found.items()}
-
-
-def unlearns(method: str) -> bool:
-    """Whether a method starts from Original, as all do but Original itself and Retrain."""
-    return bool(method_class(MethodName.parse(method)).starts_from_original)
+    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in tuned.items()}
 
 
 def base_of(method: str) -> str | None:

@@ -61,9 +61,8 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     train, test, classes, shape = _size(study, name.dataset)
     flops = forward_flops(name.arch, classes, shape)
     paper, executed = _units(study, run, run.settings, train, classes)
-    every, epochs = run.settings.evaluate_every, run.settings.epochs
     # Each row of the history is one pass over everything, of which the last is written as the run's samples.
-    evaluations = max(1, -(-epochs // every))
+    evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
 
 

@@ -193,9 +193,9 @@ def _by_log(log: Path, run: Run) -> State:
     if not lines:
         return State(run, "running", "starting") if time.time() - touched < FRESH_SECONDS else State(run, "left")
     if lines[-1].startswith(("$ ", "waiting for ")):
-        told = STARTED.search(lines[0])
-        if told and _alive({"process": int(told[1]), "host": told[2]}, touched):
-            return State(run, "running", f"starting on {told[2]}")
+        started = STARTED.search(lines[0])
+        if started and _alive({"process": int(started[1]), "host": started[2]}, touched):
+            return State(run, "running", f"starting on {started[2]}")
         return State(run, "failed", f"ended before it began (log: {log})")
     if lines[-1] in (FINISHED, DIVERGED):
         return State(run, "left", "what it made is gone")
