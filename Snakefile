@@ -6,11 +6,13 @@
 # The place of a file names all that determines it, so what is there is finished, and what is out of date is not there.
 # All inputs are ancient(): no age of a file decides anything.
 
+import gc
 import os
 import shlex
 import sys
 
 sys.path.insert(0, workflow.basedir)
+gc.set_threshold(100_000)  # a plan is a great many objects, all of which stay: looking for garbage finds none
 
 from benchmark import paths
 from benchmark.errors import BadInput
@@ -36,8 +38,8 @@ shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.TH
 
 # `--resources gpu=N` asks for GPUs: each job that computes takes one, N at once, and fails where there is none. Unless
 # asked, a job takes a GPU where it finds one, and nothing limits how many jobs run at once.
-asked = workflow.global_resources.get("gpu")
-gpu = 1 if asked and asked.value else 0
+gpus = workflow.global_resources.get("gpu")
+gpu = 1 if gpus and gpus.value else 0
 if gpu:
     os.environ.setdefault("BENCHMARK_DEVICE", "cuda")
 
@@ -47,6 +49,11 @@ def old(paths):
     return [ancient(path) for path in paths]
 
 
+def lazily(inputs_of, name):
+    """The inputs of a named output, looked up when they are wanted, not in every process that reads the workflow."""
+    return lambda wildcards: old(inputs_of(name))
+
+
 # A target also names what its files are made from: Snakemake does not miss an input of a file that is there.
 rule all:
     default_target: True
@@ -54,7 +61,7 @@ rule all:
         old(file for name in study.outputs for file in files.files_of(name)),
         old(files.collected),
         old(files.page),
-        old(files.pool),
+        lambda wildcards: old(files.pool),
 
 
 for name in study.outputs:
@@ -64,7 +71,7 @@ for name in study.outputs:
             name
         input:
             old(files.files_of(name)),
-            old(files.shown_by(name)),
+            lazily(files.shown_by, name),
 
 
 include: "rules/data.smk"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.errors import BadInput
+from benchmark.files import repairing
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
@@ -64,7 +65,7 @@ def split(
     """Draw what a scenario forgets and write it to results/splits/."""
     from benchmark.study.prepare import split
 
-    with _repairing():
+    with repairing():
         print(split(_study(study), dataset, scenario, trial))
 
 
@@ -85,7 +86,7 @@ def run(
 
     command = shlex.join(["python", "-m", "benchmark", "run", study, name])
     try:
-        with _repairing():
+        with repairing():
             status = run(_study(study), name, command, planned, again, weights)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -103,7 +104,7 @@ def embed(
     """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
     from benchmark.features.embed import embed
 
-    with _repairing():
+    with repairing():
         print(embed(_study(study), what, name, scenario))
 
 
@@ -259,17 +260,11 @@ def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: b
     from benchmark.workflow.receipts import renewed
 
     read = _study(study)
-    fingerprint = read.output_fingerprint(name) if name not in ("collected", "page") else read.fingerprint
+    fingerprint = read.fingerprint if name in ("collected", "page") else read.output_fingerprint(name)
     receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
-    with _repairing(), receipt as files:
+    with repairing(), receipt as files:
         files += draw(read)
     print(*files, sep="\n")
-
-
-def _repairing() -> AbstractContextManager[None]:
-    from benchmark.workflow.repair import repairing
-
-    return repairing()
 
 
 def _study(name: str) -> Study:

@@ -23,11 +23,11 @@ class StaleOutput(BadInput):
 
 
 class DamagedFile(StaleOutput):
-    """A file that is not what was written. Readers leave it where it is; `benchmark.workflow.repair` sets it aside."""
+    """A file that is not what was written. Readers leave it where it is; `benchmark.files.repairing` sets it aside."""
 
-    def __init__(self, path: Path, problem: str):
+    def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} is damaged: {problem}")
-        self.path = path
+        self.path, self.problem = path, problem
 
 
 def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:

@@ -15,16 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.errors import DamagedFile, StaleOutput
+
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 SELF = "digest"  # the key of a record's digest of everything else in it
 MARK = b"unlearning-benchmark"  # the key of the same in parquet metadata
-
-
-class Damaged(ValueError):
-    """A file is there, but it is not what was written; the message says how that shows."""
 
 
 @contextlib.contextmanager
@@ -63,74 +61,66 @@ def write_record(path: Path, value: dict[str, Any]) -> None:
     write_json(path, value | {SELF: digest(value)})
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return what `write_record` wrote; raise `Damaged` if it is no JSON object or not what was written.
+def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
+    """Return what `write_record` wrote; a file without a digest is taken as it is.
 
-    A file without a digest is taken as it is.
+    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object
+    or is not what was written.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: {remedy}") from None
     except ValueError as error:
-        raise Damaged(str(error)) from None
-    if not isinstance(found, dict):
-        raise Damaged(f"holds {type(found).__name__}, not an object")
-    told = found.pop(SELF, None)
-    if told not in (None, digest(found)):
-        raise Damaged("its content is not what was written")
-    return found
+        raise DamagedFile(path, str(error)) from None
+    if not isinstance(content, dict):
+        raise DamagedFile(path, f"holds {type(content).__name__}, not an object")
+    if content.pop(SELF, None) not in (None, digest(content)):
+        raise DamagedFile(path, "its content is not what was written")
+    return content
 
 
 def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None = None) -> None:
-    """Write ``frame`` to ``path`` as zstd-compressed parquet without its index, whole or not at all.
-
-    Parameters
-    ----------
-    about : what the content was made from, to be compared when it is read.
+    """Write ``frame`` as zstd-compressed parquet without its index, whole or not at all, and what it was made from
+    (``about``), to be compared when it is read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    told = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
+    note = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
     with replacing(path) as temporary:
         pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: told}), temporary, compression="zstd"
+            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: note}), temporary, compression="zstd"
         )
 
 
-def read_parquet(path: Path, about: dict[str, Any] | None = None) -> pd.DataFrame:
-    """Return what `write_parquet` wrote.
+def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
+    """Return what `write_parquet` wrote; what the file does not say of itself is not checked.
 
-    Parameters
-    ----------
-    about : what the content must have been made from, as far as it says; any unless given. A file that says nothing is
-        taken as it is.
-
-    Raises
-    ------
-    Damaged
-        If the file cannot be read, if its content is not what was written, or if it was made from something else.
-    FileNotFoundError, PermissionError
-        As usual.
+    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it cannot be read, is
+    not what was written, or was made from something other than ``about``.
     """
     import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as file:  # whose errors name the path
             table = pq.ParquetFile(file).read()
-        told = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
+        note = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
         content = _content(table)
         # Without what pandas notes of its own about columns, which the digest does not cover.
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    except (FileNotFoundError, PermissionError):
+    except FileNotFoundError:
+        raise StaleOutput(f"{path} is missing: {remedy}") from None
+    except PermissionError:
         raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list
-        raise Damaged(" ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
-    if told.get("sha256", content) != content:
-        raise Damaged("its content is not what was written")
-    origin = told.get("about")
+        raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
+    if note.get("sha256", content) != content:
+        raise DamagedFile(path, "its content is not what was written")
+    origin = note.get("about")
     if about and origin and origin != {**origin, **about}:
-        raise Damaged(f"it was made from {origin}, not from {about}")
+        raise DamagedFile(path, f"it was made from {origin}, not from {about}")
     return frame
 
 
@@ -139,38 +129,38 @@ def written_digest(path: Path) -> str | None:
 
     Quick, since only the end of the file is read; whether it is true is for `read_parquet` to find.
     """
-    told = _told(path).get("sha256")
-    return str(told)[:16] if told else None
+    written = _note(path).get("sha256")
+    return str(written)[:16] if written else None
 
 
 def written_origin(path: Path) -> dict[str, Any] | None:
-    """Return what `write_parquet` was told that the content was made from; None if the file does not say."""
-    about = _told(path).get("about")
+    """Return what the content was made from, as `write_parquet` noted it; None if the file does not say."""
+    about = _note(path).get("about")
     return about if isinstance(about, dict) else None
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _note(path: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        told = json.loads((pq.read_metadata(path).metadata or {})[MARK])
+        note = json.loads((pq.read_metadata(path).metadata or {})[MARK])
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return {}
-    return told if isinstance(told, dict) else {}
+    return note if isinstance(note, dict) else {}
 
 
 def _content(table: pa.Table) -> str:
     """Return a SHA-256 of names and values, the same for every version of the file format."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
-        found.update(f"{len(name)} {name} {len(column)}\n".encode())
+        content.update(f"{len(name)} {name} {len(column)}\n".encode())
         numbers = None if column.null_count else column.to_numpy() if _is_number(column) else None
         if numbers is None:
-            found.update(json.dumps(column.to_pylist(), default=str).encode())
+            content.update(json.dumps(column.to_pylist(), default=str).encode())
         else:
-            found.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
-    return found.hexdigest()
+            content.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+    return content.hexdigest()
 
 
 def _is_number(column: pa.ChunkedArray) -> bool:
@@ -184,6 +174,20 @@ def set_aside(path: Path, why: str = "damaged") -> Path:
     aside = path.with_name(f"{path.name}.{why}")
     path.replace(aside)
     return aside
+
+
+@contextlib.contextmanager
+def repairing() -> Iterator[None]:
+    """Set the file aside that something inside finds damaged, and raise `StaleOutput` that says so.
+
+    The jobs of the workflow and ``verify`` run inside of this; whoever only looks does not.
+    """
+    try:
+        yield
+    except DamagedFile as error:
+        if not error.path.exists():
+            raise
+        raise StaleOutput(f"{error}; set aside as {set_aside(error.path)}: run snakemake again") from None
 
 
 @contextlib.contextmanager

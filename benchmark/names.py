@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from benchmark.errors import BadInput, closest
 from benchmark.registry import METHODS
@@ -80,8 +81,7 @@ class Cell:
         return f"{self.dataset}/{self.arch}/{self.scenario}"
 
 
-@dataclass(frozen=True, order=True)
-class RunName:
+class RunName(NamedTuple):
     """One training job. ``scenario`` is empty for Original, which every scenario shares."""
 
     dataset: str

@@ -26,7 +26,7 @@ ENTRY_POINTS = "unlearning_benchmark.plugins"
 class Registry:
     """An ordered map from a name to an object, or to ``"module:attribute"`` that is imported when first asked for."""
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, Any] = {}
         self._modules: dict[str, str] = {}
@@ -47,6 +47,7 @@ class Registry:
         """Decorate a class or function to register it under ``name``."""
 
         def decorate(target: Any) -> Any:
+            """Register what is decorated, and leave it as it is."""
             self.add(name, target)
             return target
 

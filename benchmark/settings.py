@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
 
 Positive = Annotated[int, Field(ge=1)]
-# What an output lists: of each, its name and how its text is read.
-LISTED: dict[str, tuple[str, Callable[[str], object]]] = {
-    "cells": ("cell", Cell.parse),
-    "methods": ("method", MethodName.parse),
-    "classes": ("class", str),
-}
+UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
+
+
+def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
+    """Return the check that each text of a list can be read, and is listed once; it is then written as it was read."""
+
+    def check(texts: list[str]) -> list[str]:
+        """Return the names as they are written; raise `ValueError`, which is reported with its file and key."""
+        try:
+            names = [str(read(text)) for text in texts]
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{what} {name!r} is listed twice")
+        return names
+
+    return AfterValidator(check)
 
 
 class Strict(BaseModel):
     """A model that refuses keys it does not know and is never changed after it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        """Refuse an unknown key before a missing one: it may be that one, misspelt."""
+        accepted = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in data if isinstance(data, dict) else ():
+            if key not in accepted:
+                raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": accepted})
+        return data
 
 
 class Augmentation(Strict):
@@ -115,25 +139,72 @@ class OutputSettings(Strict):
 
     kind: str = Field(description="what is drawn; config/schema.json lists the kinds")
     caption: str = Field("", description="what the caption says before the generated facts")
-    cells: list[str] = Field([], description="dataset/arch/scenario, in the order shown")
-    methods: list[str] = Field([], description="method names, in the order shown; Retrain is added as reference")
-    classes: list[str] = Field([], description="class names, the first being the one whose samples are forgotten")
+    cells: Annotated[list[str], once("cell", Cell.parse)] = Field(
+        [], description="dataset/arch/scenario, in the order shown"
+    )
+    methods: Annotated[list[str], once("method", MethodName.parse)] = Field(
+        [], description="method names, in the order shown; Retrain is added as reference"
+    )
+    classes: Annotated[list[str], once("class")] = Field(
+        [], description="class names, the first being the one whose samples are forgotten"
+    )
     trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
     show: Literal["all", "forget"] = Field("all", description="maps: which samples are drawn")
 
-    @field_validator("cells", "methods", "classes")
+
+class StudyForm(Strict):
+    """The typed form of ``config/<study>.yaml``."""
+
+    description: str = Field("", description="what the study is for, in a sentence")
+    seed: int = Field(0, ge=0, description="root of every random number")
+    trials: UpTo1000 = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
+    resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
+        [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="`auto` is bfloat16 where the hardware has it; recorded with every result"
+    )
+    report_epoch: Literal["last", "best"] = Field(
+        "last", description="which epoch tables show; `best` minimises the mean average gap, so it looks at Retrain"
+    )
+    members: Literal["first", "random"] = Field(
+        "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
+    )
+    map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
+    view_pairs: UpTo1000 = Field(
+        8, description="pairs of augmented views of each of these samples that the kinds `theory` compare"
+    )
+    threads: UpTo1000 = Field(1, description="processor threads of a job; recorded with every result")
+    sequential: SequentialSettings = SequentialSettings()
+    datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
+    hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
+        {},
+        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
+    )
+    tuned: str | None = Field(
+        None,
+        description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
+    )
+    tune: TuneSettings = TuneSettings()
+    published: bool = Field(
+        False,
+        description="refuse to gather other results than the ones that are committed, unless told to replace them",
+    )
+    plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
+    tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
+    figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
+
+    _name: str = PrivateAttr()
+
+    @property
+    def name(self) -> str:
+        """The study's name: its file's, without the suffix."""
+        return self._name
+
+    @field_validator("datasets", "tables", "figures")
     @classmethod
-    def _names(cls, names: list[str], info: ValidationInfo) -> list[str]:
-        what, parse = LISTED[str(info.field_name)]
-        try:
-            return distinct([str(parse(name)) for name in names], what)
-        except BadInput as error:  # a ValueError is reported with its file and key
-            raise ValueError(str(error)) from None
-
-
-def distinct(values: list[str], what: str) -> list[str]:
-    """Return ``values``; raise `ValueError` naming one that is listed twice."""
-    for value in values:
-        if values.count(value) > 1:
-            raise ValueError(f"{what} {value!r} is listed twice")
-    return values
+    def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
+        for name in named:
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+                raise ValueError(f"{name!r}: a name is lower-case words and digits joined by '-'")
+        return named

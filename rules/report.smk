@@ -24,7 +24,7 @@ for name in study.outputs:
         name:
             f"draw_{name}"
         input:
-            old(files.shown_by(name)),
+            lazily(files.drawn_from, name),
         output:
             [shown(name, path) for path in files.files_of(name)],
         log:
@@ -38,7 +38,7 @@ for name in study.outputs:
 
 rule collect:
     input:
-        old(files.pool),
+        lambda wildcards: old(files.pool),
     output:
         files.collected,
     log:
@@ -50,7 +50,7 @@ rule collect:
 rule page:
     input:
         old(files.collected),
-        old(files.pool),  # it looks at single runs too
+        lambda wildcards: old(files.pool),  # it looks at single runs too
         old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
     output:
         report(files.page[0], caption="captions/page.rst", category="Page", labels={"name": "results page"}),

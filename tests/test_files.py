@@ -65,7 +65,7 @@ def test_what_is_written_is_what_is_read(tmp_path, frame):
     found = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
     pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "x.parquet"))
     assert found["a"].tolist() == [1, 2, 3] and found["c"].tolist()[:2] == ["x", "y"]
-    with pytest.raises(files.Damaged, match=r"made from .*1.*, not from .*2"):
+    with pytest.raises(files.DamagedFile, match=r"made from .*1.*, not from .*2"):
         files.read_parquet(tmp_path / "x.parquet", {"seed": 2})
     files.write_record(tmp_path / "x.json", {"a": [1.5, float("nan")]})
     assert str(files.read_record(tmp_path / "x.json")) == "{'a': [1.5, nan]}"
@@ -79,7 +79,7 @@ def test_every_flipped_bit_in_a_record_is_found(tmp_path):
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
         try:
             assert files.read_record(path) == right  # white space, or the digest's own name
-        except files.Damaged:
+        except files.DamagedFile:
             pass
         except AssertionError:
             assert b'"digest"' not in path.read_bytes(), at
@@ -94,7 +94,7 @@ def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame):
         path.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
         try:
             assert files.read_parquet(path).equals(right)
-        except files.Damaged:
+        except files.DamagedFile:
             found += 1
     assert found > 50
 
@@ -106,7 +106,7 @@ def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):
     for path, read in ((parquet, files.read_parquet), (record, files.read_record)):
         for content in (b"", path.read_bytes()[:50], b"[]", b"\xff" * 99):
             path.write_bytes(content)
-            with pytest.raises(files.Damaged) as caught:
+            with pytest.raises(files.DamagedFile) as caught:
                 read(path)
             assert "\n" not in str(caught.value), content
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.data.arrays import Labels
-from benchmark.errors import BadInput, DamagedFile, StaleOutput, unknown
-from benchmark.files import Damaged, read_parquet, write_parquet
+from benchmark.errors import BadInput, DamagedFile, unknown
+from benchmark.files import read_parquet, write_parquet
 from benchmark.names import Scenario
 
 if TYPE_CHECKING:
@@ -80,12 +80,7 @@ def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame
 
     Raises `DamagedFile` if it cannot be read, has other columns or was drawn from something other than ``origin``.
     """
-    try:
-        frame = read_parquet(path, origin)
-    except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: run snakemake, which draws it") from None
-    except Damaged as error:
-        raise DamagedFile(path, f"{error}; run snakemake again") from None
+    frame = read_parquet(path, origin, "run snakemake, which draws it")
     if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(["train", "test"]).all():
         columns = ", ".join(frame.columns)
         raise DamagedFile(path, f"columns {columns}; accepted are {', '.join(COLUMNS)} with split train or test")

@@ -17,7 +17,7 @@ import numpy as np
 from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, stratified
 from benchmark.errors import DamagedFile, StaleOutput
-from benchmark.files import Damaged, digest, read_record, replacing, sha256, write_record
+from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 
@@ -125,13 +125,10 @@ def files(folder: Path) -> list[Path]:
 
 def facts(folder: Path) -> dict[str, Any]:
     """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing, or is a `DamagedFile`."""
-    path = folder / PROVENANCE
     try:
-        return read_record(path)
-    except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: {_remedy(folder)}") from None
-    except Damaged as error:
-        raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
+        return read_record(folder / PROVENANCE, _remedy(folder))
+    except DamagedFile as error:
+        raise DamagedFile(error.path, f"{error.problem}; {_remedy(folder)}") from None
 
 
 def load(folder: Path, verify: bool = False) -> Arrays:

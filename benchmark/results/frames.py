@@ -7,6 +7,7 @@ whoever draws from them need not know which.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, read_parquet, written_origin
+from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.names import RETRAIN, Cell
@@ -28,6 +29,11 @@ CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class
 FIRST = ("study", *CELL, "method", "trial")
 
 
+def _read_once(what: str) -> cached_property[pd.DataFrame]:
+    return cached_property(lambda results: results._frame(what))
+
+
+@dataclass(eq=False)
 class Results:
     """The results of some runs of a study, each frame read when it is first asked for.
 
@@ -35,38 +41,17 @@ class Results:
     others. Original has rows in several cells.
     """
 
-    def __init__(self, study: Study, runs: Sequence[Run], cells: Sequence[Cell], derived: Sequence[Derived]):
-        self.study, self.runs, self.cells, self.derived = study, runs, cells, derived
+    study: Study
+    runs: Sequence[Run]
+    cells: Sequence[Cell]
+    derived: Sequence[Derived]
 
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """A row a run and cell, at the epoch that the study reports."""
-        return self._frame("metrics")
-
-    @cached_property
-    def history(self) -> pd.DataFrame:
-        """A row a run and evaluated epoch; Original's ``scenario`` is empty."""
-        return self._frame("history")
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """How many samples are predicted as which class, a row a run, cell, membership, true and predicted class."""
-        return self._frame("predictions")
-
-    @cached_property
-    def embeddings(self) -> pd.DataFrame:
-        """A row a mapped run and sample; none for a run that diverged."""
-        return self._frame("embeddings")
-
-    @cached_property
-    def distances(self) -> pd.DataFrame:
-        """A row a run, class of forget samples, and class whose centroid they are measured from."""
-        return self._frame("distances")
-
-    @cached_property
-    def views(self) -> pd.DataFrame:
-        """A row a run and sample whose augmented views were compared."""
-        return self._frame("views")
+    metrics = _read_once("metrics")  # a row a run and cell, at the epoch that the study reports
+    history = _read_once("history")  # a row a run and evaluated epoch; Original's ``scenario`` is empty
+    predictions = _read_once("predictions")  # counts by run, cell, membership, true and predicted class
+    embeddings = _read_once("embeddings")  # a row a mapped run and sample; none for a run that diverged
+    distances = _read_once("distances")  # a row a run, class of forget samples, and class of the centroid
+    views = _read_once("views")  # a row a run and sample whose augmented views were compared
 
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
@@ -76,19 +61,11 @@ class Results:
         raise NotImplementedError
 
 
+@dataclass(eq=False)
 class FromRuns(Results):
     """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
 
-    def __init__(
-        self,
-        study: Study,
-        runs: Sequence[Run],
-        cells: Sequence[Cell],
-        derived: Sequence[Derived],
-        partial: bool = False,
-    ):
-        super().__init__(study, runs, cells, derived)
-        self.partial = partial
+    partial: bool = False
 
     def _frame(self, what: str) -> pd.DataFrame:
         if what == "metrics":
@@ -104,17 +81,18 @@ class FromRuns(Results):
         from joblib import Parallel, delayed
 
         def attempt(item: Any) -> pd.DataFrame | StaleOutput:
+            """Return what is read of an item, or why it cannot be read."""
             try:
                 return read(item)
             except StaleOutput as error:
                 return error  # raised when all have been read: a process that ends while Arrow reads may hang
 
         # Threads, since reading and decompressing release the interpreter's lock.
-        found = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
-        errors = [one for one in found if isinstance(one, StaleOutput)]
+        results = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
+        errors = [result for result in results if isinstance(result, StaleOutput)]
         if errors and not self.partial:
             raise errors[0]
-        frames = [one for one in found if isinstance(one, pd.DataFrame)]
+        frames = [result for result in results if isinstance(result, pd.DataFrame)]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
     def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -167,14 +145,11 @@ class Gathered(Results):
 
 def gathered_frame(study: Study, what: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
-    path = paths.collected(study.name, what)
+    remedy = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
     try:
-        return read_parquet(path)
-    except FileNotFoundError:
-        how = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
-        raise StaleOutput(f"{path} is missing: {how}") from None
-    except Damaged as error:
-        raise StaleOutput(f"{path} is damaged ({error}): run snakemake again, or take it from git again") from None
+        return read_parquet(paths.collected(study.name, what), remedy=remedy)
+    except DamagedFile as error:  # not to be set aside: it may be one that git has
+        raise StaleOutput(f"{error}: run snakemake again, or take it from git again") from None
 
 
 def of_study(study: Study, partial: bool = False) -> Results:

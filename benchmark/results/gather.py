@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
 from benchmark.names import ORIGINAL
-from benchmark.results import frames, published
+from benchmark.results import frames, published, records
 from benchmark.results.measured import DIVERGED
 from benchmark.study.study import Study
 
@@ -28,8 +28,8 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     results = gather(study, partial)
     if study.published and not replace:
         published.keep(study, results["metrics"])
-    of = frames.of_study(study, partial)
-    classes = {dataset: of.classes(dataset) for dataset in sorted({run.name.dataset for run in of.runs})}
+    datasets = sorted({run.name.dataset for run in study.runs()})
+    classes = {dataset: records.classes(study, dataset) for dataset in datasets}
     files = [paths.collected(study.name, what + paths.PARTIAL * partial) for what in results]
     for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes})

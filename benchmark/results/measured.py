@@ -15,12 +15,13 @@ import pandas as pd
 import benchmark.metrics
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import Damaged, digest, read_record, write_record, written_digest
+from benchmark.files import digest, read_record, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget, frame, record
+from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
 from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
@@ -36,25 +37,28 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:
-        try:
+        with _passing_over_if(partial):
             rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
-        except StaleOutput:
-            if not partial:
-                raise
     table = pd.DataFrame(rows)
     return table if table.empty else _collapsed(study, table, cells)
 
 
+def _passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
+    """Pass over what is missing, where only what exists is wanted."""
+    return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
+
+
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
-    told = record(study, run)
+    content = record(study, run)
     history = frame(study, run, HISTORY)
-    ended = epoch is None or told["status"] == DIVERGED  # which may have been before that epoch
+    ended = epoch is None or content["status"] == DIVERGED  # which may have been before that epoch
     shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
-    measured = (
-        _original(study, run, cell, told) if run.name.is_original else {metric: shown[metric] for metric in METRICS}
-    )
-    if told["status"] == DIVERGED:
+    if content["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
+    elif run.name.is_original:
+        measured = _original(study, run, cell, content)
+    else:
+        measured = {metric: float(shown[metric]) for metric in METRICS}
     return {
         "study": study.name,
         "dataset": cell.dataset,
@@ -62,37 +66,37 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         "scenario": cell.scenario,
         "method": run.name.method,
         "trial": run.name.trial,
-        "status": told["status"],
+        "status": content["status"],
         "epoch": int(shown["epoch"]),
         "report_epoch": "last" if epoch is None else study.report_epoch,
         **measured,
         **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
-        "wall_seconds": told["wall_seconds"],
-        "peak_memory_mb": told["peak_memory_mb"],
-        **{f"setting_{key}": value for key, value in told["slice"]["settings"].items()},
-        **told["stamp"],
-        "started_from": (told.get("started_from") or "")[:16],
-        "fingerprint": told["fingerprint"],
+        "wall_seconds": content["wall_seconds"],
+        "peak_memory_mb": content["peak_memory_mb"],
+        **{f"setting_{key}": value for key, value in content["slice"]["settings"].items()},
+        **content["stamp"],
+        "started_from": (content.get("started_from") or "")[:16],
+        "fingerprint": content["fingerprint"],
     }
 
 
-def _original(study: Study, run: Run, cell: Cell, told: dict[str, Any]) -> dict[str, float]:
+def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> dict[str, float]:
     """Measure an Original in a cell, or read what an earlier command measured: the attack takes a table a second.
 
     What was measured is taken only where samples, split, settings and the code that measures are the same.
     """
     samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     of = {
-        "samples": told["sha256"][SAMPLES],
+        "samples": content["sha256"][SAMPLES],
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
         "seed": study.seed,
         "code": _measuring(),
     }
     path = paths.measured(run.place, cell.scenario)
-    with contextlib.suppress(OSError, Damaged):
-        if (found := read_record(path)).get("of") == of:
-            return {metric: float(found["metrics"][metric]) for metric in METRICS}
+    with contextlib.suppress(OSError, StaleOutput):
+        if (earlier := read_record(path)).get("of") == of:
+            return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
     measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))
     with contextlib.suppress(OSError):
         write_record(path, {"of": of, "metrics": {metric: measured[metric] for metric in METRICS}})
@@ -111,8 +115,6 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
 
     A stage of a sequential scenario, its last unless given, has the draw of the Retrain that it is compared with.
     """
-    from benchmark.seeds import Streams
-
     if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
         cell = stage_cell(cell, stage or scenario.stages)
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
@@ -124,22 +126,16 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
     The choice looks at Retrain and so at the test set: tables call it the oracle epoch. Original and Retrain have one
     epoch, their last.
     """
-    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    by_method: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for run, cell in by_cell:
-        if run.name.is_original:
-            continue
-        try:
-            history = frame(study, run, HISTORY)
-        except StaleOutput:
-            if partial:
-                continue
-            raise
-        found.setdefault((str(cell), run.name.method), []).append(history)
+        with _passing_over_if(partial):
+            if not run.name.is_original:
+                by_method.setdefault((str(cell), run.name.method), []).append(frame(study, run, HISTORY))
     best = {}
-    for (where, method), histories in found.items():
-        if method == RETRAIN or (where, RETRAIN) not in found:
+    for (where, method), histories in by_method.items():
+        if method == RETRAIN or (where, RETRAIN) not in by_method:
             continue
-        target = pd.concat(history.tail(1) for history in found[where, RETRAIN])[list(METRICS)].mean()
+        target = pd.concat(history.tail(1) for history in by_method[where, RETRAIN])[list(METRICS)].mean()
         means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
         gaps = (means - target).abs().mean(axis=1).dropna()
         if len(gaps):
@@ -152,9 +148,7 @@ def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataF
     floors = {}
     for dataset, arch in {(cell.dataset, cell.arch) for cell in cells}:
         original = study.run(RunName(dataset, arch, "", "original", 0))
-        try:
+        with contextlib.suppress(StaleOutput):
             floors[dataset, arch] = float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
-        except StaleOutput:
-            floors[dataset, arch] = -np.inf
-    floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
+    floor = [floors.get(key, -np.inf) for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < floor)

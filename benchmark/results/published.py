@@ -18,6 +18,7 @@ from benchmark.study.study import Study
 
 RUN = [*CELL, "method", "trial"]
 FATAL = 128  # what git returns where it can say nothing
+REPLACE = "to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
 SAME = 1e-6  # points: the same numbers written twice
 
 
@@ -26,10 +27,8 @@ def keep(study: Study, metrics: pd.DataFrame) -> None:
     path = paths.collected(study.name, "metrics")
     before = committed(path)
     if before is not None and (what := difference(before, metrics)):
-        raise BadInput(
-            f"{path} is published and comes out otherwise now: {what}. 'git restore results' brings the published "
-            "results back; to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
-        )
+        restore = "'git restore results' brings the published results back"
+        raise BadInput(f"{path} is published and comes out otherwise now: {what}. {restore}; {REPLACE}")
 
 
 def keep_shown(study: Study, name: str, results: Results) -> None:
@@ -38,15 +37,9 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
     path = paths.collected(study.name, "metrics")
     if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
-    now = results.metrics
-    known = before.set_index(RUN).index
-    now = now[pd.MultiIndex.from_frame(now[RUN]).isin(known)]
-    shown = before[known.isin(pd.MultiIndex.from_frame(now[RUN]))]
-    if what := difference(shown, now):
-        raise BadInput(
-            f"{name} would show other results than are published in {path}: {what}. To replace them: "
-            "snakemake ... --config replace=yes, or '--replace' of the command"
-        )
+    old, new = (pd.MultiIndex.from_frame(frame[RUN]) for frame in (before, results.metrics))
+    if what := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
+        raise BadInput(f"{name} would show other results than are published in {path}: {what}; {REPLACE}")
 
 
 def committed(path: Path) -> pd.DataFrame | None:

@@ -1,7 +1,7 @@
 """What runs have left on disk, read back: no torch, no training, no plotting. Reading changes nothing.
 
 What is missing raises `StaleOutput`, what is damaged or of another configuration `DamagedFile`, what was made from
-other images or another split `OtherData`; `benchmark.workflow.repair` sets damaged files aside.
+other images or another split `OtherData`; `benchmark.files.repairing` sets damaged files aside.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import DamagedFile, StaleOutput
-from benchmark.files import Damaged, read_parquet, read_record, sha256, written_digest, written_origin
+from benchmark.files import read_parquet, read_record, sha256, written_digest, written_origin
 from benchmark.names import ORIGINAL
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
@@ -28,7 +28,7 @@ FINISHED, DIVERGED = "finished", "diverged"
 class OtherData(StaleOutput):
     """A run or a split (``path``) that was made from other images than are on disk, or a run from another split."""
 
-    def __init__(self, study: Study, path: Path, problem: str):
+    def __init__(self, study: Study, path: Path, problem: str) -> None:
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
         super().__init__(f"{path}: {problem}: {remedy}")
         self.path = path
@@ -42,14 +42,12 @@ def is_there(run: Run) -> bool:
 def record(study: Study, run: Run) -> dict[str, Any]:
     """Return a finished run's ``run.json``; raise as this module says."""
     path = paths.run(run.place) / RUN
+    content = read_record(path, f"{run.name} has not been run: run snakemake")
     try:
-        content = read_record(path)
         if content["fingerprint"] != run.fingerprint:
-            raise Damaged(f"it is of another configuration ({difference(content['slice'], run.slice)})")
-    except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: {run.name} has not been run: run snakemake") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(path, str(error) if isinstance(error, Damaged) else repr(error)) from None
+            raise DamagedFile(path, f"it is of another configuration ({difference(content['slice'], run.slice)})")
+    except (KeyError, AttributeError) as error:
+        raise DamagedFile(path, repr(error)) from None
     if problem := _other_data(study, run, content):
         raise OtherData(study, path, problem)
     return content
@@ -117,19 +115,18 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
-    split = study.split_of(run, scenario)
-    rows = read_split(paths.split(split.place), split.origin)
-    check_images(study, split)
-    return rows
+    return drawn(study, study.split_of(run, scenario))
 
 
-def check_images(study: Study, split: Split) -> None:
-    """Raise `OtherData` if a split was drawn for other images than the ones on disk, where it says so."""
+def drawn(study: Study, split: Split) -> pd.DataFrame:
+    """Return the rows of a split; raise `OtherData` if it says that it was drawn for other images than are on disk."""
     path = paths.split(split.place)
+    rows = read_split(path, split.origin)
     drawn_for = (written_origin(path) or {}).get("images")
     on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
     if drawn_for and on_disk and drawn_for != on_disk:
         raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
+    return rows
 
 
 def classes(study: Study, dataset: str) -> list[str]:
@@ -142,10 +139,4 @@ def classes(study: Study, dataset: str) -> list[str]:
 
 def derived(one: Derived) -> pd.DataFrame:
     """Return what was made from a run's features, such as its maps; see `benchmark.features.embed` for the columns."""
-    path = paths.derived(one.place)
-    try:
-        return read_parquet(path, one.origin)
-    except FileNotFoundError:
-        raise StaleOutput(f"{path} is missing: run snakemake again") from None
-    except Damaged as error:
-        raise DamagedFile(path, str(error)) from None
+    return read_parquet(paths.derived(one.place), one.origin)

@@ -12,6 +12,7 @@ from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import SOURCES
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
+from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
 
 # Targets of the workflow, which an output's name is as well.
@@ -24,12 +25,13 @@ def check(study: PlannedStudy) -> None:
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:
             raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
-    if shared := study.tables.keys() & study.figures.keys():
-        raise BadInput(f"{file}: {sorted(shared)[0]!r} is both a table and a figure")
-    if shared := study.compared.keys() & (study.tables.keys() | study.figures.keys()):
-        raise BadInput(f"{file}: {sorted(shared)[0]!r} is made by itself: call the output something else")
-    if taken := study.outputs.keys() & TARGETS:
-        raise BadInput(f"{file}: {sorted(taken)[0]!r} is a target of the workflow: call the output something else")
+    for taken, what in (
+        (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
+        (study.compared.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
+        (study.outputs.keys() & TARGETS, "a target of the workflow"),
+    ):
+        if taken:
+            raise BadInput(f"{file}: {min(taken)!r} is {what}: call the output something else")
     _hyperparameters(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
         for name, output in outputs.items():
@@ -40,8 +42,8 @@ def check(study: PlannedStudy) -> None:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
             if (output.trials or 0) > study.trials:
-                told = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
-                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {told}")
+                accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
+                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
             try:
                 study.runs_of(name)
             except BadInput as error:
@@ -87,6 +89,6 @@ def _hyperparameters(study: PlannedStudy, file: str) -> None:
                 method = MethodName.parse(name, where)
                 if method.settings or method.head != name:
                     raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
-                model = study.method_class(method, f"{where}.{name}").Settings
+                model = method_class(method, f"{where}.{name}").Settings
             # By itself, over the method's defaults: so a fault is named where it stands, shown or not.
             validated(model, values, f"{where}.{name}")

@@ -1,9 +1,9 @@
-"""The kinds of tables and figures: what each needs to be told, and the runs that it shows."""
+"""The kinds of tables and figures: the settings that each needs, and the runs that it shows."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from benchmark import paths
@@ -33,8 +33,8 @@ class Kind:
     """
 
     shows: str
-    needs: tuple[str, ...]
-    runs: Callable[[ResolvedStudy, OutputSettings], list[RunName]]
+    needs: tuple[str, ...] = ()
+    runs: Callable[[ResolvedStudy, OutputSettings], list[RunName]] = lambda study, output: []
     results: bool = True
     by_epoch: bool = False
     derives: str | None = None
@@ -51,20 +51,16 @@ class Kind:
             return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
 
 
-def _every(
-    study: ResolvedStudy, output: OutputSettings, methods: Iterable[str], trials: int | None = None
+def _of_cells(
+    study: ResolvedStudy, output: OutputSettings, cells: Iterable[Cell], methods: Collection[str], trials: int = 0
 ) -> list[RunName]:
-    """Every method in every cell and trial."""
-    return [
-        study.run_name(cell, method, trial)
-        for cell in map(Cell.parse, output.cells)
-        for method in methods
-        for trial in range(trials or output.trials or study.trials)
-    ]
+    """Every method in every cell and trial, so many of the trials or as many as the output shows."""
+    shown = range(trials or output.trials or study.trials)
+    return [study.run_name(cell, method, trial) for cell in cells for method in methods for trial in shown]
 
 
-def _none(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return []
+def _every(study: ResolvedStudy, output: OutputSettings, methods: Collection[str], trials: int = 0) -> list[RunName]:
+    return _of_cells(study, output, map(Cell.parse, output.cells), methods, trials)
 
 
 def _listed(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
@@ -97,13 +93,12 @@ def stage_cell(cell: Cell, stage: int) -> Cell:
 
 
 def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    references = [
-        study.run_name(stage_cell(cell, stage), RETRAIN, trial)
+    cells = [
+        stage_cell(cell, stage)
         for cell in map(Cell.parse, output.cells)
         for stage in range(1, Scenario(cell.scenario).stages + 1)
-        for trial in range(output.trials or study.trials)
     ]
-    return references + _listed(study, output)
+    return _of_cells(study, output, cells, [RETRAIN]) + _listed(study, output)
 
 
 def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
@@ -118,14 +113,11 @@ def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
 def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if study.tuned is None:
         raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
-    every = [
-        study.run_name(cell, name, trial)
-        for cell in map(Cell.parse, output.cells)
-        for method in output.methods
-        for name in (method, own_values(study, cell, method))
-        for trial in range(output.trials or study.trials)
-    ]
-    return [*_every(study, output, [RETRAIN]), *every]
+    runs = _every(study, output, [RETRAIN])
+    for cell in map(Cell.parse, output.cells):
+        both = [name for method in output.methods for name in (method, own_values(study, cell, method))]
+        runs += _of_cells(study, output, [cell], both)
+    return runs
 
 
 def varied(study: ResolvedStudy, output: OutputSettings) -> str:
@@ -135,8 +127,8 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     # What all of them set to the same is no difference, such as fewer epochs for all.
     keys = {key for one in named for key in one if len({str(other.get(key)) for other in named}) > 1}
     if len(keys) != 1:
-        told = ", ".join(sorted(keys)) or "no setting"
-        raise BadInput(f"methods: {told} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
+        names = ", ".join(sorted(keys)) or "no setting"
+        raise BadInput(f"methods: {names} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
     (key,) = keys
     for cell in map(Cell.parse, output.cells):
         for method in methods:
@@ -196,13 +188,11 @@ KINDS = {
         ),
         "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
-        "claims": Kind("the paper's claims, with verdicts", (), _none, by_epoch=True, gathered=True),
-        "verdicts": Kind(
-            "the claims in short: how many verdicts of each sort", (), _none, by_epoch=True, gathered=True
-        ),
+        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True),
+        "verdicts": Kind("the claims in short: how many verdicts of each sort", by_epoch=True, gathered=True),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
-        "effort": Kind("hours, memory and machines", (), _none, gathered=True),
+        "effort": Kind("hours, memory and machines", gathered=True),
     },
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),

@@ -6,10 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from pydantic import PrivateAttr
-
 from benchmark import __version__, paths
-from benchmark.data.store import provenance
 from benchmark.errors import unknown
 from benchmark.files import digest, sha256
 from benchmark.names import Cell, RunName
@@ -24,10 +21,6 @@ VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's nu
 class PlannedStudy(ResolvedStudy):
     """A study with the files that its tables and figures need."""
 
-    # Asked for over and over, as in `ResolvedStudy`.
-    _folders: dict[str, paths.Path] = PrivateAttr(default_factory=dict)
-    _splits: dict[tuple[str, str, int], Split] = PrivateAttr(default_factory=dict)
-
     # --- outputs ------------------------------------------------------------------------------------------------
 
     @property
@@ -38,11 +31,10 @@ class PlannedStudy(ResolvedStudy):
     @cached_property
     def compared(self) -> dict[str, OutputSettings]:
         """The tables with a cell that the paper has too, as they stand beside its numbers: under names of their own."""
-        tables = {name: output for name, output in self.tables.items() if output.kind in KINDS["tables"]}
         return {
             name + VERSUS: output
-            for name, output in tables.items()
-            if not KINDS["tables"][output.kind].reported_cells.isdisjoint(output.cells)
+            for name, output in self.tables.items()
+            if (kind := KINDS["tables"].get(output.kind)) and not kind.reported_cells.isdisjoint(output.cells)
         }
 
     def output(self, name: str) -> OutputSettings:
@@ -119,20 +111,15 @@ class PlannedStudy(ResolvedStudy):
 
     def dataset_folder(self, name: str) -> paths.Path:
         """The folder of a prepared dataset of this study."""
-        if name not in self._folders:
-            self._folders[name] = paths.dataset(name, provenance(name, self.datasets[name]))
-        return self._folders[name]
+        return paths.dataset(name, self.provenances[name])
 
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
         """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset."""
         if dataset not in self.datasets:
             raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
-        key = dataset, scenario, trial
-        if key not in self._splits:
-            folder = self.dataset_folder(dataset).name
-            origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
-            self._splits[key] = Split(dataset, scenario, trial, origin)
-        return self._splits[key]
+        folder = self.dataset_folder(dataset).name
+        origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+        return Split(dataset, scenario, trial, origin)
 
     def split_of(self, run: Run, scenario: str | None = None) -> Split:
         """Return what a run forgets; Original needs to be told in which scenario."""
@@ -141,10 +128,9 @@ class PlannedStudy(ResolvedStudy):
     def splits(self, runs: Iterable[Run], cells: Iterable[Cell]) -> list[Split]:
         """Return what runs forget, and what is forgotten in the cells that Originals among them are shown in."""
         runs = list(runs)
-        found = [self.split_of(run) for run in runs if run.name.scenario]
-        found += [self.split_of(run, cell.scenario) for run, cell in placed(runs, cells)]
-        by_place = {split.place: split for split in found}
-        return [by_place[place] for place in sorted(by_place)]
+        draws = {(run.name.dataset, run.name.scenario, run.split_trial) for run in runs if run.name.scenario}
+        draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in placed(runs, cells)}
+        return sorted((self.split(*draw) for draw in draws), key=lambda split: split.place)
 
     @cached_property
     def all_splits(self) -> list[Split]:
@@ -168,15 +154,9 @@ class PlannedStudy(ResolvedStudy):
         if not kind.derives:
             return []
         cells = [Cell.parse(cell) for cell in self.output(output).cells]
-        runs = {run.name: run for run in self.runs_of(output)}
-        found = [
-            self.derive(kind.derives, run, cell.scenario)
-            for run in runs.values()
-            for cell in cells
-            if belongs(run.name, cell)
-        ]
-        by_place = {one.place: one for one in found}
-        return [by_place[place] for place in sorted(by_place)]
+        pairs = [(run, cell) for run in self.runs_of(output) for cell in cells if belongs(run.name, cell)]
+        derived = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
+        return sorted(derived, key=lambda one: one.place)
 
     @cached_property
     def derived(self) -> list[Derived]:

@@ -7,15 +7,19 @@ import importlib.metadata
 import importlib.util
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import benchmark.data
 import benchmark.methods
 import benchmark.models  # noqa: F401 (these imports fill the registries)
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, closest
 from benchmark.files import digest
-from benchmark.registry import ENTRY_POINTS, code_digest
+from benchmark.methods.base import Method, Recipe
+from benchmark.methods.contrastive import with_contrastive_term
+from benchmark.names import CL, MethodName
+from benchmark.registry import ENTRY_POINTS, METHODS, code_digest
 
 
 def load(names: Any, where: str) -> None:
@@ -34,8 +38,8 @@ def _guarded(name: str, where: str, action: Any) -> None:
     except BadInput as error:
         raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        told = f"{type(error).__name__}: {error}{_place(error, name)}"
-        raise BadInput(f"{where}: {name!r} cannot be imported: {told}") from error
+        fault = f"{type(error).__name__}: {error}{_place(error, name)}"
+        raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
 
 
 def _place(error: BaseException, name: str) -> str:
@@ -72,3 +76,33 @@ def code_version(method: Any) -> int | str:
     again, so there every change of code counts, comments and layout aside.
     """
     return code_digest(method.__module__) or int(method.version)
+
+
+def method_class(method: MethodName, where: str = "") -> Any:
+    """Return a method's class, with the contrastive term if named; raise `BadInput`, beginning with ``where``."""
+    where = where or f"method {str(method)!r}"
+    kind = METHODS.get(method.base, where)
+    if fault := _fault(kind):
+        raise BadInput(f"{where}: method {method.base!r}{fault}")
+    if not method.contrastive:
+        return kind
+    if not kind.contrastive:
+        accepted = ", ".join(name + CL for name in METHODS if METHODS.get(name).contrastive)
+        raise BadInput(f"{where}: {method.base!r} takes no contrastive term. Accepted: {accepted}")
+    return with_contrastive_term(kind)
+
+
+@cache
+def _fault(kind: Any) -> str:
+    """Say what keeps something from being a method, or nothing; once, since every run of a study asks."""
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        return f" is {kind!r}: accepted is a class derived from benchmark.methods.base.Method"
+    if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
+        return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
+    hooks = [name for name in vars(Method) if not name.startswith("_")]
+    for name, value in vars(kind).items():
+        own = callable(value) and not name.startswith("_") and name not in hooks
+        # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
+        if own and (close := closest(name, hooks, cutoff=0.8)):
+            return f": {name!r} is no part of a method; did you mean {close!r}?"
+    return ""

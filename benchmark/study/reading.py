@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from benchmark import paths
+from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
+from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
-LOCAL = ("source", "path", "train", "test")
-
 LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
 
 
@@ -40,24 +39,19 @@ class _Loader(yaml.SafeLoader):
 def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
-    Mappings are merged key by key, anything else is replaced, and null removes what was inherited.
-
-    Parameters
-    ----------
-    seen : the studies that this one is extended by, of which it may be none.
-    tuned : lay the values that `tune` found over the hyperparameters of the file that includes them.
+    Mappings are merged key by key, anything else is replaced, and null removes what was inherited. ``seen`` are the
+    studies that this one is extended by; unless ``tuned`` is false, the values that `tune` found lie over the
+    hyperparameters of the file that includes them.
     """
+    where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
-        raise BadInput(f"{paths.study_file(seen[-1])}: extends goes round in a circle: {' -> '.join([*seen, study])}")
+        raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
     if not re.fullmatch(NAME, study):
-        where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
-        raise BadInput(
-            f"{where} {study!r}: accepted is the name of a file config/<name>.yaml, without folder or suffix"
-        )
+        accepted = "the name of a file config/<name>.yaml, without folder or suffix"
+        raise BadInput(f"{where} {study!r}: accepted is {accepted}")
     path = paths.study_file(study)
     if not path.is_file():
-        names = [file.stem for file in paths.CONFIG.glob("*.yaml")]
-        raise unknown("study", study, names, f"{paths.study_file(seen[-1])}: extends" if seen else "study")
+        raise unknown("study", study, (file.stem for file in paths.CONFIG.glob("*.yaml")), where)
     data = _parse(path)
     if tuned and data.get("tuned"):
         data["hyperparameters"] = merge(data.get("hyperparameters") or {}, tuned_values(data["tuned"], str(path)))
@@ -76,10 +70,10 @@ def tuned_values(name: Any, where: str) -> dict[str, Any]:
     path = paths.tuned(name)
     if not path.is_file():
         raise BadInput(f"{where}: tuned: {path} is missing: 'python -m benchmark tune {name}' makes it")
-    found = _parse(path).get("hyperparameters")
-    if not isinstance(found, dict):
+    values = _parse(path).get("hyperparameters")
+    if not isinstance(values, dict):
         raise BadInput(f"{path}: hyperparameters: missing; 'python -m benchmark tune {name}' makes them")
-    return found
+    return values
 
 
 def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
@@ -93,8 +87,8 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
         return data
     local = _parse(path)
     for name, entry in local.items():
-        if not isinstance(entry, dict) or not set(entry) <= set(LOCAL):
-            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(LOCAL)}")
+        if not isinstance(entry, dict) or not set(entry) <= set(WHERE):
+            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(WHERE)}")
     return data | {"datasets": merge(named, {name: local[name] for name in local if isinstance(named.get(name), dict)})}
 
 
@@ -112,13 +106,13 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _is_large(data: Any) -> bool:
     """Count values as often as they are referred to: a few aliases of aliases are millions, one of itself endless."""
-    left, found = [data], 0
-    while left and found <= LARGEST:
+    left, count = [data], 0
+    while left and count <= LARGEST:
         value = left.pop()
-        found += 1
+        count += 1
         if isinstance(value, dict | list):
             left += value.values() if isinstance(value, dict) else value
-    return found > LARGEST
+    return count > LARGEST
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -139,40 +133,18 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise BadInput(_line(model, error, where)) from None
+        raise BadInput(_line(error, where)) from None
 
 
-def _line(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    faults = error.errors(include_url=False)
-    fault = faults[0]
-    if fault["type"] == "missing":
-        # It may be there, misspelt: that says more.
-        beside = [other for other in faults if other["loc"][:-1] == fault["loc"][:-1]]
-        fault = next((other for other in beside if other["type"] == "extra_forbidden"), fault)
-    place = ": ".join([where, ".".join(str(part) for part in fault["loc"])]).removesuffix(": ")
+def _line(error: ValidationError, where: str) -> str:
+    fault = error.errors(include_url=False)[0]
+    key = [fault["ctx"]["key"]] if fault["type"] == UNKNOWN_KEY else []
+    place = ": ".join([where, ".".join(map(str, [*fault["loc"], *key]))]).removesuffix(": ")
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if fault["type"] == "extra_forbidden":
-        owner = _model_at(model, fault["loc"][:-1])
-        names = [field.alias or name for name, field in owner.model_fields.items()] if owner else []
-        return str(unknown("key", fault["loc"][-1], names, place)) + more
+    if key:
+        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + more
     if fault["type"] == "missing":
         return f"{place}: missing; it is needed{more}"
     message = fault["msg"].removeprefix("Value error, ")
     given = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
     return f"{place}: {given}{message[0].lower()}{message[1:]}{more}"
-
-
-def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """Follow an error's place through nested models to the one that refused a key."""
-    annotation: Any = model
-    for part in place:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            by_alias = {field.alias or name: field for name, field in annotation.model_fields.items()}
-            if part not in by_alias:
-                return None
-            annotation = by_alias[str(part)].annotation
-        else:
-            annotation = get_args(annotation)[-1]
-        if get_origin(annotation) in (Union, UnionType):
-            annotation = next(choice for choice in get_args(annotation) if choice is not type(None))
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import PrivateAttr
@@ -13,9 +14,8 @@ from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import Recipe
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
-from benchmark.study.form import StudyForm
-from benchmark.study.method_class import method_class
-from benchmark.study.plugins import code_version
+from benchmark.settings import StudyForm
+from benchmark.study.plugins import code_version, method_class
 from benchmark.study.reading import validated
 from benchmark.study.runs import Run
 
@@ -24,9 +24,6 @@ class ResolvedStudy(StudyForm):
     """A study whose runs can be asked for by name."""
 
     _load_untuned: Callable[[], Any] | None = PrivateAttr(default=None)
-    # Asked for over and over, once a trial and output; a study never changes after it was read.
-    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)
-    _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
 
     @property
     def includes_tuned(self) -> bool:
@@ -42,8 +39,7 @@ class ResolvedStudy(StudyForm):
         """Return the run that shows ``method`` in ``cell``: Original is the same one in every scenario, and a setting
         that has the study's own value anyway is left out of the name.
         """
-        name = self._canonical.get((cell, method))
-        if name is None:
+        if (name := self._canonical.get((cell, method))) is None:
             name = self._canonical[cell, method] = self._canonical_method(cell, method)
         if name == ORIGINAL:
             return self._original(cell.dataset, cell.arch, trial)
@@ -52,15 +48,25 @@ class ResolvedStudy(StudyForm):
     def run(self, name: RunName | str) -> Run:
         """Resolve a run's name; raise `BadInput` if the study cannot have such a run."""
         name = RunName.parse(name) if isinstance(name, str) else name
-        if name not in self._runs:
-            self._runs[name] = self._resolve(name)
-        return self._runs[name]
+        if (run := self._runs.get(name)) is None:
+            run = self._runs[name] = self._resolve(name)
+        return run
 
-    def method_class(self, method: MethodName, where: str = "") -> Any:
-        """Return a method's class; see `benchmark.study.method_class.method_class`."""
-        return method_class(method, where)
+    @cached_property
+    def provenances(self) -> dict[str, str]:
+        """Of each dataset what determines its arrays: see `benchmark.data.store.provenance`."""
+        return {name: provenance(name, settings) for name, settings in self.datasets.items()}
 
     # --- how a name is resolved -----------------------------------------------------------------------------------
+
+    # Looked up once a trial and output.
+    @cached_property
+    def _canonical(self) -> dict[tuple[Cell, str], str]:
+        return {}
+
+    @cached_property
+    def _runs(self) -> dict[RunName, Run]:
+        return {}
 
     def _original(self, dataset: str, arch: str, trial: int) -> RunName:
         return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
@@ -71,10 +77,9 @@ class ResolvedStudy(StudyForm):
             if parsed.settings:
                 raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
             return ORIGINAL
-        kind = method_class(parsed)
-        plain = self._settings(cell.dataset, cell.arch, cell.scenario, MethodName(parsed.base, parsed.contrastive, ()))
-        chosen = _with_overrides(kind, parsed, plain)
-        changed = {key: value for key, value in chosen.items() if value != plain_values(plain)[key]}
+        own = plain_values(self._settings(cell, MethodName(parsed.base, parsed.contrastive, ())))
+        chosen = plain_values(self._settings(cell, parsed))
+        changed = {key: value for key, value in chosen.items() if value != own[key]}
         settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
         return str(MethodName(parsed.base, parsed.contrastive, settings))
 
@@ -82,20 +87,19 @@ class ResolvedStudy(StudyForm):
         self._check_name(name)
         method = MethodName.parse(name.method)
         kind = method_class(method)
-        settings = self._settings(name.dataset, name.arch, name.scenario or ORIGINAL, method)
+        settings = self._settings(Cell(name.dataset, name.arch, name.scenario or ORIGINAL), method)
         scenario = Scenario(name.scenario) if name.scenario else None
         sequential = scenario is not None and scenario.kind == "sequential"
         if scenario and sequential:
             _check_stages(f"run {str(name)!r}", scenario, kind, settings)
         original = self._original(name.dataset, name.arch, name.trial) if kind.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
-        dataset = self.datasets[name.dataset]
         content = {
             "run": str(name),
             "seed": self.seed,
             "dataset": {
-                "provenance": provenance(name.dataset, dataset),
-                "augmentation": dataset.augmentation.model_dump(),
+                "provenance": self.provenances[name.dataset],
+                "augmentation": self.datasets[name.dataset].augmentation.model_dump(),
             },
             "split_trial": None if name.is_original else split_trial,
             "original": self.run(original).fingerprint if original else None,
@@ -123,26 +127,21 @@ class ResolvedStudy(StudyForm):
         if name != canonical:
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
 
-    def _settings(self, dataset: str, arch: str, scenario: str, method: MethodName) -> Recipe:
+    def _settings(self, cell: Cell, method: MethodName) -> Recipe:
         """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
         kind = method_class(method)
         values: dict[str, Any] = {}
         for pattern, entries in self.hyperparameters.items():
-            if matches(pattern, f"{dataset}/{arch}/{scenario}"):
+            if matches(pattern, str(cell)):
                 values |= entries.get("unlearning" if kind.starts_from_original else "training", {})
                 values |= entries.get(method.head, {})
-        plain = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
-        return validated(kind.Settings, _with_overrides(kind, method, plain), f"method {str(method)!r}")
+        own = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
+        return validated(kind.Settings, plain_values(own) | dict(method.settings), f"method {str(method)!r}")
 
 
 def plain_values(settings: Recipe) -> dict[str, Any]:
     """Return hyperparameters as plain data, by the names that a study file has for them."""
     return settings.model_dump(by_alias=True)
-
-
-def _with_overrides(kind: Any, method: MethodName, plain: Recipe) -> dict[str, Any]:
-    given = plain_values(plain) | dict(method.settings)
-    return plain_values(validated(kind.Settings, given, f"method {str(method)!r}"))
 
 
 def _check_stages(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:

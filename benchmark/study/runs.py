@@ -24,7 +24,6 @@ class Run:
 
     Attributes
     ----------
-    name : what the run is called.
     method : its class, the contrastive term included.
     settings : its hyperparameters.
     original : the run whose weights it starts from, or None.

@@ -15,19 +15,19 @@ from benchmark.study.study import Study
 
 def schema() -> str:
     """Return the schema as JSON text: the study's models, and under hyperparameters each method's own settings."""
-    told: dict[str, Any] = Study.model_json_schema()
-    told["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    told["title"] = "Study"
-    told["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
+    form: dict[str, Any] = Study.model_json_schema()
+    form["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    form["title"] = "Study"
+    form["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
     # A child need not repeat what it inherits, and null removes an inherited key.
-    told.pop("required", None)
+    form.pop("required", None)
     settings = dict(GROUPS)
     for name in METHODS:
         method = METHODS.get(name)
         settings[name] = method.Settings
         if method.contrastive:
             settings[MethodName(name, True, ()).head] = with_contrastive_term(method).Settings
-    told["properties"]["hyperparameters"]["additionalProperties"] = {
+    form["properties"]["hyperparameters"]["additionalProperties"] = {
         "type": "object",
         "properties": {name: _partial(model) for name, model in settings.items()},
         # Plugins bring methods that this file cannot know.
@@ -37,14 +37,14 @@ def schema() -> str:
     for section, known in KINDS.items():
         for name, kind in known.items():
             kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.shows}")
-    told["$defs"]["OutputSettings"]["properties"]["kind"] |= {
+    form["$defs"]["OutputSettings"]["properties"]["kind"] |= {
         "description": "what is drawn",
         "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(form, indent=1) + "\n"
 
 
 def _partial(model: type[Recipe]) -> dict[str, Any]:
-    told = model.model_json_schema(by_alias=True)
-    told.pop("required", None)
-    return told
+    described = model.model_json_schema(by_alias=True)
+    described.pop("required", None)
+    return described

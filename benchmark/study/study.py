@@ -5,7 +5,7 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from benchmark import paths
 from benchmark.study import plugins, tuning
@@ -24,12 +24,10 @@ class Study(PlannedStudy):
         ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own. Where the
         study includes what a tuning found, that lies over its hyperparameters, unless ``tuned`` is false.
         """
-        if tuning.is_tuning(name):
-            return cls._from(name, tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False)))
-        return cls._from(name, read(name, tuned=tuned), tuned)
-
-    @classmethod
-    def _from(cls, name: str, data: dict[str, Any], tuned: bool = False) -> Self:
+        if name.endswith(tuning.TUNING) and not paths.study_file(name).is_file():
+            data = tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False))
+        else:
+            data = read(name, tuned=tuned)
         data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")

@@ -13,13 +13,9 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.study.plan import PlannedStudy
+from benchmark.study.plugins import method_class
 
 TUNING = "-tuning"
-
-
-def is_tuning(name: str) -> bool:
-    """Whether a name is that of a derived study."""
-    return name.endswith(TUNING) and not paths.study_file(name).is_file()
 
 
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
@@ -28,24 +24,17 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
     business; sequential scenarios reuse another's values.
     """
-    found: dict[str, dict[str, None]] = {}
+    tuned: dict[str, dict[str, None]] = {}
     for output in study.tables.values():
-        if output.kind != "unlearning":
-            continue
-        for cell in output.cells:
-            if Scenario(Cell.parse(cell).scenario).kind == "sequential":
-                continue
-            heads = [MethodName.parse(method).head for method in output.methods]
-            found.setdefault(cell, {}).update(dict.fromkeys(head for head in heads if unlearns(study, head)))
-    for methods in found.values():
+        if output.kind == "unlearning":
+            names = [name for name in map(MethodName.parse, output.methods) if method_class(name).starts_from_original]
+            for cell in output.cells:
+                if Scenario(Cell.parse(cell).scenario).kind != "sequential":
+                    tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
+    for methods in tuned.values():
         # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
         methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
-    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in found.items()}
-
-
-def unlearns(study: PlannedStudy, method: str) -> bool:
-    """Whether a method starts from Original and is none."""
-    return bool(study.method_class(MethodName.parse(method)).starts_from_original)
+    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in tuned.items()}
 
 
 def base_of(method: str) -> str | None:
@@ -66,6 +55,12 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     for scenario, source in study.tune.reuse.items():
         if source not in known:
             raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
+    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
+        raise BadInput(
+            f"{file}: tune.hyperparameters.{pattern}: the study's hyperparameters have that pattern too, and its "
+            "place: write it otherwise, such as '*/*/*'"
+        )
     same = ("precision", "members", "threads", "sequential", "datasets", "plugins")
     return {
         "description": f"What is trained to tune {study.name}",
@@ -74,23 +69,11 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
         "hyperparameters": {
             pattern: entries
-            for pattern, entries in _in_order(study).items()
-            if any(
-                matches(pattern, place) for cell in cells for place in (cell, f"{cell.rsplit('/', 1)[0]}/{ORIGINAL}")
-            )
+            for pattern, entries in (study.hyperparameters | study.tune.hyperparameters).items()  # these win
+            if any(matches(pattern, place) for place in places)
         },
         "tables": {
             f"tuning-{number}": {"kind": "unlearning", "cells": [cell], "methods": methods}
             for number, (cell, methods) in enumerate(cells.items(), 1)
         },
     }
-
-
-def _in_order(study: PlannedStudy) -> dict[str, Any]:
-    """Return the study's patterns, then those of its tuning, so that these win."""
-    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
-        raise BadInput(
-            f"{paths.study_file(study.name)}: tune.hyperparameters.{pattern}: the study's hyperparameters have that "
-            "pattern too, and its place: write it otherwise, such as '*/*/*'"
-        )
-    return study.hyperparameters | study.tune.hyperparameters

@@ -41,7 +41,7 @@ class Candidate(Job):
     Its history is reported to ``trial``, whose pruner is asked. The end of the process ``parent`` is this one's end.
     """
 
-    def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int):
+    def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
         super().__init__(study, run, "tune")
         last = results.frame(study, retrain, results.HISTORY).iloc[-1]
         self.reference = {metric: float(last[metric]) for metric in METRICS}

@@ -20,15 +20,58 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import digest
+from benchmark.methods.base import Recipe
+from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.names import RETRAIN, Cell, matches
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import base_of, tuned_cells
-from benchmark.tune.space import Range, ranges
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
 RANDOM = 4  # candidates before the sampler follows what it has seen
+DIGITS = 3  # significant ones of a value: more would only make names long
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one setting that are tried: from ``low`` to ``high``, whole numbers or not, by magnitude or not."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def inside(self, value: float) -> float | int:
+        """Return the nearest value that a candidate can have: within the range, to `DIGITS` significant digits."""
+        value = min(max(value, self.low), self.high)
+        if self.whole:
+            return round(value)
+        digits = DIGITS + 1 if self.high < 1 < 10 * self.low else DIGITS  # such as 0.95 to 0.9999
+        return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
+
+    def suggested(self, trial: optuna.Trial, name: str) -> float | int:
+        """Return the value that Optuna has a candidate try."""
+        if self.whole:
+            return self.inside(trial.suggest_int(name, int(self.low), int(self.high)))
+        return self.inside(trial.suggest_float(name, self.low, self.high, log=self.log))
+
+
+def ranges(settings: Recipe) -> dict[str, Range]:
+    """Return the ranges of the settings that are tuned, by name.
+
+    A method with the contrastive term takes its base's own settings from the base's best candidate, and searches the
+    term's and the learning rate. Where nothing is trained (SSD) the recipe's settings mean nothing.
+    """
+    model = type(settings)
+    own = ContrastiveSettings if issubclass(model, ContrastiveSettings) else model
+    among = own.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
+    searched = {}
+    for name, field in model.model_fields.items():
+        extra: Any = field.json_schema_extra or {}
+        if name in among and (search := extra.get("search")):
+            searched[field.alias or name] = Range(**search, whole=field.annotation is int)
+    return searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +119,7 @@ class Pair:
 class Journal:
     """All candidates of the tuning of ``parent``, a study without what tuning found before."""
 
-    def __init__(self, parent: Study):
+    def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(f"{parent.name}-tuning")
         self.pairs = [
@@ -171,7 +214,7 @@ class Journal:
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
         )
         trial = study.ask()
-        values = {name: searched.inside(_suggest(trial, name, searched)) for name, searched in pair.ranges.items()}
+        values = {name: searched.suggested(trial, name) for name, searched in pair.ranges.items()}
         trial.set_user_attr("values", shared | values)
         return trial
 
@@ -193,9 +236,3 @@ def _cut_half_line(path: Path) -> None:
     if path.is_file() and (content := path.read_bytes()) and not content.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(content.rfind(b"\n") + 1)
-
-
-def _suggest(trial: optuna.Trial, name: str, searched: Range) -> float:
-    if searched.whole:
-        return trial.suggest_int(name, int(searched.low), int(searched.high))
-    return trial.suggest_float(name, searched.low, searched.high, log=searched.log)

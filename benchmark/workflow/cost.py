@@ -17,8 +17,9 @@ from torch import nn
 
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.methods.base import Context, Meter, Method, Part, Recipe
+from benchmark.methods.base import Context, Meter, Method, Recipe
 from benchmark.metrics.audit import epoch_slips
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
@@ -40,9 +41,7 @@ Floats = npt.NDArray[np.float64]
 def cost(study: Study, teraflops: float) -> pd.DataFrame:
     """Return what each table and figure, and the study as a whole, costs.
 
-    Returns
-    -------
-    ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
+    Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
     share runs: the last row, ``all``, is less than the sum.
     """
@@ -62,9 +61,8 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     train, test, classes, shape = _size(study, name.dataset)
     flops = forward_flops(name.arch, classes, shape)
     paper, executed = _units(study, run, run.settings, train, classes)
-    every, epochs = run.settings.evaluate_every, run.settings.epochs
     # Each row of the history is one pass over everything, of which the last is written as the run's samples.
-    evaluations = max(1, -(-epochs // every))
+    evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
 
 
@@ -72,37 +70,25 @@ def against_reported(study: Study) -> pd.DataFrame:
     """Compare our counting with the costs that the paper prints, at whole numbers of epochs.
 
     Each printed row whose epochs the paper's counting implies is counted again on our own models, with the method's own
-    steps, at the nearest whole number of epochs.
-
-    Returns
-    -------
-    ``table, dataset, arch, scenario, method, epochs, printed, counted`` (PFLOPs), ``difference`` in per cent, and
-    ``note``, which names the rows that imply no whole number of epochs.
+    steps, at the nearest whole number of epochs. Columns: ``table, dataset, arch, scenario, method, epochs, printed,
+    counted`` (PFLOPs), ``difference`` in per cent, and ``note``, which names the rows that imply no whole number of
+    epochs.
     """
-    odd = {(row["table"], row["dataset"], row["arch"], row["scenario"], row["method"]) for row in epoch_slips()}
+    keys = ["table", *CELL, "method"]
+    odd = {tuple(row[key] for key in keys) for row in epoch_slips()}
+    table = reported_means().dropna(subset="implied_epochs")
     rows = []
-    printed = reported_means()
-    for row in printed[printed["implied_epochs"].notna()].itertuples():
+    for row in table.itertuples():
         run = study.run(study.run_name(Cell(row.dataset, row.arch, row.scenario), row.method, 0))
         epochs = round(row.implied_epochs)
-        settings = run.settings.model_copy(update={"epochs": epochs})
         train, _, classes, shape = _size(study, row.dataset)
-        paper, _ = _units(study, run, settings, train, classes)
+        paper, _ = _units(study, run, run.settings.model_copy(update={"epochs": epochs}), train, classes)
         counted = paper * forward_flops(row.arch, classes, shape) / 1e15
-        note = ""
-        if (row.table, row.dataset, row.arch, row.scenario, row.method) in odd:
-            note = f"the printed cost implies {row.implied_epochs:.1f} epochs"
-        rows.append(
-            {
-                **{key: getattr(row, key) for key in ("table", "dataset", "arch", "scenario", "method")},
-                "epochs": epochs,
-                "printed": row.pflops,
-                "counted": counted,
-                "difference": 100 * (counted / row.pflops - 1),
-                "note": note,
-            }
-        )
-    return pd.DataFrame(rows)
+        slip = f"the printed cost implies {row.implied_epochs:.1f} epochs"
+        note = slip if tuple(getattr(row, key) for key in keys) in odd else ""
+        rows.append((epochs, row.pflops, counted, 100 * (counted / row.pflops - 1), note))
+    columns = ["epochs", "printed", "counted", "difference", "note"]
+    return table[keys].assign(**dict(zip(columns, zip(*rows, strict=True), strict=True))).reset_index(drop=True)
 
 
 @cache
@@ -150,9 +136,10 @@ def _stand_in(classes: int) -> nn.Module:
 
 
 def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
+    """Return how many images pass through the model once, by the paper's counting and as executed."""
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
-    told = settings.model_dump_json(by_alias=True)
-    return _counted(run.method, told, scenario, study.sequential.forget == "all", train, classes)
+    values = settings.model_dump_json(by_alias=True)
+    return _counted(run.method, values, scenario, study.sequential.forget == "all", train, classes)
 
 
 def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
@@ -164,17 +151,13 @@ def _context(scenario: Scenario | None, stage: int, again: bool, train: int, cla
         before = 0 if scenario.class_name or again else (train * scenario.percent * (stage - 1) + 50) // 100
         gone, new = share, share - before
     everything = torch.arange(train)
-
-    def load(part: Part, generator: torch.Generator) -> torch.Tensor:
-        return torch.zeros(len(part.index), 1, 1, 1)
-
     return Context(
         labels=everything % classes,
         retain=everything[gone:],
         forget=everything[:new],
         classes=classes,
         streams=Streams(0, ("cost",)),
-        load=load,
+        load=lambda part, generator: torch.zeros(len(part.index), 1, 1, 1),
         fresh=lambda purpose: _stand_in(classes),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.files import Damaged, read_record, sha256, write_record
+from benchmark.files import read_record, sha256, write_record
 
 FILES = "files"
 
@@ -21,16 +21,12 @@ FILES = "files"
 def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
     """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other."""
     path = paths.receipt(study, name, fingerprint)
-    for other in _of(study, name):
-        other.unlink()
+    for other in path.parent.glob(f"{name}-*.json"):
+        if other.stem.rpartition("-")[0] == name:
+            other.unlink()
     files: list[Path] = []
     yield files
     write_record(path, {FILES: {str(file): sha256(file) for file in files}})
-
-
-def _of(study: str, name: str) -> list[Path]:
-    folder = paths.receipt(study, name, "").parent
-    return [path for path in folder.glob(f"{name}-*.json") if path.stem.rpartition("-")[0] == name]
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
@@ -39,7 +35,7 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     for path in sorted(paths.receipt(study, "any", "").parent.glob("*.json")):
         try:
             digests = read_record(path)[FILES]
-        except (Damaged, KeyError, BadInput) as error:
+        except (KeyError, BadInput) as error:
             faults.append((path, str(error)))
             continue
         for file, digest in digests.items():

@@ -26,6 +26,7 @@ from benchmark.workflow.unused import unused_runs
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")
+BY_NAME = ("running", "interrupted", "failed", "damaged")  # listed one by one
 # A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
 FRESH_SECONDS = 300.0
 STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first line
@@ -80,27 +81,26 @@ def state_of(study: Study, run: Run) -> State:
 def status(study: Study) -> str:
     """Return the study's standing as text: a line a state, what is not well by name, and the work that is left."""
     states = [state_of(study, run) for run in study.runs()]
-    counts = Counter(state.state for state in states)
+    counts = counted(states)
     lines = [f"study {study.name}: {len(states)} runs"]
-    lines += [f"  {counts[state]:5d} {state}" for state in STATES if counts[state]]
-    lines += [
-        f"{state.state}: {state.run.name}: {state.remark}"
-        for state in states
-        if state.state in ("running", "interrupted", "failed", "damaged")
-    ]
-    if counts.total() > sum(counts[state] for state in ENDED):
-        at_once = max(1, counts["running"])
+    lines += [f"  {count:5d} {state}" for state, count in counts.items()]
+    lines += [f"{one.state}: {one.run.name}: {one.remark}" for one in states if one.state in BY_NAME]
+    if counts.keys() - ENDED:
+        at_once = counts.get("running", 1)
         seconds = time_left(states, at_once)
-        lines.append(
-            "time left: unknown until the first run has finished"
-            if seconds is None
-            else f"time left: {spell(seconds)}, {at_once} at once"
-        )
+        left = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
+        lines.append(f"time left: {left}")
     shown = {paths.run(run.place) for run in study.runs()}
     # Other studies are read only where there are runs that are none of this one's.
     if any(path.parent not in shown for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
         lines.append(f"{len(runs)} runs in {paths.RUNS} are shown by no study: 'python -m benchmark unused' lists them")
     return "\n".join(lines)
+
+
+def counted(states: Sequence[State]) -> dict[str, int]:
+    """Return how many runs stand how, in the order of `STATES`."""
+    counts = Counter(state.state for state in states)
+    return {state: counts[state] for state in STATES if counts[state]}
 
 
 def time_left(states: Sequence[State], at_once: int) -> float | None:
@@ -116,6 +116,7 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
                 known.setdefault(key, []).append(state.seconds)
 
     def usual(run: Run) -> float | None:
+        """Return the mean seconds of the finished runs that are most like a run."""
         return next((mean(known[key]) for key in _alike(run) if key in known), None)
 
     longest = total = 0.0
@@ -192,9 +193,9 @@ def _by_log(log: Path, run: Run) -> State:
     if not lines:
         return State(run, "running", "starting") if time.time() - touched < FRESH_SECONDS else State(run, "left")
     if lines[-1].startswith(("$ ", "waiting for ")):
-        told = STARTED.search(lines[0])
-        if told and _alive({"process": int(told[1]), "host": told[2]}, touched):
-            return State(run, "running", f"starting on {told[2]}")
+        started = STARTED.search(lines[0])
+        if started and _alive({"process": int(started[1]), "host": started[2]}, touched):
+            return State(run, "running", f"starting on {started[2]}")
         return State(run, "failed", f"ended before it began (log: {log})")
     if lines[-1] in (FINISHED, DIVERGED):
         return State(run, "left", "what it made is gone")

@@ -4,6 +4,7 @@ A file's place says all that determines it, so what is there is finished and wha
 file decides anything. What is finished needs nothing, so it has no inputs: a checkout may hold runs without images and
 weights.
 """
+# ruff: noqa: B019 (what is cached lives as long as the workflow: there is one in a process)
 
 from __future__ import annotations
 
@@ -33,32 +34,31 @@ DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 class Workflow:
     """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs."""
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study) -> None:
         self.study = study
         for dataset in study.datasets:
+            folder = study.dataset_folder(dataset)
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
             with contextlib.suppress(StaleOutput):
-                check_prepared(study, dataset, store.facts(study.dataset_folder(dataset)))
-        self._check_images()
+                check_prepared(study, dataset, store.facts(folder))
+                self._check_images(dataset, folder, store.content_hash(folder))
 
-    def _check_images(self) -> None:
+    def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:
         """Refuse to go on where runs were made from other images than are prepared: both cannot be in one table."""
-        digests = {name: store.content_hash_if_known(self.study.dataset_folder(name)) for name in self.study.datasets}
-        made_from = {run.place: _images(run) for run in self.study.runs() if digests[run.name.dataset]}
-        other = [run for run in self.study.runs() if made_from.get(run.place) not in (None, digests[run.name.dataset])]
+        runs = [run.place for run in self.study.runs() if run.name.dataset == dataset]
+        other = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
         if other:
-            first = other[0]
-            folder = self.study.dataset_folder(first.name.dataset)
+            run, images = next(iter(other.items()))
             raise BadInput(
-                f"{folder} holds other images ({digests[first.name.dataset]}) than {len(other)} finished runs were "
-                f"made from, such as {paths.run(first.place)} ({made_from[first.place]}): prepare the dataset from "
-                f"those images, or let 'python -m benchmark verify {self.study.name}' set the runs aside, to be made "
-                "again"
+                f"{folder} holds other images ({prepared}) than {len(other)} finished runs were made from, such as "
+                f"{paths.run(run)} ({images}): prepare the dataset from those images, or let 'python -m benchmark "
+                f"verify {self.study.name}' set the runs aside, to be made again"
             )
 
     # --- what a thing consists of -------------------------------------------------------------------------------
 
+    @cache
     def files_of(self, output: str) -> list[Path]:
         """The files of a table or figure, and the receipt that they are drawn as the study stands now."""
         study = self.study
@@ -91,12 +91,13 @@ class Workflow:
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
-        inputs = self.dataset_files(run.name.dataset)
-        if not run.name.is_original:
-            inputs.append(paths.split(self.study.split_of(run).place))
+        images = self.dataset_files(run.name.dataset)
+        if run.name.is_original:
+            return _wanted(*images)
+        inputs = _wanted(paths.split(self.study.split_of(run).place), *images)
         if run.original:
             original = paths.run(self.study.run(run.original).place)
-            inputs += [original / paths.MODEL, original / paths.RUN]
+            inputs += _wanted(original / paths.MODEL, original / paths.RUN)
         return inputs
 
     def inputs_of_weights(self, place: str) -> list[Path]:
@@ -113,13 +114,14 @@ class Workflow:
         if paths.derived(place).is_file():
             return []
         folder, split = paths.run(one.run.place), self.study.split_of(one.run, one.scenario)
-        return [folder / paths.MODEL, folder / paths.RUN, paths.split(split.place), *self.dataset_files(split.dataset)]
+        images = self.dataset_files(split.dataset)
+        return _wanted(folder / paths.MODEL, folder / paths.RUN) + _wanted(paths.split(split.place), *images)
 
     def inputs_of_split(self, place: str) -> list[Path]:
         """What a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else self.dataset_files(self.at(place).dataset)
+        return [] if paths.split(place).is_file() else _wanted(*self.dataset_files(self.at(place).dataset))
 
-    @cache  # noqa: B019 (there is one workflow in a process)
+    @cache
     def shown_by(self, output: str) -> list[Path]:
         """What a table or figure reads: nothing, all results, or its runs with the Originals of their cells, what all
         of them forget, and what is derived from them; and the paper's numbers, where it stands beside them.
@@ -138,17 +140,23 @@ class Workflow:
         runs |= {name: study.run(name) for name in originals}
         return self._files(runs.values(), study.splits(runs.values(), cells), []) + beside
 
+    def drawn_from(self, output: str) -> list[Path]:
+        """What a table or figure is drawn from: as `shown_by`, but for what is gathered the gathered files alone."""
+        return self.collected if self.study.kind_of(output).gathered else self.shown_by(output)
+
     @cached_property
     def pool(self) -> list[Path]:
         """All that the study needs of the pool: runs without their weights, splits, derived files."""
         return self._files(self.study.runs(), self.study.all_splits, self.study.derived)
 
-    @staticmethod
-    def _files(runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
-        names = (paths.RUN, paths.SAMPLES, paths.HISTORY)
-        files = [paths.run(run.place) / name for run in runs for name in names]
+    def _files(self, runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
+        files = [file for run in runs for file in self._files_of_run(run.place)]
         files += [paths.split(split.place) for split in splits]
         return files + [paths.derived(one.place) for one in derived]
+
+    @cache
+    def _files_of_run(self, place: str) -> list[Path]:
+        return _wanted(*(paths.run(place) / name for name in (paths.RUN, paths.SAMPLES, paths.HISTORY)))
 
     def at(self, place: str) -> Any:
         """Return the `Run`, `Split` or `Derived` at a place; raise `BadInput` if the study has nothing there."""
@@ -162,9 +170,16 @@ class Workflow:
         return {one.place: one for one in things}
 
 
-def _images(run: Run) -> str | None:
+def _wanted(last: Path, *before: Path) -> list[Path]:
+    """Of files that are made one after another: the last, for which the others are made too; and where it is there
+    already, those that have been lost since. Planning takes time by the number of inputs, and there are thousands.
+    """
+    return [last, *(file for file in before if not file.is_file())] if last.is_file() else [last]
+
+
+def _images(place: str) -> str | None:
     """The digest of the images that a finished run was made from, as its record says; None if it says nothing."""
     try:
-        return str(read_record(paths.run(run.place) / paths.RUN)["stamp"]["data"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(read_record(paths.run(place) / paths.RUN)["stamp"]["data"])
+    except (OSError, StaleOutput, KeyError, TypeError):
         return None

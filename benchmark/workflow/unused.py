@@ -15,14 +15,14 @@ from benchmark.study.tuning import TUNING, tuned_cells
 def unused(remove: bool = False) -> str:
     """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``."""
     files = {path for what in ("splits", MAPS, DISTANCES, VIEWS) for path in (paths.RESULTS / what).rglob("*.parquet")}
-    found = sorted((_runs() | files) - _used())
-    size = sum(file.stat().st_size for path in found for file in [path, *path.rglob("*")] if file.is_file())
-    for path in found if remove else ():
+    left_over = sorted((_runs() | files) - _used())
+    size = sum(file.stat().st_size for path in left_over for file in [path, *path.rglob("*")] if file.is_file())
+    for path in left_over if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if not found:
+    if not left_over:
         return "every run, split and derived file in results/ is shown by a study"
     end = "deleted" if remove else "shown by no study; --remove deletes them"
-    return "\n".join([*map(str, found), f"{len(found)} ({size / 1e6:.1f} MB): {end}"])
+    return "\n".join([*map(str, left_over), f"{len(left_over)} ({size / 1e6:.1f} MB): {end}"])
 
 
 def unused_runs() -> list[Path]:

@@ -8,15 +8,13 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.data.splits import read_split
-from benchmark.errors import BadInput, DamagedFile, StaleOutput
-from benchmark.files import Damaged, read_parquet, set_aside
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_parquet, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
-from benchmark.study.runs import Derived, Run, Split
+from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
-from benchmark.workflow.repair import repairing
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
@@ -49,15 +47,21 @@ def report(study: Study) -> str:
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
     """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
     checks: list[tuple[Path, Callable[[], int]]] = []
-    checks += [(paths.split(split.place), partial(_split, study, split)) for split in study.all_splits]
+    checks += [(paths.split(split.place), partial(_one, records.drawn, study, split)) for split in study.all_splits]
     checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
     checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
     collected = [paths.collected(study.name, what) for what in paths.FRAMES]
-    checks += [(path, partial(_collected, path)) for path in collected]
+    checks += [(path, partial(_one, read_parquet, path)) for path in collected]
     for name in study.datasets:
         if all(path.is_file() for path in store.files(study.dataset_folder(name))):
             yield partial(_dataset, study, name)
     yield from (check for path, check in checks if path.is_file())
+
+
+def _one(read: Callable[..., object], *arguments: object) -> int:
+    """Read a single file; what reads it raises what is wrong with it."""
+    read(*arguments)
+    return 1
 
 
 def _run(study: Study, run: Run) -> int:
@@ -73,12 +77,6 @@ def _dataset(study: Study, name: str) -> int:
     return len(store.FILES) + 1
 
 
-def _split(study: Study, split: Split) -> int:
-    rows = read_split(paths.split(split.place), split.origin)
-    records.check_images(study, split)
-    return int(len(rows) > 0)
-
-
 def _derived(study: Study, one: Derived) -> int:
     records.derived(one)
     try:
@@ -88,12 +86,4 @@ def _derived(study: Study, one: Derived) -> int:
         raise
     except StaleOutput:
         pass  # a checkout may hold derived files without their runs
-    return 1
-
-
-def _collected(path: Path) -> int:
-    try:
-        read_parquet(path)
-    except Damaged as error:
-        raise DamagedFile(path, str(error)) from None
     return 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from benchmark import paths
 from benchmark.study.study import Study
-from benchmark.workflow.status import ENDED, STATES, State, spell, state_of, time_left
+from benchmark.workflow.status import ENDED, State, counted, spell, state_of, time_left
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -21,7 +20,7 @@ INTERRUPTED = 128 + signal.SIGINT
 class Watch:
     """What is seen of a study from one look to the next; whoever runs it, and wherever, is not asked."""
 
-    def __init__(self, study: Study):
+    def __init__(self, study: Study) -> None:
         self.study = study
         self.runs = study.runs()
         self.at_once = 1
@@ -44,11 +43,19 @@ class Watch:
         self.at_once = max(self.at_once, sum(state.state == "running" for state in states))
         return states
 
+    def looks(self, seconds: float) -> Iterator[list[State]]:
+        """Yield how every run stands, every so many seconds until the study is over."""
+        while True:
+            states = self.look()
+            yield states
+            if is_over(states):
+                return
+            time.sleep(seconds)
+
     def total(self, states: Sequence[State]) -> str:
         """Return the line of the study: how many runs stand how, and the time left."""
-        counts = Counter(state.state for state in states)
-        told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-        line = f"{self.study.name}: {told}, of {len(states)}"
+        counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
+        line = f"{self.study.name}: {counts}, of {len(states)}"
         if is_over(states):
             return line
         left = time_left(states, self.at_once)
@@ -97,33 +104,21 @@ def watch(study: Study, seconds: float) -> int:
 
 
 def _redrawn(view: Watch, console: Console, seconds: float) -> list[State]:
+    """Draw the study's line in bold above the others; what is too long for the terminal is cut at its end."""
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-        while True:
-            states = view.look()
-            live.update(_lines(view, states), refresh=True)
-            if is_over(states):
-                return states
-            time.sleep(seconds)
-
-
-def _lines(view: Watch, states: Sequence[State]) -> Group:
-    """Draw the study's line above one for each job under way; what is too long for the terminal is cut at its end."""
-    lines = [view.total(states), *jobs_of(states)]
-    return Group(
-        *(Text(line, style="" if at else "bold", no_wrap=True, overflow="ellipsis") for at, line in enumerate(lines))
-    )
+        for states in view.looks(seconds):
+            texts = [Text(view.total(states), "bold"), *map(Text, jobs_of(states))]
+            for text in texts:
+                text.no_wrap, text.overflow = True, "ellipsis"
+            live.update(Group(*texts), refresh=True)
+    return states
 
 
 def _printed(view: Watch, seconds: float) -> list[State]:
     before: list[tuple[str, int]] = []
-    while True:
-        states = view.look()
+    for states in view.looks(seconds):
         now = [(state.state, state.note["epoch"] if state.note else 0) for state in states]
         if now != before:
-            print(view.total(states), flush=True)
-            for line in jobs_of(states):
-                print(f"  {line}", flush=True)
-        if is_over(states):
-            return states
+            print(view.total(states), *jobs_of(states), sep="\n  ", flush=True)
         before = now
-        time.sleep(seconds)
+    return states

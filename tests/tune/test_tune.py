@@ -24,8 +24,7 @@ from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
 from benchmark.tune.candidate import average_gap, objective
-from benchmark.tune.journal import Journal
-from benchmark.tune.space import Range, ranges
+from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
 from tests.places import run_folder
 from tests.project import environment

@@ -78,6 +78,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Pat
         workflow = Workflow(study)
         files = [*workflow.pool, *workflow.collected, *workflow.page]
         files += [file for name in study.outputs for file in workflow.files_of(name)]
+        files += [paths.run(run.place) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
         files += [paths.run(run.place) / paths.MODEL for run in study.runs() if run.name in study.kept]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -150,9 +150,12 @@ def test_a_study_that_extends_another_trains_what_is_new_alone(finished, planned
 def test_what_is_deleted_is_planned_with_what_shows_it(finished, planned):
     paths.table("tiny", "table2", ".tex").unlink()
     assert planned(finished, "table2") == {"draw_table2": {"paper_tables/tiny/table2.tex"}}
+    # One file of several that a job makes together.
     (run_folder("tiny", f"{CELL}/salun/trial-0") / paths.SAMPLES).unlink()
+    (Study.load("tiny").dataset_folder("digits") / "train_labels.npy").unlink()
     jobs = planned(finished, "all")
     assert runs(jobs) == names("salun") and drawn(jobs) == {"table2"} and jobs["collect"] and jobs["page"]
+    assert "prepare_digits" in jobs
     assert planned(finished, "table8", "figure4") == {}
     # Original: what starts from it is finished, and needs nothing.
     shutil.rmtree(run_folder("tiny", ORIGINAL))
