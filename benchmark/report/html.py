@@ -1,58 +1,35 @@
-"""A table as a page of HTML, for Snakemake's report and for a browser."""
+"""Tables as pages of HTML, for Snakemake's report and for a browser, and the templates that HTML is made with."""
 
 from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
-from benchmark.report.tabular import Block, Entry, Table, remake, typeset
+import jinja2
+from markupsafe import Markup
 
-STYLE = """\
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem; }
-div { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
-table { border-top: 2px solid; border-bottom: 2px solid; }
-caption { font-weight: 600; padding: .3rem 0; text-align: left; }
-th, td { padding: .25rem .6rem; white-space: nowrap; }
-thead th { border-bottom: 1px solid; vertical-align: bottom; }
-tbody th { font-weight: normal; }
-.l { text-align: left; } .r { text-align: right; }
-code { overflow-wrap: anywhere; }
-"""
+from benchmark.report.tabular import Table, remake, typeset
+
+
+def template(name: str) -> jinja2.Template:
+    """Return a template by its path below this folder; it escapes what it prints and knows the filter ``typeset``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+    environment.filters["typeset"] = lambda plain: Markup(text(plain))
+    return environment.get_template(name)
 
 
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.html`` file: the caption, a table a block, and the command that remakes it."""
-    body = [f"<p>{text(table.caption)}</p>", *(_block(table, block) for block in table.blocks)]
-    title = html.escape(f"{study}: {name}")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    body.append(f"<p>Remade by <code>{html.escape(remake(study, name))}</code>.</p>")
-    lines = [f'<!doctype html>\n<html lang="en"><head>{head}<style>\n{STYLE}</style></head><body>', *body]
-    return "\n".join([*lines, "</body></html>"]) + "\n"
-
-
-def _block(table: Table, block: Block) -> str:
-    caption = f"<caption>{text(block.title)}</caption>" if block.heading else ""
-    names = ["<br>".join(map(text, column.names)) for column in table.columns]
-    rows = [_row(table, [_cell(entry) for entry in row]) for row in table.rows(block)]
-    head = f"<div><table>{caption}<thead>\n{_row(table, names, head=True)}\n</thead><tbody>"
-    return "\n".join([head, *rows, "</tbody></table></div>"])
-
-
-def _row(table: Table, cells: list[str], head: bool = False) -> str:
-    """Return a row; cells of the table's head, and those that name a row, are headings, unless they are empty."""
-    inside = ""
-    for column, cell in zip(table.columns, cells, strict=True):
-        scope = f' scope="{"col" if head else "row"}"' if cell and (head or column.heads) else ""
-        tag = "th" if scope else "td"
-        inside += f'<{tag} class="{"l" if column.is_text else "r"}"{scope}>{cell}</{tag}>'
-    return f"<tr>{inside}</tr>"
-
-
-def _cell(entry: Entry) -> str:
-    inside = text(entry.text)
-    return (f"<strong>{inside}</strong>" if entry.bold else inside) + text(entry.after)
+    return template("table.html").render(table=table, title=f"{study}: {name}", command=remake(study, name))
 
 
 def text(plain: str) -> str:

@@ -8,13 +8,13 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL
 from benchmark.names import Cell
+from benchmark.report.html import template
 from benchmark.report.page import claim_cards, curves, maps, origins, table
 from benchmark.results import frames
 from benchmark.study.study import Study
@@ -38,7 +38,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         frames.require(study, results.metrics)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = _scripts()
-    page = _template().render(
+    page = template("page/template.html").render(
         study=study,
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
@@ -51,14 +51,6 @@ def draw_page(study: Study, partial: bool = False) -> Path:
     path = paths.page(study.name, partial)
     files.write_text(path, page)
     return path
-
-
-def _template() -> jinja2.Template:
-    options: Any = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    loader = jinja2.FileSystemLoader(HERE)
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, **options)
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    return environment.get_template("template.html")
 
 
 def _scripts() -> list[str]:
