@@ -20,7 +20,6 @@ def template(name: str) -> jinja2.Template:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
     environment.filters["typeset"] = lambda plain: Markup(text(plain))
@@ -29,7 +28,8 @@ def template(name: str) -> jinja2.Template:
 
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.html`` file: the caption, a table a block, and the command that remakes it."""
-    return template("table.html").render(table=table, title=f"{study}: {name}", command=remake(study, name))
+    page = template("table.html").render(table=table, title=f"{study}: {name}", command=remake(study, name))
+    return page + "\n"
 
 
 def text(plain: str) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.gaps import CELL
+from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
 from benchmark.report.html import template
 from benchmark.report.page import claim_cards, curves, maps, origins, table
@@ -40,6 +40,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
     scripts = _scripts()
     page = template("page/template.html").render(
         study=study,
+        metrics=METRICS,
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
         origins=origins.build(results, cells),
