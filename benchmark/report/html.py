@@ -9,11 +9,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from benchmark.report.tabular import Table, remake, typeset
+from benchmark.report.tabular import Table, number, remake, typeset
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template by its path below this folder; it escapes what it prints and knows the filter ``typeset``."""
+    """Return a template by its path below this folder; it escapes what it prints and has filters for texts and numbers of tables."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -22,7 +22,7 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    environment.filters["typeset"] = lambda plain: Markup(text(plain))
+    environment.filters |= {"typeset": lambda plain: Markup(text(plain)), "number": number}
     return environment.get_template(name)
 
 
