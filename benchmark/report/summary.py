@@ -97,6 +97,23 @@ def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
     return dict(zip(cells, floors["noise_floor"], strict=True))
 
 
+def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> pd.DataFrame:
+    """Return a method's means over trials by epoch: metrics, ``loss`` and costs, and ``avg_gap`` between these means.
+
+    All but the costs are NaN from where a trial has diverged.
+
+    Parameters
+    ----------
+    history : the rows of its trials in one cell, at least one.
+    target : Retrain's metrics, of the cell or by epoch.
+    """
+    grouped = history.groupby("epoch")
+    whole = grouped.size() == grouped.size().max()
+    means = grouped[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
+    means["avg_gap"] = (means[METRICS] - target).abs().mean(axis=1, skipna=False)
+    return means.join(grouped[list(COSTS)].mean())
+
+
 def at_end(cell: Cell, method: str, histories: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the last metrics of each trial's history, or part of it, as `summarise` takes runs.
 

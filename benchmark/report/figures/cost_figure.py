@@ -19,7 +19,7 @@ from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, log_axis, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import cell_parts, line_style, method_colour, method_label
-from benchmark.report.summary import COSTS, UNITS, at_end, cost_unit, floors_of
+from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -39,26 +39,18 @@ def curves(source: Source) -> pd.DataFrame:
     pflops_executed``, what was computed until then, means over trials; ``best``, whether no other epoch has a smaller
     gap; ``noise_floor``, the cell's.
     """
+    columns = [*CELL, "method", "epoch", "avg_gap", *COSTS, "best", "noise_floor"]
     parts = []
     for cell in source.cells:
         reference = at_end(cell, RETRAIN, source.histories(cell, RETRAIN))
         target = reference[METRICS].astype(float).mean(skipna=False)
         place = {**vars(cell), "noise_floor": floors_of(reference).get(cell, np.nan)}
         for method in source.compared:
-            curve = _curve(source.histories(cell, method), target)
-            parts.append(curve.assign(**place, method=method)[[*CELL, "method", *curve.columns, "noise_floor"]])
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-
-
-def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
-    """Return one method's rows: ``epoch, avg_gap, pflops, pflops_executed, best``."""
-    columns = ["epoch", "avg_gap", *COSTS, "best"]
-    if not trials:
-        return pd.DataFrame(columns=columns)
-    by_epoch = pd.concat(trials).groupby("epoch")
-    means = by_epoch[METRICS].agg(lambda values: values.mean(skipna=False)).where(by_epoch.size() == len(trials))
-    curve = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
-    return curve.assign(best=curve["avg_gap"] == curve["avg_gap"].min()).reset_index()[columns]
+            if trials := source.histories(cell, method):
+                curve = by_epoch(pd.concat(trials), target).reset_index()
+                best = curve["avg_gap"] == curve["avg_gap"].min()
+                parts.append(curve.assign(**place, method=method, best=best)[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def build(source: Source) -> Figure:
