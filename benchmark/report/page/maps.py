@@ -53,7 +53,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
             "classes": classes,
             "colours": list(class_colours(len(classes))),
             "index": packed(index),
-            "labels": packed(_numbers(labels, classes)),
+            "labels": packed(pd.Index(classes).get_indexer(labels)),
             "pictured": packed(np.flatnonzero(pictured)),
             "sprite": None if images is None else sprite(images, MOST // len(names), EXACT // len(names)),
         }
@@ -71,7 +71,7 @@ def _map(
         if not frame.index.equals(first.index):
             raise StaleOutput(f"maps of {cell}: {method} and {methods[0]} show different samples: run snakemake again")
     panels = [
-        {**appearance(method, methods), "prediction": packed(_numbers(frame["prediction"], classes))}
+        {**appearance(method, methods), "prediction": packed(pd.Index(classes).get_indexer(frame["prediction"]))}
         for method, frame in frames.items()
     ]
     for projection in PROJECTIONS:
@@ -87,11 +87,8 @@ def _map(
 
 def _turned(frame: pd.DataFrame, projection: str, targets: dict[str, pd.DataFrame]) -> npt.NDArray[np.float64]:
     """Return a map's points, (n, 2), turned like the first of its dataset, its middle at the origin."""
-    points = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
-    label = frame["label"].to_numpy()
-    if not targets:
-        targets["first"] = centroids(standardised(points), label)
-    points = aligned(points, label, targets["first"])
+    points, label = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float), frame["label"].to_numpy()
+    points = aligned(points, label, targets.setdefault("first", centroids(standardised(points), label)))
     return points - (points.min(axis=0) + points.max(axis=0)) / 2
 
 
@@ -121,12 +118,7 @@ def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.N
         raise
 
 
-def _numbers(names: pd.Series[Any], classes: list[str]) -> Ints:
-    return np.asarray(names.map({name: number for number, name in enumerate(classes)}).to_numpy(), dtype="int64")
-
-
 def packed(values: Ints) -> dict[str, str]:
     """Return whole numbers as base64 of the smallest little-endian type that holds them."""
-    values = np.ascontiguousarray(values)
-    kind = next(kind for kind in ("uint8", "uint16", "uint32") if np.max(values, initial=0) <= np.iinfo(kind).max)
-    return {"type": kind, "data": base64.b64encode(values.astype(f"<u{np.dtype(kind).itemsize}").tobytes()).decode()}
+    kind = np.min_scalar_type(np.max(values, initial=0))
+    return {"type": kind.name, "data": base64.b64encode(values.astype(kind.newbyteorder("<")).tobytes()).decode()}
