@@ -8,13 +8,12 @@ from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
 from benchmark.report.tabular import THIN, Column, Entry, Table, remake, typeset
+from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
-# A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
-# to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
-WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
-
-RESIZED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+# About how many letters fit in a line of a wrapped column, and what its cells begin with: words spread to both edges of
+# so narrow a column would have holes between them. \\ shall end the row all the same.
+LETTERS, RAGGED = 25, r"\raggedright\let\\\tabularnewline "
 
 # A number, its standard deviation and its gap, each in a column of its own within the table's column.
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
@@ -47,15 +46,9 @@ def render(table: Table, study: str, name: str) -> str:
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
-    parts = [f"% Study {study}; remade by: {remake(study, name)}; data: {name}.csv"]
-    label = f"tab:{study}-{name}"
-    title = rf"\caption{{{text(table.caption)}}}\label{{{label}}}"
-    for blocks in _pages(table):
-        parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", RESIZED]
-        parts += [_tabular(table.columns, blocks) + "%", "}", r"\end{table}"]
-        title = rf"Table~\ref{{{label}}}, continued."
-    return "\n".join(parts) + "\n"
+    names = {"study": study, "name": name, "command": remake(study, name)}
+    pages, groups = _pages(table), _groups(table.columns)
+    return template("table.tex", text).render(table=table, pages=pages, groups=groups, **names)
 
 
 def text(plain: str) -> str:
@@ -145,16 +138,6 @@ def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
             pages[-1].append((text(block.heading) + note, mine))
             room -= needed
     return pages
-
-
-def _tabular(columns: Sequence[Column], blocks: list[tuple[str, list[Line]]]) -> str:
-    layout = "".join(f"p{{{WIDTH}}}" if one.wrapped else "l" if one.is_text else "r" for one in columns)
-    names = [rf"\multicolumn{{1}}{{c}}{{{text(one.name)}}}" if one.centred else text(one.name) for one in columns]
-    lines = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", *_groups(columns), " & ".join(names) + r" \\"]
-    for heading, rows in blocks:
-        title = rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{heading}}}}} \\"
-        lines += [r"\midrule", *([title] if heading else []), *(row for row, _ in rows)]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
 def _groups(columns: Sequence[Column]) -> list[str]:

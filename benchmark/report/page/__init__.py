@@ -6,7 +6,6 @@ import base64
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -14,8 +13,9 @@ from benchmark import files, paths
 from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
-from benchmark.report.html import template
+from benchmark.report import html
 from benchmark.report.page import claim_cards, curves, maps, origins, table
+from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.study.study import Study
 
@@ -38,7 +38,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         frames.require(study, results.metrics)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = _scripts()
-    page = template("page/template.html").render(
+    page = template("page.html", html.text).render(
         study=study,
         metrics=METRICS,
         table=table.build(results, cells),
@@ -50,7 +50,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         policy=_policy(scripts),
     )
     path = paths.page(study.name, partial)
-    files.write_text(path, page)
+    files.write_text(path, page.rstrip())
     return path
 
 

@@ -27,8 +27,8 @@ REPORTED_FILE = "unlearning.csv"
 def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     """Return what the template prints: rows, choices of the filters, shades, and whether the paper is there.
 
-    A row has the numbers of `benchmark.report.summary.summaries`; ``floor``, its cell's noise floor; ``paper``, the same
-    numbers as the paper prints them, or nothing; ``anchor``, to where it says how it was made; names and labels.
+    A row has the numbers of `benchmark.report.summary.summaries`; ``floor``, its cell's noise floor; ``paper``, the
+    paper's numbers or nothing; ``anchor``, to where it says how it was made; names and labels.
     """
     reported = _reported()
     rows: list[dict[str, Any]] = []

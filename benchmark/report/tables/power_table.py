@@ -32,7 +32,9 @@ def build(source: Source) -> Table:
         facts.tuned(source.study),
         facts.left_out(data),
     ]
-    return source.table(columns, source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")]), notes, data)
+    return source.table(
+        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")]), notes, data
+    )
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:

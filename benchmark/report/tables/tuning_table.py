@@ -30,7 +30,9 @@ def build(source: Source) -> Table:
         f"Noise floor {known}" if known else "",
         facts.left_out(data),
     ]
-    return source.table(columns, source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()]), notes, data)
+    return source.table(
+        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()]), notes, data
+    )
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
