@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -86,7 +85,11 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
         for method in methods:
-            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], line_style(method, methods))
+            mine, colour = rows[rows["method"] == method], method_colour(method)
+            look: Any = {"linestyle": line_style(method, methods), "label": method_label(method), "linewidth": 1}
+            axes.plot(mine[cost] * UNITS[unit], mine["avg_gap"], color=colour, **look)
+            best = mine[mine["best"].astype(bool)].head(1)
+            axes.plot(best[cost] * UNITS[unit], best["avg_gap"], color=colour, **BEST)
         floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
         axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
         log_axis(axes)
@@ -94,17 +97,6 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    pair[0].set_title(_wrapped(cell_parts(cell), width))
-
-
-def _wrapped(parts: list[str], width: int) -> str:
-    """Join a cell's parts into lines of ``width`` letters, broken between parts and not within them."""
-    joined = ", ".join(part.replace(" ", NO_BREAK) for part in parts)
-    return textwrap.fill(joined, width, break_long_words=False).replace(NO_BREAK, " ")
-
-
-def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float, style: Any) -> None:
-    colour, label = method_colour(method), method_label(method)
-    axes.plot(rows[cost] * factor, rows["avg_gap"], linestyle=style, color=colour, label=label, linewidth=1)
-    best = rows[rows["best"].astype(bool)].head(1)
-    axes.plot(best[cost] * factor, best["avg_gap"], color=colour, **BEST)
+    # Lines are broken between a cell's parts, not within them.
+    parts = ", ".join(part.replace(" ", NO_BREAK) for part in cell_parts(cell))
+    pair[0].set_title(textwrap.fill(parts, width, break_long_words=False).replace(NO_BREAK, " "))

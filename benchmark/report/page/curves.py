@@ -33,16 +33,22 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     listed = [name for name in in_order(list(histories["method"].unique())) if name not in (ORIGINAL, RETRAIN)]
     spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
     unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
-    references = pd.DataFrame([_reference(results, one) for one in _reference_cells(cell)])
+    retrain = results.metrics[results.metrics["method"] == RETRAIN]
+    # NaN where there is no Retrain.
+    references = pd.DataFrame([in_cell(retrain, one)[METRICS].mean(skipna=False) for one in _reference_cells(cell)])
     methods = []
     for name in listed:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
         methods.append({**appearance(name, listed), "trials": int((runs["method"] == name).sum()), **series})
-    retrain = {metric: [*map(_plain, references[metric])] for metric in METRICS}
     last = reference_cell(cell)
-    floor = _plain(floors_of(in_cell(results.metrics, last)).get(last, np.nan))
-    names = {"name": str(cell), "label": cell_label(cell), "unit": unit}
-    return {**names, "methods": methods, "retrain": retrain, "floor": floor}
+    return {
+        "name": str(cell),
+        "label": cell_label(cell),
+        "unit": unit,
+        "methods": methods,
+        "retrain": {metric: [*map(_plain, references[metric])] for metric in METRICS},
+        "floor": _plain(floors_of(in_cell(retrain, last)).get(last, np.nan)),
+    }
 
 
 def appearance(name: str, among: list[str]) -> dict[str, Any]:
@@ -67,12 +73,6 @@ def _series(runs: pd.DataFrame, references: pd.DataFrame, factor: float) -> dict
     means[list(COSTS)] *= factor
     columns = {column: [*map(_plain, means[column])] for column in (*MEASURED, *COSTS)}
     return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(one) for one in stage], **columns}
-
-
-def _reference(results: Results, cell: Cell) -> pd.Series[float]:
-    """Return the means of a cell's Retrain; NaN where there is none."""
-    runs = in_cell(results.metrics, cell)
-    return runs.loc[runs["method"] == RETRAIN, METRICS].astype(float).mean(skipna=False)
 
 
 def reference_cell(cell: Cell) -> Cell:

@@ -36,7 +36,12 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         runs = _with_reference(results.metrics, cell)
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
-            names = _names(cell, method) | {"paper": reported.get((cell, method), {})}
+            home = reference_cell(cell) if method == RETRAIN else cell
+            names: dict[str, Any] = {"place": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
+            names |= {"method": method, "label": method_label(method), "anchor": anchor(home, method)}
+            names["note"] = "" if home == cell else f"of {scenario_label(home.scenario)}"
+            names["kind"] = "reference" if method in (ORIGINAL, RETRAIN) else ""
+            names["paper"] = reported.get((cell, method), {})
             rows.append(numbers[cell, method] | names | {"floor": floor})
     unit, decimals = cost_unit(np.array([row["pflops"] for row in rows], dtype=float))
     paper = any(row["paper"] for row in rows)
@@ -80,17 +85,3 @@ def anchor(cell: Cell, method: str) -> str:
     """Return the identifier of the place that says how a row was made."""
     plain = f"{cell}/{method}".replace("/", "-")
     return "made-" + "".join(sign if sign.isalnum() or sign == "-" else f"_{ord(sign):x}_" for sign in plain)
-
-
-def _names(cell: Cell, method: str) -> dict[str, Any]:
-    """Return what a row is called, what it is filtered by, and where it says how it was made."""
-    home = reference_cell(cell) if method == RETRAIN else cell
-    return {
-        "anchor": anchor(home, method),
-        "place": vars(cell),
-        "labels": dict(zip(CELL, cell_parts(cell), strict=True)),
-        "method": method,
-        "label": method_label(method),
-        "note": "" if home == cell else f"of {scenario_label(home.scenario)}",
-        "kind": "reference" if method in (ORIGINAL, RETRAIN) else "",
-    }
