@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterable
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput
-from benchmark.names import Cell
 from benchmark.report.source import Source
 from benchmark.study.checks import check_classes
 
-Floats = npt.NDArray[np.float64]
 Read = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -35,28 +32,23 @@ def gather(
     BadInput
         If a dataset lacks a class that the study names, or if no sample of the first one is forgotten.
     """
-    parts = []
+    true_class, parts = source.output.classes[0], []
     for cell, method in product(source.cells, methods):
-        tables = [one.reindex(index=classes, columns=values) for one in _trials(source, frame, cell, method, read)]
-        trials = np.array(tables, dtype=float).reshape(-1, len(classes), len(values))
-        one = {**vars(cell), "true_class": source.output.classes[0], "method": method, "trials": len(trials)}
+        rows, diverged = source.by_trial(frame, cell, method), source.diverged(cell, method)
+        if rows:
+            check_classes(source.study, cell.dataset, source.results.classes(cell.dataset))
+        tables = dict.fromkeys(diverged, pd.DataFrame())
+        for trial in rows.keys() - diverged:
+            mine = rows[trial][rows[trial]["label"] == true_class]
+            if mine.empty:
+                raise BadInput(f"{source.name}: no sample of class {true_class!r} is forgotten in {cell}")
+            tables[trial] = read(mine)
+        shown = [tables[trial].reindex(index=classes, columns=values) for trial in sorted(tables)]
+        trials = np.array(shown, dtype=float).reshape(-1, len(classes), len(values))
+        one = {**vars(cell), "true_class": true_class, "method": method, "trials": len(trials)}
         one |= {"diverged": int(np.isnan(trials).all(axis=(1, 2)).sum()), str(classes.name): classes}
         for place, value in enumerate(values):
             one[value] = trials[..., place].mean(axis=0) if len(trials) else np.nan
             one[f"{value}_sd"] = trials[..., place].std(axis=0, ddof=1) if len(trials) > 1 else np.nan
         parts.append(pd.DataFrame(one))
     return pd.concat(parts, ignore_index=True)
-
-
-def _trials(source: Source, frame: pd.DataFrame, cell: Cell, method: str, read: Read) -> list[pd.DataFrame]:
-    """Return what ``read`` makes of each trial, and an empty frame for one that diverged."""
-    rows, diverged = source.by_trial(frame, cell, method), source.diverged(cell, method)
-    if rows:
-        check_classes(source.study, cell.dataset, source.results.classes(cell.dataset))
-    true_class, tables = source.output.classes[0], []
-    for trial in sorted(rows.keys() | diverged):
-        mine = rows[trial][rows[trial]["label"] == true_class] if trial not in diverged else pd.DataFrame()
-        if mine.empty and trial not in diverged:
-            raise BadInput(f"{source.name}: no sample of class {true_class!r} is forgotten in {cell}")
-        tables.append(mine if mine.empty else read(mine))
-    return tables
