@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import partial
 
 from benchmark.report.tabular import Table, remake, typeset
 from benchmark.report.templates import template
@@ -14,13 +15,12 @@ def render(table: Table, study: str, name: str) -> str:
     return template("table.html", text).render(table=table, title=f"{study}: {name}", command=remake(study, name))
 
 
+_escaped = partial(html.escape, quote=False)
+
+
 def text(plain: str) -> str:
     """Return plain text as HTML; a formula with subscripts in italics."""
     return typeset(plain, _escaped, _subscripts)
-
-
-def _escaped(plain: str) -> str:
-    return html.escape(plain, quote=False)
 
 
 def _subscripts(formula: str) -> str:

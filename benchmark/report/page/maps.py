@@ -75,7 +75,15 @@ def _map(
         for method, frame in frames.items()
     ]
     for projection in PROJECTIONS:
-        points = [_turned(frame, projection, targets) for frame in frames.values()]
+        points = []
+        for frame in frames.values():
+            place, label = (
+                frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float),
+                frame["label"].to_numpy(),
+            )
+            # Turned like the first map of its dataset, its middle at the origin.
+            place = aligned(place, label, targets.setdefault("first", centroids(standardised(place), label)))
+            points.append(place - (place.min(axis=0) + place.max(axis=0)) / 2)
         half = max(1e-9, *(float(np.abs(one).max()) for one in points))
         for panel, one in zip(panels, points, strict=True):
             panel[projection] = packed(np.round((one / half + 1) / 2 * 65535).astype("uint16"))
@@ -83,13 +91,6 @@ def _map(
     shown: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
     shown |= {"place": packed(np.searchsorted(index, first.index.to_numpy())), "forget": packed(np.flatnonzero(forget))}
     return shown | {"panels": panels}, first.index[forget]
-
-
-def _turned(frame: pd.DataFrame, projection: str, targets: dict[str, pd.DataFrame]) -> npt.NDArray[np.float64]:
-    """Return a map's points, (n, 2), turned like the first of its dataset, its middle at the origin."""
-    points, label = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float), frame["label"].to_numpy()
-    points = aligned(points, label, targets.setdefault("first", centroids(standardised(points), label)))
-    return points - (points.min(axis=0) + points.max(axis=0)) / 2
 
 
 def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:

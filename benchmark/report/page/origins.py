@@ -45,22 +45,22 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     """Return what the template prints: the study's facts, what its runs share, its outputs, each cell's methods."""
     study = results.study
     shared, differing = _stamps(results.metrics)
+    outputs = []
+    for name, output in study.outputs.items():
+        is_table = study.section_of(name) == "tables"
+        path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
+        files = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
+        command = remake(study.name, name)
+        outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {
         "study": _study(study),
         "shared": shared,
         "differing": differing,
         "plain": plain,
-        "outputs": [_output(study, name) for name in study.outputs],
+        "outputs": outputs,
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
         "remake": remake(study.name, "page"),
     }
-
-
-def _output(study: Study, name: str) -> dict[str, str]:
-    is_table = study.section_of(name) == "tables"
-    path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
-    drawn = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
-    return {"name": name, "caption": study.output(name).caption, "files": drawn, "command": remake(study.name, name)}
 
 
 def _study(study: Study) -> dict[str, str]:
