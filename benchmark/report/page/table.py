@@ -41,10 +41,10 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
             names |= {"method": method, "label": method_label(method), "anchor": anchor(home, method)}
             names["note"] = "" if home == cell else f"of {scenario_label(home.scenario)}"
             names["kind"] = "reference" if method in (ORIGINAL, RETRAIN) else ""
-            names["paper"] = reported.get((cell, method), {})
+            names["paper"] = paper = reported.get((cell, method), {})
+            names["paper_gap"] = paper.get("avg_gap", np.nan)
             rows.append(numbers[cell, method] | names | {"floor": floor})
     unit, decimals = cost_unit(np.array([row["pflops"] for row in rows], dtype=float))
-    paper = any(row["paper"] for row in rows)
     choices = {part: {row["place"][part]: row["labels"][part] for row in rows} for part in CELL}
     choices["method"] = {method: method_label(method) for method in in_order({row["method"] for row in rows})}
     return {
@@ -56,7 +56,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "unit": unit,
         "factor": UNITS[unit],
         "decimals": decimals,
-        "paper": paper,
+        "paper": any(row["paper"] for row in rows),
         "oracle": (results.metrics["report_epoch"] == "best").any(),
         "collapsed": any(row["collapsed"] for row in rows),
         "collapse": measured.COLLAPSE,
