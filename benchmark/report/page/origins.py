@@ -53,7 +53,8 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         command = remake(study.name, name)
         outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {
-        "study": _study(study),
+        "study_file": str(paths.study_file(study.name)),
+        "images": {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets},
         "shared": shared,
         "differing": differing,
         "plain": plain,
@@ -61,18 +62,6 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
         "remake": remake(study.name, "page"),
     }
-
-
-def _study(study: Study) -> dict[str, str]:
-    facts = {
-        "Study": str(paths.study_file(study.name)),
-        "Seed": f"{study.seed}, one stream a purpose, dataset, architecture, scenario and trial",
-        "Trials": f"{study.trials}, numbered from 0",
-        "Drawn anew per trial": ", ".join(study.resample) or "neither Original nor the forget split",
-        "Reported epoch": study.report_epoch,
-        "Members of the membership attack": f"{study.members} retain samples",
-    }
-    return facts | {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets}
 
 
 def _images(study: Study, name: str) -> str:

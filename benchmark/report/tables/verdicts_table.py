@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from benchmark.names import Cell
@@ -10,13 +12,15 @@ from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.report.tables import claims_table
 from benchmark.report.tables.claims_table import DECIDED, INTERVAL, VERDICTS
-from benchmark.report.tabular import DASH, Block, Column, Entry, Table
+from benchmark.report.tabular import DASH, Block, Column, Entry, Row, Table
 
 
 def build(source: Source) -> Table:
     """Return the table: a row a claim and cell, with the number of tests that have each verdict; zeros are left out."""
     tests = claims_table.tested(source.results)
-    cells, counted, rows = claims_table.cells_of(tests), [], []
+    cells = claims_table.cells_of(tests)
+    counted: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for _, mine in tests.groupby(["claim", "place"], sort=False, dropna=False):
         first = mine[["claim", "text", "where", "place"]].iloc[0]
         counts = mine["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
@@ -24,7 +28,7 @@ def build(source: Source) -> Table:
         kept = kept.reindex(DECIDED, fill_value=0)
         # A claim's name stands in the first of its rows.
         named = not counted or counted[-1]["claim"] != first["claim"]
-        row = [claims_table.title(first) if named else ""]
+        row: list[str | Entry] = [claims_table.title(first) if named else ""]
         row.append(DASH if pd.isna(first["place"]) else short_label(Cell.parse(first["place"]), cells))
         for verdict, count in counts.items():
             still = kept.get(verdict, 0)
