@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.tabular import THIN, Column, Entry, Table, remake, typeset
+from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, typeset
 from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
@@ -47,8 +46,8 @@ def render(table: Table, study: str, name: str) -> str:
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
     names = {"study": study, "name": name, "command": remake(study, name)}
-    pages, groups = _pages(table), _groups(table.columns)
-    return template("table.tex", text).render(table=table, pages=pages, groups=groups, **names)
+    groups = [(group, len(list(members))) for group, members in groupby(column.group for column in table.columns)]
+    return template("table.tex", text).render(table=table, pages=_pages(table), groups=groups, **names)
 
 
 def text(plain: str) -> str:
@@ -122,12 +121,11 @@ def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
-    """Deal the blocks out to pages, each with its heading; one that is longer than a page by itself is cut."""
-    pages: list[list[tuple[str, list[Line]]]] = [[]]
+def _pages(table: Table) -> list[list[tuple[Block, list[Line]]]]:
+    """Deal the blocks out to pages, each with its rows there; one that is longer than a page by itself is cut."""
+    pages: list[list[tuple[Block, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
     for block, rows in zip(table.blocks, _lines(table), strict=True):
-        note = rf" \textup{{({text(block.note)})}}" if block.note else ""
         ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
         for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
             mine = [row for _, row in part]
@@ -135,18 +133,6 @@ def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
             if needed > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
-            pages[-1].append((text(block.heading) + note, mine))
+            pages[-1].append((block, mine))
             room -= needed
     return pages
-
-
-def _groups(columns: Sequence[Column]) -> list[str]:
-    """Return the line of names over several columns, and the rules below them."""
-    if not any(column.group for column in columns):
-        return []
-    names, rules, end = [], "", 0
-    for group, members in groupby(columns, key=lambda column: column.group):
-        first, end = end + 1, end + len(list(members))
-        names.append(rf"\multicolumn{{{end - first + 1}}}{{c}}{{{text(group)}}}" if end > first else text(group))
-        rules += rf"\cmidrule(lr){{{first}-{end}}}" if group else ""
-    return [" & ".join(names) + r" \\", rules]
