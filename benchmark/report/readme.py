@@ -18,6 +18,7 @@ def filled(text: str, root: Path = Path()) -> str:
     """Return a page's text with each file below ``root`` between its markers; nothing where there is no such file."""
 
     def content(match: re.Match[str]) -> str:
+        """Return the markers with what belongs between them."""
         path = root / match[2]
         return match[1] + (path.read_text(encoding="utf-8") if path.is_file() else "") + match[4]
 
