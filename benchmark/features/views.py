@@ -15,7 +15,7 @@ from benchmark.metrics.theory import GROUPS, peel
 from benchmark.training.batches import BATCH
 
 if TYPE_CHECKING:
-    from benchmark.features.embed import Embedding
+    from benchmark.features.embedding import Embedding
 
 
 def view_distances(embedding: Embedding) -> pd.DataFrame:

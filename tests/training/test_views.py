@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from benchmark import paths
-from benchmark.features.embed import Embedding, embed, sample_maps
+from benchmark.features.embed import embed, sample_maps
+from benchmark.features.embedding import Embedding
 from benchmark.features.projections import COORDINATES
 from benchmark.features.views import nearest_views, view_distances, views_of
 from benchmark.metrics.theory import GROUPS, theorem1

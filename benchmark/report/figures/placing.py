@@ -70,7 +70,10 @@ def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
     # The first and the last place along each side; the middle where the area is too small.
     first = np.minimum(np.ceil(size / 2), np.divide(area, 2))
     last = np.maximum(np.floor(area - size / 2), first)
-    return np.stack(np.meshgrid(*map(np.arange, first, last + 1, (STEP, STEP)), indexing="ij"), axis=-1).reshape(-1, 2)
+    grid = np.meshgrid(
+        *(np.arange(*ends, STEP, dtype=float) for ends in zip(first, last + 1, strict=True)), indexing="ij"
+    )
+    return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
 def _ink(points: Floats, area: tuple[int, int]) -> Floats:

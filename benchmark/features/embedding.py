@@ -1,0 +1,54 @@
+"""A trained model with what its features are looked at through: its images, and what is forgotten of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from benchmark.data.splits import forgotten
+from benchmark.models import build
+from benchmark.results.records import forget
+from benchmark.seeds import Streams
+from benchmark.study.prepare import load
+from benchmark.study.runs import Derived
+from benchmark.study.study import Study
+from benchmark.training.batches import Images, outputs
+from benchmark.training.device import Device
+from benchmark.training.outcome import weights_of
+
+
+class Embedding:
+    """A run's model, its dataset, and which training samples a scenario forgets; `StaleOutput` where one is missing."""
+
+    def __init__(self, study: Study, one: Derived):
+        self.study, self.one = study, one
+        name = one.run.name
+        self.device = Device.choose(study.precision, study.threads)
+        self.arrays = load(study, name.dataset)
+        self.images = Images(self.arrays, study.datasets[name.dataset].augmentation, self.device.device)
+        self.model = build(name.arch, self.images.classes, self.images.image_shape)
+        self.model.load_state_dict(weights_of(study, one.run))
+        self.device.place(self.model)
+        self.streams = Streams(study.seed, (name.dataset,))
+        self.labels = np.asarray(self.arrays.train_labels)
+        self.forgotten = np.zeros(len(self.labels), bool)
+        self.forgotten[forgotten(forget(study, one.run, one.scenario))] = True
+
+    def sample(self) -> np.ndarray:
+        """Return up to ``map_samples`` training samples, sorted: one random draw per dataset, the same for every
+        model and scenario, so that what is made from them can be compared.
+        """
+        order = self.streams.numpy("map-samples").permutation(len(self.labels))
+        return np.sort(order[: self.study.map_samples])
+
+    def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return features (N, D) and logits (N, K) of training samples, all unless given, without augmentation."""
+        positions = None if index is None else torch.from_numpy(index).to(self.device.device)
+        batches = outputs(self.model, self.images, "train", self.device, positions)
+        features, logits = (torch.cat(column).cpu() for column in zip(*batches, strict=True))
+        return features, logits
+
+    def facts(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns that say which samples the rows of a frame are."""
+        membership = np.where(self.forgotten[index], "forget", "retain")
+        return {"index": index, "membership": membership, "label": self.labels[index]}
