@@ -82,18 +82,16 @@ def umap(features: Floats, seed: int) -> Floats:
     # The spectral start needs more samples than this, and features that differ.
     start = "spectral" if len(features) > NEIGHBOURS and np.ptp(features) > 0 else "random"
     neighbours = min(NEIGHBOURS, len(features) - 1)
-    large = {"precomputed_knn": _nearest(features, neighbours), "n_epochs": EPOCHS} if len(features) >= LARGE else {}
+    large: dict[str, Any] = {}
+    if len(features) >= LARGE:
+        from sklearn.neighbors import NearestNeighbors
+
+        points = features.astype(np.float32)
+        # Each sample's nearest samples, itself first, and how far they are: all pairs compared, not a search.
+        distance, index = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors(points)
+        large = {"precomputed_knn": (index, distance, None), "n_epochs": EPOCHS}
     model = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1, **large)
     return np.asarray(model.fit_transform(features), dtype=np.float64)
-
-
-def _nearest(features: Floats, neighbours: int) -> tuple[Any, Any, None]:
-    """Return each sample's nearest samples, itself first, and how far they are: all of them, not a search."""
-    from sklearn.neighbors import NearestNeighbors
-
-    points = features.astype(np.float32)
-    distance, index = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors(points)
-    return index, distance, None
 
 
 def _keep_compiled() -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import accumulate, groupby
 
 from benchmark.errors import BadInput
-from benchmark.report.tabular import THIN, Column, Entry, Table, remake, typeset
+from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, typeset
+from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
-# A wrapped column: its width, about how many letters fit in a line of it, and what its cells begin with: words spread
-# to both edges of so narrow a column would have holes between them. \\ shall end the row all the same.
-WIDTH, LETTERS, RAGGED = "35mm", 25, r"\raggedright\let\\\tabularnewline "
-
-RESIZED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+# About how many letters fit in a line of a wrapped column, and what its cells begin with: words spread to both edges of
+# so narrow a column would have holes between them. \\ shall end the row all the same.
+LETTERS, RAGGED = 25, r"\raggedright\let\\\tabularnewline "
 
 # A number, its standard deviation and its gap, each in a column of its own within the table's column.
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
@@ -47,15 +45,9 @@ def render(table: Table, study: str, name: str) -> str:
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
-    parts = [f"% Study {study}; remade by: {remake(study, name)}; data: {name}.csv"]
-    label = f"tab:{study}-{name}"
-    title = rf"\caption{{{text(table.caption)}}}\label{{{label}}}"
-    for blocks in _pages(table):
-        parts += [r"\begin{table}[tbp]", r"\centering", r"\setlength{\belowcaptionskip}{4pt}", title, ""]
-        parts += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", RESIZED]
-        parts += [_tabular(table.columns, blocks) + "%", "}", r"\end{table}"]
-        title = rf"Table~\ref{{{label}}}, continued."
-    return "\n".join(parts) + "\n"
+    names = {"study": study, "name": name, "command": remake(study, name)}
+    groups = [(group, len(list(members))) for group, members in groupby(column.group for column in table.columns)]
+    return template("table.tex", text).render(table=table, pages=_pages(table), groups=groups, **names)
 
 
 def text(plain: str) -> str:
@@ -129,12 +121,11 @@ def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
-    """Deal the blocks out to pages, each with its heading; one that is longer than a page by itself is cut."""
-    pages: list[list[tuple[str, list[Line]]]] = [[]]
+def _pages(table: Table) -> list[list[tuple[Block, list[Line]]]]:
+    """Deal the blocks out to pages, each with its rows there; one that is longer than a page by itself is cut."""
+    pages: list[list[tuple[Block, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
     for block, rows in zip(table.blocks, _lines(table), strict=True):
-        note = rf" \textup{{({text(block.note)})}}" if block.note else ""
         ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
         for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
             mine = [row for _, row in part]
@@ -142,28 +133,6 @@ def _pages(table: Table) -> list[list[tuple[str, list[Line]]]]:
             if needed > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
-            pages[-1].append((text(block.heading) + note, mine))
+            pages[-1].append((block, mine))
             room -= needed
     return pages
-
-
-def _tabular(columns: Sequence[Column], blocks: list[tuple[str, list[Line]]]) -> str:
-    layout = "".join(f"p{{{WIDTH}}}" if one.wrapped else "l" if one.is_text else "r" for one in columns)
-    names = [rf"\multicolumn{{1}}{{c}}{{{text(one.name)}}}" if one.centred else text(one.name) for one in columns]
-    lines = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", *_groups(columns), " & ".join(names) + r" \\"]
-    for heading, rows in blocks:
-        title = rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{heading}}}}} \\"
-        lines += [r"\midrule", *([title] if heading else []), *(row for row, _ in rows)]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
-
-
-def _groups(columns: Sequence[Column]) -> list[str]:
-    """Return the line of names over several columns, and the rules below them."""
-    if not any(column.group for column in columns):
-        return []
-    names, rules, end = [], "", 0
-    for group, members in groupby(columns, key=lambda column: column.group):
-        first, end = end + 1, end + len(list(members))
-        names.append(rf"\multicolumn{{{end - first + 1}}}{{c}}{{{text(group)}}}" if end > first else text(group))
-        rules += rf"\cmidrule(lr){{{first}-{end}}}" if group else ""
-    return [" & ".join(names) + r" \\", rules]

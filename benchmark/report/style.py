@@ -90,6 +90,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
 
     def place(name: str) -> tuple[int, str, bool, bool, str]:
+        """Return what a name is sorted by; methods of plugins come last."""
         method = MethodName.parse(name)
         base = listed(method)
         return [*METHODS, base].index(base), base, method.contrastive, bool(method.settings), name
@@ -101,6 +102,7 @@ def readable(text: str) -> str:
     """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
 
     def label(match: re.Match[str]) -> str:
+        """Return the label of a name; what is no method's and could be a variable's is a setting."""
         name = match[1]
         is_setting = name in SETTINGS or (name not in METHODS and name.isidentifier())
         return setting_label(name) if is_setting else method_label(name)

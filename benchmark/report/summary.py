@@ -74,27 +74,38 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
             row |= {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
             for metric in METRICS:
                 row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(mine[metric])
-            row["avg_gap_low"], row["avg_gap_high"] = _gap_interval(runs, cell, method, row["avg_gap"])
+            trials = Trials(runs, cell, [method])
+            row["avg_gap_low"] = row["avg_gap_high"] = np.nan
+            if method != RETRAIN and np.isfinite(row["avg_gap"]) and len(trials):
+                gap = estimate(bind(trials.gap, method), len(trials))
+                row["avg_gap_low"], row["avg_gap_high"] = float(np.maximum(0.0, gap.low)), gap.high
             known[cell, method] = row
     return known
-
-
-def _gap_interval(runs: pd.DataFrame, cell: Cell, method: str, gap: float) -> tuple[float, float]:
-    """Return the ends of the average gap's 95 % interval, NaN where it has none."""
-    trials = Trials(runs, cell, [method])
-    if method == RETRAIN or not np.isfinite(gap) or not len(trials):
-        return np.nan, np.nan
-    ends = estimate(bind(trials.gap, method), len(trials))
-    return max(0.0, ends.low) if np.isfinite(ends.low) else np.nan, ends.high
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
     """Return the noise floor of each cell that has Retrain, in points."""
     if metrics.empty:
         return {}
-    floors = noise_floor(metrics)
-    cells = [Cell(*place) for place in floors[CELL].itertuples(index=False)]
-    return dict(zip(cells, floors["noise_floor"], strict=True))
+    floors = noise_floor(metrics).set_index(CELL)["noise_floor"]
+    return {Cell(*place): floor for place, floor in floors.items()}
+
+
+def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> pd.DataFrame:
+    """Return a method's means over trials by epoch: metrics, ``loss`` and costs, and ``avg_gap`` between these means.
+
+    All but the costs are NaN from where a trial has diverged.
+
+    Parameters
+    ----------
+    history : the rows of its trials in one cell, at least one.
+    target : Retrain's metrics, of the cell or by epoch.
+    """
+    grouped = history.groupby("epoch")
+    whole = grouped.size() == grouped.size().max()
+    means = grouped[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
+    means["avg_gap"] = (means[METRICS] - target).abs().mean(axis=1, skipna=False)
+    return means.join(grouped[list(COSTS)].mean())
 
 
 def at_end(cell: Cell, method: str, histories: list[pd.DataFrame]) -> pd.DataFrame:

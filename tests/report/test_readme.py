@@ -5,8 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from benchmark.report.readme import PAGES, SHOWN, filled
+from shown_tables import PAGES, SHOWN, filled
 
 ROOT = Path(__file__).parents[2]
 MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
@@ -17,7 +16,7 @@ SHOWS = ("paper_tables/cifar10-small/table3.md", "paper_tables/cifar10-small/cla
 
 @pytest.mark.parametrize(("page", "table"), list(zip(PAGES, SHOWS, strict=True)))
 def test_a_page_shows_its_tables_as_they_are_committed(page, table, tmp_path) -> None:
-    # As committed: another processor's table may differ in a last digit. To mend it: python -m benchmark.report.readme
+    # As committed: another processor's table may differ in a last digit. To mend it: python docs/shown_tables.py
     text = (ROOT / page).read_text(encoding="utf-8")
     shown = [match[2] for match in SHOWN.finditer(text)]
     assert table in shown

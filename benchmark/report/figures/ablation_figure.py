@@ -35,15 +35,17 @@ def numbers(source: Source) -> pd.DataFrame:
     """
     key = varied(source.study, source.output)
     data = gather(source, [RETRAIN, *source.compared])
-    reference = data[data["method"] == RETRAIN].set_index(CELL)
-    data = data[data["method"] != RETRAIN].reset_index(drop=True)
+    retrain = data["method"] == RETRAIN
+    data = data[~retrain].merge(data[retrain], on=CELL, suffixes=("", "_retrain"))
     for metric in METRICS:
-        target = reference[f"{metric}_mean"].loc[list(data[CELL].itertuples(index=False, name=None))]
-        data[f"{metric}_difference"] = data[f"{metric}_mean"].to_numpy(float) - target.to_numpy(float)
+        data[f"{metric}_difference"] = data[f"{metric}_mean"] - data[f"{metric}_mean_retrain"]
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
-    cells = [Cell(*place) for place in data[CELL].itertuples(index=False)]
-    data["value"] = [source.settings(*place)[key] for place in zip(cells, data["method"], strict=True)]
-    data["own"] = data["value"] == [source.settings(*place)[key] for place in zip(cells, data["head"], strict=True)]
+    places = [Cell(*place) for place in data[CELL].itertuples(index=False)]
+    data["value"], own = (
+        [source.settings(cell, method)[key] for cell, method in zip(places, data[names], strict=True)]
+        for names in ("method", "head")
+    )
+    data["own"] = data["value"] == own
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -19,7 +18,7 @@ from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, log_axis, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import cell_parts, line_style, method_colour, method_label
-from benchmark.report.summary import COSTS, UNITS, at_end, cost_unit, floors_of
+from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -39,26 +38,18 @@ def curves(source: Source) -> pd.DataFrame:
     pflops_executed``, what was computed until then, means over trials; ``best``, whether no other epoch has a smaller
     gap; ``noise_floor``, the cell's.
     """
+    columns = [*CELL, "method", "epoch", "avg_gap", *COSTS, "best", "noise_floor"]
     parts = []
     for cell in source.cells:
         reference = at_end(cell, RETRAIN, source.histories(cell, RETRAIN))
         target = reference[METRICS].astype(float).mean(skipna=False)
         place = {**vars(cell), "noise_floor": floors_of(reference).get(cell, np.nan)}
         for method in source.compared:
-            curve = _curve(source.histories(cell, method), target)
-            parts.append(curve.assign(**place, method=method)[[*CELL, "method", *curve.columns, "noise_floor"]])
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-
-
-def _curve(trials: list[pd.DataFrame], target: pd.Series[Any]) -> pd.DataFrame:
-    """Return one method's rows: ``epoch, avg_gap, pflops, pflops_executed, best``."""
-    columns = ["epoch", "avg_gap", *COSTS, "best"]
-    if not trials:
-        return pd.DataFrame(columns=columns)
-    by_epoch = pd.concat(trials).groupby("epoch")
-    means = by_epoch[METRICS].agg(lambda values: values.mean(skipna=False)).where(by_epoch.size() == len(trials))
-    curve = by_epoch[list(COSTS)].mean().assign(avg_gap=(means - target).abs().mean(axis=1, skipna=False))
-    return curve.assign(best=curve["avg_gap"] == curve["avg_gap"].min()).reset_index()[columns]
+            if trials := source.histories(cell, method):
+                curve = by_epoch(pd.concat(trials), target).reset_index()
+                best = curve["avg_gap"] == curve["avg_gap"].min()
+                parts.append(curve.assign(**place, method=method, best=best)[columns])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def build(source: Source) -> Figure:
@@ -94,7 +85,11 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[
     most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
         for method in methods:
-            _line(axes, rows[rows["method"] == method], method, cost, UNITS[unit], line_style(method, methods))
+            mine, colour = rows[rows["method"] == method], method_colour(method)
+            look: Any = {"linestyle": line_style(method, methods), "label": method_label(method), "linewidth": 1}
+            axes.plot(mine[cost] * UNITS[unit], mine["avg_gap"], color=colour, **look)
+            best = mine[mine["best"].astype(bool)].head(1)
+            axes.plot(best[cost] * UNITS[unit], best["avg_gap"], color=colour, **BEST)
         floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
         axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
         log_axis(axes)
@@ -102,17 +97,6 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    pair[0].set_title(_wrapped(cell_parts(cell), width))
-
-
-def _wrapped(parts: list[str], width: int) -> str:
-    """Join a cell's parts into lines of ``width`` letters, broken between parts and not within them."""
-    joined = ", ".join(part.replace(" ", NO_BREAK) for part in parts)
-    return textwrap.fill(joined, width, break_long_words=False).replace(NO_BREAK, " ")
-
-
-def _line(axes: Axes, rows: pd.DataFrame, method: str, cost: str, factor: float, style: Any) -> None:
-    colour, label = method_colour(method), method_label(method)
-    axes.plot(rows[cost] * factor, rows["avg_gap"], linestyle=style, color=colour, label=label, linewidth=1)
-    best = rows[rows["best"].astype(bool)].head(1)
-    axes.plot(best[cost] * factor, best["avg_gap"], color=colour, **BEST)
+    # Lines are broken between a cell's parts, not within them.
+    parts = ", ".join(part.replace(" ", NO_BREAK) for part in cell_parts(cell))
+    pair[0].set_title(textwrap.fill(parts, width, break_long_words=False).replace(NO_BREAK, " "))

@@ -105,9 +105,10 @@ def build(source: Source) -> Figure:
     for panel_axes, text in zip(axes[0], above, strict=True):
         panel_axes.set_title(text, pad=3)
     every = [panel for row in grid for panel in row]
-    half = _half_widths(every)
     for panel_axes, panel in zip(axes.flat, every, strict=True):
-        _frame(panel_axes, panel, half[panel.projection])
+        # Half the width that every panel of a projection spans: the widest map with a margin.
+        shown = [one.points for one in every if one.projection == panel.projection and len(one.points)]
+        _frame(panel_axes, panel, max([1e-9, *(1.08 * float(np.ptp(points, axis=0).max()) / 2 for points in shown)]))
         if panel.remark:
             panel_axes.text(0.5, 0.5, panel.remark, ha="center", va="center", transform=panel_axes.transAxes)
         else:
@@ -122,16 +123,6 @@ def build(source: Source) -> Figure:
             clusters = {classes[number]: panel.points[predicted == number] for number in np.unique(predicted)}
             write_names(panel_axes, clusters, renderer)
     return figure
-
-
-def _half_widths(panels: list[Panel]) -> dict[str, float]:
-    """Return half the width that every panel of a projection spans: the widest map with a margin."""
-    half = dict.fromkeys(PROJECTIONS, 1e-9)
-    for panel in panels:
-        if len(panel.points):
-            extent = float(np.max(np.ptp(panel.points, axis=0))) / 2
-            half[panel.projection] = max(half[panel.projection], 1.08 * extent)
-    return half
 
 
 def _frame(axes: Axes, panel: Panel, half: float) -> None:

@@ -67,11 +67,13 @@ def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Flo
 
 def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
     """Return a grid of centres at which a box lies within the area; its middle if none does."""
-    steps = []
-    for length, whole in zip(size, area, strict=True):
-        inside = np.arange(np.ceil(length / 2), np.floor(whole - length / 2) + 1, STEP)
-        steps.append(inside if len(inside) else np.array([whole / 2]))
-    return np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 2)
+    # The first and the last place along each side; the middle where the area is too small.
+    first = np.minimum(np.ceil(size / 2), np.divide(area, 2))
+    last = np.maximum(np.floor(area - size / 2), first)
+    grid = np.meshgrid(
+        *(np.arange(*ends, STEP, dtype=float) for ends in zip(first, last + 1, strict=True)), indexing="ij"
+    )
+    return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
 def _ink(points: Floats, area: tuple[int, int]) -> Floats:
@@ -85,10 +87,8 @@ def _ink(points: Floats, area: tuple[int, int]) -> Floats:
 def _sums(ink: Floats, centres: Floats, size: Floats) -> Floats:
     """Return how much ink lies below a box at each centre, from the table of sums over all lower left corners."""
     table = np.pad(ink.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    limit = np.array(ink.shape)
-    low = np.clip(np.rint(centres - size / 2).astype(int), 0, limit)
-    high = np.clip(np.rint(centres + size / 2).astype(int), 0, limit)
-    (x0, y0), (x1, y1) = low.T, high.T
+    corners = (np.rint(centres + half).astype(int) for half in (-size / 2, size / 2))
+    (x0, y0), (x1, y1) = (np.clip(corner, 0, ink.shape).T for corner in corners)
     return np.asarray(table[x1, y1] - table[x0, y1] - table[x1, y0] + table[x0, y0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.names import Cell
 from benchmark.report.figures.common import legend_above, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
@@ -33,7 +33,15 @@ def build(source: Source) -> Figure:
     Lines are means over trials, bands reach from the least to the most of them. Trials that diverged are left out, and
     so is a method without any.
     """
-    distances = {(c, m): _distances(source, c, m) for c in source.cells for m in source.methods}
+    # The largest distances of the retain and of the forget samples, for each trial that did not diverge.
+    distances = {
+        (cell, method): [
+            tuple(rows.loc[rows["membership"] == group, "max_distance"].to_numpy(float) for group in GROUPS)
+            for rows in source.by_trial(source.results.views, cell, method).values()
+            if rows["max_distance"].notna().all()
+        ]
+        for cell, method in product(source.cells, source.methods)
+    }
     every = [np.concatenate(groups) for trials in distances.values() for groups in trials]
     end = max((float(np.quantile(values, 0.999)) for values in every), default=0.0) or 1.0
     rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
@@ -50,15 +58,6 @@ def build(source: Source) -> Figure:
     grid[0, 0].set_xlim(0, end)
     _label(figure, grid, source.methods)
     return figure
-
-
-def _distances(source: Source, cell: Cell, method: str) -> list[tuple[Floats, ...]]:
-    """Return the largest distances of the retain and of the forget samples, for each trial that did not diverge."""
-    return [
-        tuple(rows.loc[rows["membership"] == group, "max_distance"].to_numpy(float) for group in GROUPS)
-        for rows in source.by_trial(source.results.views, cell, method).values()
-        if rows["max_distance"].notna().all()
-    ]
 
 
 def _cell(upper: Axes, lower: Axes, methods: dict[str, list[tuple[Floats, ...]]], eps: Floats) -> None:

@@ -6,16 +6,16 @@ import base64
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.gaps import CELL
+from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
+from benchmark.report import html
 from benchmark.report.page import claim_cards, curves, maps, origins, table
+from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.study.study import Study
 
@@ -38,27 +38,20 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         frames.require(study, results.metrics)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = _scripts()
-    page = _template().render(
+    page = template("page.html", html.text).render(
         study=study,
+        metrics=METRICS,
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
         origins=origins.build(results, cells),
         drawn={"curves": curves.build(results, cells), **maps.build(results, cells, partial)},
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
-        policy=_policy(scripts),
+        hashes=[base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts],
     )
     path = paths.page(study.name, partial)
-    files.write_text(path, page)
+    files.write_text(path, page.rstrip())
     return path
-
-
-def _template() -> jinja2.Template:
-    options: Any = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
-    loader = jinja2.FileSystemLoader(HERE)
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, **options)
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    return environment.get_template("template.html")
 
 
 def _scripts() -> list[str]:
@@ -68,17 +61,3 @@ def _scripts() -> list[str]:
     library = (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
     parts = [(HERE / part).read_text(encoding="utf-8") for part in PARTS]
     return [library, "\n".join(['"use strict";', "(() => {", *parts, "})();"])]
-
-
-def _policy(scripts: list[str]) -> str:
-    """Return a Content-Security-Policy that runs these scripts and nothing else, and lets nothing reach a network."""
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    sources = {
-        "default-src": "'none'",
-        "script-src": " ".join(f"'sha256-{one}'" for one in hashes),
-        "style-src": "'unsafe-inline'",  # the plotting library styles what it draws
-        "img-src": "data:",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    return "; ".join(f"{key} {value}" for key, value in sources.items())

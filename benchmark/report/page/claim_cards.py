@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.verdicts import UNTESTED
 from benchmark.names import Cell
 from benchmark.report.style import cell_label
 from benchmark.report.tables.claims_table import VERDICTS, is_kept
@@ -33,23 +31,12 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
     if not drawn:
         return {}
     tests = pd.concat(drawn, ignore_index=True)
-    counts = tests["verdict"].value_counts()
+    tests["kept"] = [is_kept(row) for row in tests.itertuples()]
+    tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
+    tests["place"] = tests["place"].map(lambda place: cell_label(Cell.parse(place)), na_action="ignore")
     claims = [
-        {**rows[["text", "where"]].iloc[0], "tests": [_test(row) for row in rows.itertuples()]}
+        {**rows[["text", "where"]].iloc[0], "tests": rows.fillna({"subject": "", "remark": ""}).to_dict("records")}
         for _, rows in tests.groupby("claim", sort=False)
     ]
+    counts = tests["verdict"].value_counts()
     return {"claims": claims, "counts": {one: int(counts[one]) for one in VERDICTS if one in counts}}
-
-
-def _test(row: Any) -> dict[str, str]:
-    if row.verdict == UNTESTED:
-        return {"place": "", "subject": row.remark, "value": "", "interval": "", "verdict": row.verdict}
-    subject, remark = (text if isinstance(text, str) else "" for text in (row.subject, row.remark))
-    known = np.isfinite(row.low)
-    return {
-        "place": cell_label(Cell.parse(row.place)),
-        "subject": f"{subject} ({remark})" if known and remark else subject,
-        "value": number(row.value) + ("" if row.unit == "points" else f" {row.unit}"),
-        "interval": f"{number(row.low)} to {number(row.high)}" if known else remark,
-        "verdict": row.verdict + "*" * is_kept(row),
-    }

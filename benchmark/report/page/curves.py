@@ -11,7 +11,7 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
-from benchmark.report.summary import COSTS, UNITS, cost_unit, floors_of
+from benchmark.report.summary import COSTS, UNITS, by_epoch, cost_unit, floors_of
 from benchmark.results.frames import Results
 from benchmark.study.outputs import stage_cell
 
@@ -33,16 +33,22 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     listed = [name for name in in_order(list(histories["method"].unique())) if name not in (ORIGINAL, RETRAIN)]
     spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
     unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
-    references = [_reference(results, one) for one in _reference_cells(cell)]
+    retrain = results.metrics[results.metrics["method"] == RETRAIN]
+    # NaN where there is no Retrain.
+    references = pd.DataFrame([in_cell(retrain, one)[METRICS].mean(skipna=False) for one in _reference_cells(cell)])
     methods = []
     for name in listed:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
         methods.append({**appearance(name, listed), "trials": int((runs["method"] == name).sum()), **series})
-    retrain = {metric: [_plain(one[metric]) for one in references] for metric in METRICS}
     last = reference_cell(cell)
-    floor = _plain(floors_of(in_cell(results.metrics, last)).get(last, np.nan))
-    names = {"name": str(cell), "label": cell_label(cell), "unit": unit}
-    return {**names, "methods": methods, "retrain": retrain, "floor": floor}
+    return {
+        "name": str(cell),
+        "label": cell_label(cell),
+        "unit": unit,
+        "methods": methods,
+        "retrain": {metric: [*map(_plain, references[metric])] for metric in METRICS},
+        "floor": _plain(floors_of(in_cell(retrain, last)).get(last, np.nan)),
+    }
 
 
 def appearance(name: str, among: list[str]) -> dict[str, Any]:
@@ -57,29 +63,16 @@ def appearance(name: str, among: list[str]) -> dict[str, Any]:
     }
 
 
-def _series(runs: pd.DataFrame, references: list[pd.Series[float]], factor: float) -> dict[str, Any]:
+def _series(runs: pd.DataFrame, references: pd.DataFrame, factor: float) -> dict[str, Any]:
     """Return one method's lists over epochs; null where a trial has no number, since it diverged.
 
     ``stage``, from 0, says with which of the cell's references an epoch is compared.
     """
-    by_epoch = runs.groupby("epoch")
-    whole = by_epoch.size() == by_epoch.size().max()
-    means = by_epoch[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
-    several = len(references) > 1
-    stages = [int(stage) - 1 for stage in by_epoch["stage"].first()] if several else [0] * len(means)
-    target = pd.DataFrame([references[stage] for stage in stages], index=means.index)
-    means["avg_gap"] = (means[METRICS] - target[METRICS]).abs().mean(axis=1, skipna=False)
-    out: dict[str, Any] = {"epoch": [int(epoch) for epoch in means.index], "stage": stages}
-    out |= {what: [_plain(value) for value in means[what]] for what in MEASURED}
-    out |= {cost: [_plain(value * factor) for value in by_epoch[cost].mean()] for cost in COSTS}
-    return out
-
-
-def _reference(results: Results, cell: Cell) -> pd.Series[float]:
-    """Return the means of a cell's Retrain; NaN where there is none."""
-    runs = in_cell(results.metrics, cell)
-    runs = runs[runs["method"] == RETRAIN]
-    return runs[METRICS].astype(float).mean(skipna=False) if len(runs) else pd.Series(np.nan, index=METRICS)
+    stage = runs.groupby("epoch")["stage"].first() - 1 if len(references) > 1 else 0 * runs.groupby("epoch").size()
+    means = by_epoch(runs, references.loc[stage].set_index(stage.index))
+    means[list(COSTS)] *= factor
+    columns = {column: [*map(_plain, means[column])] for column in (*MEASURED, *COSTS)}
+    return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(one) for one in stage], **columns}
 
 
 def reference_cell(cell: Cell) -> Cell:

@@ -53,7 +53,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
             "classes": classes,
             "colours": list(class_colours(len(classes))),
             "index": packed(index),
-            "labels": packed(_numbers(labels, classes)),
+            "labels": packed(pd.Index(classes).get_indexer(labels)),
             "pictured": packed(np.flatnonzero(pictured)),
             "sprite": None if images is None else sprite(images, MOST // len(names), EXACT // len(names)),
         }
@@ -71,11 +71,19 @@ def _map(
         if not frame.index.equals(first.index):
             raise StaleOutput(f"maps of {cell}: {method} and {methods[0]} show different samples: run snakemake again")
     panels = [
-        {**appearance(method, methods), "prediction": packed(_numbers(frame["prediction"], classes))}
+        {**appearance(method, methods), "prediction": packed(pd.Index(classes).get_indexer(frame["prediction"]))}
         for method, frame in frames.items()
     ]
     for projection in PROJECTIONS:
-        points = [_turned(frame, projection, targets) for frame in frames.values()]
+        points = []
+        for frame in frames.values():
+            place, label = (
+                frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float),
+                frame["label"].to_numpy(),
+            )
+            # Turned like the first map of its dataset, its middle at the origin.
+            place = aligned(place, label, targets.setdefault("first", centroids(standardised(place), label)))
+            points.append(place - (place.min(axis=0) + place.max(axis=0)) / 2)
         half = max(1e-9, *(float(np.abs(one).max()) for one in points))
         for panel, one in zip(panels, points, strict=True):
             panel[projection] = packed(np.round((one / half + 1) / 2 * 65535).astype("uint16"))
@@ -83,16 +91,6 @@ def _map(
     shown: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
     shown |= {"place": packed(np.searchsorted(index, first.index.to_numpy())), "forget": packed(np.flatnonzero(forget))}
     return shown | {"panels": panels}, first.index[forget]
-
-
-def _turned(frame: pd.DataFrame, projection: str, targets: dict[str, pd.DataFrame]) -> npt.NDArray[np.float64]:
-    """Return a map's points, (n, 2), turned like the first of its dataset, its middle at the origin."""
-    points = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
-    label = frame["label"].to_numpy()
-    if not targets:
-        targets["first"] = centroids(standardised(points), label)
-    points = aligned(points, label, targets["first"])
-    return points - (points.min(axis=0) + points.max(axis=0)) / 2
 
 
 def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:
@@ -121,12 +119,7 @@ def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.N
         raise
 
 
-def _numbers(names: pd.Series[Any], classes: list[str]) -> Ints:
-    return np.asarray(names.map({name: number for number, name in enumerate(classes)}).to_numpy(), dtype="int64")
-
-
 def packed(values: Ints) -> dict[str, str]:
     """Return whole numbers as base64 of the smallest little-endian type that holds them."""
-    values = np.ascontiguousarray(values)
-    kind = next(kind for kind in ("uint8", "uint16", "uint32") if np.max(values, initial=0) <= np.iinfo(kind).max)
-    return {"type": kind, "data": base64.b64encode(values.astype(f"<u{np.dtype(kind).itemsize}").tobytes()).decode()}
+    kind = np.min_scalar_type(np.max(values, initial=0))
+    return {"type": kind.name, "data": base64.b64encode(values.astype(kind.newbyteorder("<")).tobytes()).decode()}

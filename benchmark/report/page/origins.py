@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,7 @@ STAMPS = {
     "numpy": "NumPy",
     "pandas": "pandas",
     "scikit_learn": "scikit-learn",
+    "vit_pytorch": "vit-pytorch",
     "system": "System",
     "device": "Hardware",
     "cores": "Processor cores",
@@ -43,33 +45,23 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     """Return what the template prints: the study's facts, what its runs share, its outputs, each cell's methods."""
     study = results.study
     shared, differing = _stamps(results.metrics)
+    outputs = []
+    for name, output in study.outputs.items():
+        is_table = study.section_of(name) == "tables"
+        path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
+        files = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
+        command = remake(study.name, name)
+        outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {
-        "study": _study(study),
+        "study_file": str(paths.study_file(study.name)),
+        "images": {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets},
         "shared": shared,
-        "differing": {column: STAMPS[column] for column in differing},
-        "outputs": [_output(study, name) for name in study.outputs],
-        "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell, differing))} for cell in cells],
+        "differing": differing,
+        "plain": plain,
+        "outputs": outputs,
+        "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
         "remake": remake(study.name, "page"),
     }
-
-
-def _output(study: Study, name: str) -> dict[str, str]:
-    is_table = study.section_of(name) == "tables"
-    path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
-    drawn = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
-    return {"name": name, "caption": study.output(name).caption, "files": drawn, "command": remake(study.name, name)}
-
-
-def _study(study: Study) -> dict[str, str]:
-    facts = {
-        "Study": str(paths.study_file(study.name)),
-        "Seed": f"{study.seed}, one stream a purpose, dataset, architecture, scenario and trial",
-        "Trials": f"{study.trials}, numbered from 0",
-        "Drawn anew per trial": ", ".join(study.resample) or "neither Original nor the forget split",
-        "Reported epoch": study.report_epoch,
-        "Members of the membership attack": f"{study.members} retain samples",
-    }
-    return facts | {f"Images of {dataset_label(name)}": _images(study, name) for name in study.datasets}
 
 
 def _images(study: Study, name: str) -> str:
@@ -85,48 +77,35 @@ def _images(study: Study, name: str) -> str:
     return "; ".join(", ".join(some) for some in (counts, origin) if some)
 
 
-def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], list[str]]:
-    """Return what all runs share, by its printed name, and the columns in which they differ."""
-    present = [column for column in STAMPS if column in metrics]
-    values = {column: sorted(metrics[column].dropna().astype(str).unique()) for column in present}
+def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what all runs share, by its printed name, and the columns in which they differ, with theirs."""
+    values = {column: metrics[column].dropna().astype(str).unique() for column in STAMPS if column in metrics}
     shared = {STAMPS[column]: several[0] for column, several in values.items() if len(several) == 1}
-    return shared, [column for column, several in values.items() if len(several) > 1]
+    return shared, {column: STAMPS[column] for column, several in values.items() if len(several) > 1}
 
 
-def _methods(results: Results, cell: Cell, differing: list[str]) -> Iterator[dict[str, Any]]:
+def _methods(results: Results, cell: Cell) -> Iterator[dict[str, Any]]:
+    """Yield each method's runs, which are rows of the metrics with the ``command`` that made them, and its settings."""
     runs = in_cell(results.metrics, cell)
     for method in in_order(list(runs["method"].unique())):
-        mine = runs[runs["method"] == method].sort_values("trial")
+        mine = runs[runs["method"] == method].sort_values("trial").to_dict("records")
+        # The settings of other methods are empty.
+        settings = {key: value for key, value in mine[0].items() if key.startswith(SETTING) and not pd.isna(value)}
         yield {
             "anchor": anchor(cell, method),
             "label": method_label(method),
-            "settings": _settings(mine.iloc[0]),
-            "runs": [_run(results.study, cell, row, differing) for row in mine.to_dict("records")],
+            "settings": {setting_label(key.removeprefix(SETTING)): plain(value) for key, value in settings.items()},
+            "runs": [run | {"command": _command(results.study, cell, method, run["trial"])} for run in mine],
         }
 
 
-def _settings(row: pd.Series[Any]) -> dict[str, str]:
-    """Return a run's hyperparameters by their printed names; those of other methods are empty in the metrics."""
-    settings = {key.removeprefix(SETTING): row[key] for key in map(str, row.index) if key.startswith(SETTING)}
-    return {setting_label(key): _text(value) for key, value in settings.items() if not pd.isna(value)}
-
-
-def _text(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a value in words, a number without needless decimals."""
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _run(study: Study, cell: Cell, row: dict[str, Any], differing: list[str]) -> dict[str, Any]:
-    name = study.run_name(cell, str(row["method"]), row["trial"])
-    try:
+def _command(study: Study, cell: Cell, method: str, trial: int) -> str:
+    name, command = study.run_name(cell, method, trial), None
+    with contextlib.suppress(StaleOutput):  # the metrics are there, the run's own record has gone
         command = records.record(study, study.run(name)).get("command")
-    except StaleOutput:  # the metrics are there, the run's own record has gone
-        command = None
-    return {
-        "trial": row["trial"],
-        "command": command or f"python -m benchmark run {study.name} {name}",
-        "status": row["status"],
-        "seconds": f"{row['seconds']:.1f}",
-        "memory": f"{row['peak_memory_mb']:.0f}",
-        "fingerprint": row["fingerprint"],
-        "stamps": {column: _text(row[column]) for column in differing},
-    }
+    return command or f"python -m benchmark run {study.name} {name}"

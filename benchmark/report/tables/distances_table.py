@@ -8,7 +8,6 @@ import pandas as pd
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.tables import by_class
-from benchmark.report.tables.by_class import Floats
 from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, number
 
 
@@ -32,15 +31,16 @@ def build(source: Source) -> Table:
 
 def numbers(source: Source) -> pd.DataFrame:
     """Return what the ``.csv`` holds: `by_class.gather`'s ``distance``, scaled, and ``raw`` by ``centroid_class``."""
-    others = source.output.classes[1:]
+    others = pd.Index(source.output.classes[1:], name="centroid_class")
 
-    def scaled_and_raw(rows: pd.DataFrame) -> Floats:
-        distances = rows.set_index("centroid")["distance"]
-        raw = distances.reindex(others).to_numpy(dtype=float)
-        return np.stack([raw / (distances.max() or np.nan), raw])
+    def scaled_and_raw(rows: pd.DataFrame) -> pd.DataFrame:
+        """Return a trial's distances, scaled by the largest to any class, and as they are."""
+        raw = rows.set_index("centroid")["distance"]
+        return pd.DataFrame({"distance": raw / (raw.max() or np.nan), "raw": raw})
 
-    frame, values = source.results.distances, ["distance", "raw"]
-    return by_class.gather(source, frame, source.methods, scaled_and_raw, "centroid_class", others, values)
+    return by_class.gather(
+        source, source.results.distances, source.methods, scaled_and_raw, ["distance", "raw"], others
+    )
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial as bind
+from dataclasses import asdict
 
-import pandas as pd
+import numpy as np
 
-from benchmark.metrics.bootstrap import Estimate, Indices, estimate
-from benchmark.metrics.evidence import Floats, Trials
+from benchmark.metrics.bootstrap import estimate
+from benchmark.metrics.evidence import Trials
 from benchmark.names import RETRAIN, Cell
+from benchmark.report.source import Source
 
 
-def compared(
-    metrics: pd.DataFrame, cell: Cell, first: str, second: str, fewest: int = 1
-) -> tuple[tuple[Trials, Estimate] | None, int]:
-    """Return two methods' trials with the second's average gap less the first's, and how many trials were left out.
+def compared(source: Source, cell: Cell, first: str, second: str, fewest: int = 1) -> dict[str, float]:
+    """Return the average gaps of two methods, by their runs' names, and how much higher the second's is.
 
-    There is no difference where one of the methods, or Retrain, has fewer than ``fewest`` trials.
+    ``trials`` counts those that both have, ``diverged`` those left out since a method diverged. ``first`` and
+    ``second`` are the gaps in points; ``value, low, high, p, sd`` are `benchmark.metrics.bootstrap.Estimate`'s of their
+    difference. All are NaN where one of the methods, or Retrain, has fewer than ``fewest`` trials.
     """
-    if metrics.empty:
-        return None, 0
-    trials = Trials(metrics, cell, dict.fromkeys((first, second)))
+    numbers: dict[str, float] = dict.fromkeys(("first", "second", "value", "low", "high", "p", "sd"), np.nan)
+    numbers |= {"trials": 0, "diverged": 0}
+    if source.results.metrics.empty:
+        return numbers
+    trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
+    numbers["diverged"] = trials.lost
     if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):
-        return None, trials.lost
-    return (trials, estimate(bind(_difference, trials, first, second), len(trials))), trials.lost
-
-
-def _difference(trials: Trials, first: str, second: str, drawn: Indices) -> Floats:
-    return trials.gap(second, drawn) - trials.gap(first, drawn)
+        return numbers
+    numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()
+    return numbers | asdict(estimate(lambda drawn: trials.gap(second, drawn) - trials.gap(first, drawn), len(trials)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -30,24 +32,21 @@ def build(source: Source) -> Table:
         facts.tuned(source.study),
         facts.left_out(data),
     ]
-    return source.table(columns, source.blocks(data, _rows), notes, data)
+    return source.table(
+        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.to_dict("records")]), notes, data
+    )
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     first, second = (source.run_method(cell, name) for name in (source.methods[0], method))
-    both, lost = compared(source.results.metrics, cell, first, second, fewest=2)
-    row: dict[str, object] = {**vars(cell), "method": method, "trials": 0, "diverged": lost}
-    if both is None:
-        return row | {"difference": np.nan, "sd": np.nan}
-    trials, difference = both
-    row |= {"trials": len(trials), "difference": difference.value, "sd": difference.sd}
-    return row | {f"for_{size:g}": trials_needed(size, difference.sd, most=MOST) for size in SIZES}
+    both = compared(source, cell, first, second, fewest=2)
+    row = {**vars(cell), "method": method, "trials": both["trials"], "diverged": both["diverged"]}
+    row |= {"difference": both["value"], "sd": both["sd"]}
+    known = not np.isnan(both["value"])
+    return row | {f"for_{size:g}": trials_needed(size, both["sd"], most=MOST) if known else np.nan for size in SIZES}
 
 
-def _rows(data: pd.DataFrame) -> list[Row]:
-    rows = []
-    for row in data.to_dict("records"):
-        needed = [row.get(f"for_{size:g}", np.nan) for size in SIZES]
-        texts = [DASH if np.isnan(n) else f"{int(n)}" if n < MOST else f"≥ {MOST}" for n in needed]
-        rows.append(method_row(str(row["method"]), [number(row["difference"]), number(row["sd"]), *texts]))
-    return rows
+def _row(row: dict[str, Any]) -> Row:
+    needed = [row[f"for_{size:g}"] for size in SIZES]
+    texts = [DASH if np.isnan(trials) else f"{int(trials)}" if trials < MOST else f"≥ {MOST}" for trials in needed]
+    return method_row(row["method"], [number(row["difference"]), number(row["sd"]), *texts])

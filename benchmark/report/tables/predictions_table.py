@@ -9,7 +9,6 @@ from benchmark.names import RETRAIN
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.tables import by_class
-from benchmark.report.tables.by_class import Floats
 from benchmark.report.tabular import METHOD, Column, Entry, Row, Table, method_row, number
 
 
@@ -33,21 +32,20 @@ def build(source: Source) -> Table:
 
 def numbers(source: Source) -> pd.DataFrame:
     """Return what the ``.csv`` holds: `by_class.gather`'s ``percent`` by ``predicted_class``, and ``avg_diff``."""
-    classes = source.output.classes
+    classes = pd.Index(source.output.classes, name="predicted_class")
     forget = source.results.predictions
     forget = forget[forget["membership"] == "forget"] if len(forget) else forget
 
-    def percent(rows: pd.DataFrame) -> Floats:
-        shares = rows.set_index("prediction")["percent"].reindex(classes, fill_value=0.0)
-        return shares.to_numpy(dtype=float)[None]
+    def percent(rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the shares of a trial; a class for which no sample is taken has none in its rows."""
+        return rows.set_index("prediction")[["percent"]].reindex(classes, fill_value=0.0)
 
     methods = dict.fromkeys([*source.controls, RETRAIN, *source.methods])
-    data = by_class.gather(source, forget, methods, percent, "predicted_class", classes, ["percent"])
+    data = by_class.gather(source, forget, methods, percent, ["percent"], classes)
     for _, cell in data.groupby(CELL, sort=False):
         reference = cell.loc[cell["method"] == RETRAIN, "percent"].to_numpy()
         for _, mine in cell.groupby("method"):
-            difference = average_difference(mine["percent"].to_numpy(), reference)
-            data.loc[mine.index, "avg_diff"] = difference
+            data.loc[mine.index, "avg_diff"] = average_difference(mine["percent"].to_numpy(), reference)
     return data
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -28,27 +30,22 @@ def build(source: Source) -> Table:
         f"Noise floor {known}" if known else "",
         facts.left_out(data),
     ]
-    return source.table(columns, source.blocks(data, _rows), notes, data)
+    return source.table(
+        columns, source.blocks(data, lambda rows: [_row(row) for row in rows.itertuples()]), notes, data
+    )
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     tuned, own = (source.run_method(cell, name) for name in (method, own_values(source.study, cell, method)))
-    both, lost = compared(source.results.metrics, cell, tuned, own)
-    row = dict.fromkeys(("own_gap", "tuned_gap", "gain", "low", "high"), np.nan) | {"trials": 0}
-    if both is not None:
-        trials, gain = both
-        every = np.arange(len(trials))[None]
-        row = {"own_gap": float(trials.gap(own, every)[0]), "tuned_gap": float(trials.gap(tuned, every)[0])}
-        row |= {"gain": gain.value, "low": gain.low, "high": gain.high, "trials": len(trials)}
+    both = compared(source, cell, tuned, own)
     values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
-    return {**vars(cell), "method": method, **row, "diverged": lost, "changed": changed}
+    names = {"own_gap": "second", "tuned_gap": "first", "gain": "value"}
+    names |= {key: key for key in ("low", "high", "trials", "diverged")}
+    return {**vars(cell), "method": method, **{name: both[key] for name, key in names.items()}, "changed": changed}
 
 
-def _rows(data: pd.DataFrame) -> list[Row]:
-    rows = []
-    for row in data.itertuples():
-        ends = f" {interval(row.low, row.high)}" if np.isfinite(row.low) and row.changed else ""
-        numbers = [number(row.own_gap), number(row.tuned_gap), number(row.gain) + ends]
-        rows.append(method_row(str(row.method), [*numbers, row.changed or "as it was"]))
-    return rows
+def _row(row: Any) -> Row:
+    ends = f" {interval(row.low, row.high)}" if np.isfinite(row.low) and row.changed else ""
+    numbers = [number(row.own_gap), number(row.tuned_gap), number(row.gain) + ends]
+    return method_row(row.method, [*numbers, row.changed or "as it was"])

@@ -62,6 +62,11 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
     study, trials, metrics = source.study, source.trials, source.results.metrics
     spread = f"Mean ± standard deviation over {trials} trials" if trials > 1 else "One trial"
     best = (data["report_epoch"] == "best").any()
+    diverged = [
+        f"{method_label(row.method)} in {row.diverged} of {row.trials}"
+        + (f" ({cell_label(Cell(row.dataset, row.arch, row.scenario))})" if len(source.cells) > 1 else "")
+        for row in data[data["diverged"] > 0].itertuples()
+    ]
     floor = ""
     if data["noise_floor"].notna().any():
         floor = "The noise floor is the average gap of a trial of Retrain to its other trials"
@@ -75,18 +80,9 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         f"Computed in {facts.values(metrics, 'precision')}" if "precision" in metrics else "",
         facts.apart(study, metrics),
         facts.control(source.controls),
-        _diverged(data, len(source.cells) > 1),
+        f"Diverged: {', '.join(diverged)} trials" if diverged else "",
         f"†{THIN}collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's"
         if data["collapsed"].any()
         else "",
         facts.incomplete(data, trials),
     ]
-
-
-def _diverged(data: pd.DataFrame, several: bool) -> str:
-    counts = [
-        f"{method_label(row.method)} in {row.diverged} of {row.trials}"
-        + (f" ({cell_label(Cell(row.dataset, row.arch, row.scenario))})" if several else "")
-        for row in data[data["diverged"] > 0].itertuples()
-    ]
-    return f"Diverged: {', '.join(counts)} trials" if counts else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -13,18 +12,30 @@ from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.report.tables import claims_table
 from benchmark.report.tables.claims_table import DECIDED, INTERVAL, VERDICTS
-from benchmark.report.tabular import DASH, Block, Column, Entry, Table
+from benchmark.report.tabular import DASH, Block, Column, Entry, Row, Table
 
 
 def build(source: Source) -> Table:
-    """Return the table: a row a claim and cell, with the number of tests that have each verdict."""
+    """Return the table: a row a claim and cell, with the number of tests that have each verdict; zeros are left out."""
     tests = claims_table.tested(source.results)
-    data, cells = _counted(tests), claims_table.cells_of(tests)
-    again = data["claim"].duplicated()  # a claim's name stands in the first of its rows
-    rows = [
-        ["" if known else claims_table.title(row), *_counts(row, cells)]
-        for known, (_, row) in zip(again, data.iterrows(), strict=True)
-    ]
+    cells = claims_table.cells_of(tests)
+    counted: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    for _, mine in tests.groupby(["claim", "place"], sort=False, dropna=False):
+        first = mine[["claim", "text", "where", "place"]].iloc[0]
+        counts = mine["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
+        kept = mine["verdict"][[claims_table.is_kept(test) for test in mine.itertuples()]].value_counts()
+        kept = kept.reindex(DECIDED, fill_value=0)
+        # A claim's name stands in the first of its rows.
+        named = not counted or counted[-1]["claim"] != first["claim"]
+        row: list[str | Entry] = [claims_table.title(first) if named else ""]
+        row.append(DASH if pd.isna(first["place"]) else short_label(Cell.parse(first["place"]), cells))
+        for verdict, count in counts.items():
+            still = kept.get(verdict, 0)
+            row.append(Entry(f"{count}" if count else "", count and verdict in DECIDED, f" ({still})" if still else ""))
+        rows.append(row)
+        numbers = {**counts, **kept.add_suffix("_after_holm")}
+        counted.append({**first, **{name.replace(" ", "_"): number for name, number in numbers.items()}})
     columns = [Column("Claim", heads=True, wrapped=True), Column("Where", heads=True)]
     columns += [Column(verdict.capitalize()) for verdict in VERDICTS]
     notes = [
@@ -34,28 +45,4 @@ def build(source: Source) -> Table:
         f"In parentheses: {claims_table.corrected(tests)}",
         *claims_table.limits(source.results),
     ]
-    return source.table(columns, [Block(rows)], notes, data)
-
-
-def _counted(tests: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a claim and place: how many tests have each verdict."""
-    rows = []
-    for _, mine in tests.groupby(["claim", "place"], sort=False, dropna=False):
-        counts = mine["verdict"].value_counts()
-        kept = mine[[claims_table.is_kept(test) for test in mine.itertuples()]]["verdict"].value_counts()
-        row = dict(mine[["claim", "text", "where", "place"]].iloc[0])
-        row |= {_column(verdict): counts.get(verdict, 0) for verdict in VERDICTS}
-        rows.append(row | {f"{_column(verdict)}_after_holm": kept.get(verdict, 0) for verdict in DECIDED})
-    return pd.DataFrame(rows)
-
-
-def _counts(row: pd.Series[Any], cells: list[Cell]) -> Iterable[str | Entry]:
-    """Return where a claim was tested and its counts; zeros are left out."""
-    yield DASH if pd.isna(row["place"]) else short_label(Cell.parse(row["place"]), cells)
-    for verdict in VERDICTS:
-        count, kept = row[_column(verdict)], row.get(f"{_column(verdict)}_after_holm", 0)
-        yield Entry(f"{count}" * bool(count), bold=bool(count) and verdict in DECIDED, after=f" ({kept})" * bool(kept))
-
-
-def _column(verdict: str) -> str:
-    return verdict.replace(" ", "_")
+    return source.table(columns, [Block(rows)], notes, pd.DataFrame(counted))
