@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -27,6 +27,11 @@ class StudyForm(Strict):
     trials: UpTo1000 = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
     resample: list[Literal["original", "split"]] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
+    )
+    hold_out: Annotated[int, Field(ge=0, le=90)] = Field(
+        0,
+        description="per cent of the training images that no run of a trial is trained on, Original included: "
+        "for audits that compare forgotten images with images never seen",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="`auto` is bfloat16 where the hardware has it; recorded with every result"

@@ -131,6 +131,8 @@ class PlannedStudy(ResolvedStudy):
         if key not in self._splits:
             folder = self.dataset_folder(dataset).name
             origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+            if self.hold_out:
+                origin["hold_out"] = self.hold_out
             self._splits[key] = Split(dataset, scenario, trial, origin)
         return self._splits[key]
 
