@@ -161,6 +161,11 @@ class StudyForm(Strict):
     resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
         [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
     )
+    hold_out: Annotated[int, Field(ge=0, le=90)] = Field(
+        0,
+        description="per cent of the training images that no run of a trial is trained on, Original included: "
+        "for audits that compare forgotten images with images never seen",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="`auto` is bfloat16 where the hardware has it; recorded with every result"
     )

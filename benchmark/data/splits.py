@@ -1,8 +1,9 @@
 """Forget splits: the samples that a scenario forgets, and the file that lists them.
 
-A split file has one row per forgotten sample, columns ``split`` (train or test), ``index`` (into the stored arrays)
-and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are the
-forget set. Test rows exist only where a class is forgotten: they are left out of test accuracy.
+A split file has one row per forgotten sample, columns ``split`` (train, test or held-out), ``index`` (into the stored
+arrays) and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are
+the forget set. The others exist only where a class is forgotten: test samples, and training samples that the trial
+holds out, which no metric counts.
 """
 
 from __future__ import annotations
@@ -21,45 +22,74 @@ from benchmark.names import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
+SPLITS = ("train", "test", "held-out")
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
 Indices = Labels  # int64 as well
 
 
 def split_frame(
-    train_labels: Indices, test_labels: Indices, classes: Sequence[str], scenario: Scenario, rng: np.random.Generator
+    train_labels: Indices,
+    test_labels: Indices,
+    classes: Sequence[str],
+    scenario: Scenario,
+    rng: np.random.Generator,
+    hold_out: int = 0,
 ) -> pd.DataFrame:
     """Return the rows of a split file. Labels are indices into ``classes``.
 
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
     stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
-    ``sequential-<s>x<p>`` is ``random-<k*p>``. Raises `BadInput` if the class does not exist, or if nothing would be
-    forgotten or nothing retained.
+    ``sequential-<s>x<p>`` is ``random-<k*p>``. The last ``hold_out`` % of that permutation are held out, and so not
+    forgotten either. Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing
+    retained.
     """
     import pandas as pd
 
-    test: Indices = np.zeros(0, dtype=np.int64)
+    test = left_out = np.zeros(0, dtype=np.int64)
+    order = rng.permutation(len(train_labels))
+    held = _last(order, hold_out)
     if scenario.kind == "class":
         if scenario.class_name not in classes:
             raise unknown("class", scenario.class_name, classes, f"scenario {scenario.name!r}")
         label = list(classes).index(str(scenario.class_name))
-        ends = [np.flatnonzero(train_labels == label)]
+        ends = [np.setdiff1d(np.flatnonzero(train_labels == label), held)]
+        left_out = held[train_labels[held] == label]
         test = np.flatnonzero(test_labels == label)
     else:
-        order = rng.permutation(len(train_labels))
         percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
-        ends = [np.sort(order[: (len(order) * percent + 50) // 100]) for percent in percents]
+        ends = [np.sort(order[: _share(len(order), percent)]) for percent in percents]
     stages = [np.setdiff1d(end, before) for before, end in zip([test[:0], *ends], ends, strict=False)]
     if any(len(stage) == 0 for stage in stages):
         raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples at some stage")
-    if len(ends[-1]) == len(train_labels):
-        raise BadInput(f"scenario {scenario.name!r} forgets all {len(train_labels)} training samples: none is retained")
+    if len(ends[-1]) + len(held) >= len(train_labels):
+        all_of = f"all {len(train_labels)} training samples" + (f" but {len(held)} held out" if len(held) else "")
+        raise BadInput(f"scenario {scenario.name!r} forgets {all_of}: none is retained")
     return pd.DataFrame(
         {
-            "split": ["train"] * len(ends[-1]) + ["test"] * len(test),
-            "index": np.concatenate([*stages, test]).astype(np.int64),
-            "stage": np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test)]).astype(np.int64),
+            "split": np.repeat(SPLITS, [len(ends[-1]), len(test), len(left_out)]),
+            "index": np.concatenate([*stages, test, left_out]).astype(np.int64),
+            "stage": np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test) + len(left_out)]).astype(
+                np.int64
+            ),
         }
     )
+
+
+def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:
+    """Return the sorted indices of the training samples, of ``count``, that a trial never trains on.
+
+    They are the last ``percent`` % of the permutation of which ``random-<p>`` takes the first; see `split_frame`.
+    """
+    return np.sort(_last(rng.permutation(count), percent))
+
+
+def _last(order: Indices, percent: int) -> Indices:
+    return order[len(order) - _share(len(order), percent) :]
+
+
+def _share(count: int, percent: int) -> int:
+    """Return so many per cent of a number, rounded half up."""
+    return (count * percent + 50) // 100
 
 
 def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:
@@ -81,7 +111,9 @@ def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame
     Raises `DamagedFile` if it cannot be read, has other columns or was drawn from something other than ``origin``.
     """
     frame = read_parquet(path, origin, "run snakemake, which draws it")
-    if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(["train", "test"]).all():
+    if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(SPLITS).all():
         columns = ", ".join(frame.columns)
-        raise DamagedFile(path, f"columns {columns}; accepted are {', '.join(COLUMNS)} with split train or test")
+        raise DamagedFile(
+            path, f"columns {columns}; accepted are {', '.join(COLUMNS)}, split one of {', '.join(SPLITS)}"
+        )
     return frame

@@ -42,8 +42,9 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
     """
     features = embedding.features()[0].double()
     labels, gone = embedding.labels, embedding.forgotten
-    kept = np.unique(labels[~gone]).tolist()
-    centroids = torch.stack([features[torch.from_numpy(~gone & (labels == label))].mean(0) for label in kept])
+    kept = np.unique(labels[embedding.retained]).tolist()
+    retained = [torch.from_numpy(embedding.retained & (labels == label)) for label in kept]
+    centroids = torch.stack([features[mask].mean(0) for mask in retained])
     rows = []
     for label in np.unique(labels[gone]):
         of = features[torch.from_numpy(gone & (labels == label))]

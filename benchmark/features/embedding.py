@@ -9,7 +9,7 @@ from benchmark.data.splits import forgotten
 from benchmark.models import build
 from benchmark.results.records import forget
 from benchmark.seeds import Streams
-from benchmark.study.prepare import load
+from benchmark.study.prepare import held_out, load
 from benchmark.study.runs import Derived
 from benchmark.study.study import Study
 from benchmark.training.batches import Images, outputs
@@ -33,12 +33,15 @@ class Embedding:
         self.labels = np.asarray(self.arrays.train_labels)
         self.forgotten = np.zeros(len(self.labels), bool)
         self.forgotten[forgotten(forget(study, one.run, one.scenario))] = True
+        self.retained = ~self.forgotten
+        self.retained[held_out(study, one.run, len(self.labels))] = False
 
     def sample(self) -> np.ndarray:
         """Return up to ``map_samples`` training samples, sorted: one random draw per dataset, the same for every
-        model and scenario, so that what is made from them can be compared.
+        model and scenario, so that what is made from them can be compared. What is held out is not among them.
         """
         order = self.streams.numpy("map-samples").permutation(len(self.labels))
+        order = order[(self.forgotten | self.retained)[order]]
         return np.sort(order[: self.study.map_samples])
 
     def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:

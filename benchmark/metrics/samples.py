@@ -1,8 +1,8 @@
 """From one row per sample to the four numbers of a run: RA, UA, TA and MIA.
 
-A *samples* frame has the columns ``index`` (position in its split's dataset order), ``split`` (train or test),
-``label``, ``prediction`` and ``loss``. A *forget* frame has ``split`` and ``index``: its train rows are the forget data
-D_u; its test rows, which only class-wise scenarios have, are test samples that no metric counts.
+A *samples* frame has the columns ``index`` (position in its split's dataset order), ``split`` (train, test, or held-out:
+a training sample that the run was never trained on), ``label``, ``prediction`` and ``loss``. A *forget* frame has ``split`` and ``index``: its train rows are the forget data
+D_u; its other rows, which only class-wise scenarios have, are samples of the class that no metric counts.
 """
 
 from __future__ import annotations
@@ -15,28 +15,30 @@ import pandas as pd
 from benchmark.errors import BadInput, unknown
 from benchmark.metrics.mia import balanced, confidence, mia_rate
 
-SPLITS = ("train", "test")
-MEMBERSHIP = ("retain", "forget", "test", "left-out")
+HELD_OUT = "held-out"
+SPLITS = ("train", "test", HELD_OUT)
+MEMBERSHIP = ("retain", "forget", "test", "left-out", HELD_OUT)
 COLUMNS = ("index", "split", "label", "prediction", "loss")
 
 
 def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[Any]:
-    """Return what each sample is to a scenario: ``retain``, ``forget``, ``test`` or ``left-out``, categorical (n,).
+    """Return what each sample is to a scenario: one of `MEMBERSHIP`, categorical (n,).
 
     If ``forget`` is None, all training samples are retained.
 
     Raises
     ------
     BadInput
-        If a column is missing, a split is neither train nor test, a sample is listed twice, ``forget`` names a sample
+        If a column is missing, a split is none of `SPLITS`, a sample is listed twice, ``forget`` names a sample
         that ``samples`` lacks, or no sample is left to retain, to forget or to test.
     """
     _check_keys(samples, "samples")
     split, index = samples["split"].to_numpy(), samples["index"].to_numpy()
     code = np.where(split == "train", MEMBERSHIP.index("retain"), MEMBERSHIP.index("test"))
+    code[split == HELD_OUT] = MEMBERSHIP.index(HELD_OUT)
     if forget is not None:
         _check_keys(forget, "forget")
-        for name, becomes in (("train", "forget"), ("test", "left-out")):
+        for name, becomes in (("train", "forget"), ("test", "left-out"), (HELD_OUT, "left-out")):
             named = forget.loc[(forget["split"] == name).to_numpy(), "index"].to_numpy()
             here = split == name
             if len(missing := np.setdiff1d(named, index[here])):
@@ -50,7 +52,11 @@ def membership(samples: pd.DataFrame, forget: pd.DataFrame | None) -> pd.Series[
 
 
 def measure(
-    samples: pd.DataFrame, forget: pd.DataFrame | None, members: str = "first", rng: np.random.Generator | None = None
+    samples: pd.DataFrame,
+    forget: pd.DataFrame | None,
+    members: str = "first",
+    rng: np.random.Generator | None = None,
+    unseen: str = "test",
 ) -> dict[str, float]:
     """Return the metrics of one run in per cent (paper, section Metrics).
 
@@ -58,6 +64,8 @@ def measure(
     ----------
     samples, forget : see the top of this file. ``forget`` None is Original by itself.
     members, rng : which samples the attack learns from; see `balanced`.
+    unseen : which samples ``ta`` is over, and the attack's non-members: ``test``, or ``held-out`` for a choice of
+        hyperparameters that looks at no test image.
 
     Returns
     -------
@@ -75,12 +83,13 @@ def measure(
     # Dataset order, whatever order the rows were written in: "first" is a statement about the dataset.
     order = np.argsort(samples["index"].to_numpy(), kind="stable")
     groups = {str(name): samples.iloc[order[part.to_numpy()[order] == name]] for name in MEMBERSHIP}
-    ra, ta = _accuracy(groups["retain"]), _accuracy(groups["test"])
+    if not len(groups[unseen]):
+        raise BadInput(f"samples: 0 of {len(samples)} rows are {unseen}: accepted is at least one")
+    ra, ta = _accuracy(groups["retain"]), _accuracy(groups[unseen])
     if forget is None:
         return {"ra": ra, "ta": ta}
-    confidences = {name: confidence(group["loss"].to_numpy()) for name, group in groups.items() if name != "left-out"}
-    known, unseen = balanced(confidences["retain"], confidences["test"], members, rng)
-    mia = mia_rate(known, unseen, confidences["forget"])
+    retain, others, gone = (confidence(groups[name]["loss"].to_numpy()) for name in ("retain", unseen, "forget"))
+    mia = mia_rate(*balanced(retain, others, members, rng), gone)
     return {"ra": ra, "ua": 100.0 - _accuracy(groups["forget"]), "ta": ta, "mia": mia}
 
 

@@ -33,6 +33,7 @@ def check(study: PlannedStudy) -> None:
         if taken:
             raise BadInput(f"{file}: {min(taken)!r} is {what}: call the output something else")
     _hyperparameters(study, file)
+    _hold_out(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
         for name, output in outputs.items():
             where = f"{file}: {section}.{name}"
@@ -48,6 +49,21 @@ def check(study: PlannedStudy) -> None:
                 study.runs_of(name)
             except BadInput as error:
                 raise BadInput(f"{where}: {error}") from None
+
+
+def _hold_out(study: PlannedStudy, file: str) -> None:
+    if not study.hold_out:
+        return
+    if study.resample == ["split"]:
+        raise BadInput(
+            f"{file}: hold_out: {study.hold_out}: with resample: [split] a trial's Original would have seen what the "
+            "trial holds out; accepted are resample: [original, split], [original] and []"
+        )
+    for cell in study.listed_cells:
+        scenario = Scenario(cell.scenario)
+        gone = 0 if scenario.kind == "class" else scenario.percent * scenario.stages
+        if gone + study.hold_out >= 100:
+            raise BadInput(f"{file}: hold_out: {study.hold_out}: {cell} forgets {gone} %, so that nothing is retained")
 
 
 def check_classes(study: PlannedStudy, dataset: str, known: Sequence[str]) -> None:

@@ -119,6 +119,8 @@ class PlannedStudy(ResolvedStudy):
             raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
         folder = self.dataset_folder(dataset).name
         origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+        if self.hold_out:
+            origin["hold_out"] = self.hold_out
         return Split(dataset, scenario, trial, origin)
 
     def split_of(self, run: Run, scenario: str | None = None) -> Split:

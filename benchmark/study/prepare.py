@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from benchmark import paths
-from benchmark.data import store
+from benchmark.data import splits, store
 from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
 from benchmark.errors import StaleOutput, unknown
@@ -13,6 +16,7 @@ from benchmark.files import locked, sweep
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
+from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
 
@@ -52,9 +56,21 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     """
     draw = study.split(dataset, scenario, trial)
     arrays = load(study, dataset)
-    rng = Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")
-    frame = split_frame(arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng)
+    rng = _permuting(study, dataset, trial)
+    frame = split_frame(
+        arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng, study.hold_out
+    )
     path = paths.split(draw.place)
     images = store.content_hash(study.dataset_folder(dataset))
     write_split(path, frame, draw.origin | {"images": images, "classes": arrays.classes})
     return path
+
+
+def held_out(study: Study, run: Run, count: int) -> npt.NDArray[np.int64]:
+    """Return the sorted indices of the training samples, of ``count``, that the trial of a run never trains on."""
+    return splits.held_out(count, study.hold_out, _permuting(study, run.name.dataset, run.split_trial))
+
+
+def _permuting(study: Study, dataset: str, trial: int) -> np.random.Generator:
+    """Return the stream whose first permutation says which samples are forgotten, and which are held out."""
+    return Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")

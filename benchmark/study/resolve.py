@@ -111,6 +111,8 @@ class ResolvedStudy(StudyForm):
         # Of plugins alone: what is built in has no version of its own.
         if code := ARCHITECTURES.code(name.arch):
             content["architecture"] = code
+        if self.hold_out:
+            content["hold_out"] = {"percent": self.hold_out, "draw": split_trial}
         if sequential:
             content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)

@@ -28,6 +28,7 @@ from benchmark.files import locked, make_writable, written_digest
 from benchmark.methods.base import Context, Meter
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import HELD_OUT
 from benchmark.models import build, forward_flops
 from benchmark.names import Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
@@ -35,6 +36,7 @@ from benchmark.results.measured import members_stream
 from benchmark.results.records import DIVERGED, FINISHED, finished, forget, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined, stamp
+from benchmark.study.prepare import held_out
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -63,6 +65,7 @@ class Job:
         arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_hash(study.dataset_folder(run.name.dataset))
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
+        self.held_out = held_out(study, run, len(arrays.train_labels))
         self.forget = None if run.name.is_original else forget(study, run)
         self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).place))
         self.original = record(study, study.run(run.original)) if run.original else None
@@ -159,7 +162,7 @@ class Job:
         if self.forget is not None:
             gone, before = (forgotten(self.forget, stage=until) for until in (stage, stage - 1))
         unlearned = np.setdiff1d(gone, before) if self.study.sequential.forget == "new" else gone
-        retained = np.setdiff1d(np.arange(len(labels)), gone)
+        retained = np.setdiff1d(np.arange(len(labels)), np.union1d(gone, self.held_out))
         key = self.streams.key if stage == 1 else (*self.streams.key, f"stage-{stage}")
         return Context(
             labels=labels,
@@ -175,12 +178,17 @@ class Job:
     def _measure(self, model: nn.Module, stage: int) -> dict[str, float] | None:
         name = self.run.name
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario), stage)
-        samples = self._samples = predict(model, self.images, self.device)
+        samples = self._samples = self._predict(model)
         if not np.isfinite(samples["loss"]).all():
             return None
         forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
         measured = measure(samples, forget, self.study.members, rng)
         return {metric: measured.get(metric, math.nan) for metric in METRICS}
+
+    def _predict(self, model: nn.Module) -> pd.DataFrame:
+        samples = predict(model, self.images, self.device)
+        samples.loc[(samples["split"] == "train") & samples["index"].isin(self.held_out), "split"] = HELD_OUT
+        return samples
 
     def _pause(self, trainer: Trainer) -> None:
         """Between two steps: save now and then, and end the job if it was asked to end."""
@@ -220,7 +228,7 @@ class Job:
         # The last epoch has been evaluated here, unless it diverged or ended in an earlier call of this job.
         samples = self._samples
         if samples is None or trainer.diverged:
-            samples = predict(trainer.model, self.images, self.device)
+            samples = self._predict(trainer.model)
         content = {
             "study": self.study.name,
             "run": str(self.run.name),

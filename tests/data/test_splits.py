@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.splits import forgotten, read_split, split_frame, write_split
+from benchmark.data.splits import forgotten, held_out, read_split, split_frame, write_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.names import Scenario
 
@@ -58,6 +58,17 @@ def test_stages_of_a_sequence_are_the_random_splits():
         assert np.array_equal(forgotten(frame, stage=stage), draw(f"random-{10 * stage}"))
     assert np.array_equal(draw("sequential-5x10"), draw("random-50"))
     assert not frame["index"].duplicated().any()
+
+
+@given(st.integers(1, 60), st.integers(0, 39), st.sampled_from(["random", "class"]))
+def test_what_is_held_out_is_never_forgotten_and_changes_no_other_split(percent, hold_out, kind):
+    scenario = Scenario(f"random-{percent}" if kind == "random" else "class-ship")
+    held = held_out(len(TRAIN), hold_out, np.random.default_rng(0))
+    frame = split_frame(TRAIN, TEST, CLASSES, scenario, np.random.default_rng(0), hold_out)
+    assert len(held) == (len(TRAIN) * hold_out + 50) // 100
+    assert np.array_equal(forgotten(frame), np.setdiff1d(draw(scenario.name), held))
+    assert np.array_equal(forgotten(frame, "held-out"), held[TRAIN[held] == 2] if kind == "class" else [])
+    assert kind == "class" or np.array_equal(forgotten(frame), draw(scenario.name))
 
 
 def test_unknown_classes_and_empty_forget_or_retain_sets_are_refused():

@@ -1,0 +1,47 @@
+"""Training images that a trial holds out: no run trains on them, and metrics can be measured on them."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.errors import BadInput
+from benchmark.metrics import measure, membership
+from benchmark.results import records
+from benchmark.study.prepare import split
+
+
+def test_what_is_held_out_is_trained_on_by_no_run_and_measured_apart(project):
+    study = project.study({"hold_out": 25, "resample": ["original", "split"]})
+    held_out = []
+    for method, scenario in (("original", ""), ("retrain", "random-10"), ("retrain", "class-8"), ("ft", "random-10")):
+        name = project.name(method, scenario)
+        if scenario:
+            split(study, "digits", scenario, 0)
+        end = project.run(study, name)
+        samples, context = end.samples, end.trainer.context
+        forget = records.forget(study, study.run(name)) if scenario else None
+        kept = membership(samples, forget).to_numpy()
+        held = samples.loc[samples["split"] == "held-out", "index"].tolist()
+        held_out.append(held)
+        assert len(held) == 40 and not {*held} & {*context.retain.tolist(), *context.forget.tolist()}
+        assert (kept == "retain").sum() == len(context.retain)
+        if scenario:
+            looked_at = samples[kept == "held-out"]
+            unseen = measure(samples, forget, unseen="held-out")
+            assert unseen["ta"] == 100 * (looked_at["label"] == looked_at["prediction"]).mean()
+            assert unseen["ra"] == end.history["ra"].iloc[-1] and unseen["ua"] == end.history["ua"].iloc[-1]
+            assert 8 not in looked_at["label"].to_numpy() if scenario == "class-8" else len(looked_at) == 40
+    assert all(held == held_out[0] for held in held_out)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hold_out": 90}, "hold_out: 90: digits/convnet/random-10 forgets 10 %, so that nothing is retained"),
+        ({"hold_out": 10, "resample": ["split"]}, "Original would have seen"),
+        ({"hold_out": 91}, "less than or equal to 90"),
+    ],
+)
+def test_a_share_that_cannot_be_held_out_is_refused(empty, change, message):
+    with pytest.raises(BadInput, match=message):
+        empty.study(change)
