@@ -1,8 +1,9 @@
 """From one row per sample to the four numbers of a run: RA, UA, TA and MIA.
 
-A *samples* frame has the columns ``index`` (position in its split's dataset order), ``split`` (train, test, or held-out:
-a training sample that the run was never trained on), ``label``, ``prediction`` and ``loss``. A *forget* frame has ``split`` and ``index``: its train rows are the forget data
-D_u; its other rows, which only class-wise scenarios have, are samples of the class that no metric counts.
+A *samples* frame has the columns ``index`` (position in its split's dataset order), ``split`` (train, test, or
+held-out: a training sample that the run was never trained on), ``label``, ``prediction`` and ``loss``. A *forget*
+frame has ``split`` and ``index``: its train rows are the forget data D_u; its other rows, which only class-wise
+scenarios have, are samples of the class that no metric counts.
 """
 
 from __future__ import annotations
