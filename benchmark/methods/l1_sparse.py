@@ -16,7 +16,7 @@ class L1Sparse(Method):
     class Settings(Recipe):
         """Hyperparameters of l1-sparse."""
 
-        alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), log=True, ge=0)
+        alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), scale="log", ge=0)
         l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
 
     contrastive = True

@@ -19,7 +19,7 @@ TUNING = "-tuning"
 
 
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
-    """Return which methods are tuned in which cell: those that a table of gaps shows there, contrastive ones last.
+    """Return which methods are tuned in which cell: those that a table of gaps shows there.
 
     Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
     business; sequential scenarios reuse another's values.
@@ -31,16 +31,7 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
             for cell in output.cells:
                 if Scenario(Cell.parse(cell).scenario).kind != "sequential":
                     tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
-    for methods in tuned.values():
-        # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
-        methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
-    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in tuned.items()}
-
-
-def base_of(method: str) -> str | None:
-    """Return the method that one with the contrastive term is built on: FT of CoUn; None if it has no such term."""
-    name = MethodName.parse(method)
-    return name.base if name.contrastive else None
+    return {cell: list(methods) for cell, methods in tuned.items()}
 
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
@@ -66,6 +57,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
         "trials": 1,
+        "hold_out": study.tune.hold_out,
         **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
         "hyperparameters": {
             pattern: entries
