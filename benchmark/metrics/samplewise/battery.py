@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,13 @@ from benchmark.metrics.bootstrap import Indices, mean_interval
 from benchmark.metrics.samplewise import agreement, competition, nulls
 from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
-from benchmark.metrics.samplewise.margins import Floats, standardised
+from benchmark.metrics.samplewise.margins import Floats, Mask, standardised
 from benchmark.metrics.samplewise.never_seen import References, margin_auc
 from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import RETRAIN
 
 PERCENTILE = 95  # of the samples' KLoM
+COMPARED = ("disagreement", "confidence-difference", "tug-of-war", "tug-of-war-mia")
 
 Values = dict[str, Floats]
 
@@ -68,50 +68,33 @@ class Battery:
     def audit(self, unlearned: Outputs) -> Values:
         """Return a number a trial, (trials,), of each audit; NaN where the trials are not enough."""
         retrain, forgotten = self.retrain, self.given.forgotten
-        wars = {"tug-of-war": agreement.TUG_OF_WAR, "tug-of-war-mia": agreement.TUG_OF_WAR_MIA}
-        return self._carried(
-            {
-                "average-gap": nulls.average_gap(unlearned.metrics, retrain.metrics),
-                **_named("efficacy-{}", efficacy(unlearned.margin, retrain.margin, forgotten)),
-                **_named(
-                    "efficacy-{}-standardised",
-                    efficacy(unlearned.standardised.margin, retrain.standardised.margin, forgotten),
-                ),
-                "disagreement": agreement.disagreement(unlearned.prediction, retrain.prediction, forgotten),
-                "confidence-difference": agreement.confidence_difference(unlearned.margin, retrain.margin, forgotten),
-                **{war: agreement.tug_of_war(unlearned.metrics, retrain.metrics, of) for war, of in wars.items()},
-            },
-            unlearned,
-        )
+        apart = unlearned.standardised.margin, retrain.standardised.margin
+        values = {
+            "average-gap": nulls.average_gap(unlearned.metrics, retrain.metrics),
+            **_named("efficacy-{}", efficacy(unlearned.margin, retrain.margin, forgotten)),
+            **_named("efficacy-{}-standardised", efficacy(*apart, forgotten)),
+            **_compared(unlearned, retrain, forgotten),
+        }
+        return self._completed(values, unlearned)
 
     @cached_property
     def null(self) -> Values:
-        """What `audit` returns with Retrain in the unlearned model's place; see `benchmark.metrics.samplewise.nulls`."""
+        """The same with Retrain in the unlearned model's place: see `benchmark.metrics.samplewise.nulls`."""
         retrain, forgotten = self.retrain, self.given.forgotten
-        metrics = retrain.metrics
-        wars = {"tug-of-war": agreement.TUG_OF_WAR, "tug-of-war-mia": agreement.TUG_OF_WAR_MIA}
+        trials = retrain.trials
+        pairs = [
+            _compared(retrain.of(others), retrain, self.given.of(others).forgotten & forgotten)
+            for others in (np.roll(trials, shift) for shift in range(1, len(trials)))
+        ]
+        values = {
+            "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
+            **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
+            **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
+            **{name: nulls.nan_mean([pair[name] for pair in pairs], len(trials)) for name in COMPARED},
+        }
+        return self._completed(values, retrain)
 
-        def others(compare: Callable[..., Floats], values: npt.NDArray[Any]) -> Floats:
-            return nulls.with_others(
-                lambda a, b: compare(values[a], values[b], forgotten[a] & forgotten[b]), self.trials
-            )
-
-        def war(of: tuple[str, ...]) -> Floats:
-            return nulls.with_others(lambda a, b: agreement.tug_of_war(metrics[a], metrics[b], of), self.trials)
-
-        return self._carried(
-            {
-                "average-gap": nulls.average_gap_of_retrain(metrics),
-                **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
-                **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
-                "disagreement": others(agreement.disagreement, retrain.prediction),
-                "confidence-difference": others(agreement.confidence_difference, retrain.margin),
-                **{name: war(of) for name, of in wars.items()},
-            },
-            retrain,
-        )
-
-    def _carried(self, values: Values, unlearned: Outputs) -> Values:
+    def _completed(self, values: Values, unlearned: Outputs) -> Values:
         """Add what is computed for an unlearned model as for Retrain; drop what the trials do not carry."""
         values = values | self._by_halves(unlearned) | self._against_unseen(unlearned)
         none = np.full(self.trials, np.nan)
@@ -186,8 +169,8 @@ def summary(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """
     rows = []
     for place, group in trials.groupby([*keys, "method", "audit"], sort=False):
-        numbers = [number for column in ("value", "null") for number in _estimate(group[column].to_numpy(dtype=float))]
-        rows.append([*place, *numbers, len(group), group["enough"].iloc[0]])
+        estimates = [_estimate(group[column].to_numpy(dtype=float)) for column in ("value", "null")]
+        rows.append([*place, *estimates[0], *estimates[1], len(group), group["enough"].iloc[0]])
     numbers = ["value", "low", "high", "null", "null_low", "null_high"]
     return pd.DataFrame(rows, columns=[*keys, "method", "audit", *numbers, "trials", "enough"])
 
@@ -195,6 +178,18 @@ def summary(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def _estimate(values: Floats) -> tuple[float, float, float]:
     there = values[~np.isnan(values)]
     return (float(there.mean()) if len(there) else np.nan, *mean_interval(there))
+
+
+def _compared(unlearned: Outputs, retrain: Outputs, forgotten: Mask) -> Values:
+    """Return the audits that compare single models, row by row."""
+    metrics = unlearned.metrics, retrain.metrics
+    values = (
+        agreement.disagreement(unlearned.prediction, retrain.prediction, forgotten),
+        agreement.confidence_difference(unlearned.margin, retrain.margin, forgotten),
+        agreement.tug_of_war(*metrics),
+        agreement.tug_of_war(*metrics, agreement.TUG_OF_WAR_MIA),
+    )
+    return dict(zip(COMPARED, values, strict=True))
 
 
 def _named(name: str, attack: Attack) -> Values:

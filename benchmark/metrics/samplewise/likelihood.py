@@ -20,6 +20,7 @@ from benchmark.metrics.samplewise.margins import Floats, Mask, auc, true_positiv
 # A sample's variance is drawn towards that of all samples, which counts as this many of its models (Smyth 2004): a few
 # models say little of a variance, and one other model nothing.
 PRIOR = 4
+LEAST = 20  # judged samples of a trial: of fewer, rates say nothing
 
 
 class Attack(NamedTuple):
@@ -65,26 +66,31 @@ def likelihood_ratios(one: Floats, other: Floats) -> tuple[Floats, Floats]:
     """Return the score of each model, of ``one`` and of ``other``: positive speaks for ``one``.
 
     All are (pairs, samples). NaN where either of the pair has nothing to say, or no model is left to fit on a side.
+    Where no sample has two models left, no variance is known, and the nearer of the two means wins.
     """
-    fits = [_without_own(side) for side in (one, other)]
+    (mean, variance), (other_mean, other_variance) = (_without_own(side) for side in (one, other))
+    unknown = ~np.isfinite(variance + other_variance).any(axis=1, keepdims=True)
+    variance, other_variance = np.where(unknown, 1, variance), np.where(unknown, 1, other_variance)
     judged = ~np.isnan(one) & ~np.isnan(other)
-    scores = [_log_density(side, *fits[0]) - _log_density(side, *fits[1]) for side in (one, other)]
-    return np.where(judged, scores[0], np.nan), np.where(judged, scores[1], np.nan)
+    first, second = (
+        _log_density(margin, mean, variance) - _log_density(margin, other_mean, other_variance)
+        for margin in (one, other)
+    )
+    return np.where(judged, first, np.nan), np.where(judged, second, np.nan)
 
 
 def _without_own(margin: Floats) -> tuple[Floats, Floats]:
-    """Return mean and variance of each sample's margins in the other rows, (rows, samples); NaN where there are none."""
+    """Return mean and variance of each sample's margins in the other rows, (rows, samples); NaN where unknown."""
     present = ~np.isnan(margin)
     centre = np.where(present, margin, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
     values = np.where(present, margin - centre, 0)
     count = present.sum(axis=0) - present
+    freedom = np.maximum(count - 1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (values.sum(axis=0) - values) / count
-        squares = np.maximum((values**2).sum(axis=0) - values**2 - count * mean**2, 0)
-        freedom = np.maximum(count - 1, 0)
-        pooled = np.nansum(squares, axis=1, keepdims=True) / freedom.sum(axis=1, keepdims=True)
-        variance = (squares + PRIOR * pooled) / (freedom + PRIOR)
-    return mean + centre, variance
+        squares = np.where(count, (values**2).sum(axis=0) - values**2 - count * mean**2, 0)
+        pooled = squares.sum(axis=1, keepdims=True) / freedom.sum(axis=1, keepdims=True)
+    return mean + centre, (np.maximum(squares, 0) + PRIOR * pooled) / (freedom + PRIOR)
 
 
 def _log_density(value: Floats, mean: Floats, variance: Floats) -> Floats:
@@ -93,16 +99,14 @@ def _log_density(value: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def _attack(one: Floats, other: Floats) -> Attack:
-    rows = [(a[~np.isnan(a)], b[~np.isnan(b)]) for a, b in zip(one, other, strict=True)]
-    return Attack(
-        np.array([auc(a, b) for a, b in rows]),
-        np.array([_accuracy(a, b) for a, b in rows]),
-        np.array([true_positives(a, b) for a, b in rows]),
-    )
+    rates = []
+    for row in zip(one, other, strict=True):
+        sides = [side[~np.isnan(side)] for side in row]
+        few = min(map(len, sides)) < LEAST
+        rates.append([np.nan] * 3 if few else [rate(*sides) for rate in (auc, _accuracy, true_positives)])
+    return Attack(*np.array(rates).T)
 
 
 def _accuracy(one: Floats, other: Floats) -> float:
     """Return the per cent that the sign of the score names rightly, the two sides counting alike."""
-    if not len(one) or not len(other):
-        return float("nan")
     return float(50 + 25 * (np.sign(one).mean() - np.sign(other).mean()))

@@ -17,7 +17,7 @@ FALSE_ALARMS = 0.01
 def margin_of_loss(loss: npt.NDArray[Any]) -> Floats:
     """Return -log(exp(loss) - 1), the margin as far as a float32 cross-entropy still has it.
 
-    Above about 10 it is coarse (15 may come back as 15.25), and a loss of exactly 0 reads 16.6, that of `SMALLEST_LOSS`.
+    Above about 10 it is coarse (15 may come back as 15.25). A loss of exactly 0 is taken as `SMALLEST_LOSS`: 16.6.
     """
     clipped = np.maximum(np.asarray(loss, dtype=np.float64), SMALLEST_LOSS)
     return np.asarray(-clipped - np.log(-np.expm1(-clipped)))  # the same, without overflow for large losses

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmark.metrics.bootstrap import Indices
-from benchmark.metrics.gaps import METRICS
 from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
 
@@ -88,10 +87,9 @@ def average_gap(metrics: Floats, reference: Floats) -> Floats:
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
-    """Return the null of `average_gap`; halves have fewer trials, so theirs is scaled to what all trials' would be."""
-    trials = len(metrics)
-    scale = np.sqrt(trials // 2 / trials)
-    return np.asarray(scale * halved(lambda one, other: _gap(metrics[one], metrics[other]), trials))
+    """Return the null of `average_gap`: of single trials, scaled to what means over all of them would be apart."""
+    apart = with_others(lambda one, other: np.abs(metrics[one] - metrics[other]).mean(axis=1), len(metrics))
+    return np.asarray(apart / np.sqrt(len(metrics)))
 
 
 def nan_mean(rows: list[Floats], trials: int) -> Floats:
@@ -102,4 +100,4 @@ def nan_mean(rows: list[Floats], trials: int) -> Floats:
 
 
 def _gap(metrics: Floats, reference: Floats) -> float:
-    return float(np.abs(metrics.mean(axis=0) - reference.mean(axis=0)).sum()) / len(METRICS)
+    return float(np.abs(metrics.mean(axis=0) - reference.mean(axis=0)).mean())

@@ -11,7 +11,7 @@ from benchmark.metrics.samplewise import competition, klom
 from benchmark.metrics.samplewise.margins import Mask
 
 JUDGED = 100  # forgotten samples a trial that an attack needs, or half of them where they are few
-HALVES_OF_TWO = 4  # trials: with fewer, an attack has no null
+FITTED = 3  # trials: with one left out, two are left to have a variance
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def for_attack(given: Forgetting) -> float:
         return math.inf
     wanted = min(JUDGED / forgotten, 0.5)
     others = math.ceil(math.log(1 - wanted) / math.log(1 - share)) if share < 1 else 1
-    return max(HALVES_OF_TWO, 1 + others)
+    return max(FITTED, 1 + others)
 
 
 def for_strict(given: Forgetting) -> float:
