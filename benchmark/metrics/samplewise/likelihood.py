@@ -69,7 +69,7 @@ def likelihood_ratios(one: Floats, other: Floats) -> tuple[Floats, Floats]:
     Where no sample has two models left, no variance is known, and the nearer of the two means wins.
     """
     (mean, variance), (other_mean, other_variance) = (_without_own(side) for side in (one, other))
-    unknown = ~np.isfinite(variance + other_variance).any(axis=1, keepdims=True)
+    unknown = ~(np.isfinite(variance) & np.isfinite(other_variance)).any(axis=1, keepdims=True)
     variance, other_variance = np.where(unknown, 1, variance), np.where(unknown, 1, other_variance)
     judged = ~np.isnan(one) & ~np.isnan(other)
     first, second = (

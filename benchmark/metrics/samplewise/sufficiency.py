@@ -71,9 +71,13 @@ def for_models(models: int) -> Callable[[Forgetting], float]:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit reads for a perfect unlearner, and a function to how many trials are enough for it."""
+    """What an audit reads for a perfect unlearner, and a function to how many trials are enough for it.
 
-    ideal: float
+    ``ideal`` is what it reads whatever the trials; None where that depends on how unlike Retrains are to one another,
+    so that only the null says.
+    """
+
+    ideal: float | None
     enough: Callable[[Forgetting], float]
 
 
@@ -83,16 +87,16 @@ def _attack(name: str, enough: Callable[[Forgetting], float]) -> dict[str, Audit
 
 
 AUDITS: Mapping[str, Audit] = {
-    "average-gap": Audit(0.0, for_pairs),
+    "average-gap": Audit(None, for_pairs),
     **_attack("efficacy-{}", for_attack),
     **_attack("efficacy-{}-standardised", for_attack),
-    "klom": Audit(0.0, for_models(klom.MODELS)),
-    "klom-95": Audit(0.0, for_models(klom.MODELS)),
-    "forgetting-quality": Audit(1.0, for_models(competition.MODELS)),
-    "disagreement": Audit(0.0, for_pairs),
-    "confidence-difference": Audit(0.0, for_pairs),
-    "tug-of-war": Audit(1.0, for_pairs),
-    "tug-of-war-mia": Audit(1.0, for_pairs),
+    "klom": Audit(None, for_models(klom.MODELS)),
+    "klom-95": Audit(None, for_models(klom.MODELS)),
+    "forgetting-quality": Audit(None, for_models(competition.MODELS)),
+    "disagreement": Audit(None, for_pairs),
+    "confidence-difference": Audit(None, for_pairs),
+    "tug-of-war": Audit(None, for_pairs),
+    "tug-of-war-mia": Audit(None, for_pairs),
     "unseen-auc": Audit(0.5, for_pairs),
     "unseen-auc-calibrated": Audit(0.5, for_attack),
     "rmia-auc": Audit(0.5, for_attack),
