@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
 from benchmark.metrics.samplewise.margins import Floats, Mask, standardised
 from benchmark.metrics.samplewise.never_seen import References, margin_auc
+from benchmark.metrics.samplewise.resampling import over_pairs
 from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import RETRAIN
 
@@ -90,7 +91,7 @@ class Battery:
             "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
             **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
             **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
-            **{name: nulls.nan_mean([pair[name] for pair in pairs], len(trials)) for name in COMPARED},
+            **{name: over_pairs([pair[name] for pair in pairs]) for name in COMPARED if pairs},
         }
         return self._completed(values, retrain)
 
@@ -113,7 +114,7 @@ class Battery:
             there = models > 0
             return competition.quality(competition.epsilon(ours[one][:, there], theirs[other][:, there]), models[there])
 
-        statistics: dict[str, nulls.Statistic] = {
+        statistics: dict[str, Callable[[Indices, Indices], float]] = {
             "klom": lambda one, other: float(np.nanmean(klom(ours[one], theirs[other]))),
             "klom-95": lambda one, other: float(np.nanpercentile(klom(ours[one], theirs[other]), PERCENTILE)),
             "forgetting-quality": quality,

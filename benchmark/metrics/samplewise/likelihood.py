@@ -11,20 +11,29 @@ Sources: Carlini et al. (2022), *Membership Inference Attacks From First Princip
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc, true_positives
+from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 
 # A sample's variance is drawn towards that of all samples, which counts as this many of its models (Smyth 2004): a few
 # models say little of a variance, and one other model nothing.
 PRIOR = 4
+# Margins of a side that intervals are computed from, at most: of many trials, every second or third sample.
+ENTRIES = 100_000
 LEAST = 20  # judged samples of a trial: of fewer, rates say nothing
 
 
 class Attack(NamedTuple):
-    """How well an attack does, a number a trial: AUC, accuracy in per cent, true positives in per cent at 1 % false."""
+    """How well an attack does: AUC, accuracy in per cent, and per cent of true positives at 1 % false ones.
+
+    Each is a number a trial, (trials,): of `efficacy` and `strict` what a trial contributes to the mean over trials,
+    of `against` that of the pair alone.
+    """
 
     auc: Floats
     accuracy: Floats
@@ -36,11 +45,12 @@ def efficacy(unlearned: Floats, retrain: Floats, forgotten: Mask) -> Attack:
 
     A sample is judged in a trial where at least one other trial forgot it too.
     """
-    return against(np.where(forgotten, unlearned, np.nan), np.where(forgotten, retrain, np.nan))
+    sides = np.where(forgotten, unlearned, np.nan), np.where(forgotten, retrain, np.nan)
+    return _contributed(against, *sides)
 
 
 def against(one: Floats, other: Floats) -> Attack:
-    """Attack the models of each row, ``one`` against ``other``; both are (pairs, samples)."""
+    """Attack the models of each row, ``one`` against ``other``: both are (pairs, samples)."""
     return _attack(*likelihood_ratios(one, other))
 
 
@@ -49,17 +59,34 @@ def strict(unlearned: Floats, forgotten: Mask, held_out: Mask) -> Attack:
 
     The k-th trial that forgot a sample is paired with the k-th that held it out, and the pair left out.
     """
-    sides, orders = [], []
-    for mask in (forgotten, held_out):
-        order = np.argsort(~mask, axis=0, kind="stable")
-        sides.append(np.take_along_axis(np.where(mask, unlearned, np.nan), order, axis=0))
-        orders.append(order)
-    scores = []
-    for ratios, order in zip(likelihood_ratios(*sides), orders, strict=True):
-        by_trial = np.full_like(ratios, np.nan)
+    if not held_out.any():
+        return Attack(*np.full((3, len(unlearned)), np.nan))
+    return _contributed(_strict, np.where(forgotten, unlearned, np.nan), np.where(held_out, unlearned, np.nan))
+
+
+def _strict(forgotten: Floats, held_out: Floats) -> Attack:
+    orders = [np.argsort(np.isnan(side), axis=0, kind="stable") for side in (forgotten, held_out)]
+    first, second = (
+        np.take_along_axis(side, order, axis=0) for side, order in zip((forgotten, held_out), orders, strict=True)
+    )
+    scores = np.full((2, *forgotten.shape), np.nan)
+    for by_trial, order, ratios in zip(scores, orders, likelihood_ratios(first, second), strict=True):
         np.put_along_axis(by_trial, order, ratios, axis=0)
-        scores.append(by_trial)
     return _attack(*scores)
+
+
+def _contributed(attack: Callable[[Floats, Floats], Attack], one: Floats, other: Floats) -> Attack:
+    """Return what each trial contributes to the mean of the numbers that an attack on both sides has of each."""
+    trials, samples = one.shape
+    some = slice(None, None, 1 + (trials * samples - 1) // ENTRIES)
+
+    def rates(kept: Indices, columns: slice) -> Floats:
+        return nan_mean(np.transpose(attack(one[kept, columns], other[kept, columns])))
+
+    each = np.arange(trials)
+    left = [rates(np.delete(each, trial), some) for trial in each]
+    whole = rates(each, slice(None))
+    return Attack(*(jackknife(float(value), rest) for value, rest in zip(whole, np.transpose(left), strict=True)))
 
 
 def likelihood_ratios(one: Floats, other: Floats) -> tuple[Floats, Floats]:
