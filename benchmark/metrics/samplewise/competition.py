@@ -31,6 +31,10 @@ def epsilon(unlearned: Floats, retrain: Floats) -> Floats:
     ways is dropped, as one of too few models; a test that never errs shows the cap. Both sides are (models, samples),
     with NaN for models that say nothing, but at least one that does.
     """
+    most = max(len(unlearned), len(retrain))
+    unlearned, retrain = (
+        np.pad(side, ((0, most - len(side)), (0, 0)), constant_values=np.nan) for side in (unlearned, retrain)
+    )
     reach = [np.fmax.reduce(side) - np.fmin.reduce(side) for side in (unlearned, retrain)]
     peaked = reach[0] < reach[1]
     higher = np.nanmedian(unlearned, axis=0) >= np.nanmedian(retrain, axis=0)

@@ -25,6 +25,7 @@ from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 PRIOR = 4
 # Margins of a side that intervals are computed from, at most: of many trials, every second or third sample.
 ENTRIES = 100_000
+SEED = 20_254
 LEAST = 20  # judged samples of a trial: of fewer, rates say nothing
 
 
@@ -57,7 +58,8 @@ def against(one: Floats, other: Floats) -> Attack:
 def strict(unlearned: Floats, forgotten: Mask, held_out: Mask) -> Attack:
     """Attack unlearned models by themselves: a sample forgotten in some trials, and never seen in others (U-LiRA).
 
-    The k-th trial that forgot a sample is paired with the k-th that held it out, and the pair left out.
+    A trial that forgot a sample is paired at random with one that held it out, and the pair left out. At random, since
+    in trial order the forgotten samples that a trial judges would have other numbers of models than the held-out ones.
     """
     if not held_out.any():
         return Attack(*np.full((3, len(unlearned)), np.nan))
@@ -65,7 +67,8 @@ def strict(unlearned: Floats, forgotten: Mask, held_out: Mask) -> Attack:
 
 
 def _strict(forgotten: Floats, held_out: Floats) -> Attack:
-    orders = [np.argsort(np.isnan(side), axis=0, kind="stable") for side in (forgotten, held_out)]
+    rng = np.random.default_rng(SEED)
+    orders = [np.argsort(rng.random(side.shape) + np.isnan(side), axis=0) for side in (forgotten, held_out)]
     first, second = (
         np.take_along_axis(side, order, axis=0) for side, order in zip((forgotten, held_out), orders, strict=True)
     )
@@ -131,7 +134,7 @@ def _attack(one: Floats, other: Floats) -> Attack:
         sides = [side[~np.isnan(side)] for side in row]
         few = min(map(len, sides)) < LEAST
         rates.append([np.nan] * 3 if few else [rate(*sides) for rate in (auc, _accuracy, true_positives)])
-    return Attack(*np.array(rates).T)
+    return Attack(*np.reshape(rates, (-1, 3)).T)
 
 
 def _accuracy(one: Floats, other: Floats) -> float:
