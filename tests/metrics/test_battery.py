@@ -102,12 +102,13 @@ def test_a_study_that_holds_samples_out_is_attacked_in_the_strict_form():
 def test_klom_and_quality_are_taken_of_halves_for_methods_and_null(monkeypatch):
     for name in ("klom", "klom-95", "forgetting-quality"):
         monkeypatch.setitem(AUDITS, name, sufficiency.Audit(None, sufficiency.for_pairs))
-    methods, given = simulated(samples=300)
+    methods, given = simulated(trials=10, samples=150)
     rows = summary(by_trial(methods, given), []).set_index(["method", "audit"])
-    for audit, worse in (("klom", 1), ("klom-95", 1), ("forgetting-quality", -1)):
+    for audit, worse in (("klom", 1), ("forgetting-quality", -1)):
         perfect, original = rows.loc[("perfect", audit)], rows.loc[(ORIGINAL, audit)]
         assert perfect["value"] == pytest.approx(perfect["null"], rel=0.15)
         assert worse * (original["value"] - original["null"]) > 0 and original["null"] == perfect["null"]
+    assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
 
 
 def test_a_method_with_fewer_trials_is_compared_with_as_many_of_retrain():
@@ -120,7 +121,7 @@ def test_a_method_with_fewer_trials_is_compared_with_as_many_of_retrain():
     assert (rows.loc["half", "trials"] == 3).all() and (rows.loc["perfect", "trials"] == TRIALS).all()
 
 
-@pytest.mark.parametrize(("share", "trials"), [(1.0, 3), (0.5, 3), (0.1, 3), (0.02, 16)])
+@pytest.mark.parametrize(("share", "trials"), [(1.0, 3), (0.5, 3), (0.1, 3), (0.02, 15)])
 def test_enough_trials_for_an_attack_have_a_hundred_judged_samples_each(share: float, trials: int):
     rng = np.random.default_rng(0)
     order = rng.permuted(np.tile(np.arange(20_000), (40, 1)), axis=1) if share < 1 else np.zeros((40, 20_000))

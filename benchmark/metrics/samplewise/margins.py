@@ -32,9 +32,9 @@ def auc(positives: Floats, negatives: Floats) -> float:
     """Return how often a positive exceeds a negative, ties counting half; NaN where either side is empty."""
     if not len(positives) or not len(negatives):
         return float("nan")
-    ordered = np.sort(negatives)
-    below = np.searchsorted(ordered, positives, "left") + np.searchsorted(ordered, positives, "right")
-    return float(below.mean() / 2 / len(ordered))
+    positives, negatives = np.sort(positives), np.sort(negatives)  # searching is much faster in order
+    below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
+    return float(below.mean() / 2 / len(negatives))
 
 
 def true_positives(positives: Floats, negatives: Floats, false_alarms: float = FALSE_ALARMS) -> float:

@@ -8,7 +8,7 @@ sides, a test sample is compared with the Retrains of as many trials, those of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from benchmark.metrics.samplewise.agreement import confidence
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 
 SEED = 20_252
-OFFLINE = np.linspace(0, 1, 11)  # RMIA's a
+OFFLINE = [tenth / 10 for tenth in range(11)]  # RMIA's a
 
 
 def margin_auc(margin: Floats, test_margin: Floats, forgotten: Mask) -> Floats:
@@ -48,26 +48,31 @@ class References:
         )
 
     def rmia_auc(self, margin: Floats, test_margin: Floats, judged: Mask, a: float) -> Floats:
-        """Return the AUC by offline RMIA with gamma 1, (trials,) (Zarifzadeh et al. 2024, equation 10 and section 3).
+        """Return the AUC by offline RMIA with gamma 1, (trials,) (Zarifzadeh et al. 2024, *Low-Cost High-Power MIAs*).
 
         The score of x is the share of test samples z for which p(x) / E p(x) is above p(z) / E p(z), where p is the
         model's probability of the label and E p = ((1 + a) m + 1 - a) / 2 estimates, from the mean m over references,
         the mean over models of which half were trained on the sample.
         """
-        aucs = []
-        for t, (of, mean, tests) in enumerate(
-            self._means(judged, confidence(self.margin), confidence(self.test_margin))
-        ):
-            ratio = confidence(margin[t, of]) / ((1 + a) * mean + 1 - a)
-            ratios = confidence(test_margin[t]) / ((1 + a) * tests + 1 - a)
-            scores = [np.searchsorted(np.sort(ratios), side) / len(ratios) for side in (ratio, ratios)]
-            aucs.append(auc(*scores))
-        return np.array(aucs)
+        return self._rmia(margin, test_margin, judged, [a])[0]
 
     def offline_a(self) -> float:
         """Return the a by which RMIA tells best what the references were trained on: no unlearned model is asked."""
-        aucs = np.array([self.rmia_auc(self.margin, self.test_margin, ~self.unseen, a) for a in OFFLINE])
-        return float(OFFLINE[int(np.nan_to_num(aucs).sum(axis=1).argmax())])
+        aucs = self._rmia(self.margin, self.test_margin, ~self.unseen, OFFLINE)
+        return OFFLINE[int(np.nan_to_num(aucs).sum(axis=1).argmax())]
+
+    def _rmia(self, margin: Floats, test_margin: Floats, judged: Mask, choices: Sequence[float]) -> Floats:
+        """Return the AUC for each choice of a, (choices, trials)."""
+        aucs = []
+        means = self._means(judged, confidence(self.margin), confidence(self.test_margin))
+        for t, (of, mean, tests) in enumerate(means):
+            ours, theirs = confidence(margin[t, of]), confidence(test_margin[t])
+            row = []
+            for a in choices:
+                ratios = np.sort(ours / ((1 + a) * mean + 1 - a)), np.sort(theirs / ((1 + a) * tests + 1 - a))
+                row.append(auc(*(np.searchsorted(ratios[1], side) / len(theirs) for side in ratios)))
+            aucs.append(row)
+        return np.transpose(aucs)
 
     def _means(self, judged: Mask, values: Floats, tests: Floats) -> Iterator[tuple[Mask, Floats, Floats]]:
         """Yield, trial by trial, which samples are judged, the references' mean of these and of the test samples."""
