@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.errors import StaleOutput
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
-from benchmark.metrics.samplewise.battery import Outputs, by_trial, summary
+from benchmark.metrics.samplewise.battery import COLUMNS, Outputs, by_trial, summary
 from benchmark.metrics.samplewise.margins import Floats, margin_of_loss
 from benchmark.metrics.samplewise.sufficiency import Forgetting
 from benchmark.names import RETRAIN, Cell
@@ -41,7 +41,7 @@ def audits_by_trial(results: Results, methods: Iterable[str] | None = None) -> p
         if RETRAIN in set(here["method"]):
             frame = by_trial(*_of_cell(results.study, results.runs, cell, here))
             frames.append(frame.assign(**vars(cell))[[*CELL, *frame.columns]])
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*CELL, *COLUMNS])
 
 
 def _of_cell(

@@ -111,6 +111,12 @@ def test_klom_and_quality_are_taken_of_halves_for_methods_and_null(monkeypatch):
     assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
 
 
+def test_retrain_by_itself_has_nothing_to_be_compared_with():
+    methods, given = simulated(samples=50)
+    rows = by_trial({RETRAIN: methods[RETRAIN]}, given)
+    assert rows.empty and "null" in rows and summary(rows, []).empty
+
+
 def test_a_method_with_fewer_trials_is_compared_with_as_many_of_retrain():
     methods, given = simulated(samples=400)
     three = {**methods, "half": methods["half"].of(np.array([5, 1, 2]))}

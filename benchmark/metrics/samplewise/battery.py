@@ -23,6 +23,8 @@ from benchmark.names import RETRAIN
 PERCENTILE = 95  # of the samples' KLoM
 COMPARED = ("disagreement", "confidence-difference", "tug-of-war", "tug-of-war-mia")
 
+COLUMNS = ["method", "audit", "trial", "value", "null", "enough"]
+
 Values = dict[str, Floats]
 
 
@@ -156,7 +158,7 @@ def by_trial(methods: Mapping[str, Outputs], given: Forgetting) -> pd.DataFrame:
         for audit, values in battery.audit(outputs.of(shared)).items():
             columns = {"method": method, "audit": audit, "trial": shared, "value": values}
             rows.append(pd.DataFrame({**columns, "null": battery.null[audit], "enough": battery.enough[audit]}))
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
 def summary(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

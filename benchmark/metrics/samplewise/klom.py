@@ -1,7 +1,7 @@
 """KLoM: how far the distribution of a sample's margin over unlearned models is from that over Retrains.
 
-Source: Rinberg et al., *Data-Unlearn-Bench* (2025), who take 100 models a side. It is far above 0 for a perfect
-unlearner with fewer: 8.0 with 5, 3.8 with 16, 0.35 with 100.
+Sources: Georgiev, Rinberg et al. (2024), *Attribute-to-Delete*; Rinberg et al. (2025), *Data-Unlearn-Bench*, with 100
+models a side. With fewer it is far above 0 for a perfect unlearner: 8.0 with 5, 3.8 with 16, 0.35 with 100.
 """
 
 from __future__ import annotations
