@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import pytest
 import torch
 
 from benchmark.methods.base import Output
+from benchmark.training.outcome import weights_of
+from tests.project import ORIGINAL, Project
+
+WELL_TRAINED = {"hyperparameters": {"*": {"training": {"epochs": 20, "batch_size": 16}}}}
 
 
 def same(weights, others):
@@ -26,24 +31,26 @@ def indices(steps, name):
     return [index for step in steps if name in step for index in step[name].index.tolist()]
 
 
+@pytest.fixture(scope="session")
+def well_trained(prepared, tmp_path_factory):
+    """The prepared project with an Original, beside the other, that knows its training data."""
+    root = shutil.copytree(prepared, tmp_path_factory.mktemp("trained") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        Project(root).run(Project(root).study(WELL_TRAINED), ORIGINAL)
+    return root
+
+
 @pytest.fixture
-def learned(project):
-    """Make a study whose Original, trained here, knows its training data."""
-
-    def make(**settings):
-        training = {"epochs": 20, "batch_size": 16}
-        study = project.study({"hyperparameters": {"*": {"training": training, "unlearning": settings}}})
-        project.run(study, project.original)
-        return study
-
-    return make
+def learned(well_trained, project):
+    """Return a study whose Original knows its training data."""
+    shutil.copytree(well_trained, project.root, dirs_exist_ok=True)
+    return lambda **settings: project.study(WELL_TRAINED, {"hyperparameters": {"*": {"unlearning": settings}}})
 
 
 @pytest.fixture
 def original(project):
     """Return the weights that a study's unlearning runs start from."""
-    from benchmark.training.job import weights_of
-
     return lambda study: weights_of(study, study.run(project.original))
 
 
@@ -57,14 +64,3 @@ def shown():
         return {name: Output(shown, *trainer.model(shown)) for name, shown in images.items()}
 
     return show
-
-
-@pytest.fixture
-def units(project):
-    """Return the units that each row of a run's history was charged, by the paper's counting and as executed."""
-
-    def charged(name, column):
-        end = project.run(project.study(), project.name(name))
-        return (end.history[column] * 1e15 / end.record["forward_flops"]).tolist()
-
-    return charged

@@ -94,9 +94,8 @@ def test_ft_with_the_term_and_coun_are_one_run(project):
 @pytest.mark.parametrize(
     ("with_term", "without"), [("coun", "ft"), ("neggrad-plus+cl", "neggrad-plus"), ("not+cl", "not")]
 )
-def test_at_lambda_0_the_term_is_not_there_and_at_1_it_is(project, with_term, without):
-    study = project.study()
-    plain, zero, one = (project.run(study, project.name(m)) for m in (without, f"{with_term}@lambda=0", with_term))
+def test_at_lambda_0_the_term_is_not_there_and_at_1_it_is(shared, with_term, without):
+    plain, zero, one = (shared.run(method) for method in (without, f"{with_term}@lambda=0", with_term))
     assert zero.samples.equals(plain.samples) and zero.measured.equals(plain.measured)
     assert same(zero.weights, plain.weights)
     assert not one.samples.equals(plain.samples)

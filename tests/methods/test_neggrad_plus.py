@@ -42,11 +42,10 @@ def test_at_beta_1_it_learns_from_the_retain_data_alone(project, shown):
     assert trainer.method.loss(outputs, step, 0).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_it_climbs_the_forget_loss(project):
-    study = project.unlearning(epochs=4, lr=0.01)
+def test_it_climbs_the_forget_loss(shared):
     losses = []
     for beta in ("0.5", "1"):
-        end = project.run(study, project.name(f"neggrad-plus@beta={beta}"))
+        end = shared.run(f"neggrad-plus@beta={beta}", epochs=4, lr=0.01)
         rows = end.samples[end.samples["split"] == "train"]
         losses.append(rows["loss"].to_numpy()[end.trainer.context.forget.numpy()].mean())
     assert losses[0] > losses[1]

@@ -18,10 +18,7 @@ def compared(end, start):
     return [(end.weights[n], start[n], mask) for n, mask in zip(names, end.trainer.method.masks, strict=True)]
 
 
-@pytest.mark.parametrize(
-    ("threshold", "order", "stops"),
-    [(0.1, "forget-first", ()), (0.5, "shuffled", ()), (0.5, "forget-first", (2, 7)), (0.9, "shuffled", (3,))],
-)
+@pytest.mark.parametrize(("threshold", "order", "stops"), [(0.1, "forget-first", ()), (0.9, "shuffled", (3, 7))])
 def test_frozen_weights_stay_bit_equal_over_whole_epochs_and_the_others_move(
     project, original, threshold, order, stops
 ):
@@ -35,19 +32,18 @@ def test_frozen_weights_stay_bit_equal_over_whole_epochs_and_the_others_move(
     assert sum((after != before).sum().item() for after, before, _ in weights) > 0.9 * kept
 
 
-def test_without_freezing_weight_decay_alone_moves_masked_weights(project, original):
-    end = project.run(project.study(), project.name("salun@freeze=false"))
+def test_without_freezing_weight_decay_alone_moves_masked_weights(project, shared, original):
+    start = original(project.study())
     moved = total = 0
-    for after, before, mask in compared(end, original(project.study())):
+    for after, before, mask in compared(shared.run("salun@freeze=false"), start):
         still = ~mask & (before != 0)
         change = (after - before)[still]
         assert (change * before[still] <= 0).all()  # decay pulls towards 0, and nothing else acts on them
         moved, total = moved + (change != 0).sum().item(), total + len(change)
     assert moved > 0.9 * total > 0
     # Without decay what is left is the mask on the gradients.
-    study = project.unlearning(weight_decay=0)
-    end = project.run(study, project.name("salun@freeze=false"))
-    assert all(torch.equal(after[~mask], before[~mask]) for after, before, mask in compared(end, original(study)))
+    weights = compared(shared.run("salun@freeze=false", weight_decay=0), start)
+    assert all(torch.equal(after[~mask], before[~mask]) for after, before, mask in weights)
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.5, 1.0])

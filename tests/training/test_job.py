@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from benchmark import paths
 from benchmark import stamp as stamps
@@ -24,7 +23,6 @@ from benchmark.registry import METHODS
 from benchmark.results import measured, records
 from benchmark.training import job as jobs
 from benchmark.training.job import run, weights_of
-from benchmark.training.loop import Trainer
 from tests.places import run_folder, split_file
 
 METRICS = ["ra", "ua", "ta", "mia"]
@@ -273,12 +271,3 @@ def test_what_is_missing_is_named(project, missing):
     path.unlink()
     with pytest.raises(StaleOutput, match=f"{path} is missing"):
         project.run(study, project.name("ft"))
-
-
-def test_a_run_that_memory_cannot_hold_says_what_to_change(project, monkeypatch):
-    def train(*_):
-        raise torch.OutOfMemoryError
-
-    monkeypatch.setattr(Trainer, "train", train)
-    with pytest.raises(BadInput, match="batch size 32: set a smaller batch_size"):
-        run(project.study(), project.name("ft"), "a test")
