@@ -23,14 +23,6 @@ def moved(anchors, classes, others, other_classes, temperature):
     return loss.item(), anchors.detach() - 0.1 * anchors.grad
 
 
-def test_loss_of_two_anchors_by_hand():
-    # Class 0 holds the first two retain samples, class 1 the others; at temperature 1/2 cosines are doubled.
-    loss, _ = moved(ANCHORS, [0, 1], OTHERS, [0, 0, 1, 1], 0.5)
-    first = math.log(math.exp(2) + math.exp(0)) - (-2 + 0) / 2
-    second = math.log(math.exp(0) + math.exp(-2)) - (0 + 2) / 2
-    assert loss == pytest.approx((first + second) / 2, rel=1e-6)
-
-
 def test_it_is_the_supervised_contrastive_loss_with_positives_and_negatives_exchanged():
     generator = torch.Generator().manual_seed(0)
     anchors, others = (torch.randn(n, 6, generator=generator) for n in (5, 9))

@@ -21,11 +21,6 @@ CASES += [("neggrad-plus+cl", "class-8")]
 CASES += [(method, "sequential-2x10") for method in EVERY if method not in ("original", "retrain")]
 
 
-def test_the_methods_of_the_paper_that_train_on_retain_data_alone():
-    retain_only = {name for name in EVERY if MethodName.parse(name).base not in SEE_FORGET}
-    assert retain_only >= {"retrain", "ft", "l1-sparse", "l1-sparse+cl", "not", "not+cl", "coun"}
-
-
 @pytest.mark.parametrize(("method", "scenario"), CASES)
 def test_a_method_loads_what_it_may_with_the_true_labels(project, shared, method, scenario):
     study, base = project.study(), MethodName.parse(method).base
