@@ -31,14 +31,11 @@ def test_losses_of_two_samples_by_hand():
         assert value == pytest.approx(-DIVERGENCE, rel=1e-6)
 
 
-@pytest.mark.parametrize(("name", "sign"), [("forget", 1), ("retain", -1)])
-def test_a_step_moves_away_from_the_teacher_on_forget_data_and_towards_it_on_retain_data(name, sign):
+@pytest.mark.parametrize(("name", "weight"), [("forget", -1), ("retain", 0.5)])
+def test_a_step_moves_away_from_the_teacher_on_forget_data_and_towards_it_on_retain_data(name, weight):
     logits = torch.tensor(STUDENT, requires_grad=True)
     loss(TEACHER, name, logits, gamma=0).backward()
-    moved = (logits.detach() - 0.1 * logits.grad).tolist()
-    assert (sum(map(kl, TEACHER, moved)) / 2 - DIVERGENCE) * sign > 1e-4
     # The gradient of KL(t || s) with respect to the student's logits is softmax(s) - softmax(t).
-    weight = -1 if name == "forget" else 0.5
     difference = torch.tensor(STUDENT).softmax(1) - torch.tensor(TEACHER).softmax(1)
     assert torch.allclose(logits.grad, weight * difference / 2, atol=1e-6)
     # From a teacher with the student's logits there is nothing to learn.
