@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
 from benchmark.methods.contrastive import info_nce
-from benchmark.names import Cell
 from tests.methods.conftest import same
 
 
@@ -62,15 +61,6 @@ def test_the_loss_of_coun_is_cross_entropy_of_the_first_view_plus_lambda_times_t
     expected = torch.nn.functional.cross_entropy(outputs["retain"].logits, step["retain"].label)
     expected = expected + 3 * info_nce(outputs["retain"].features, outputs["view"].features, 0.2)
     assert trainer.method.loss(outputs, step, 0).item() == pytest.approx(expected.item(), rel=1e-6)
-
-
-def test_ft_with_the_term_and_coun_are_one_run(project):
-    study = project.study({"tables": {"table2": {"methods": ["coun", "ft"]}, "table8": {"methods": ["ft+cl"]}}})
-    assert study.tables["table8"].methods == ["coun"]
-    for method in ("ft+cl", "coun"):
-        assert str(study.run_name(Cell.parse(project.cell), method, 0)) == project.name("coun")
-    names = [str(run.name) for run in study.runs() if run.name.scenario == "random-10" and "ft" not in run.name.method]
-    assert names.count(project.name("coun")) == 1 and not any("+cl" in name for name in names)
 
 
 @pytest.mark.parametrize(

@@ -48,16 +48,7 @@ def test_the_binned_attack_differs_as_little_as_the_exact_one_from_itself_in_ano
     assert max(binned) <= max(*reordered, 0.001)
 
 
-def test_a_weight_is_as_good_as_copies_and_clear_cases_are_clear():
-    # 3,000 copies of few values: more samples than bins, but fewer values, so that binning only counts copies.
-    rng = np.random.default_rng(3)
-    members, nonmembers = rng.choice([0.2, 0.6, 0.9, 1.0], (2, 3000), p=[0.1, 0.2, 0.3, 0.4])
-    nonmembers = np.where(rng.random(3000) < 0.3, 0.2, nonmembers)
-    queries = np.linspace(0, 1, 501)
-    exact = mia.membership_attack(members, nonmembers, queries, bins=None)
-    assert (mia.membership_attack(members, nonmembers, queries) == exact).mean() >= 0.998
-    assert 0 < exact.mean() < 1
-    # Clear cases have clear answers.
+def test_clear_cases_are_clear():
     high, low = np.full(50, 0.99), np.full(50, 0.05)
     assert mia.mia_rate(high, low, high) == 0
     assert mia.mia_rate(high, low, low) == 100
@@ -97,17 +88,15 @@ def test_confidence_is_the_probability_of_the_true_label_in_float32():
 
 
 @given(st.sampled_from(mia.MEMBERS), st.integers(1, 40), st.integers(1, 40))
-def test_both_sides_are_cut_to_the_same_number(how: str, retain: int, test: int):
+def test_both_sides_are_cut_to_the_same_number_the_first_or_random_ones(how: str, retain: int, test: int):
     sides = np.arange(retain) / 100, 0.5 + np.arange(test) / 100
-    for chosen, side in zip(mia.balanced(*sides, how, np.random.default_rng(0)), sides, strict=True):
+    cut, again = (mia.balanced(*sides, how, np.random.default_rng(0)) for _ in range(2))
+    for chosen, same, side in zip(cut, again, sides, strict=True):
         assert len(set(chosen)) == len(chosen) == min(retain, test) and set(chosen) <= set(side)
+        assert chosen.tolist() == same.tolist()
         assert how == "random" or chosen.tolist() == side[: len(chosen)].tolist()
-
-
-def test_random_members_are_not_the_first():
-    members = np.arange(1000.0)
-    one, again = (mia.balanced(members, members[:100], "random", np.random.default_rng(0))[0] for _ in range(2))
-    assert one.max() > 500 and one.tolist() == again.tolist()
+    many = np.arange(1000.0)
+    assert (mia.balanced(many, many[:100], how, np.random.default_rng(0))[0].max() > 500) == (how == "random")
 
 
 def test_unequal_or_empty_sides_are_refused():

@@ -15,7 +15,6 @@ from benchmark.files import written_digest
 from benchmark.results import records
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.loop import Interrupted
-from tests.places import run_folder
 
 
 class Code:
@@ -32,19 +31,6 @@ def stopped(project):
     with pytest.raises(Interrupted):
         project.job(study, project.name("ft"), stop_at=3).go()
     return study.run(project.name("ft"))
-
-
-def test_a_stopped_run_leaves_a_checkpoint_and_no_output(project, stopped):
-    assert [path.name for path in paths.work(stopped.place).glob("*.pt*")] == ["checkpoint.pt"]
-    assert list(run_folder("tiny", stopped).glob("*")) == []
-
-
-def test_another_setting_or_seed_is_another_run_and_leaves_the_checkpoint_alone(project, stopped):
-    for changed in (project.unlearning(lr=0.06), project.study({"seed": 2})):
-        assert changed.run(str(stopped.name)).place != stopped.place
-    end = project.run(project.unlearning(lr=0.06), str(stopped.name))
-    assert end.starts == 1 and end.record["slice"]["settings"]["lr"] == 0.06
-    assert project.job(project.study(), str(stopped.name)).checkpoint.load()["step"] == 3
 
 
 def test_a_checkpoint_of_anything_else_is_refused_set_aside_and_the_difference_named(project, stopped):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import stat
@@ -16,9 +17,9 @@ import torch
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.methods.ft import FT
 from benchmark.training import device, gpus, job
 from benchmark.training.job import run
+from benchmark.training.loop import Trainer
 from tests.places import place, run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -211,24 +212,27 @@ def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch
         raise RuntimeError("sizes differ")
 
 
-def test_out_of_memory_is_one_line_and_costs_no_epoch(project, monkeypatch, capsys):
-    study, name, loss = project.study(), project.name("ft"), FT.loss
+def test_out_of_memory_is_one_line_and_costs_no_more_than_the_steps_since_a_save(project, shared, monkeypatch, capsys):
+    study, name, step = project.study(), project.name("salun"), Trainer.train_step
 
-    def full(self, outputs, batch, epoch):
-        if epoch == 1:
+    def full(trainer, *given):
+        job.CHECKPOINT_SECONDS = math.inf if trainer.epoch else 0.0  # the last save is at the end of the first epoch
+        if (trainer.epoch, trainer.step) == (1, 3):
             raise MemoryError
-        return loss(self, outputs, batch, epoch)
+        step(trainer, *given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(FT, "loss", full)
         patch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(Trainer, "train_step", full)
         with pytest.raises(BadInput, match=f"^run {name}: this machine ran out of memory at batch size 32: set a"):
             run(study, name, "a test")
     assert (paths.work(place(study, name)) / "checkpoint.pt").is_file()
     capsys.readouterr()
-    assert run(study, name, "a test") == "finished"
+    end = project.run(study, name)
     again = capsys.readouterr().out
     assert "resumed after epoch 1, step 0" in again and "epoch 1/2" not in again and "epoch 2/2" in again
+    assert end.measured.equals(shared.run("salun").measured) and end.samples.equals(shared.run("salun").samples)
+    torch.testing.assert_close(end.weights, shared.run("salun").weights, rtol=0, atol=0)
 
 
 FAULTS = """

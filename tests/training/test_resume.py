@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import shutil
 import signal
 import subprocess
@@ -22,8 +21,7 @@ from benchmark.methods import METHODS
 from benchmark.models.classifier import Classifier
 from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
-from benchmark.training import job as jobs
-from benchmark.training.loop import Interrupted, Trainer
+from benchmark.training.loop import Interrupted
 from benchmark.training.optimiser import SGD
 from tests.places import run_folder
 from tests.project import environment
@@ -46,10 +44,6 @@ step = SGD.step
 SGD.step = lambda self: time.sleep(0.2) or step(self)
 main()
 """
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after the step it was in happens."""
 
 
 def assert_same(one, other):
@@ -87,31 +81,6 @@ def test_in_bfloat16_it_trains_and_resumes_as_well(project):
         assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in whole.weights.values()), name
         if method in ("coun", "salun", "scrub"):
             assert_same(project.run(study, name, (3,)), whole)
-
-
-@pytest.mark.parametrize(("method", "killed_at"), [("ft", 2), ("salun", 5), ("not", 8), ("neggrad-plus+cl", 8)])
-def test_killed_some_steps_after_a_save_equals_undisturbed(project, shared, method, killed_at):
-    study, name = project.study(), project.name(method)
-    train = Trainer.train
-
-    def killed(trainer, pause, *report):
-        pauses = 0
-
-        def counted(trainer):
-            nonlocal pauses
-            pauses += 1
-            patch.setattr(jobs, "CHECKPOINT_SECONDS", math.inf if pauses % 3 else -1.0)
-            pause(trainer)
-            if pauses == killed_at:
-                raise Killed
-
-        train(trainer, counted, *report)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Trainer, "train", killed)
-        jobs.Job(study, study.run(name), "a test").go()
-    assert (paths.work(study.run(name).place) / "checkpoint.pt").exists() == (killed_at >= 3)
-    assert_same(project.run(study, name), shared.run(method))
 
 
 def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):

@@ -38,15 +38,16 @@ def test_a_stage_is_a_run_from_the_weights_of_the_one_before_however_often_it_is
     assert torch.equal(end.weights[negated], original[negated])
 
 
-@pytest.mark.parametrize("which", ["new", "all"])
-def test_the_forget_data_of_a_stage_are_what_it_removes_or_all_that_is_gone(project, which):
-    study = project.study(FOUR, {"sequential": {"forget": which}})
-    end = project.run(study, project.name("neggrad-plus", SCENARIO))
+def test_the_forget_data_of_a_stage_are_what_it_removes_or_if_wanted_all_that_is_gone(project, shared):
+    new = shared.run("neggrad-plus", SCENARIO)
+    study = project.study({"sequential": {"forget": "all"}})
+    every = project.run(study, project.name("neggrad-plus", SCENARIO))
     frame = records.forget(study, study.run(project.name("neggrad-plus", SCENARIO)))
     first, both = (set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2))
     assert (len(first), len(both)) == (16, 32) and first < both
-    assert set(end.trainer.context.forget.tolist()) == (both - first if which == "new" else both)
-    assert set(end.trainer.context.retain.tolist()) == set(range(160)) - both
+    for end, forget in ((new, both - first), (every, both)):
+        assert set(end.trainer.context.forget.tolist()) == forget
+        assert set(end.trainer.context.retain.tolist()) == set(range(160)) - both
 
 
 @pytest.mark.parametrize("schedule", ["restart", "continue"])
