@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +19,15 @@ class Shared:
 
     def __init__(self, root: Path):
         self.project = Project(root)
-        self._done: dict[Any, tuple[Ended, list[list[Part]]]] = {}
+        self._ended: dict[tuple[Any, ...], Ended] = {}
 
     def run(self, *name: Any, **unlearning: Any) -> Ended:
-        """How a run ended; ``name`` is as in `Project.name`, ``unlearning`` as in `Project.unlearning`."""
-        return self._both(name, unlearning)[0]
-
-    def loaded(self, *name: Any, **unlearning: Any) -> list[list[Part]]:
-        """What each stage of a run loaded for training, in order."""
-        return self._both(name, unlearning)[1]
-
-    def _both(self, name: tuple[Any, ...], unlearning: dict[str, Any]) -> tuple[Ended, list[list[Part]]]:
+        """How a run ended, and what it loaded; arguments are as in `Project.name` and in `Project.unlearning`."""
         from benchmark.training import job
 
         unlearning = {"epochs": 2, **unlearning}  # as many as there are unless something else is said
         key = (name, *sorted(unlearning.items()))
-        if key not in self._done:
+        if key not in self._ended:
             stages: list[list[Part]] = []
             make = job.Context
 
@@ -46,5 +40,5 @@ class Shared:
                 patch.chdir(self.project.root)
                 patch.setattr(job, "Context", recording)
                 end = self.project.run(self.project.unlearning(**unlearning), self.project.name(*name))
-            self._done[key] = end, stages
-        return self._done[key]
+            self._ended[key] = dataclasses.replace(end, loaded=stages)
+        return self._ended[key]

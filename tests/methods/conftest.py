@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
 
 import pytest
 import torch
 
 from benchmark.methods.base import Output
 from benchmark.training.outcome import weights_of
-from tests.project import ORIGINAL, Project
-
-WELL_TRAINED = {"hyperparameters": {"*": {"training": {"epochs": 20, "batch_size": 16}}}}
 
 
 def same(weights, others):
@@ -29,23 +25,6 @@ def kl(teacher, student):
 def indices(steps, name):
     """The samples that the steps' parts of a name hold, in order."""
     return [index for step in steps if name in step for index in step[name].index.tolist()]
-
-
-@pytest.fixture(scope="session")
-def well_trained(prepared, tmp_path_factory):
-    """The prepared project with an Original, beside the other, that knows its training data."""
-    root = shutil.copytree(prepared, tmp_path_factory.mktemp("trained") / "project")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        Project(root).run(Project(root).study(WELL_TRAINED), ORIGINAL)
-    return root
-
-
-@pytest.fixture
-def learned(well_trained, project):
-    """Return a study whose Original knows its training data."""
-    shutil.copytree(well_trained, project.root, dirs_exist_ok=True)
-    return lambda **settings: project.study(WELL_TRAINED, {"hyperparameters": {"*": {"unlearning": settings}}})
 
 
 @pytest.fixture

@@ -74,12 +74,3 @@ def test_a_pass_is_all_forget_data_and_always_the_same_share_of_the_retain_data(
         orders.append([part.forgotten for part in parts])
     assert used[0] == used[1] == used[2] and len(used[0]) == round(share * 144)
     assert orders[0] != orders[1] and max(orders[0]) < 16
-
-
-def test_a_student_follows_its_teachers(project, learned):
-    # Forget data become as unsure as the random teacher; retain data stay as sure as Original.
-    study = learned(lr=0.05, epochs=10, batch_size=8)
-    end = project.run(study, project.name("bad-teacher@retain_share=1"))
-    context = end.trainer.context
-    losses = end.samples[end.samples["split"] == "train"]["loss"].to_numpy()
-    assert losses[context.forget.numpy()].mean() > 2 * losses[context.retain.numpy()].mean()

@@ -31,12 +31,3 @@ def test_forget_batches_are_cycled_over_the_retain_batches(project):
     assert len(steps) == 18 and forget == forget[:2] * 9
     assert sorted(forget[0] + forget[1]) == method.context.forget.tolist()
     assert sorted(indices(steps, "retain")) == method.context.retain.tolist()
-
-
-def test_it_climbs_the_forget_loss(shared):
-    losses = []
-    for beta in ("0.5", "1"):
-        end = shared.run(f"neggrad-plus@beta={beta}", epochs=4, lr=0.01)
-        rows = end.samples[end.samples["split"] == "train"]
-        losses.append(rows["loss"].to_numpy()[end.trainer.context.forget.numpy()].mean())
-    assert losses[0] > losses[1]

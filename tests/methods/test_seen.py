@@ -26,7 +26,7 @@ def test_a_method_loads_what_it_may_with_the_true_labels(project, shared, method
     study, base = project.study(), MethodName.parse(method).base
     frame = records.forget(study, study.run(project.name("ft", scenario)))
     labels = store.load(study.dataset_folder("digits")).train_labels
-    stages = shared.loaded(method, scenario)
+    stages = shared.run(method, scenario).loaded
     assert len(stages) == frame["stage"].max()
     before: set[int] = set()
     for stage, parts in enumerate(stages, 1):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
-from benchmark.metrics import gaps, reported
+from benchmark.metrics import gaps
 
-REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
 PERCENT = st.floats(0, 100, allow_nan=False)
 
 
@@ -131,15 +128,3 @@ def test_bold_marks_what_reads_as_the_smallest():
 def test_improvement_is_relative_to_the_gap_without_and_a_difference_the_mean_over_classes():
     assert gaps.average_difference(np.array([10.0, 20.0]), np.array([12.0, 16.0])) == 3.0
     assert gaps.improvement([2.0, 2.0, 0.0], [1.0, 3.0, 1.0]) == pytest.approx([50.0, -50.0, np.nan], nan_ok=True)
-
-
-def test_printed_average_gaps_give_the_quoted_improvements():
-    keys = ["scenario", "dataset", "arch", "method"]
-    printed = reported.reported_means(REPORTED).set_index(keys)["avg_gap"]
-    quoted = reported.reported_improvement(REPORTED)
-    without, with_cl = (
-        printed.loc[list(rows[keys].itertuples(index=False, name=None))]
-        for rows in (quoted, quoted.assign(method=quoted["method"] + "+cl"))
-    )
-    assert quoted["percent"].tolist() == [44.8, 42.1, 43.3, 50.0, 87.7, 73.1]
-    assert np.abs(gaps.improvement(without, with_cl) - quoted["percent"]).max() < 0.1
