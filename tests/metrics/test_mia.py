@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
@@ -55,11 +55,7 @@ def test_clear_cases_are_clear():
     assert mia.mia_rate(high, low, np.array([0.98, 0.97, 0.04, 0.1])) == 50
 
 
-@settings(deadline=None)
-@given(
-    st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1), min_size=1, max_size=300),
-    st.integers(2, 40),
-)
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1), min_size=1, max_size=300), st.integers(2, 40))
 def test_bins_keep_count_sum_order_and_equal_values_together(values: list[float], bins: int):
     array = np.array(values)
     points, weights = mia.quantile_bins(array, bins)
