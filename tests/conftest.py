@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from tests.project import CELL, ORIGINAL, ROOT, Project, environment, without_new_plugins
+from tests.shared import Shared
 
 __all__ = ["CELL", "ORIGINAL", "ROOT", "environment"]
 
@@ -57,6 +58,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             split(study, "digits", scenario, 0)
         project.run(study, ORIGINAL)
     return root
+
+
+@pytest.fixture(scope="session")
+def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Runs of the prepared project that nothing disturbs, for tests that only look at what they gave."""
+    return Shared(shutil.copytree(prepared, tmp_path_factory.mktemp("shared") / "project"))
 
 
 @pytest.fixture

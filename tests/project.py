@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from benchmark.methods.base import Part
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,7 @@ class Ended:
     record: dict[str, Any]
     starts: int
     pauses: int
+    loaded: list[list[Part]] = dataclasses.field(default_factory=list)  # by each stage for training, if recorded
 
     @property
     def measured(self) -> pd.DataFrame:
