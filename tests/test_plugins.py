@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from pathlib import Path
 
 import pytest
 
-from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from tests.places import run_folder
-from tests.project import without_new_plugins
+from tests.project import CELL, without_new_plugins
 
-CELL = "digits/convnet/random-10"
 HALF = f"{CELL}/half/trial-0"
 PLUGIN = '''
 """A method of someone else's."""
@@ -224,25 +220,3 @@ def test_a_registry_finds_by_name_and_imports_late():
     with pytest.raises(BadInput, match=r"here: unknown thing 'lat'; did you mean 'late'\? Accepted: late"):
         registry.get("lat", "here")
     assert "resnet18" in ARCHITECTURES
-
-
-@pytest.mark.slow
-def test_a_plugin_runs_through_the_workflow_and_runs_again_where_its_code_changes(project, outside):
-    project.add_workflow()
-    project.study(using(outside))
-
-    def planned() -> tuple[str, Path]:
-        with without_new_plugins():
-            file = run_folder("tiny", HALF) / paths.RUN
-        done = project.snakemake(str(file), "-n", "--config", "study=tiny", check=True)
-        return done.stdout + done.stderr, file
-
-    file = planned()[1]
-    project.snakemake(str(file), "--config", "study=tiny", check=True)
-    record = json.loads(file.read_text())
-    assert record["status"] == "finished" and record["slice"]["settings"]["share"] == 0.5
-    outside.write_text(COMMENTED)
-    assert planned()[1] == file and "Nothing to be done" in planned()[0]
-    outside.write_text(CHANGED)
-    said, other = planned()
-    assert other != file and f"output: {other}" in said

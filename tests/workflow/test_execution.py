@@ -57,7 +57,7 @@ def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(e
     other = Project(tmp_path / "other")
     other.root.mkdir()
     monkeypatch.chdir(other.root)
-    study = other.study(RUN)
+    study = other.study(RUN, {"figures": {"figure1": None}})  # maps are gathered beside what is compared
     prepare(study, "digits")
     split(study, "digits", "random-10", 0)
     disorder = random.Random(0).sample(study.runs(), len(study.runs()))
@@ -86,7 +86,7 @@ def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
     for path in (split_file("tiny"), retrain_map, receipt, table, history):
         path.unlink()
     jobs = planned(ended, "all")
-    assert jobs["run"] == {str(folder / paths.SAMPLES) for folder in (coun, original)}
+    assert jobs["run"] == {str(folder / paths.RUN) for folder in (coun, original)}
     assert jobs["split"] == {str(split_file("tiny"))} and jobs["embed"] == {str(retrain_map)}
     assert jobs.keys() >= {"prepare_digits", "weights", "draw_table2", "draw_figure4", "collect", "page"}
     ended.snakemake("all", check=True)
@@ -114,7 +114,7 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     assert not new.exists() and old.is_dir()
 
 
-PLUGIN = '''
+PLUGIN = """
 from benchmark.methods.base import Recipe, setting
 from benchmark.methods.ft import FT
 from benchmark.registry import METHODS
@@ -127,7 +127,7 @@ class Half(FT):
 
     def loss(self, outputs, batch, epoch):
         raise RuntimeError("the method has a fault")
-'''
+"""
 MENDED = PLUGIN.replace('raise RuntimeError("the method has a fault")', "return super().loss(outputs, batch, epoch)")
 
 
@@ -151,7 +151,7 @@ def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_me
     plugin.write_text(MENDED)
     done = project.snakemake("table2", "table8", check=True)
     assert "draw_table8" not in done.stdout
-    (record,) = [path for path in paths.RUNS.rglob("half/*/run.json")]
+    (record,) = paths.RUNS.rglob("half/*/run.json")
     content = json.loads(record.read_text())
     assert content["status"] == "finished" and content["slice"]["settings"]["share"] == 0.5
     plugin.write_text(f"# A comment.\n{MENDED}")
