@@ -48,7 +48,7 @@ def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_need
     shutil.copytree(ROOT / paths.REPORTED, paths.REPORTED)
     for study, option in (
         ("cifar10-small", "--list-target-rules"),
-        ("paper", "--list-target-rules"),
+        ("paper-smoke", "--list-target-rules"),
         ("quick", "--unlock"),
     ):
         command = [sys.executable, "-m", "snakemake", option, "--config", f"study={study}"]
