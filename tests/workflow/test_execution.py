@@ -15,6 +15,7 @@ from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
 from tests.project import CELL, CLOCKS, Project, call
+from tests.test_plugins import COMMENTED, PLUGIN
 from tests.workflow.conftest import RUN, planned
 
 pytestmark = pytest.mark.slow
@@ -114,26 +115,12 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     assert not new.exists() and old.is_dir()
 
 
-PLUGIN = """
-from benchmark.methods.base import Recipe, setting
-from benchmark.methods.ft import FT
-from benchmark.registry import METHODS
-
-
-@METHODS.register("half")
-class Half(FT):
-    class Settings(Recipe):
-        share: float = setting(0.5, "how much of the loss", gt=0)
-
-    def loss(self, outputs, batch, epoch):
-        raise RuntimeError("the method has a fault")
-"""
-MENDED = PLUGIN.replace('raise RuntimeError("the method has a fault")', "return super().loss(outputs, batch, epoch)")
+LOSS = "return self.settings.share * super().loss(outputs, batch, epoch)"
 
 
 def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_mended(project, tmp_path):
     plugin = tmp_path / "half.py"
-    plugin.write_text(PLUGIN)
+    plugin.write_text(PLUGIN.replace(LOSS, "raise RuntimeError('the method has a fault')"))
     project.add_workflow()
     tables = {"table2": {"methods": ["half"]}, "table8": {"cells": [CELL], "methods": ["ft"]}}
     project.study({"trials": 1, "plugins": [str(plugin)], "tables": tables})
@@ -148,11 +135,11 @@ def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_me
     assert not paths.table("tiny", "table2", ".tex").exists()
     assert paths.table("tiny", "table2", ".partial.tex").exists()
     # Mended, it is all that is done again; and another comment is no other code.
-    plugin.write_text(MENDED)
+    plugin.write_text(PLUGIN)
     done = project.snakemake("table2", "table8", check=True)
     assert "draw_table8" not in done.stdout
     (record,) = paths.RUNS.rglob("half/*/run.json")
     content = json.loads(record.read_text())
     assert content["status"] == "finished" and content["slice"]["settings"]["share"] == 0.5
-    plugin.write_text(f"# A comment.\n{MENDED}")
+    plugin.write_text(COMMENTED)
     assert planned(project, "table2", "table8") == {}
