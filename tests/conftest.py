@@ -10,10 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.project import CELL, ORIGINAL, ROOT, Project, environment, without_new_plugins
+from tests.project import ORIGINAL, Project, without_new_plugins
 from tests.shared import Shared
-
-__all__ = ["CELL", "ORIGINAL", "ROOT", "environment"]
 
 # What a shell may have set is not to change what tests see, here and in the processes that they start.
 for variable in [name for name in os.environ if name.startswith(("BENCHMARK_", "SNAKEMAKE_"))]:
@@ -35,12 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "slow: needs a whole workflow, a cluster, LaTeX or a browser; leave out with -m 'not slow'"
     )
-
-
-@pytest.fixture(scope="session")
-def project_at() -> type[Project]:
-    """A project in a folder that the caller makes the working directory."""
-    return Project
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +61,7 @@ def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
 @pytest.fixture
 def project(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of the prepared project, as the working directory."""
-    root = tmp_path / "project"
-    shutil.copytree(prepared, root)
-    monkeypatch.chdir(root)
-    return Project(root)
+    return Project.copied(prepared, tmp_path / "project", monkeypatch)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,5 +39,6 @@ class Shared:
                 patch.chdir(self.project.root)
                 patch.setattr(job, "Context", recording)
                 end = self.project.run(self.project.unlearning(**unlearning), self.project.name(*name))
-            self._ended[key] = dataclasses.replace(end, loaded=stages)
+            end.loaded = stages
+            self._ended[key] = end
         return self._ended[key]

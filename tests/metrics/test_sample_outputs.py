@@ -12,7 +12,7 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.results import frames
 from benchmark.results.sample_outputs import audit_table, audits_by_trial, margin
 from benchmark.study.study import Study
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 # The AUC of the efficacy attack by the table that the audits were asked for with: margins as they are, standardised.
 KNOWN = {
