@@ -27,25 +27,12 @@ from benchmark.tune.candidate import average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
 from tests.places import run_folder
-from tests.project import environment
+from tests.project import CELL, ORIGINAL, Project, call, environment
 
-CELL = "digits/convnet/random-10"
 TUNE = {
     "tune": {"budget": 3, "ra_floor": 20, "startup": 1},
     "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
 }
-
-
-def tune(name: str = "tiny", jobs: int = 2) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "tune", name, "--jobs", str(jobs)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done
 
 
 def candidates(name: str = "tiny") -> dict[str, list[tuple[dict[str, float], float | None]]]:
@@ -74,6 +61,21 @@ def tiny(project):
     return project.study(TUNE)
 
 
+@pytest.fixture(scope="module")
+def tuned(prepared, tmp_path_factory):
+    """A project after a search by two workers, and what was printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(prepared, tmp_path_factory.mktemp("tuned") / "project", patch)
+        project.study(TUNE)
+        return project.root, project.command("tune", "tiny", "--jobs", "2", check=True).stdout
+
+
+@pytest.fixture
+def searched(tuned, tmp_path, monkeypatch):
+    """A copy of the project after the search."""
+    return Project.copied(tuned[0], tmp_path / "project", monkeypatch)
+
+
 def test_ranges_lie_within_those_of_the_paper():
     searched = 0
     for name in METHODS:
@@ -93,10 +95,8 @@ def test_ranges_lie_within_those_of_the_paper():
 
 def test_values_are_rounded_and_stay_inside():
     assert Range(0.95, 0.9999, False, False).inside(0.98765432) == 0.9877
-    assert Range(0.01, 0.1, True, False).inside(0.0123456) == 0.0123
-    assert Range(0.01, 0.1, True, False).inside(5.0) == 0.1
-    whole = Range(1, 10, False, True).inside(3.4)
-    assert whole == 3 and isinstance(whole, int)
+    assert [Range(0.01, 0.1, True, False).inside(value) for value in (0.0123456, 5.0)] == [0.0123, 0.1]
+    assert repr(Range(1, 10, False, True).inside(3.4)) == "3"
 
 
 def test_what_a_method_searches():
@@ -143,24 +143,21 @@ def test_which_methods_are_tuned(project):
 
 
 @pytest.mark.slow
-def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
-    printed = tune().stdout
-    found = candidates()
-    assert {method: len(tried) for method, tried in found.items()} == {"ft": 3, "coun": 3}
-    assert found["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
-    for tried in found.values():
-        names = [json.dumps(values) for values, _ in tried]
-        assert len(set(names)) == len(names)
-    tuned = yaml.safe_load(paths.tuned("tiny").read_text())
-    assert tuned["about"]["left"] == 0 and tuned["about"]["candidates"] == 6
-    for method, tried in found.items():
-        best = min((value, values["lr"]) for values, value in tried if value is not None)
-        assert tuned["hyperparameters"][CELL][method]["lr"] == best[1]
-    assert "[6/6]" in printed
+def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
+    tried = candidates()
+    assert {method: len(each) for method, each in tried.items()} == {"ft": 3, "coun": 3} and "[6/6]" in tuned[1]
+    assert tried["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
+    for each in tried.values():
+        assert len({json.dumps(values) for values, _ in each}) == len(each)
+    written = yaml.safe_load(paths.tuned("tiny").read_text())
+    assert written["about"]["left"] == 0 and written["about"]["candidates"] == 6
+    for method, each in tried.items():
+        best = min((value, values["lr"]) for values, value in each if value is not None)
+        assert written["hyperparameters"][CELL][method]["lr"] == best[1]
 
     # A study that includes them has them, and what it says itself in a child wins.
-    study = project.study(TUNE, {"tuned": "tiny"})
-    lr = tuned["hyperparameters"][CELL]["coun"]["lr"]
+    study = searched.study(TUNE, {"tuned": "tiny"})
+    lr = written["hyperparameters"][CELL]["coun"]["lr"]
     assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
     assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
     paths.study_file("child").write_text(
@@ -169,23 +166,20 @@ def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
     assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
 
     # No candidate left a run behind, and none is tried twice.
-    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", project.original)}
+    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", ORIGINAL)}
     assert {folder.parent.name for folder in runs} == {"original", "retrain"}
-    assert "candidates left" not in tune().stdout
-    assert candidates() == found
+    assert "candidates left" not in call("tune", "tiny", check=True).stdout
+    assert candidates() == tried
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_same(tiny):
-    tune()
+def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_same(searched):
     whole = candidates()
     paths.journal("tiny").unlink()
     ended = 0
     for _ in range(2):
         command = [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"]
-        with subprocess.Popen(
-            command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
             # Until one candidate more has ended, and the next is under way.
             deadline = time.monotonic() + 120
             while (now := sum(map(len, candidates().values()))) == ended and time.monotonic() < deadline:
@@ -193,19 +187,13 @@ def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_s
             process.send_signal(signal.SIGKILL)
         assert ended < now < sum(map(len, whole.values()))
         ended = sum(map(len, candidates().values()))
-    tune(jobs=1)
+    searched.command("tune", "tiny", check=True)
     assert candidates() == whole
 
 
 def test_workers_end_with_the_process_that_started_them(tiny):
-    # This process is not the one that the worker is told of.
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "tune", "tiny", "--worker", str(os.getpid() + 1)],
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0
+    # The process that started this one is not the one that the worker is told of.
+    call("tune", "tiny", "--worker", str(os.getpid()), check=True)
     assert candidates() == {"ft": [], "coun": []}
 
 
