@@ -92,7 +92,7 @@ def test_every_method_has_settings_within_its_own_bounds_and_the_papers_ranges()
         defaults = model().model_dump()
         for key, field in model.model_fields.items():
             assert field.description, f"{name}.{key} has no documentation"
-            if (extra := field.json_schema_extra) and (paper := extra["paper_range"]):
+            if (extra := field.json_schema_extra) and (paper := extra.get("paper_range")):
                 assert paper[0] <= defaults[key] <= paper[1], f"{name}.{key}"
     assert Study.model_fields["hyperparameters"].description
 
@@ -180,6 +180,11 @@ def test_runs_are_the_union_of_what_outputs_show_originals_first(empty):
     expected = [ORIGINAL, *(f"{CELL}/{method}/trial-0" for method in ("retrain", "ft", "coun")), *class_8]
     assert [str(run.name) for run in study.runs()] == expected
     assert {str(run.name) for run in study.runs(["table8"])} == {ORIGINAL, *class_8}
+
+
+def test_a_setting_that_a_method_was_given_later_counts_only_where_it_is_not_at_its_default(empty):
+    slices = [empty.study().run(f"{CELL}/l1-sparse{text}/trial-0").slice for text in ("", "@l1_decay=false")]
+    assert "l1_decay" not in slices[0]["settings"] and slices[1]["settings"]["l1_decay"] is False
 
 
 def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_else(empty, monkeypatch):

@@ -38,6 +38,7 @@ def setting(
     paper: Range | None = None,
     search: Range | None = None,
     scale: Literal["linear", "log", "log-complement"] = "linear",
+    added: bool = False,
     **bounds: Any,
 ) -> Any:
     """A hyperparameter: its default, a line of documentation, the range the paper searched, and pydantic's bounds.
@@ -47,14 +48,13 @@ def setting(
     paper : the range; only such a setting is tuned.
     search : the range that tuning looks in, if it is another one.
     scale : how tuning spreads its candidates: over the range, over its orders of magnitude, or over those of 1 - x.
+    added : whether the method had results before it had this setting: at its default, fingerprints leave it out.
     """
+    extra: dict[str, Any] = {"added": True} if added else {}
     if paper:
         low, high = search or paper
-        bounds["json_schema_extra"] = {
-            "paper_range": list(paper),
-            "search": {"low": low, "high": high, "scale": scale},
-        }
-    return Field(default, description=doc, **bounds)
+        extra |= {"paper_range": list(paper), "search": {"low": low, "high": high, "scale": scale}}
+    return Field(default, description=doc, json_schema_extra=extra or None, **bounds)
 
 
 class Recipe(Strict):

@@ -7,6 +7,7 @@ earlier tuning found.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from benchmark import paths
@@ -46,6 +47,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     for scenario, source in study.tune.reuse.items():
         if source not in known:
             raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
     places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
     for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
         raise BadInput(
@@ -69,3 +71,32 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
             for number, (cell, methods) in enumerate(cells.items(), 1)
         },
     }
+
+
+def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> None:
+    """Raise `BadInput` for a range of a method or setting that is not tuned, or that cannot be searched."""
+    fields = {method: dict(_numbers(method)) for method in methods}
+    fields["*"] = {name: scale for known in fields.values() for name, scale in known.items()}
+    for method, given in study.tune.ranges.items():
+        where = f"{file}: tune.ranges.{method}"
+        if method not in fields:
+            raise unknown("method", method, fields, f"{file}: tune.ranges")
+        for name, (low, high) in given.items():
+            if name not in fields[method]:
+                raise unknown("setting", name, fields[method], where)
+            if low >= high:
+                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: accepted is a lower and then a higher number")
+            scale = fields[method][name]
+            if (scale == "log" and low <= 0) or (scale == "log-complement" and high >= 1):
+                accepted = "its orders of magnitude are searched: accepted are numbers " + (
+                    "above 0" if scale == "log" else "below 1"
+                )
+                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
+
+
+def _numbers(method: str) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a method that are numbers, each with the scale on which it is searched."""
+    for name, field in method_class(MethodName.parse(method)).Settings.model_fields.items():
+        extra: Any = field.json_schema_extra or {}
+        if field.annotation in (int, float):
+            yield field.alias or name, extra.get("search", {}).get("scale", "linear")

@@ -44,9 +44,9 @@ def objective(gap: float, accuracy: float, retrain: float, utility: float) -> fl
 class Candidate(Job):
     """A candidate under way: a run with its values, compared with a Retrain that has been trained.
 
-    Both are measured on the images that the tuning holds out, if it does: TA is the accuracy on them, and they are the
-    attack's non-members. The candidate's history is reported to ``trial``, whose pruner is asked. The end of the process
-    ``parent`` is this one's end.
+    Both are measured on the images that the tuning holds out, if it does: TA is the accuracy on them, and they are
+    the attack's non-members. The candidate's history is reported to ``trial``, whose pruner is asked. The end of the
+    process ``parent`` is this one's end.
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:

@@ -88,15 +88,14 @@ def ranges(settings: Recipe, own: Mapping[str, tuple[float, float]] | None = Non
     """
     model = type(settings)
     among = model.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
-    given, searched = dict(own or {}), {}
+    searched = {}
     for name, field in model.model_fields.items():
         extra: Any = field.json_schema_extra or {}
         key = field.alias or name
-        limits = given.pop(key, None)
-        if name in among and (limits or "search" in extra):
-            search = extra.get("search", {"scale": "linear"}) | (
-                {"low": limits[0], "high": limits[1]} if limits else {}
-            )
+        search = extra.get("search", {})
+        if limits := (own or {}).get(key):
+            search = {"scale": "linear"} | search | dict(zip(("low", "high"), limits, strict=True))
+        if name in among and search:
             searched[key] = Range(**search, whole=field.annotation is int)
     return searched
 
@@ -207,9 +206,7 @@ class Journal:
         return dict(trial.user_attrs["values"])
 
     def _ask(self, pair: Pair, number: int) -> optuna.Trial:
-        """Suggest candidate ``number``: the study's own values, then random ones, then those of a tree-structured Parzen
-        estimator.
-        """
+        """Suggest candidate ``number``: the study's own values, then random ones, then Optuna's sampler's."""
         study = self._open(pair)
         if number == 0 and not self._of(pair, TrialState.WAITING):
             study.enqueue_trial({name: pair.ranges[name].suggestion(value) for name, value in pair.start.items()})

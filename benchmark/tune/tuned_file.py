@@ -66,9 +66,9 @@ def about(journal: Journal) -> dict[str, Any]:
 def found(journal: Journal) -> dict[str, dict[str, Any]]:
     """Return, per cell and method, what came of the search.
 
-    ``avg_gap`` is that of the best candidate on what it was chosen by, ``avg_gap_of_own_values`` that of the study's own
-    values. ``test_gap`` is the chosen one's on the test images, ``oracle_test_gap`` the smallest of any candidate there.
-    ``edges`` are the settings whose best value lies at an end of its range.
+    ``avg_gap`` is that of the best candidate on what it was chosen by, ``avg_gap_of_own_values`` that of the study's
+    own values. ``test_gap`` is the chosen one's on the test images, ``oracle_test_gap`` the smallest of any candidate
+    there. ``edges`` are the settings whose best value lies at an end of its range.
     """
     out: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:

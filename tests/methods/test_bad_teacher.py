@@ -29,6 +29,10 @@ def test_loss_by_hand_and_who_is_shown_what(forgotten):
 
     taught = [says["random" if n < forgotten else "original"] for n in range(3)]
     expected = sum(map(kl, taught, students)) / 3
+    method.settings = BadTeacher.Settings(reduction="mean")
+    assert loss(torch.tensor(students)).item() == pytest.approx(expected / 2, rel=1e-5)  # of two classes
+    method.settings = BadTeacher.Settings()
+    seen["random"], seen["original"] = [], []
     assert loss(torch.tensor(students)).item() == pytest.approx(expected, rel=1e-5)
     assert seen == {"random": [1.0, 2.0, 3.0][:forgotten], "original": [1.0, 2.0, 3.0][forgotten:]}
     # A student that agrees with its teachers is left alone.

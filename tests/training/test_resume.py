@@ -89,10 +89,10 @@ def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
     with pytest.raises(Interrupted):
         job.go()
     state = job.checkpoint.load()
-    assert state["wall_seconds"] > 0 and 0 < state["seconds"] < 1800
+    assert state["wall_seconds"] > 0 and 0 < state["meter"]["seconds"] < 1800
     # As if it had been another machine's.
-    elsewhere = {"wall_seconds": 3600.0, "seconds": 1800.0, "stamp": state["stamp"] | {"device": "another"}}
-    job.checkpoint.save(state | elsewhere)
+    elsewhere = {"wall_seconds": 3600.0, "meter": state["meter"] | {"seconds": 1800.0}}
+    job.checkpoint.save(state | elsewhere | {"stamp": state["stamp"] | {"device": "another"}})
     end = project.run(study, name)
     assert end.record["wall_seconds"] > 3600 and end.history["seconds"].min() > 1800
     assert end.history["seconds"].is_monotonic_increasing and end.history["cpu_seconds"].min() > 0
