@@ -23,6 +23,7 @@ PAPER = f"""{SMALL.replace("claims power", "")} table6 {" ".join(f"table{n}-vs-r
 SHIPPED = {
     "quick": SMALL,
     "cifar10-small": f"{SMALL} {MORE}",
+    "cifar10-fair": "table2 table3 table9 table10 claims hyperparameters",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
 }
 
