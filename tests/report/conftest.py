@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from benchmark import paths
 from benchmark.data import store
@@ -20,7 +22,8 @@ from benchmark.report.draw import draw_table
 from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
-from benchmark.study.outputs import DISTANCES, MAPS
+from benchmark.results.gather import collect
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
 
@@ -36,6 +39,7 @@ mia_mean,mia_std,mia_gap,avg_gap,pflops,implied_epochs
 """
 MACHINE = {"precision": "float32", "device": "a processor", "cores": "2", "threads": "1"}
 METRICS = ("ra", "ua", "ta", "mia")
+RANDOM, CLASS, SEQUENTIAL = (f"digits/convnet/{name}" for name in ("random-10", "class-8", "sequential-2x10"))
 
 STUDY = """
 description: A study in miniature
@@ -79,16 +83,51 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return make_study()
 
 
-def make_study() -> Study:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    """The same for all tests of a module, as their working directory: one that changes a file takes ``copied`` too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("shared"))
+        yield make_study()
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a copy of the working directory."""
+    shutil.copytree(".", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def make_study(text: str = STUDY) -> Study:
     """Write the study below the working directory and return it."""
     paths.CONFIG.mkdir()
-    paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
+    paths.study_file("tiny").write_text(text, encoding="utf-8")
     study = Study.load("tiny")
     write_facts(study)
-    for scenario, index in {"random-10": np.arange(20), "class-8": np.arange(8, TRAIN, 10)}.items():
-        frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
-        write_split(split_file("tiny", scenario), frame)
+    write_forgotten(study, "random-10", np.arange(20))
+    write_forgotten(study, "class-8", np.arange(8, TRAIN, 10))
     return study
+
+
+def rewritten(**changes: Any) -> Study:
+    """The study with other settings."""
+    data = yaml.safe_load(paths.study_file("tiny").read_text(encoding="utf-8"))
+    paths.study_file("tiny").write_text(yaml.safe_dump(data | changes, sort_keys=False), encoding="utf-8")
+    return Study.load("tiny")
+
+
+def with_output(name: str, **changes: Any) -> Study:
+    """The study as its file has it, but with other settings of a table or figure."""
+    study = Study.load("tiny")
+    section = study.compared if name in study.compared else getattr(study, study.section_of(name))
+    section[name] = study.output(name).model_copy(update=changes)
+    return study
+
+
+def write_forgotten(study: Study, scenario: str, index: Any, stage: Any = 1) -> None:
+    """Write the split of a scenario: which training samples are forgotten, and in which stage."""
+    frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
+    write_split(split_file("tiny", scenario), frame)
 
 
 def write_facts(study: Study) -> None:
@@ -99,10 +138,10 @@ def write_facts(study: Study) -> None:
 
 
 class Drawn:
-    """A table of the study, drawn: its caption, the cells of its rows as Markdown has them, and its numbers."""
+    """A table, drawn or drawn before: its caption, the cells of its rows as Markdown has them, and its numbers."""
 
-    def __init__(self, study: Study, name: str, partial: bool = False):
-        self.paths = draw_table(study, name, partial)
+    def __init__(self, study: Study, name: str, partial: bool = False, before: list[Path] | None = None):
+        self.paths = before or draw_table(study, name, partial)
         tex, csv, md, _ = self.paths
         self.tex, text = tex.read_text(), md.read_text()
         self.caption, lines = text.splitlines()[0], [line for line in text.splitlines() if line.startswith("|")]
@@ -118,9 +157,14 @@ class Drawn:
         return self.data.set_index(["method", *labels])
 
 
+def metrics(*points: float) -> dict[str, float]:
+    """RA, UA, TA and MIA by name; of a single number, all four are that."""
+    return dict(zip(METRICS, points * (4 if len(points) == 1 else 1), strict=True))
+
+
 def gap(points: float) -> dict[str, float]:
     """Metrics whose average gap to ``gap(0)`` is so many points."""
-    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
+    return metrics(90.0 - points, 10.0 + points, 80.0 - points, 20.0 + points)
 
 
 def source(study: Study, name: str, partial: bool = False) -> Source:
@@ -180,10 +224,9 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
     points = 10 * centre @ turn + rng.normal(size=centre.shape)
     forget = np.arange(TRAIN) < 20 if scenario == "random-10" else label == 8
     wrong = forget & (rng.uniform(size=TRAIN) < 0.3)
-    frame = pd.DataFrame(
-        {"index": np.arange(TRAIN), "membership": np.where(forget, "forget", "retain"), "label": label}
-    )
-    frame["prediction"] = np.where(wrong, rng.integers(10, size=TRAIN), label)
+    prediction = np.where(wrong, rng.integers(10, size=TRAIN), label)
+    frame = pd.DataFrame({"index": np.arange(TRAIN), "label": label, "prediction": prediction})
+    frame["membership"] = np.where(forget, "forget", "retain")
     frame[["tsne_x", "tsne_y"]] = points
     frame[["umap_x", "umap_y"]] = points[:, ::-1] / 3 + [0, 5]
     write_derived(study, MAPS, run, scenario, frame)
@@ -200,11 +243,23 @@ def write_images(study: Study) -> None:
     write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
 
 
-def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:
+def write_features(study: Study, *names: str) -> None:
+    """Write what is derived from features for some outputs, by default for all."""
+    for seed, one in enumerate([one for name in names for one in study.derived_of(name)] if names else study.derived):
+        run = str(one.run.name)
+        if one.what == MAPS:
+            write_map(study, run, one.scenario, seed)
+        elif one.what == DISTANCES:
+            write_distances(study, run, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+        else:
+            write_derived(study, VIEWS, run, one.scenario, views(0.3, alone=False))
+
+
+def write_distances(study: Study, run: str, distances: dict[int, dict[int, float]]) -> None:
     """Write how far forget samples of one class lie from the centroids of others, class by class."""
     rows = [(label, centroid, far, 20) for label, by in distances.items() for centroid, far in by.items()]
     frame = pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
-    write_derived(study, DISTANCES, run, scenario, frame)
+    write_derived(study, DISTANCES, run, "class-8", frame)
 
 
 def write_derived(study: Study, what: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
@@ -228,18 +283,14 @@ def views(far: float, alone: bool, retain: float = 0.0) -> pd.DataFrame:
     return frame.assign(**constants, centre_product=np.where(forget & alone, np.nan, 0.25))
 
 
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+def gather_unchecked(study: Study) -> None:
     """Gather without comparing histories with samples: made-up ones do not say the same."""
-    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
+        collect(study)
 
 
-@pytest.fixture
-def runs() -> Callable[..., None]:
-    """Write every run of an output with random numbers."""
-
-    def write(study: Study, output: str) -> None:
-        for run in study.runs_of(output):
-            write_run(study, str(run.name))
-
-    return write
+def write_runs(study: Study, *outputs: str) -> None:
+    """Write every run of some outputs with random numbers."""
+    for name in {run.name for output in outputs for run in study.runs_of(output)}:
+        write_run(study, str(name))
