@@ -41,7 +41,7 @@ class Browser:
     requests : every address that was asked for.
     """
 
-    def __init__(self, profile: Path, width: int = 1440, height: int = 900, dark: bool = False, touch: bool = False):
+    def __init__(self, profile: Path):
         self.faults: list[str] = []
         self.requests: list[str] = []
         self._number = 0
@@ -63,12 +63,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
-        self.send("Emulation.setDeviceMetricsOverride", **size)
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.send("Emulation.setEmulatedMedia", features=scheme)
-        if touch:
-            self.send("Emulation.setTouchEmulationEnabled", enabled=True)
+        self.look_through(1440)
 
     def __enter__(self) -> Browser:
         return self
@@ -120,8 +115,17 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Open a file and wait until the page says that all is drawn."""
+        self.js("delete document.documentElement.dataset.ready")  # of the page before
         self.send("Page.navigate", url=page.resolve().as_uri())
         self.until("document.documentElement?.dataset.ready === 'yes'")
+
+    def look_through(self, width: int, dark: bool = False, touch: bool = False) -> None:
+        """Show pages in a window so many pixels wide and 900 high."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": touch}
+        self.send("Emulation.setDeviceMetricsOverride", **size)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.send("Emulation.setEmulatedMedia", features=scheme)
+        self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
 
     def js(self, expression: str) -> Any:
         """Return what an expression is, awaited if it is a promise."""
