@@ -14,7 +14,6 @@ from benchmark.errors import BadInput
 from benchmark.report import html, latex, markdown
 from benchmark.report.style import METHODS, method_label
 from benchmark.report.tabular import METHOD, THIN, Block, Column, Entry, Table, formula, interval, number
-from tests.report.conftest import Drawn, write_distances
 
 
 class Page(HTMLParser):
@@ -180,20 +179,3 @@ def test_long_tables_continue_on_further_pages(monkeypatch) -> None:
     assert [page.count(r"\caption{") for page in pages] == [1, 0] and "continued." in pages[1]
     with pytest.raises(BadInput, match="table 'none' of study 'tiny' has no rows"):
         latex.render(Table(columns, [Block([])], "", pd.DataFrame()), "tiny", "none")
-
-
-def test_every_table_says_the_same_in_each(study, runs) -> None:
-    for name in ("gaps", "two", "taken", "far"):
-        runs(study, name)
-    for one in study.derived_of("far"):
-        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-    for name in study.tables:
-        drawn = Drawn(study, name)
-        md, page = drawn.paths[2].read_text(), Page(drawn.paths[3].read_text())
-        assert not re.search(r"\\[A-Za-z]|\$", md) and len({len(row) for row in drawn.rows}) == 1
-        rows = [[re.sub(r"[*\\]|: ", "", cell) for cell in row] for row in drawn.rows if not row[0].startswith(":")]
-        assert [[cell.replace(": ", "") for cell in row] for row in page.rows] == rows
-        labels = [row[0] for row in rows if row[0] in ("FT", "CoUn")]
-        assert labels == [
-            one for one in re.findall(r"^([A-Za-z]+) &", drawn.tex, re.MULTILINE) if one in ("FT", "CoUn")
-        ]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import paths
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
 from benchmark.study.study import Study
