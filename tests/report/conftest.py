@@ -18,7 +18,7 @@ from benchmark.data import store
 from benchmark.data.splits import write_split
 from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.report.draw import draw_table
+from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
@@ -103,7 +103,13 @@ def make_study(text: str = STUDY) -> Study:
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(text, encoding="utf-8")
     study = Study.load("tiny")
-    write_facts(study)
+    facts = {
+        "classes": CLASSES,
+        "origin": {},
+        "shapes": {file: [] for file in FILES},
+        "sha256": dict.fromkeys(FILES, ""),
+    }
+    write_json(study.dataset_folder("digits") / "provenance.json", facts)
     write_forgotten(study, "random-10", np.arange(20))
     write_forgotten(study, "class-8", np.arange(8, TRAIN, 10))
     return study
@@ -128,13 +134,6 @@ def write_forgotten(study: Study, scenario: str, index: Any, stage: Any = 1) -> 
     """Write the split of a scenario: which training samples are forgotten, and in which stage."""
     frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
     write_split(split_file("tiny", scenario), frame)
-
-
-def write_facts(study: Study) -> None:
-    """Write what is known of the digits once they are prepared."""
-    facts = {"classes": CLASSES, "origin": {}, "shapes": {file: [] for file in FILES}}
-    facts["sha256"] = dict.fromkeys(FILES, "")
-    write_json(study.dataset_folder("digits") / "provenance.json", facts)
 
 
 class Drawn:
@@ -170,6 +169,13 @@ def gap(points: float) -> dict[str, float]:
 def source(study: Study, name: str, partial: bool = False) -> Source:
     """What a table or figure of the study is drawn from."""
     return Source.of(study, name, frames.of_output(study, name, partial))
+
+
+def plot(study: Study, name: str, partial: bool = False) -> Any:
+    """A figure, built and laid out."""
+    figure = build(source(study, name, partial))
+    figure.draw_without_rendering()
+    return figure
 
 
 def write_run(
