@@ -14,9 +14,7 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.data import store
 from benchmark.data.splits import write_split
-from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
 from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
@@ -29,51 +27,12 @@ from tests.places import run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
-# As if the paper had these rows: two methods of table ``gaps``, and one that it does not list.
-PRINTED = """\
-table,scenario,dataset,arch,method,contrastive,ra_mean,ra_std,ra_gap,ua_mean,ua_std,ua_gap,ta_mean,ta_std,ta_gap,\
-mia_mean,mia_std,mia_gap,avg_gap,pflops,implied_epochs
-2,random-10,digits,convnet,Retrain,no,99.00,0.20,0.00,5.00,0.30,0.00,94.00,0.10,0.00,10.00,0.50,0.00,0.00,0.00002,182
-2,random-10,digits,convnet,FT,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
-2,random-10,digits,convnet,SSD,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
-"""
-MACHINE = {"precision": "float32", "device": "a processor", "cores": "2", "threads": "1"}
+GIVEN = Path(__file__).parent / "given"
+STAMP = {"commit": "0" * 40, "torch": "2.6.0", "precision": "float32", "device": "a processor"}
+STAMP |= {"cores": "2", "threads": "1"}
+SPENT = {"wall_seconds": 90.0, "peak_memory_mb": 100.0, "stamp": STAMP}
 METRICS = ("ra", "ua", "ta", "mia")
 RANDOM, CLASS, SEQUENTIAL = (f"digits/convnet/{name}" for name in ("random-10", "class-8", "sequential-2x10"))
-
-STUDY = """
-description: A study in miniature
-trials: 3
-datasets: {digits: {source: digits}}
-hyperparameters:
-  "*": {training: {epochs: 3, lr: 0.1}, unlearning: {epochs: 2}, salun: {lr: 0.03}}
-tables:
-  gaps:
-    {kind: unlearning, caption: "50 % & more, under_scored", cells: [digits/convnet/random-10],
-     methods: [original, ft, neggrad-plus, not, coun, coun@tau=0.2]}
-  two:
-    {kind: unlearning, caption: Two cells, cells: &both [digits/convnet/random-10, digits/convnet/class-8],
-     methods: [ft, neggrad-plus, neggrad-plus+cl]}
-  taken:
-    {kind: predictions, caption: What eights are taken for, cells: [digits/convnet/class-8, digits/convnet/random-10],
-     methods: [original, ft, coun], classes: ["8", "1", "3"]}
-  far:
-    {kind: distances, caption: How far eights lie, cells: [digits/convnet/class-8], methods: [original, retrain, ft],
-     classes: ["8", "1", "3"]}
-  hyper:
-    {kind: hyperparameters, caption: Settings, cells: *both,
-     methods: [original, retrain, ft, neggrad-plus+cl, l1-sparse, salun, not, coun]}
-figures:
-  gain: {kind: improvement, cells: *both, methods: [neggrad-plus, not]}
-  map: {kind: maps, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [retrain]}
-  compared: {kind: maps, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [original, ft]}
-  forgotten: {kind: maps, cells: [digits/convnet/random-10], methods: [coun, coun@tau=0.2], show: forget}
-  spent: {kind: cost, cells: *both, methods: [ft, not, not+cl], trials: 2}
-  removed: {kind: stages, cells: [digits/convnet/sequential-2x10], methods: [ft, coun], trials: 2}
-  varied:
-    {kind: ablation, cells: [digits/convnet/random-10], methods: [coun@tau=0.2, coun, coun@tau=0.05], trials: 2}
-  shaped: {kind: ablation, cells: *both, methods: [coun, coun@cl_transform=CN, not+cl@cl_transform=C], trials: 2}
-"""
 
 
 @pytest.fixture
@@ -98,21 +57,31 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def make_study(text: str = STUDY) -> Study:
-    """Write the study below the working directory and return it."""
+def make_study(given: str = "tiny") -> Study:
+    """Write one of the given studies below the working directory, with its dataset and its splits, and return it."""
     paths.CONFIG.mkdir()
-    paths.study_file("tiny").write_text(text, encoding="utf-8")
+    shutil.copy(GIVEN / f"{given}.yaml", paths.study_file("tiny"))
     study = Study.load("tiny")
-    facts = {
-        "classes": CLASSES,
-        "origin": {},
-        "shapes": {file: [] for file in FILES},
-        "sha256": dict.fromkeys(FILES, ""),
-    }
-    write_json(study.dataset_folder("digits") / "provenance.json", facts)
+    write_images(study.dataset_folder("digits"))
     write_forgotten(study, "random-10", np.arange(20))
     write_forgotten(study, "class-8", np.arange(8, TRAIN, 10))
     return study
+
+
+def write_images(folder: Path) -> None:
+    """Write the arrays of a dataset, and its facts."""
+    shapes = {"train_images": [TRAIN, 8, 8, 1], "train_labels": [TRAIN]}
+    shapes |= {"test_images": [1, 8, 8, 1], "test_labels": [1]}
+    facts = {"classes": CLASSES, "origin": {}, "shapes": shapes, "sha256": dict.fromkeys(shapes, "")}
+    write_json(folder / "provenance.json", facts)
+    for file, shape in shapes.items():
+        kind = "uint8" if file.endswith("images") else "int64"
+        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
+
+
+def write_reported() -> None:
+    """As if the paper had these cells: two methods of table ``gaps``, and one that it does not list."""
+    shutil.copytree(GIVEN / "reported", paths.REPORTED)
 
 
 def rewritten(**changes: Any) -> Study:
@@ -208,15 +177,8 @@ def write_run(
         samples.loc[: TRAIN - 1, "prediction"] = prediction
     write_parquet(folder / results.SAMPLES, samples)
     write_parquet(folder / results.HISTORY, history)
-    record = {
-        "slice": run.slice,
-        "fingerprint": run.fingerprint,
-        "status": status,
-        "sha256": {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)},
-        "wall_seconds": 90.0,
-        "peak_memory_mb": 100.0,
-        "stamp": {"commit": "0" * 40, "torch": "2.6.0", **MACHINE},
-    }
+    record = {"slice": run.slice, "fingerprint": run.fingerprint, "status": status, **SPENT}
+    record["sha256"] = {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)}
     write_json(folder / results.RUN, record)
 
 
@@ -236,17 +198,6 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
     frame[["tsne_x", "tsne_y"]] = points
     frame[["umap_x", "umap_y"]] = points[:, ::-1] / 3 + [0, 5]
     write_derived(study, MAPS, run, scenario, frame)
-
-
-def write_images(study: Study) -> None:
-    """Write the arrays of the study's dataset, and their shapes into its facts."""
-    folder = study.dataset_folder("digits")
-    shapes = {"train_images": [TRAIN, 8, 8, 1], "train_labels": [TRAIN]}
-    shapes |= {"test_images": [1, 8, 8, 1], "test_labels": [1]}
-    for file, shape in shapes.items():
-        kind = "uint8" if file.endswith("images") else "int64"
-        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
-    write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
 
 
 def write_features(study: Study, *names: str) -> None:

@@ -22,15 +22,13 @@ from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
 from tests.report.conftest import (
-    PRINTED,
     RANDOM,
-    STUDY,
     Drawn,
     gather_unchecked,
     rewritten,
     write_features,
     write_forgotten,
-    write_images,
+    write_reported,
     write_run,
 )
 from tests.report.test_rendering import Page
@@ -46,11 +44,10 @@ def whole(shared) -> Study:
     shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
     tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    tuned = yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}})
-    for path, text in ((paths.tuned("tiny"), tuned), (paths.REPORTED / "unlearning.csv", PRINTED)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    data = yaml.safe_load(STUDY)
+    paths.TUNED.mkdir()
+    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
+    write_reported()
+    data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "map", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
     figures["apart"] = {"kind": "theory", **shown}
@@ -61,7 +58,6 @@ def whole(shared) -> Study:
         staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == STAGED else None
         write_run(study, str(run.name), epochs=staged)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
-    write_images(study)
     write_features(study)
     gather_unchecked(study)
     return study

@@ -14,20 +14,6 @@ from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
 from tests.report.conftest import Drawn, make_study, rewritten, source, views, write_derived
 
-STUDY = """
-trials: 2
-datasets:
-  digits: {source: digits}
-tables:
-  theory: &shown
-    kind: theory
-    caption: Measured
-    cells: [digits/convnet/random-50, digits/convnet/class-8]
-    methods: [retrain, ft, coun]
-figures:
-  curves:
-    <<: *shown
-"""
 CELL = "digits/convnet/random-50"
 FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
 
@@ -41,7 +27,7 @@ def study(tmp_path_factory) -> Iterator[Study]:
     """A study whose views are there: of Retrain, FT and CoUn, two trials in two cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("theory"))
-        study = make_study(STUDY)
+        study = make_study("theory")
         for run in study.runs_of("theory"):
             write_views(study, str(run.name), views(FAR[run.name.method], alone=run.name.scenario == "class-8"))
         yield study

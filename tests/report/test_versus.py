@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,41 +12,15 @@ from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import (
-    PRINTED,
-    RANDOM,
-    STUDY,
-    Drawn,
-    make_study,
-    metrics,
-    with_output,
-    write_features,
-    write_run,
-)
-
-ROOT = Path(__file__).parents[2]
-DISTANCES = """\
-table,dataset,arch,scenario,true_class,method,centroid_class,distance
-4,digits,convnet,class-8,8,FT,1,0.40
-4,digits,convnet,class-8,8,FT,3,0.80
-4,digits,convnet,class-8,5,FT,1,0.99
-"""
-PREDICTIONS = """\
-table,dataset,arch,scenario,true_class,method,predicted_class,percent
-5,digits,convnet,class-8,8,Original,8,100
-5,digits,convnet,class-8,8,Original,1,0
-5,digits,convnet,class-8,8,Original,3,0
-"""
+from tests.conftest import ROOT
+from tests.report.conftest import RANDOM, Drawn, metrics, with_output, write_features, write_reported, write_run
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+def study(study) -> Study:
     """The study, and a paper that has some of its rows."""
-    monkeypatch.chdir(tmp_path)
-    paths.REPORTED.mkdir(parents=True)
-    for name, text in (("unlearning", PRINTED), ("distances", DISTANCES), ("predictions", PREDICTIONS)):
-        (paths.REPORTED / f"{name}.csv").write_text(text)
-    return make_study()
+    write_reported()
+    return Study.load("tiny")
 
 
 def fill(study: Study, ft: list[tuple[float, ...]]) -> None:
@@ -77,7 +50,8 @@ def test_of_the_studies_that_ship_only_those_of_the_paper_have_such_tables(monke
 
 
 def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
-    paths.study_file("again").write_text(STUDY.replace("  two:\n", "  gaps-vs-reported:\n", 1))
+    text = paths.study_file("tiny").read_text()
+    paths.study_file("again").write_text(text.replace("  two:\n", "  gaps-vs-reported:\n", 1))
     with pytest.raises(BadInput, match="'gaps-vs-reported' is made by itself"):
         Study.load("again")
 
@@ -141,5 +115,6 @@ def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> Non
 
 
 def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
-    (paths.REPORTED / "distances.csv").write_text(DISTANCES.replace("FT", "NoT"))
+    path = paths.REPORTED / "distances.csv"
+    path.write_text(path.read_text().replace("FT", "NoT"))
     assert ["the paper prints none of these methods", ""] in Drawn(study, "far-vs-reported", partial=True).rows

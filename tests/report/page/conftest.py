@@ -19,31 +19,10 @@ from tests.report.conftest import (
     gather_unchecked,
     make_study,
     metrics,
+    rewritten,
     write_features,
-    write_images,
     write_run,
 )
-
-STUDY = """
-description: A study in miniature
-trials: 2
-datasets:
-  digits: {source: digits}
-hyperparameters:
-  "*": {training: {epochs: 3, lr: 0.1}, unlearning: {epochs: 2}}
-tables:
-  gaps: &gaps
-    kind: unlearning
-    caption: Two cells
-    cells: [digits/convnet/random-10, digits/convnet/class-8]
-    methods: [original, ft, not, coun, "coun@tau=0.2"]
-  claims: {kind: claims}
-figures:
-  compared:
-    <<: *gaps
-    kind: maps
-    methods: [retrain, ft]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +30,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
     """A study with every run and map, with gaps that can be looked up, and its images; the working directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("filled"))
-        study = make_study(STUDY)
+        study = make_study("page")
         gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
         for run in study.runs():
             shown = gap(gaps.get(run.name.method, 4.0))
             write_run(study, str(run.name), shown, prediction=np.arange(TRAIN) % 10)
         write_features(study)
-        write_images(study)
         gather_unchecked(study)
         draw_table(study, "claims")
         yield study
@@ -73,8 +51,9 @@ def page(filled: Study) -> Path:
 def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page of a study of sequential removal alone: FT is 1 and 2 points from the first Retrain, 5 from the last."""
     monkeypatch.chdir(tmp_path)
-    figure = f"figures:\n  removed: {{kind: stages, cells: [{SEQUENTIAL}], methods: [ft]}}\n"
-    study = make_study(STUDY[: STUDY.index("tables:")] + figure)
+    make_study("page")
+    figure = {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}
+    study = rewritten(tables={}, figures={"removed": figure})
     epochs = [metrics(level) | {"stage": stage} for stage, level in ((1, 89.0), (1, 88.0), (2, 75.0))]
     epochs = [row | {"epoch": number} for number, row in enumerate(epochs, 1)]
     for trial in range(2):
