@@ -8,22 +8,11 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--remote-debugging-pipe",
-)
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-dev-shm-usage")
+FLAGS += ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe")
 KEYS = {"Enter": ("\r", 13), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "ArrowDown": ("", 40), "Tab": ("\t", 9)}
 
 
@@ -68,9 +57,7 @@ class Browser:
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self._session = None
             self.send("Browser.close")
@@ -103,14 +90,16 @@ class Browser:
         line, self._buffer = self._buffer.split(b"\0", 1)
         message = dict(json.loads(line))
         event, parameters = message.get("method"), message.get("params", {})
+        fault = None
         if event == "Runtime.exceptionThrown":
-            self.faults.append(json.dumps(parameters["exceptionDetails"])[:900])
+            fault = parameters["exceptionDetails"]
         elif event == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
-            self.faults.append(json.dumps(parameters["args"])[:900])
+            fault = parameters["args"]
         elif event == "Log.entryAdded" and parameters["entry"]["level"] == "error":
-            self.faults.append(json.dumps(parameters["entry"])[:900])
+            fault = parameters["entry"]
         elif event == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+        self.faults += [json.dumps(fault)[:900]] if fault else []
         return message
 
     def open(self, page: Path) -> None:

@@ -32,7 +32,7 @@ STAMP = {"commit": "0" * 40, "torch": "2.6.0", "precision": "float32", "device":
 STAMP |= {"cores": "2", "threads": "1"}
 SPENT = {"wall_seconds": 90.0, "peak_memory_mb": 100.0, "stamp": STAMP}
 METRICS = ("ra", "ua", "ta", "mia")
-RANDOM, CLASS, SEQUENTIAL = (f"digits/convnet/{name}" for name in ("random-10", "class-8", "sequential-2x10"))
+RANDOM, CLASS, STAGED = (f"digits/convnet/{name}" for name in ("random-10", "class-8", "sequential-2x10"))
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def make_study(given: str = "tiny") -> Study:
     shutil.copy(GIVEN / f"{given}.yaml", paths.study_file("tiny"))
     study = Study.load("tiny")
     write_images(study.dataset_folder("digits"))
-    write_forgotten(study, "random-10", np.arange(20))
-    write_forgotten(study, "class-8", np.arange(8, TRAIN, 10))
+    write_forget(study, "random-10", np.arange(20))
+    write_forget(study, "class-8", np.arange(8, TRAIN, 10))
     return study
 
 
@@ -79,19 +79,14 @@ def write_images(folder: Path) -> None:
         np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
 
 
-def write_reported() -> None:
-    """As if the paper had these cells: two methods of table ``gaps``, and one that it does not list."""
-    shutil.copytree(GIVEN / "reported", paths.REPORTED)
-
-
-def rewritten(**changes: Any) -> Study:
+def changed(**changes: Any) -> Study:
     """The study with other settings."""
     data = yaml.safe_load(paths.study_file("tiny").read_text(encoding="utf-8"))
     paths.study_file("tiny").write_text(yaml.safe_dump(data | changes, sort_keys=False), encoding="utf-8")
     return Study.load("tiny")
 
 
-def with_output(name: str, **changes: Any) -> Study:
+def altered(name: str, **changes: Any) -> Study:
     """The study as its file has it, but with other settings of a table or figure."""
     study = Study.load("tiny")
     section = study.compared if name in study.compared else getattr(study, study.section_of(name))
@@ -99,7 +94,7 @@ def with_output(name: str, **changes: Any) -> Study:
     return study
 
 
-def write_forgotten(study: Study, scenario: str, index: Any, stage: Any = 1) -> None:
+def write_forget(study: Study, scenario: str, index: Any, stage: Any = 1) -> None:
     """Write the split of a scenario: which training samples are forgotten, and in which stage."""
     frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
     write_split(split_file("tiny", scenario), frame)
@@ -240,7 +235,7 @@ def views(far: float, alone: bool, retain: float = 0.0) -> pd.DataFrame:
     return frame.assign(**constants, centre_product=np.where(forget & alone, np.nan, 0.25))
 
 
-def gather_unchecked(study: Study) -> None:
+def gathered(study: Study) -> None:
     """Gather without comparing histories with samples: made-up ones do not say the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)

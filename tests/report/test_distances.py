@@ -10,7 +10,7 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.draw import draw_table
 from benchmark.results import records as results
 from tests.places import run_folder
-from tests.report.conftest import CLASS, Drawn, with_output, write_distances, write_run
+from tests.report.conftest import CLASS, Drawn, altered, write_distances, write_run
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
     one = data.loc[("retrain", "1")]
     assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
     assert data.loc[("original", "1"), "trials"] == 1 and np.isnan(data.loc[("original", "1"), "raw_sd"])
-    assert "At the last epoch of one trial." in Drawn(with_output("far", trials=1), "far").caption
+    assert "At the last epoch of one trial." in Drawn(altered("far", trials=1), "far").caption
 
 
 def test_what_is_missing_or_diverged_has_no_distance(measured) -> None:

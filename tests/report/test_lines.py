@@ -17,18 +17,7 @@ from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
 from tests.places import run_folder
-from tests.report.conftest import (
-    CLASS,
-    RANDOM,
-    SEQUENTIAL,
-    metrics,
-    plot,
-    rewritten,
-    source,
-    with_output,
-    write_run,
-    write_runs,
-)
+from tests.report.conftest import CLASS, RANDOM, STAGED, altered, changed, metrics, plot, source, write_run, write_runs
 
 
 def epoch(number: int, spent: float, gap: float, **more: float) -> dict[str, float]:
@@ -63,7 +52,7 @@ def study(shared) -> Study:
 
 
 def write_stages(study: Study, run: str, *rows: dict[str, float], status: str = "finished") -> None:
-    write_run(study, f"{SEQUENTIAL}/{run}", epochs=list(rows), status=status)
+    write_run(study, f"{STAGED}/{run}", epochs=list(rows), status=status)
 
 
 def test_lines_of_one_colour_differ_and_the_term_is_broken() -> None:
@@ -108,7 +97,7 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(study) -
 
 def test_a_long_title_breaks_and_cells_that_do_not_fill_a_row_leave_no_empty_axes(study, monkeypatch) -> None:
     monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: ["CIFAR-10", "ResNet-18", "sequential 2 x 10 %"])
-    axes = plot(with_output("spent", cells=[RANDOM, CLASS, RANDOM, CLASS]), "spent").axes
+    axes = plot(altered("spent", cells=[RANDOM, CLASS, RANDOM, CLASS]), "spent").axes
     assert axes[0].get_title() == "CIFAR-10, ResNet-18,\nsequential 2 x 10 %"
     assert len(axes) == 12 and [one.get_visible() for one in axes].count(False) == 4
     assert all(one.lines for one in axes if one.get_visible())
@@ -123,7 +112,7 @@ def test_curves_are_drawn_of_what_is_there_in_the_unit_of_the_tables(study, copi
     # The cheapest method decides, not the dearest, which would give TFLOPs.
     for method, whole in (("ft", 2e-5), ("not", 4e-5), ("not+cl", 8e-5)):
         write_run(study, f"{RANDOM}/{method}/trial-0", epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
-    figure = plot(with_output("spent", trials=1, cells=[RANDOM]), "spent", partial=True)
+    figure = plot(altered("spent", trials=1, cells=[RANDOM]), "spent", partial=True)
     assert figure.axes[0].get_xlabel() == "GFLOPs by the paper's counting"
 
 
@@ -131,7 +120,7 @@ def test_curves_are_drawn_of_what_is_there_in_the_unit_of_the_tables(study, copi
 
 
 def by_stage(study: Study, partial: bool = False) -> pd.DataFrame:
-    data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(SEQUENTIAL))
+    data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(STAGED))
     return data.set_index(["percent", "method"])
 
 
@@ -172,12 +161,12 @@ def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(study) -> None:
 
 def test_stages_are_drawn_of_what_is_there_and_the_marks_of_a_variant_are_hollow(study, copied) -> None:
     shutil.rmtree(paths.RUNS / "digits/convnet/random-20")
-    shutil.rmtree(paths.RUNS / f"{SEQUENTIAL}/coun")
+    shutil.rmtree(paths.RUNS / f"{STAGED}/coun")
     data = by_stage(study, partial=True)
     assert data.loc[(10, "ft"), "avg_gap"] == 1.0
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
-    figure = plot(with_output("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
+    figure = plot(altered("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
     assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
@@ -236,7 +225,7 @@ def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study, copi
 
 
 def test_what_all_have_in_common_is_not_what_varies_and_one_setting_has_to(study, copied) -> None:
-    common = with_output("varied", methods=["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"])
+    common = altered("varied", methods=["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"])
     assert varied_setting(common, common.output("varied")) == "tau"
     for methods, error in (
         (["coun", "ft"], "no setting is varied"),
@@ -244,4 +233,4 @@ def test_what_all_have_in_common_is_not_what_varies_and_one_setting_has_to(study
         (["coun@tau=0.2", "ft"], "'ft' has no setting 'tau'"),
     ):
         with pytest.raises(BadInput, match=f"figures.varied: methods: {error}"):
-            rewritten(figures={"varied": {"kind": "ablation", "cells": [RANDOM], "methods": methods}})
+            changed(figures={"varied": {"kind": "ablation", "cells": [RANDOM], "methods": methods}})

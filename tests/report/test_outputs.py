@@ -21,19 +21,9 @@ from benchmark.report.tabular import Block, Column, Table
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import (
-    RANDOM,
-    Drawn,
-    gather_unchecked,
-    rewritten,
-    write_features,
-    write_forgotten,
-    write_reported,
-    write_run,
-)
+from tests.report.conftest import GIVEN, RANDOM, Drawn, changed, gathered, write_features, write_forget, write_run
 from tests.report.test_rendering import Page
 
-STAGED = "sequential-2x10"
 # All that can be made again; what the study gathered of it lies beside.
 POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in (MAPS, DISTANCES, VIEWS)))
 
@@ -46,20 +36,22 @@ def whole(shared) -> Study:
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
-    write_reported()
+    shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "map", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
     figures["apart"] = {"kind": "theory", **shown}
-    study = rewritten(tables=data["tables"] | tables, figures=figures, tuned="tiny")
-    write_forgotten(study, "random-20", range(40))
-    write_forgotten(study, STAGED, range(40), [1] * 20 + [2] * 20)
+    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny")
+    write_forget(study, "random-20", range(40))
+    write_forget(study, "sequential-2x10", range(40), [1] * 20 + [2] * 20)
     for run in study.runs():
-        staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == STAGED else None
+        staged = (
+            [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == "sequential-2x10" else None
+        )
         write_run(study, str(run.name), epochs=staged)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     write_features(study)
-    gather_unchecked(study)
+    gathered(study)
     return study
 
 

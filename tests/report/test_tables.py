@@ -16,17 +16,7 @@ from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
 from tests.places import run_folder
-from tests.report.conftest import (
-    RANDOM,
-    TRAIN,
-    Drawn,
-    metrics,
-    rewritten,
-    with_output,
-    write_forgotten,
-    write_run,
-    write_runs,
-)
+from tests.report.conftest import RANDOM, TRAIN, Drawn, altered, changed, metrics, write_forget, write_run, write_runs
 
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
 RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
@@ -99,7 +89,7 @@ def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    best = rewritten(report_epoch="best")
+    best = changed(report_epoch="best")
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
@@ -133,20 +123,18 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
 
 
 def test_a_class_that_is_not_there_is_refused(study) -> None:
-    write_forgotten(study, "random-10", range(8, TRAIN, 10))
+    write_forget(study, "random-10", range(8, TRAIN, 10))
     write_runs(study, "taken")
-    for classes, message in (
-        (["8", "ten"], "unknown class of digits 'ten'"),
-        (["7", "8"], f"no sample of class '7' is forgotten in {RANDOM}"),
-    ):
+    absent = f"no sample of class '7' is forgotten in {RANDOM}"
+    for classes, message in ((["8", "ten"], "unknown class of digits 'ten'"), (["7", "8"], absent)):
         with pytest.raises(BadInput, match=message):
-            draw_table(with_output("taken", cells=[RANDOM], classes=classes), "taken")
+            draw_table(altered("taken", cells=[RANDOM], classes=classes), "taken")
 
 
 def test_predictions_of_a_single_trial_are_no_means(study) -> None:
     start = "Forget samples of class 8, at the last epoch"
     assert f"{start}; means over 3 trials." in Drawn(study, "taken", partial=True).caption
-    assert f"{start} of one trial." in Drawn(with_output("taken", trials=1), "taken", partial=True).caption
+    assert f"{start} of one trial." in Drawn(altered("taken", trials=1), "taken", partial=True).caption
 
 
 def test_hyperparameters_need_no_results(study) -> None:

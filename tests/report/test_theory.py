@@ -12,7 +12,7 @@ from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, make_study, rewritten, source, views, write_derived
+from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived
 
 CELL = "digits/convnet/random-50"
 FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
@@ -99,4 +99,4 @@ def test_the_caption_says_how_much_was_sampled(table, copied) -> None:
     start = "Measured. Means over 2 trials, of at most 5000 training samples and all pairs among 16 views"
     assert table.caption.startswith(start)
     start = "Measured. Numbers of one trial, of at most 5000 training samples"
-    assert Drawn(rewritten(trials=1), "theory").caption.startswith(start)
+    assert Drawn(changed(trials=1), "theory").caption.startswith(start)

@@ -12,14 +12,13 @@ from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.conftest import ROOT
-from tests.report.conftest import RANDOM, Drawn, metrics, with_output, write_features, write_reported, write_run
+from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, metrics, write_features, write_run
 
 
 @pytest.fixture
 def study(study) -> Study:
-    """The study, and a paper that has some of its rows."""
-    write_reported()
+    """The study, and a paper as if it had these cells: two methods of table ``gaps``, and one that it does not list."""
+    shutil.copytree(GIVEN / "reported", paths.REPORTED)
     return Study.load("tiny")
 
 
@@ -39,14 +38,6 @@ def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
     assert {*shown("gaps-vs-reported")} - {*shown("gaps")} == {paths.REPORTED / "unlearning.csv"}
     assert {*shown("far-vs-reported")} - {*shown("far")} == {paths.REPORTED / "distances.csv"}
     assert not any(paths.REPORTED in path.parents for path in Workflow(study).pool)
-
-
-def test_of_the_studies_that_ship_only_those_of_the_paper_have_such_tables(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert not Study.load("quick").compared
-    paper = Study.load("paper")
-    assert list(paper.compared) == [f"table{number}-vs-reported" for number in range(1, 11)]
-    assert {run.name for run in paper.runs(["table8-vs-reported"])} == {run.name for run in paper.runs(["table8"])}
 
 
 def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
@@ -91,7 +82,7 @@ def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(st
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
     ours = "Ours, mean ± standard deviation over 3 trials at the last epoch;"
     assert ours in Drawn(study, "gaps-vs-reported").caption
-    one = with_output("gaps-vs-reported", trials=1)
+    one = altered("gaps-vs-reported", trials=1)
     assert "Ours, of one trial at the last epoch;" in Drawn(one, "gaps-vs-reported").caption
     shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
     write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED)

@@ -11,18 +11,7 @@ import pytest
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
 from benchmark.study.study import Study
-from tests.report.conftest import (
-    RANDOM,
-    SEQUENTIAL,
-    TRAIN,
-    gap,
-    gather_unchecked,
-    make_study,
-    metrics,
-    rewritten,
-    write_features,
-    write_run,
-)
+from tests.report.conftest import STAGED, changed, gap, gathered, make_study, metrics, write_features, write_run
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +23,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
         for run in study.runs():
             shown = gap(gaps.get(run.name.method, 4.0))
-            write_run(study, str(run.name), shown, prediction=np.arange(TRAIN) % 10)
+            write_run(study, str(run.name), shown, prediction=np.arange(200) % 10)
         write_features(study)
-        gather_unchecked(study)
+        gathered(study)
         draw_table(study, "claims")
         yield study
 
@@ -52,12 +41,12 @@ def staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page of a study of sequential removal alone: FT is 1 and 2 points from the first Retrain, 5 from the last."""
     monkeypatch.chdir(tmp_path)
     make_study("page")
-    figure = {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}
-    study = rewritten(tables={}, figures={"removed": figure})
+    figure = {"kind": "stages", "cells": [STAGED], "methods": ["ft"]}
+    study = changed(tables={}, figures={"removed": figure})
     epochs = [metrics(level) | {"stage": stage} for stage, level in ((1, 89.0), (1, 88.0), (2, 75.0))]
     epochs = [row | {"epoch": number} for number, row in enumerate(epochs, 1)]
     for trial in range(2):
-        write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(90.0))
+        write_run(study, f"digits/convnet/random-10/retrain/trial-{trial}", metrics(90.0))
         write_run(study, f"digits/convnet/random-20/retrain/trial-{trial}", metrics(79.0 + 2 * trial))
-        write_run(study, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=epochs)
+        write_run(study, f"{STAGED}/ft/trial-{trial}", epochs=epochs)
     return draw_page(study, partial=True)

@@ -19,7 +19,7 @@ from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
 from benchmark.study.study import Study
 from tests.conftest import ROOT
-from tests.report.conftest import CLASSES, RANDOM, gather_unchecked, rewritten, write_run
+from tests.report.conftest import CLASSES, RANDOM, changed, gathered, write_run
 
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
@@ -124,8 +124,8 @@ def test_hostile_texts_are_escaped(filled, copied) -> None:
     folder = filled.dataset_folder("digits")
     write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
-    hostile = rewritten(description=HOSTILE, tables={"gaps": gaps})
-    gather_unchecked(hostile)
+    hostile = changed(description=HOSTILE, tables={"gaps": gaps})
+    gathered(hostile)
     shutil.rmtree(folder)  # arrays with such a class are refused already
     text = drawn(hostile)
     assert "<img" not in text and "onerror" in text
@@ -134,7 +134,7 @@ def test_hostile_texts_are_escaped(filled, copied) -> None:
 
 
 def test_missing_and_stale_results_are_refused_or_left_out(filled, copied) -> None:
-    stale = rewritten(hyperparameters={"*": {"unlearning": {"epochs": 4}}})
+    stale = changed(hyperparameters={"*": {"unlearning": {"epochs": 4}}})
     with pytest.raises(StaleOutput, match="of another configuration"):
         draw_page(stale)
     shutil.rmtree(paths.RESULTS)
