@@ -69,16 +69,8 @@ def test_no_step_waits_for_the_gpu(method, monkeypatch):
         torch.cuda.set_sync_debug_mode("default")
 
 
-CODE = """
-import sys
-from benchmark.study.study import Study
-from benchmark.training.job import Job
-study = Study.load("tiny")
-Job(study, study.run({name!r}), "a test").go()
-print("torch._dynamo" in sys.modules)
-"""
-
-
 def test_a_job_that_starts_from_an_original_leaves_the_compiler_alone(project):
     project.study()
-    assert project.python(CODE.format(name=project.name("coun"))).splitlines()[-1] == "False"
+    code = "import sys; from benchmark.study.study import Study; from benchmark.training.job import Job\n"
+    code += f"study = Study.load('tiny'); Job(study, study.run('{project.name('coun')}'), 'a test').go()\n"
+    assert project.python(f"{code}print('torch._dynamo' in sys.modules)").splitlines()[-1] == "False"

@@ -13,7 +13,6 @@ from benchmark.features import alignment
 from benchmark.features.projections import COORDINATES
 from benchmark.files import write_parquet
 from benchmark.report.figures import improvement_figure, maps_figure, placing
-from benchmark.report.style import class_colours
 from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
@@ -141,8 +140,3 @@ def test_a_name_stands_beside_a_small_cluster() -> None:
     (centre,) = placing.places([np.full((20, 2), 50.0)], np.array([[20.0, 10.0]]), (100, 100))
     away = np.abs(centre - 50)
     assert (away >= np.array([10, 5])).any() and np.linalg.norm(away) < 20
-
-
-def test_class_colours_are_distinct() -> None:
-    for classes in (2, 10, 100):
-        assert len(set(class_colours(classes))) == classes

@@ -62,7 +62,9 @@ TEXTS = {
 }
 
 
-def test_text() -> None:
+def test_texts_and_numbers() -> None:
+    assert [number(value) for value in (1.005, -0.001, -2.5, float("nan"))] == ["1.00", "0.00", "−2.50", "—"]
+    assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
     for plain, rendered in TEXTS.items():
         assert (latex.text(plain), markdown.text(plain), html.text(plain)) == rendered
 
@@ -117,11 +119,6 @@ def test_a_small_table_in_html() -> None:
         "small --config study=tiny</code>",
     ):
         assert part in text
-
-
-def test_numbers() -> None:
-    assert [number(value) for value in (1.005, -0.001, -2.5, float("nan"))] == ["1.00", "0.00", "−2.50", "—"]
-    assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
 
 
 def test_long_tables_continue_on_further_pages(monkeypatch) -> None:

@@ -12,7 +12,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
 from benchmark.report.draw import draw_table
-from benchmark.report.style import METHODS, method_colour, method_label
+from benchmark.report.style import METHODS, class_colours, method_colour, method_label
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
 from tests.places import run_folder
@@ -22,14 +22,13 @@ LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
 RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
 
 
-def fill(study, values, status=None):
+def fill(study, values):
     """Write the runs of table ``gaps``: three trials a method, its metrics given per trial; Retrain's are above."""
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for method in LISTED:
         for trial in range(3):
             shown = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
-            done = (status or {}).get((method, trial), results.FINISHED)
-            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*shown), done)
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*shown))
 
 
 def test_numbers_equal_a_hand_computation(study) -> None:
@@ -51,13 +50,12 @@ def test_numbers_equal_a_hand_computation(study) -> None:
     assert data.loc["ft", ["pflops", "pflops_executed", "epoch"]].tolist() == pytest.approx([2e-5, 3e-5, 2])
 
 
-def test_ties_as_printed_are_all_bold_and_original_never_is(study) -> None:
+def test_ties_as_printed_are_bold_original_never_is_and_what_diverged_or_collapsed_is_marked(study) -> None:
     fill(study, {"ft": [(97.0, 5.0, 94.0, 10.0)] * 3, "not": [(97.0 - 1e-4, 5.0, 94.0, 10.0)] * 3})
     assert [row[0] for row in Drawn(study, "gaps").rows if "**" in "".join(row)] == ["FT", "NoT"]
-
-
-def test_what_diverged_or_collapsed_is_marked(study) -> None:
-    fill(study, {"ft": [(50.0, 50.0, 50.0, 50.0)] * 3}, {("not", 1): results.DIVERGED})
+    write_run(study, f"{RANDOM}/not/trial-1", status=results.DIVERGED)
+    for trial in range(3):
+        write_run(study, f"{RANDOM}/ft/trial-{trial}", metrics(50.0))
     gaps = Drawn(study, "gaps")
     assert gaps.row("NoT") == ["diverged", *[""] * 6] and "Diverged: NoT in 1 of 3 trials." in gaps.caption
     assert gaps.row("FT†") and "†\N{NARROW NO-BREAK SPACE}collapsed" in gaps.caption
@@ -110,7 +108,9 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
         prediction = np.arange(TRAIN) % 10
         prediction[8::10] = np.resize(eights_as[run.name.method], TRAIN // 10)
         write_run(study, str(run.name), prediction=prediction)
-    taken = Drawn(study, "taken")
+    taken, start = Drawn(study, "taken"), "Forget samples of class 8, at the last epoch"
+    assert f"{start}; means over 3 trials." in taken.caption
+    assert f"{start} of one trial." in Drawn(altered("taken", trials=1), "taken").caption
     assert taken.row("Retrain") == ["25.00", "50.00", "25.00", "0.00"]
     assert taken.row("FT") == ["100.00", "0.00", "0.00", "50.00"]
     assert taken.row("CoUn") == ["25.00", "75.00", "0.00", "**16.67**"]
@@ -129,12 +129,6 @@ def test_a_class_that_is_not_there_is_refused(study) -> None:
     for classes, message in ((["8", "ten"], "unknown class of digits 'ten'"), (["7", "8"], absent)):
         with pytest.raises(BadInput, match=message):
             draw_table(altered("taken", cells=[RANDOM], classes=classes), "taken")
-
-
-def test_predictions_of_a_single_trial_are_no_means(study) -> None:
-    start = "Forget samples of class 8, at the last epoch"
-    assert f"{start}; means over 3 trials." in Drawn(study, "taken", partial=True).caption
-    assert f"{start} of one trial." in Drawn(altered("taken", trials=1), "taken", partial=True).caption
 
 
 def test_hyperparameters_need_no_results(study) -> None:
@@ -165,3 +159,4 @@ def test_labels_and_colours() -> None:
     assert method_colour("not+cl@tau=0.2") == METHODS["not"][1]
     assert method_colour("my-method") == method_colour("my-method")
     assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
+    assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
