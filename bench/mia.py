@@ -42,7 +42,7 @@ def exact(members: Floats, nonmembers: Floats, queries: Floats) -> NDArray[np.bo
 
 def rows(options: Options) -> list[Row]:
     """Return a row for each number of training samples of the SVC, half of them members, and shape of confidences."""
-    sizes = (10_000, 20_000, 45_000) if not options.short else (3_000,)
+    sizes = (10_000, 20_000, 45_000) if not options.short else (1_000,)
     return [_row(size, kind, options) for size in sizes for kind in KINDS]
 
 

@@ -65,40 +65,17 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_measured(empty, 
 # --- the tables of all machines --------------------------------------------------------------------------------------
 
 
-def section(row, device="a processor", day="2026-01-02"):
-    stamp = {"device": device, "threads": 2, "short": False, "ended": {"time": f"{day}T10:00:00+00:00"}}
-    return {"stamp": stamp, "rows": [row]}
-
-
-def cells(text):
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in text.splitlines()]
-
-
-def test_bounds_stand_side_by_side_with_misses_in_bold():
-    def trained(ratio, over):
-        wanted = ["ratio ≥ 2.5", "time over FT's ≤ 1.9"]
-        seconds = {"ours": [1.0], "reference": [ratio]}
-        return timed("resnet18", seconds, figures={"time over FT's": over}, wanted=wanted)
-
-    peak = timed(CEILING[0], {"ours": [1.0]}, 1234, "GFLOP/s")
-    start = timed("convnet", {"ours": [1.25]}, wanted=["ours ≤ 1.5"])
-    machines = {
-        "one": {"ceiling": section(peak), "train": section(trained(3.0, 1.904), day="2026-01-03")},
-        "two": {"train": section(trained(2.449, 1.9), "another"), "resident": section(start)},
-    }
-    hardware, bounds = comparison(machines).split("\n\n")
-    assert cells(hardware)[2:] == [
-        ["one", "a processor, 2 threads", "1,234 GFLOP/s", "–", "–", "2026-01-02 to 2026-01-03", "0 of 1 rows"],
-        ["two", "another, 2 threads", "–", "–", "–", "2026-01-02", "1 of 2 rows"],
-    ]
-    assert cells(bounds)[2:] == [
-        ["train: resnet18: ratio ≥ 2.5", "3", "**2.45**"],
-        ["train: resnet18: time over FT's ≤ 1.9", "**1.9**", "1.9"],
-        ["resident (no longer measured): convnet: ours ≤ 1.5", "–", "1.25 s"],
-    ]
+def test_a_machine_that_was_measured_on_several_days_says_from_when_to_when():
+    stamp = {"device": "a processor", "threads": 2, "short": False}
+    rows = [timed(CEILING[0], {"ours": [1.0]}, 1234, "GFLOP/s", wanted=["ours ≥ 2000"])]
+    stamps = [stamp | {"ended": {"time": f"2026-01-0{day}T10:00:00+00:00"}} for day in (3, 2)]
+    sections = {name: {"stamp": one, "rows": rows} for name, one in zip(("ceiling", "train"), stamps, strict=True)}
+    shown = "| one | a processor, 2 threads | 1,234 GFLOP/s | – | – | 2026-01-02 to 2026-01-03 | 0 of 2 rows |"
+    assert shown in comparison({"one": sections}).splitlines()
 
 
 def test_the_committed_tables_are_those_of_the_committed_measurements():
+    """Bounds stand side by side, misses in bold, with those that are no longer measured and a dash for what is not."""
     folder = ROOT / paths.BENCH
     machines = {name: sections for name, sections in read(folder).items() if name != "short"}
     assert (folder / "machines.md").read_text(encoding="utf-8") == comparison(machines)

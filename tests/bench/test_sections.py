@@ -1,4 +1,7 @@
-"""Every section runs, on far less work; the numbers mean nothing but that they are there."""
+"""Every section runs, on far less work; the numbers mean nothing but that they are there.
+
+And what a job imports before its first step, which every job pays for.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ import pytest
 import torch
 
 from bench import augment, evaluate, report, train, work
+from bench.project import Project
 from bench.report import SECTIONS
 from bench.rows import Options
 from bench.timing import clock
+from benchmark.__main__ import app
 from benchmark.registry import METHODS
 from benchmark.training.device import Device
 
@@ -23,10 +28,21 @@ def here(make, *given):
     return contextlib.nullcontext(clock(make(*given)))
 
 
+def command(project, *arguments, module="benchmark"):
+    """Run a stage in this process; what is not a stage starts one, as always."""
+    if module != "benchmark":
+        return Project.started(project, *arguments, module=module)
+    with contextlib.chdir(project.folder):
+        app(arguments, standalone_mode=False)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_it_runs(section, empty, monkeypatch):
     for module in (train, evaluate, augment):
         monkeypatch.setattr(module, "Process", here)
+    monkeypatch.setattr(Project, "started", Project.command, raising=False)
+    monkeypatch.setattr(Project, "command", command)
+    monkeypatch.setattr("bench.timing.LEAST", 0.01)
     path = report.bench([section], Options(repeats=1, threads=1, short=True), "short")
     rows = report.read(path.parent)["short"][section]["rows"]
     assert rows and len({row["work"] for row in rows}) == len(rows)
@@ -51,3 +67,10 @@ def test_no_step_waits_for_the_gpu(method, monkeypatch):
             step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_job_that_starts_from_an_original_leaves_the_compiler_alone(project):
+    project.study()
+    code = "import sys; from benchmark.study.study import Study; from benchmark.training.job import Job\n"
+    code += f"study = Study.load('tiny'); Job(study, study.run('{project.name('coun')}'), 'a test').go()\n"
+    assert project.python(f"{code}print('torch._dynamo' in sys.modules)").splitlines()[-1] == "False"

@@ -8,22 +8,11 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--remote-debugging-pipe",
-)
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-dev-shm-usage")
+FLAGS += ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe")
 KEYS = {"Enter": ("\r", 13), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "ArrowDown": ("", 40), "Tab": ("\t", 9)}
 
 
@@ -41,7 +30,7 @@ class Browser:
     requests : every address that was asked for.
     """
 
-    def __init__(self, profile: Path, width: int = 1440, height: int = 900, dark: bool = False, touch: bool = False):
+    def __init__(self, profile: Path):
         self.faults: list[str] = []
         self.requests: list[str] = []
         self._number = 0
@@ -63,19 +52,12 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch}
-        self.send("Emulation.setDeviceMetricsOverride", **size)
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        self.send("Emulation.setEmulatedMedia", features=scheme)
-        if touch:
-            self.send("Emulation.setTouchEmulationEnabled", enabled=True)
+        self.look_through(1440)
 
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             self._session = None
             self.send("Browser.close")
@@ -108,20 +90,31 @@ class Browser:
         line, self._buffer = self._buffer.split(b"\0", 1)
         message = dict(json.loads(line))
         event, parameters = message.get("method"), message.get("params", {})
+        fault = None
         if event == "Runtime.exceptionThrown":
-            self.faults.append(json.dumps(parameters["exceptionDetails"])[:900])
+            fault = parameters["exceptionDetails"]
         elif event == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
-            self.faults.append(json.dumps(parameters["args"])[:900])
+            fault = parameters["args"]
         elif event == "Log.entryAdded" and parameters["entry"]["level"] == "error":
-            self.faults.append(json.dumps(parameters["entry"])[:900])
+            fault = parameters["entry"]
         elif event == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+        self.faults += [json.dumps(fault)[:900]] if fault else []
         return message
 
     def open(self, page: Path) -> None:
         """Open a file and wait until the page says that all is drawn."""
+        self.js("delete document.documentElement.dataset.ready")  # of the page before
         self.send("Page.navigate", url=page.resolve().as_uri())
         self.until("document.documentElement?.dataset.ready === 'yes'")
+
+    def look_through(self, width: int, dark: bool = False, touch: bool = False) -> None:
+        """Show pages in a window so many pixels wide and 900 high."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": touch}
+        self.send("Emulation.setDeviceMetricsOverride", **size)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.send("Emulation.setEmulatedMedia", features=scheme)
+        self.send("Emulation.setTouchEmulationEnabled", enabled=touch)
 
     def js(self, expression: str) -> Any:
         """Return what an expression is, awaited if it is a promise."""

@@ -3,73 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from benchmark import paths
-from benchmark.data import store
 from benchmark.data.splits import write_split
-from benchmark.data.store import FILES
 from benchmark.files import sha256, write_json, write_parquet
-from benchmark.report.draw import draw_table
+from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
-from benchmark.study.outputs import DISTANCES, MAPS
+from benchmark.results.gather import collect
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
-# As if the paper had these rows: two methods of table ``gaps``, and one that it does not list.
-PRINTED = """\
-table,scenario,dataset,arch,method,contrastive,ra_mean,ra_std,ra_gap,ua_mean,ua_std,ua_gap,ta_mean,ta_std,ta_gap,\
-mia_mean,mia_std,mia_gap,avg_gap,pflops,implied_epochs
-2,random-10,digits,convnet,Retrain,no,99.00,0.20,0.00,5.00,0.30,0.00,94.00,0.10,0.00,10.00,0.50,0.00,0.00,0.00002,182
-2,random-10,digits,convnet,FT,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
-2,random-10,digits,convnet,SSD,no,98.00,0.20,1.00,2.00,0.30,3.00,93.00,0.10,1.00,5.00,0.50,5.00,2.50,0.00001,42
-"""
-MACHINE = {"precision": "float32", "device": "a processor", "cores": "2", "threads": "1"}
+GIVEN = Path(__file__).parent / "given"
+STAMP = {"commit": "0" * 40, "torch": "2.6.0", "precision": "float32", "device": "a processor"}
+STAMP |= {"cores": "2", "threads": "1"}
+SPENT = {"wall_seconds": 90.0, "peak_memory_mb": 100.0, "stamp": STAMP}
 METRICS = ("ra", "ua", "ta", "mia")
-
-STUDY = """
-description: A study in miniature
-trials: 3
-datasets: {digits: {source: digits}}
-hyperparameters:
-  "*": {training: {epochs: 3, lr: 0.1}, unlearning: {epochs: 2}, salun: {lr: 0.03}}
-tables:
-  gaps:
-    {kind: unlearning, caption: "50 % & more, under_scored", cells: [digits/convnet/random-10],
-     methods: [original, ft, neggrad-plus, not, coun, coun@tau=0.2]}
-  two:
-    {kind: unlearning, caption: Two cells, cells: &both [digits/convnet/random-10, digits/convnet/class-8],
-     methods: [ft, neggrad-plus, neggrad-plus+cl]}
-  taken:
-    {kind: predictions, caption: What eights are taken for, cells: [digits/convnet/class-8, digits/convnet/random-10],
-     methods: [original, ft, coun], classes: ["8", "1", "3"]}
-  far:
-    {kind: distances, caption: How far eights lie, cells: [digits/convnet/class-8], methods: [original, retrain, ft],
-     classes: ["8", "1", "3"]}
-  hyper:
-    {kind: hyperparameters, caption: Settings, cells: *both,
-     methods: [original, retrain, ft, neggrad-plus+cl, l1-sparse, salun, not, coun]}
-figures:
-  gain: {kind: improvement, cells: *both, methods: [neggrad-plus, not]}
-  map: {kind: maps, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [retrain]}
-  compared: {kind: maps, cells: [digits/convnet/class-8, digits/convnet/random-10], methods: [original, ft]}
-  forgotten: {kind: maps, cells: [digits/convnet/random-10], methods: [coun, coun@tau=0.2], show: forget}
-  spent: {kind: cost, cells: *both, methods: [ft, not, not+cl], trials: 2}
-  removed: {kind: stages, cells: [digits/convnet/sequential-2x10], methods: [ft, coun], trials: 2}
-  varied:
-    {kind: ablation, cells: [digits/convnet/random-10], methods: [coun@tau=0.2, coun, coun@tau=0.05], trials: 2}
-  shaped: {kind: ablation, cells: *both, methods: [coun, coun@cl_transform=CN, not+cl@cl_transform=C], trials: 2}
-"""
+RANDOM, CLASS, STAGED = (f"digits/convnet/{name}" for name in ("random-10", "class-8", "sequential-2x10"))
 
 
 @pytest.fixture
@@ -79,30 +42,69 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return make_study()
 
 
-def make_study() -> Study:
-    """Write the study below the working directory and return it."""
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    """The same for all tests of a module, as their working directory: one that changes a file takes ``copied`` too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("shared"))
+        yield make_study()
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a copy of the working directory."""
+    shutil.copytree(".", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def make_study(given: str = "tiny") -> Study:
+    """Write one of the given studies below the working directory, with its dataset and its splits, and return it."""
     paths.CONFIG.mkdir()
-    paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
+    shutil.copy(GIVEN / f"{given}.yaml", paths.study_file("tiny"))
     study = Study.load("tiny")
-    write_facts(study)
-    for scenario, index in {"random-10": np.arange(20), "class-8": np.arange(8, TRAIN, 10)}.items():
-        frame = pd.DataFrame({"split": "train", "index": index.astype("int64"), "stage": 1})
-        write_split(split_file("tiny", scenario), frame)
+    write_images(study.dataset_folder("digits"))
+    write_forget(study, "random-10", np.arange(20))
+    write_forget(study, "class-8", np.arange(8, TRAIN, 10))
     return study
 
 
-def write_facts(study: Study) -> None:
-    """Write what is known of the digits once they are prepared."""
-    facts = {"classes": CLASSES, "origin": {}, "shapes": {file: [] for file in FILES}}
-    facts["sha256"] = dict.fromkeys(FILES, "")
-    write_json(study.dataset_folder("digits") / "provenance.json", facts)
+def write_images(folder: Path) -> None:
+    """Write the arrays of a dataset, and its facts."""
+    shapes = {"train_images": [TRAIN, 8, 8, 1], "train_labels": [TRAIN]}
+    shapes |= {"test_images": [1, 8, 8, 1], "test_labels": [1]}
+    facts = {"classes": CLASSES, "origin": {}, "shapes": shapes, "sha256": dict.fromkeys(shapes, "")}
+    write_json(folder / "provenance.json", facts)
+    for file, shape in shapes.items():
+        kind = "uint8" if file.endswith("images") else "int64"
+        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
+
+
+def changed(**changes: Any) -> Study:
+    """The study with other settings."""
+    data = yaml.safe_load(paths.study_file("tiny").read_text(encoding="utf-8"))
+    paths.study_file("tiny").write_text(yaml.safe_dump(data | changes, sort_keys=False), encoding="utf-8")
+    return Study.load("tiny")
+
+
+def altered(name: str, **changes: Any) -> Study:
+    """The study as its file has it, but with other settings of a table or figure."""
+    study = Study.load("tiny")
+    section = study.compared if name in study.compared else getattr(study, study.section_of(name))
+    section[name] = study.output(name).model_copy(update=changes)
+    return study
+
+
+def write_forget(study: Study, scenario: str, index: Any, stage: Any = 1) -> None:
+    """Write the split of a scenario: which training samples are forgotten, and in which stage."""
+    frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
+    write_split(split_file("tiny", scenario), frame)
 
 
 class Drawn:
-    """A table of the study, drawn: its caption, the cells of its rows as Markdown has them, and its numbers."""
+    """A table, drawn or drawn before: its caption, the cells of its rows as Markdown has them, and its numbers."""
 
-    def __init__(self, study: Study, name: str, partial: bool = False):
-        self.paths = draw_table(study, name, partial)
+    def __init__(self, study: Study, name: str, partial: bool = False, before: list[Path] | None = None):
+        self.paths = before or draw_table(study, name, partial)
         tex, csv, md, _ = self.paths
         self.tex, text = tex.read_text(), md.read_text()
         self.caption, lines = text.splitlines()[0], [line for line in text.splitlines() if line.startswith("|")]
@@ -118,14 +120,26 @@ class Drawn:
         return self.data.set_index(["method", *labels])
 
 
+def metrics(*points: float) -> dict[str, float]:
+    """RA, UA, TA and MIA by name; of a single number, all four are that."""
+    return dict(zip(METRICS, points * (4 if len(points) == 1 else 1), strict=True))
+
+
 def gap(points: float) -> dict[str, float]:
     """Metrics whose average gap to ``gap(0)`` is so many points."""
-    return {"ra": 90.0 - points, "ua": 10.0 + points, "ta": 80.0 - points, "mia": 20.0 + points}
+    return metrics(90.0 - points, 10.0 + points, 80.0 - points, 20.0 + points)
 
 
 def source(study: Study, name: str, partial: bool = False) -> Source:
     """What a table or figure of the study is drawn from."""
     return Source.of(study, name, frames.of_output(study, name, partial))
+
+
+def plot(study: Study, name: str, partial: bool = False) -> Any:
+    """A figure, built and laid out."""
+    figure = build(source(study, name, partial))
+    figure.draw_without_rendering()
+    return figure
 
 
 def write_run(
@@ -158,15 +172,8 @@ def write_run(
         samples.loc[: TRAIN - 1, "prediction"] = prediction
     write_parquet(folder / results.SAMPLES, samples)
     write_parquet(folder / results.HISTORY, history)
-    record = {
-        "slice": run.slice,
-        "fingerprint": run.fingerprint,
-        "status": status,
-        "sha256": {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)},
-        "wall_seconds": 90.0,
-        "peak_memory_mb": 100.0,
-        "stamp": {"commit": "0" * 40, "torch": "2.6.0", **MACHINE},
-    }
+    record = {"slice": run.slice, "fingerprint": run.fingerprint, "status": status, **SPENT}
+    record["sha256"] = {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)}
     write_json(folder / results.RUN, record)
 
 
@@ -180,31 +187,31 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
     points = 10 * centre @ turn + rng.normal(size=centre.shape)
     forget = np.arange(TRAIN) < 20 if scenario == "random-10" else label == 8
     wrong = forget & (rng.uniform(size=TRAIN) < 0.3)
-    frame = pd.DataFrame(
-        {"index": np.arange(TRAIN), "membership": np.where(forget, "forget", "retain"), "label": label}
-    )
-    frame["prediction"] = np.where(wrong, rng.integers(10, size=TRAIN), label)
+    prediction = np.where(wrong, rng.integers(10, size=TRAIN), label)
+    frame = pd.DataFrame({"index": np.arange(TRAIN), "label": label, "prediction": prediction})
+    frame["membership"] = np.where(forget, "forget", "retain")
     frame[["tsne_x", "tsne_y"]] = points
     frame[["umap_x", "umap_y"]] = points[:, ::-1] / 3 + [0, 5]
     write_derived(study, MAPS, run, scenario, frame)
 
 
-def write_images(study: Study) -> None:
-    """Write the arrays of the study's dataset, and their shapes into its facts."""
-    folder = study.dataset_folder("digits")
-    shapes = {"train_images": [TRAIN, 8, 8, 1], "train_labels": [TRAIN]}
-    shapes |= {"test_images": [1, 8, 8, 1], "test_labels": [1]}
-    for file, shape in shapes.items():
-        kind = "uint8" if file.endswith("images") else "int64"
-        np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))
-    write_json(folder / "provenance.json", {**store.facts(folder), "shapes": shapes})
+def write_features(study: Study, *names: str) -> None:
+    """Write what is derived from features for some outputs, by default for all."""
+    for seed, one in enumerate([one for name in names for one in study.derived_of(name)] if names else study.derived):
+        run = str(one.run.name)
+        if one.what == MAPS:
+            write_map(study, run, one.scenario, seed)
+        elif one.what == DISTANCES:
+            write_distances(study, run, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+        else:
+            write_derived(study, VIEWS, run, one.scenario, views(0.3, alone=False))
 
 
-def write_distances(study: Study, run: str, scenario: str, distances: dict[int, dict[int, float]]) -> None:
+def write_distances(study: Study, run: str, distances: dict[int, dict[int, float]]) -> None:
     """Write how far forget samples of one class lie from the centroids of others, class by class."""
     rows = [(label, centroid, far, 20) for label, by in distances.items() for centroid, far in by.items()]
     frame = pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
-    write_derived(study, DISTANCES, run, scenario, frame)
+    write_derived(study, DISTANCES, run, "class-8", frame)
 
 
 def write_derived(study: Study, what: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
@@ -228,18 +235,14 @@ def views(far: float, alone: bool, retain: float = 0.0) -> pd.DataFrame:
     return frame.assign(**constants, centre_product=np.where(forget & alone, np.nan, 0.25))
 
 
-@pytest.fixture
-def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+def gathered(study: Study) -> None:
     """Gather without comparing histories with samples: made-up ones do not say the same."""
-    monkeypatch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.results.gather.check_evaluations", lambda *_: None)
+        collect(study)
 
 
-@pytest.fixture
-def runs() -> Callable[..., None]:
-    """Write every run of an output with random numbers."""
-
-    def write(study: Study, output: str) -> None:
-        for run in study.runs_of(output):
-            write_run(study, str(run.name))
-
-    return write
+def write_runs(study: Study, *outputs: str) -> None:
+    """Write every run of some outputs with random numbers."""
+    for name in {run.name for output in outputs for run in study.runs_of(output)}:
+        write_run(study, str(name))

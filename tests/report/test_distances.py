@@ -10,9 +10,7 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.draw import draw_table
 from benchmark.results import records as results
 from tests.places import run_folder
-from tests.report.conftest import Drawn, write_distances, write_run
-
-CELL = "digits/convnet/class-8"
+from tests.report.conftest import CLASS, Drawn, altered, write_distances, write_run
 
 
 @pytest.fixture
@@ -26,11 +24,11 @@ def measured(study):
             "retrain": {1: 2.0 + 2 * trial, 3: 8.0, 9: 8.0},
             "ft": {1: 1.0, 3: 5.0, 9: 2.0},
         }[one.run.name.method]
-        write_distances(study, str(one.run.name), one.scenario, {8: far, 5: {1: 100.0}})
+        write_distances(study, str(one.run.name), {8: far, 5: {1: 100.0}})
     return study
 
 
-def test_distances_are_scaled_by_the_largest_to_any_class(measured, monkeypatch) -> None:
+def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
     far = Drawn(measured, "far")
     assert far.row("Method") == ["Centroid of class: 1", "Centroid of class: 3"]
     assert far.row("Original") == ["0.50", "0.75"]
@@ -43,38 +41,28 @@ def test_distances_are_scaled_by_the_largest_to_any_class(measured, monkeypatch)
     one = data.loc[("retrain", "1")]
     assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
     assert data.loc[("original", "1"), "trials"] == 1 and np.isnan(data.loc[("original", "1"), "raw_sd"])
-    monkeypatch.setitem(measured.tables, "far", measured.output("far").model_copy(update={"trials": 1}))
-    assert "At the last epoch of one trial." in Drawn(measured, "far").caption
+    assert "At the last epoch of one trial." in Drawn(altered("far", trials=1), "far").caption
 
 
-def test_missing_distances_become_dashes(measured) -> None:
-    shutil.rmtree(paths.RESULTS / f"distances/{CELL}/ft")
-    far = Drawn(measured, "far", partial=True)
-    assert far.row("FT") == ["—", "—"]
-    assert "Incomplete, with trials missing: FT." in far.caption
-
-
-def test_distances_of_a_run_of_another_configuration_are_refused(measured) -> None:
-    record = run_folder("tiny", f"{CELL}/ft/trial-1") / results.RUN
-    record.write_text(record.read_text().replace(measured.run(f"{CELL}/ft/trial-1").fingerprint, "0" * 16))
-    with pytest.raises(StaleOutput, match="another configuration"):
-        draw_table(measured, "far")
-
-
-def test_a_diverged_run_has_no_distance(measured) -> None:
-    write_run(measured, f"{CELL}/ft/trial-1", status=results.DIVERGED)
+def test_what_is_missing_or_diverged_has_no_distance(measured) -> None:
+    for trial in range(3):
+        write_distances(measured, f"{CLASS}/ft/trial-{trial}", {8: {3: 2.0, 9: 4.0}})
+    assert Drawn(measured, "far").row("FT") == ["—", "0.50"]  # no centroid of class 1 is there
+    write_run(measured, f"{CLASS}/ft/trial-1", status=results.DIVERGED)
     far = Drawn(measured, "far")
     assert far.row("FT") == ["diverged", ""]
     assert "Diverged in at least one trial: FT." in far.caption
+    shutil.rmtree(paths.RESULTS / f"distances/{CLASS}/retrain")
+    far = Drawn(measured, "far", partial=True)
+    assert far.row("Retrain") == ["—", "—"]
+    assert "Incomplete, with trials missing: Retrain." in far.caption
 
 
-def test_a_class_whose_centroid_is_not_there_has_a_dash(measured) -> None:
-    for trial in range(3):
-        write_distances(measured, f"{CELL}/ft/trial-{trial}", "class-8", {8: {3: 2.0, 9: 4.0}})
-    assert Drawn(measured, "far").row("FT") == ["—", "0.50"]
-
-
-def test_a_class_that_is_not_forgotten_is_refused(measured) -> None:
-    write_distances(measured, f"{CELL}/ft/trial-0", "class-8", {5: {1: 2.0}})
+def test_distances_of_another_configuration_or_class_are_refused(measured) -> None:
+    write_distances(measured, f"{CLASS}/ft/trial-0", {5: {1: 2.0}})
     with pytest.raises(BadInput, match="no sample of class '8' is forgotten in digits/convnet/class-8"):
+        draw_table(measured, "far")
+    record = run_folder("tiny", f"{CLASS}/ft/trial-1") / results.RUN
+    record.write_text(record.read_text().replace(measured.run(f"{CLASS}/ft/trial-1").fingerprint, "0" * 16))
+    with pytest.raises(StaleOutput, match="another configuration"):
         draw_table(measured, "far")

@@ -11,60 +11,43 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.draw import draw_table
 from benchmark.report.tables.claims_table import text
-from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import Drawn, make_study, write_run
+from tests.report.conftest import RANDOM, Drawn, changed, gathered, metrics, write_run
 
-CELL = "digits/convnet/random-10"
 METHODS = ["ft", "neggrad-plus", "coun"]
 TABLES = {
-    "gaps": {"kind": "unlearning", "cells": [CELL], "methods": METHODS},
-    "worth": {"kind": "tuning", "cells": [CELL], "methods": METHODS},
-    "needed": {"kind": "power", "cells": [CELL], "methods": ["coun", "ft", "neggrad-plus"]},
+    "gaps": {"kind": "unlearning", "cells": [RANDOM], "methods": METHODS},
+    "worth": {"kind": "tuning", "cells": [RANDOM], "methods": METHODS},
+    "needed": {"kind": "power", "cells": [RANDOM], "methods": ["coun", "ft", "neggrad-plus"]},
     **{name: {"kind": kind} for name, kind in (("claims", "claims"), ("counts", "verdicts"), ("took", "effort"))},
 }
 # Of three trials each: Retrain, then how far a method's metrics all lie above it, trial by trial.
 RETRAIN = [(98.0, 30.0, 70.0, 43.0), (99.0, 31.0, 71.0, 44.0), (97.0, 29.0, 69.0, 42.0)]
-ABOVE = {
-    "ft": (8.0, 8.1, 7.9),
-    "ft@lr=0.05": (11.0, 11.0, 11.3),
-    "neggrad-plus": (5.0, 5.2, 4.8),
-    "coun": (2.0, 2.1, 1.9),
-}
+ABOVE = {"ft": (8.0, 8.1, 7.9), "ft@lr=0.05": (11.0, 11.0, 11.3)}
+ABOVE |= {"neggrad-plus": (5.0, 5.2, 4.8), "coun": (2.0, 2.1, 1.9)}
 
 
-def rewritten(**changes) -> Study:
-    """The study with other settings."""
-    data = yaml.safe_load(paths.study_file("tiny").read_text())
-    paths.study_file("tiny").write_text(yaml.safe_dump(data | changes, sort_keys=False))
-    return Study.load("tiny")
-
-
-@pytest.fixture
-def study(tmp_path, monkeypatch) -> Study:
-    """A study with tuned values for FT alone, and all its runs."""
-    monkeypatch.chdir(tmp_path)
-    make_study()
+@pytest.fixture(scope="module")
+def study(shared) -> Study:
+    """A study with tuned values for FT alone, and all its runs, gathered."""
     paths.TUNED.mkdir()
-    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}}))
-    study = rewritten(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": {"ft": {"lr": 0.05}}})
+    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
+    study = changed(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": {"ft": {"lr": 0.05}}})
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for trial, values in enumerate(RETRAIN):
-        names = ("ra", "ua", "ta", "mia")
-        write_run(study, f"{CELL}/retrain/trial-{trial}", dict(zip(names, values, strict=True)))
+        write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(*values))
         for method, above in ABOVE.items():
-            metrics = {name: value - above[trial] for name, value in zip(names, values, strict=True)}
-            write_run(study, f"{CELL}/{method}/trial-{trial}", metrics)
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*(value - above[trial] for value in values)))
+    gathered(study)
     return study
 
 
-@pytest.fixture
-def gathered(study, unchecked) -> Study:
-    """The study, gathered."""
-    collect(study)
-    return study
+@pytest.fixture(scope="module")
+def claims(study) -> Drawn:
+    """Its table of claims."""
+    return Drawn(study, "claims")
 
 
 def test_tuning_is_worth_what_it_gains(study):
@@ -78,9 +61,9 @@ def test_tuning_is_worth_what_it_gains(study):
     assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
 
 
-def test_trials_that_diverged_are_left_out_and_named(study):
-    write_run(study, f"{CELL}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
-    write_run(study, f"{CELL}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
+def test_trials_that_diverged_are_left_out_and_named(study, copied):
+    write_run(study, f"{RANDOM}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
+    write_run(study, f"{RANDOM}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
     worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
     assert worth.of().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
     assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
@@ -89,15 +72,12 @@ def test_trials_that_diverged_are_left_out_and_named(study):
         assert f"Trials left out, since a method diverged in them: {left_out}" in table.caption
 
 
-def test_it_shows_the_own_values_beside_the_tuned_ones_and_nothing_else(study):
+def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, copied):
     methods = {run.name.method for run in study.runs_of("worth")}
     assert methods == {"retrain", "ft", "ft@lr=0.05", "neggrad-plus", "coun"}
-    assert study.untuned.run(f"{CELL}/ft/trial-0").settings.lr == 0.05
-
-
-def test_without_tuned_values_there_is_nothing_to_show(study):
+    assert study.untuned.run(f"{RANDOM}/ft/trial-0").settings.lr == 0.05
     with pytest.raises(BadInput, match="the study includes none"):
-        rewritten(tuned=None)
+        changed(tuned=None)
 
 
 def test_how_many_trials_a_difference_needs(study):
@@ -112,11 +92,11 @@ def test_how_many_trials_a_difference_needs(study):
     assert 2 <= data.loc["neggrad-plus", "for_2"] <= data.loc["neggrad-plus", "for_0.25"] <= 5
 
 
-def test_each_block_shows_its_own_cell(study):
-    both = {"cells": [CELL, CELL.replace("convnet", "vit")], "methods": ["coun", "ft"]}
-    changed = rewritten(tables={kind: {"kind": kind, **both} for kind in ("power", "tuning")})
-    for kind in changed.tables:
-        assert [row[0] for row in Drawn(changed, kind, partial=True).rows].count("FT") == 2
+def test_each_block_shows_its_own_cell(study, copied):
+    both = {"cells": [RANDOM, RANDOM.replace("convnet", "vit")], "methods": ["coun", "ft"]}
+    two = changed(tables={kind: {"kind": kind, **both} for kind in ("power", "tuning")})
+    for kind in two.tables:
+        assert [row[0] for row in Drawn(two, kind, partial=True).rows].count("FT") == 2
 
 
 def test_intervals_stand_beside_deviations(study):
@@ -129,20 +109,19 @@ def test_intervals_stand_beside_deviations(study):
     assert (row["avg_gap_low"], row["avg_gap_high"]) == pytest.approx((8 - reach, 8 + reach))
 
 
-def test_claims_are_read_from_gathered_results(gathered):
-    printed = text(gathered)
+def test_claims_are_read_from_gathered_results(study, claims):
+    printed = text(study)
     assert "reproduced* 3.00 [" in " ".join(printed.split())  # NegGrad+ at 5, CoUn at 2
     assert "not tested: needs a sequential scenario" in printed
     assert "All trials share Original and the forget split" in printed
-    claims = Drawn(gathered, "claims")
     best = claims.data.set_index("claim").loc["best"]
     assert best["value"] == pytest.approx(3.0) and best["verdict"] == "reproduced"
     assert r"**reproduced**\*" in [row[-1] for row in claims.rows]
     assert "In brackets: 95\N{NARROW NO-BREAK SPACE}% interval" in claims.caption
 
 
-def test_verdicts_are_counted_by_claim_and_cell(gathered):
-    tests, table = Drawn(gathered, "claims").data, Drawn(gathered, "counts")
+def test_verdicts_are_counted_by_claim_and_cell(study, claims):
+    tests, table = claims.data, Drawn(study, "counts")
     counts = table.data.set_index("claim")
     assert counts.index.tolist() == tests["claim"].drop_duplicates().tolist()  # one cell only
     for claim, mine in tests.groupby("claim"):
@@ -153,8 +132,8 @@ def test_verdicts_are_counted_by_claim_and_cell(gathered):
     assert table.row("CoUn leads at every stage (Figure 6)") == ["—", "", "", "", "1"]
 
 
-def test_what_a_study_took_counts_every_run_once(gathered):
-    took = Drawn(gathered, "took")
+def test_what_a_study_took_counts_every_run_once(study):
+    took = Drawn(study, "took")
     work = took.data.set_index("work")
     assert work["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
     assert work["hours"].to_numpy() == pytest.approx(work["runs"].to_numpy() * 90 / 3600)
@@ -164,15 +143,15 @@ def test_what_a_study_took_counts_every_run_once(gathered):
     assert took.row("Retrain")[0] == "random 10 %"
 
 
-def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(gathered):
-    changed = rewritten(hyperparameters={"*": {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
+def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(study, copied):
+    other = changed(hyperparameters={"*": {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):
         with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
-            draw_table(changed, name)
-        assert draw_table(changed, name, partial=True)
-    assert "As gathered: 3 of the study's 16 runs" in text(changed)
+            draw_table(other, name)
+        assert draw_table(other, name, partial=True)
+    assert "As gathered: 3 of the study's 16 runs" in text(other)
     paths.collected("tiny", "metrics").unlink()
-    for draw in (lambda: draw_table(changed, "claims"), lambda: text(changed)):
+    for draw in (lambda: draw_table(other, "claims"), lambda: text(other)):
         with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
             draw()
 

@@ -6,57 +6,58 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from benchmark import paths
 from benchmark.features import alignment
-from benchmark.features import projections as embeddings
+from benchmark.features.projections import COORDINATES
 from benchmark.files import write_parquet
-from benchmark.report.draw import build, draw_figure
 from benchmark.report.figures import improvement_figure, maps_figure, placing
-from benchmark.report.style import class_colours
-from benchmark.results import records
+from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
-from tests.report.conftest import gap, source, write_map, write_run
-
-CELL = "digits/convnet/random-10"
-
-
-@pytest.fixture
-def mapped(study):
-    for seed, one in enumerate(one for one in study.derived if one.what == MAPS):
-        write_map(study, str(one.run.name), one.scenario, seed)
-    return study
+from benchmark.study.study import Study
+from tests.report.conftest import CLASS, CLASSES, RANDOM, gap, plot, source, write_features, write_run
 
 
-def fill(study, gaps) -> None:
+@pytest.fixture(scope="module")
+def study(shared) -> Study:
+    """The study with all of its maps."""
+    write_features(shared)
+    return shared
+
+
+@pytest.fixture(scope="module")
+def figures(study) -> dict[str, Figure]:
+    """Maps of all samples, and of forget samples alone."""
+    return {name: plot(study, name) for name in ("compared", "forgotten")}
+
+
+def fill(study: Study, gaps: dict[str, float]) -> None:
     for run in study.runs_of("gain"):
-        write_run(study, str(run.name), gap(gaps.get(run.name.method, 4.0)))
+        write_run(study, str(run.name), gap(({"retrain": 0.0} | gaps).get(run.name.method, 4.0)))
 
 
-def gains(study, partial: bool = False) -> pd.DataFrame:
+def gains(study: Study, partial: bool = False) -> pd.DataFrame:
     return improvement_figure.gains(source(study, "gain", partial)).set_index(["scenario", "method"])
 
 
-def test_improvement_is_positive_where_the_gap_shrinks(study) -> None:
-    fill(study, {"retrain": 0.0, "neggrad-plus": 4.0, "neggrad-plus+cl": 1.0, "not": 2.0, "not+cl": 3.0})
+def test_improvement_is_positive_where_the_gap_shrinks_or_says_why_there_is_none(study, copied) -> None:
+    fill(study, {"neggrad-plus+cl": 1.0, "not": 2.0, "not+cl": 3.0})
     data = gains(study).loc["random-10"]
     assert data["improvement"].to_dict() == pytest.approx({"neggrad-plus": 75, "not": -50})
     assert (data["note"] == "").all()
-
-
-def test_improvement_says_why_there_is_none(study) -> None:
-    fill(study, {"retrain": 0.0, "not": 0.0})
+    fill(study, {"not": 0.0})
     assert gains(study).loc["random-10", "note"].to_dict() == {"neggrad-plus": "", "not": "gap 0"}
-    write_run(study, f"{CELL}/not+cl/trial-0", status=records.DIVERGED)
-    shutil.rmtree(paths.RUNS / "digits/convnet/class-8/neggrad-plus")
+    write_run(study, f"{RANDOM}/not+cl/trial-0", status=DIVERGED)
+    shutil.rmtree(paths.RUNS / f"{CLASS}/neggrad-plus")
     notes = gains(study, partial=True)["note"]
     assert (notes["random-10", "not"], notes["class-8", "neggrad-plus"]) == ("diverged", "missing")
-    draw_figure(study, "gain", partial=True)
+    plot(study, "gain", partial=True)
 
 
-def test_every_bar_has_its_value_and_a_low_one_is_cut(study) -> None:
-    fill(study, {"retrain": 0.0, "neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
-    axes = build(source(study, "gain")).axes[0]
+def test_every_bar_has_its_value_and_a_low_one_is_cut(study, copied) -> None:
+    fill(study, {"neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
+    axes = plot(study, "gain").axes[0]
     assert [text.get_text() for text in axes.texts if text.get_text()] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
     assert min(bar.get_height() for bar in axes.patches) == improvement_figure.FLOOR
     low, high = axes.get_ylim()
@@ -73,24 +74,20 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     assert len(improvement_figure.rows_of_bars(data.query("scenario == 'random-10'"), 3)) == 1
 
 
-def test_a_missing_map_leaves_its_panel_empty(mapped) -> None:
-    shutil.rmtree(paths.RESULTS / "maps/digits/convnet/class-8")
-    grid = maps_figure.panels(source(mapped, "compared", partial=True))
-    assert [panel.samples.empty for panel in grid[0]] == [True, True, False, False]
-
-
-def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> None:
-    one = next(one for one in mapped.derived if one.what == MAPS and one.run.name.method == "ft")
-    for run in mapped.runs_of("compared"):
-        write_run(mapped, str(run.name), status=records.DIVERGED if run.name == one.run.name else records.FINISHED)
+def test_a_map_that_is_missing_or_of_a_run_that_diverged_is_an_empty_panel_that_says_so(study, copied) -> None:
+    shutil.rmtree(paths.RESULTS / "maps" / CLASS)
+    one = study.derive(MAPS, study.run(f"{RANDOM}/ft/trial-0"), "random-10")
+    for run in study.runs_of("compared"):
+        write_run(study, str(run.name), status=DIVERGED if run.name == one.run.name else FINISHED)
     path = paths.derived(one.place)
-    write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
-    texts = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
-    assert texts.count("diverged") == 2 and "missing" not in texts
+    write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(COORDINATES, np.nan)))
+    axes = plot(study, "compared", partial=True).axes
+    remarks = [next((text.get_text() for text in one.texts), "") for one in axes]
+    assert remarks[:3] == ["missing", "missing", CLASSES[0]] and remarks[4:] == ["missing"] * 2 + ["diverged"] * 2
 
 
-def test_rows_and_columns_and_what_their_headings_say_once(mapped) -> None:
-    one, several = (maps_figure.panels(source(mapped, name)) for name in ("map", "compared"))
+def test_rows_and_columns_and_what_their_headings_say_once(study) -> None:
+    one, several = (maps_figure.panels(source(study, name)) for name in ("map", "compared"))
     assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
     assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
     assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
@@ -100,31 +97,29 @@ def test_rows_and_columns_and_what_their_headings_say_once(mapped) -> None:
     assert above[:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
 
 
-def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapped) -> None:
-    grid = maps_figure.panels(source(mapped, "forgotten"))
+def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(study, figures) -> None:
+    grid = maps_figure.panels(source(study, "forgotten"))
     assert [[panel.projection for panel in row] for row in grid] == [["tsne"] * 2, ["umap"] * 2]
     assert [panel.method for panel in grid[0]] == ["coun", "coun@tau=0.2"]
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
     assert maps_figure.headings(grid) == (["t-SNE", "UMAP"], ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"])
-    axes = build(source(mapped, "forgotten")).axes[0]
+    axes = figures["forgotten"].axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 
 
-def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(mapped) -> None:
-    for name, dots in (("compared", ["retained", "forgotten"]), ("forgotten", ["forgotten"])):
-        figure = build(source(mapped, name))
+def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(figures) -> None:
+    for figure, dots in zip(figures.values(), (["retained", "forgotten"], ["forgotten"]), strict=True):
         (legend,) = figure.legends
         assert [text.get_text() for text in legend.get_texts()] == [*dots, "colour: predicted class"]
-        figure.draw_without_rendering()
         box = legend.get_window_extent()
         assert box.y0 >= 0 and box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
 
 
-def test_compared_maps_are_turned_alike(mapped) -> None:
+def test_compared_maps_are_turned_alike(study) -> None:
     """The helper turns and mirrors each map as it likes: after alignment class centroids lie together."""
-    panels = [panel for row in maps_figure.panels(source(mapped, "compared")) for panel in row]
+    panels = [panel for row in maps_figure.panels(source(study, "compared")) for panel in row]
     first, *others = (alignment.centroids(p.points, p.samples["label"].to_numpy()) for p in panels)
     for other in others:
         assert np.abs(other - first).to_numpy().max() < 0.15
@@ -145,8 +140,3 @@ def test_a_name_stands_beside_a_small_cluster() -> None:
     (centre,) = placing.places([np.full((20, 2), 50.0)], np.array([[20.0, 10.0]]), (100, 100))
     away = np.abs(centre - 50)
     assert (away >= np.array([10, 5])).any() and np.linalg.norm(away) < 20
-
-
-def test_class_colours_are_distinct() -> None:
-    for classes in (2, 10, 100):
-        assert len(set(class_colours(classes))) == classes

@@ -11,31 +11,48 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import Cell
-from benchmark.report.draw import build, draw_figure
 from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
-from benchmark.report.summary import cost_unit
-from benchmark.results import records
+from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
 from tests.places import run_folder
-from tests.report.conftest import METRICS, STUDY, source, write_run
-
-RANDOM, CLASS = "digits/convnet/random-10", "digits/convnet/class-8"
-SEQUENTIAL = "digits/convnet/sequential-2x10"
-
-
-def values(*metrics: float) -> dict[str, float]:
-    return dict(zip(METRICS, metrics, strict=True))
+from tests.report.conftest import CLASS, RANDOM, STAGED, altered, changed, metrics, plot, source, write_run, write_runs
 
 
 def epoch(number: int, spent: float, gap: float, **more: float) -> dict[str, float]:
     """A row of a history whose four metrics are all ``gap`` points above 50."""
-    return {"epoch": number, "pflops": spent, "pflops_executed": 2 * spent, **values(*[50 + gap] * 4), **more}
+    return {"epoch": number, "pflops": spent, "pflops_executed": 2 * spent, **metrics(50 + gap), **more}
 
 
 def legend(figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.fixture(scope="module")
+def study(shared) -> Study:
+    """The runs of two trials for the figures of cost and of stages.
+
+    Cost: FT's gaps are 4 and 2, then -1 and 2; NoT's grow; NoT + CL diverges in one trial. Stages, of an epoch each:
+    Retrain's metrics are 50 after the first and 40 after the second.
+    """
+    for trial in range(2):
+        for cell in (RANDOM, CLASS):
+            name = f"{cell}/{{}}/trial-{trial}"
+            write_run(shared, name.format("retrain"), metrics(50.0 - 1 + 2 * trial))
+            first, second = [(4, -1), (2, 2)][trial]
+            write_run(shared, name.format("ft"), epochs=[epoch(1, 1.0, first), epoch(2, 2.0 + trial, second)])
+            write_run(shared, name.format("not"), epochs=[epoch(1, 1.0, 1), epoch(2, 2.0, 5)])
+            rows = [epoch(1, 1.5, 1), epoch(2, 3.0, 1)] if trial else [epoch(1, 1.5, 3)]
+            write_run(shared, name.format("not+cl"), epochs=rows, status="finished" if trial else DIVERGED)
+        write_run(shared, f"digits/convnet/random-20/retrain/trial-{trial}", metrics(40.0))
+        for method, first, second in (("ft", 2 * trial, -5), ("coun", 3, -10)):
+            write_stages(shared, f"{method}/trial-{trial}", epoch(1, 1, first, stage=1), epoch(2, 2, second, stage=2))
+    return shared
+
+
+def write_stages(study: Study, run: str, *rows: dict[str, float], status: str = "finished") -> None:
+    write_run(study, f"{STAGED}/{run}", epochs=list(rows), status=status)
 
 
 def test_lines_of_one_colour_differ_and_the_term_is_broken() -> None:
@@ -48,23 +65,8 @@ def test_lines_of_one_colour_differ_and_the_term_is_broken() -> None:
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def spent(study):
-    """Two trials: FT's gaps are 4 and 2, then -1 and 2; NoT's grow; NoT + CL diverges in one of them."""
-    for cell in (RANDOM, CLASS):
-        for trial in range(2):
-            name = f"{cell}/{{}}/trial-{trial}"
-            write_run(study, name.format("retrain"), values(*[50.0 - 1 + 2 * trial] * 4))
-            first, second = [(4, -1), (2, 2)][trial]
-            write_run(study, name.format("ft"), epochs=[epoch(1, 1.0, first), epoch(2, 2.0 + trial, second)])
-            write_run(study, name.format("not"), epochs=[epoch(1, 1.0, 1), epoch(2, 2.0, 5)])
-            rows = [epoch(1, 1.5, 1), epoch(2, 3.0, 1)] if trial else [epoch(1, 1.5, 3)]
-            write_run(study, name.format("not+cl"), epochs=rows, status="finished" if trial else records.DIVERGED)
-    return study
-
-
-def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
-    data = cost_figure.curves(source(spent, "spent")).query("scenario == 'random-10'")
+def test_gaps_are_taken_between_means_epoch_by_epoch(study) -> None:
+    data = cost_figure.curves(source(study, "spent")).query("scenario == 'random-10'")
     ft, no_t, diverged = (data[data["method"] == method] for method in ("ft", "not", "not+cl"))
     # Means of the metrics: 53, then 50.5; Retrain's is 50.
     assert ft["avg_gap"].tolist() == [3.0, 0.5]
@@ -77,8 +79,8 @@ def test_gaps_are_taken_between_means_epoch_by_epoch(spent) -> None:
     assert data["noise_floor"].unique().tolist() == [2.0]
 
 
-def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -> None:
-    figure = build(source(spent, "spent"))
+def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(study) -> None:
+    figure = plot(study, "spent")
     grid = np.array(figure.axes).reshape(2, 2)
     assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor", "Best epoch"]
     assert grid[0, 0].get_ylabel() == "Average gap (points)\nover 2 trials"
@@ -93,62 +95,37 @@ def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(spent) -
     assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(5.0, 0.5), (2.0, 1.0), (3.0, 2.0)]
 
 
-def test_a_long_title_breaks_between_its_parts(spent, monkeypatch) -> None:
-    parts = ["CIFAR-10", "ResNet-18 (width 16, stride 2)", "random 10 %"]
-    monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: parts)
-    title = build(source(spent, "spent")).axes[0].get_title()
-    assert title == "CIFAR-10, ResNet-18 (width 16, stride 2),\nrandom 10 %"
-
-
-def test_computation_is_given_in_the_unit_of_the_tables(spent) -> None:
-    # The cheapest method decides, not the dearest, which would give TFLOPs.
-    for run in spent.runs_of("spent"):
-        whole = {"ft": 2e-5, "not": 4e-5, "not+cl": 8e-5}.get(run.name.method, 8e-5)
-        write_run(spent, str(run.name), epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
-    assert cost_unit(np.array([2e-5, 4e-5, 8e-5]))[0] == "GFLOPs"
-    assert build(source(spent, "spent")).axes[0].get_xlabel() == "GFLOPs by the paper's counting"
-
-
-def test_cells_that_do_not_fill_a_row_leave_no_empty_axes(spent, monkeypatch) -> None:
-    output = spent.output("spent")
-    cells = [RANDOM, CLASS, RANDOM, CLASS]
-    monkeypatch.setitem(spent.figures, "spent", output.model_copy(update={"cells": cells}))
-    axes = build(source(spent, "spent")).axes
+def test_a_long_title_breaks_and_cells_that_do_not_fill_a_row_leave_no_empty_axes(study, monkeypatch) -> None:
+    monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: ["CIFAR-10", "ResNet-18", "sequential 2 x 10 %"])
+    axes = plot(altered("spent", cells=[RANDOM, CLASS, RANDOM, CLASS]), "spent").axes
+    assert axes[0].get_title() == "CIFAR-10, ResNet-18,\nsequential 2 x 10 %"
     assert len(axes) == 12 and [one.get_visible() for one in axes].count(False) == 4
     assert all(one.lines for one in axes if one.get_visible())
 
 
-def test_curves_are_drawn_of_what_is_there(spent) -> None:
+def test_curves_are_drawn_of_what_is_there_in_the_unit_of_the_tables(study, copied) -> None:
     shutil.rmtree(run_folder("tiny", f"{RANDOM}/ft/trial-1"))
     shutil.rmtree(paths.RUNS / f"{CLASS}/retrain")
-    data = cost_figure.curves(source(spent, "spent", partial=True))
+    data = cost_figure.curves(source(study, "spent", partial=True))
     assert data.query("scenario == 'random-10' and method == 'ft'")["avg_gap"].tolist() == [4.0, 1.0]
     assert data.query("scenario == 'class-8'")["avg_gap"].isna().all()
-    draw_figure(spent, "spent", partial=True)
+    # The cheapest method decides, not the dearest, which would give TFLOPs.
+    for method, whole in (("ft", 2e-5), ("not", 4e-5), ("not+cl", 8e-5)):
+        write_run(study, f"{RANDOM}/{method}/trial-0", epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
+    figure = plot(altered("spent", trials=1, cells=[RANDOM]), "spent", partial=True)
+    assert figure.axes[0].get_xlabel() == "GFLOPs by the paper's counting"
 
 
 # --- stages -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def removed(study):
-    """Two stages of an epoch; Retrain's metrics are 50 after the first and 40 after the second."""
-    for trial in range(2):
-        write_run(study, f"{RANDOM}/retrain/trial-{trial}", values(*[50.0 - 1 + 2 * trial] * 4))
-        write_run(study, f"digits/convnet/random-20/retrain/trial-{trial}", values(*[40.0] * 4))
-        for method, first, second in (("ft", 2 * trial, -5), ("coun", 3, -10)):
-            rows = [epoch(1, 1, first, stage=1), epoch(2, 2, second, stage=2)]
-            write_run(study, f"{SEQUENTIAL}/{method}/trial-{trial}", epochs=rows)
-    return study
-
-
 def by_stage(study: Study, partial: bool = False) -> pd.DataFrame:
-    data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(SEQUENTIAL))
+    data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(STAGED))
     return data.set_index(["percent", "method"])
 
 
-def test_each_stage_is_compared_with_its_own_retrain(removed) -> None:
-    data = by_stage(removed)
+def test_each_stage_is_compared_with_its_own_retrain(study) -> None:
+    data = by_stage(study)
     assert list(data.index) == [(p, m) for p in (10, 20) for m in ("retrain", "ft", "coun")]
     # FT: means 51 and 45. CoUn: 53 and 40.
     assert data["avg_gap"].tolist() == [0.0, 1.0, 3.0, 0.0, 5.0, 0.0]
@@ -157,68 +134,59 @@ def test_each_stage_is_compared_with_its_own_retrain(removed) -> None:
     assert data["noise_floor"].tolist() == [2.0] * 3 + [0.0] * 3
 
 
-def test_the_last_epoch_of_a_stage_counts(removed) -> None:
-    rows = [epoch(1, 1, 9, stage=1), epoch(2, 2, 4, stage=1), epoch(3, 3, 0, stage=2)]
+def test_the_last_epoch_of_a_stage_counts_and_a_run_that_diverged_has_the_stages_before(study, copied) -> None:
+    late = [epoch(1, 1, 9, stage=1), epoch(2, 2, 4, stage=1), epoch(3, 3, 0, stage=2)]
     for trial in range(2):
-        write_run(removed, f"{SEQUENTIAL}/ft/trial-{trial}", epochs=rows)
-    data = by_stage(removed)
-    assert data.xs("ft", level="method")["avg_gap"].tolist() == [4.0, 10.0]
-
-
-def test_a_run_that_diverged_in_a_stage_has_the_stages_before(removed) -> None:
-    rows = [epoch(1, 1, 2, stage=1), {**epoch(2, 2, 0, stage=2), **values(*[np.nan] * 4)}]
-    write_run(removed, f"{SEQUENTIAL}/ft/trial-1", epochs=rows, status=records.DIVERGED)
-    write_run(removed, f"{SEQUENTIAL}/coun/trial-0", epochs=rows[:1], status=records.DIVERGED)
-    data = by_stage(removed)["avg_gap"]
-    assert data.loc[10, "ft"] == 1.0 and data.loc[10, "coun"] == 2.5
+        write_stages(study, f"ft/trial-{trial}", *late)
+    assert by_stage(study).xs("ft", level="method")["avg_gap"].tolist() == [4.0, 10.0]
+    rows = [epoch(1, 1, 2, stage=1), epoch(2, 2, np.nan, stage=2)]
+    write_stages(study, "ft/trial-1", *rows, status=DIVERGED)
+    write_stages(study, "coun/trial-0", *rows[:1], status=DIVERGED)
+    data = by_stage(study)["avg_gap"]
+    assert data.loc[10, "ft"] == 3.0 and data.loc[10, "coun"] == 2.5
     assert np.isnan(data.loc[20, "ft"]) and np.isnan(data.loc[20, "coun"])
-    draw_figure(removed, "removed")
+    plot(study, "removed")
 
 
-def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(removed) -> None:
-    figure = build(source(removed, "removed"))
-    gaps, *metrics = figure.subfigs[0].axes if figure.subfigs else figure.axes
+def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(study) -> None:
+    figure = plot(study, "removed")
+    gaps, *others = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
     lines = {line.get_label(): line for line in gaps.lines}
     assert gaps.get_ylabel() == "Average gap (points) over 2 trials"
     assert lines["FT"].get_xdata().tolist() == [10, 20] and lines["FT"].get_ydata().tolist() == [1.0, 5.0]
-    assert [axes.get_title() for axes in metrics] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
-    assert [container[0].get_ydata().tolist() for container in metrics[0].containers][:2] == [[50, 40], [51, 45]]
+    assert [axes.get_title() for axes in others] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
+    assert [container[0].get_ydata().tolist() for container in others[0].containers][:2] == [[50, 40], [51, 45]]
 
 
-def test_the_marks_of_a_variant_are_hollow(removed, monkeypatch) -> None:
-    output = removed.output("removed")
-    monkeypatch.setitem(removed.figures, "removed", output.model_copy(update={"methods": ["coun", "coun@lr=0.02"]}))
-    lines = {line.get_label(): line for line in build(source(removed, "removed", partial=True)).axes[0].lines}
-    assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
-    assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
-
-
-def test_stages_are_drawn_of_what_is_there(removed) -> None:
+def test_stages_are_drawn_of_what_is_there_and_the_marks_of_a_variant_are_hollow(study, copied) -> None:
     shutil.rmtree(paths.RUNS / "digits/convnet/random-20")
-    shutil.rmtree(paths.RUNS / f"{SEQUENTIAL}/coun")
-    data = by_stage(removed, partial=True)
+    shutil.rmtree(paths.RUNS / f"{STAGED}/coun")
+    data = by_stage(study, partial=True)
     assert data.loc[(10, "ft"), "avg_gap"] == 1.0
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
-    draw_figure(removed, "removed", partial=True)
+    figure = plot(altered("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
+    assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
 
 
 # --- ablation ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def varied(study):
+def varied(study, copied) -> Study:
     """At τ 0.05, 0.1 (the study's own) and 0.2, RA and TA are above, UA and MIA below Retrain's by 1, 2 and 3."""
     for trial in range(2):
-        write_run(study, f"{RANDOM}/retrain/trial-{trial}", values(90, 10, 80, 20 - 1 + 2 * trial))
+        write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(90, 10, 80, 20 - 1 + 2 * trial))
         for away, method in enumerate(("coun@tau=0.05", "coun", "coun@tau=0.2"), 1):
-            shown = values(90 + away, 10 - away, 80 + away - 0.5 + trial, 20 - 2 * away)
+            shown = metrics(90 + away, 10 - away, 80 + away - 0.5 + trial, 20 - 2 * away)
             write_run(study, f"{RANDOM}/{method}/trial-{trial}", shown)
     return study
 
 
-def test_values_are_sorted_and_the_studys_own_is_marked(varied) -> None:
+def test_the_figure_shows_the_gap_and_signed_differences_at_sorted_values(varied) -> None:
     data = ablation_figure.numbers(source(varied, "varied"))
     assert data["value"].tolist() == [0.05, 0.1, 0.2] and data["own"].tolist() == [False, True, False]
     assert data["head"].unique().tolist() == ["coun"]
@@ -227,10 +195,7 @@ def test_values_are_sorted_and_the_studys_own_is_marked(varied) -> None:
     assert data["ra_difference"].tolist() == [1.0, 2.0, 3.0] and data["mia_difference"].tolist() == [-2.0, -4.0, -6.0]
     assert data["ta_sd"].tolist() == pytest.approx([np.sqrt(0.5)] * 3)
     assert data["noise_floor"].tolist() == [0.5] * 3
-
-
-def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
-    figure = build(source(varied, "varied"))
+    figure = plot(varied, "varied")
     gaps, differences = figure.axes
     assert legend(figure) == ["Study’s own value", "Noise floor", "Retrain", "RA", "UA", "TA", "MIA"]
     for axes in figure.axes:
@@ -241,44 +206,31 @@ def test_the_figure_shows_the_gap_and_signed_differences(varied) -> None:
     assert labels == [f"{what} gap (points)\nover 2 trials" for what in ("Average", "Signed")]
     assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
     assert [container[0].get_ydata().tolist() for container in differences.containers][1] == [-1.0, -2.0, -3.0]
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
+    gaps, _ = plot(varied, "varied", partial=True).axes
+    assert gaps.lines[0].get_ydata().tolist() == pytest.approx([1.25, 2.5, np.nan], nan_ok=True)
 
 
-def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study) -> None:
-    for run in study.runs_of("shaped"):
-        write_run(study, str(run.name))
+def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study, copied) -> None:
+    write_runs(study, "shaped")
     data = ablation_figure.numbers(source(study, "shaped"))
     random = data[data["scenario"] == "random-10"]
     assert random["value"].tolist() == ["CHN", "CN", "C"]
     assert random["head"].tolist() == ["coun", "coun", "not+cl"] and random["own"].tolist() == [True, False, False]
-    figure = build(source(study, "shaped"))
+    figure = plot(study, "shaped")
     titles = [axes.get_title(loc="left") for axes in figure.axes[::2]]
     places = ("random 10 %", "class-wise ‘8’")
     assert titles == [f"{method}: Digits, ConvNet, {place}" for place in places for method in ("CoUn", "NoT + CL")]
     assert figure.axes[0].get_xlabel() == "CL transform:\nsecond view's augmentation"
 
 
-def varying(methods: str) -> Study:
-    paths.study_file("other").write_text(STUDY.replace("[coun@tau=0.2, coun, coun@tau=0.05]", methods))
-    return Study.load("other")
-
-
-def test_what_all_have_in_common_is_not_what_varies(study) -> None:
-    other = varying('["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"]')
-    assert varied_setting(other, other.output("varied")) == "tau"
-
-
-def test_what_varies_no_one_setting_is_refused(study) -> None:
+def test_what_all_have_in_common_is_not_what_varies_and_one_setting_has_to(study, copied) -> None:
+    common = altered("varied", methods=["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"])
+    assert varied_setting(common, common.output("varied")) == "tau"
     for methods, error in (
-        ("[coun, ft]", "no setting is varied"),
-        ('["coun@tau=0.2", "coun@lambda=2"]', "lambda, tau is varied"),
-        ('["coun@tau=0.2", ft]', "'ft' has no setting 'tau'"),
+        (["coun", "ft"], "no setting is varied"),
+        (["coun@tau=0.2", "coun@lambda=2"], "lambda, tau is varied"),
+        (["coun@tau=0.2", "ft"], "'ft' has no setting 'tau'"),
     ):
         with pytest.raises(BadInput, match=f"figures.varied: methods: {error}"):
-            draw_figure(varying(methods), "varied")
-
-
-def test_an_ablation_is_drawn_of_what_is_there(varied) -> None:
-    shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
-    data = ablation_figure.numbers(source(varied, "varied", partial=True))
-    assert data["avg_gap"].tolist()[:2] == [1.25, 2.5] and pd.isna(data["avg_gap"].iloc[2])
-    draw_figure(varied, "varied", partial=True)
+            changed(figures={"varied": {"kind": "ablation", "cells": [RANDOM], "methods": methods}})

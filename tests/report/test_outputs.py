@@ -1,96 +1,82 @@
-"""What holds for every kind of table and figure."""
+"""What holds for every kind of table and figure, of one study that has them all."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.report import latex
 from benchmark.report.draw import draw_figure, draw_table
 from benchmark.report.page import draw_page
 from benchmark.report.tabular import Block, Column, Table
-from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
-from tests.places import split_file
-from tests.report.conftest import (
-    PRINTED,
-    Drawn,
-    views,
-    write_derived,
-    write_distances,
-    write_images,
-    write_map,
-    write_run,
-)
+from tests.report.conftest import GIVEN, RANDOM, Drawn, changed, gathered, write_features, write_forget, write_run
+from tests.report.test_rendering import Page
 
-CELL = "digits/convnet/random-10"
-STAGED = "sequential-2x10"
 # All that can be made again; what the study gathered of it lies beside.
 POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in (MAPS, DISTANCES, VIEWS)))
 
 
-@pytest.fixture
-def whole(study, unchecked) -> Study:
+@pytest.fixture(scope="module")
+def whole(shared) -> Study:
     """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
+    shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
+    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
+    tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
+    paths.TUNED.mkdir()
+    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
+    shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
-    shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
-    data["tables"] |= {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
-    data["tables"] |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    data["figures"]["apart"] = {"kind": "theory", **shown}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data | {"tuned": "tiny"}, sort_keys=False))
-    tuned = yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}})
-    for path, text in ((paths.tuned("tiny"), tuned), (paths.REPORTED / "unlearning.csv", PRINTED)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    study = Study.load("tiny")
-    for scenario, stages in {"random-20": [1] * 40, STAGED: [1] * 20 + [2] * 20}.items():
-        frame = pd.DataFrame({"split": "train", "index": np.arange(len(stages)), "stage": stages})
-        write_split(split_file("tiny", scenario), frame)
+    figures = {name: data["figures"][name] for name in ("gain", "map", "spent", "removed", "varied")}
+    figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
+    figures["apart"] = {"kind": "theory", **shown}
+    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny")
+    write_forget(study, "random-20", range(40))
+    write_forget(study, "sequential-2x10", range(40), [1] * 20 + [2] * 20)
     for run in study.runs():
-        staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == STAGED else None
+        staged = (
+            [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == "sequential-2x10" else None
+        )
         write_run(study, str(run.name), epochs=staged)
-    write_run(study, f"{CELL}/not/trial-1", status=DIVERGED)
-    write_images(study)
-    for one in study.derived:
-        name = str(one.run.name)
-        if one.what == MAPS:
-            write_map(study, name, one.scenario)
-        elif one.what == DISTANCES:
-            write_distances(study, name, one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-        else:
-            write_derived(study, VIEWS, name, one.scenario, views(0.3, alone=False))
+    write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
+    write_features(study)
+    gathered(study)
     return study
 
 
-def draw(study: Study, name: str, partial: bool = False) -> dict[Path, bytes]:
-    drawn = (draw_table if study.section_of(name) == "tables" else draw_figure)(study, name, partial)
-    return {path: path.read_bytes() for path in drawn}
-
-
-def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, capsys) -> None:
-    collect(whole)
+@pytest.fixture(scope="module")
+def drawn(whole) -> dict[str, dict[Path, bytes]]:
+    """The files of every table and figure, and their contents."""
     assert {table.kind for table in whole.tables.values()} == set(KINDS["tables"])
-    figures = {figure.kind: name for name, figure in whole.figures.items()}
-    assert set(figures) == set(KINDS["figures"])
-    before = {name: draw(whole, name) for name in [*whole.tables, *whole.compared, *figures.values()]}
+    assert {figure.kind for figure in whole.figures.values()} == set(KINDS["figures"])
+    return {name: draw(whole, name) for name in [*whole.tables, *whole.compared, *whole.figures]}
+
+
+def draw(study: Study, name: str, partial: bool = False) -> dict[Path, bytes]:
+    return content((draw_table if study.section_of(name) == "tables" else draw_figure)(study, name, partial))
+
+
+def content(files: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in files}
+
+
+def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, copied, capsys) -> None:
     page = draw_page(whole).read_text(encoding="utf-8")
     for folder in (*POOL, whole.dataset_folder("digits")):
         shutil.rmtree(folder)
     alone = Study.load("tiny")
-    for name, files in before.items():
+    for name, files in drawn.items():
         assert draw(alone, name) == files, name
     assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
     shown = re.compile(r'<tr data-dataset.*?</tr>|"curves":.*?"maps":', re.S)
@@ -99,36 +85,45 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, capsys) ->
     assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
 
 
-def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(whole) -> None:
-    shown = [name for name in whole.outputs if whole.runs_of(name) and whole.kind_of(name).results]
-    before = draw(whole, "gaps") | draw(whole, "spent")
-    for folder in POOL:
-        shutil.rmtree(folder)
-    for name in shown:
+def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(whole, drawn, copied) -> None:
+    for path in [*POOL, *paths.RESULTS.glob("tiny-*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in (name for name in drawn if whole.runs_of(name) and whole.kind_of(name).results):
         with pytest.raises(StaleOutput):
             draw(whole, name)
-        for path, content in draw(whole, name, partial=True).items():
-            assert path.name == f"{name}.partial{path.suffix}" and content
-    assert {path: path.read_bytes() for path in before} == before
+        for path, written in draw(whole, name, partial=True).items():
+            assert path.name == f"{name}.partial{path.suffix}" and written
+        assert content(drawn[name]) == drawn[name]
     for name in ("gaps", "two", "taken", "far"):
         assert set(Drawn(whole, name, partial=True).row("FT")) == {"—"}
 
 
-def test_unknown_names_are_refused(study) -> None:
+def test_unknown_names_are_refused(whole) -> None:
     for draw_one, name, message in (
         (draw_table, "gap", "unknown table 'gap'; did you mean 'gaps'"),
         (draw_table, "gain", "unknown table 'gain'"),
         (draw_figure, "gaps", "unknown figure 'gaps'"),
     ):
         with pytest.raises(BadInput, match=message):
-            draw_one(study, name)
+            draw_one(whole, name)
+
+
+def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
+    for name in ("gaps", "two", "taken", "far", "hyper"):
+        table = Drawn(whole, name, before=list(drawn[name]))
+        page = Page(table.paths[3].read_text())
+        assert not re.search(r"\\[A-Za-z]|\$", table.paths[2].read_text())
+        assert len({len(row) for row in table.rows}) == 1
+        rows = [[re.sub(r"[*\\]|: ", "", cell) for cell in row] for row in table.rows if not row[0].startswith(":")]
+        assert [[cell.replace(": ", "") for cell in row] for row in page.rows] == rows
+        assert re.findall("^(FT|CoUn) &", table.tex, re.MULTILINE) == [
+            row[0] for row in rows if row[0] in ("FT", "CoUn")
+        ]
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_every_table_compiles(whole) -> None:
-    collect(whole)
-    names = [*whole.tables, *whole.compared]
-    body = "".join(rf"\input{{{draw_table(whole, name)[0]}}}" for name in names)
+def test_every_table_compiles(whole, drawn) -> None:
+    body = "".join(rf"\input{{{path}}}" for files in drawn.values() for path in files if path.suffix == ".tex")
     # And all signs, in a column that is wrapped.
     signs = " ".join([*latex.SPECIAL, "words"] * 3)
     table = Table([Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", pd.DataFrame())
@@ -141,13 +136,11 @@ def test_every_table_compiles(whole) -> None:
     assert "Overfull \\hbox" not in done.stdout
 
 
-def test_a_table_imports_neither_torch_nor_a_plotting_library(study, runs) -> None:
-    runs(study, "two")
-    script = (
+def test_tables_and_the_page_need_neither_torch_nor_a_plotting_library(whole, drawn, project_at) -> None:
+    code = (
         "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
-        "draw_table(Study.load('tiny'), 'two');"
-        "print(*{'torch', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
+        "from benchmark.report.page import draw_page; study = Study.load('tiny');"
+        "draw_table(study, 'two'); draw_page(study);"
+        "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
     )
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); {script}"
-    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    assert project_at(Path.cwd()).python(code) == "set()"

@@ -6,45 +6,39 @@ import json
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
 from benchmark.report.draw import draw_table
-from benchmark.report.style import METHODS, method_colour, method_label
+from benchmark.report.style import METHODS, class_colours, method_colour, method_label
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
-from benchmark.study.study import Study
-from tests.places import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, write_run
+from tests.places import run_folder
+from tests.report.conftest import RANDOM, TRAIN, Drawn, altered, changed, metrics, write_forget, write_run, write_runs
 
-CELL = "digits/convnet/random-10"
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
 RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
 
 
-def fill(study, values, status=None):
+def fill(study, values):
     """Write the runs of table ``gaps``: three trials a method, its metrics given per trial; Retrain's are above."""
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for method in LISTED:
         for trial in range(3):
-            metrics = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
-            named = dict(zip(("ra", "ua", "ta", "mia"), metrics, strict=True))
-            done = (status or {}).get((method, trial), results.FINISHED)
-            write_run(study, f"{CELL}/{method}/trial-{trial}", named, done)
+            shown = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*shown))
 
 
 def test_numbers_equal_a_hand_computation(study) -> None:
     fill(study, {"ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
     gaps = Drawn(study, "gaps")
-    metrics = ["99.00±1.00 (0.00)", "5.00±1.00 (0.00)", "94.00±1.00 (0.00)", "10.00±1.00 (0.00)"]
-    assert gaps.row("Retrain")[:5] == [*metrics, "0.00"]
+    ours = ["99.00±1.00 (0.00)", "5.00±1.00 (0.00)", "94.00±1.00 (0.00)", "10.00±1.00 (0.00)"]
+    assert gaps.row("Retrain")[:5] == [*ours, "0.00"]
     # Gaps of FT: 1, 3, 1, 5; their mean 2.5. Of the others: 4, 1, 4, 2; 2.75. Costs: 2e-5 and 3e-5 PFLOPs.
-    metrics = ["98.00±1.00 (1.00)", "2.00±0.00 (3.00)", "93.00±1.00 (1.00)", "5.00±1.00 (5.00)"]
-    assert gaps.row("FT") == [*metrics, "**2.50**", "20.0", "30.0"]
+    ours = ["98.00±1.00 (1.00)", "2.00±0.00 (3.00)", "93.00±1.00 (1.00)", "5.00±1.00 (5.00)"]
+    assert gaps.row("FT") == [*ours, "**2.50**", "20.0", "30.0"]
     # One trial of Retrain against the mean of the two others: 0, 1.5, 1.5 in every metric.
     assert "to its other trials: 1.00." in gaps.caption
     assert gaps.row("Method")[5:] == ["Cost (GFLOPs): paper", "Cost (GFLOPs): executed"]
@@ -56,32 +50,27 @@ def test_numbers_equal_a_hand_computation(study) -> None:
     assert data.loc["ft", ["pflops", "pflops_executed", "epoch"]].tolist() == pytest.approx([2e-5, 3e-5, 2])
 
 
-def test_ties_as_printed_are_all_bold_and_original_never_is(study) -> None:
+def test_ties_as_printed_are_bold_original_never_is_and_what_diverged_or_collapsed_is_marked(study) -> None:
     fill(study, {"ft": [(97.0, 5.0, 94.0, 10.0)] * 3, "not": [(97.0 - 1e-4, 5.0, 94.0, 10.0)] * 3})
     assert [row[0] for row in Drawn(study, "gaps").rows if "**" in "".join(row)] == ["FT", "NoT"]
-
-
-def test_what_diverged_or_collapsed_is_marked(study) -> None:
-    fill(study, {"ft": [(50.0, 50.0, 50.0, 50.0)] * 3}, {("not", 1): results.DIVERGED})
+    write_run(study, f"{RANDOM}/not/trial-1", status=results.DIVERGED)
+    for trial in range(3):
+        write_run(study, f"{RANDOM}/ft/trial-{trial}", metrics(50.0))
     gaps = Drawn(study, "gaps")
     assert gaps.row("NoT") == ["diverged", *[""] * 6] and "Diverged: NoT in 1 of 3 trials." in gaps.caption
     assert gaps.row("FT†") and "†\N{NARROW NO-BREAK SPACE}collapsed" in gaps.caption
 
 
-def test_missing_runs_wait_or_become_dashes(study) -> None:
-    fill(study, {})
-    shutil.rmtree(paths.RUNS / f"{CELL}/not")
-    shutil.rmtree(run_folder("tiny", f"{CELL}/ft/trial-2"))
+def test_missing_runs_wait_or_become_dashes_and_without_retrain_there_are_no_gaps(study) -> None:
+    fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/not")
+    shutil.rmtree(run_folder("tiny", f"{RANDOM}/ft/trial-2"))
     with pytest.raises(StaleOutput, match="ft/trial-2"):
         draw_table(study, "gaps")
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("NoT") == ["—"] * 7
     assert "Incomplete, with trials missing: FT, NoT." in gaps.caption
-
-
-def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
-    fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
-    shutil.rmtree(paths.RUNS / f"{CELL}/retrain")
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("FT")[:5] == ["98.00±0.00", "2.00±0.00", "93.00±0.00", "5.00±0.00", "—"]
     assert "**" not in str(gaps.rows) and "noise floor" not in gaps.caption
@@ -90,7 +79,7 @@ def test_partial_without_retrain_has_means_and_no_gaps(study) -> None:
 def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -> None:
     fill(study, {})
     for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
-        record = run_folder("tiny", f"{CELL}/{method}/trial-0") / paths.RUN
+        record = run_folder("tiny", f"{RANDOM}/{method}/trial-0") / paths.RUN
         write_json(record, json.loads(record.read_text()) | {"started_from": weights})
         apart = "Not all methods of a trial started from" in Drawn(study, "gaps").caption
         assert apart == (method == "coun")
@@ -98,37 +87,30 @@ def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    file = paths.study_file("tiny")
-    file.write_text(f"{file.read_text()}\nreport_epoch: best\n")
-    best = Study.load("tiny")
+    best = changed(report_epoch="best")
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
-        epochs = [dict(zip(("ra", "ua", "ta", "mia"), v, strict=True)) for v in (first, (90.0, 15.0, 85.0, 20.0))]
-        write_run(study, f"{CELL}/ft/trial-{trial}", epochs=[row | {"epoch": n} for n, row in enumerate(epochs, 1)])
+        epochs = [metrics(*first) | {"epoch": 1}, metrics(90.0, 15.0, 85.0, 20.0) | {"epoch": 2}]
+        write_run(study, f"{RANDOM}/ft/trial-{trial}", epochs=epochs)
     gaps = Drawn(best, "gaps")
     assert "oracle epoch" in gaps.caption
     assert gaps.of().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
     assert gaps.of().loc["retrain", "epoch"] == gaps.of().loc["original", "epoch"] > 1
     # A run may have diverged before the epoch that is best by the others.
-    early = dict.fromkeys(("ra", "ua", "ta", "mia"), float("nan")) | {"epoch": 1}
-    write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED, epochs=[early])
+    write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED, epochs=[metrics(np.nan) | {"epoch": 1}])
     assert "diverged" in Drawn(best, "gaps").row("FT")
 
 
 def test_predictions_are_shares_of_the_first_class(study) -> None:
-    eights = np.arange(TRAIN) % 10 == 8
-    label = np.arange(TRAIN) % 10
-
-    def as_eights(*predictions: int) -> np.ndarray:
-        out = label.copy()
-        out[eights] = np.resize(predictions, eights.sum())
-        return out
-
-    shown = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
+    eights_as = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
     for run in study.runs_of("taken"):
-        write_run(study, str(run.name), prediction=as_eights(*shown[run.name.method]))
-    taken = Drawn(study, "taken")
+        prediction = np.arange(TRAIN) % 10
+        prediction[8::10] = np.resize(eights_as[run.name.method], TRAIN // 10)
+        write_run(study, str(run.name), prediction=prediction)
+    taken, start = Drawn(study, "taken"), "Forget samples of class 8, at the last epoch"
+    assert f"{start}; means over 3 trials." in taken.caption
+    assert f"{start} of one trial." in Drawn(altered("taken", trials=1), "taken").caption
     assert taken.row("Retrain") == ["25.00", "50.00", "25.00", "0.00"]
     assert taken.row("FT") == ["100.00", "0.00", "0.00", "50.00"]
     assert taken.row("CoUn") == ["25.00", "75.00", "0.00", "**16.67**"]
@@ -140,29 +122,13 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     assert Drawn(study, "taken").row("FT") == ["diverged", "", "", ""]
 
 
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [
-        (["8", "ten"], "unknown class of digits 'ten'"),
-        (["7", "8"], f"no sample of class '7' is forgotten in {CELL}"),
-    ],
-)
-def test_a_class_that_is_not_there_is_refused(study, runs, monkeypatch, classes, message) -> None:
-    eights = pd.DataFrame({"split": "train", "index": np.arange(8, TRAIN, 10), "stage": 1})
-    write_split(split_file("tiny", "random-10"), eights)
-    runs(study, "taken")
-    changed = study.output("taken").model_copy(update={"cells": [CELL], "classes": classes})
-    monkeypatch.setitem(study.tables, "taken", changed)
-    with pytest.raises(BadInput, match=message):
-        draw_table(study, "taken")
-
-
-def test_predictions_of_a_single_trial_are_no_means(study, monkeypatch) -> None:
-    caption = Drawn(study, "taken", partial=True).caption
-    assert "Forget samples of class 8, at the last epoch; means over 3 trials." in caption
-    monkeypatch.setitem(study.tables, "taken", study.output("taken").model_copy(update={"trials": 1}))
-    caption = Drawn(study, "taken", partial=True).caption
-    assert "Forget samples of class 8, at the last epoch of one trial." in caption
+def test_a_class_that_is_not_there_is_refused(study) -> None:
+    write_forget(study, "random-10", range(8, TRAIN, 10))
+    write_runs(study, "taken")
+    absent = f"no sample of class '7' is forgotten in {RANDOM}"
+    for classes, message in ((["8", "ten"], "unknown class of digits 'ten'"), (["7", "8"], absent)):
+        with pytest.raises(BadInput, match=message):
+            draw_table(altered("taken", cells=[RANDOM], classes=classes), "taken")
 
 
 def test_hyperparameters_need_no_results(study) -> None:
@@ -193,3 +159,4 @@ def test_labels_and_colours() -> None:
     assert method_colour("not+cl@tau=0.2") == METHODS["not"][1]
     assert method_colour("my-method") == method_colour("my-method")
     assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
+    assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]

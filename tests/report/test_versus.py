@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,41 +12,21 @@ from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import PRINTED, STUDY, Drawn, make_study, write_distances, write_run
-
-ROOT = Path(__file__).parents[2]
-CELL = "digits/convnet/random-10"
-
-DISTANCES = """\
-table,dataset,arch,scenario,true_class,method,centroid_class,distance
-4,digits,convnet,class-8,8,FT,1,0.40
-4,digits,convnet,class-8,8,FT,3,0.80
-4,digits,convnet,class-8,5,FT,1,0.99
-"""
-PREDICTIONS = """\
-table,dataset,arch,scenario,true_class,method,predicted_class,percent
-5,digits,convnet,class-8,8,Original,8,100
-5,digits,convnet,class-8,8,Original,1,0
-5,digits,convnet,class-8,8,Original,3,0
-"""
+from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, metrics, write_features, write_run
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    """The study, and a paper that has some of its rows."""
-    monkeypatch.chdir(tmp_path)
-    paths.REPORTED.mkdir(parents=True)
-    for name, text in (("unlearning", PRINTED), ("distances", DISTANCES), ("predictions", PREDICTIONS)):
-        (paths.REPORTED / f"{name}.csv").write_text(text)
-    return make_study()
+def study(study) -> Study:
+    """The study, and a paper as if it had these cells: two methods of table ``gaps``, and one that it does not list."""
+    shutil.copytree(GIVEN / "reported", paths.REPORTED)
+    return Study.load("tiny")
 
 
 def fill(study: Study, ft: list[tuple[float, ...]]) -> None:
     """Retrain as the paper prints it, with no deviation; FT's three trials as given."""
     for run in study.runs_of("gaps"):
         values = (99.0, 5.0, 94.0, 10.0) if run.name.method != "ft" else ft[run.name.trial]
-        named = dict(zip(("ra", "ua", "ta", "mia"), values, strict=True))
-        write_run(study, str(run.name), named)
+        write_run(study, str(run.name), metrics(*values))
 
 
 def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
@@ -61,17 +40,9 @@ def test_tables_that_share_a_cell_with_the_paper_stand_beside_it(study) -> None:
     assert not any(paths.REPORTED in path.parents for path in Workflow(study).pool)
 
 
-def test_of_the_studies_that_ship_only_those_of_the_paper_have_such_tables(monkeypatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert not Study.load("quick").compared
-    paper = Study.load("paper")
-    assert list(paper.compared) == [f"table{number}-vs-reported" for number in range(1, 11)]
-    assert {run.name for run in paper.runs(["table8-vs-reported"])} == {run.name for run in paper.runs(["table8"])}
-
-
 def test_a_name_that_is_made_by_itself_is_refused(study) -> None:
-    again = STUDY.replace("  two:\n", "  gaps-vs-reported:\n", 1)
-    paths.study_file("again").write_text(again)
+    text = paths.study_file("tiny").read_text()
+    paths.study_file("again").write_text(text.replace("  two:\n", "  gaps-vs-reported:\n", 1))
     with pytest.raises(BadInput, match="'gaps-vs-reported' is made by itself"):
         Study.load("again")
 
@@ -107,19 +78,14 @@ def test_the_tolerance_is_both_deviations_and_both_roundings() -> None:
     assert both["within"].tolist() == [True, False, True, None]
 
 
-def test_a_single_trial_has_no_mean(study, monkeypatch) -> None:
+def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(study) -> None:
     fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
     ours = "Ours, mean ± standard deviation over 3 trials at the last epoch;"
     assert ours in Drawn(study, "gaps-vs-reported").caption
-    one = study.output("gaps").model_copy(update={"trials": 1})
-    monkeypatch.setitem(study.compared, "gaps-vs-reported", one)
-    assert "Ours, of one trial at the last epoch;" in Drawn(study, "gaps-vs-reported").caption
-
-
-def test_missing_and_diverged_runs(study) -> None:
-    fill(study, [(98.0, 2.0, 93.0, 5.0)] * 3)
-    shutil.rmtree(paths.RUNS / f"{CELL}/retrain")
-    write_run(study, f"{CELL}/ft/trial-1", status=results.DIVERGED)
+    one = altered("gaps-vs-reported", trials=1)
+    assert "Ours, of one trial at the last epoch;" in Drawn(one, "gaps-vs-reported").caption
+    shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
+    write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED)
     beside = Drawn(study, "gaps-vs-reported", partial=True)
     assert beside.row("Retrain") == ["ours", *["—"] * 6]
     assert beside.row("FT") == ["ours", "diverged", *[""] * 5]
@@ -131,8 +97,7 @@ def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> Non
     for name in ("taken", "far"):
         for run in study.runs_of(name):
             write_run(study, str(run.name), prediction=np.where(np.arange(200) % 10 == 8, 1, np.arange(200) % 10))
-    for one in study.derived_of("far"):
-        write_distances(study, str(one.run.name), one.scenario, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+    write_features(study, "far")
     far, taken = (Drawn(study, f"{name}-vs-reported") for name in ("far", "taken"))
     assert far.row("FT") == ["ours", "0.50±0.00", "0.75±0.00"]
     assert [row[2:] for row in far.rows if row[1] == "difference"] == [["+0.10", "−0.05"]]
@@ -141,5 +106,6 @@ def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> Non
 
 
 def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
-    (paths.REPORTED / "distances.csv").write_text(DISTANCES.replace("FT", "NoT"))
+    path = paths.REPORTED / "distances.csv"
+    path.write_text(path.read_text().replace("FT", "NoT"))
     assert ["the paper prints none of these methods", ""] in Drawn(study, "far-vs-reported", partial=True).rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.report.browser import Browser, chromium
@@ -16,54 +18,60 @@ RINGS = (
 COLUMN = "[...document.querySelectorAll('#table tbody tr:not([hidden])')].map(r => Number(r.cells[4].dataset.value))"
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
-def test_page_in_a_browser(page, tmp_path, width, dark) -> None:
-    with Browser(tmp_path / "profile", width, dark=dark, touch=width < 500) as browser:
-        browser.open(page)
-        assert browser.js("document.documentElement.scrollWidth") <= width
-        _sort_and_filter(browser)
-        _choose_a_sample(browser, touch=width < 500)
-        _read_a_curve(browser)
-        _open_an_origin(browser)
-        assert browser.faults == []
-        assert [address for address in browser.requests if not address.startswith(("data:", "file:"))] == []
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
-def test_a_history_says_what_its_stage_is_compared_with(staged, tmp_path) -> None:
-    with Browser(tmp_path / "profile") as browser:
-        browser.open(staged)
-        choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
-        browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
-        browser.js("document.querySelector('#history-chart').focus()")
-        readouts = []
-        for _ in range(3):
-            browser.key("ArrowRight")
-            readouts.append(browser.js("document.querySelector('#history-readout').textContent"))
-        assert [text.partition("; ")[2] for text in readouts] == [
-            "Retrain 90.00 %",
-            "Retrain 90.00 %",
-            "Retrain 80.00 %",
-        ]
-        assert browser.faults == []
+@pytest.fixture(autouse=True)
+def nothing_wrong(browser) -> Iterator[None]:
+    """No test leaves a fault in the console, or a request to a network."""
+    yield
+    assert browser.faults == []
+    assert [address for address in browser.requests if not address.startswith(("data:", "file:"))] == []
 
 
-def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(page, tmp_path) -> None:
-    with Browser(tmp_path / "profile") as browser:
-        browser.open(page)
-        # Of two images to be decoded, the first takes longer.
-        browser.js(
-            "{ const decode = HTMLImageElement.prototype.decode; let calls = 0; window.decoded = 0;"
-            "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
-            "if (slow) await new Promise((done) => setTimeout(done, 300));"
-            "setTimeout(() => window.decoded++, 200); }; }"
-        )
-        choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
-        browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
-        browser.until("window.decoded === 2")
-        last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
-        labels = browser.js("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
-        assert len(labels) == 2 and all(last in label for label in labels)
-        assert browser.faults == []
+@pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
+def test_page_in_a_browser(browser, page, width, dark) -> None:
+    browser.look_through(width, dark=dark, touch=width < 500)
+    browser.open(page)
+    assert browser.js("document.documentElement.scrollWidth") <= width
+    _sort_and_filter(browser)
+    _choose_a_sample(browser, touch=width < 500)
+    browser.js("document.querySelector('#gap-chart').focus()")
+    browser.key("ArrowRight")
+    browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
+    browser.js("document.querySelector('#table tbody a').click()")
+    browser.until("document.activeElement.matches('details[open] article')")
+
+
+def test_a_history_says_what_its_stage_is_compared_with(browser, staged) -> None:
+    browser.open(staged)
+    choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
+    browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
+    browser.js("document.querySelector('#history-chart').focus()")
+    for retrain in (90, 90, 80):
+        browser.key("ArrowRight")
+        readout = browser.js("document.querySelector('#history-readout').textContent")
+        assert readout.partition("; ")[2] == f"Retrain {retrain}.00 %"
+
+
+def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(browser, page) -> None:
+    browser.open(page)
+    # Of two images to be decoded, the first takes longer.
+    browser.js(
+        "{ const decode = HTMLImageElement.prototype.decode; let calls = 0; window.decoded = 0;"
+        "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
+        "if (slow) await new Promise((done) => setTimeout(done, 300));"
+        "setTimeout(() => window.decoded++, 200); }; }"
+    )
+    choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
+    browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
+    browser.until("window.decoded === 2")
+    last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
+    labels = browser.js("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
+    assert len(labels) == 2 and all(last in label for label in labels)
 
 
 def _sort_and_filter(browser: Browser) -> None:
@@ -101,14 +109,3 @@ def _choose_a_sample(browser: Browser, touch: bool) -> None:
     before = browser.js(width)
     browser.js("document.querySelector('#zoom-in').click()")
     browser.until(f"{width} !== '{before}' || document.querySelector('.map .ring').hidden")
-
-
-def _read_a_curve(browser: Browser) -> None:
-    browser.js("document.querySelector('#gap-chart').focus()")
-    browser.key("ArrowRight")
-    browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
-
-
-def _open_an_origin(browser: Browser) -> None:
-    browser.js("document.querySelector('#table tbody a').click()")
-    browser.until("document.activeElement.matches('details[open] article')")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,19 +17,28 @@ from benchmark.files import write_json
 from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
-from benchmark.results.gather import collect
 from benchmark.study.study import Study
-from tests.project import ROOT, Project
-from tests.report.conftest import CLASSES, write_run
+from tests.project import ROOT
+from tests.report.conftest import CLASSES, RANDOM, changed, gathered, write_run
 
-CELL = "digits/convnet/random-10"
 HOSTILE = "<img src=x onerror=alert(1)></script>"
+
+
+@pytest.fixture(scope="module")
+def text(page) -> str:
+    """The page as it is written."""
+    return page.read_text(encoding="utf-8")
 
 
 def own(text: str) -> str:
     """The page without the plotting library, which names addresses that it never asks for."""
     library = max(re.findall(r"<script>.*?</script>", text, re.S), key=len)
     return text.replace(library, "")
+
+
+def drawn(study: Study, partial: bool = False) -> str:
+    """The page, drawn again, without the plotting library."""
+    return own(draw_page(study, partial).read_text(encoding="utf-8"))
 
 
 def words(text: str) -> str:
@@ -42,50 +50,49 @@ def data_of(text: str) -> dict:
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
 
 
-def test_page_holds_the_numbers(page) -> None:
-    text = own(page.read_text(encoding="utf-8"))
-    row = re.search(
-        r'<tr data-dataset="digits" data-arch="convnet" data-scenario="random-10" data-method="ft".*?</tr>', text, re.S
-    )[0]
-    shown = [re.sub(r"<[^>]*>|\s+", " ", cell).split()[:1] for cell in re.findall(r"<td.*?</td>", row, re.S)]
+def test_page_holds_the_numbers(text) -> None:
+    place = 'data-dataset="digits" data-arch="convnet" data-scenario="random-10" data-method="ft"'
+    row = re.search(rf"<tr {place}.*?</tr>", text, re.S)[0]
+    shown = [words(cell).split()[:1] for cell in re.findall(r"<td.*?</td>", row, re.S)]
     numbers = [cell[0] for cell in shown if cell]
     assert numbers[3:12] == ["1.25", "88.75", "1.25", "11.25", "1.25", "78.75", "1.25", "21.25", "1.25"]
-    cell = next(cell for cell in data_of(text)["curves"]["cells"] if cell["name"] == CELL)
+    cell = next(cell for cell in data_of(text)["curves"]["cells"] if cell["name"] == RANDOM)
     method = next(method for method in cell["methods"] if method["name"] == "coun")
     assert method["avg_gap"][-1] == 0.75 and method["epoch"] == [1, 2]
-    assert f"python -m benchmark run tiny {CELL}/ft/trial-1" in text
+    assert f"python -m benchmark run tiny {RANDOM}/ft/trial-1" in text
     assert "float32" in text and "0" * 40 in text
     assert '<th scope="col" class="number">MiB</th>' in text
 
 
-def test_the_claims_stand_with_their_verdicts(filled, page) -> None:
-    section = re.search(r'<section id="claims".*?</section>', own(page.read_text(encoding="utf-8")), re.S)[0]
+def test_page_needs_no_network(text) -> None:
+    shown = own(text).replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!data:)", shown)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
+    assert "default-src &#39;none&#39;" in policy and "connect-src" not in policy and "unsafe-eval" not in policy
+
+
+def test_the_claims_stand_with_their_verdicts_and_with_what_limits_them(filled, text, copied) -> None:
+    section = words(re.search(r'<section id="claims".*?</section>', text, re.S)[0])
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
     test = "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % FT with the term 0.50"
-    assert f"{test} all trials are alike: no interval undecided" in words(section)
-    assert "one trial" not in words(section)
-    assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in words(section)
-    paths.table("tiny", "claims", ".csv").unlink()
-    with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
-        draw_page(filled)
-    assert 'id="claims"' not in draw_page(filled, partial=True).read_text(encoding="utf-8")
-
-
-def test_a_claim_with_an_interval_says_what_limits_it(filled) -> None:
+    assert f"{test} all trials are alike: no interval undecided" in section
+    assert "one trial" not in section
+    assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in section
     path = paths.table("tiny", "claims", ".csv")
     table = pd.read_csv(path)
-    tested = table["verdict"] != UNTESTED
-    table.loc[tested, ["low", "high", "remark"]] = [0.25, 0.75, "diverged: FT in 1"]
+    table.loc[table["verdict"] != UNTESTED, ["low", "high", "remark"]] = [0.25, 0.75, "diverged: FT in 1"]
     table.to_csv(path, index=False)
-    text = own(draw_page(filled).read_text(encoding="utf-8"))
-    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in words(text)
+    assert "FT with the term (diverged: FT in 1) 0.50 0.25 to 0.75 undecided" in words(drawn(filled))
+    path.unlink()
+    with pytest.raises(StaleOutput, match=r"claims\.csv is missing"):
+        draw_page(filled)
+    assert 'id="claims"' not in drawn(filled, partial=True)
 
 
-def test_what_collapsed_is_marked_by_the_number_that_decides(filled, monkeypatch) -> None:
+def test_what_collapsed_is_marked_by_the_number_that_decides(filled, copied, monkeypatch) -> None:
     monkeypatch.setattr("benchmark.results.measured.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
     write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
-    text = own(draw_page(filled, partial=True).read_text(encoding="utf-8"))
-    assert "retain accuracy more than 1.5 points below" in text
+    assert "retain accuracy more than 1.5 points below" in drawn(filled, partial=True)
 
 
 def test_each_stage_is_compared_with_its_own_retrain(staged) -> None:
@@ -97,73 +104,53 @@ def test_each_stage_is_compared_with_its_own_retrain(staged) -> None:
     assert cell["floor"] == 2.0
 
 
-def test_the_papers_numbers_stand_beside_ours(filled, monkeypatch) -> None:
+def test_the_papers_numbers_stand_beside_ours(filled, copied, monkeypatch) -> None:
     printed = reported_summary(ROOT / paths.REPORTED)
     printed = printed[(printed["dataset"] == "cifar10") & (printed["arch"] == "resnet18") & (printed["method"] == "ft")]
     row = printed[printed["scenario"] == "random-10"].iloc[[0]].assign(dataset="digits", arch="convnet")
     paths.REPORTED.mkdir(parents=True)
     (paths.REPORTED / "unlearning.csv").touch()
     monkeypatch.setattr("benchmark.report.page.table.reported_summary", lambda: row)
-    text = own(draw_page(filled).read_text(encoding="utf-8"))
+    text = drawn(filled)
     assert f'<span class="paper">{row["ua_mean"].item():.2f}</span>' in text and "Avg. gap, paper" in text
 
 
-def test_page_needs_no_network(page) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert not re.search(
-        r"https?://|//[a-z]+\.|@import|url\((?!data:)", own(text).replace("http://www.w3.org/2000/svg", "")
-    )
-    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
-    assert "default-src &#39;none&#39;" in policy and "connect-src" not in policy and "unsafe-eval" not in policy
+def test_same_data_gives_same_bytes(filled, page, copied) -> None:
+    assert draw_page(filled).read_bytes() == page.read_bytes()
+    assert page.stat().st_size < 2_000_000
 
 
-def test_same_data_gives_same_bytes(filled) -> None:
-    first = draw_page(filled).read_bytes()
-    assert draw_page(filled).read_bytes() == first
-    assert len(first) < 2_000_000
-
-
-def test_hostile_texts_are_escaped(filled) -> None:
+def test_hostile_texts_are_escaped(filled, copied) -> None:
     folder = filled.dataset_folder("digits")
     write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
-    config = paths.study_file("tiny")
-    text = config.read_text(encoding="utf-8").replace("A study in miniature", f"'{HOSTILE}'")
-    config.write_text(text.replace("caption: Two cells", f"caption: '{HOSTILE}'"), encoding="utf-8")
-    hostile = Study.load("tiny")
-    collect(hostile)
+    gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
+    hostile = changed(description=HOSTILE, tables={"gaps": gaps})
+    gathered(hostile)
     shutil.rmtree(folder)  # arrays with such a class are refused already
-    text = own(draw_page(hostile).read_text(encoding="utf-8"))
+    text = drawn(hostile)
     assert "<img" not in text and "onerror" in text
     assert data_of(text)["datasets"]["digits"]["classes"][0] == HOSTILE
     assert text.count("</script>") == 2
 
 
-def test_missing_results_are_refused_or_left_out(shown) -> None:
+def test_missing_and_stale_results_are_refused_or_left_out(filled, copied) -> None:
+    stale = changed(hyperparameters={"*": {"unlearning": {"epochs": 4}}})
+    with pytest.raises(StaleOutput, match="of another configuration"):
+        draw_page(stale)
+    shutil.rmtree(paths.RESULTS)
     with pytest.raises(StaleOutput, match=r"metrics.parquet is missing"):
-        draw_page(shown)
+        draw_page(filled)
     with pytest.raises(StaleOutput, match="nothing to show yet"):
-        draw_page(shown, partial=True)
-    write_run(shown, f"{CELL}/ft/trial-0")
-    text = draw_page(shown, partial=True).read_text(encoding="utf-8")
+        draw_page(filled, partial=True)
+    write_run(filled, f"{RANDOM}/ft/trial-0")
+    text = drawn(filled, partial=True)
     assert 'data-method="ft"' in text and 'id="maps"' not in text
 
 
-def test_results_of_another_configuration_are_refused(filled) -> None:
-    config = paths.study_file("tiny")
-    config.write_text(config.read_text(encoding="utf-8").replace("epochs: 2", "epochs: 4"), encoding="utf-8")
-    with pytest.raises(StaleOutput, match="of another configuration"):
-        draw_page(Study.load("tiny"))
-
-
-def test_page_imports_neither_torch_nor_the_plotting_package(filled) -> None:
-    code = "import sys; from benchmark.study.study import Study; from benchmark.report.page import draw_page\n"
-    code += "draw_page(Study.load('tiny')); print({'torch', 'bokeh', 'matplotlib'} & set(sys.modules))"
-    assert Project(Path.cwd()).python(code) == "set()"
-
-
-def test_ten_thousand_images_of_noise_stay_small() -> None:
-    images = np.random.default_rng(0).integers(0, 256, size=(10_000, 32, 32, 3), dtype="uint8")
-    sprite = sprites.sprite(images, maps.MOST, maps.EXACT)
-    assert sprite and len(sprite["src"]) < 4 / 3 * maps.MOST + 50
+def test_many_images_of_noise_stay_small() -> None:
+    # A tenth of ten thousand, in a tenth of the room.
+    images = np.random.default_rng(0).integers(0, 256, size=(1_000, 32, 32, 3), dtype="uint8")
+    sprite = sprites.sprite(images, maps.MOST // 10, maps.EXACT // 10)
+    assert sprite and len(sprite["src"]) < 4 / 3 * maps.MOST / 10 + 50
     packed = maps.packed(np.zeros(20_000, dtype="uint16") + 65535)
     assert len(packed["data"]) < 54_000  # one projection of one panel
