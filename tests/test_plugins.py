@@ -151,7 +151,7 @@ def test_two_methods_of_one_name_are_refused_and_both_places_named(empty, outsid
     for name, place in {"ft": "benchmark.methods.ft:FT", "half": "my-plugin"}.items():
         other.write_text(PLUGIN.replace('"half"', f'"{name}"'))
         message = refused(empty, outside, other)
-        assert f"two methods are called {name!r}" in message and place in message and "other" in message
+        assert all(part in message for part in (f"two methods are called {name!r}", place, "other"))
 
 
 def test_a_plugin_can_bring_an_architecture_and_a_source(project, tmp_path, monkeypatch):
