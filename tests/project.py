@@ -209,6 +209,7 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
     output, errors, status = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, without_new_plugins():
         patch.setattr(sys, "argv", ["python -m benchmark", *arguments])
+        patch.syspath_prepend(str(Path.cwd()))
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
                 main()
