@@ -204,10 +204,10 @@ def test_another_configuration_starts_another_search(project):
 
 def test_a_half_written_line_is_cut_off(tiny):
     pretend(count=2)
-    found = candidates()
+    tried = candidates()
     with paths.journal("tiny").open("a") as file:
         file.write('{"op_code": 4, "worker')
-    assert candidates() == found
+    assert candidates() == tried
     pretend()
     assert sum(map(len, candidates().values())) == 3
 
@@ -231,13 +231,13 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
 def test_the_contrastive_term_starts_from_its_bases_best(project):
     study = project.study(TUNE, {"tables": {"table2": {"methods": ["neggrad-plus+cl"]}}})
     pretend(count=2 * study.tune.budget)
-    found = candidates()
-    own, second = found["neggrad-plus+cl"][0][0], found["neggrad-plus+cl"][1][0]
+    tried = candidates()
+    own, second = tried["neggrad-plus+cl"][0][0], tried["neggrad-plus+cl"][1][0]
     assert own["lr"] == 0.05 and own["lambda"] == 1.0  # the study's own values
     # Later candidates were better, so the base's best of two is its second, and the third of three.
-    assert second["lr"] == found["neggrad-plus"][1][0]["lr"]
+    assert second["lr"] == tried["neggrad-plus"][1][0]["lr"]
     for number in range(study.tune.budget):
-        assert found["neggrad-plus+cl"][number][0]["beta"] == found["neggrad-plus"][number][0]["beta"]
+        assert tried["neggrad-plus+cl"][number][0]["beta"] == tried["neggrad-plus"][number][0]["beta"]
 
 
 def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
