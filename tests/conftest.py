@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 hypothesis.settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("short")
+
+
+def pytest_collection_finish() -> None:
+    # What has been imported stays, and each look through all of it costs a second.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -131,7 +131,10 @@ class Project:
             return Ended(run_folder(study, name), status, job.trainer, starts, done + job.pauses)
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
-        """A job that counts its pauses, is asked to stop at one of them, and remembers its trainer."""
+        """A job that counts its pauses, is asked to stop at one of them, and remembers its trainer.
+
+        At 0 it raises StopIteration before its first step.
+        """
         from benchmark.training.job import Job
         from benchmark.training.loop import Trainer
 
@@ -153,6 +156,8 @@ class Project:
                     pause(trainer)
 
                 self.trainer = trainer
+                if stop_at == 0:
+                    raise StopIteration
                 train(trainer, counted, *report)
 
         run = study.run(name)
@@ -161,17 +166,8 @@ class Project:
 
     def start(self, study: Study, name: str) -> Trainer:
         """A trainer at its first step; nothing of the run is left on disk."""
-
-        class Started(Exception):
-            pass
-
-        def stop(job: Any, trainer: Trainer, *_: Any) -> None:
-            job.trainer = trainer
-            raise Started
-
-        job = self.job(study, name)
-        job.watch = stop.__get__(job)
-        with contextlib.suppress(Started):
+        job = self.job(study, name, stop_at=0)
+        with contextlib.suppress(StopIteration):
             job.go()
         job.checkpoint.remove()
         return job.trainer
@@ -216,6 +212,7 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
     output, errors, status = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, without_new_plugins():
         patch.setattr(sys, "argv", ["python -m benchmark", *arguments])
+        patch.syspath_prepend(str(Path.cwd()))
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
                 main()

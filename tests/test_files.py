@@ -54,9 +54,9 @@ def frame():
 
 def test_what_is_written_is_what_is_read(tmp_path, frame):
     files.write_parquet(tmp_path / "x.parquet", frame, {"seed": 1})
-    found = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
-    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "x.parquet"))
-    assert found["a"].tolist() == [1, 2, 3] and found["c"].tolist()[:2] == ["x", "y"]
+    read = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
+    pd.testing.assert_frame_equal(read, pd.read_parquet(tmp_path / "x.parquet"))
+    assert read["a"].tolist() == [1, 2, 3] and read["c"].tolist()[:2] == ["x", "y"]
     with pytest.raises(files.DamagedFile, match=r"made from .*1.*, not from .*2"):
         files.read_parquet(tmp_path / "x.parquet", {"seed": 2})
     files.write_record(tmp_path / "x.json", {"a": [1.5, float("nan")]})
@@ -81,14 +81,14 @@ def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame):
     path = tmp_path / "x.parquet"
     files.write_parquet(path, frame)
     good, right = path.read_bytes(), files.read_parquet(path)
-    rng, found = np.random.default_rng(0), 0
+    rng, noticed = np.random.default_rng(0), 0
     for at in rng.integers(len(good), size=1500):
         path.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
         try:
             assert files.read_parquet(path).equals(right)
         except files.DamagedFile:
-            found += 1
-    assert found > 50
+            noticed += 1
+    assert noticed > 50
 
 
 def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):

@@ -1,4 +1,4 @@
-"""What is published is not replaced in silence."""
+"""What is published is not replaced in silence, and what contradicts itself is not gathered."""
 
 import shutil
 import subprocess
@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.errors import BadInput
-from benchmark.files import write_parquet
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import read_record, sha256, write_parquet, write_record
 from benchmark.report.draw import draw_table
 from benchmark.results import published
-from benchmark.results.gather import collect
+from benchmark.results.gather import collect, gather
 from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.project import Project
@@ -120,16 +120,30 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
 
 def test_what_differs_is_named(study):
     before = pd.read_parquet(paths.collected("tiny", "metrics"))
-    assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
     moved = before.copy()
     moved.loc[moved["method"] == "ft", "ua"] += 0.5
-    assert "1 runs have other metrics: ua of digits/convnet/random-10/ft/trial-0 was" in published.difference(
-        before, moved
-    )
-    assert "1 runs are gone, such as digits/convnet/random-10/retrain" in published.difference(
-        before, before[before["method"] != "retrain"]
-    )
-    assert "are new" in published.difference(before[before["method"] != "ft"], before)
+    for now, words in [
+        (moved, "1 runs have other metrics: ua of digits/convnet/random-10/ft/trial-0 was"),
+        (before[before["method"] != "retrain"], "1 runs are gone, such as digits/convnet/random-10/retrain"),
+        (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "are new"),
+    ]:
+        assert words in published.difference(before, now)
+    assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
+
+
+def test_a_history_of_another_evaluation_than_the_samples_is_refused(study, project):
+    folder = run_folder(study, project.name("ft"))
+    history = pd.read_parquet(folder / paths.HISTORY)
+    history.loc[history.index[-1], "ua"] += 1
+    write_parquet(folder / paths.HISTORY, history)
+    record = read_record(folder / paths.RUN)
+    record["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
+    write_record(folder / paths.RUN, record)
+    with pytest.raises(StaleOutput, match=r"ua is [\d.]+ by samples, [\d.]+ by history: delete"):
+        gather(study)
+    # One that diverged has no metrics to be compared.
+    write_record(folder / paths.RUN, record | {"status": "diverged"})
+    assert gather(study)["metrics"].set_index("method").loc["ft", "ua"] != history["ua"].iloc[-1]
 
 
 def test_without_git_or_a_commit_nothing_is_published(empty):

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
         with pytest.raises(BadInput) as caught:
             Study.load("tiny")
         assert str(caught.value).startswith("config/tiny.yaml: ") and message in str(caught.value), text
-        assert message or any(said in str(caught.value) for said in ("100,000 values", "not readable")), text
+        assert message or any(part in str(caught.value) for part in ("100,000 values", "not readable")), text
     assert not Path("executed").exists()
 
 

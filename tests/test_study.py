@@ -51,14 +51,8 @@ def test_extends_merges_mappings_replaces_everything_else_and_null_removes(empty
 
 RULES = [
     # Groups reach the methods they are for.
-    (
-        {"*": {"training": {"weight_decay": 0.1}, "unlearning": {"weight_decay": 0.2}}},
-        "weight_decay",
-        {
-            "original retrain": 0.1,
-            "ft coun salun not+cl": 0.2,
-        },
-    ),
+    ({"*": {"training": {"momentum": 0.1}}}, "momentum", {"original retrain": 0.1, "ft coun salun not+cl": 0.9}),
+    ({"*": {"unlearning": {"momentum": 0.2}}}, "momentum", {"original retrain": 0.9, "ft coun salun not+cl": 0.2}),
     # A method goes before its group, and a later pattern before an earlier.
     ({"*": {"ft": {"lr": 0.03}}}, "lr", {"ft": 0.03, "coun": 0.05}),
     ({"*": {"ft": {"lr": 0.03}}, "digits/*/*": {"unlearning": {"lr": 0.04}}}, "lr", {"ft coun": 0.04}),

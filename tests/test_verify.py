@@ -51,18 +51,14 @@ def test_a_flipped_bit_in_any_file_is_named_and_the_file_set_aside(project):
     assert verify(study) == (11, [])
 
 
-def test_the_split_of_every_trial_is_looked_at(project):
+def test_the_split_of_every_trial_is_looked_at_and_one_of_another_seed_is_another_file(project):
     study = project.study({"trials": 2, "resample": ["split"]})
     path = split(study, "digits", "random-10", 1)
     flip(path)
     (problem,) = verify(study)[1]
     assert str(path) in problem and "/trial-1-" in problem
-
-
-def test_a_split_of_another_seed_is_another_file(project):
-    before = split_file(project.study())
-    study = project.study({"seed": 2})
-    assert split_file(study) != before and before.exists() and verify(study)[1] == []
+    before, other = split_file(study), project.study({"seed": 2})
+    assert split_file(other) != before and before.exists() and verify(other)[1] == []
 
 
 def test_a_record_of_another_run_is_no_record(project):

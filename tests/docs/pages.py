@@ -27,8 +27,8 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Return a page's fenced blocks in order."""
-    found = FENCE.finditer(page.read_text(encoding="utf-8"))
-    return [Block(page.name, one["language"], one["text"], one["mark"], one["value"]) for one in found]
+    fences = FENCE.finditer(page.read_text(encoding="utf-8"))
+    return [Block(page.name, one["language"], one["text"], one["mark"], one["value"]) for one in fences]
 
 
 def prose(page: Path) -> str:
@@ -38,13 +38,13 @@ def prose(page: Path) -> str:
 
 def examples() -> dict[str, str]:
     """Return the files that the pages show, by name; a name that two pages show twice is an error."""
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for page in PAGES:
         for block in blocks(page):
             if block.mark == "example":
-                assert block.value not in found, f"{page.name}: {block.value} is shown elsewhere too"
-                found[str(block.value)] = block.text
-    return found
+                assert block.value not in files, f"{page.name}: {block.value} is shown elsewhere too"
+                files[str(block.value)] = block.text
+    return files
 
 
 @dataclass(frozen=True)

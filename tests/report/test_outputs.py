@@ -21,6 +21,7 @@ from benchmark.report.tabular import Block, Column, Table
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
+from tests.project import Project
 from tests.report.conftest import GIVEN, RANDOM, Drawn, changed, gathered, write_features, write_forget, write_run
 from tests.report.test_rendering import Page
 
@@ -136,11 +137,11 @@ def test_every_table_compiles(whole, drawn) -> None:
     assert "Overfull \\hbox" not in done.stdout
 
 
-def test_tables_and_the_page_need_neither_torch_nor_a_plotting_library(whole, drawn, project_at) -> None:
+def test_tables_and_the_page_need_neither_torch_nor_a_plotting_library(whole, drawn) -> None:
     code = (
         "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
         "from benchmark.report.page import draw_page; study = Study.load('tiny');"
         "draw_table(study, 'two'); draw_page(study);"
         "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
     )
-    assert project_at(Path.cwd()).python(code) == "set()"
+    assert Project(Path.cwd()).python(code) == "set()"

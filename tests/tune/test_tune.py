@@ -34,20 +34,22 @@ TUNE = {
     "tune": {"budget": 3, "utility": 80, "startup": 1},
     "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
 }
+SEQUENTIAL = "digits/convnet/sequential-2x10"
+STAGES = {"figure6": {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}}
 
 
-def candidates(name: str = "tiny") -> dict[str, list[tuple[dict[str, float], float | None]]]:
+def candidates() -> dict[str, list[tuple[dict[str, float], float | None]]]:
     """Each method's values and objectives, in order, from the journal; no objective where one was given up."""
-    journal = Journal(Study.load(name, tuned=False))
+    journal = Journal(Study.load("tiny", tuned=False))
     return {
         pair.method: [(journal.values(t), t.value if t.state.name == "COMPLETE" else None) for t in journal.ended(pair)]
         for pair in journal.pairs
     }
 
 
-def pretend(name: str = "tiny", count: int = 1) -> None:
+def pretend(count: int = 1) -> None:
     """Put candidates that nobody ran into the journal, each better than the one before."""
-    journal = Journal(Study.load(name, tuned=False))
+    journal = Journal(Study.load("tiny", tuned=False))
     for number in range(count):
         _, trial = journal.next()
         gap = 10.0 - number
@@ -199,12 +201,6 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
     assert not np.array_equal(*drawn)
 
 
-def test_the_studys_own_seed_is_refused(project):
-    study = project.study(TUNE, {"tune": {"seed": 1}})
-    with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
-        Study.load(f"{study.name}-tuning")
-
-
 def test_which_methods_are_tuned(project):
     tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
     study = project.study(TUNE, {"tables": tables})
@@ -278,10 +274,10 @@ def test_another_configuration_starts_another_search(project):
 
 def test_a_half_written_line_is_cut_off(tiny):
     pretend(count=2)
-    found = candidates()
+    tried = candidates()
     with paths.journal("tiny").open("a") as file:
         file.write('{"op_code": 4, "worker')
-    assert candidates() == found
+    assert candidates() == tried
     pretend()
     assert sum(map(len, candidates().values())) == 3
 
@@ -302,22 +298,24 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     assert again.left() == 4
 
 
-def test_tuned_values_that_are_not_there_are_named(project):
+def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
     with pytest.raises(BadInput, match=r"tuned: config/tuned/other\.yaml is missing: 'python -m benchmark tune other'"):
         project.study({"tuned": "other"})
     with pytest.raises(BadInput, match="is not the name of a study"):
         project.study({"tuned": "../other"})
+    for change, message in [
+        ({"seed": 1}, r"tune\.seed: 1 is the study's own"),
+        ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
+    ]:
+        project.study(TUNE, {"figures": STAGES, "tune": change})
+        with pytest.raises(BadInput, match=message):
+            Study.load("tiny-tuning")
 
 
 def test_a_reused_scenario_gets_the_values(project):
-    cell = "digits/convnet/sequential-2x10"
-    figure = {"figure6": {"kind": "stages", "cells": [cell], "methods": ["ft"]}}
-    study = project.study(TUNE, {"figures": figure, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
+    study = project.study(TUNE, {"figures": STAGES, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
     pretend(count=2)
     write(Journal(study))
     tuned = yaml.safe_load(paths.tuned("tiny").read_text())["hyperparameters"]
-    assert tuned[cell] == tuned[CELL]
-    assert project.study(TUNE, {"figures": figure, "tuned": "tiny"}).run(RunName.parse(f"{cell}/ft/trial-0"))
-    project.study(TUNE, {"figures": figure, "tune": {"reuse": {"sequential-2x10": "random-20"}}})
-    with pytest.raises(BadInput, match="unknown tuned scenario 'random-20'"):
-        Study.load("tiny-tuning")
+    assert tuned[SEQUENTIAL] == tuned[CELL]
+    assert project.study(TUNE, {"figures": STAGES, "tuned": "tiny"}).run(RunName.parse(f"{SEQUENTIAL}/ft/trial-0"))

@@ -60,12 +60,8 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
             labels = {"name": name, "kind": study.output(name).kind, "dataset": "Digits", "for the screen": screen}
             expected[str(path)] = ("Tables" if table else "Figures", labels)
     assert results.keys() == expected.keys()
-    listed = {
-        path: category
-        for category, below in embedded(report, "categories").items()
-        for found in below.values()
-        for path in found
-    }
+    categories = embedded(report, "categories").items()
+    listed = {path: category for category, below in categories for part in below.values() for path in part}
     for path, (category, labels) in expected.items():
         assert results[path]["labels"] == labels and listed[path] == category
         assert results[path]["caption"].startswith(f"<p>{labels['name']}: " if category != "Page" else "<p>All results")
