@@ -68,6 +68,6 @@ def mean_of(values: Floats) -> Statistic:
 
 
 def signed(names: list[str], differences: Floats) -> str:
-    """Return differences with their signs: ``RA −1.34, UA +0.20``."""
-    pairs = zip(names, differences, strict=True)
-    return ", ".join(f"{name.upper()} {value + 0.0:+.2f}".replace("-", "−") for name, value in pairs)
+    """Return differences with their signs: ``RA −1.34, UA 0.00``."""
+    texts = (f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00" for value in differences)
+    return ", ".join(f"{name.upper()} {text}" for name, text in zip(names, texts, strict=True))

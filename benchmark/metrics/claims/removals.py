@@ -33,10 +33,13 @@ def growth(evidence: Evidence) -> Iterator[Tested]:
 
 def _grown(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
     """Compare what CL improves in two cells, and once more with all else the same, where a cell has a run for that."""
-    subject = f"`{base}`, beside random {Scenario(small.scenario).percent} %"
     variants = [differing(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
+    there, here = (words for _, words in variants)
     fair = [alike[0] if words and alike else base for alike, words in variants]
-    compared = {subject: [base, base]} | ({f"{subject}, all else the same": fair} if fair != [base, base] else {})
+    beside = f"compared with random {Scenario(small.scenario).percent} %"
+    compared = {f"`{base}` with the term{here}, {beside}{there}{' there' if there else ''}": [base, base]}
+    if fair != [base, base]:
+        compared[f"`{base}` with the term, {beside}, all else the same"] = fair
     for words, bases in compared.items():
         frames = [(evidence.metrics, cell, [one, added]) for cell, one in zip((small, large), bases, strict=True)]
         both = _together(frames)

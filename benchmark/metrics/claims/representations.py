@@ -12,7 +12,7 @@ from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import CELL
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import RETRAIN, Cell, Scenario
 
 RUN = [*CELL, "method", "trial"]
 
@@ -22,13 +22,15 @@ def predictions(evidence: Evidence) -> Iterator[Tested]:
     rows = evidence.predictions
     if len(rows):
         forget = rows[rows["membership"] == "forget"].rename(columns={"percent": "value"})
-        yield from _nearer_than_ft(evidence, forget, ["label", "prediction"], "points")
+        for cell in [*evidence.cells("class"), *evidence.cells("random")]:
+            yield from _nearer_than_ft(evidence, cell, forget, "prediction", "points")
 
 
 def centroids(evidence: Evidence) -> Iterator[Tested]:
     """How much less our distances to centroids of other classes differ from Retrain's than those of FT.
 
-    As in Table 4, a run's distances of a class of forget samples are divided by the largest of them or by their mean:
+    That is of samples of the classes that the study forgets whole, as in Table 4, and where samples of every class are
+    forgotten, of all. A run's distances of one class of samples are divided by the largest of them or by their mean:
     the paper does not say which it does.
     """
     rows = evidence.distances
@@ -36,23 +38,30 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
         return
     rows = rows[rows["label"] != rows["centroid"]]
     distances = rows.groupby([*RUN, "label"])["distance"]
+    whole = [Scenario(cell.scenario).class_name for cell in evidence.cells("class")]
+    shown = rows["label"].isin(whole)
     for divisor, name in (("max", "largest"), ("mean", "mean")):
-        scaled = rows.assign(value=100 * rows["distance"] / distances.transform(divisor))
-        yield from _nearer_than_ft(evidence, scaled, ["label", "centroid"], f"% of the {name} distance")
+        scaled, unit = rows.assign(value=100 * rows["distance"] / distances.transform(divisor)), f"% of the {name}"
+        for cell in [*evidence.cells("class"), *evidence.cells("random")]:
+            named = f"{', '.join(sorted(scaled.loc[shown, 'label'].unique()))} "
+            yield from _nearer_than_ft(evidence, cell, scaled[shown], "centroid", unit, named)
+        for cell in evidence.cells("random"):
+            yield from _nearer_than_ft(evidence, cell, scaled, "centroid", unit, "all classes ")
 
 
-def _nearer_than_ft(evidence: Evidence, rows: pd.DataFrame, columns: list[str], unit: str) -> Iterator[Tested]:
-    """Compare the ``value`` of rows with Retrain's, in each column that they make, averaged over columns."""
-    for cell in [*evidence.cells("class"), *evidence.cells("random")]:
-        here = in_cell(rows, cell)
-        here = here[here["method"].isin(["ft", OURS, RETRAIN])]
-        wide = here.pivot_table(index=RUN, columns=columns, values="value", fill_value=0.0)
-        wide.columns = pd.RangeIndex(wide.shape[1])
-        status = [name for name in ("status", "collapsed") if name in evidence.metrics]
-        runs = wide.reset_index().merge(evidence.metrics[[*RUN, *status]], on=RUN)
-        trials = Trials(runs, cell, ["ft", OURS], range(wide.shape[1]))
-        if len(trials.methods) == 2 and len(trials):
-            yield Tested.of(cell, "against `ft`", lead(trials, [OURS], ["ft"]), trials, unit)
+def _nearer_than_ft(
+    evidence: Evidence, cell: Cell, rows: pd.DataFrame, column: str, unit: str, of: str = ""
+) -> Iterator[Tested]:
+    """Compare the ``value`` of each ``label`` and ``column`` with Retrain's, averaged over both."""
+    here = in_cell(rows, cell)
+    here = here[here["method"].isin(["ft", OURS, RETRAIN])]
+    wide = here.pivot_table(index=RUN, columns=["label", column], values="value", fill_value=0.0)
+    wide.columns = pd.RangeIndex(wide.shape[1])
+    status = [name for name in ("status", "collapsed") if name in evidence.metrics]
+    runs = wide.reset_index().merge(evidence.metrics[[*RUN, *status]], on=RUN)
+    trials = Trials(runs, cell, ["ft", OURS], range(wide.shape[1]))
+    if len(trials.methods) == 2 and len(trials):
+        yield Tested.of(cell, f"{of}against `ft`", lead(trials, [OURS], ["ft"]), trials, unit)
 
 
 def compactness(evidence: Evidence) -> Iterator[Tested]:
