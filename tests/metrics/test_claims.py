@@ -162,7 +162,9 @@ def test_an_inner_weight_is_held_against_both_ends():
 
 def test_second_views_a_strong_one_degrades_and_flipping_changes_nothing():
     shifts = {"CN": 2.1, "CHN": 2.0, "CHJN": 5.0, "CHJGN": 7.0}
-    frames = {view: runs(f"coun@cl_transform={view}", shift, lr=0.1, cl_transform=view) for view, shift in shifts.items()}
+    frames = {
+        view: runs(f"coun@cl_transform={view}", shift, lr=0.1, cl_transform=view) for view, shift in shifts.items()
+    }
     (strong,) = rows_of("strong-view", retrain(), *frames.values()).to_dict("records")
     assert strong["subject"] == "`cl_transform` CHN against CHJGN, CHJN" and strong["verdict"] == REPRODUCED
     assert strong["value"] == pytest.approx(3.0, abs=CLOSE)

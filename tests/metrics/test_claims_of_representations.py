@@ -100,17 +100,18 @@ def test_distances_to_centroids_are_scaled_and_compared_with_retrains():
     # Over the largest distance, 10, FT is off by 10 % and CoUn by 40 % at one of three centroids.
     whole = distances("class-truck", ["truck"], {"retrain": 0.0, "ft": 1.0, "coun": 4.0})
     rows = rows_of("centroids", *frames, distances=whole)
-    assert list(rows["subject"]) == ["truck against `ft`"] * 2
-    assert list(rows["unit"]) == ["% of the largest", "% of the mean"]
+    assert list(rows["subject"]) == ["truck: against `ft`"] * 2
+    assert list(rows["unit"]) == ["% of the largest distance", "% of the mean distance"]
     assert rows["value"][0] == pytest.approx((10.0 - 40.0) / 3, abs=0.5) and set(rows["verdict"]) == {NOT_REPRODUCED}
     # Where all classes are forgotten, that of Table 4 stands beside all of them; a centroid of the own class is none.
     part = distances("random-10", ["truck"], {"retrain": 0.0, "ft": 4.0, "coun": 1.0})
     others = distances("random-10", ["ship", "dog"], {"retrain": 0.0, "ft": 1.0, "coun": 1.0})
     rows = rows_of("centroids", *frames, distances=pd.concat([whole, part, others], ignore_index=True))
-    random = rows[(rows["place"] == "cifar10/resnet18/random-10") & (rows["unit"] == "% of the largest")]
-    assert list(random["subject"]) == ["truck against `ft`", "all classes against `ft`"]
+    random = rows[(rows["place"] == "cifar10/resnet18/random-10") & (rows["unit"] == "% of the largest distance")]
+    assert list(random["subject"]) == ["truck: against `ft`", "all classes: against `ft`"]
     # Of eight distances, three are of trucks and five of others, where FT and CoUn are as far off.
     assert list(random["value"]) == pytest.approx([30.0 / 3, 30.0 / 8], abs=0.5)
+    assert list(rows_of("centroids", *frames[1::2], distances=part)["subject"]) == ["all classes: against `ft`"] * 2
 
 
 def test_clusters_of_forget_samples_are_looser_on_the_map_of_a_strong_view():

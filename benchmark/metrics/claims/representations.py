@@ -38,15 +38,15 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
         return
     rows = rows[rows["label"] != rows["centroid"]]
     distances = rows.groupby([*RUN, "label"])["distance"]
-    whole = [Scenario(cell.scenario).class_name for cell in evidence.cells("class")]
-    shown = rows["label"].isin(whole)
+    whole = rows["label"].isin([Scenario(cell.scenario).class_name for cell in evidence.cells("class")])
+    named = ", ".join(sorted(rows.loc[whole, "label"].unique()))
     for divisor, name in (("max", "largest"), ("mean", "mean")):
-        scaled, unit = rows.assign(value=100 * rows["distance"] / distances.transform(divisor)), f"% of the {name}"
+        unit = f"% of the {name} distance"
+        scaled = rows.assign(value=100 * rows["distance"] / distances.transform(divisor))
         for cell in [*evidence.cells("class"), *evidence.cells("random")]:
-            named = f"{', '.join(sorted(scaled.loc[shown, 'label'].unique()))} "
-            yield from _nearer_than_ft(evidence, cell, scaled[shown], "centroid", unit, named)
+            yield from _nearer_than_ft(evidence, cell, scaled[whole], "centroid", unit, f"{named}: ")
         for cell in evidence.cells("random"):
-            yield from _nearer_than_ft(evidence, cell, scaled, "centroid", unit, "all classes ")
+            yield from _nearer_than_ft(evidence, cell, scaled, "centroid", unit, "all classes: ")
 
 
 def _nearer_than_ft(

@@ -113,14 +113,14 @@ def _row(row: Any, cells: list[Cell]) -> Row:
     """Return a test as a row of the table."""
     if row.verdict == UNTESTED:
         return [DASH, row.remark, *[DASH] * 4, row.verdict]
-    what = _subject(row) + ("" if row.unit == "points" else f", {row.unit}")
     numbers = [number(row.value), interval(row.low, row.high), f"{int(row.trials)}", number(row.p_holm, 3)]
     verdict = Entry(row.verdict, bold=row.verdict != UNDECIDED, after="*" * is_kept(row))
-    return [short_label(Cell.parse(row.place), cells), what, *numbers, verdict]
+    return [short_label(Cell.parse(row.place), cells), _subject(row), *numbers, verdict]
 
 
 def _subject(row: Any) -> str:
-    return f"{row.subject} ({row.remark})" if row.remark else str(row.subject)
+    unit = "" if row.unit == "points" else f", {row.unit}"
+    return f"{row.subject}{unit} ({row.remark})" if row.remark else f"{row.subject}{unit}"
 
 
 # --- the caption ------------------------------------------------------------------------------------------------------
