@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
 from benchmark.names import RETRAIN, Cell, Scenario
 
 
@@ -21,6 +21,8 @@ class Evidence:
     history: pd.DataFrame
     predictions: pd.DataFrame
     theory: pd.DataFrame = field(default_factory=pd.DataFrame)
+    distances: pd.DataFrame = field(default_factory=pd.DataFrame)
+    embeddings: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def cells(self, kind: str) -> list[Cell]:
         """Return the cells of a kind of scenario that have Retrain, in the order of the results."""
@@ -36,26 +38,39 @@ class Trials:
     ----------
     methods : those that have runs which did not diverge.
     diverged : in how many trials a method did; such a trial is left out for all.
+    collapsed : in how many of the trials a method did.
     numbers : the trials.
-    values : (trials, 4) metrics in per cent, of each of the methods and of Retrain.
+    values : (trials, columns) numbers, such as the four metrics in per cent, of each of the methods and of Retrain.
+    noise_floor : `benchmark.metrics.gaps.floor_of` means over so many trials, from all that Retrain has.
     """
 
-    def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
+    def __init__(
+        self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str], columns: Sequence[str | int] = tuple(METRICS)
+    ):
         here, methods = in_cell(metrics, cell), list(methods)
         self.diverged: dict[str, int] = {}
         if "status" in here:
             lost = here.loc[here["status"] == DIVERGED, "method"].value_counts()
             self.diverged = {method: int(lost[method]) for method in [RETRAIN, *methods] if method in lost}
             here = here[here["status"] != DIVERGED]
-        tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
+        tables = {m: rows.set_index("trial")[list(columns)] for m, rows in here.groupby("method")}
         self.methods = [method for method in methods if method in tables]
         wanted = [RETRAIN, *self.methods]
         trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()
         self.numbers = sorted(trials)
         self.values = {m: tables[m].loc[self.numbers].to_numpy(dtype=float) for m in wanted if trials}
+        self.noise_floor = floor_of(tables[RETRAIN].to_numpy(dtype=float), len(trials)) if trials else np.nan
+        self.collapsed: dict[str, int] = {}
+        if "collapsed" in here:
+            lost = here.loc[here["collapsed"].astype(bool) & here["trial"].isin(trials), "method"].value_counts()
+            self.collapsed = {method: int(lost[method]) for method in self.methods if method in lost}
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def difference(self, method: str, reference: str = RETRAIN) -> Floats:
+        """Return how far a method's means lie above those of another: (columns,)."""
+        return np.asarray(self.values[method].mean(axis=0) - self.values[reference].mean(axis=0))
 
     @property
     def lost(self) -> int:

@@ -6,6 +6,7 @@ by trials - 1); the paper does not say which it prints.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,9 @@ def per_run_gaps(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFram
 def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     """Return the average gap that Retrain has to itself: what one more Retrain would be expected to show.
 
-    Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged. A
-    gap between means over n trials, as in a table's rows, is smaller by the root of 2 (n - 1) / n^2 for such a Retrain.
-    Errors are those of `summarise`, but a cell without Retrain is merely absent.
+    Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged.
+    `floor_of` has the floor of means over several trials, as in a table's rows. Errors are those of `summarise`, but a
+    cell without Retrain is merely absent.
 
     Returns
     -------
@@ -88,12 +89,23 @@ def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame
     runs = _checked(metrics)
     rows = []
     for cell, trials in runs[runs["method"] == reference].groupby(CELL, sort=False):
-        values, count, floor = trials[METRICS].to_numpy(dtype=float), len(trials), np.nan
-        if count > 1 and not trials[DIVERGED].any():
-            others = (values.sum(axis=0) - values) / (count - 1)
-            floor = float(np.abs(values - others).mean())
-        rows.append((*cell, count, floor))
+        floor = np.nan if trials[DIVERGED].any() else floor_of(trials[METRICS].to_numpy(dtype=float))
+        rows.append((*cell, len(trials), floor))
     return pd.DataFrame(rows, columns=[*CELL, "trials", "noise_floor"])
+
+
+def floor_of(values: Floats, trials: int | None = None) -> float:
+    """Return the average gap of one of Retrain's trials (n, 4) to the others, or of means over so many ``trials``.
+
+    One trial differs from the mean of the n - 1 others with n / (n - 1) of a trial's variance, a mean over m trials
+    from another such mean with 2 / m of it. NaN for a single trial.
+    """
+    count = len(values)
+    if count < 2:
+        return float("nan")
+    others = (values.sum(axis=0) - values) / (count - 1)
+    floor = float(np.abs(values - others).mean())
+    return floor if trials is None else floor * math.sqrt(2 / trials * (count - 1) / count)
 
 
 def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:

@@ -14,36 +14,39 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
-from benchmark.metrics.claims import CLAIMS, Tested
+from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.claims.claim import Tested
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.gaps import DIVERGED
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED, UNTESTED = "reproduced", "not reproduced", "undecided", "not tested"
+PRIMARY, EXPLORATORY = "primary", "exploratory"
 SIGNIFICANT = 0.05
 
-COLUMNS = ["claim", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p", "p_holm"]
-COLUMNS += ["verdict", "after_holm", "sd", "trials_needed", "remark"]
+COLUMNS = ["claim", "family", "text", "where", "place", "subject", "value", "low", "high", "unit", "trials", "p"]
+COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
 def verdicts(evidence: Evidence) -> pd.DataFrame:
     """Return a row for each claim in each place, and one for a claim that the evidence cannot test: `COLUMNS`.
 
-    ``value, low, high`` are the formula and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected
-    for all claims of the study. The ``verdict`` is reproduced where the interval lies above zero, not reproduced where
-    it lies below, else undecided, as where a method that is compared diverged in some trial; ``after_holm`` is the same
-    by the corrected p-value. ``sd`` is that of a single trial, and ``trials_needed`` how many would show a difference
-    of that size in four studies of five. In ``subject`` and ``remark`` names of methods and settings stand between
-    backticks.
+    ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value, low, high`` are the formula
+    and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected for all tests of its family. The
+    ``verdict`` is reproduced where the interval lies above zero, not reproduced where it lies below, else undecided, as
+    where a method that is compared diverged in some trial; ``after_holm`` is the same by the corrected p-value. ``sd``
+    is that of a single trial, and ``trials_needed`` how many would show a difference of that size in four studies of
+    five. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
     for claim in CLAIMS:
-        named = {"claim": claim.key, "text": claim.text, "where": claim.where}
+        named = {"claim": claim.key, "family": PRIMARY if claim.primary else EXPLORATORY}
+        named |= {"text": claim.text, "where": claim.where}
         tested = [named | _row(one) for one in claim.find(evidence)]
         needs = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
         rows += tested or [named | {"verdict": UNTESTED, "remark": needs}]
     table = pd.DataFrame(rows, columns=COLUMNS)
-    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
+    table["p_holm"] = table["p"].astype(float).groupby(table["family"]).transform(lambda p: holm(p.to_numpy()))
     signed = np.where(table["value"].astype(float) > 0, REPRODUCED, NOT_REPRODUCED)
     corrected = np.where(table["p_holm"] < SIGNIFICANT, signed, UNDECIDED)
     return table.assign(after_holm=np.where(table["verdict"] == UNTESTED, UNTESTED, corrected))
@@ -61,8 +64,12 @@ def _row(one: Tested) -> dict[str, Any]:
 
 
 def _remark(one: Tested, result: Estimate) -> str:
-    if one.diverged:
-        return "diverged: " + ", ".join(f"`{method}` in {count}" for method, count in one.diverged.items())
-    if one.trials == 1:
-        return "one trial: no interval"
-    return "all trials are alike: no interval" if math.isnan(result.low) else ""
+    counted = {"diverged": one.diverged, "collapsed": one.collapsed}
+    remarks = [
+        f"{what}: " + ", ".join(f"`{method}` in {count}" for method, count in lost.items())
+        for what, lost in counted.items()
+        if lost
+    ]
+    if math.isnan(result.low):
+        remarks.append("one trial: no interval" if one.trials == 1 else "all trials are alike: no interval")
+    return "; ".join(remarks)

@@ -1,38 +1,16 @@
-"""The claims' formulas, on numbers made up so that the answer is known."""
+"""The claims' formulas within a cell, their verdicts and their families, on numbers made up for it."""
+
+from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.evidence import Evidence, Trials
-from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, verdicts
+from benchmark.metrics.evidence import Trials
+from benchmark.metrics.verdicts import NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED
 from benchmark.names import Cell
-
-PLACE = {"dataset": "cifar10", "arch": "resnet18", "scenario": "random-50"}
-RETRAIN = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
-CLOSE = 0.2  # how far the noise may take a formula from what it would be without
-EMPTY = pd.DataFrame()
-
-
-def runs(method, shift, trials=5, noise=0.1, scenario="random-50", cost=1.0, **settings):
-    """A method whose metrics are all ``shift`` above Retrain's, in trials that vary together with Retrain's."""
-    shared = np.linspace(-1, 1, trials)[:, None]
-    own = np.random.default_rng(len(method) + 7).normal(0, noise, (trials, 4))
-    metrics = pd.DataFrame(np.array([*RETRAIN.values()]) + shift + shared + own, columns=[*RETRAIN])
-    fields = {f"setting_{key}": value for key, value in settings.items()}
-    place = PLACE | {"scenario": scenario, "method": method}
-    return metrics.assign(**place, trial=range(trials), pflops_executed=cost, **fields)
-
-
-def retrain(**given):
-    return runs("retrain", 0.0, noise=0.0, **given)
-
-
-def rows_of(claim, *frames, history=EMPTY, predictions=EMPTY, theory=EMPTY):
-    """The rows of a claim, or of all."""
-    table = verdicts(Evidence(pd.concat(frames, ignore_index=True), history, predictions, theory))
-    return table[table["claim"] == claim].reset_index(drop=True) if claim else table
+from tests.metrics.made_up import CLOSE, retrain, rows_of, runs
 
 
 @pytest.fixture
@@ -113,11 +91,13 @@ def test_a_diverged_run_is_no_evidence(story):
     assert best["verdict"] == UNTESTED and best["remark"].endswith("in runs that did not diverge")
 
 
-def test_the_correction_counts_all_claims_and_all_may_be_tested_or_none(story, monkeypatch):
+def test_the_correction_counts_the_tests_of_a_family_and_all_may_be_tested_or_none(story, monkeypatch):
     table = rows_of(None, story)
+    assert set(table.loc[table["family"] == PRIMARY, "claim"]) == {"best", "term"}
     table = table[table["verdict"] != UNTESTED]
-    smallest = table["p"].min()
-    assert table.loc[table["p"].idxmin(), "p_holm"] == pytest.approx(min(1, len(table) * smallest))
+    for _, tests in table.groupby("family"):
+        assert len(tests) < len(table)
+        assert tests.loc[tests["p"].idxmin(), "p_holm"] == pytest.approx(min(1, len(tests) * tests["p"].min()))
     assert (table["p_holm"] >= table["p"]).all()
     monkeypatch.setattr("benchmark.metrics.verdicts.CLAIMS", [claim for claim in CLAIMS if claim.key == "best"])
     assert rows_of(None, story)["after_holm"].tolist() == [REPRODUCED]
@@ -126,10 +106,28 @@ def test_the_correction_counts_all_claims_and_all_may_be_tested_or_none(story, m
 
 def test_class_wise_gaps_against_the_noise_floor():
     # Retrain's trials are -1, -0.5, 0, 0.5, 1: to the mean of the others 1.25, 0.625, 0, 0.625, 1.25; on average 0.75.
-    scenario = {"scenario": "class-truck"}
-    rows = rows_of("easy", retrain(**scenario), runs("ft", 0.2, **scenario), runs("not", 5.0, **scenario))
-    assert list(rows["subject"]) == ["`ft`", "`not`"] and list(rows["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
-    assert list(rows["value"]) == pytest.approx([0.75 - 0.2, 0.75 - 5.0], abs=0.15)
+    # One trial and the mean of four others differ with 5 / 4 of a trial's variance, means of five with 2 / 5 of it.
+    floor = 0.75 * np.sqrt((2 / 5) / (5 / 4))
+    truck = {"scenario": "class-truck", "noise": 0.0}
+    rows = rows_of("easy", retrain(scenario="class-truck"), runs("ft", 0.2, **truck), runs("not", -5.0, **truck))
+    assert list(rows["value"]) == pytest.approx([floor - 0.2, floor - 5.0])
+    signed = ["RA +0.20, UA +0.20, TA +0.20, MIA +0.20", "RA −5.00, UA −5.00, TA −5.00, MIA −5.00"]
+    assert list(rows["subject"]) == [f"`ft`: {signed[0]}", f"`not`: {signed[1]}"]
+    noisy = {"scenario": "class-truck"}
+    rows = rows_of("easy", retrain(**noisy), runs("ft", 0.1, **noisy), runs("not", 5.0, **noisy))
+    assert list(rows["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
+
+
+def test_a_collapsed_run_counts_and_is_named(story):
+    collapsed = (story["method"] == "not") & story["trial"].isin([1, 3])
+    best = rows_of("best", story.assign(collapsed=collapsed)).iloc[0]
+    assert best["remark"] == "collapsed: `not` in 2" and best["verdict"] == REPRODUCED and best["trials"] == 5
+
+
+def test_the_further_methods_are_compared_with_ours_by_themselves():
+    rows = rows_of("further", retrain(), runs("ft", 1.0), runs("scrub", 3.0), runs("cu", 6.0), runs("coun", 2.0))
+    assert list(rows["subject"]) == ["against `scrub`, `cu`"]
+    assert rows["value"][0] == pytest.approx(1.0, abs=CLOSE)
 
 
 def test_ablations_compare_runs_that_differ_in_one_setting():
@@ -140,18 +138,41 @@ def test_ablations_compare_runs_that_differ_in_one_setting():
         runs("coun@tau=0.05", 4.0, **tuned | {"tau": 0.05}),
         runs("coun@tau=0.3", 5.0, **tuned | {"tau": 0.3}),
         runs("coun@lr=0.01@tau=0.2", 0.5, **tuned | {"tau": 0.2, "lr": 0.01}),  # differs in two: not compared
-        runs("coun@cl_transform=CN", 1.0, **tuned | {"cl_transform": "CN"}),
         runs("coun@batch_size=256", 0.5, **tuned | {"batch_size": 256}),
     ]
-    tau, views = rows_of("tau", *frames), rows_of("views", *frames)
-    assert list(tau["subject"]) == ["`tau` among 0.05, 0.12, 0.3"]
+    tau = rows_of("tau", *frames)
+    assert list(tau["subject"]) == ["`tau` 0.12 against 0.05, 0.3"]
     assert tau["value"][0] == pytest.approx(2.0, abs=CLOSE) and tau["verdict"][0] == REPRODUCED
-    assert views["value"][0] == pytest.approx(-1.0, abs=CLOSE) and views["verdict"][0] == NOT_REPRODUCED
     assert rows_of("batch", *frames)["verdict"][0] == REPRODUCED
     assert rows_of("batch", *frames[:-1])["verdict"][0] == UNTESTED
     # What all values have in common is named.
     short = [runs(f"coun@epochs=20@tau={tau}", 1.0, tau=tau, epochs=20) for tau in (0.1, 0.3)]
-    assert list(rows_of("tau", retrain(), *short)["subject"]) == ["`tau` among 0.1, 0.3, `epochs` 20"]
+    assert list(rows_of("tau", retrain(), *short)["subject"]) == ["`tau` 0.1 against 0.3, `epochs` 20"]
+
+
+def test_an_inner_weight_is_held_against_both_ends():
+    values = {0.1: 4.0, 1.5: 2.0, 3: 1.0, 10: 5.0}
+    frames = [runs(f"coun@lambda={value}", shift, lr=0.1, **{"lambda": value}) for value, shift in values.items()]
+    (row,) = rows_of("lambda", retrain(), *frames).to_dict("records")
+    assert row["subject"] == "`lambda` 1.5, 3 against 0.1, 10" and row["value"] == pytest.approx(3.0, abs=CLOSE)
+    (row,) = rows_of("lambda", retrain(), *frames[:3]).to_dict("records")
+    assert row["value"] == pytest.approx(-1.0, abs=CLOSE) and row["verdict"] == NOT_REPRODUCED
+    assert rows_of("lambda", retrain(), *frames[:2])["verdict"][0] == UNTESTED
+
+
+def test_second_views_a_strong_one_degrades_and_flipping_changes_nothing():
+    shifts = {"CN": 2.1, "CHN": 2.0, "CHJN": 5.0, "CHJGN": 7.0}
+    frames = {
+        view: runs(f"coun@cl_transform={view}", shift, lr=0.1, cl_transform=view) for view, shift in shifts.items()
+    }
+    (strong,) = rows_of("strong-view", retrain(), *frames.values()).to_dict("records")
+    assert strong["subject"] == "`cl_transform` CHN against CHJGN, CHJN" and strong["verdict"] == REPRODUCED
+    assert strong["value"] == pytest.approx(3.0, abs=CLOSE)
+    (equal,) = rows_of("equal-views", retrain(), *frames.values()).to_dict("records")
+    assert equal["value"] == pytest.approx(0.75 * np.sqrt(0.32) - 0.1, abs=CLOSE) and equal["verdict"] == REPRODUCED
+    assert equal["subject"].startswith("`cl_transform` CHN against CN: RA ")
+    frames["CN"] = runs("coun@cl_transform=CN", 9.0, lr=0.1, cl_transform="CN")
+    assert rows_of("equal-views", retrain(), *frames.values())["verdict"][0] == NOT_REPRODUCED
 
 
 def test_equal_computation_takes_the_longest_run_that_costs_no_more():
@@ -166,52 +187,3 @@ def test_equal_computation_takes_the_longest_run_that_costs_no_more():
     ).set_index("subject")
     assert rows.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
     assert rows.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
-
-
-def test_stages_are_compared_with_the_retrain_of_what_is_gone_and_a_trial_counts_at_every_stage_or_at_none():
-    metrics = [retrain(scenario=f"random-{percent}") for percent in (10, 20)]
-    history = []
-    for method, shifts in {"ft": (4.0, 6.0), "coun": (1.0, 5.0)}.items():
-        for stage, shift in enumerate(shifts, 1):
-            for epoch, extra in ((2 * stage - 1, 50.0), (2 * stage, 0.0)):  # only the stage's last epoch counts
-                rows = runs(method, shift + extra, scenario="sequential-2x10")
-                history.append(rows.assign(stage=stage, epoch=epoch).drop(columns="pflops_executed"))
-    rows = rows_of("stages", *metrics, history=pd.concat(history, ignore_index=True))
-    assert rows["value"][0] == pytest.approx(1.0, abs=CLOSE)  # the smaller lead of the two stages
-    assert rows["verdict"][0] == REPRODUCED and rows["trials"][0] == 5
-    history[-1].loc[history[-1]["trial"] == 0, [*RETRAIN]] = np.nan
-    assert rows_of("stages", *metrics, history=pd.concat(history, ignore_index=True))["trials"][0] == 4
-
-
-def test_predictions_that_go_where_retrains_go():
-    shares = {"retrain": (10.0, 90.0), "ft": (60.0, 40.0), "coun": (20.0, 80.0)}
-    predictions = pd.DataFrame(
-        {**PLACE, "method": method, "trial": trial, "membership": membership, "label": "truck"}
-        | {"prediction": prediction, "percent": percent + jitter * trial * len(method)}
-        for method, both in shares.items()
-        for prediction, percent, jitter in zip(("truck", "ship"), both, (0.1, -0.1), strict=True)
-        for trial in range(3)
-        for membership in ("forget", "retain")
-    )
-    frame = pd.concat([runs(method, 1.0, trials=3) for method in shares]).assign(status="finished")
-    rows = rows_of("directions", frame, predictions=predictions)
-    assert rows["value"][0] == pytest.approx(50.0 - 10.0, abs=0.5) and rows["verdict"][0] == REPRODUCED
-    # A broken run goes nowhere; the trial that it had is left out.
-    frame.loc[(frame["method"] == "ft") & (frame["trial"] == 1), "status"] = "diverged"
-    rows = rows_of("directions", frame, predictions=predictions)
-    assert rows["trials"][0] == 2 and rows["verdict"][0] == UNDECIDED
-
-
-def test_the_lemma_reads_the_theorys_table():
-    theory = pd.DataFrame(
-        {**PLACE, "method": "coun", "trial": trial, "group": group, "r_0.2": r + trial / 100, "r_0.4": r}
-        for trial in range(3)
-        for group, r in (("retain", 0.1), ("forget", 0.3 + trial / 50))
-    )
-    row = rows_of("lemma", retrain(), runs("coun", 1.0), theory=theory).iloc[0]
-    assert row["value"] == pytest.approx(100 * (0.2 + 0.02)) and row["unit"] == "% of images"
-    assert row["trials"] == 3 and row["verdict"] == REPRODUCED
-    lost = theory.assign(diverged=theory["trial"] == 2)
-    lost.loc[lost["diverged"], ["r_0.2", "r_0.4"]] = np.nan
-    row = rows_of("lemma", retrain(), runs("coun", 1.0), theory=lost).iloc[0]
-    assert row["trials"] == 2 and row["verdict"] == UNDECIDED and row["remark"] == "diverged: `coun` in 1"

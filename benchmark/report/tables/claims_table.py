@@ -9,7 +9,15 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import LEVEL
 from benchmark.metrics.evidence import Evidence
-from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, UNTESTED, verdicts
+from benchmark.metrics.verdicts import (
+    EXPLORATORY,
+    NOT_REPRODUCED,
+    PRIMARY,
+    REPRODUCED,
+    UNDECIDED,
+    UNTESTED,
+    verdicts,
+)
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
@@ -18,6 +26,7 @@ from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
+from benchmark.results.measured import COLLAPSE
 from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
@@ -30,7 +39,8 @@ def tested(results: Results) -> pd.DataFrame:
     study = results.study
     tables = [Source.of(study, name, results) for name, table in study.tables.items() if table.kind == "theory"]
     theory = pd.concat([theory_table.measured(source) for source in tables]) if tables else pd.DataFrame()
-    table = verdicts(Evidence(results.metrics, results.history, results.predictions, theory))
+    evidence = (results.metrics, results.history, results.predictions, theory, results.distances, results.embeddings)
+    table = verdicts(Evidence(*evidence))
     return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})
 
 
@@ -40,8 +50,12 @@ def text(study: Study) -> str:
     data = tested(results)
     lines = [f"study {study.name}: {len(data)} tests of {data['claim'].nunique()} claims"]
     for name, rows in data.groupby("claim", sort=False):
-        lines += ["", f"{name}: {title(rows.iloc[0])}", *(f"  {_line(row)}" for row in rows.itertuples())]
-    notes = ["In brackets: 95 % interval; * also after Holm's correction", *limits(results)]
+        lines += [
+            "",
+            f"{name} ({rows['family'].iloc[0]}): {title(rows.iloc[0])}",
+            *(f"  {_line(row)}" for row in rows.itertuples()),
+        ]
+    notes = ["In brackets: 95 % interval", f"* {corrected(data)}", *limits(results, data)]
     return "\n".join([*lines, "", _counts(data), *(f"{note}." for note in notes)])
 
 
@@ -58,12 +72,12 @@ def build(source: Source) -> Table:
     columns.append(Column("Verdict", text=True))
     notes = [
         facts.shared(cells),
-        "The formula is positive where the claim holds; in points of average gap unless told otherwise",
+        "The formula is positive where the claim holds; in points of average gap unless another unit is named",
         f"In brackets: {INTERVAL} from drawing trials anew, Retrain's with them",
         "Reproduced where it lies above 0, not reproduced where it lies below",
         f"*{THIN}{corrected(data)}",
         _counts(data),
-        *limits(source.results),
+        *limits(source.results, data),
     ]
     return source.table(columns, blocks, notes, data)
 
@@ -99,14 +113,14 @@ def _row(row: Any, cells: list[Cell]) -> Row:
     """Return a test as a row of the table."""
     if row.verdict == UNTESTED:
         return [DASH, row.remark, *[DASH] * 4, row.verdict]
-    what = _subject(row) + ("" if row.unit == "points" else f", {row.unit}")
     numbers = [number(row.value), interval(row.low, row.high), f"{int(row.trials)}", number(row.p_holm, 3)]
     verdict = Entry(row.verdict, bold=row.verdict != UNDECIDED, after="*" * is_kept(row))
-    return [short_label(Cell.parse(row.place), cells), what, *numbers, verdict]
+    return [short_label(Cell.parse(row.place), cells), _subject(row), *numbers, verdict]
 
 
 def _subject(row: Any) -> str:
-    return f"{row.subject} ({row.remark})" if row.remark else str(row.subject)
+    unit = "" if row.unit == "points" else f", {row.unit}"
+    return f"{row.subject}{unit} ({row.remark})" if row.remark else f"{row.subject}{unit}"
 
 
 # --- the caption ------------------------------------------------------------------------------------------------------
@@ -118,21 +132,27 @@ def _counts(data: pd.DataFrame) -> str:
 
 
 def corrected(data: pd.DataFrame) -> str:
-    """Say over how many tests verdicts are corrected."""
-    return f"also after Holm's correction over {int(data['p'].notna().sum())} tests"
+    """Say over how many tests verdicts are corrected, and which claims are primary."""
+    counts = data.loc[data["p"].notna(), "family"].value_counts()
+    primary = " and ".join(f"‘{text}’" for text in data.loc[data["family"] == PRIMARY, "text"].unique())
+    families = f"the {counts.get(PRIMARY, 0)} primary and over the {counts.get(EXPLORATORY, 0)} exploratory tests"
+    return f"also after Holm's correction, over {families}; primary are the claims of the paper's abstract, {primary}"
 
 
-def limits(results: Results) -> list[str]:
+def limits(results: Results, data: pd.DataFrame) -> list[str]:
     """Say what limits the verdicts, in sentences without full stops."""
     study = results.study
     fixed = {"original": "Original", "split": "the forget split"}
     shared = " and ".join(name for what, name in fixed.items() if what not in study.resample)
     lacking = frames.lacking(study, results.metrics)
+    collapsed = data["remark"].str.contains("collapsed", na=False).any()
     sentences = [
+        "A gap is an absolute value: noise makes one near 0 too large, and differences with it too small",
         f"All trials share {shared}: the intervals do not cover what another draw of it would change" if shared else "",
         f"{facts.tuned(study)}, once for all: no interval covers another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
-        "The noise floor is taken as known",
+        "The noise floor, that of means over as many trials, is taken as known",
+        f"Collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's" if collapsed else "",
         f"As gathered: {lacking}" if lacking else "",
     ]
     return [sentence for sentence in sentences if sentence]

@@ -43,6 +43,6 @@ def build(source: Source) -> Table:
         f"How many tests of a claim came out how: reproduced where its formula's {INTERVAL} lies above 0, not "
         "reproduced where it lies below, else undecided",
         f"In parentheses: {claims_table.corrected(tests)}",
-        *claims_table.limits(source.results),
+        *claims_table.limits(source.results, tests),
     ]
     return source.table(columns, [Block(rows)], notes, pd.DataFrame(counted))

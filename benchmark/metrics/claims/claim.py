@@ -1,0 +1,73 @@
+"""What a claim is, and what a test of one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from benchmark.metrics.bootstrap import Floats, Statistic
+from benchmark.metrics.evidence import Evidence, Trials
+from benchmark.names import Cell
+
+OURS = "coun"
+OTHERS = ("ft", "neggrad-plus", "l1-sparse", "salun", "not")
+MAIN = (*OTHERS, OURS)
+FURTHER = ("bad-teacher", "ssd", "scrub", "cu")
+BASES = ("ft", "neggrad-plus", "l1-sparse", "not")
+
+
+class Tested(NamedTuple):
+    """A claim in one cell, ready to be computed by `benchmark.metrics.bootstrap.estimate`.
+
+    ``subject`` says what is compared, in words; ``statistic`` is in ``unit``; ``diverged`` counts, for each method that
+    is compared, the trials that are left out since it diverged, and ``collapsed`` those in which it lost what it had
+    learnt.
+    """
+
+    place: str
+    subject: str
+    statistic: Statistic
+    trials: int
+    diverged: dict[str, int]
+    collapsed: dict[str, int]
+    unit: str = "points"
+
+    @classmethod
+    def of(cls, cell: Cell, subject: str, statistic: Statistic, trials: Trials, unit: str = "points") -> Tested:
+        """Return a test of a cell's trials."""
+        return cls(str(cell), subject, statistic, len(trials), trials.diverged, trials.collapsed, unit)
+
+
+class Claim(NamedTuple):
+    """One of the paper's claims, in a sentence, and ``find``, which yields it in each cell that can test it.
+
+    The ``primary`` ones are those of the paper's abstract; the others are exploratory.
+    """
+
+    key: str
+    text: str
+    where: str
+    find: Callable[[Evidence], Iterator[Tested]]
+    needs: str
+    primary: bool = False
+
+
+def lead(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
+    """By how much our smallest average gap lies below that of the others."""
+    return lambda drawn: trials.gaps(others, drawn).min(axis=0) - trials.gaps(ours, drawn).min(axis=0)
+
+
+def against(methods: list[str]) -> str:
+    """Say which methods ours is compared with."""
+    return f"against {', '.join(f'`{method}`' for method in methods)}"
+
+
+def mean_of(values: Floats) -> Statistic:
+    """Return the mean of a number a trial."""
+    return lambda drawn: values[drawn].mean(axis=1)
+
+
+def signed(names: list[str], differences: Floats) -> str:
+    """Return differences with their signs: ``RA −1.34, UA 0.00``."""
+    texts = (f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00" for value in differences)
+    return ", ".join(f"{name.upper()} {text}" for name, text in zip(names, texts, strict=True))

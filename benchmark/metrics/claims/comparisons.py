@@ -1,0 +1,173 @@
+"""Claims that compare average gaps within a cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.bootstrap import Statistic
+from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed
+from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import MethodName
+
+NEAR = 1.5  # a temperature within this factor of the paper's is near it
+BUDGET = 1.05  # a cost that is larger by less than this is the same
+
+Methods = Sequence[str]
+Formula = Callable[[Trials, list[str], list[str]], Statistic]
+Pairs = Iterable[tuple[Methods, Methods, str]]  # some methods, others, and in words what is compared
+Choice = Callable[[list[Any]], tuple[list[Any], list[Any]]]  # of a setting's values: those favoured, and their rivals
+
+
+def _lag(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
+    """By how much our largest average gap lies above that of the others, in points."""
+    return lambda drawn: trials.gaps(ours, drawn).max(axis=0) - trials.gaps(others, drawn).max(axis=0)
+
+
+def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formula: Formula = lead) -> Iterator[Tested]:
+    """Compare, in each cell, what ``pairs`` makes of the cell's runs, as far as methods have any."""
+    for cell in evidence.cells("random"):
+        runs = in_cell(evidence.metrics, cell)
+        for ours, others, subject in pairs(runs):
+            trials = Trials(runs, cell, [*others, *ours])
+            ours, others = ([method for method in methods if method in trials.methods] for methods in (ours, others))
+            if ours and others and len(trials):
+                yield Tested.of(cell, subject or against(others), formula(trials, ours, others), trials)
+
+
+def _with_term(runs: pd.DataFrame) -> Pairs:
+    for base in BASES:
+        added = MethodName(base, True, ()).head
+        alike, words = differing(runs, base, added)
+        yield [added], [base], f"`{base}` with the term{words}"
+        # Where the term came with other values of the base's own settings, a run with those shows what it does.
+        for variant in alike if words else []:
+            yield [added], [variant], f"`{base}` with the term, all else the same"
+
+
+def differing(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
+    """Return which variants of the base have its settings as the run with the term does, and where the base has not.
+
+    The ``runs`` are those of a cell.
+    """
+    runs = runs.drop_duplicates("method").set_index("method")
+    if not {base, added} <= set(runs.index):
+        return [], ""
+    settings = runs.loc[base, _settings(runs)].dropna().index.tolist()
+    own, target = runs.loc[base], runs.loc[added, settings]
+    words = [
+        f"`{name.removeprefix('setting_')}` {_short(target[name])} for {_short(own[name])}"
+        for name in settings
+        if own[name] != target[name]
+    ]
+    variants = [method for method in runs.index if MethodName.parse(method).head == base and method != base]
+    alike = [method for method in variants if (runs.loc[method, settings] == target).all()]
+    return alike, f" and {', '.join(words)}" if words else ""
+
+
+def _budget(runs: pd.DataFrame) -> Pairs:
+    """Compare each main method with ours at the most epochs that cost no more."""
+    costs = runs.groupby("method")["pflops_executed"].mean()
+    names = map(MethodName.parse, costs.index)
+    ours = costs[[name.head == OURS and dict(name.settings).keys() <= {"epochs"} for name in names]]
+    for other in [method for method in OTHERS if method in costs]:
+        affordable = ours[ours <= BUDGET * costs[other]]
+        if len(affordable):
+            share = 100 * affordable.max() / costs[other]
+            longest = str(affordable.idxmax())
+            yield [longest], [other], f"`{longest}` at {share:.0f} % of the cost of `{other}`"
+
+
+def _ablation(setting: str, choice: Choice, runs: pd.DataFrame) -> Pairs:
+    """Compare our runs that differ in nothing but one setting: the values that are favoured with their rivals."""
+    column = f"setting_{setting}"
+    ours = runs[[MethodName.parse(method).head == OURS for method in runs["method"]]].drop_duplicates("method")
+    if column not in ours or ours.empty:
+        return
+    for _, alike in ours.groupby([name for name in _settings(ours) if name != column], dropna=False, sort=False):
+        methods = dict(zip(alike[column], alike["method"], strict=True))
+        favoured, rivals = choice(sorted(methods))
+        both = [methods[value] for value in (*favoured, *rivals)]
+        # What all of the runs' names give the same value, such as fewer epochs.
+        common = set.intersection(*(set(MethodName.parse(method).settings) for method in both)) if both else set()
+        shared = "".join(f", `{key}` {value}" for key, value in sorted(common))
+        values = " against ".join(", ".join(map(_short, side)) for side in (favoured, rivals))
+        yield both[: len(favoured)], both[len(favoured) :], f"`{setting}` {values}{shared}"
+
+
+def _where(favours: Callable[[Any], bool]) -> Choice:
+    """Favour the values for which this holds, against all others."""
+    return lambda values: ([v for v in values if favours(v)], [v for v in values if not favours(v)])
+
+
+def _inner(values: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Favour what lies between the smallest and the largest value."""
+    return values[1:-1], [values[0], values[-1]]
+
+
+def _mild(values: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Favour CHN, against every view with colour jitter."""
+    return [v for v in values if v == "CHN"], [v for v in values if "J" in v]
+
+
+def _plain(values: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Take CHN, and CN, which does not flip."""
+    return [v for v in values if v == "CHN"], [v for v in values if v == "CN"]
+
+
+def _settings(runs: pd.DataFrame) -> list[str]:
+    return [name for name in runs if name.startswith("setting_") and name != "setting_evaluate_every"]
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# --- against the noise floor ------------------------------------------------------------------------------------------
+
+
+def easy(evidence: Evidence) -> Iterator[Tested]:
+    """By how much each main method's gap lies below the noise floor of as many trials, where a class is forgotten."""
+    for cell in evidence.cells("class"):
+        for method in MAIN:
+            trials = Trials(evidence.metrics, cell, [method])
+            if trials.methods and math.isfinite(trials.noise_floor):
+                subject = f"`{method}`: {signed(METRICS, trials.difference(method))}"
+                yield Tested.of(cell, subject, _margin(trials, method), trials)
+
+
+def _margin(trials: Trials, method: str) -> Statistic:
+    return lambda drawn: trials.noise_floor - trials.gap(method, drawn)
+
+
+def equal_views(evidence: Evidence) -> Iterator[Tested]:
+    """By how much the average gaps with CHN and with CN differ less than the noise floor of as many trials."""
+    for cell in evidence.cells("random"):
+        runs = in_cell(evidence.metrics, cell)
+        for ours, others, subject in _ablation("cl_transform", _plain, runs):
+            trials = Trials(runs, cell, [*ours, *others])
+            if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
+                shown = signed(METRICS, trials.difference(*trials.methods))
+                yield Tested.of(cell, f"{subject}: {shown}", _likeness(trials), trials)
+
+
+def _likeness(trials: Trials) -> Statistic:
+    one, other = trials.methods
+    return lambda drawn: trials.noise_floor - np.abs(trials.gap(one, drawn) - trials.gap(other, drawn))
+
+
+best = partial(_compared, lambda runs: [([OURS], OTHERS, "")])
+worst = partial(_compared, lambda runs: [(["ft"], MAIN[1:], "")], formula=_lag)
+further = partial(_compared, lambda runs: [([OURS], FURTHER, "")])
+term, budget = partial(_compared, _with_term), partial(_compared, _budget)
+weight = partial(_compared, partial(_ablation, "lambda", _inner))
+temperature = partial(_compared, partial(_ablation, "tau", _where(lambda tau: 1 / NEAR <= tau / 0.1 <= NEAR)))
+mild_and_strong = partial(_ablation, "cl_transform", _mild)
+strong_view = partial(_compared, mild_and_strong)
+batch = partial(_compared, partial(_ablation, "batch_size", _where(lambda size: size == 256)))
