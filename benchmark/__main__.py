@@ -219,7 +219,7 @@ def claims(
 @app.command()
 def audit() -> None:
     """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
-    from benchmark.metrics.audit import audit
+    from benchmark.metrics.arithmetic import audit
 
     print(audit().to_string(index=False))
 

@@ -18,7 +18,7 @@ from torch import nn
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.methods.base import Context, Meter, Method, Recipe
-from benchmark.metrics.audit import epoch_slips
+from benchmark.metrics.arithmetic import epoch_slips
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
