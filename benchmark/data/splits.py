@@ -34,14 +34,16 @@ def split_frame(
     scenario: Scenario,
     rng: np.random.Generator,
     hold_out: int = 0,
+    chosen: Indices | None = None,
 ) -> pd.DataFrame:
     """Return the rows of a split file. Labels are indices into ``classes``.
 
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
     stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
     ``sequential-<s>x<p>`` is ``random-<k*p>``. The last ``hold_out`` % of that permutation are held out, and so not
-    forgotten either. Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing
-    retained.
+    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one.
+
+    Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing retained.
     """
     import pandas as pd
 
@@ -55,6 +57,8 @@ def split_frame(
         ends = [np.setdiff1d(np.flatnonzero(train_labels == label), held)]
         left_out = held[train_labels[held] == label]
         test = np.flatnonzero(test_labels == label)
+    elif chosen is not None:
+        ends = [np.setdiff1d(chosen, held)]
     else:
         percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
         ends = [np.sort(order[: _share(len(order), percent)]) for percent in percents]
@@ -73,6 +77,42 @@ def split_frame(
             ),
         }
     )
+
+
+def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
+    """Return the indices, ascending, of the training samples, of ``count``, that a file says are to be forgotten.
+
+    For ``listed-<name>`` it holds an index a line; for ``memorised-<p>`` and ``typical-<p>`` a line ``index,score`` for
+    every sample, the score empty where it is not known, and the p % of all with the highest or lowest are taken.
+
+    Raises `BadInput`, naming the file, if it holds anything else, or indices twice or out of range.
+    """
+    import pandas as pd
+
+    from benchmark.metrics.samplewise.memorisation import extreme
+
+    of_list = scenario.kind == "listed"
+    try:
+        rows = pd.read_csv(
+            path, comment="#", header=None if of_list else 0, dtype={"index": "int64", "score": "float64"}
+        )
+        index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
+        if rows.shape[1] != (1 if of_list else 2):
+            raise ValueError(f"{rows.shape[1]} columns")
+    except ValueError as error:
+        accepted = "an index a line" if of_list else "lines index,score below that heading"
+        raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
+    if len(index) and not 0 <= index.min() <= index.max() < count:
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise BadInput(f"{path}: {wrong}: the {count} training images are numbered from 0 to {count - 1}")
+    if len(np.unique(index)) < len(index):
+        raise BadInput(f"{path}: {rows.iloc[:, 0][rows.iloc[:, 0].duplicated()].iloc[0]} is listed twice")
+    if of_list:
+        return np.sort(index)
+    if len(index) < count:
+        raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
+    scores = rows.iloc[np.argsort(index), 1].to_numpy(dtype=float)
+    return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
 
 
 def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:

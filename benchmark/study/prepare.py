@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,15 @@ from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
 from benchmark.errors import StaleOutput, unknown
 from benchmark.files import locked, sweep
+from benchmark.metrics.samplewise.memorisation import with_twins
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def prepare(study: Study, dataset: str) -> Path:
@@ -51,19 +56,33 @@ def load(study: Study, dataset: str) -> Arrays:
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     """Draw what a scenario forgets, write it and return the file; the dataset has been prepared.
 
-    The file also says which images it was drawn for, and the names of the classes, so that results can be read without
-    the images.
+    The file also says which images it was drawn for, the names of the classes, and how many forgotten images have equal
+    ones among the retained, so that results can be read without the images.
     """
     draw = study.split(dataset, scenario, trial)
     arrays = load(study, dataset)
+    file = study.chosen_by(dataset, Scenario(scenario))
+    chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None
+    labels = arrays.train_labels, arrays.test_labels
     rng = _permuting(study, dataset, trial)
-    frame = split_frame(
-        arrays.train_labels, arrays.test_labels, arrays.classes, Scenario(scenario), rng, study.hold_out
-    )
+    frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen)
+    facts = {
+        "images": store.content_hash(study.dataset_folder(dataset)),
+        "classes": arrays.classes,
+        "twins": _twins(study, arrays, frame, dataset, trial),
+    }
     path = paths.split(draw.place)
-    images = store.content_hash(study.dataset_folder(dataset))
-    write_split(path, frame, draw.origin | {"images": images, "classes": arrays.classes})
+    write_split(path, frame, draw.origin | facts)
     return path
+
+
+def _twins(study: Study, arrays: Arrays, frame: pd.DataFrame, dataset: str, trial: int) -> int:
+    """Return how many training images are forgotten although an equal one is retained."""
+    gone = np.zeros(len(arrays.train_labels), dtype=bool)
+    gone[splits.forgotten(frame)] = True
+    retained = ~gone
+    retained[splits.held_out(len(gone), study.hold_out, _permuting(study, dataset, trial))] = False
+    return int(with_twins(arrays.train_images, gone, retained).sum())
 
 
 def held_out(study: Study, run: Run, count: int) -> npt.NDArray[np.int64]:

@@ -45,5 +45,6 @@ def test_the_most_and_the_least_memorised_are_a_share_of_all():
 def test_twins_are_equal_images_on_both_sides():
     images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
     images[3], images[5] = images[0], images[4]
-    forgotten = np.array([True, True, False, False, True, True])
-    assert with_twins(images, forgotten).tolist() == [True, False, False, False, False, False]
+    images[2] = images[1]
+    forgotten, retained = np.array([True, True, False, False, True, True]), np.arange(6) == 3  # the third is held out
+    assert with_twins(images, forgotten, retained).tolist() == [True, False, False, False, False, False]
