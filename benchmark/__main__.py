@@ -39,7 +39,6 @@ def _flag(name: str, text: str) -> Any:
 
 StudyName = Annotated[str, _argument("a study: the name of a file config/STUDY.yaml", "STUDY")]
 Dataset = Annotated[str, _argument("a dataset of the study")]
-RunText = Annotated[str, _argument("such as digits/convnet/random-10/coun/trial-0")]
 OutputName = Annotated[str, _argument("such as table2 or figure4")]
 Partial = Annotated[bool, _flag("--partial", "draw what exists, beside the whole and never in its place")]
 Replace = Annotated[bool, _flag("--replace", "replace published results by other ones")]
@@ -72,7 +71,7 @@ def split(
 @app.command()
 def run(
     study: StudyName,
-    name: RunText,
+    name: Annotated[str, _argument("such as digits/convnet/random-10/coun/trial-0")],
     planned: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="refuse any other configuration")] = None,
     again: Annotated[bool, _flag("--again", "train it although it is finished")] = False,
     weights: Annotated[bool, _flag("--weights", "train it for its weights, if they are missing")] = False,

@@ -8,13 +8,14 @@ holds out, which no metric counts.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.data.arrays import Labels
+from benchmark.data.arrays import Labels, Pixels
 from benchmark.errors import BadInput, DamagedFile, unknown
 from benchmark.files import read_parquet, write_parquet
 from benchmark.names import Scenario
@@ -93,14 +94,13 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
 
     of_list = scenario.kind == "listed"
     try:
-        rows = pd.read_csv(
-            path, comment="#", header=None if of_list else 0, dtype={"index": "int64", "score": "float64"}
-        )
+        types: Any = {0: "int64"} if of_list else {"index": "int64", "score": "float64"}
+        rows = pd.read_csv(path, comment="#", header=None if of_list else 0, dtype=types)
         index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
         if rows.shape[1] != (1 if of_list else 2):
             raise ValueError(f"{rows.shape[1]} columns")
     except ValueError as error:
-        accepted = "an index a line" if of_list else "lines index,score below that heading"
+        accepted = "an index a line" if of_list else "a heading index,score and a line for each image"
         raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
     if len(index) and not 0 <= index.min() <= index.max() < count:
         wrong = index.min() if index.min() < 0 else index.max()
@@ -130,6 +130,12 @@ def _last(order: Indices, percent: int) -> Indices:
 def _share(count: int, percent: int) -> int:
     """Return so many per cent of a number, rounded half up."""
     return (count * percent + 50) // 100
+
+
+def with_twins(images: Pixels, forgotten: Indices, retained: Indices) -> int:
+    """Return how many images, of (N, H, W, C), are forgotten although an equal one is retained."""
+    digests = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images])
+    return int(np.isin(digests[forgotten], digests[retained]).sum())
 
 
 def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,18 +10,14 @@ import numpy.typing as npt
 from benchmark import paths
 from benchmark.data import splits, store
 from benchmark.data.arrays import Arrays
-from benchmark.data.splits import split_frame, write_split
+from benchmark.data.splits import split_frame, with_twins, write_split
 from benchmark.errors import StaleOutput, unknown
 from benchmark.files import locked, sweep
-from benchmark.metrics.samplewise.memorisation import with_twins
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def prepare(study: Study, dataset: str) -> Path:
@@ -63,26 +58,18 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     arrays = load(study, dataset)
     file = study.chosen_by(dataset, Scenario(scenario))
     chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None
-    labels = arrays.train_labels, arrays.test_labels
+    labels, count = (arrays.train_labels, arrays.test_labels), len(arrays.train_labels)
     rng = _permuting(study, dataset, trial)
     frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen)
+    gone, held = splits.forgotten(frame), splits.held_out(count, study.hold_out, _permuting(study, dataset, trial))
     facts = {
         "images": store.content_hash(study.dataset_folder(dataset)),
         "classes": arrays.classes,
-        "twins": _twins(study, arrays, frame, dataset, trial),
+        "twins": with_twins(arrays.train_images, gone, np.setdiff1d(np.arange(count), [*gone, *held])),
     }
     path = paths.split(draw.place)
     write_split(path, frame, draw.origin | facts)
     return path
-
-
-def _twins(study: Study, arrays: Arrays, frame: pd.DataFrame, dataset: str, trial: int) -> int:
-    """Return how many training images are forgotten although an equal one is retained."""
-    gone = np.zeros(len(arrays.train_labels), dtype=bool)
-    gone[splits.forgotten(frame)] = True
-    retained = ~gone
-    retained[splits.held_out(len(gone), study.hold_out, _permuting(study, dataset, trial))] = False
-    return int(with_twins(arrays.train_images, gone, retained).sum())
 
 
 def held_out(study: Study, run: Run, count: int) -> npt.NDArray[np.int64]:

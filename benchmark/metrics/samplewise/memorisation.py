@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -98,9 +96,3 @@ def extreme(scores: Floats, percent: int, highest: bool) -> Indices:
         raise BadInput(f"memorisation: {wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
     order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
     return np.sort(known[order[:wanted]])
-
-
-def with_twins(images: npt.NDArray[Any], forgotten: Mask, retained: Mask) -> Mask:
-    """Return which samples, (samples,), are forgotten although an equal image, (samples, ...), is retained."""
-    digests = np.array([hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images])
-    return forgotten & np.isin(digests, digests[retained])
