@@ -150,7 +150,9 @@ def write_scores(study: Study, place: str, path: Path) -> Path:
         row[_indices(forget, "train")] = False
     scores = memorisation(np.stack([one.prediction == one.label for one in said]), trained_on)
     if np.isnan(scores).all():
-        raise BadInput(f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice (resample: split)")
+        raise BadInput(
+            f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice: resample: [split] draws it anew"
+        )
     about = f"# Memorisation of each training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
     lines = "".join(f"{index},{'' if np.isnan(score) else f'{score:.4f}'}\n" for index, score in enumerate(scores))
     write_text(path, f"{about}index,score\n{lines}")

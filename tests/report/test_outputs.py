@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,18 +48,23 @@ def whole(study, unchecked) -> Study:
     """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     shown = {"cells": [CELL], "methods": ["coun", "ft", "not"]}
-    data["tables"] |= {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
+    data["tables"] |= {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "metrics")}
     data["tables"] |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    data["figures"]["apart"] = {"kind": "theory", **shown}
-    paths.study_file("tiny").write_text(yaml.safe_dump(data | {"tuned": "tiny"}, sort_keys=False))
+    data["figures"] |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "memorisation")}
+    paths.study_file("tiny").write_text(
+        yaml.safe_dump(data | {"tuned": "tiny", "resample": ["split"]}, sort_keys=False)
+    )
     tuned = yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}})
     for path, text in ((paths.tuned("tiny"), tuned), (paths.REPORTED / "unlearning.csv", PRINTED)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     study = Study.load("tiny")
-    for scenario, stages in {"random-20": [1] * 40, STAGED: [1] * 20 + [2] * 20}.items():
-        frame = pd.DataFrame({"split": "train", "index": np.arange(len(stages)), "stage": stages})
-        write_split(split_file("tiny", scenario), frame)
+    draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, STAGED: [1] * 20 + [2] * 20}
+    for (scenario, stages), trial in product(draws.items(), range(study.trials)):
+        index = np.arange(len(stages)) + 10 * trial
+        write_split(
+            split_file("tiny", scenario, trial), pd.DataFrame({"split": "train", "index": index, "stage": stages})
+        )
     for run in study.runs():
         staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == STAGED else None
         write_run(study, str(run.name), epochs=staged)

@@ -56,7 +56,7 @@ def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:
-    return [_row(row) for row in data.to_dict("records")]
+    return [_row(row) for row in data.to_dict("records") or [{"audit": AVERAGE_GAP}]]
 
 
 def _row(row: dict[str, Any]) -> Row:
