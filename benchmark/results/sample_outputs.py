@@ -151,7 +151,7 @@ def write_scores(study: Study, place: str, path: Path) -> Path:
     scores = memorisation(np.stack([one.prediction == one.label for one in said]), trained_on)
     if np.isnan(scores).all():
         raise BadInput(
-            f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice: resample: [split] draws it anew"
+            f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice, as resample: [split] does"
         )
     about = f"# Memorisation of each training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
     lines = "".join(f"{index},{'' if np.isnan(score) else f'{score:.4f}'}\n" for index, score in enumerate(scores))

@@ -84,6 +84,8 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         for cell, method in product(source.cells, source.compared)
     ]
     unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
+    carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
+    few = [audit for audit in SHOWN if audit in carried and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method's model from Retrain of its trial"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
@@ -94,6 +96,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         audits.refused(data, count) if len(data) else "",
+        f"Not shown, for too few forgotten samples: {', '.join(audits.NAMES[audit] for audit in few)}" if few else "",
         "A dash in the first row: halves of the trials have too few forgotten samples in common" if unknown else "",
         audits.twins(trials),
         "Average gap and ToW are of the best epoch (oracle), all else of the last"
