@@ -66,8 +66,10 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
     assert "In a trial at most 4 forgotten images have an exact twin among the retained ones" in table.caption
     data = table.of("audit")
     assert {audit for _, audit in data.index} == set(NAMES) and (data["trials"] == 5).all()
-    auc = data.loc[("coun", "efficacy-auc")]
+    auc = data.loc[("coun", "unseen-auc-calibrated")]
     assert auc["low"] < auc["value"] < auc["high"] and auc["null"] == pytest.approx(0.5, abs=0.1)
+    assert np.isnan(data.loc[("coun", "efficacy-auc"), "null"])
+    assert "A dash in the first row: halves of the trials have too few forgotten samples in common." in table.caption
 
 
 def test_trials_that_diverged_are_left_out_and_named(study):
