@@ -58,6 +58,8 @@ def twins(data: pd.DataFrame) -> str:
     known = data["twins"].dropna() if "twins" in data else pd.Series(dtype=float)
     if known.empty:
         return ""
+    if not known.any():
+        return "No forgotten image has an exact twin among the retained ones"
     return f"In a trial at most {known.max():.0f} forgotten images have an exact twin among the retained ones"
 
 
