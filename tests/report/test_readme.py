@@ -11,7 +11,12 @@ ROOT = Path(__file__).parents[2]
 MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
 
 
-SHOWS = ("paper_tables/cifar10-small/table3.md", "paper_tables/cifar10-small/claims.md", "results/bench/machines.md")
+SHOWS = (
+    "paper_tables/cifar10-small/table3.md",
+    "paper_tables/cifar10-small/claims.md",
+    "results/bench/machines.md",
+    "paper_tables/cifar10-small/audit.md",
+)
 
 
 @pytest.mark.parametrize(("page", "table"), list(zip(PAGES, SHOWS, strict=True)))

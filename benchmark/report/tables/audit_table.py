@@ -37,8 +37,8 @@ def build(source: Source) -> Table:
     """
     trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
     data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
-    known = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set(SHOWN) - {"u-lira-auc"}
-    shown = [audit for audit in SHOWN if audit in known]
+    known = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
+    shown = [audit for audit in SHOWN if audit in (known or set(SHOWN) - {"u-lira-auc"})]
     columns = [METHOD, *(SHOWN[audit][0] for audit in shown)]
     blocks = source.blocks(data, lambda rows: _rows(source, rows, shown))
     return source.table(columns, blocks, _notes(source, trials, data, shown), data)
