@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.samplewise.sufficiency import AUDITS
-from benchmark.report.facts import over
+from benchmark.report.facts import is_control, over
 from benchmark.report.source import Source
 
 NAMES = {
@@ -40,9 +40,10 @@ def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
 
 
 def refused(data: pd.DataFrame, trials: int) -> str:
-    """Which audits, of a frame with ``audit`` and ``enough``, so many trials do not carry, and how many would."""
+    """Which audits, of a frame with ``method, audit, enough``, so many trials do not carry, and how many would."""
     texts: dict[str, str] = {}
-    for audit, rows in data.groupby("audit", sort=False):
+    methods = data[[not is_control(method) for method in data["method"]]]  # Original may have fewer trials
+    for audit, rows in methods.groupby("audit", sort=False):
         needed = rows["enough"]
         if (needed > trials).all():
             least, most = (f"{count:,.0f}" for count in (needed.min(), needed.max()))

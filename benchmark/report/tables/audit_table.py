@@ -97,7 +97,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         audits.refused(data, count) if len(data) else "",
         f"Not shown, for too few forgotten samples: {', '.join(audits.NAMES[audit] for audit in few)}" if few else "",
-        "A dash in the first row: halves of the trials have too few forgotten samples in common" if unknown else "",
+        "A dash in the first row: an attack on half of the trials needs more of them" if unknown else "",
         audits.twins(trials),
         "Average gap and ToW are of the best epoch (oracle), all else of the last"
         if source.study.report_epoch == "best"
