@@ -39,7 +39,6 @@ def _flag(name: str, text: str) -> Any:
 
 StudyName = Annotated[str, _argument("a study: the name of a file config/STUDY.yaml", "STUDY")]
 Dataset = Annotated[str, _argument("a dataset of the study")]
-RunText = Annotated[str, _argument("such as digits/convnet/random-10/coun/trial-0")]
 OutputName = Annotated[str, _argument("such as table2 or figure4")]
 Partial = Annotated[bool, _flag("--partial", "draw what exists, beside the whole and never in its place")]
 Replace = Annotated[bool, _flag("--replace", "replace published results by other ones")]
@@ -72,7 +71,7 @@ def split(
 @app.command()
 def run(
     study: StudyName,
-    name: RunText,
+    name: Annotated[str, _argument("such as digits/convnet/random-10/coun/trial-0")],
     planned: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="refuse any other configuration")] = None,
     again: Annotated[bool, _flag("--again", "train it although it is finished")] = False,
     weights: Annotated[bool, _flag("--weights", "train it for its weights, if they are missing")] = False,
@@ -110,7 +109,7 @@ def embed(
 
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
-    """Gather all runs into results/STUDY-{metrics,history,predictions,embeddings,distances,views}.parquet."""
+    """Gather all runs into results/STUDY-*.parquet: metrics, history, predictions, what features show, audits."""
     from benchmark.results.gather import collect
 
     _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
@@ -186,6 +185,14 @@ def cost(
 
 
 @app.command()
+def memorisation(study: StudyName, cell: str, file: Path) -> None:
+    """Write how far the Retrains of a random cell memorise each sample: a file for memorised-10 and typical-10."""
+    from benchmark.results.sample_outputs import write_scores
+
+    print(write_scores(_study(study), cell, file))
+
+
+@app.command()
 def tune(
     study: StudyName,
     jobs: Annotated[int, typer.Option(min=1, help="how many candidates at a time")] = 1,
@@ -219,7 +226,7 @@ def claims(
 @app.command()
 def audit() -> None:
     """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
-    from benchmark.metrics.audit import audit
+    from benchmark.metrics.arithmetic import audit
 
     print(audit().to_string(index=False))
 
@@ -235,16 +242,15 @@ def bench(
 ) -> None:
     """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
     if find_spec("bench") is None:
-        here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
-        raise BadInput(f"bench: not installed; {here}")
+        raise BadInput("bench: not installed; the folder bench/ is part of a checkout: run this at the top of one")
     from bench.report import SECTIONS, bench, chosen
     from bench.rows import Options
 
     if listed:
         print("\n".join(f"{section:10} {what}" for section, what in SECTIONS.items()))
         return
-    options = Options(repeats or (1 if short else 5), threads, short)
-    print(bench(chosen(only), options, name or ("short" if short else "cpu")))
+    repeats = repeats or (1 if short else 5)
+    print(bench(chosen(only), Options(repeats, threads, short), name or ("short" if short else "cpu")))
 
 
 @app.command()
@@ -282,7 +288,6 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        # Disk full, folder read-only, no permission: the path and the reason say it all.
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         sys.exit(f"error: {' '.join(message.split())}")
     except MemoryError:

@@ -21,26 +21,34 @@ CL = "+cl"
 ALIASES = {"coun": "ft" + CL}
 
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-SCENARIO = r"random-[1-9][0-9]?|class-[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*|sequential-[1-9][0-9]?x[1-9][0-9]?"
+SCENARIO = (
+    r"(?:random|memorised|typical)-[1-9][0-9]?|class-[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
+    rf"|sequential-[1-9][0-9]?x[1-9][0-9]?|listed-{WORD}"
+)
 METHOD = rf"{WORD}(?:\+cl)?(?:@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
 
 
 @dataclass(frozen=True, order=True)
 class Scenario:
-    """What is to be forgotten: ``random-<percent>``, ``class-<name>`` or ``sequential-<stages>x<percent>``."""
+    """What is to be forgotten.
+
+    ``random-<percent>``, ``class-<name>``, ``sequential-<stages>x<percent>``; or what a file of the study's chooses:
+    ``memorised-<percent>`` and ``typical-<percent>``, of the highest and the lowest scores, and ``listed-<name>``.
+    """
 
     name: str
 
     def __post_init__(self) -> None:
         if not re.fullmatch(SCENARIO, self.name):
-            accepted = "'random-<percent>' with 1 to 99, 'class-<name>' and 'sequential-<stages>x<percent>'"
-            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}")
+            accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
+            more = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
+            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {more}")
         if self.kind == "sequential" and self.stages * self.percent > 99:
             raise BadInput(f"scenario {self.name!r} forgets {self.stages * self.percent} %: at most 99 % is accepted")
 
     @property
     def kind(self) -> str:
-        """``"random"``, ``"class"`` or ``"sequential"``."""
+        """The name's first word, such as ``"random"``."""
         return self.name.split("-", 1)[0]
 
     @property
@@ -49,14 +57,19 @@ class Scenario:
         return self.name.split("-", 1)[1] if self.kind == "class" else None
 
     @property
+    def list_name(self) -> str | None:
+        """The name of the list of forgotten samples, or None where no list says."""
+        return self.name.split("-", 1)[1] if self.kind == "listed" else None
+
+    @property
     def stages(self) -> int:
         """How many removals follow one another; 1 unless sequential."""
         return int(self.name.split("-")[1].split("x")[0]) if self.kind == "sequential" else 1
 
     @property
     def percent(self) -> int:
-        """Per cent of the training set that one stage forgets; 0 for a class."""
-        return 0 if self.kind == "class" else int(re.split("[-x]", self.name)[-1])
+        """Per cent of the training set that one stage forgets; 0 for a class and for a list."""
+        return 0 if self.kind in ("class", "listed") else int(re.split("[-x]", self.name)[-1])
 
 
 @dataclass(frozen=True, order=True)

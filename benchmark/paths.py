@@ -24,7 +24,7 @@ RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet",
 # Beside a checkpoint: how far a run under way is.
 PROGRESS = "progress.json"
 # What is gathered over all runs of a study.
-FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views")
+FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views", "audits", "memorised")
 TABLE_SUFFIXES = (".tex", ".csv", ".md", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png")
 PARTIAL = ".partial"  # after the name of what lacks something: it never replaces what is whole

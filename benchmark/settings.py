@@ -190,6 +190,16 @@ class StudyForm(Strict):
     )
     threads: UpTo1000 = Field(1, description="processor threads of a job; recorded with every result")
     sequential: SequentialSettings = SequentialSettings()
+    memorisation: dict[str, str] = Field(
+        {},
+        description="dataset -> a file of scores that the command `memorisation` wrote, by which `memorised-<percent>` "
+        "and `typical-<percent>` choose",
+    )
+    lists: dict[str, str] = Field(
+        {},
+        description="name -> a file of training images that `listed-<name>` forgets: their places in the prepared "
+        "dataset, from 0, one a line",
+    )
     datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGES = (Path("README.md"), Path("docs/cifar10-small.md"), Path("docs/speed.md"))
+PAGES = (Path("README.md"), Path("docs/cifar10-small.md"), Path("docs/speed.md"), Path("docs/audit.md"))
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 

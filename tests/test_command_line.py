@@ -15,14 +15,15 @@ COMMANDS = sorted(command.callback.__name__ for command in app.registered_comman
 
 def test_every_command_is_there():
     promised = (
-        "audit bench claims collect cost embed figure page prepare run schema split status table tune unused verify"
+        "audit bench claims collect cost embed figure memorisation page prepare run schema split status table tune "
+        "unused verify"
     )
     assert promised.split() == COMMANDS
 
 
 def test_every_kind_of_table_and_figure_is_there():
-    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort"
-    figures = "improvement cost stages ablation theory maps"
+    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit metrics"
+    figures = "improvement cost stages ablation theory audit memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
 
 

@@ -19,11 +19,13 @@ SMALL = """table1 table2 table3 table4 table5 table7 table8 table9 table10 theor
 figure1 figure3 figure4 figure5 figure6 figure7 figure8 figure9 figure10 figure11 figure12 theory-curves"""
 MORE = """equal-cost equal-cost-random-10 reasons-random-50 reasons-random-10 reasons-class-truck reasons-batch
 verdicts tuning effort reasons-stages"""
+AUDIT = "audit metrics gap-and-audit"
 PAPER = f"""{SMALL.replace("claims power", "")} table6 {" ".join(f"table{n}-vs-reported" for n in range(1, 11))}"""
 SHIPPED = {
-    "quick": SMALL,
-    "cifar10-small": f"{SMALL} {MORE}",
+    "quick": f"{SMALL} {AUDIT}",
+    "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 claims hyperparameters",
+    "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
 }
 
@@ -71,6 +73,12 @@ def test_hyperparameters_lie_within_the_ranges_that_the_paper_searched(name):
             if low_high := (info.json_schema_extra or {}).get("paper_range"):
                 low, high = low_high
                 assert low <= getattr(run.settings, field) <= high, (str(run.name), field)
+
+
+def test_the_audit_study_goes_on_from_the_runs_of_the_small_one():
+    places = {run.place for run in read("cifar10-small").runs()}
+    first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
+    assert len(first) == 55 and all(run.place in places for run in first)
 
 
 def test_implied_epochs_are_those_of_the_printed_costs():

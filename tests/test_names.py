@@ -20,6 +20,7 @@ HOSTILE += [RUN.replace("random-10", s) for s in ("class-..", "class-a b", "clas
 # Malformed methods, impossible scenarios and malformed cells.
 METHODS = ["", "FT", "ft+CL", "ft+cl+cl", "ft@", "ft@lr", "ft@lr=0.1@lr=0.2", "ft lr", "ft\n", "-ft"]
 NOWHERE = ["random-0", "random-100", "random-", "class-", "class--x", "sequential-10x10", "sequential-0x5", "half"]
+NOWHERE += ["memorised-0", "typical-100", "listed-", "listed-A", "listed-a_b"]
 CELLS = ["digits", "digits/convnet", "digits/convnet/random-10/x", "digits//random-10", "a/b/c"]
 
 
@@ -86,6 +87,9 @@ def test_a_scenario_says_what_is_forgotten():
         "class-pickup-truck_2": ("class", "pickup-truck_2", 1, 0),
         "class-8": ("class", "8", 1, 0),
         "sequential-5x10": ("sequential", None, 5, 10),
+        "memorised-10": ("memorised", None, 1, 10),
+        "typical-5": ("typical", None, 1, 5),
+        "listed-a-b2": ("listed", None, 1, 0),
     }
     for one, facts in ((Scenario(name), facts) for name, facts in expected.items()):
         assert (one.kind, one.class_name, one.stages, one.percent) == facts

@@ -8,13 +8,14 @@ holds out, which no metric counts.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.data.arrays import Labels
+from benchmark.data.arrays import Labels, Pixels
 from benchmark.errors import BadInput, DamagedFile, unknown
 from benchmark.files import read_parquet, write_parquet
 from benchmark.names import Scenario
@@ -34,14 +35,16 @@ def split_frame(
     scenario: Scenario,
     rng: np.random.Generator,
     hold_out: int = 0,
+    chosen: Indices | None = None,
 ) -> pd.DataFrame:
     """Return the rows of a split file. Labels are indices into ``classes``.
 
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
     stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
     ``sequential-<s>x<p>`` is ``random-<k*p>``. The last ``hold_out`` % of that permutation are held out, and so not
-    forgotten either. Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing
-    retained.
+    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one.
+
+    Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing retained.
     """
     import pandas as pd
 
@@ -55,6 +58,8 @@ def split_frame(
         ends = [np.setdiff1d(np.flatnonzero(train_labels == label), held)]
         left_out = held[train_labels[held] == label]
         test = np.flatnonzero(test_labels == label)
+    elif chosen is not None:
+        ends = [np.setdiff1d(chosen, held)]
     else:
         percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
         ends = [np.sort(order[: _share(len(order), percent)]) for percent in percents]
@@ -75,6 +80,41 @@ def split_frame(
     )
 
 
+def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
+    """Return the indices, ascending, of the training samples, of ``count``, that a file says are to be forgotten.
+
+    For ``listed-<name>`` it holds an index a line; for ``memorised-<p>`` and ``typical-<p>`` a line ``index,score`` for
+    every sample, the score empty where it is not known, and the p % of all with the highest or lowest are taken.
+
+    Raises `BadInput`, naming the file, if it holds anything else, or indices twice or out of range.
+    """
+    import pandas as pd
+
+    from benchmark.metrics.samplewise.memorisation import extreme
+
+    of_list = scenario.kind == "listed"
+    try:
+        types: Any = {0: "int64"} if of_list else {"index": "int64", "score": "float64"}
+        rows = pd.read_csv(path, comment="#", header=None if of_list else 0, dtype=types)
+        index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
+        if rows.shape[1] != (1 if of_list else 2):
+            raise ValueError(f"{rows.shape[1]} columns")
+    except ValueError as error:
+        accepted = "an index a line" if of_list else "a heading index,score and a line for each image"
+        raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
+    if len(index) and not 0 <= index.min() <= index.max() < count:
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise BadInput(f"{path}: {wrong}: the {count} training images are numbered from 0 to {count - 1}")
+    if len(np.unique(index)) < len(index):
+        raise BadInput(f"{path}: {rows.iloc[:, 0][rows.iloc[:, 0].duplicated()].iloc[0]} is listed twice")
+    if of_list:
+        return np.sort(index)
+    if len(index) < count:
+        raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
+    scores = rows.iloc[np.argsort(index), 1].to_numpy(dtype=float)
+    return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
+
+
 def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:
     """Return the sorted indices of the training samples, of ``count``, that a trial never trains on.
 
@@ -90,6 +130,12 @@ def _last(order: Indices, percent: int) -> Indices:
 def _share(count: int, percent: int) -> int:
     """Return so many per cent of a number, rounded half up."""
     return (count * percent + 50) // 100
+
+
+def with_twins(images: Pixels, forgotten: Indices, retained: Indices) -> int:
+    """Return how many images, of (N, H, W, C), are forgotten although an equal one is retained."""
+    digests = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images])
+    return int(np.isin(digests[forgotten], digests[retained]).sum())
 
 
 def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:

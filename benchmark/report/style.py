@@ -171,6 +171,8 @@ def scenario_label(name: str) -> str:
     scenario = Scenario(name)
     if scenario.class_name is not None:
         return f"class-wise ‘{scenario.class_name}’"
+    if scenario.list_name is not None:
+        return f"listed ‘{scenario.list_name}’"
     stages = f"{scenario.stages} × " if scenario.kind == "sequential" else ""
     return f"{scenario.kind} {stages}{scenario.percent} %"
 

@@ -21,12 +21,13 @@ from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.names import RETRAIN, Cell
 from benchmark.results import measured, records
+from benchmark.results.records import FIRST
+from benchmark.results.sample_outputs import Reader
 from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
 from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
-FIRST = ("study", *CELL, "method", "trial")
 
 
 def _read_once(what: str) -> cached_property[pd.DataFrame]:
@@ -52,6 +53,8 @@ class Results:
     embeddings = _read_once("embeddings")  # a row a mapped run and sample; none for a run that diverged
     distances = _read_once("distances")  # a row a run, class of forget samples, and class of the centroid
     views = _read_once("views")  # a row a run and sample whose augmented views were compared
+    audits = _read_once("audits")  # a row a run and audit of its samples, in cells that have Retrain
+    memorised = _read_once("memorised")  # a row a run and group of forgotten samples, by how far they are memorised
 
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
@@ -70,6 +73,9 @@ class FromRuns(Results):
     def _frame(self, what: str) -> pd.DataFrame:
         if what == "metrics":
             return measured.metrics(self.study, self.runs, self.cells, self.partial)
+        if what in ("audits", "memorised"):
+            reader = Reader(self.study, self.runs, self.cells, self.metrics, self.partial)
+            return getattr(reader, what)()
         if what == "history":
             return self._join(self.runs, self._history)
         if what == "predictions":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINISHED, DIVERGED = "finished", "diverged"
+FIRST = ("study", "dataset", "arch", "scenario", "method", "trial")  # the first columns of everything that is gathered
 
 
 class OtherData(StaleOutput):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.names import CL, RETRAIN, Cell, MethodName, RunName, Scenario
+from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.settings import OutputSettings
 from benchmark.study.resolve import ResolvedStudy
 
@@ -160,6 +160,22 @@ def _distances(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _listed(study, output)
 
 
+def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    if output.trials not in (None, study.trials):
+        raise BadInput(
+            f"trials: {output.trials}: what an audit reads depends on how many trials there are: accepted are all "
+            f"{study.trials} of the study"
+        )
+    return _every(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
+
+
+def _memorised(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    for cell in output.cells:
+        if "split" not in study.resample or Scenario(Cell.parse(cell).scenario).kind != "random":
+            raise BadInput(f"cells: {cell}: accepted are random ones of a study with resample: [original, split]")
+    return _audited(study, output)
+
+
 def _check_forgotten(output: OutputSettings) -> None:
     for cell in output.cells:
         forgotten = Scenario(Cell.parse(cell).scenario).class_name
@@ -193,6 +209,13 @@ KINDS = {
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", gathered=True),
+        "audit": Kind(
+            "average gap beside audits of every sample, with what a perfect unlearner reads",
+            SHOWN,
+            _audited,
+            by_epoch=True,
+        ),
+        "metrics": Kind("how far each metric and audit can be trusted", SHOWN, _audited, by_epoch=True),
     },
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),
@@ -202,6 +225,8 @@ KINDS = {
             "average gap against the one setting in which the methods differ", SHOWN, _ablation, by_epoch=True
         ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
+        "audit": Kind("average gap against an audit of every sample", SHOWN, _audited, by_epoch=True),
+        "memorisation": Kind("whether samples that were memorised are the ones not forgotten", SHOWN, _memorised),
         "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
     },
 }

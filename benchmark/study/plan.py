@@ -9,7 +9,7 @@ from typing import Any
 from benchmark import __version__, paths
 from benchmark.errors import unknown
 from benchmark.files import digest, sha256
-from benchmark.names import Cell, RunName
+from benchmark.names import Cell, RunName, Scenario
 from benchmark.settings import OutputSettings
 from benchmark.study.outputs import KINDS, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
@@ -114,11 +114,13 @@ class PlannedStudy(ResolvedStudy):
         return paths.dataset(name, self.provenances[name])
 
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
-        """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset."""
+        """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset or file."""
         if dataset not in self.datasets:
             raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
         folder = self.dataset_folder(dataset).name
         origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
+        if chosen := self.chosen_by(dataset, Scenario(scenario)):
+            origin["chosen_by"] = chosen[1]
         if self.hold_out:
             origin["hold_out"] = self.hold_out
         return Split(dataset, scenario, trial, origin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import PrivateAttr
@@ -11,6 +12,7 @@ from pydantic import PrivateAttr
 from benchmark import paths
 from benchmark.data.store import provenance
 from benchmark.errors import BadInput, unknown
+from benchmark.files import sha256
 from benchmark.methods.base import Recipe
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
@@ -57,11 +59,33 @@ class ResolvedStudy(StudyForm):
         """Of each dataset what determines its arrays: see `benchmark.data.store.provenance`."""
         return {name: provenance(name, settings) for name, settings in self.datasets.items()}
 
+    def chosen_by(self, dataset: str, scenario: Scenario) -> tuple[Path, str] | None:
+        """Return the file that says what a scenario forgets, with its SHA-256; None where the scenario itself does.
+
+        Raises `BadInput` if the study names no such file, or it is not there.
+        """
+        if scenario.kind not in ("memorised", "typical", "listed"):
+            return None
+        named, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
+        where = f"{paths.study_file(self.name)}: {'lists' if scenario.list_name else 'memorisation'}.{key}"
+        if key not in named:
+            raise BadInput(f"{where}: missing; scenario {scenario.name!r} needs a file there")
+        path = Path(named[str(key)])
+        if path not in self._digests:
+            if not path.is_file():
+                raise BadInput(f"{where}: there is no file {path}")
+            self._digests[path] = sha256(path)
+        return path, self._digests[path]
+
     # --- how a name is resolved -----------------------------------------------------------------------------------
 
     # Looked up once a trial and output.
     @cached_property
     def _canonical(self) -> dict[tuple[Cell, str], str]:
+        return {}
+
+    @cached_property
+    def _digests(self) -> dict[Path, str]:
         return {}
 
     @cached_property
@@ -111,6 +135,8 @@ class ResolvedStudy(StudyForm):
         # Of plugins alone: what is built in has no version of its own.
         if code := ARCHITECTURES.code(name.arch):
             content["architecture"] = code
+        if scenario and (chosen := self.chosen_by(name.dataset, scenario)):
+            content["chosen_by"] = chosen[1]
         if self.hold_out:
             content["hold_out"] = {"percent": self.hold_out, "draw": split_trial}
         if sequential:

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from benchmark.data import store
+from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.methods.base import Context, Meter, Method, Recipe
-from benchmark.metrics.audit import epoch_slips
+from benchmark.metrics.arithmetic import epoch_slips
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
 from benchmark.models import forward_flops
@@ -106,7 +107,7 @@ def against_reported(study: Study) -> pd.DataFrame:
 
 @cache
 def _counted(
-    method: Any, settings: str, scenario: Scenario | None, again: bool, train: int, classes: int
+    method: Any, settings: str, scenario: Scenario | None, listed: int, again: bool, train: int, classes: int
 ) -> tuple[float, float]:
     """Count units by going through a run's steps; its trials share the count."""
     recipe = method.Settings.model_validate_json(settings)
@@ -114,7 +115,7 @@ def _counted(
     recipe = recipe.model_copy(update={"epochs": recipe.epochs // stages})
     total = np.zeros(2)
     for stage in range(1, stages + 1):
-        started = method(recipe, _context(scenario, stage, again, train, classes))
+        started = method(recipe, _context(scenario, listed, stage, again, train, classes))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
         meter = started.context.meter
@@ -151,16 +152,19 @@ def _stand_in(classes: int) -> nn.Module:
 def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
     """Return how many images pass through the model once, by the paper's counting and as executed."""
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
-    values = settings.model_dump_json(by_alias=True)
-    return _counted(run.method, values, scenario, study.sequential.forget == "all", train, classes)
+    values, listed = settings.model_dump_json(by_alias=True), 0
+    if scenario and scenario.list_name and (file := study.chosen_by(run.name.dataset, scenario)):
+        listed = len(chosen_by(file[0], scenario, train))
+    return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes)
 
 
-def _context(scenario: Scenario | None, stage: int, again: bool, train: int, classes: int) -> Context:
+def _context(scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int) -> Context:
     """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
     gone = new = 0
     if scenario:
         # A class is taken to have its even share; `random` and each stage round half up, as splits do.
         share = round(train / classes) if scenario.class_name else (train * scenario.percent * stage + 50) // 100
+        share = listed if scenario.list_name else share
         before = 0 if scenario.class_name or again else (train * scenario.percent * (stage - 1) + 50) // 100
         gone, new = share, share - before
     everything = torch.arange(train)

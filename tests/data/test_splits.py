@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.splits import forgotten, held_out, read_split, split_frame, write_split
+from benchmark.data.splits import chosen_by, forgotten, held_out, read_split, split_frame, with_twins, write_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.names import Scenario
 
@@ -82,6 +82,52 @@ def test_unknown_classes_and_empty_forget_or_retain_sets_are_refused():
     ):
         with pytest.raises(BadInput, match=message):
             draw(scenario, labels=np.zeros(count, np.int64))
+
+
+SCORES = "# of a test\nindex,score\n" + "".join(
+    f"{index},{score}\n" for index, score in reversed([*enumerate([0.5, "", -0.1, 0.9, 0.5, 0.0, 1.0, "", 0.2, 0.3])])
+)
+
+
+def test_a_file_says_what_is_forgotten():
+    path = Path("file.csv")
+    for scenario, text, expected in (
+        ("listed-mine", "# what somebody asked for\n7\n2\n\n3\n", [2, 3, 7]),
+        ("memorised-30", SCORES, [0, 3, 6]),
+        ("typical-20", SCORES, [2, 5]),
+    ):
+        path.write_text(text)
+        chosen = chosen_by(path, Scenario(scenario), 10)
+        assert chosen.tolist() == expected, scenario
+        rng = np.random.default_rng(0)
+        frame = split_frame(TRAIN[:10], TEST, CLASSES, Scenario(scenario), rng, 30, chosen)
+        held = held_out(10, 30, np.random.default_rng(0))
+        assert forgotten(frame).tolist() == np.setdiff1d(expected, held).tolist()
+
+
+def test_a_file_that_says_something_else_is_refused_by_name():
+    path = Path("file.csv")
+    for scenario, text, message in (
+        ("listed-mine", "1\n10\n", "file.csv: 10: the 10 training images are numbered from 0 to 9"),
+        ("listed-mine", "1\n-2\n", "file.csv: -2: the 10 training"),
+        ("listed-mine", "1\n4\n1\n", "file.csv: 1 is listed twice"),
+        ("listed-mine", "1.5\n", "accepted is an index a line"),
+        ("listed-mine", "1,2\n", "2 columns: accepted is an index a line"),
+        ("listed-mine", "", "accepted is an index a line"),
+        ("typical-20", SCORES[:-6], "file.csv: 9 scores: there are 10 training images"),
+        ("typical-20", "index\n1\n", "accepted is a heading index,score"),
+        ("memorised-90", SCORES, "9 samples are wanted, 8 of 10 have a score"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadInput, match=message):
+            chosen_by(path, Scenario(scenario), 10)
+
+
+def test_twins_are_equal_images_on_both_sides():
+    images = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
+    images[3], images[5], images[2] = images[0], images[4], images[1]
+    # 0 has a twin in 3, 1 only in what is held out, 4 and 5 are both forgotten.
+    assert with_twins(images, np.array([0, 1, 4, 5]), np.array([3, 6])) == 1
 
 
 def test_a_split_file_gives_back_what_was_written():

@@ -5,7 +5,7 @@ import pytest
 
 from benchmark.errors import BadInput
 from benchmark.metrics.samplewise.agreement import TUG_OF_WAR_MIA, confidence_difference, disagreement, tug_of_war
-from benchmark.metrics.samplewise.memorisation import extreme, memorisation, with_twins
+from benchmark.metrics.samplewise.memorisation import extreme, memorisation
 
 
 def test_agreement_is_counted_over_forgotten_samples():
@@ -40,10 +40,3 @@ def test_the_most_and_the_least_memorised_are_a_share_of_all():
     assert extreme(scores, 25, highest=False).tolist() == [2, 5, 8]
     with pytest.raises(BadInput, match="9 samples are wanted, 8 of 10 have a score"):
         extreme(scores, 90, highest=True)
-
-
-def test_twins_are_equal_images_on_both_sides():
-    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
-    images[3], images[5] = images[0], images[4]
-    forgotten = np.array([True, True, False, False, True, True])
-    assert with_twins(images, forgotten).tolist() == [True, False, False, False, False, False]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.results import frames
-from benchmark.results.sample_outputs import audit_table, audits_by_trial, margin
+from benchmark.results.sample_outputs import Reader, margin
+from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from tests.project import ROOT
 
@@ -24,16 +30,19 @@ KNOWN = {
 }
 
 
-def results(*scenarios: str) -> frames.Results:
+def reader(scenarios: list[str], methods: list[str]) -> Reader:
+    """A reader of some of the committed runs, whose metrics are those that were gathered."""
     study = Study.load("cifar10-small")
-    return frames.Gathered(study, study.runs(), [cell for cell in study.cells if cell.scenario in scenarios], [])
+    cells = [cell for cell in study.cells if cell.scenario in scenarios]
+    metrics = frames.gathered(study).metrics
+    return Reader(study, study.runs(), cells, metrics[metrics["method"].isin(["retrain", *methods])])
 
 
 @pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        trials = audits_by_trial(results("random-10", "random-50", "class-truck"), ["original", "salun", "coun"])
+        trials = reader(["random-10", "random-50", "class-truck"], ["original", "salun", "coun"]).audits()
     return summary(trials, CELL)
 
 
@@ -67,10 +76,56 @@ def test_margins_are_read_where_a_file_has_them_and_else_made_from_losses():
     assert margin(samples.assign(margin=np.array([1.5, 40.0], np.float32))).tolist() == [1.5, 40.0]
 
 
-def test_samples_that_are_not_on_disk_are_missed_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path):
+def test_samples_that_are_not_on_disk_are_missed_by_name_or_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.chdir(ROOT)
-    given = results("random-50")
-    assert not given.metrics.empty
+    given = reader(["random-50"], ["coun"])
     monkeypatch.setattr("benchmark.paths.RUNS", tmp_path)
     with pytest.raises(StaleOutput, match=r"run\.json is missing"):
-        audit_table(given, ["coun"])
+        given.audits()
+    assert dataclasses.replace(given, partial=True).audits().empty
+
+
+def test_memorised_samples_are_the_ones_that_original_has_not_forgotten(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    rows = reader(["random-50"], ["original", "coun"]).memorised()
+    aucs = rows.groupby(["method", "memorisation"])["auc"].mean()
+    assert aucs["original"].is_monotonic_increasing and aucs["original", 1.0] > 0.9
+    assert aucs["coun"].max() < 0.6
+
+
+def test_what_is_shown_of_audits_imports_no_torch_and_takes_no_minute(tmp_path):
+    code = f"""
+import sys, time; sys.path.insert(0, {str(ROOT)!r})
+from benchmark.report.draw import build
+from benchmark.report.source import Source
+from benchmark.results import frames
+from benchmark.study.prepare import split
+from benchmark.study.study import Study
+study = Study.load("cifar10-small")
+results = frames.of_output(study, "audit")
+for name in ("audit", "metrics", "gap-and-audit", "not-forgotten"):
+    build(Source.of(study, name, results))
+print("torch" in sys.modules, time.process_time() < 60)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"], done.stdout + done.stderr
+
+
+def test_a_study_that_holds_images_out_is_attacked_in_the_strict_form(project):
+    cell = "digits/convnet/random-50"
+    tables = {"table2": {"kind": "audit", "cells": [cell], "methods": ["ft"]}, "table8": None}
+    study = project.study({"hold_out": 40, "resample": ["original", "split"], "trials": 6, "tables": tables})
+    for trial in range(study.trials):
+        split(study, "digits", "random-50", trial)
+    for run in study.runs():
+        project.run(study, str(run.name))
+    outputs = Reader(study, study.runs(), study.cells, frames.of_study(study).metrics).outputs(study.cells[0])
+    for trial in range(study.trials):
+        folder = paths.run(study.run(f"{cell}/retrain/trial-{trial}").place)
+        samples = pd.read_parquet(folder / paths.SAMPLES)
+        held = samples.loc[samples["split"] == "held-out", "index"].sort_values()
+        assert np.flatnonzero(outputs.given.held_out[trial]).tolist() == held.tolist() and len(held) == 64
+    assert not (outputs.given.held_out & outputs.given.forgotten).any()
+    rows = frames.of_study(study).audits.set_index(["method", "audit"])
+    assert rows.loc[("ft", "u-lira-auc"), "value"].notna().all()
+    assert (rows["twins"] == 0).all()

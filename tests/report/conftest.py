@@ -94,10 +94,10 @@ def altered(name: str, **changes: Any) -> Study:
     return study
 
 
-def write_forget(study: Study, scenario: str, index: Any, stage: Any = 1) -> None:
+def write_forget(study: Study, scenario: str, index: Any, stage: Any = 1, trial: int = 0) -> None:
     """Write the split of a scenario: which training samples are forgotten, and in which stage."""
     frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
-    write_split(split_file("tiny", scenario), frame)
+    write_split(split_file("tiny", scenario, trial), frame)
 
 
 class Drawn:

@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -33,7 +35,7 @@ POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in (MAPS, DIST
 def whole(shared) -> Study:
     """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
     shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
-    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
+    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "metrics")}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
@@ -41,10 +43,11 @@ def whole(shared) -> Study:
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "map", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
-    figures["apart"] = {"kind": "theory", **shown}
-    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny")
-    write_forget(study, "random-20", range(40))
-    write_forget(study, "sequential-2x10", range(40), [1] * 20 + [2] * 20)
+    figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "memorisation")}
+    study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
+    draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
+    for (scenario, stages), trial in product(draws.items(), range(study.trials)):
+        write_forget(study, scenario, np.arange(len(stages)) + 10 * trial, stages, trial)
     for run in study.runs():
         staged = (
             [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == "sequential-2x10" else None

@@ -8,7 +8,12 @@ from shown_tables import PAGES, SHOWN, filled
 from tests.project import ROOT
 
 MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tables/b.md -->\n{}<!-- end -->\n"
-SHOWS = ("paper_tables/cifar10-small/table3.md", "paper_tables/cifar10-small/claims.md", "results/bench/machines.md")
+SHOWS = (
+    "paper_tables/cifar10-small/table3.md",
+    "paper_tables/cifar10-small/claims.md",
+    "results/bench/machines.md",
+    "paper_tables/cifar10-small/audit.md",
+)
 
 
 @pytest.mark.parametrize(("page", "table"), list(zip(PAGES, SHOWS, strict=True)))

@@ -1,17 +1,26 @@
-"""Which samples a model gets right only because it was trained on them, and which are in the training data twice."""
+"""Which samples does a model get right only because it was trained on them, and are those the ones not forgotten?"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from benchmark.errors import BadInput
 from benchmark.metrics.bootstrap import Indices
-from benchmark.metrics.samplewise.margins import Floats, Mask
+from benchmark.metrics.samplewise.battery import Outputs
+from benchmark.metrics.samplewise.likelihood import LEAST as JUDGED
+from benchmark.metrics.samplewise.likelihood import likelihood_ratios
+from benchmark.metrics.samplewise.margins import Floats, Mask, auc
+from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
+from benchmark.metrics.samplewise.sufficiency import FITTED, Forgetting
+from benchmark.names import RETRAIN
 
 LEAST = 2  # models on either side: of one, a sample's accuracy is 0 or 1
+GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count as 0
+COLUMNS = ["method", "trial", "memorisation", "samples", "auc"]
 
 
 def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST) -> Floats:
@@ -29,6 +38,54 @@ def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST) -> Floats:
     return np.asarray(shares[0] - shares[1])
 
 
+def by_memorisation(methods: Mapping[str, Outputs], given: Forgetting, label: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Return how well the efficacy attack tells a method from Retrain, by how far the samples are memorised.
+
+    Margins are standardised, so that a shift of the whole model is left out. A sample's score in a trial is that of the
+    Retrains of the *other* trials: by its own, samples that this Retrain happens to get wrong would count as memorised,
+    and a perfect unlearner would be told from it by them.
+
+    Returns
+    -------
+    A row a method, trial and group of samples: ``method, trial``; ``memorisation``, one of `GROUPS`, to which scores
+    are rounded; ``samples``, how many the trial judges; ``auc``, what the trial contributes to the mean: see
+    `jackknife`. Groups that some trial has too few samples of have no rows; nor has anything where no sample has a
+    score, as where all trials forget the same.
+    """
+    rows = []
+    for method, outputs in methods.items():
+        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), given.trials)
+        if method == RETRAIN or len(shared) < FITTED:
+            continue
+        retrain, forgotten = methods[RETRAIN].of(shared), given.of(shared).forgotten
+        correct, trained_on = retrain.prediction == label, ~given.of(shared).unseen
+        each = np.arange(len(shared))
+        scores = np.stack([memorisation(np.delete(correct, t, 0), np.delete(trained_on, t, 0)) for t in each])
+        group = np.where(forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
+        ours, theirs = (np.where(forgotten, one.standardised.margin, np.nan) for one in (outputs.of(shared), retrain))
+        left = [_aucs(np.delete(ours, t, 0), np.delete(theirs, t, 0), np.delete(group, t, 0)) for t in each]
+        whole = _aucs(ours, theirs, group)
+        for place, score in enumerate(GROUPS):
+            samples = (group == place).sum(axis=1)
+            if (samples >= JUDGED).all():
+                values = jackknife(float(whole[place]), [one[place] for one in left])
+                columns = {"method": method, "trial": shared, "memorisation": score, "samples": samples, "auc": values}
+                rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
+
+
+def _aucs(unlearned: Floats, retrain: Floats, group: Floats) -> Floats:
+    """Return the AUC of the attack on each group, a mean over trials: (groups,)."""
+    ratios = likelihood_ratios(unlearned, retrain)
+
+    def of(trial: int, place: int) -> float:
+        ours, theirs = (side[trial, group[trial] == place] for side in ratios)
+        return auc(ours[~np.isnan(ours)], theirs[~np.isnan(theirs)])
+
+    places, trials = range(len(GROUPS)), range(len(group))
+    return nan_mean([[of(trial, place) for place in places] for trial in trials])
+
+
 def extreme(scores: Floats, percent: int, highest: bool) -> Indices:
     """Return the indices, ascending, of the samples with the highest or lowest scores: per cent of all, half up.
 
@@ -39,10 +96,3 @@ def extreme(scores: Floats, percent: int, highest: bool) -> Indices:
         raise BadInput(f"memorisation: {wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
     order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
     return np.sort(known[order[:wanted]])
-
-
-def with_twins(images: npt.NDArray[Any], forgotten: npt.NDArray[np.bool_]) -> Mask:
-    """Return which samples, (samples,), are forgotten although an equal image, (samples, ...), is retained."""
-    rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    _, group = np.unique(rows.view(np.dtype((np.void, rows.strides[0]))).ravel(), return_inverse=True)
-    return forgotten & np.isin(group, group[~forgotten])

@@ -36,7 +36,7 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     for place, audit, ideal, group in _metrics(trials, keys):
         values = _by_method(group)
         null = group.groupby("trial")["null"].first().dropna().to_numpy()
-        original = group.loc[group["method"] == ORIGINAL, "value"].to_numpy()
+        original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
         faithfulness = auc(np.abs(original - ideal), np.abs(null - ideal))
         floor = np.abs(np.array(mean_interval(null)) - ideal).max()
         counts = values.shape[1], len(values)

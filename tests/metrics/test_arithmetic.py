@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.metrics import audit
+from benchmark.metrics import arithmetic
 
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
 
@@ -17,7 +17,7 @@ def listed(slips: pd.DataFrame) -> list[tuple[int, str, str, str, str]]:
 
 
 def test_the_known_slips_are_found_and_no_others():
-    slips = audit.audit(REPORTED)
+    slips = arithmetic.audit(REPORTED)
     assert sorted(listed(slips)) == sorted(
         [
             (2, "cifar100", "resnet18", "salun", "mia_gap"),
@@ -42,12 +42,12 @@ def test_the_known_slips_are_found_and_no_others():
 
 def test_implied_epochs_are_those_worked_out_by_hand():
     printed = pd.read_csv(REPORTED / "unlearning.csv")
-    means = audit.reported_means(REPORTED)
+    means = arithmetic.reported_means(REPORTED)
     known = printed["implied_epochs"].notna()
-    epochs = [audit.implied_epochs(row, *audit.UNITS[row["method"]])[0] for _, row in means[known].iterrows()]
+    epochs = [arithmetic.implied_epochs(row, *arithmetic.UNITS[row["method"]])[0] for _, row in means[known].iterrows()]
     assert len(epochs) == 95 and epochs == pytest.approx(printed["implied_epochs"][known].tolist(), abs=0.06)
     salun = means[(means["method"] == "salun") & (means["scenario"] == "random-50")]
-    epochs = [audit.implied_epochs(row, 3, 4)[0] for _, row in salun.iterrows()]
+    epochs = [arithmetic.implied_epochs(row, 3, 4)[0] for _, row in salun.iterrows()]
     assert epochs == pytest.approx([40, 10, 16, 22, 32], abs=0.05)
 
 
@@ -65,5 +65,5 @@ def test_a_slip_put_in_is_found(tmp_path: Path, before: str, after: str, slip: s
     text = (tmp_path / "unlearning.csv").read_text()
     assert text.count(before) == 1
     (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
-    added = set(listed(audit.audit(tmp_path))) - set(listed(audit.audit(REPORTED)))
+    added = set(listed(arithmetic.audit(tmp_path))) - set(listed(arithmetic.audit(REPORTED)))
     assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())

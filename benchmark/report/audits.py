@@ -1,0 +1,70 @@
+"""What tables and figures of audits share: names, rows, and sentences for captions."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.report.facts import is_control, over
+from benchmark.report.source import Source
+
+NAMES = {
+    "average-gap": "Average gap",
+    **{
+        f"{audit}-{what}{form}": f"{name}: {text}{', standardised' * bool(form)}"
+        for audit, name, forms in (("efficacy", "Against Retrain", ("", "-standardised")), ("u-lira", "U-LiRA", ("",)))
+        for form in forms
+        for what, text in (("auc", "AUC"), ("accuracy", "accuracy (%)"), ("tpr", "TPR at 1 % FPR (%)"))
+    },
+    "klom": "KLoM",
+    "klom-95": "KLoM: 95th percentile",
+    "forgetting-quality": "Forgetting quality",
+    "disagreement": "Disagreement with Retrain (%)",
+    "confidence-difference": "Difference of confidence (points)",
+    "tug-of-war": "ToW",
+    "tug-of-war-mia": "ToW-MIA",
+    "unseen-auc": "Against never seen: AUC",
+    "unseen-auc-calibrated": "Against never seen: AUC, calibrated",
+    "rmia-auc": "Against never seen: AUC by RMIA",
+}
+
+
+def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
+    """Return the audits of listed methods, by the names that the study lists: a row a cell, method, audit and trial."""
+    audits = source.results.audits
+    parts = [source.rows(audits, *place).assign(method=place[1]) for place in product(source.cells, methods)]
+    return pd.concat([part for part in parts if len(part)] or [audits.head(0)], ignore_index=True)
+
+
+def refused(data: pd.DataFrame, trials: int) -> str:
+    """Which audits, of a frame with ``method, audit, enough``, so many trials do not carry, and how many would."""
+    texts: dict[str, str] = {}
+    methods = data[[not is_control(method) for method in data["method"]]]  # Original may have fewer trials
+    for audit, rows in methods.groupby("audit", sort=False):
+        needed = rows["enough"]
+        if (needed > trials).all():
+            least, most = (f"{count:,.0f}" for count in (needed.min(), needed.max()))
+            would = "held-out images would" if np.isinf(needed.max()) else f"{least} would"
+            would = f"{least} to {most} would" if np.isfinite(needed.max()) and least != most else would
+            texts.setdefault(NAMES[str(audit)].partition(":")[0], would)
+    what = ", ".join(f"{name} ({would})" for name, would in texts.items())
+    return f"Not shown, since it cannot be said {over(trials)}: {what}" if what else ""
+
+
+def twins(data: pd.DataFrame) -> str:
+    """How many forgotten images have an equal one among the retained, of a frame with ``twins``."""
+    known = data["twins"].dropna() if "twins" in data else pd.Series(dtype=float)
+    if known.empty:
+        return ""
+    if not known.any():
+        return "No forgotten image has an exact twin among the retained ones"
+    return f"In a trial at most {known.max():.0f} forgotten images have an exact twin among the retained ones"
+
+
+def ideal(audit: str, null: float) -> float:
+    """Return what a perfect unlearner reads in an audit: where only its null says, the null."""
+    known = AUDITS[audit].ideal
+    return null if known is None else known

@@ -1,0 +1,109 @@
+"""Is it forgotten? The average gap beside audits of every sample, and what Retrain reads in a method's place."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.gaps import CELL, bold_best
+from benchmark.metrics.samplewise.battery import summary
+from benchmark.names import RETRAIN
+from benchmark.report import audits, facts
+from benchmark.report.source import Source
+from benchmark.report.style import method_label
+from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
+
+AGAINST_RETRAIN, NEVER_SEEN = "Against Retrain", "Against never seen"
+# The audits that are shown, with their decimals; the .csv has all.
+SHOWN = {
+    "average-gap": (Column("Avg. Gap ↓"), 2),
+    "efficacy-auc": (Column("AUC", AGAINST_RETRAIN), 3),
+    "efficacy-auc-standardised": (Column("standardised", AGAINST_RETRAIN), 3),
+    "efficacy-tpr": (Column("TPR (%)", AGAINST_RETRAIN), 1),
+    "unseen-auc-calibrated": (Column("AUC", NEVER_SEEN), 3),
+    "rmia-auc": (Column("RMIA", NEVER_SEEN), 3),
+    "u-lira-auc": (Column("U-LiRA", NEVER_SEEN), 3),
+    "tug-of-war": (Column("ToW ↑"), 3),
+}
+
+
+def build(source: Source) -> Table:
+    """Return the table: a block a cell, what a perfect unlearner reads first, then the methods as listed.
+
+    Numbers are means over trials ± half of their 95 % interval. Bold is what lies nearest to a perfect unlearner, as
+    printed; Original does not compete. Audits that no method has a number of have no column.
+    """
+    trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
+    data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
+    known = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
+    shown = [audit for audit in SHOWN if audit in (known or set(SHOWN) - {"u-lira-auc"})]
+    columns = [METHOD, *(SHOWN[audit][0] for audit in shown)]
+    blocks = source.blocks(data, lambda rows: _rows(source, rows, shown))
+    return source.table(columns, blocks, _notes(source, trials, data, shown), data)
+
+
+def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
+    methods = source.compared
+    known = data.set_index(["method", "audit"]) if len(data) else data
+    cells = {method: [_cell(known, (method, audit)) for audit in shown] for method in methods}
+    competing = [method for method in methods if not facts.is_control(method)]
+    for place, audit in enumerate(shown):
+        decimals = SHOWN[audit][1]
+        distance = [_distance(known, (method, audit), decimals) for method in competing]
+        for method, bold in zip(competing, bold_best(pd.Series(distance, dtype=float), decimals), strict=True):
+            cells[method][place] = cells[method][place]._replace(bold=bool(bold))
+    # Of the method with the most trials, where some lack one.
+    most = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
+    null: Row = [f"{method_label(RETRAIN)} in its place", *(_cell(known, (most, audit), "null") for audit in shown)]
+    return [null, *(method_row(method, cells[method]) for method in methods)]
+
+
+def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value") -> Entry:
+    """Return a number, ± half of its interval where there is one."""
+    if place not in data.index:
+        return Entry(DASH)
+    row, before, decimals = data.loc[place], "null_" * (what == "null"), SHOWN[place[1]][1]
+    text, half = number(row[what], decimals), number((row[f"{before}high"] - row[f"{before}low"]) / 2, decimals)
+    return Entry(text + f"±{half}" * (half != DASH) if text != DASH else DASH)
+
+
+def _distance(data: pd.DataFrame, place: tuple[str, str], decimals: int) -> float:
+    """Return how far a number, as printed, lies from what a perfect unlearner reads."""
+    if place not in data.index:
+        return np.nan
+    row = data.loc[place]
+    return abs(round(row["value"], decimals) - round(audits.ideal(place[1], row["null"]), decimals))
+
+
+def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
+    count = source.trials
+    lost = [
+        {"method": method, "diverged": len(source.diverged(cell, method))}
+        for cell, method in product(source.cells, source.compared)
+    ]
+    unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
+    carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
+    few = [audit for audit in SHOWN if audit in carried and audit not in shown]
+    against = "how well an attack on the margins of forgotten samples tells a method's model from Retrain of its trial"
+    unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
+    return [
+        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval; bold is nearest to a perfect unlearner, whose "
+        "numbers the first row estimates: Retrain in a method's place, by the same formula",
+        f"{AGAINST_RETRAIN}: {against}; 0.5 where it cannot; standardised by each model's test data, which leaves out "
+        f"a shift of the whole model; true positives at 1{THIN}% false ones",
+        f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
+        "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
+        audits.refused(data, count) if len(data) else "",
+        f"Not shown, for too few forgotten samples: {', '.join(audits.NAMES[audit] for audit in few)}" if few else "",
+        "A dash in the first row: an attack on half of the trials needs more of them" if unknown else "",
+        audits.twins(trials),
+        "Average gap and ToW are of the best epoch (oracle), all else of the last"
+        if source.study.report_epoch == "best"
+        else "",
+        facts.tuned(source.study),
+        facts.control(source.controls),
+        facts.left_out(pd.DataFrame(lost)),
+        facts.incomplete(data, count) if len(data) else "",
+    ]

@@ -1,0 +1,74 @@
+"""Metrics held to a standard, as methods are: which can tell methods apart, and which only seem to?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samplewise.standards import rank_correlations, standards
+from benchmark.names import ORIGINAL
+from benchmark.report import audits, facts
+from benchmark.report.source import Source
+from benchmark.report.tabular import THIN, Column, Row, Table, number
+
+AVERAGE_GAP = "average-gap"
+
+
+def build(source: Source) -> Table:
+    """Return the table: a block a cell, a row a metric that the trials carry; the ``.csv`` has tau of every pair."""
+    methods = [method for method in source.compared if not facts.is_control(method)]
+    trials = audits.by_trial(source, [ORIGINAL, *methods])
+    data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL, "audit"])
+    columns = [
+        Column("Metric", heads=True),
+        Column("Faithfulness ↑"),
+        Column("Noise floor ↓"),
+        Column("Pairs apart (%) ↑"),
+        Column("τ ↑", "Ranking, drawn anew"),
+        Column("same best (%) ↑", "Ranking, drawn anew"),
+        Column("τ with average gap"),
+    ]
+    notes = [
+        f"Of {facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
+        "Faithfulness: how often Original lies further from it than Retrain does, trial by trial (AUC)",
+        f"Noise floor: the largest distance within the 95{THIN}% interval of Retrain in a method's place",
+        f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests over trials, corrected by "
+        "Holm's method)",
+        "Ranking, drawn anew: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
+        "τ with average gap: whether a metric ranks the methods as the average gap does",
+        audits.refused(trials, source.trials) if len(trials) else "",
+        "Average gap and ToW are of the best epoch (oracle), all else of the last"
+        if source.study.report_epoch == "best"
+        else "",
+        facts.tuned(source.study),
+    ]
+    return source.table(columns, source.blocks(data, _rows), notes, data)
+
+
+def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return `standards` with a column ``tau_<metric>`` for every metric, of the two rankings."""
+    pairs = rank_correlations(trials, CELL)
+    both = pd.concat([pairs, pairs.rename(columns={"audit": "other", "other": "audit"})])
+    taus = both.pivot(index=[*CELL, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
+    return standards(trials, CELL).merge(taus, how="left", on=[*CELL, "audit"])
+
+
+def _rows(data: pd.DataFrame) -> list[Row]:
+    return [_row(row) for row in data.to_dict("records") or [{"audit": AVERAGE_GAP}]]
+
+
+def _row(row: dict[str, Any]) -> Row:
+    decimals = {
+        "faithfulness": 2,
+        "noise_floor": 3,
+        "apart": 0,
+        "stability": 2,
+        "best_stays": 0,
+        f"tau_{AVERAGE_GAP}": 2,
+    }
+    return [
+        audits.NAMES[row["audit"]],
+        *(number(row.get(what, float("nan")), places) for what, places in decimals.items()),
+    ]
