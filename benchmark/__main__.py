@@ -153,7 +153,9 @@ def status(
         raise typer.Exit(look(_study(study), seconds))
     from benchmark.workflow.status import status
 
-    print(status(_study(study)))
+    text, well = status(_study(study))
+    print(text)
+    raise typer.Exit(int(not well))
 
 
 @app.command()

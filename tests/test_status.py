@@ -116,7 +116,7 @@ def test_looking_moves_nothing(study):
         path.write_bytes(content)
         first, second = state_of(study, run), state_of(study, run)
         assert first.state == second.state == "damaged" and first.remark == second.remark
-        assert f"damaged: {ORIGINAL}: {path}" in status(study)
+        assert f"damaged: {ORIGINAL}: {path}" in status(study)[0]
         assert path.read_bytes() == content and list(path.parent.glob("run.json.*")) == []
 
 
@@ -125,7 +125,7 @@ def test_a_diverged_run_has_ended_one_without_weights_is_done_and_one_that_lacks
     (folder / paths.MODEL).unlink()
     assert state_of(study, run).state == "done"
     record_of(study, ORIGINAL, status="diverged")
-    assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)
+    assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)[0]
     (folder / paths.SAMPLES).unlink()
     left = state_of(study, run)
     assert (left.state, left.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
@@ -209,8 +209,8 @@ def test_seconds_of_a_run_are_snakemakes_where_it_measured(study):
 
 
 def test_the_standing_in_words(study):
-    lines = status(study).splitlines()
+    lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines
     assert re.fullmatch(r"time left: (\d+ min )?\d+ s, 1 at once", lines[-1])
     under_way(study, "ft", host="node7")
-    assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)
+    assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]

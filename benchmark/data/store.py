@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmark import paths
 from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, stratified
-from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.errors import DamagedFile, IncompletePlugin, StaleOutput
 from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
@@ -51,7 +51,11 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     A folder that was there already is written anew if the source's files have changed; jobs may be reading it. Raises
     what the source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
     """
-    arrays = _reduced(name, settings, SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings))
+    arrays = SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings)
+    if not isinstance(arrays, Arrays):
+        accepted = "accepted is a benchmark.data.arrays.Arrays"
+        raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
+    arrays = _reduced(name, settings, arrays)
     folder = paths.dataset(name, provenance(name, settings))
     if _holds(folder, arrays):
         (folder / PROVENANCE).touch()
