@@ -121,23 +121,18 @@ def by_rule(jobs: Iterable[Any]) -> Counter[str]:
 
 
 def aligned(markdown: str) -> list[str]:
-    """Return the rows of the tables in a Markdown text, without markup and in columns, with the lines in bold between."""
-    rows = [
-        line.strip("| \n").split(" | ") for line in markdown.replace("**", "").splitlines() if line.startswith("| ")
-    ]
-    titles = [line.strip("*") for line in markdown.splitlines() if line.startswith("**")]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
+    """Return the tables in a Markdown text as columns of plain text, and the lines in bold that stand above them."""
+    shown = [line for line in markdown.splitlines() if line.startswith(("| ", "**")) and not line.startswith("| :--")]
+    plain = [line.replace("**", "").strip("| ").split(" | ") for line in shown]
+    rows = [cells for cells, line in zip(plain, shown, strict=True) if line.startswith("|")]
+    first, *widths = (max(map(len, column)) for column in zip(*rows, strict=False))
     lines = []
-    for number, row in enumerate(rows):
-        if row[0].startswith(":--"):
-            continue
-        if titles and rows[number + 1 : number + 2] and rows[number + 1][0].startswith(":--"):
-            lines.append(titles.pop(0))
-        cells = (
-            f"{cell:{'<' if place == 0 else '>'}{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
-        )
-        lines.append("  " + "  ".join(cells))
+    for cells, line in zip(plain, shown, strict=True):
+        if line.startswith("|"):
+            values = [f"{cell:>{width}}" for cell, width in zip(cells[1:], widths, strict=False)]
+            lines.append("  ".join(["", f"{cells[0]:{first}}", *values]))
+        else:
+            lines += ["", cells[0]]
     return lines
 
 
@@ -152,8 +147,7 @@ def _pattern(study: Study, names: list[str]) -> str:
     """Return the files of drawn tables, or of drawn figures, as a shell's pattern."""
     if not names:
         return ""
-    suffixes, path = paths.TABLE_SUFFIXES, paths.table
-    if study.section_of(names[0]) == "figures":
-        suffixes, path = paths.FIGURE_SUFFIXES, paths.figure
+    tables = study.section_of(names[0]) == "tables"
+    path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if tables else (paths.figure, paths.FIGURE_SUFFIXES)
     name = names[0] if len(names) == 1 else "*"
     return str(path(study.name, name, f".{{{','.join(suffix[1:] for suffix in suffixes)}}}"))
