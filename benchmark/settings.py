@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
+from benchmark.registry import COLOUR
 
 Positive = Annotated[int, Field(ge=1)]
-Colour = Annotated[str, Field(pattern="^#[0-9A-Fa-f]{6}$")]
+Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 

@@ -8,7 +8,7 @@ from benchmark.study.outputs import KINDS
 from tests.places import run_folder
 from tests.project import CELL, call
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
 # --- nothing gets lost --------------------------------------------------------------------------------------------
@@ -16,7 +16,8 @@ COMMANDS = sorted(command.callback.__name__ for command in app.registered_comman
 
 def test_every_command_is_there():
     promised = (
-        "audit bench claims collect cost embed figure page prepare run schema split status table tune unused verify"
+        "audit bench check claims collect cost embed figure init list page prepare run schema split status table tune "
+        "unused verify"
     )
     assert promised.split() == COMMANDS
 

@@ -9,7 +9,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
-from benchmark.registry import SOURCES
+from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
@@ -36,6 +36,13 @@ def check(study: PlannedStudy) -> None:
     ):
         if taken:
             raise BadInput(f"{file}: {min(taken)!r} is {what}: call the output something else")
+    for name in study.only or ():
+        if name not in study.tables | study.figures:
+            raise unknown("table or figure", name, study.tables | study.figures, f"{file}: only")
+    for key, named in (("labels", [*METHODS, *study.datasets, *ARCHITECTURES]), ("colours", list(METHODS))):
+        for name in getattr(study, key):
+            if name not in named:
+                raise unknown("name", name, named, f"{file}: {key}")
     _hyperparameters(study, file)
     _hold_out(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
