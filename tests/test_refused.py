@@ -169,7 +169,7 @@ def test_a_plugin_that_lacks_what_the_contract_asks_for_is_refused(empty):
     file = empty.root / "plugin.py"
     for code, message in PLUGINS.items():
         file.write_text(f"{imports}{code}\n")
-        method, arch = "ft" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
+        method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
         change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
         assert message in refused(empty, change | {"plugins": [str(file)]}), code
 

@@ -17,7 +17,7 @@ from benchmark.training import progress
 from benchmark.training.loop import Interrupted
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
-from tests.project import CELL, ORIGINAL
+from tests.project import CELL, ORIGINAL, call
 
 FT = f"{CELL}/ft/trial-0"
 DEAD = 2**22  # above the kernel's highest number of a process
@@ -161,6 +161,24 @@ def test_a_job_keeps_its_note_fresh_between_two_epochs(project, study, monkeypat
     monkeypatch.setattr(progress.Note, "beat", aged)
     assert project.job(study, FT).go() == "finished"
     assert ages and max(ages) < 60
+
+
+def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_says_that_something_did(empty):
+    study = empty.study(ONE)
+    assert call("status", "tiny").returncode == 0  # nothing has been done, and nothing is wrong
+    log = paths.log(f"prepare/{study.dataset_folder('digits').name}")
+    log.parent.mkdir(parents=True)
+    for text, well in [
+        ("", True),
+        ("digits.zip:  40%\n", True),  # on its way
+        ("error: datasets.digits.path: there is no folder images\n\n", False),
+        ("Traceback (most recent call last):\n  ...\nzlib.error: bad data\n", False),
+    ]:
+        log.write_text(text)
+        text, is_well = status(study)
+        assert is_well == well and (f"(log: {log}); once that is mended" in text) != well, text
+    done = call("status", "tiny")
+    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
 
 
 # --- time left ----------------------------------------------------------------------------------------------------

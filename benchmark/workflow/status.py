@@ -30,7 +30,6 @@ ENDED = ("done", "diverged")
 BY_NAME = ("running", "interrupted", "failed", "damaged")  # listed one by one
 # A job touches its note about every ten seconds; an evaluation, in which it cannot, takes minutes at most.
 FRESH_SECONDS = 300.0
-FAULT = re.compile(r"error: |[\w.]*(Error|Exception)\b")  # how the last line of a log begins where a job has failed
 STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first line
 
 
@@ -109,7 +108,7 @@ def failed_datasets(study: Study) -> list[str]:
     for name in study.datasets:
         folder = study.dataset_folder(name)
         log = paths.log(f"prepare/{folder.name}")
-        if not (folder / store.PROVENANCE).is_file() and FAULT.match(fault := last_line(log)):
+        if not (folder / store.PROVENANCE).is_file() and (fault := fault_in(log)):
             again = f"'python -m benchmark prepare {study.name} {name}' or snakemake tries again"
             lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is mended, {again}")
     return lines
@@ -117,11 +116,20 @@ def failed_datasets(study: Study) -> list[str]:
 
 def last_line(log: Path) -> str:
     """Return the last line of a log that is not blank; nothing where there is no such line, or no log."""
+    return next((line.strip() for line in reversed(_text(log).split("\n")) if line.strip()), "")
+
+
+def fault_in(log: Path) -> str:
+    """Return the last line of a log that ends in an error; nothing where it ends in anything else."""
+    line = last_line(log)
+    return line if line.startswith("error: ") or "\nTraceback (" in f"\n{_text(log)}" else ""
+
+
+def _text(log: Path) -> str:
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def counted(states: Sequence[State]) -> dict[str, int]:

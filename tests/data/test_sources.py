@@ -117,6 +117,14 @@ def test_a_study_can_name_the_classes_of_any_source(image_folder):
         store.prepare("pictures", named.model_copy(update={"classes": ["cat"]}))
 
 
+def test_a_source_that_returns_something_else_is_refused():
+    SOURCES.add("odd", lambda name, settings: [])
+    with pytest.raises(
+        BadInput, match=r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
+    ):
+        store.prepare("x", DatasetSettings(source="odd"))
+
+
 def test_settings_that_came_later_leave_the_place_of_older_arrays_as_it_was():
     assert store.provenance("digits", DatasetSettings(source="digits")) == "1289577b299e"
     assert store.provenance("digits", DatasetSettings(source="digits", classes=["a", "b"])) != "1289577b299e"

@@ -40,7 +40,7 @@ METRICS = ("ra", "ua", "ta", "mia")
 STUDY = """
 description: A study in miniature
 trials: 3
-datasets: {digits: {source: digits}}
+datasets: {digits: {source: digits, augmentation: {mean: [0.3], std: [0.4]}}}
 hyperparameters:
   "*": {training: {epochs: 3, lr: 0.1}, unlearning: {epochs: 2}, salun: {lr: 0.03}}
 tables:

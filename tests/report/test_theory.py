@@ -16,7 +16,7 @@ from tests.report.conftest import Drawn, source, views, write_derived, write_fac
 STUDY = """
 trials: 2
 datasets:
-  digits: {source: digits}
+  digits: {source: digits, augmentation: {mean: [0.3], std: [0.4]}}
 tables:
   theory: &shown
     kind: theory

@@ -19,7 +19,7 @@ STUDY = """
 description: A study in miniature
 trials: 2
 datasets:
-  digits: {source: digits}
+  digits: {source: digits, augmentation: {mean: [0.3], std: [0.4]}}
 hyperparameters:
   "*":
     training: {epochs: 3, lr: 0.1}
