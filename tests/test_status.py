@@ -179,6 +179,8 @@ def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_
         assert is_well == well and (f"(log: {log}); once that is mended" in text) != well, text
     done = call("status", "tiny")
     assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
+    done = call("status", "tiny", "--watch")  # nothing is to come
+    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
 
 
 # --- time left ----------------------------------------------------------------------------------------------------
