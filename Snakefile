@@ -11,6 +11,8 @@ import os
 import shlex
 import sys
 
+from snakemake.logging import logger
+
 sys.path.insert(0, workflow.basedir)
 gc.set_threshold(100_000)  # a plan is a great many objects, all of which stay: looking for garbage finds none
 
@@ -20,6 +22,8 @@ from benchmark.report import captions
 from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
+from benchmark.workflow.preflight import check_needed
+from benchmark.workflow.session import Session, by_rule
 from benchmark.workflow.targets import Workflow
 
 try:
@@ -28,6 +32,9 @@ try:
     files = Workflow(study)
 except BadInput as error:
     raise WorkflowError(str(error)) from None
+
+session = Session(study)
+logger.addFilter(session)
 
 command = f"{shlex.quote(sys.executable)} -m benchmark"
 
@@ -78,3 +85,19 @@ include: "rules/data.smk"
 include: "rules/runs.smk"
 include: "rules/report.smk"
 include: "rules/tune.smk"
+
+
+# Snakemake calls these unless it is a dry run or has nothing to do.
+onstart:
+    try:
+        check_needed(study, by_rule(workflow.dag.needrun_jobs()))
+    except BadInput as error:
+        raise WorkflowError(str(error)) from None
+
+
+onsuccess:
+    print(session.success(workflow.dag), flush=True)
+
+
+onerror:
+    print(session.failure(workflow.dag), flush=True)

@@ -30,6 +30,10 @@ class DamagedFile(StaleOutput):
         self.path, self.problem = path, problem
 
 
+class IncompletePlugin(BadInput):
+    """A method, an architecture or a data source that is not what the contract asks for."""
+
+
 def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:
     """Return the error for a value outside a closed list, with a suggestion where one is close.
 

@@ -20,6 +20,7 @@ from benchmark.errors import BadInput, unknown
 from benchmark.files import digest
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+COLOUR = "#[0-9A-Fa-f]{6}"
 ENTRY_POINTS = "unlearning_benchmark.plugins"
 
 
@@ -28,27 +29,36 @@ class Registry:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.labels: dict[str, str] = {}
+        self.colours: dict[str, str] = {}
         self._entries: dict[str, Any] = {}
         self._modules: dict[str, str] = {}
 
-    def add(self, name: str, target: Any) -> None:
-        """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code."""
+    def add(self, name: str, target: Any, label: str = "", colour: str = "") -> None:
+        """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code.
+
+        ``label`` is what tables and figures print for it, ``colour`` its colour in figures, ``#RRGGBB``.
+        """
         if not NAME.fullmatch(name):
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
         if isinstance(target, str) and not re.fullmatch(r"[^:]+:[^:]+", target):
             raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")
+        if colour and not re.fullmatch(COLOUR, colour):
+            raise BadInput(f"{self.kind} {name!r}: colour {colour!r}: accepted is '#RRGGBB'")
         taken = self._entries.get(name)
         if taken is not None and _identity(taken) != _identity(target):
             raise BadInput(f"two {self.kind}s are called {name!r}: {_identity(taken)} and {_identity(target)}")
         self._entries[name] = target
         self._modules[name] = _identity(target).partition(":")[0]
+        self.labels |= {name: label} if label else {}
+        self.colours |= {name: colour} if colour else {}
 
-    def register(self, name: str) -> Callable[[Any], Any]:
-        """Decorate a class or function to register it under ``name``."""
+    def register(self, name: str, label: str = "", colour: str = "") -> Callable[[Any], Any]:
+        """Decorate a class or function to register it as `add` does."""
 
         def decorate(target: Any) -> Any:
             """Register what is decorated, and leave it as it is."""
-            self.add(name, target)
+            self.add(name, target, label, colour)
             return target
 
         return decorate

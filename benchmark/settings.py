@@ -11,8 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
 from benchmark.names import Cell, MethodName
+from benchmark.registry import COLOUR
 
 Positive = Annotated[int, Field(ge=1)]
+Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
@@ -80,6 +82,18 @@ class DatasetSettings(Strict):
     path: str | None = Field(None, description="folder that holds the files, for sources that read files")
     train: str = Field("train-*.parquet", description="parquet: the training shards, a pattern below `path`")
     test: str = Field("test-*.parquet", description="parquet: the test shards, a pattern below `path`")
+    image_column: str | None = Field(
+        None, description="parquet: the column of the images, encoded; `img` or `image` unless given"
+    )
+    label_column: str | None = Field(
+        None,
+        description="parquet: the column of the labels, whole numbers or texts; `label` or `fine_label` unless given",
+    )
+    classes: Annotated[list[str], once("class")] | None = Field(
+        None,
+        description="names of the classes, in the order of the labels; unless given, what the source says. Labels that "
+        "are texts are numbered in this order, or in alphabetical order",
+    )
     subset: Positive | None = Field(
         None, description="how many training images are kept, chosen evenly over the classes; all unless given"
     )
@@ -215,6 +229,13 @@ class StudyForm(Strict):
         description="refuse to gather other results than the ones that are committed, unless told to replace them",
     )
     plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
+    labels: dict[str, str] = Field(
+        {}, description="method, dataset or architecture -> what tables and figures print for its name"
+    )
+    colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")
+    only: Annotated[list[str], once("output")] | None = Field(
+        None, description="which of the tables and figures, inherited or its own, the study has; all unless given"
+    )
     tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
     figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import typer
+
+from benchmark import __version__, paths
 from benchmark.__main__ import app
+from benchmark.commands.app import complete_output, complete_study
 from benchmark.study.outputs import KINDS
+from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.project import CELL, call
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
 # --- nothing gets lost --------------------------------------------------------------------------------------------
@@ -15,7 +23,8 @@ COMMANDS = sorted(command.callback.__name__ for command in app.registered_comman
 
 def test_every_command_is_there():
     promised = (
-        "audit bench claims collect cost embed figure memorisation page prepare run schema split status table tune "
+        "audit bench check claims collect cost embed figure init list memorisation page prepare run schema split status "
+        "table tune "
         "unused verify"
     )
     assert promised.split() == COMMANDS
@@ -68,6 +77,56 @@ def test_a_mistake_is_one_line_and_status_2(project):
         done = call(*arguments.split())
         assert done.returncode == 2 and message in done.stderr, (arguments, done.stderr)
         assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
+
+
+def test_its_version_and_a_short_option_for_help():
+    assert call("--version", check=True).stdout.strip() == __version__
+    assert call("-h", check=True).stdout == call("--help", check=True).stdout
+    assert "usage: python -m benchmark check" in call("check", "-h", check=True).stdout.lower()
+
+
+def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(project):
+    project.study()
+    for arguments, runs in ((("--extends", "tiny"), 7), (("--images", "pictures"), 10)):
+        Path("pictures").mkdir(exist_ok=True)
+        name = f"new{runs}"
+        assert f"check {name}" in call("init", name, *arguments, check=True).stdout
+        file = paths.study_file(name)
+        assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+        assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
+        again = call("init", name, *arguments)
+        assert again.returncode == 2 and f"{file} exists already" in again.stderr
+    printed = call("check", "new7", check=True).stdout
+    assert printed == "new7: no mistakes. It shows comparison. Of its runs 1 are done, of 7.\n"
+    for arguments, message in [
+        (("other", "--images", "nowhere"), "--images: there is no folder nowhere"),
+        (("Other",), "study 'Other': accepted are lower-case words"),
+        (("other", "--extends", "tinny"), "did you mean 'tiny'?"),
+    ]:
+        done = call("init", *arguments)
+        assert done.returncode == 2 and message in done.stderr and not paths.study_file("other").exists()
+
+
+def test_whatever_a_study_may_name_is_listed(project):
+    project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
+    for what, line in {
+        "studies": ["tiny", "A small one"],
+        "outputs": ["table8", "table", "unlearning"],
+        "methods": ["ft", "Fine-tuning", "+cl", "Cross-entropy on the retain data."],
+        "architectures": ["vgg16", "VGG-16"],
+        "datasets": ["digits", "digits", str(Study.load("tiny").dataset_folder("digits"))],
+        "settings": ["hyperparameters: coun: tau", "0.1", "temperature of InfoNCE"],
+    }.items():
+        printed = call("list", what, "tiny", check=True).stdout
+        assert line in [re.split("  +", one) for one in printed.splitlines()], (what, printed)
+
+
+def test_the_shell_completes_studies_and_their_outputs(project):
+    project.study()
+    assert complete_study("ti") == ["tiny"] and complete_study("x") == []
+    command = typer.main.get_command(app).commands["table"]
+    context = command.make_context("table", ["tiny", "table2"])
+    assert complete_output(context, "table") == ["table2", "table8"]
 
 
 def test_wrong_usage_is_status_2():

@@ -12,6 +12,7 @@ from benchmark.metrics.reported import reported_means
 from benchmark.names import Cell
 from benchmark.study.schema import schema
 from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
 from tests.project import ROOT, environment
 
 # All that each study shows, so that nothing can get lost.
@@ -59,6 +60,18 @@ def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_need
         assert done.returncode == 0, done.stderr
         targets = {"all", "collect", "page", "tune", *SHIPPED[study].split()}
         assert option == "--unlock" or targets <= set(done.stdout.split()), study
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
+def test_the_first_command_leaves_the_checkout_as_it_was():
+    workflow = Workflow(read("quick"))
+    made = [*workflow.pool, *workflow.collected, *workflow.page, *workflow.dataset_files("digits")]
+    made += [file for name in workflow.study.outputs for file in workflow.files_of(name)]
+    paths_made = sorted({str(file) for file in made})
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--stdin"], input="\n".join(paths_made), capture_output=True, text=True
+    )
+    assert ignored.stdout.splitlines() == paths_made  # none of which is tracked: git says so of no tracked file
 
 
 def test_the_schema_is_the_models():

@@ -15,7 +15,17 @@ MOST_FILES, FILE_LINES, FUNCTION_LINES = 10, 300, 50
 
 # From the top down.
 FLOORS = [
-    *("__main__", "report.page", "report.figures", "report.tables", "report", "features", "tune", "training"),
+    *(
+        "__main__",
+        "commands",
+        "report.page",
+        "report.figures",
+        "report.tables",
+        "report",
+        "features",
+        "tune",
+        "training",
+    ),
     *("workflow", "results", "study", "methods", "data", "metrics", "settings", "models", "ground"),
 ]
 GROUND = {"__init__", "names", "registry", "paths", "files", "seeds", "stamp", "processor", "errors"}

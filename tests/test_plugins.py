@@ -124,27 +124,6 @@ def test_a_plugin_that_fails_is_one_clear_error_and_can_be_mended(empty, outside
     assert empty.study(using(outside)).run(HALF)
 
 
-NAMES = ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
-CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
-NO_METHODS = {
-    "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
-    "@METHODS.register('half')\nclass Half: ...": "accepted is a class derived from ",
-    f"{CLASS}class Settings: ...": "Settings: accepted is a class derived from ",
-    f"{CLASS}def prepair(self, model): ...": "'prepair' is no part of a method; did you mean 'prepare'",
-    "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
-    "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
-    "METHODS.add('my_half', Method)": "my-plugin.py': method name 'my_half'",
-    **{f"METHODS.add({name!r}, Method)": "accepted are lower-case words" for name in NAMES},
-}
-
-
-def test_a_plugin_that_is_none_is_one_error_that_says_where(empty, outside):
-    imports = "from benchmark.methods.base import Method\nfrom benchmark.registry import METHODS\n"
-    for code, message in NO_METHODS.items():
-        outside.write_text(f"{imports}{code}\n")
-        assert message in refused(empty, outside), code
-
-
 def test_two_methods_of_one_name_are_refused_and_both_places_named(empty, outside):
     other = outside.with_name("other.py")
     for name, place in {"ft": "benchmark.methods.ft:FT", "half": "my-plugin"}.items():

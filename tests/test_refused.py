@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.study import Study
+from tests.project import call, without_new_plugins
 
 CELL, CELL_8 = "digits/convnet/random-10", "digits/convnet/class-8"
 
@@ -26,15 +28,21 @@ def dataset(**settings):
 
 
 def refused(project, change) -> str:
-    with pytest.raises(BadInput) as caught:
+    """What ``check`` answers to the study with a change: one line, and nothing has been made."""
+    with contextlib.suppress(BadInput), without_new_plugins():
         project.study(change)
-    message = str(caught.value)
-    assert "\n" not in message and message.startswith("config/tiny.yaml: ")
-    return message.removeprefix("config/tiny.yaml: ")
+    before = sorted(project.root.iterdir())
+    done = call("check", "tiny")
+    assert done.returncode == 2 and not done.stdout and sorted(project.root.iterdir()) == before, change
+    assert done.stderr.startswith("error: config/tiny.yaml: ") and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr.removeprefix("error: config/tiny.yaml: ").removesuffix("\n")
 
 
 def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_accepted(empty):
     for change, place, meant, accepted in [
+        ({"only": ["tabel2"]}, "only", "table2", "table8"),
+        ({"labels": {"fft": "FT"}}, "labels", "ft", "coun"),
+        ({"colours": {"salum": "#000000"}}, "colours", "salun", "coun"),
         ({"trails": 3}, "trails", "trials", "datasets, description"),
         (dataset(sorce="digits"), "datasets.digits.sorce", "source", "augmentation"),
         (dataset(source="digts"), "datasets.digits.source", "digits", "parquet"),
@@ -57,6 +65,7 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         assert accepted in message.split("Accepted: ")[1], (change, message)
 
 
+MINE = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}}
 # Wrong types and values of each setting by itself are those of tests/test_mutations.py.
 CHANGES = [
     ({"plugins": ["nowhere.py"]}, "plugins", "no such file"),
@@ -65,6 +74,30 @@ CHANGES = [
     ({"datasets": {"Digits": {"source": "digits"}}}, "datasets", "'Digits'"),
     (dataset(augmentation={"mean": [1, 2]}), "datasets.digits.augmentation", "mean has 2"),
     (dataset(augmentation={"std": [0]}), "datasets.digits.augmentation", "std is [0.0]"),
+    (
+        dataset(augmentation={"mean": [0.1] * 3, "std": [1] * 3}),
+        "datasets.digits.augmentation.mean",
+        "accepted is 1 number",
+    ),
+    (dataset(classes=["0", "0"]), "datasets.digits.classes", "'0' is listed twice"),
+    (MINE | table2(cells=["mine/convnet/random-10"]), "datasets.mine.path", "there is no folder nowhere"),
+    ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
+    (
+        {"datasets": {"mine": {"source": "folder", "augmentation": {"mean": [0], "std": [1]}}}},
+        "datasets.mine",
+        "3 numbers",
+    ),
+    ({"labels": {"ft": 3}}, "labels.ft", "3"),
+    ({"colours": {"ft": "red"}}, "colours.ft", "'red'"),
+    ({"only": ["table2", "table2"]}, "only", "'table2' is listed twice"),
+    (hyper("*", unlearning={"warmup": 3}), "tables.table2: run", "warmup: 3: accepted is at most its 2 epochs"),
+    (table2(methods=["coun@warmup=9"]), "tables.table2: run", "warmup: 9"),
+    (
+        hyper("*", unlearning={"batch_size": 150}),
+        f"run '{CELL}/",
+        "batch_size: 150: accepted is at most the 144 retain",
+    ),
+    (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
     ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
     ({"trials": 1001}, "trials", "1001"),
     ({"threads": 1001}, "threads", "1001"),
@@ -100,6 +133,45 @@ def test_a_wrong_value_is_refused_with_its_place(empty):
     for change, place, value in CHANGES:
         message = refused(empty, change)
         assert message.startswith(place) and value in message, (change, message)
+    assert len(CHANGES) >= 45
+
+
+# A method "half", the second of the table, and the architecture of its cell.
+CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
+MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
+PLUGINS = {
+    "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
+    "@METHODS.register('half')\nclass Half: ...": "accepted is a class derived from ",
+    f"{CLASS}class Settings: ...": "Settings: accepted is a class derived from ",
+    f"{CLASS}def prepair(self, model): ...": "'prepair' is no part of a method; did you mean 'prepare'",
+    "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
+    "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
+    "METHODS.add('my_half', Method)": "plugin.py': method name 'my_half'",
+    "METHODS.add('half', Method, colour='red')": "method 'half': colour 'red': accepted is '#RRGGBB'",
+    f"{CLASS}batches = lambda self, epoch: [{{'all': part}} for part in self.parts('retain', epoch)]": (
+        "plugins: method Half: paper_units has no entry for the part 'all' of its steps"
+    ),
+    f"{CLASS}paper_units = {{'retain': 3, 'forget': 3}}\n    batches = lambda self, epoch: "
+    "[{'forget': part} for part in self.parts('forget', epoch)]": "executed_units has no entry for the part 'forget'",
+    f"{MODEL}None": "plugins: architecture 'mine' returns NoneType: accepted is a benchmark.",
+    f"import torch\n{MODEL}torch.nn.Flatten()": "architecture 'mine' returns Flatten: accepted is",
+    "raise RuntimeError('no such card')": "cannot be imported: RuntimeError: no such card",
+    "def f(:": "cannot be imported: SyntaxError",
+    **{
+        f"METHODS.add({name!r}, Method)": "accepted are lower-case words"
+        for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
+    },
+}
+
+
+def test_a_plugin_that_lacks_what_the_contract_asks_for_is_refused(empty):
+    imports = "from benchmark.methods.base import Method\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
+    file = empty.root / "plugin.py"
+    for code, message in PLUGINS.items():
+        file.write_text(f"{imports}{code}\n")
+        method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
+        change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
+        assert message in refused(empty, change | {"plugins": [str(file)]}), code
 
 
 def write(text: str, name: str = "tiny") -> None:

@@ -17,7 +17,7 @@ from benchmark.training import progress
 from benchmark.training.loop import Interrupted
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
-from tests.project import CELL, ORIGINAL
+from tests.project import CELL, ORIGINAL, call
 
 FT = f"{CELL}/ft/trial-0"
 DEAD = 2**22  # above the kernel's highest number of a process
@@ -116,7 +116,7 @@ def test_looking_moves_nothing(study):
         path.write_bytes(content)
         first, second = state_of(study, run), state_of(study, run)
         assert first.state == second.state == "damaged" and first.remark == second.remark
-        assert f"damaged: {ORIGINAL}: {path}" in status(study)
+        assert f"damaged: {ORIGINAL}: {path}" in status(study)[0]
         assert path.read_bytes() == content and list(path.parent.glob("run.json.*")) == []
 
 
@@ -125,7 +125,7 @@ def test_a_diverged_run_has_ended_one_without_weights_is_done_and_one_that_lacks
     (folder / paths.MODEL).unlink()
     assert state_of(study, run).state == "done"
     record_of(study, ORIGINAL, status="diverged")
-    assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)
+    assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)[0]
     (folder / paths.SAMPLES).unlink()
     left = state_of(study, run)
     assert (left.state, left.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
@@ -161,6 +161,26 @@ def test_a_job_keeps_its_note_fresh_between_two_epochs(project, study, monkeypat
     monkeypatch.setattr(progress.Note, "beat", aged)
     assert project.job(study, FT).go() == "finished"
     assert ages and max(ages) < 60
+
+
+def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_says_that_something_did(empty):
+    study = empty.study(ONE)
+    assert call("status", "tiny").returncode == 0  # nothing has been done, and nothing is wrong
+    log = paths.log(f"prepare/{study.dataset_folder('digits').name}")
+    log.parent.mkdir(parents=True)
+    for text, well in [
+        ("", True),
+        ("digits.zip:  40%\n", True),  # on its way
+        ("error: datasets.digits.path: there is no folder images\n\n", False),
+        ("Traceback (most recent call last):\n  ...\nzlib.error: bad data\n", False),
+    ]:
+        log.write_text(text)
+        text, is_well = status(study)
+        assert is_well == well and (f"(log: {log}); once that is mended" in text) != well, text
+    done = call("status", "tiny")
+    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
+    done = call("status", "tiny", "--watch")  # nothing is to come
+    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
 
 
 # --- time left ----------------------------------------------------------------------------------------------------
@@ -209,8 +229,8 @@ def test_seconds_of_a_run_are_snakemakes_where_it_measured(study):
 
 
 def test_the_standing_in_words(study):
-    lines = status(study).splitlines()
+    lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines
     assert re.fullmatch(r"time left: (\d+ min )?\d+ s, 1 at once", lines[-1])
     under_way(study, "ft", host="node7")
-    assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)
+    assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]

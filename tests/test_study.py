@@ -41,9 +41,29 @@ def test_extends_merges_mappings_replaces_everything_else_and_null_removes(empty
     assert child.tables.keys() == parent.tables.keys() and child.seed == parent.seed
     grandchild = extending("tiny", "seed: 9\n", "small")
     assert (grandchild.trials, grandchild.seed) == (5, 9)
-    child = extending("parent", "seed: null\ntables: {table8: null}\nhyperparameters: {'*': {training: null}}\n")
-    assert child.seed == 0 and list(child.tables) == ["table2"]
+    null = "seed: null\ndatasets: {digits: {subset: null}}\ntables: {table8: null}\n"
+    child = extending("parent", f"{null}hyperparameters: {{'*': {{training: null}}}}\n")
+    assert child.seed == 0 and list(child.tables) == ["table2"] and child.datasets["digits"].subset is None
     assert child.run(ORIGINAL).settings.epochs == 182
+
+
+def test_a_study_can_have_only_some_of_what_it_inherits_and_checks_the_rest_all_the_same(empty):
+    empty.study(hyper("digits/convnet/class-8", ft={"lr": 0.3}), name="parent")
+    more = f"tables: {{more: {{kind: power, cells: [{CELL}], methods: [ft, not]}}}}"
+    child = extending("parent", f"only: [table2, more]\n{more}")
+    assert list(child.outputs) == ["table2", "more"]
+    assert {run.name.scenario for run in child.runs()} == {"", "random-10"}
+    assert child.run(f"{CELL}/ft/trial-0").fingerprint == Study.load("parent").run(f"{CELL}/ft/trial-0").fingerprint
+    assert list(extending("tiny", "only: null\n", "all").outputs) == ["table2", "table8", "more"]
+    with pytest.raises(BadInput, match="matches no cell"):
+        extending("parent", "only: [table2]\nhyperparameters: {digits/vit/*: {ft: {lr: 1}}}\n")
+
+
+def test_what_a_study_calls_things_draws_its_outputs_again_and_changes_no_run(empty):
+    plain, named = empty.study(), empty.study({"labels": {"ft": "Fine-tuning"}, "colours": {"ft": "#123456"}})
+    assert [run.fingerprint for run in plain.runs()] == [run.fingerprint for run in named.runs()]
+    assert plain.output_fingerprint("table2") != named.output_fingerprint("table2")
+    assert plain.output_fingerprint("table2") == empty.study({"labels": {}}).output_fingerprint("table2")
 
 
 # --- hyperparameters -------------------------------------------------------------------------------------------------

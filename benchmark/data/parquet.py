@@ -1,14 +1,18 @@
-"""Image parquet in Hugging Face's layout: an image column of {bytes, path}, a label column, names in the metadata."""
+"""Image parquet: a column of encoded images and one of labels, as whole numbers or as texts.
+
+Hugging Face's layout needs no settings: images as {bytes, path}, and class names in the metadata.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmark.data.arrays import SPLITS, Arrays, Labels, Split, check_labels, clean_classes
@@ -18,21 +22,21 @@ from benchmark.settings import DatasetSettings
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("label", "fine_label")
+MOST_CLASSES = 100_000  # where no names say how many there are
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of all shards that match the patterns ``train`` and ``test``, in the order of the files' names.
 
-    Images that differ in size need ``size``. What is wrong raises `BadInput` with file and row.
+    Classes are those that the study names, else those of the metadata, else the texts of the training labels in
+    alphabetical order, else the numbers from 0 on. Images that differ in size need ``size``. What is wrong raises
+    `BadInput` with file and row.
     """
     folder = source_folder(name, settings)
     train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
-    classes = _class_names(train[0])
-    for shard in (*train[1:], *test):
-        if _class_names(shard) != classes:
-            raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
+    classes = settings.classes or _class_names(train, test, settings)
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
-    of_train, of_test = (_read_split(shards, len(classes), settings.size) for shards in (train, test))
+    of_train, of_test = (_read_split(shards, classes, settings) for shards in (train, test))
     return Arrays(*of_train, *of_test, clean_classes(classes, str(train[0])), origin, name)
 
 
@@ -54,52 +58,90 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _column(shard: Path, schema: pa.Schema, accepted: tuple[str, ...], what: str) -> str:
+def _column(shard: Path, schema: pa.Schema, chosen: str | None, usual: tuple[str, ...], what: str) -> str:
+    accepted = (chosen,) if chosen else usual
     for column in accepted:
         if column in schema.names:
             return column
-    raise BadInput(f"{shard}: no {what} column among {', '.join(schema.names)}; accepted are {' or '.join(accepted)}")
+    hint = "" if chosen else f", or the one that the setting '{what}_column' names"
+    columns = ", ".join(schema.names)
+    raise BadInput(f"{shard}: no {what} column among {columns}; accepted are {' or '.join(accepted)}{hint}")
 
 
-def _class_names(shard: Path) -> list[str]:
+def _image_column(shard: Path, schema: pa.Schema, settings: DatasetSettings) -> str:
+    return _column(shard, schema, settings.image_column, IMAGE_COLUMNS, "image")
+
+
+def _label_column(shard: Path, schema: pa.Schema, settings: DatasetSettings) -> str:
+    return _column(shard, schema, settings.label_column, LABEL_COLUMNS, "label")
+
+
+def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetSettings) -> list[str]:
+    names = _written_names(train[0], settings)
+    for shard in (*train[1:], *test):
+        if _written_names(shard, settings) != names:
+            raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
+    if names is not None:
+        return names
+    values = {value for shard in train for value in _labels(shard, settings).unique().to_pylist()} - {None}
+    if all(isinstance(value, int) for value in values):
+        largest = max(values, default=-1)
+        if largest >= MOST_CLASSES:
+            raise BadInput(f"{train[0]}: label {largest}; accepted are 0 to {MOST_CLASSES - 1}, or texts")
+        return [str(number) for number in range(largest + 1)]
+    return sorted(values)
+
+
+def _written_names(shard: Path, settings: DatasetSettings) -> list[str] | None:
+    """Return the class names that the datasets library has written into a shard's metadata, if it has."""
     with _opened(shard) as file:
         schema = file.schema_arrow
-    label = _column(shard, schema, LABEL_COLUMNS, "label")
+    label = _label_column(shard, schema, settings)
     try:
         names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise TypeError
     except (KeyError, TypeError, ValueError):
-        raise BadInput(
-            f"{shard}: schema metadata hold no class names: accepted is the key 'huggingface' with JSON "
-            f"info.features.{label}.names, a list of texts, as the datasets library writes it"
-        ) from None
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadInput(f"{shard}: class names in the metadata are {names!r}: accepted is a list of texts")
     return names
 
 
-def _read_split(shards: list[Path], classes: int, size: int | None) -> Split:
+def _read_split(shards: Sequence[Path], classes: Sequence[str], settings: DatasetSettings) -> Split:
     payloads: list[bytes] = []
     places: list[str] = []
     labels: list[Labels] = []
     for shard in shards:
+        labels.append(_numbers(shard, _labels(shard, settings), classes))
         with _opened(shard) as file:
-            image = _column(shard, file.schema_arrow, IMAGE_COLUMNS, "image")
-            label = _column(shard, file.schema_arrow, LABEL_COLUMNS, "label")
-            table = file.read(columns=[image, label])
-        labels.append(_labels(shard, table[label], classes))
-        for row, value in enumerate(table[image].to_pylist()):
+            images = file.read(columns=[image := _image_column(shard, file.schema_arrow, settings)])[image]
+        for row, value in enumerate(images.to_pylist()):
             place = f"{shard} row {row}"
             payload = value.get("bytes") if isinstance(value, dict) else value
             if not isinstance(payload, bytes):
                 raise BadInput(f"{place}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
             places.append(place)
             payloads.append(payload)
-    return decode_all(payloads, places, size), np.concatenate(labels)
+    return decode_all(payloads, places, settings.size), np.concatenate(labels)
 
 
-def _labels(shard: Path, column: pa.ChunkedArray, classes: int) -> Labels:
-    if not pa.types.is_integer(column.type) or column.null_count:
-        raise BadInput(f"{shard}: labels are {column.type} with {column.null_count} missing; accepted are integers")
-    labels = column.to_numpy().astype(np.int64)
-    check_labels(labels, classes, str(shard))
+def _labels(shard: Path, settings: DatasetSettings) -> pa.ChunkedArray:
+    with _opened(shard) as file:
+        labels = file.read(columns=[label := _label_column(shard, file.schema_arrow, settings)])[label]
+    if pa.types.is_dictionary(labels.type):  # as pandas writes categories
+        labels = labels.cast(labels.type.value_type)
+    text = pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)
+    if not (text or pa.types.is_integer(labels.type)) or labels.null_count:
+        given = f"{labels.type} with {labels.null_count} missing"
+        raise BadInput(f"{shard}: labels are {given}; accepted are integers, or texts")
     return labels
+
+
+def _numbers(shard: Path, labels: pa.ChunkedArray, classes: Sequence[str]) -> Labels:
+    if not pa.types.is_integer(labels.type):
+        found = pc.index_in(labels, pa.array(classes, labels.type))
+        for row in np.flatnonzero(found.is_null().to_numpy())[:1]:
+            raise BadInput(f"{shard} row {row}: label {labels[row].as_py()!r}; accepted are {', '.join(classes)}")
+        labels = found
+    numbers = labels.to_numpy().astype(np.int64)
+    check_labels(numbers, len(classes), str(shard))
+    return numbers

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from benchmark import paths
-from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, stratified
-from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.data.arrays import SPLITS, Arrays, Labels, Pixels, clean_classes, stratified
+from benchmark.errors import BadInput, DamagedFile, IncompletePlugin, StaleOutput
 from benchmark.files import digest, read_record, replacing, sha256, write_record
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
@@ -24,7 +24,8 @@ from benchmark.settings import DatasetSettings
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
-WHERE = ("source", "path", "train", "test")  # settings that say where images come from
+LATER = ("image_column", "label_column", "classes")  # came later than the first results: left out where not given
+WHERE = ("source", "path", "train", "test", *LATER[:2])  # settings that say where images come from
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
@@ -39,6 +40,9 @@ def provenance(name: str, settings: DatasetSettings) -> str:
         chosen = {key: value for key, value in chosen.items() if key not in WHERE}
     else:
         chosen.pop("order")  # came later than the first results
+    for key in LATER:
+        if chosen.get(key) is None:
+            chosen.pop(key, None)
     content = {"version": VERSION, "name": name, "settings": chosen}
     if settings.source in SOURCES and (code := SOURCES.code(settings.source)):
         content["code"] = code
@@ -51,7 +55,11 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     A folder that was there already is written anew if the source's files have changed; jobs may be reading it. Raises
     what the source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
     """
-    arrays = _reduced(name, settings, SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings))
+    arrays = SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings)
+    if not isinstance(arrays, Arrays):
+        accepted = "accepted is a benchmark.data.arrays.Arrays"
+        raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
+    arrays = _reduced(name, settings, arrays)
     folder = paths.dataset(name, provenance(name, settings))
     if _holds(folder, arrays):
         (folder / PROVENANCE).touch()
@@ -78,6 +86,11 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     from benchmark.data.images import resize_all
 
     changes: dict[str, Any] = {"where": name}
+    if settings.classes:
+        where = f"datasets.{name}.classes"
+        if len(settings.classes) != len(arrays.classes):
+            raise BadInput(f"{where}: {len(settings.classes)} names: accepted are {len(arrays.classes)}, one a class")
+        changes["classes"] = clean_classes(settings.classes, where)
     subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
     for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
         images, labels = arrays.split(split)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from benchmark.errors import IncompletePlugin
 from benchmark.settings import Strict
 
 if TYPE_CHECKING:
@@ -124,6 +125,20 @@ class Output(NamedTuple):
         """Mean KL(teacher || this) at temperature 1, ``teacher`` logits (B, K), computed in float32: a scalar."""
         log_p, log_q = teacher.float().log_softmax(1), self.logits.float().log_softmax(1)
         return (log_p.exp() * (log_p - log_q)).sum(1).mean()
+
+
+def units_of(method: Method, part: str) -> tuple[float, float]:
+    """Return the forward passes that one image of a part costs, by the paper's counting and as executed.
+
+    Raises `IncompletePlugin` if the method does not say.
+    """
+    for counting in ("paper_units", "executed_units"):
+        if part not in getattr(method, counting):
+            raise IncompletePlugin(
+                f"method {type(method).__name__}: {counting} has no entry for the part {part!r} of its steps: accepted "
+                "is the number of forward passes that an image of it costs, such as 3 where it is trained on"
+            )
+    return method.paper_units[part], method.executed_units[part]
 
 
 def cosine_similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

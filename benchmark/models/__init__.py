@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from benchmark.errors import IncompletePlugin
 from benchmark.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -25,9 +26,15 @@ ARCHITECTURES.add("vit", "benchmark.models.vit:vit")
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return a freshly initialised model; seed torch's global generator before, for the same weights each time.
 
-    ``image_shape`` is channels, height and width of one image; `BadInput` if the architecture cannot take that.
+    ``image_shape`` is channels, height and width of one image; `BadInput` if the architecture cannot take that,
+    `IncompletePlugin` if it returns anything but a `Classifier`.
     """
-    model: Classifier = ARCHITECTURES.get(arch, f"model {arch!r}")(classes, image_shape)
+    from benchmark.models.classifier import Classifier
+
+    model = ARCHITECTURES.get(arch, f"model {arch!r}")(classes, image_shape)
+    if not isinstance(model, Classifier):
+        accepted = "a benchmark.models.classifier.Classifier, whose forward pass gives features and logits"
+        raise IncompletePlugin(f"architecture {arch!r} returns {type(model).__name__}: accepted is {accepted}")
     return model
 
 

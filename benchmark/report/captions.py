@@ -7,7 +7,7 @@ import re
 from benchmark import paths
 from benchmark.names import Cell
 from benchmark.report.facts import tuned
-from benchmark.report.style import cell_label, dataset_label, method_label
+from benchmark.report.style import cell_label, dataset_label, method_label, use
 from benchmark.report.tabular import remake
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
@@ -18,6 +18,7 @@ WHOLE = "study"
 
 def captions(study: Study) -> dict[str, str]:
     """Return a caption for each table and figure, and for ``page`` and ``study``."""
+    use(study)
     page = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
     outputs = {name: _output(study, name) for name in study.outputs}
     return outputs | {PAGE: _caption(page, {}, PAGE, study), WHOLE: _study(study)}

@@ -11,7 +11,7 @@ from benchmark import files, paths
 from benchmark.errors import unknown
 from benchmark.report import html, latex, markdown
 from benchmark.report.source import Source
-from benchmark.report.style import RC
+from benchmark.report.style import RC, use
 from benchmark.report.tabular import Table
 from benchmark.results import frames, published
 from benchmark.study.study import Study
@@ -83,6 +83,7 @@ def build(source: Source) -> Any:
 def _source(study: Study, what: str, name: str, known: Iterable[str], partial: bool, replace: bool) -> Source:
     if name not in known:
         raise unknown(what, name, known, str(paths.study_file(study.name)))
+    use(study)
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).gathered and not partial:
         frames.require(study, results.metrics)

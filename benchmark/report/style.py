@@ -5,13 +5,14 @@ Nothing here imports a plotting library, since tables need the names too.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmark import registry
 from benchmark.names import Cell, MethodName, Scenario
+from benchmark.settings import StudyForm
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
 
@@ -35,7 +36,7 @@ METHODS: dict[str, tuple[str, str]] = {
 # Lines of methods that share a colour, without and with the contrastive term: dashes and spaces, in line widths.
 WHOLE: tuple[tuple[float, ...], ...] = ((), (1, 1.65), (3, 1, 1, 1, 1, 1), (6, 4))
 BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2), (8, 2, 2, 2))
-# For methods that plugins bring; which one a name gets depends on the name alone.
+# For methods that plugins bring.
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
@@ -72,11 +73,30 @@ RC: Any = {
 }
 
 
+class Own:
+    """What the study that is being drawn calls things, and which colours it gives methods: before all else."""
+
+    labels: dict[str, str] = {}
+    colours: dict[str, str] = {}
+
+
+def use(study: StudyForm) -> None:
+    """Let a study's own labels and colours count from now on; a process draws one study at a time."""
+    Own.labels, Own.colours = study.labels, study.colours
+
+
+def _label(name: str, registered: dict[str, str], known: dict[str, str]) -> str:
+    return Own.labels.get(name) or registered.get(name) or known.get(name, name)
+
+
 def method_label(name: str) -> str:
     """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
     known = listed(method)
-    label = METHODS.get(known, (known, ""))[0] + (" + CL" if method.contrastive and known == method.base else "")
+    ours = {key: label for key, (label, _) in METHODS.items()}
+    label = _label(known, registry.METHODS.labels, ours) + (
+        " + CL" if method.contrastive and known == method.base else ""
+    )
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
     return label
@@ -114,9 +134,13 @@ def readable(text: str) -> str:
 def method_colour(name: str) -> str:
     """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings."""
     base = listed(MethodName.parse(name))
+    if chosen := Own.colours.get(base) or registry.METHODS.colours.get(base):
+        return chosen
     if base in METHODS:
         return METHODS[base][1]
-    return OTHER_COLOURS[hashlib.sha256(base.encode()).digest()[0] % len(OTHER_COLOURS)]
+    # In the order in which plugins register, so that no two of a few share one.
+    others = [method for method in registry.METHODS if method not in METHODS]
+    return OTHER_COLOURS[others.index(base) % len(OTHER_COLOURS) if base in others else 0]
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:
@@ -158,12 +182,12 @@ def setting_label(key: str) -> str:
 
 def dataset_label(name: str) -> str:
     """Return a dataset's name as printed."""
-    return DATASETS.get(name, name)
+    return _label(name, {}, DATASETS)
 
 
 def architecture_label(name: str) -> str:
     """Return an architecture's name as printed."""
-    return ARCHITECTURES.get(name, name)
+    return _label(name, registry.ARCHITECTURES.labels, ARCHITECTURES)
 
 
 def scenario_label(name: str) -> str:

@@ -9,12 +9,14 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
-from benchmark.registry import SOURCES
+from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
 
+# Of the images that the built-in sources bring: those of files are read as colour.
+CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
 # Targets of the workflow, which an output's name is as well.
 TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
@@ -25,6 +27,8 @@ def check(study: PlannedStudy) -> None:
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:
             raise unknown("data source", dataset.source, SOURCES, f"{file}: datasets.{name}.source")
+        if dataset.source in CHANNELS:
+            _check_channels(study, name, CHANNELS[dataset.source])
     for taken, what in (
         (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
         (study.compared.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
@@ -32,6 +36,13 @@ def check(study: PlannedStudy) -> None:
     ):
         if taken:
             raise BadInput(f"{file}: {min(taken)!r} is {what}: call the output something else")
+    for name in study.only or ():
+        if name not in study.tables | study.figures:
+            raise unknown("table or figure", name, study.tables | study.figures, f"{file}: only")
+    for key, named in (("labels", [*METHODS, *study.datasets, *ARCHITECTURES]), ("colours", list(METHODS))):
+        for name in getattr(study, key):
+            if name not in named:
+                raise unknown("name", name, named, f"{file}: {key}")
     _hyperparameters(study, file)
     _hold_out(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
@@ -49,6 +60,30 @@ def check(study: PlannedStudy) -> None:
                 study.runs_of(name)
             except BadInput as error:
                 raise BadInput(f"{where}: {error}") from None
+    for name, dataset in study.datasets.items():
+        if dataset.subset:
+            _check_batches(study, name, dataset.subset)
+
+
+def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
+    if (given := len(study.datasets[dataset].augmentation.mean)) != channels:
+        where = f"{paths.study_file(study.name)}: datasets.{dataset}.augmentation.mean"
+        accepted = f"accepted {'is 1 number' if channels == 1 else f'are {channels} numbers'}, for mean and for std"
+        raise BadInput(f"{where}: {given} for images of {channels} channel{'s' * (channels > 1)}: {accepted}")
+
+
+def _check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
+    """Refuse a batch that is larger than what is retained of ``train`` images; what a class leaves is not known."""
+    for run in study.runs():
+        if run.name.dataset == dataset and run.settings.epochs:
+            gone = study.hold_out
+            if run.name.scenario:
+                scenario = Scenario(run.name.scenario)
+                gone += scenario.percent * scenario.stages
+            retained = train - train * gone // 100
+            if run.settings.batch_size > retained:
+                where = f"{paths.study_file(study.name)}: run {str(run.name)!r}: batch_size"
+                raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {retained} retain images")
 
 
 def _hold_out(study: PlannedStudy, file: str) -> None:
@@ -81,6 +116,8 @@ def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> 
     """Raise `BadInput` for what a study asks of a dataset whose facts, known once it is prepared, say otherwise."""
     check_classes(study, dataset, facts["classes"])
     train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
+    _check_channels(study, dataset, facts["shapes"]["train_images"][3])
+    _check_batches(study, dataset, train[0])
     # Where there are no more training than test images, every retain sample is a member.
     if facts.get("sorted_by_class") and study.members == "first" and train > test:
         raise BadInput(

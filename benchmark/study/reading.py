@@ -92,6 +92,16 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"datasets": merge(named, {name: local[name] for name in local if isinstance(named.get(name), dict)})}
 
 
+def chosen(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
+    """Return a study's data with the tables and figures in ``only`` alone."""
+    kept = {
+        key: {name: data[key][name] for name in data[key] if name in only}
+        for key in ("tables", "figures")
+        if key in data
+    }
+    return data | kept
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)

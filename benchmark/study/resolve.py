@@ -116,6 +116,10 @@ class ResolvedStudy(StudyForm):
         sequential = scenario is not None and scenario.kind == "sequential"
         if scenario and sequential:
             _check_stages(f"run {str(name)!r}", scenario, kind, settings)
+        whole = self.sequential.schedule == "continue"
+        epochs = settings.epochs // (scenario.stages if scenario and not whole else 1)
+        if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
+            raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {epochs} epochs")
         original = self._original(name.dataset, name.arch, name.trial) if kind.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {

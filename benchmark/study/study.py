@@ -5,13 +5,13 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from benchmark import paths
 from benchmark.study import plugins, tuning
 from benchmark.study.checks import check
 from benchmark.study.plan import PlannedStudy
-from benchmark.study.reading import read, validated, with_local_datasets
+from benchmark.study.reading import chosen, read, validated, with_local_datasets
 
 
 class Study(PlannedStudy):
@@ -31,9 +31,15 @@ class Study(PlannedStudy):
         data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
+        study = cls._of(name, data, tuned)
+        check(study)
+        # Checked whole, since hyperparameters may be of what is left out.
+        return study if study.only is None else cls._of(name, chosen(data, study.only), tuned)
+
+    @classmethod
+    def _of(cls, name: str, data: dict[str, Any], tuned: bool) -> Self:
         study = validated(cls, data, str(paths.study_file(name)))
         study._name = name
         if tuned and study.tuned is not None:
             study._load_untuned = lambda: cls.load(name, tuned=False)
-        check(study)
         return study

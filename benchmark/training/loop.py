@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.methods.base import Batch, Method, Output
+from benchmark.methods.base import Batch, Method, Output, units_of
 from benchmark.metrics.gaps import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
@@ -124,8 +124,7 @@ class Trainer:
             self._loss += loss
             self._first_bad = torch.where(~loss.isfinite() & (self._first_bad < 0), self.step, self._first_bad)
         for name, part in batch.items():
-            units = self.method.paper_units[name], self.method.executed_units[name]
-            self.meter.count(len(part.index), *units, self.settings.batch_size)
+            self.meter.count(len(part.index), *units_of(self.method, name), self.settings.batch_size)
 
     def _generator(self, name: str) -> torch.Generator:
         if name not in self._generators:

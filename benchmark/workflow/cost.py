@@ -18,7 +18,7 @@ from torch import nn
 from benchmark.data import store
 from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.methods.base import Context, Meter, Method, Recipe
+from benchmark.methods.base import Context, Meter, Method, Recipe, units_of
 from benchmark.metrics.arithmetic import epoch_slips
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
@@ -115,7 +115,7 @@ def _counted(
     recipe = recipe.model_copy(update={"epochs": recipe.epochs // stages})
     total = np.zeros(2)
     for stage in range(1, stages + 1):
-        started = method(recipe, _context(scenario, listed, stage, again, train, classes))
+        started = method(recipe, stand_in_context(scenario, listed, stage, again, train, classes))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
         meter = started.context.meter
@@ -140,8 +140,7 @@ def _epoch(started: Method, epoch: int) -> tuple[float, float]:
     meter = Meter()
     for batch in started.batches(epoch):
         for part, samples in batch.items():
-            units = started.paper_units[part], started.executed_units[part]
-            meter.count(len(samples.index), *units, started.settings.batch_size)
+            meter.count(len(samples.index), *units_of(started, part), started.settings.batch_size)
     return meter.paper, meter.executed
 
 
@@ -158,7 +157,9 @@ def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -
     return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes)
 
 
-def _context(scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int) -> Context:
+def stand_in_context(
+    scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int
+) -> Context:
     """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
     gone = new = 0
     if scenario:

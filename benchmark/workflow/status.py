@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from benchmark import paths
+from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
@@ -78,11 +79,15 @@ def state_of(study: Study, run: Run) -> State:
     return _under_way(work, run) or _by_log(paths.log(run.place), run)
 
 
-def status(study: Study) -> str:
-    """Return the study's standing as text: a line a state, what is not well by name, and the work that is left."""
+def status(study: Study) -> tuple[str, bool]:
+    """Return the study's standing as text, and whether all is well: nothing has failed or is damaged.
+
+    The text has a line for each state, what is not well by name, and the work that is left.
+    """
     states = [state_of(study, run) for run in study.runs()]
     counts = counted(states)
-    lines = [f"study {study.name}: {len(states)} runs"]
+    unprepared = failed_datasets(study)
+    lines = [f"study {study.name}: {len(states)} runs", *unprepared]
     lines += [f"  {count:5d} {state}" for state, count in counts.items()]
     lines += [f"{one.state}: {one.run.name}: {one.remark}" for one in states if one.state in BY_NAME]
     if counts.keys() - ENDED:
@@ -94,7 +99,37 @@ def status(study: Study) -> str:
     # Other studies are read only where there are runs that are none of this one's.
     if any(path.parent not in shown for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
         lines.append(f"{len(runs)} runs in {paths.RUNS} are shown by no study: 'python -m benchmark unused' lists them")
-    return "\n".join(lines)
+    return "\n".join(lines), not (unprepared or counts.keys() & {"failed", "damaged"})
+
+
+def failed_datasets(study: Study) -> list[str]:
+    """Return a line for each dataset whose preparation has failed, without which none of its runs can start."""
+    lines = []
+    for name in study.datasets:
+        folder = study.dataset_folder(name)
+        log = paths.log(f"prepare/{folder.name}")
+        if not (folder / store.PROVENANCE).is_file() and (fault := fault_in(log)):
+            again = f"'python -m benchmark prepare {study.name} {name}' or snakemake tries again"
+            lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is mended, {again}")
+    return lines
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log that is not blank; nothing where there is no such line, or no log."""
+    return next((line.strip() for line in reversed(_text(log).split("\n")) if line.strip()), "")
+
+
+def fault_in(log: Path) -> str:
+    """Return the last line of a log that ends in an error; nothing where it ends in anything else."""
+    line = last_line(log)
+    return line if line.startswith("error: ") or "\nTraceback (" in f"\n{_text(log)}" else ""
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def counted(states: Sequence[State]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from benchmark import paths
 from benchmark.study.study import Study
-from benchmark.workflow.status import ENDED, State, counted, spell, state_of, time_left
+from benchmark.workflow.status import ENDED, State, counted, failed_datasets, spell, state_of, time_left
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -48,7 +48,7 @@ class Watch:
         while True:
             states = self.look()
             yield states
-            if is_over(states):
+            if is_over(states) or (failed_datasets(self.study) and all(one.state != "running" for one in states)):
                 return
             time.sleep(seconds)
 
@@ -97,9 +97,10 @@ def watch(study: Study, seconds: float) -> int:
         states = _redrawn(view, console, seconds) if console.is_terminal else _printed(view, seconds)
     except KeyboardInterrupt:
         return INTERRUPTED
-    failed = [state for state in states if state.state == "failed"]
-    for state in failed:
-        console.print(f"failed: {state.run.name}: {state.remark}", markup=False, soft_wrap=True)
+    failed = [f"failed: {one.run.name}: {one.remark}" for one in states if one.state == "failed"]
+    failed += failed_datasets(study)
+    for line in failed:
+        console.print(line, markup=False, soft_wrap=True)
     return int(bool(failed))
 
 

@@ -74,7 +74,7 @@ def photos(shard: Callable[..., Path], pngs: list[bytes]) -> Callable[..., Datas
 
     def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **change: Any) -> DatasetSettings:
         shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **change)
-        folder = shard("test-0.parquet", pngs[8:], [0, 1, 0, 1], **change)
+        folder = shard("test-0.parquet", pngs[8:], change.get("test_labels", [0, 1, 0, 1]), **change)
         return DatasetSettings(source="parquet", path=str(folder))
 
     return write

@@ -78,17 +78,56 @@ def test_parquet_names_file_and_row_of_what_is_wrong(photos):
     for change, message in (
         ({"image": "picture"}, ": no image column .* accepted are img or image"),
         ({"label": "class"}, ": no label column"),
-        ({"names": None}, ": schema metadata hold no class names"),
         ({"images": [b"no image"]}, " row 0: image cannot be decoded"),
         ({"images": [None]}, " row 0: image holds no bytes"),
         ({"labels": [0, 1, 2, 1]}, " row 2: label 2; accepted are 0 to 1"),
         ({"labels": [0, 1, -1, 1]}, " row 2: label -1"),
         ({"labels": [0, 1, 2**62, 1]}, " row 2: label 4611686018427387904"),
         ({"labels": [0, 1, None, 1]}, ": labels are .* 1 missing"),
-        ({"labels": ["a", "b", "a", "b"]}, ": labels are .* accepted are integers"),
+        ({"labels": ["cat", "dog", "cat", "b"]}, " row 1: label 'dog'; accepted are cat, sea dog"),
+        ({"labels": [0.5, 1, 0, 1]}, ": labels are double .* accepted are integers, or texts"),
+        ({"names": None, "labels": [0, 1, 2**40, 1]}, ": label 1099511627776; accepted are 0 to 99999, or texts"),
     ):
         with pytest.raises(BadInput, match=rf"train-0\.parquet{message}"):
             parquet.read("photos", photos(**change))
+
+
+def test_parquet_that_no_library_described_takes_the_columns_and_classes_that_the_study_names(photos, pixels):
+    plain = {"image": "picture", "label": "animal", "names": None, "raw": True}
+    columns = {"image_column": "picture", "label_column": "animal"}
+    texts = photos(labels=["cat", "sea dog", "cat", "ant"], test_labels=["cat"] * 4, **plain).model_copy(update=columns)
+    for named, classes, labels in (
+        (None, ["ant", "cat", "sea_dog"], [1, 2, 1, 0]),
+        (["sea dog", "cat", "ant"], ["sea_dog", "cat", "ant"], [1, 0, 1, 2]),
+    ):
+        read = parquet.read("photos", texts.model_copy(update={"classes": named}))
+        assert (read.classes, read.train_labels.tolist()) == (classes, labels)
+        assert np.array_equal(read.train_images, pixels[:4])
+    numbers = photos(labels=[0, 2, 0, 1], **plain).model_copy(update=columns)
+    assert parquet.read("photos", numbers).classes == ["0", "1", "2"]
+    assert parquet.read("photos", numbers.model_copy(update={"classes": ["a", "b", "c"]})).classes == ["a", "b", "c"]
+    with pytest.raises(BadInput, match="no image column among picture, animal; accepted are img or image, or the one"):
+        parquet.read("photos", numbers.model_copy(update={"image_column": None}))
+
+
+def test_a_study_can_name_the_classes_of_any_source(image_folder):
+    named = folder_settings(image_folder).model_copy(update={"classes": ["Felis catus", "Canis"]})
+    assert store.load(store.prepare("pictures", named)).classes == ["Felis_catus", "Canis"]
+    with pytest.raises(BadInput, match=r"datasets\.pictures\.classes: 1 names: accepted are 2, one a class"):
+        store.prepare("pictures", named.model_copy(update={"classes": ["cat"]}))
+
+
+def test_a_source_that_returns_something_else_is_refused():
+    SOURCES.add("odd", lambda name, settings: [])
+    with pytest.raises(
+        BadInput, match=r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
+    ):
+        store.prepare("x", DatasetSettings(source="odd"))
+
+
+def test_settings_that_came_later_leave_the_place_of_older_arrays_as_it_was():
+    assert store.provenance("digits", DatasetSettings(source="digits")) == "1289577b299e"
+    assert store.provenance("digits", DatasetSettings(source="digits", classes=["a", "b"])) != "1289577b299e"
 
 
 def test_shards_must_agree_on_their_classes(photos, shard, pngs):
@@ -132,7 +171,12 @@ def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refuse
     shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
     paths.CONFIG.mkdir()
     table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}
-    written = {"datasets": {"mine": {"source": "folder", "path": str(image_folder)}}, "tables": {"t": table}}
+    small = {"*": {"training": {"batch_size": 2}, "unlearning": {"batch_size": 2}}}
+    written = {
+        "hyperparameters": small,
+        "datasets": {"mine": {"source": "folder", "path": str(image_folder)}},
+        "tables": {"t": table},
+    }
     paths.study_file("own").write_text(yaml.safe_dump(written))
     with pytest.raises(
         BadInput, match=r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"

@@ -8,13 +8,21 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmark import paths
+from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
 from benchmark.report.draw import draw_table
-from benchmark.report.style import METHODS, class_colours, method_colour, method_label
+from benchmark.report.style import (
+    METHODS,
+    architecture_label,
+    class_colours,
+    dataset_label,
+    method_colour,
+    method_label,
+)
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
+from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.report.conftest import RANDOM, TRAIN, Drawn, altered, changed, metrics, write_forget, write_run, write_runs
 
@@ -158,5 +166,27 @@ def test_labels_and_colours() -> None:
     assert method_label("my-method@batch_size=64") == "my-method (batch=64)"
     assert method_colour("not+cl@tau=0.2") == METHODS["not"][1]
     assert method_colour("my-method") == method_colour("my-method")
+    for name in "abcdef":
+        registry.METHODS.add(name, "my_methods:Mine")
+    colours = {method_colour(name) for name in "abcdef"}
+    assert len(colours) == 6 and colours.isdisjoint(colour for _, colour in METHODS.values())
+    registry.METHODS.add("own", "my_methods:Own", label="Mine", colour="#123456")
+    registry.ARCHITECTURES.add("net", "my_networks:net", label="My net")
+    assert (method_label("own@lr=1"), method_colour("own+cl")) == ("Mine (lr=1)", "#123456")
+    assert (architecture_label("net"), dataset_label("mnist")) == ("My net", "mnist")
+
+
+def test_a_table_calls_things_what_its_study_calls_them(study) -> None:
+    fill(study, {})
+    text = paths.study_file("tiny").read_text()
+    labels = "labels: {coun: Ours, digits: Handwriting, convnet: A small net}\n"
+    paths.study_file("tiny").write_text(text + labels)
+    named = Drawn(Study.load("tiny"), "gaps")
+    assert named.row("Ours (τ=0.2)") and "Handwriting, A small net" in named.caption
+    paths.study_file("tiny").write_text(text)
+    assert "Digits, ConvNet" in Drawn(Study.load("tiny"), "gaps").caption
+
+
+def test_no_two_methods_have_one_colour() -> None:
     assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
     assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]

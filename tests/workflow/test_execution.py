@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 
 import pandas as pd
@@ -100,7 +101,10 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     before = record.read_text(), paths.table("tiny", "table2", ".tex").read_text()
     old = run_folder("tiny", f"{CELL}/coun/trial-0")
     ended.study(RUN, {"hyperparameters": {"*": {"coun": {"lambda": 2}}}})
-    ended.snakemake("table2", check=True)
+    printed = ended.snakemake("table2", "--quiet", check=True).stdout
+    assert "Study tiny: 1 run trained in " in printed and "Of its 5 runs: 4 done, 1 diverged" in printed
+    assert "tables   paper_tables/tiny/table2.{tex,csv,md,html}\n" in printed and "  figures " not in printed
+    assert re.search(r"\ntable2: \n  Method .*\n  Retrain .*\n  Original .*\n  FT .*\n  SalUn .*\n  CoUn ", printed)
     new = run_folder("tiny", f"{CELL}/coun/trial-0")
     assert json.loads((new / paths.RUN).read_text())["slice"]["settings"]["lambda"] == 2 and old.is_dir()
     assert record.read_text() == before[0] and paths.table("tiny", "table2", ".tex").read_text() != before[1]
@@ -123,13 +127,16 @@ def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_me
     plugin.write_text(PLUGIN.replace(LOSS, "raise RuntimeError('the method has a fault')"))
     project.add_workflow()
     tables = {"table2": {"methods": ["half"]}, "table8": {"cells": [CELL], "methods": ["ft"]}}
-    project.study({"trials": 1, "plugins": [str(plugin)], "tables": tables})
-    done = project.snakemake("table2", "table8")
-    assert done.returncode != 0 and "the method has a fault" in done.stdout
+    study = project.study({"trials": 1, "plugins": [str(plugin)], "tables": tables})
+    done = project.snakemake("table2", "table8", "--quiet")
+    half = paths.log(study.run(f"{CELL}/half/trial-0").place)
+    assert done.returncode != 0
+    assert f"  run: RuntimeError: the method has a fault (log: {half})\nNot reached: table2\n" in done.stdout
     assert paths.table("tiny", "table8", ".tex").exists() and not paths.table("tiny", "table2", ".tex").exists()
     assert (run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
     assert not (run_folder("tiny", f"{CELL}/half/trial-0") / paths.RUN).exists()
-    assert "1 failed" in call("status", "tiny", check=True).stdout
+    standing = call("status", "tiny")
+    assert "1 failed" in standing.stdout and standing.returncode == 1
     # Drawn in part, with a dash for what failed; the workflow does not take that for the table.
     call("table", "tiny", "table2", "--partial", check=True)
     assert not paths.table("tiny", "table2", ".tex").exists()

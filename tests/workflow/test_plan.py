@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.places import run_folder, split_file
 from tests.project import CELL, ORIGINAL, Project, call
 from tests.workflow.conftest import SHOWN, planned
 
-CLASS = "digits/convnet/class-8"
+CLASS, MINE = "digits/convnet/class-8", "mine/convnet/random-10"
 
 
 def runs(jobs):
@@ -189,13 +190,27 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
 
 def test_an_unknown_target_is_refused_by_name(fresh):
     for target, name in [
-        ("table3", "table3"),
+        ("tabel2", "study tiny: unknown target 'tabel2'; did you mean 'table2'? Accepted: all, collect, figure1"),
         (f"results/runs/{CELL}/ft;touch x/trial-0-01234567/run.json", "ft;touch x"),
         ("results/runs/digits/../x/ft/trial-0-01234567/run.json", "x/ft/trial-0"),
     ]:
         done = fresh.snakemake(target)
         assert done.returncode != 0 and name in done.stdout and "Traceback" not in done.stdout
     assert not Path("x").exists() and not paths.RUNS.exists()
+
+
+def test_no_line_that_snakemake_prints_of_a_job_is_long(fresh):
+    lines = fresh.snakemake("all", "--dry-run", check=True).stdout.splitlines()
+    of_all = next(line for line in lines if line.startswith("    input: paper_tables/tiny/table2.tex"))
+    assert re.search(r", … \(\d\d files\)$", of_all) and max(map(len, lines)) < 600
+
+
+def test_images_that_are_not_there_are_missed_before_the_first_job(fresh):
+    mine = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}, "tables": {"table2": {"cells": [MINE]}}}
+    fresh.study(mine)
+    done = fresh.snakemake("table2", "table8")
+    assert done.returncode != 0 and "config/tiny.yaml: datasets.mine.path: there is no folder nowhere" in done.stdout
+    assert not paths.DATA.exists() and not paths.RUNS.exists()
 
 
 def test_a_mistake_in_a_study_is_its_one_line(fresh):

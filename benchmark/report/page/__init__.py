@@ -15,6 +15,7 @@ from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
 from benchmark.report import html
 from benchmark.report.page import claim_cards, curves, maps, origins, table
+from benchmark.report.style import use
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.study.study import Study
@@ -31,6 +32,7 @@ def draw_page(study: Study, partial: bool = False) -> Path:
     ``index.partial.html`` of what the runs on disk have, instead of raising `StaleOutput` for what is missing, damaged
     or of another configuration.
     """
+    use(study)
     results = frames.of_study(study, partial=True) if partial else frames.gathered(study)
     if results.metrics.empty:
         raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")

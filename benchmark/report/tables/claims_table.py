@@ -21,7 +21,7 @@ from benchmark.metrics.verdicts import (
 from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
-from benchmark.report.style import readable, short_label
+from benchmark.report.style import readable, short_label, use
 from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
@@ -46,6 +46,7 @@ def tested(results: Results) -> pd.DataFrame:
 
 def text(study: Study) -> str:
     """Return every claim with its verdict, in plain text, and what may limit them."""
+    use(study)
     results = frames.gathered(study)
     data = tested(results)
     lines = [f"study {study.name}: {len(data)} tests of {data['claim'].nunique()} claims"]

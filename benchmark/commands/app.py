@@ -1,0 +1,77 @@
+"""What all commands share: the application itself, their arguments, and how a study is named and read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark import __version__, paths
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+app = typer.Typer(
+    help="Compare machine unlearning methods against Retrain. Snakemake calls these stages; each also runs alone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def argument(text: str, metavar: str | None = None, complete: Any = None) -> Any:
+    """Return an argument with its help; ``complete`` gives the shell what a beginning can become."""
+    return typer.Argument(help=text, metavar=metavar, autocompletion=complete)
+
+
+def flag(name: str, text: str) -> Any:
+    """Return an option with its help."""
+    return typer.Option(name, help=text)
+
+
+def studies() -> list[str]:
+    """Return the names of the studies in ``config/``."""
+    return sorted(file.stem for file in paths.CONFIG.glob("*.yaml"))
+
+
+def complete_study(incomplete: str) -> list[str]:
+    """Return the studies that begin as typed."""
+    return [name for name in studies() if name.startswith(incomplete)]
+
+
+def complete_output(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the tables and figures, of the study named before, that begin as typed."""
+    return [name for name in read(context.params["study"]).outputs if name.startswith(incomplete)]
+
+
+StudyName = Annotated[str, argument("a study: the name of a file config/STUDY.yaml", "STUDY", complete_study)]
+Dataset = Annotated[str, argument("a dataset of the study")]
+RunText = Annotated[str, argument("such as digits/convnet/random-10/coun/trial-0")]
+OutputName = Annotated[str, argument("such as table2 or figure4", complete=complete_output)]
+Partial = Annotated[bool, flag("--partial", "draw what exists, beside the whole and never in its place")]
+Replace = Annotated[bool, flag("--replace", "replace published results by other ones")]
+Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "settings"])
+TERMINATED = 143  # 128 + SIGTERM
+
+
+def read(name: str) -> Study:
+    """Read and check a study."""
+    from benchmark.study.study import Study
+
+    return Study.load(name)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+Version = typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
+
+
+@app.callback()
+def _options(version: Annotated[bool, Version] = False) -> None:
+    pass

@@ -1,0 +1,135 @@
+"""The stages that Snakemake calls, each of which also runs alone; its code is imported when it runs, not before."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.commands.app import (
+    TERMINATED,
+    Dataset,
+    OutputName,
+    Partial,
+    Replace,
+    RunText,
+    StudyName,
+    app,
+    argument,
+    flag,
+    read,
+)
+from benchmark.files import repairing
+
+if TYPE_CHECKING:
+    from benchmark.study.study import Study
+
+
+@app.command()
+def prepare(study: StudyName, dataset: Dataset) -> None:
+    """Read a dataset from its source and store it as arrays under data/."""
+    from benchmark.study.prepare import prepare
+
+    print(prepare(read(study), dataset))
+
+
+@app.command()
+def split(
+    study: StudyName,
+    dataset: Dataset,
+    scenario: Annotated[str, argument("such as random-10 or class-truck")],
+    trial: Annotated[int, argument("which draw; 0 unless the study draws splits anew per trial")] = 0,
+) -> None:
+    """Draw what a scenario forgets and write it to results/splits/."""
+    from benchmark.study.prepare import split
+
+    with repairing():
+        print(split(read(study), dataset, scenario, trial))
+
+
+@app.command()
+def run(
+    study: StudyName,
+    name: RunText,
+    planned: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="refuse any other configuration")] = None,
+    again: Annotated[bool, flag("--again", "train it although it is finished")] = False,
+    weights: Annotated[bool, flag("--weights", "train it for its weights, if they are missing")] = False,
+) -> None:
+    """Train and evaluate one run, unless it is finished.
+
+    Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again.
+    """
+    from benchmark.training.job import run
+    from benchmark.training.loop import Interrupted
+
+    command = shlex.join(["python", "-m", "benchmark", "run", study, name])
+    try:
+        with repairing():
+            status = run(read(study), name, command, planned, again, weights)
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        raise typer.Exit(TERMINATED) from None
+    print(status)
+
+
+@app.command()
+def embed(
+    study: StudyName,
+    what: Annotated[str, argument("maps, distances or views")],
+    name: Annotated[str, argument("a run whose weights are kept")],
+    scenario: Annotated[str, argument("whose forget samples are marked")],
+) -> None:
+    """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
+    from benchmark.features.embed import embed
+
+    with repairing():
+        print(embed(read(study), what, name, scenario))
+
+
+@app.command()
+def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
+    """Gather all runs into results/STUDY-*.parquet: metrics, history, predictions, what features show, audits."""
+    from benchmark.results.gather import collect
+
+    _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
+
+
+@app.command()
+def table(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html, with --partial as NAME.partial.tex etc."""
+    from benchmark.report.draw import draw_table
+
+    _draw(study, name, lambda read: draw_table(read, name, partial, replace), partial)
+
+
+@app.command()
+def figure(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+    """Draw a figure as figures/STUDY/NAME.pdf and .png, with --partial as NAME.partial.pdf and .png."""
+    from benchmark.report.draw import draw_figure
+
+    _draw(study, name, lambda read: draw_figure(read, name, partial, replace), partial)
+
+
+@app.command()
+def page(study: StudyName, partial: Partial = False) -> None:
+    """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
+    from benchmark.report.page import draw_page
+
+    _draw(study, "page", lambda read: [draw_page(read, partial)], partial)
+
+
+def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
+    """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
+    from benchmark.workflow.receipts import renewed
+
+    whole = read(study)
+    fingerprint = whole.fingerprint if name in ("collected", "page") else whole.output_fingerprint(name)
+    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
+    with repairing(), receipt as files:
+        files += draw(whole)
+    print(*files, sep="\n")

@@ -1,0 +1,77 @@
+"""A study to start from, for people to change."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.files import write_text
+from benchmark.study.reading import NAME
+from benchmark.study.study import Study
+
+HEAD = """\
+# yaml-language-server: $schema=schema.json
+# Look for mistakes: python -m benchmark check {name}
+description: {description}
+"""
+EXTENDING = """\
+extends: {extends}
+only: [comparison] # without this line it also has every table and figure of {extends}
+"""
+OWN = """\
+trials: 3
+{members}datasets:
+  images:
+    source: {source}
+    path: {path}
+    augmentation: {{padding: 4, flip: true, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}}
+    # size: 32 # where images differ in size: the side in pixels that all are resized to
+hyperparameters:
+  "*":
+    training: {{epochs: 30, batch_size: 64, lr: 0.1}}
+    unlearning: {{epochs: 8, batch_size: 64, lr: 0.05}}
+"""
+TABLE = """\
+tables:
+  comparison: # a target: snakemake --cores 8 comparison --config study={name}
+    kind: unlearning
+    caption: Gaps to Retrain
+    cells: [{cell}] # dataset/architecture/what is forgotten
+    methods: [{methods}] # Retrain is always there
+"""
+
+
+def write(name: str, extends: str, images: Path | None = None) -> Path:
+    """Write ``config/<name>.yaml`` and return its path.
+
+    It extends a study, or is one of the images in a folder: of parquet files, or with subfolders ``train`` and
+    ``test``. `BadInput` is raised if there is a file of that name already, or nothing to start from.
+    """
+    path = paths.study_file(name)
+    if not re.fullmatch(NAME, name):
+        raise BadInput(f"study {name!r}: accepted are lower-case words and digits joined by '-' or '_'")
+    if path.exists():
+        raise BadInput(f"{path} exists already: call the new study something else")
+    if images is None:
+        gaps = [output for output in Study.load(extends).tables.values() if output.kind == "unlearning"]
+        if not gaps:
+            raise BadInput(f"{paths.study_file(extends)}: tables: none of kind 'unlearning', to start a study from")
+        cell, methods, body = gaps[0].cells[0], gaps[0].methods, EXTENDING.format(extends=extends)
+        description = f"{extends}, with changes"
+    else:
+        cell, methods, body = "images/convnet/random-10", ["original", "ft", "coun"], _of_images(images)
+        description = "Methods compared on images of one's own"
+    table = TABLE.format(name=name, cell=cell, methods=", ".join(methods))
+    write_text(path, HEAD.format(name=name, description=description) + body + table)
+    return path
+
+
+def _of_images(folder: Path) -> str:
+    if not folder.is_dir():
+        raise BadInput(f"--images: there is no folder {folder}")
+    parquet = any(folder.glob("*.parquet"))
+    members = "" if parquet else "members: random # images from folders are sorted by class\n"
+    return OWN.format(source="parquet" if parquet else "folder", path=json.dumps(str(folder)), members=members)

@@ -1,0 +1,82 @@
+"""What is looked at before the first job, since a study file alone does not show it: images and plugins."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmark import paths
+from benchmark.data import store
+from benchmark.errors import BadInput, IncompletePlugin
+from benchmark.names import MethodName
+from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
+
+FROM_FILES = ("folder", "parquet")  # sources that cannot do without a folder
+SAMPLES, CLASSES, SHAPE = 640, 10, (3, 32, 32)  # of the stand-in that plugins are tried on
+
+
+def check_needed(study: Study, planned: Mapping[str, int]) -> None:
+    """Check what the planned jobs, counted by rule, need; raise `BadInput` for the first fault."""
+    check_images(study, [name for name in study.datasets if planned.get(f"prepare_{name}".replace("-", "_"))])
+    if planned.get("run"):
+        check_plugins(study)
+
+
+def check_all(study: Study) -> None:
+    """Check images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
+    check_images(study, [n for n in study.datasets if not (study.dataset_folder(n) / store.PROVENANCE).is_file()])
+    check_plugins(study)
+
+
+def check_images(study: Study, datasets: Iterable[str]) -> None:
+    """Raise `BadInput` if a dataset is to be read from a folder that is not there."""
+    for name in datasets:
+        if study.datasets[name].source in FROM_FILES:
+            from benchmark.data.images import source_folder
+
+            try:
+                source_folder(name, study.datasets[name])
+            except BadInput as error:
+                raise BadInput(f"{paths.study_file(study.name)}: {error}") from None
+
+
+def check_plugins(study: Study) -> None:
+    """Raise `BadInput` if a plugin's method or architecture lacks what its first run would miss.
+
+    Each is tried on a stand-in. Whatever else goes wrong there is no fault: a stand-in is not what it was made for.
+    """
+    runs = {MethodName.parse(run.name.method).base: run for run in study.runs()}
+    for base, run in runs.items():
+        if METHODS.code(base):
+            with _only_what_is_lacking(study):
+                _first_steps(run)
+    for arch in dict.fromkeys(run.name.arch for run in study.runs()):
+        if ARCHITECTURES.code(arch):
+            import torch
+
+            from benchmark.models import build
+
+            with _only_what_is_lacking(study), torch.device("meta"):
+                build(arch, CLASSES, SHAPE)
+
+
+@contextlib.contextmanager
+def _only_what_is_lacking(study: Study) -> Iterator[None]:
+    try:
+        yield
+    except IncompletePlugin as error:
+        raise BadInput(f"{paths.study_file(study.name)}: plugins: {error}") from None
+    except Exception:
+        return
+
+
+def _first_steps(run: Run) -> None:
+    from benchmark.methods.base import units_of
+    from benchmark.workflow.cost import stand_in_context
+
+    method = run.method(run.settings, stand_in_context(None, 0, 1, False, SAMPLES, CLASSES))
+    for batch in method.batches(0):
+        for part in batch:
+            units_of(method, part)
