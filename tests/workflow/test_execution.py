@@ -104,7 +104,8 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     printed = ended.snakemake("table2", "--quiet", check=True).stdout
     assert "Study tiny: 1 run trained in " in printed and "Of its 5 runs: 4 done, 1 diverged" in printed
     assert "tables   paper_tables/tiny/table2.{tex,csv,md,html}\n" in printed and "  figures " not in printed
-    assert re.search(r"\ntable2: \n  Method .*\n  Retrain .*\n  Original .*\n  FT .*\n  SalUn .*\n  CoUn ", printed)
+    shown = re.findall(r"^  (\S+) .*\d", printed.partition("\ntable2: ")[2], re.MULTILINE)
+    assert set(shown) >= {"Retrain", "Original", "FT", "CoUn"}, printed
     new = run_folder("tiny", f"{CELL}/coun/trial-0")
     assert json.loads((new / paths.RUN).read_text())["slice"]["settings"]["lambda"] == 2 and old.is_dir()
     assert record.read_text() == before[0] and paths.table("tiny", "table2", ".tex").read_text() != before[1]
