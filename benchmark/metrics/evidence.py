@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Floats, Indices
+from benchmark.metrics.bootstrap import Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
 from benchmark.names import RETRAIN, Cell, Scenario
 
@@ -37,17 +37,19 @@ class Trials:
     methods : those that have runs which did not diverge.
     diverged : in how many trials a method did; such a trial is left out for all.
     numbers : the trials.
-    values : (trials, 4) metrics in per cent, of each of the methods and of Retrain.
+    values : (trials, columns) numbers, such as the four metrics in per cent, of each of the methods and of Retrain.
     """
 
-    def __init__(self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str]):
+    def __init__(
+        self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str], columns: Sequence[str | int] = tuple(METRICS)
+    ):
         here, methods = in_cell(metrics, cell), list(methods)
         self.diverged: dict[str, int] = {}
         if "status" in here:
             lost = here.loc[here["status"] == DIVERGED, "method"].value_counts()
             self.diverged = {method: int(lost[method]) for method in [RETRAIN, *methods] if method in lost}
             here = here[here["status"] != DIVERGED]
-        tables = {m: rows.set_index("trial")[METRICS] for m, rows in here.groupby("method")}
+        tables = {m: rows.set_index("trial")[list(columns)] for m, rows in here.groupby("method")}
         self.methods = [method for method in methods if method in tables]
         wanted = [RETRAIN, *self.methods]
         trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()
@@ -70,6 +72,21 @@ class Trials:
     def gaps(self, methods: Sequence[str], drawn: Indices) -> Floats:
         """Return the average gaps of several methods: (methods, draws)."""
         return np.array([self.gap(method, drawn) for method in methods])
+
+    def leaders(self) -> set[str]:
+        """Return the method with the smallest average gap, and every one whose gap the trials cannot tell from it.
+
+        They can where the 95 % interval of the difference lies above 0. A single trial tells nothing: no method leads.
+        """
+        if len(self) < 2 or not self.methods:
+            return set()
+        best = min(self.methods, key=lambda method: float(self.gap(method, np.arange(len(self))[None])[0]))
+
+        def is_apart(method: str) -> bool:
+            """Whether a method's average gap is larger beyond doubt."""
+            return estimate(lambda drawn: self.gap(method, drawn) - self.gap(best, drawn), len(self)).low > 0
+
+        return {method for method in self.methods if not is_apart(method)}
 
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
