@@ -41,7 +41,7 @@ def build(source: Source) -> Table:
         *[Column("CL", text=True)] * bool(pairs),
         *(Column(metric.upper(), centred=True) for metric in METRICS),
     ]
-    columns += [Column(AVERAGE), Column("paper", f"Cost ({unit})"), Column("executed", f"Cost ({unit})", optional=True)]
+    columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
     blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), _floor)
     notes = [
         "CL: whether the contrastive term is added; CoUn is FT with it" if pairs else "",
