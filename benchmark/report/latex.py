@@ -7,11 +7,12 @@ from itertools import accumulate, groupby
 from math import ceil
 
 from benchmark.errors import BadInput
-from benchmark.report.layout import HALF, LINE, NUMBER, Layout, ems, halves, heading, layout
+from benchmark.report.layout import HALF, LINE, NUMBER, Layout, ems, group_heading, halves, heading, layout
 from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, typeset
 from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
+DENSE = 0.85  # of a line; a table that takes more is given the whole
 LOOSE = 1.15  # lines that break between words, to those that would break anywhere
 
 # Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
@@ -44,32 +45,45 @@ def render(table: Table, study: str, name: str) -> str:
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
     fit = layout(table)
-    rows = [row for block in table.blocks for row in table.rows(block)]
     columns = [table.columns[place] for place in fit.places]
-    heads = [heading(column, [row[place] for row in rows]) for place, column in zip(fit.places, columns, strict=True)]
-    groups = [(group, len(list(members))) for group, members in groupby(column.group for column in columns)]
-    if all(span == 1 for group, span in groups if group):
-        heads = [
-            halves(column.group) * bool(column.group) + lines for column, lines in zip(columns, heads, strict=True)
-        ]
-        groups = []
-    widths = [ems(block.title) * fit.points for block in table.blocks]
+    widest = max(ems(block.title) * fit.points for block in table.blocks)
     left_out = [": ".join(column.names) for place, column in enumerate(table.columns) if place not in fit.places]
+    heads, groups = _heads(table, fit)
     return template("table.tex", text).render(
         table=table,
         fit=fit,
         columns=columns,
         kinds=[_kind(place in fit.broken, column) for place, column in zip(fit.places, columns, strict=True)],
-        heads=[_stacked(lines) for lines in heads],
-        groups=[(text(group) if span > 1 else _stacked(halves(group)), span) for group, span in groups],
+        heads=heads,
+        groups=groups,
         notes=f"{table.notes} Only in the .csv: {', '.join(left_out)}." if left_out else table.notes,
         pages=_pages(table, fit),
-        long={block.heading for block, one in zip(table.blocks, widths, strict=True) if fit.broken or one > LINE},
-        environment="table" if max(fit.width, *widths) <= HALF else "table*",
+        environment="table" if max(fit.width, widest) <= HALF else "table*",
+        spread="" if fit.broken else _spread(fit, widest),
+        long=widest > LINE,
         study=study,
         name=name,
         command=remake(study, name),
     )
+
+
+def _heads(table: Table, fit: Layout) -> tuple[list[str], list[tuple[str, int]]]:
+    """Return the heading of each column, and of each group with how many columns it has.
+
+    Where each group has one column, the columns' headings begin with theirs and there are no others.
+    """
+    heads = [heading(table, place) for place in fit.places]
+    members = [list(places) for _, places in groupby(fit.places, key=lambda place: table.columns[place].group)]
+    groups = [(group_heading(table, places), len(places)) for places in members]
+    if all(span == 1 for lines, span in groups if lines != [""]):
+        above = [halves(table.columns[place].group) if table.columns[place].group else [] for place in fit.places]
+        return [_stacked([*first, *lines]) for first, lines in zip(above, heads, strict=True)], []
+    return [_stacked(lines) for lines in heads], [(_stacked(lines), span) for lines, span in groups]
+
+
+def _spread(fit: Layout, widest: float) -> str:
+    """Return the width over which columns are spread: where they stand close, or a block's heading is wider."""
+    return r"\linewidth" if max(fit.width, widest) > DENSE * LINE else f"{widest:.0f}pt" if widest > fit.width else ""
 
 
 def _kind(breaks: bool, column: Column) -> str:

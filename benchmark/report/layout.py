@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from benchmark.report.tabular import CLOSE, OPEN, Column, Entry, Table
+from benchmark.report.tabular import CLOSE, OPEN, Table
 
 # In points: 5.5 inches, the narrowest full line that conferences have, and half a page of two columns.
 LINE, HALF = 397.0, 234.0
@@ -27,6 +27,8 @@ BREAKING = (("wrapped", 90), ("is_text", 60))
 
 # A number, its standard deviation and its gap, each in a column of its own within the table's column.
 NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
+
+SIGNS = {"value": "", "deviation": "±", "gap": " ()"}  # around each part
 
 # In units of the type size; bold type is so many times as wide.
 WIDE = dict.fromkeys("±−+×=<>≤≥≈mwMW%✗✓", 0.9) | dict.fromkeys("()[]fjrts ", 0.45)
@@ -61,18 +63,16 @@ def layout(table: Table) -> Layout:
 
     What cannot fit is laid out as narrow as it gets.
     """
-    rows = [row for block in table.blocks for row in table.rows(block)]
-    widths = [width(column, [row[place] for row in rows]) for place, column in enumerate(table.columns)]
-    every = range(len(table.columns))
+    columns, every = table.columns, range(len(table.columns))
     for breaking, least in BREAKING:
-        for places in (every, [place for place in every if not table.columns[place].optional]):
+        for places in (every, [place for place in every if not columns[place].optional]):
             for size, points, gap in SIZES:
-                natural = _natural(table.columns, widths, places, points, gap)
+                natural = _natural(table, places, points, gap)
+                broken = {p for p in places if getattr(columns[p], breaking) and natural[p] > least}
                 between = 2 * gap * (len(places) - 1)
-                broken = {p for p in places if getattr(table.columns[p], breaking) and natural[p] > least}
-                fixed = between + sum(natural[place] for place in places if place not in broken)
                 if (whole := between + sum(natural.values())) <= LINE:
                     return Layout(places, frozenset(), size, points, gap, whole, 0.0)
+                fixed = between + sum(natural[place] for place in places if place not in broken)
                 room = (LINE - fixed) / max(len(broken), 1)
                 narrowest = Layout(places, frozenset(broken), size, points, gap, LINE, max(room, least))
                 if broken and room >= least:
@@ -80,14 +80,12 @@ def layout(table: Table) -> Layout:
     return narrowest
 
 
-def _natural(
-    columns: Sequence[Column], widths: list[float], places: Sequence[int], points: float, gap: float
-) -> dict[int, float]:
+def _natural(table: Table, places: Sequence[int], points: float, gap: float) -> dict[int, float]:
     """Return how many points each column takes: the last of a group more, where the group's name needs it."""
-    natural = {place: widths[place] * points for place in places}
-    for group, members in groupby(places, key=lambda place: columns[place].group):
+    natural = {place: points * max(_content(table, place), *map(ems, heading(table, place))) for place in places}
+    for group, members in groupby(places, key=lambda place: table.columns[place].group):
         *others, last = members
-        needed = max(map(ems, [group] if others else halves(group))) * points
+        needed = points * max(map(ems, halves(group)))
         natural[last] = max(natural[last], needed - sum(natural[place] + 2 * gap for place in others))
     return natural
 
@@ -104,28 +102,32 @@ def halves(name: str) -> list[str]:
     return min(splits or [[name]], key=lambda lines: max(map(ems, lines)))
 
 
-def heading(column: Column, entries: Sequence[Entry]) -> list[str]:
+def heading(table: Table, place: int) -> list[str]:
     """Return the lines of a column's heading: two where one would be wider than what stands below."""
-    return [column.name] if ems(column.name) <= _content(column, entries) else halves(column.name)
+    name = table.columns[place].name
+    return [name] if ems(name) <= _content(table, place) else halves(name)
 
 
-def width(column: Column, entries: Sequence[Entry]) -> float:
-    """Return about how wide a column is, in units of the type size."""
-    return max(_content(column, entries), *map(ems, heading(column, entries)))
+def group_heading(table: Table, places: Sequence[int]) -> list[str]:
+    """Return the lines of the heading that neighbours share."""
+    name = table.columns[places[0]].group
+    return [name] if ems(name) <= sum(_content(table, place) + 1 for place in places) - 1 else halves(name)
 
 
-def _content(column: Column, entries: Sequence[Entry]) -> float:
-    parts: list[list[float]] = [[0.0], [0.0], [0.0], [0.0]]
-    for entry in entries:
-        number = NUMBER.fullmatch(entry.text)
+def _content(table: Table, place: int) -> float:
+    """Return about how wide the cells of a column are, in units of the type size."""
+    column = table.columns[place]
+    parts: dict[str, float] = dict.fromkeys(("value", "deviation", "gap", "words"), 0.0)
+    for entry in (row[place] for block in table.blocks for row in table.rows(block)):
         weight = BOLD if entry.bold else 1.0
-        if number and not column.is_text:
-            for place, part in enumerate(("value", "deviation", "gap")):
-                around = ("", "±", " ()")[place]
-                parts[place].append(
-                    ems(number[part] + around) * (weight if place == 0 else 1.0) if number[part] else 0.0
-                )
-        elif not entry.spans:
-            after = entry.after if column.is_text or len(entry.after) > 1 else ""
-            parts[3].append(ems(entry.text) * weight + ems(after))
-    return max(sum(map(max, parts[:3])), max(parts[3]))
+        number = None if column.is_text else NUMBER.fullmatch(entry.text)
+        if number:
+            one = {part: ems(number[part] + SIGNS[part]) for part in SIGNS if number[part]}
+            one["value"] *= weight
+        else:
+            after = (
+                entry.after if column.is_text or len(entry.after) > 1 else ""
+            )  # beside a number a mark takes no room
+            one = {} if entry.spans else {"words": ems(entry.text) * weight + ems(after)}
+        parts |= {part: max(parts[part], wide) for part, wide in one.items()}
+    return max(parts.pop("words"), sum(parts.values()))
