@@ -14,7 +14,7 @@ from benchmark.metrics.gaps import DIVERGED
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label
-from benchmark.report.tabular import COLLAPSED, THIN, Block, Column, Row, Table, sentences
+from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
 from benchmark.results.frames import Results
 from benchmark.results.measured import COLLAPSE
 from benchmark.settings import OutputSettings
@@ -131,6 +131,6 @@ class Source:
         """
         own = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
-        if any(COLLAPSED in str(row[0]) for block in blocks for row in block.rows):
-            notes = [*notes, f"{COLLAPSED}{THIN}{MEANING}"]
+        if any(DAGGER in str(row[0]) for block in blocks for row in block.rows):
+            notes = [*notes, f"{DAGGER}{THIN}{MEANING}"]
         return Table(columns, blocks, sentences([own, subject]), sentences(notes), data)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
-COLLAPSED = "†"  # behind the label of a method that collapsed in some trial
+DAGGER = "†"  # behind the label of a method that collapsed in some trial
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
 
@@ -103,7 +103,7 @@ def method_row(method: str, cells: Sequence[str | Entry], diverged: Any = False,
     ----------
     diverged, collapsed : whether, or in how many trials.
     """
-    label = method_label(method) + COLLAPSED * bool(collapsed)
+    label = method_label(method) + DAGGER * bool(collapsed)
     return [label, *([Entry("diverged", spans=True)] if diverged else cells)]
 
 
