@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from benchmark.errors import BadInput, closest
 from benchmark.registry import METHODS
@@ -81,7 +80,8 @@ class Cell:
         return f"{self.dataset}/{self.arch}/{self.scenario}"
 
 
-class RunName(NamedTuple):
+@dataclass(frozen=True, order=True)
+class RunName:
     """One training job. ``scenario`` is empty for Original, which every scenario shares."""
 
     dataset: str

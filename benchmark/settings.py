@@ -116,8 +116,20 @@ class TuneSettings(Strict):
     seed: Annotated[int, Field(ge=0)] = Field(
         1_000_003, description="root of the random numbers of all that is trained for tuning; not the study's own"
     )
-    ra_floor: Annotated[float, Field(ge=0, le=100)] = Field(
-        90.0, description="retain accuracy in per cent below which a candidate pays for every point that it lacks"
+    hold_out: Annotated[int, Field(ge=0, le=50)] = Field(
+        10,
+        description="per cent of the training images that nothing in a tuning is trained on, and by which candidates "
+        "are chosen; with 0 they are chosen by the test images, which is an oracle's choice",
+    )
+    utility: Annotated[float, Field(ge=0, le=100)] = Field(
+        2.0,
+        description="points by which a candidate's accuracy on images it never saw may lie below Retrain's; each "
+        "further point counts as a point of average gap",
+    )
+    ranges: dict[str, dict[str, tuple[float, float]]] = Field(
+        {},
+        description="method, or `*` for all -> setting -> lowest and highest value that is tried, where it is to be "
+        "another range than the method's own",
     )
     startup: Positive = Field(3, description="candidates of a method and cell before one may be given up early")
     warmup: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -125,9 +137,6 @@ class TuneSettings(Strict):
     )
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="laid over the study's own while tuning: fewer epochs, rarer evaluation"
-    )
-    start: dict[str, dict[str, dict[str, Any]]] = Field(
-        {}, description="pattern -> method -> values that are tried second, after the study's own: what a pilot found"
     )
     reuse: dict[str, str] = Field(
         {}, description="scenario -> the tuned scenario of the same dataset and architecture whose values it takes"

@@ -45,12 +45,12 @@ def settings(model: Any, without: Any = None) -> str:
             continue
         default = "required" if name in required else _default(one)
         paper = f"{one['paper_range'][0]:g} to {one['paper_range'][1]:g}" if "paper_range" in one else ""
-        rows.append(
-            [f"`{name}`", accepted(one, told.get("$defs", {})), default, paper, _escaped(one.get("description", ""))]
-        )
-    head = ["setting", "accepted", "default", "the paper searched", "meaning"]
+        search = f"{one['search']['low']:g} to {one['search']['high']:g}" if "search" in one else ""
+        meaning = _escaped(one.get("description", ""))
+        rows.append([f"`{name}`", accepted(one, told.get("$defs", {})), default, paper, search, meaning])
+    head = ["setting", "accepted", "default", "the paper searched", "`tune` searches", "meaning"]
     if not any(row[3] for row in rows):
-        head, rows = [head[at] for at in (0, 1, 2, 4)], [[row[at] for at in (0, 1, 2, 4)] for row in rows]
+        head, *rows = ([*line[:3], line[-1]] for line in (head, *rows))
     return table(head, rows) if rows else "No settings beside the common ones.\n"
 
 

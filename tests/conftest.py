@@ -10,9 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.project import CELL, ORIGINAL, ROOT, Project, environment, without_new_plugins
-
-__all__ = ["CELL", "ORIGINAL", "ROOT", "environment"]
+from tests.project import ORIGINAL, Project, without_new_plugins
+from tests.shared import Shared
 
 # What a shell may have set is not to change what tests see, here and in the processes that they start.
 for variable in [name for name in os.environ if name.startswith(("BENCHMARK_", "SNAKEMAKE_"))]:
@@ -37,12 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def project_at() -> type[Project]:
-    """A project in a folder that the caller makes the working directory."""
-    return Project
-
-
-@pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny study: its digits, its splits and its trained Original."""
     from benchmark.study.prepare import prepare, split
@@ -59,13 +52,16 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Runs of the prepared project that nothing disturbs, for tests that only look at what they gave."""
+    return Shared(shutil.copytree(prepared, tmp_path_factory.mktemp("shared") / "project"))
+
+
 @pytest.fixture
 def project(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of the prepared project, as the working directory."""
-    root = tmp_path / "project"
-    shutil.copytree(prepared, root)
-    monkeypatch.chdir(root)
-    return Project(root)
+    return Project.copied(prepared, tmp_path / "project", monkeypatch)
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
+import gc
+import io
 import json
 import os
 import shutil
@@ -26,9 +27,7 @@ from benchmark.study.study import Study
 from tests.places import run_folder
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from torch import Tensor
-
+    from benchmark.methods.base import Part
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,23 +61,20 @@ STUDY: dict[str, Any] = {
 }
 
 
-@dataclasses.dataclass
 class Ended:
     """How a run ended, and what it was when its files were written."""
 
-    status: str
-    trainer: Trainer
-    weights: dict[str, Tensor]
-    samples: pd.DataFrame
-    history: pd.DataFrame
-    record: dict[str, Any]
-    starts: int
-    pauses: int
+    def __init__(self, folder: Path, status: str, trainer: Trainer, starts: int, pauses: int):
+        import pandas as pd
 
-    @property
-    def measured(self) -> pd.DataFrame:
-        """The history without its clocks."""
-        return self.history.drop(columns=CLOCKS)
+        self.loaded: list[list[Part]] = []  # by each stage for training, where that is recorded
+
+        self.status, self.trainer, self.starts, self.pauses = status, trainer, starts, pauses
+        self.weights = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+        self.samples = pd.read_parquet(folder / paths.SAMPLES)
+        self.history = pd.read_parquet(folder / paths.HISTORY)
+        self.measured = self.history.drop(columns=CLOCKS)
+        self.record = json.loads((folder / paths.RUN).read_text(encoding="utf-8"))
 
 
 class Project:
@@ -88,6 +84,13 @@ class Project:
 
     def __init__(self, root: Path):
         self.root = root
+
+    @classmethod
+    def copied(cls, source: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+        """A copy of a project, as the working directory."""
+        shutil.copytree(source, root, symlinks=True)
+        monkeypatch.chdir(root)
+        return cls(root)
 
     def study(self, *changes: dict[str, Any], name: str = "tiny") -> Study:
         """Write `STUDY` with changes merged over it as ``config/<name>.yaml``, and read it as any command does."""
@@ -125,7 +128,7 @@ class Project:
                 done += job.pauses
                 torch.manual_seed(starts)  # a new process knows nothing of what this one has drawn
                 continue
-            return _ended(run_folder(study, name), status, job.trainer, starts, done + job.pauses)
+            return Ended(run_folder(study, name), status, job.trainer, starts, done + job.pauses)
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
         """A job that counts its pauses, is asked to stop at one of them, and remembers its trainer."""
@@ -173,60 +176,57 @@ class Project:
         job.checkpoint.remove()
         return job.trainer
 
-    def command(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, check: bool = False, **how: Any) -> subprocess.CompletedProcess[str]:
         """Run ``python -m benchmark`` in a process of its own."""
-        return self._process("benchmark", *arguments, check=check)
+        return self._process("-m", "benchmark", *arguments, check=check, **how)
 
-    def snakemake(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run ``snakemake`` in a process of its own, with the project's own rules."""
-        return self._process("snakemake", "--cores", "2", *arguments, check=check)
+    def snakemake(self, *arguments: str, check: bool = False, **config: str) -> subprocess.CompletedProcess[str]:
+        """Run ``snakemake`` with the project's own rules, in a process of its own; all that it prints is ``stdout``."""
+        settings = [f"{key}={value}" for key, value in ({"study": "tiny"} | config).items()]
+        command = ("-m", "snakemake", "--cores", "2", *arguments, "--config", *settings)
+        return self._process(*command, check=check, stderr=subprocess.STDOUT)
 
     def python(self, code: str) -> str:
         """Run a few lines in a process of their own and return what they printed."""
-        done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return self._process("-c", code, check=True).stdout.strip()
 
-    def _process(self, module: str, *arguments: str, check: bool) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.root,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
+    def _process(self, *arguments: str, check: bool, **how: Any) -> subprocess.CompletedProcess[str]:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        setting = {"cwd": self.root, "env": environment(), "timeout": 300, **streams, **how}
+        done = subprocess.run([sys.executable, *arguments], **setting)
+        assert not check or done.returncode == 0, f"{done.stdout}{done.stderr}"
         return done
 
     def add_workflow(self) -> None:
         """Copy the Snakefile, its rules, profiles and studies: their outputs then land in this project."""
-        for name in ("Snakefile", "rules", "profiles", "config"):
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, self.root / name, dirs_exist_ok=True)
-            else:
-                shutil.copy(source, self.root / name)
-
-
-def _ended(folder: Path, status: str, trainer: Trainer, starts: int, pauses: int) -> Ended:
-    import pandas as pd
-
-    return Ended(
-        status,
-        trainer,
-        {key: value.clone() for key, value in trainer.model.state_dict().items()},
-        pd.read_parquet(folder / paths.SAMPLES),
-        pd.read_parquet(folder / paths.HISTORY),
-        json.loads((folder / paths.RUN).read_text(encoding="utf-8")),
-        starts,
-        pauses,
-    )
+        shutil.copy(ROOT / "Snakefile", self.root)
+        for name in ("rules", "profiles", "config"):
+            shutil.copytree(ROOT / name, self.root / name, dirs_exist_ok=True)
 
 
 def environment() -> dict[str, str]:
     """The environment of a process that works in another folder than the repository's."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """Call the command line as a process of its own would, in this one."""
+    from benchmark.__main__ import main
+
+    output, errors, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, without_new_plugins():
+        patch.setattr(sys, "argv", ["python -m benchmark", *arguments])
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else int(bool(end.code))
+                if isinstance(end.code, str):  # which the interpreter prints
+                    print(end.code, file=sys.stderr)
+            finally:
+                gc.unfreeze()
+    assert not check or status == 0, output.getvalue() + errors.getvalue()
+    return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 
 
 @contextlib.contextmanager

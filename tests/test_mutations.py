@@ -68,9 +68,14 @@ def at(data: Any, place: tuple[Any, ...]) -> Any:
     return data
 
 
+def shown(key: str, value: Any) -> str:
+    """How a message quotes a value; of a cell it may name the part that is wrong."""
+    return "" if key == "cells" or isinstance(value, dict | list) else repr(value).strip("'\"")
+
+
 @st.composite
-def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
-    """A study with one mistake, and what the error has to name."""
+def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str, str]:
+    """A study with one mistake, the key that the error has to name, and the value where it is one."""
     data = copy.deepcopy(STUDY)
     place = draw(st.sampled_from(PLACES))
     *above, last = place
@@ -84,26 +89,26 @@ def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
         elif tuple(above) in FREE:
             wrong = draw(st.sampled_from([last.upper(), *HOSTILE]))  # any plain word is a name
         holder[wrong] = holder.pop(last)
-        return data, wrong
+        return data, wrong, ""
     if kind == "type" or isinstance(value, dict | bool) or last in TEXTS:
         wrongs: list[Any] = [3.5, [[1]], {"x": {"y": 1}}] if isinstance(value, str) else ["text", [["x"]], {"x": 1}]
         if isinstance(value, dict):
             wrongs = ["text", 3, ["x"], True]
         if isinstance(value, list):
             wrongs = ["text", 3, {"x": 1}, [{"x": 1}], [None]]
-        holder[last] = draw(st.sampled_from(wrongs))
-        return data, named
+        holder[last] = wrong = draw(st.sampled_from(wrongs))
+        return data, named, shown(named, wrong)
     if isinstance(value, list):
         holder[last] = ["x"] if named in ("mean", "std", "resample") else [*value, *value]
-        return data, named
+        return data, named, ""
     if isinstance(value, str):
         # Class names are known once the data are: preparing checks them.
         wrongs = HOSTILE if named != "classes" else [3.5, {"x": 1}]
     else:
         wrongs = [NAN, INFINITY, -INFINITY, "1;2", *([] if named == "mean" else [-1, -1e9])]
         wrongs += [1.5] if isinstance(value, int) else []
-    holder[last] = draw(st.sampled_from(wrongs))
-    return data, named
+    holder[last] = wrong = draw(st.sampled_from(wrongs))
+    return data, named, shown(named, wrong)
 
 
 def written(data: dict[str, Any]) -> None:
@@ -129,13 +134,14 @@ FIXED = {"derandomize": True, "database": None, "deadline": None, "suppress_heal
 @settings(max_examples=1000, phases=[Phase.generate], **FIXED)
 @given(mistake=mistakes())
 def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mistake):
-    data, named = mistake
+    data, named, value = mistake
     written(data)
     with pytest.raises(BadInput) as caught:
         Study.load("mutant")
     message = str(caught.value)
     assert message.startswith("config/mutant.yaml: ") and "\n" not in message
     assert named in message or repr(named)[1:-1] in message
+    assert value in message
     assert sorted(path.name for path in empty.root.iterdir()) == ["config"]
 
 

@@ -1,9 +1,11 @@
-"""What a run asks of a cluster."""
+"""What a run asks of a cluster, and what `--config` may say."""
 
 import pytest
 
 from benchmark import paths
-from benchmark.workflow.resources import memory_mb, minutes
+from benchmark.errors import BadInput
+from benchmark.study.reading import validated
+from benchmark.workflow.resources import Options, memory_mb, minutes
 
 COUN = "digits/convnet/random-10/coun@tau=0.2/trial-1-0a1b2c3d"
 ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
@@ -65,3 +67,25 @@ def test_a_job_that_ended_too_soon_to_be_measured_and_a_damaged_measurement_say_
     for text in ("", "s\tmax_rss\n1", "s\n1\n", "\x00\x01", "a\tb\n1\t2\n"):
         paths.usage(COUN).write_text(text)
         assert memory_mb(COUN, attempt=1) == 4000, text
+
+
+def options(**config):
+    return validated(Options, config, "--config")
+
+
+def test_options_are_read_as_snakemake_gives_them():
+    assert options() == Options(study="quick", minutes=60, replace=False)
+    for value in ("yes", "Yes", True, "true", 1, "1"):
+        assert options(study="paper", minutes="25", replace=value) == Options(study="paper", minutes=25, replace=True)
+    assert not options(replace="no").replace
+
+
+def test_an_option_that_means_nothing_is_refused():
+    for value in ("0", -5, 1.5, "", "soon", None):
+        with pytest.raises(BadInput, match="--config: minutes: "):
+            options(minutes=value)
+    for value in ("maybe", "", None, 2):
+        with pytest.raises(BadInput, match="--config: replace: "):
+            options(replace=value)
+    with pytest.raises(BadInput, match="did you mean 'study'"):
+        options(studdy="paper")

@@ -1,5 +1,6 @@
 """What a command says where it may not write or read: one line, status 1, and everything that was there still is."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,18 +15,24 @@ from tests.project import environment
 
 # The superuser is asked for nothing unless it gives these rights up.
 RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+# Run FT again and again, each time with another file or folder that may not be used.
+RUNS = """
+import json, sys
+from pathlib import Path
+from tests.project import call
 
-
-def run(name):
-    command = [*RIGHTS, sys.executable, "-m", "benchmark", "run", "tiny", name]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert done.stderr.startswith("error: Permission denied: ")
-    return done
+name, places = json.loads(sys.argv[1])
+for place, mode in places.items():
+    before = Path(place).stat().st_mode
+    Path(place).chmod(mode)
+    done = call("run", "tiny", name)
+    Path(place).chmod(before)
+    print(json.dumps([place, done.returncode, done.stdout, done.stderr]))
+"""
 
 
 @pytest.fixture
-def forbid(tmp_path):
+def without_rights(tmp_path):
     if RIGHTS:
         if shutil.which("setpriv") is None:
             pytest.skip("needs setpriv to give up the superuser's rights")
@@ -34,41 +41,27 @@ def forbid(tmp_path):
         given_up = subprocess.run([*RIGHTS, "true"], capture_output=True).returncode == 0
         if not given_up or subprocess.run([*RIGHTS, "touch", str(folder / "x")], capture_output=True).returncode == 0:
             pytest.skip("this system does not let the superuser give up its rights")
-    changed = []
-
-    def change(path, mode):
-        changed.append((path, path.stat().st_mode))
-        path.chmod(mode)
-
-    yield change
-    for path, mode in reversed(changed):
-        path.chmod(mode)
 
 
 def files():
-    found = {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
-    return {path: content for path, content in found.items() if "work" not in path.parts}
+    every = {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
+    return {path: content for path, content in every.items() if "work" not in path.parts}
 
 
-@pytest.mark.parametrize("folder", [paths.work("digits/convnet"), paths.run("digits/convnet")])
-def test_a_folder_that_is_read_only_is_named(project, forbid, folder):
-    project.study()
-    folder.mkdir(parents=True, exist_ok=True)
+def test_what_may_not_be_written_or_read_is_named_before_any_training_and_left_where_it_is(project, without_rights):
+    study, name = project.study(), project.name("ft")
+    folders = [paths.work("digits/convnet"), paths.run("digits/convnet")]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    unreadable = [paths.study_file("tiny"), split_file(study), study.dataset_folder("digits") / "train_images.npy"]
+    modes = {str(path): 0o555 if path in folders else 0o000 for path in (*folders, *unreadable)}
     before = files()
-    forbid(folder, 0o555)
-    done = run(project.name("ft"))
-    assert str(folder) in done.stderr and "epoch" not in done.stdout  # before any training
-    assert files() == before
-
-
-@pytest.mark.parametrize("file", ["study", "split", "images"])
-def test_a_file_that_may_not_be_read_is_named_and_left_where_it_is(project, forbid, file):
-    study = project.study()
-    path = {
-        "study": paths.study_file("tiny"),
-        "split": split_file(study),
-        "images": study.dataset_folder("digits") / "train_images.npy",
-    }[file]
-    forbid(path, 0o000)
-    assert str(path) in run(project.name("ft")).stderr
-    assert path.exists() and not run_folder(study, project.name("ft")).exists()
+    command = [*RIGHTS, sys.executable, "-c", RUNS, json.dumps([name, modes])]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [place for place, *_ in runs] == list(modes)
+    for place, status, printed, errors in runs:
+        assert (status, errors.count("\n")) == (1, 1) and "epoch" not in printed, errors
+        assert errors.startswith("error: Permission denied: ") and place in errors
+    assert files() == before and not run_folder(study, name).exists()

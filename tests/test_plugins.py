@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from pathlib import Path
 
 import pytest
 
-from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.registry import ARCHITECTURES, METHODS, Registry
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from tests.places import run_folder
-from tests.project import without_new_plugins
+from tests.project import CELL, without_new_plugins
 
-CELL = "digits/convnet/random-10"
 HALF = f"{CELL}/half/trial-0"
 PLUGIN = '''
 """A method of someone else's."""
@@ -129,31 +125,25 @@ def test_a_plugin_that_fails_is_one_clear_error_and_can_be_mended(empty, outside
     assert empty.study(using(outside)).run(HALF)
 
 
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("@METHODS.register('half')\ndef half(): ...", "accepted is a class derived from "),
-        ("@METHODS.register('half')\nclass Half: ...", "accepted is a class derived from "),
-        (
-            "@METHODS.register('half')\nclass Half(Method):\n    class Settings: ...",
-            "Settings: accepted is a class derived from ",
-        ),
-        (
-            "@METHODS.register('half')\nclass Half(Method):\n    def prepair(self, model): ...",
-            "'prepair' is no part of a method; did you mean 'prepare'",
-        ),
-        ("METHODS.add('half', 'my_module')", "'my_module': accepted is a class, a function or 'module:name'"),
-        ("METHODS.add('half', 'json:half')", "method 'half' is 'json:half', and there is none"),
-        ("METHODS.add('my_half', Method)", "my-plugin.py': method name 'my_half'"),
-        *(
-            (f"METHODS.add({name!r}, Method)", "accepted are lower-case words")
-            for name in ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
-        ),
-    ],
-)
-def test_a_plugin_that_is_none_is_one_error_that_says_where(empty, outside, code, message):
-    outside.write_text(f"from benchmark.methods.base import Method\nfrom benchmark.registry import METHODS\n{code}\n")
-    assert message in refused(empty, outside)
+NAMES = ("Half", "half method", "half@x=1", "half+cl", "", "-half", "half\n")
+CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
+NO_METHODS = {
+    "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
+    "@METHODS.register('half')\nclass Half: ...": "accepted is a class derived from ",
+    f"{CLASS}class Settings: ...": "Settings: accepted is a class derived from ",
+    f"{CLASS}def prepair(self, model): ...": "'prepair' is no part of a method; did you mean 'prepare'",
+    "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
+    "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
+    "METHODS.add('my_half', Method)": "my-plugin.py': method name 'my_half'",
+    **{f"METHODS.add({name!r}, Method)": "accepted are lower-case words" for name in NAMES},
+}
+
+
+def test_a_plugin_that_is_none_is_one_error_that_says_where(empty, outside):
+    imports = "from benchmark.methods.base import Method\nfrom benchmark.registry import METHODS\n"
+    for code, message in NO_METHODS.items():
+        outside.write_text(f"{imports}{code}\n")
+        assert message in refused(empty, outside), code
 
 
 def test_two_methods_of_one_name_are_refused_and_both_places_named(empty, outside):
@@ -224,25 +214,3 @@ def test_a_registry_finds_by_name_and_imports_late():
     with pytest.raises(BadInput, match=r"here: unknown thing 'lat'; did you mean 'late'\? Accepted: late"):
         registry.get("lat", "here")
     assert "resnet18" in ARCHITECTURES
-
-
-@pytest.mark.slow
-def test_a_plugin_runs_through_the_workflow_and_runs_again_where_its_code_changes(project, outside):
-    project.add_workflow()
-    project.study(using(outside))
-
-    def planned() -> tuple[str, Path]:
-        with without_new_plugins():
-            file = run_folder("tiny", HALF) / paths.RUN
-        done = project.snakemake(str(file), "-n", "--config", "study=tiny", check=True)
-        return done.stdout + done.stderr, file
-
-    file = planned()[1]
-    project.snakemake(str(file), "--config", "study=tiny", check=True)
-    record = json.loads(file.read_text())
-    assert record["status"] == "finished" and record["slice"]["settings"]["share"] == 0.5
-    outside.write_text(COMMENTED)
-    assert planned()[1] == file and "Nothing to be done" in planned()[0]
-    outside.write_text(CHANGED)
-    said, other = planned()
-    assert other != file and f"output: {other}" in said

@@ -12,7 +12,9 @@ from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect
+from benchmark.study.study import Study
 from tests.places import run_folder
+from tests.project import Project
 
 
 def git(*arguments):
@@ -24,23 +26,35 @@ def git(*arguments):
 SMALL = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
 
 
+@pytest.fixture(scope="module")
+def committed(prepared, tmp_path_factory):
+    """A study of two runs, gathered and committed."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(prepared, tmp_path_factory.mktemp("published") / "project", patch)
+        study = project.study(SMALL, {"published": True})
+        for method in ("retrain", "ft"):
+            project.run(study, project.name(method))
+        collect(study)
+        git("init", "-q")
+        git("add", "results/tiny-metrics.parquet")
+        git("commit", "-qm", "results")
+    return project.root
+
+
+@pytest.fixture
+def project(committed, tmp_path, monkeypatch):
+    """A copy of the project with what is committed."""
+    return Project.copied(committed, tmp_path / "project", monkeypatch)
+
+
 @pytest.fixture
 def study(project):
-    """A study of two runs, gathered and committed."""
-    study = project.study(SMALL, {"published": True})
-    for method in ("retrain", "ft"):
-        project.run(study, project.name(method))
-    collect(study)
-    git("init", "-q")
-    git("add", "results/tiny-metrics.parquet")
-    git("commit", "-qm", "results")
-    return study
+    return Study.load("tiny")
 
 
-def change(project, published=True):
+def change(project):
     """The study with another learning rate for FT, which is run again."""
-    other = {"published": published, "hyperparameters": {"*": {"ft": {"lr": 0.02}}}}
-    changed = project.study(SMALL, other)
+    changed = project.study(SMALL, {"published": True, "hyperparameters": {"*": {"ft": {"lr": 0.02}}}})
     project.run(changed, project.name("ft"))
     return changed
 
@@ -56,6 +70,8 @@ def test_other_results_are_refused_unless_they_are_to_replace(study, project):
     assert path.read_bytes() == before
     collect(changed, replace=True)
     assert path.read_bytes() != before
+    # A study that publishes nothing gathers what it likes.
+    collect(project.study(SMALL, {"published": False}))
 
 
 def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, project):
@@ -79,10 +95,10 @@ def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, proj
 def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()
     change(project)
-    done = project.snakemake("collect", "--config", "study=tiny")
-    assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout + done.stderr
+    done = project.snakemake("collect")
+    assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout
     git("restore", "results/tiny-metrics.parquet")
-    project.snakemake("collect", "table2", "--config", "study=tiny", "replace=yes", check=True)
+    project.snakemake("collect", "table2", replace="yes", check=True)
     assert "0.02" in str(pd.read_parquet(paths.collected("tiny", "metrics"))["setting_lr"].tolist())
 
 
@@ -102,10 +118,6 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
         collect(study)
 
 
-def test_a_study_that_publishes_nothing_gathers_what_it_likes(study, project):
-    collect(change(project, published=False))
-
-
 def test_what_differs_is_named(study):
     before = pd.read_parquet(paths.collected("tiny", "metrics"))
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
@@ -120,7 +132,7 @@ def test_what_differs_is_named(study):
     assert "are new" in published.difference(before[before["method"] != "ft"], before)
 
 
-def test_without_git_or_a_commit_nothing_is_published(project):
+def test_without_git_or_a_commit_nothing_is_published(empty):
     path = paths.collected("tiny", "metrics")
     assert published.committed(path) is None
     write_parquet(path, pd.DataFrame({"a": [1]}))

@@ -17,9 +17,9 @@ from benchmark.training import progress
 from benchmark.training.loop import Interrupted
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
+from tests.project import CELL, ORIGINAL
 
-CELL = "digits/convnet/random-10"
-ORIGINAL, FT = "digits/convnet/original/trial-0", f"{CELL}/ft/trial-0"
+FT = f"{CELL}/ft/trial-0"
 DEAD = 2**22  # above the kernel's highest number of a process
 HERE = os.uname().nodename
 ONE = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
@@ -67,18 +67,15 @@ def record_of(study, name, **changes) -> dict:
 # --- how a run stands ---------------------------------------------------------------------------------------------
 
 
-def test_a_job_of_this_host_runs_as_long_as_its_process_does(study):
+def test_a_job_runs_while_its_process_does_and_on_another_host_while_its_note_is_fresh(study):
     assert under_way(study, "ft").state == "running"
     assert under_way(study, "ft", process=DEAD).state == "interrupted"
     # Last touched before this process began: another process had this number.
     born = psutil.Process().create_time()
     assert under_way(study, "ft", touched=time.time() - born + 60, started=at(born)).state == "interrupted"
-
-
-def test_a_job_of_another_host_is_believed_while_its_note_is_fresh(study):
     fresh = under_way(study, "ft", host="node7", process=DEAD, touched=FRESH_SECONDS - 30)
     assert (fresh.state, fresh.remark) == ("running", "epoch 3 of 10 on node7")
-    assert under_way(study, "ft", host="node7", process=os.getpid(), touched=FRESH_SECONDS + 30).state == "interrupted"
+    assert under_way(study, "ft", host="node7", touched=FRESH_SECONDS + 30).state == "interrupted"
 
 
 def test_a_note_that_is_not_whole_is_none(study):
@@ -106,37 +103,32 @@ def test_a_run_with_nothing_but_a_log(study):
     ]:
         log.write_text(text)
         os.utime(log, (time.time() - age,) * 2)
-        found = state_of(study, study.run(FT))
-        assert found.state == state and found.remark.startswith(remark), (text, age, found)
+        now = state_of(study, study.run(FT))
+        assert now.state == state and now.remark.startswith(remark), (text, age, now)
 
 
-@pytest.mark.parametrize("problem", ["other images", "damaged"])
-def test_looking_moves_nothing(project, study, problem):
-    run = study.run(ORIGINAL)
-    path = run_folder(study, run) / paths.RUN
-    record = record_of(study, ORIGINAL)
-    record_of(study, ORIGINAL, stamp=record["stamp"] | {"data": "0" * 16})
-    if problem == "damaged":
-        path.write_text(path.read_text()[:-9])
-    before = path.read_bytes()
-    states = [state_of(study, run) for _ in "ab"]
-    assert [state.state for state in states] == ["damaged"] * 2 and states[0].remark == states[1].remark
-    assert f"damaged: {ORIGINAL}: {path}" in status(study)
-    assert path.read_bytes() == before and list(path.parent.glob("run.json.*")) == []
+def test_looking_moves_nothing(study):
+    run, path = study.run(ORIGINAL), run_folder(study, ORIGINAL) / paths.RUN
+    stamp = record_of(study, ORIGINAL)["stamp"]
+    record_of(study, ORIGINAL, stamp=stamp | {"data": "0" * 16})
+    other_images = path.read_bytes()
+    for content in (other_images, other_images[:-9]):
+        path.write_bytes(content)
+        first, second = state_of(study, run), state_of(study, run)
+        assert first.state == second.state == "damaged" and first.remark == second.remark
+        assert f"damaged: {ORIGINAL}: {path}" in status(study)
+        assert path.read_bytes() == content and list(path.parent.glob("run.json.*")) == []
 
 
-def test_a_diverged_run_has_ended(study):
-    record_of(study, ORIGINAL, status="diverged")
-    assert state_of(study, study.run(ORIGINAL)).state == "diverged" and "1 diverged" in status(study)
-
-
-def test_a_run_that_lacks_a_file_is_left_and_one_that_lacks_weights_is_done(study):
+def test_a_diverged_run_has_ended_one_without_weights_is_done_and_one_that_lacks_another_file_is_left(study):
     run, folder = study.run(ORIGINAL), run_folder(study, ORIGINAL)
     (folder / paths.MODEL).unlink()
     assert state_of(study, run).state == "done"
+    record_of(study, ORIGINAL, status="diverged")
+    assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)
     (folder / paths.SAMPLES).unlink()
-    found = state_of(study, run)
-    assert (found.state, found.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
+    left = state_of(study, run)
+    assert (left.state, left.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
 
 
 def test_a_real_job_says_how_far_it_is_before_its_first_epoch_after_each_and_when_resumed(project, monkeypatch):

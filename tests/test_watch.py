@@ -19,8 +19,8 @@ import pytest
 from benchmark import paths
 from benchmark.workflow.watch import Watch, is_over, jobs_of
 from tests.places import run_folder
-from tests.project import environment
-from tests.test_status import CELL, FT, HERE, ONE, ORIGINAL, under_way
+from tests.project import CELL, ORIGINAL, call, environment
+from tests.test_status import FT, HERE, ONE, under_way
 
 COMMAND = [sys.executable, "-m", "benchmark", "status", "tiny", "--watch"]
 
@@ -40,9 +40,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [*COMMAND, str(seconds)],
             env={**environment(), "TERM": "xterm", "COLUMNS": "", "LINES": ""},
-            stdin=inside,
-            stdout=inside,
-            stderr=inside,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), inside),
             start_new_session=True,
             # Where tests run in the background of a shell, all that they start ignores it.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -51,26 +49,22 @@ class Terminal:
         os.set_blocking(self.screen, False)
         self.seen = ""
 
-    def read(self) -> str:
-        with contextlib.suppress(BlockingIOError, OSError):
-            while chunk := os.read(self.screen, 65536):
-                self.seen += chunk.decode()
-        return self.seen
-
-    def until(self, condition) -> None:
-        deadline = time.monotonic() + 90
-        while not condition():
-            assert time.monotonic() < deadline, self.seen
-            time.sleep(0.05)
+    def until(self, ready) -> None:
+        """Read what is shown until something is so; unread, the process would wait for room to write."""
+        deadline, over = time.monotonic() + 90, False
+        while not over:
+            over = ready()
+            with contextlib.suppress(BlockingIOError, OSError):
+                while chunk := os.read(self.screen, 65536):
+                    self.seen += chunk.decode()
+            assert over or time.monotonic() < deadline, self.seen
+            time.sleep(0.02)
 
     def wait_for(self, text: str) -> None:
-        self.until(lambda: text in plain(self.read()) or self.process.poll() is not None)
-        assert text in plain(self.read())
+        self.until(lambda: text in plain(self.seen))
 
     def ended(self) -> int:
-        # Read meanwhile, lest it wait for room to write.
-        self.until(lambda: self.read() and self.process.poll() is not None)
-        self.read()
+        self.until(lambda: self.process.poll() is not None)
         return self.process.returncode
 
 
@@ -141,10 +135,10 @@ def test_without_a_terminal_it_prints_lines_when_something_changes_and_names_wha
     assert lines == ["tiny: 2 done, 1 failed, of 3", f"failed: {FT}: error: no space left (log: {log})"]
 
 
-def test_a_study_that_is_done_is_told_once(project, study):
+def test_a_study_that_is_done_is_printed_once(project, study):
     for method in ("retrain", "ft"):
         project.run(study, f"{CELL}/{method}/trial-0")
-    assert project.command("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
+    assert call("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
 
 
 def test_it_remembers_how_many_have_run_at_once_and_reads_again_what_has_changed(study):

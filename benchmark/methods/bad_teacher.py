@@ -9,14 +9,15 @@ The paper does not say which share it takes, but hardly that one: it prints 9.89
 cost 5.2 at the five units below, while all of the retain data costs 9.89 in between 35 and 36 epochs.
 
 Differences from the authors' code (github.com/vikram2000b/bad-teaching-unlearning): their divergence is a mean over
-classes too, this one a sum, which is as if the learning rate of SGD were that many times theirs (their Adam does not
-mind). They run both teachers on every image, and so the paper's counting charges; here each image is shown to its own.
+classes too (``reduction: mean``), which SGD feels as a learning rate divided by their number and their Adam does not.
+They run both teachers on every image, and so the paper's counting charges; here each image is shown to its own.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting, torch
 from benchmark.registry import METHODS
@@ -38,6 +39,9 @@ class BadTeacher(Method):
 
         retain_share: float = setting(
             0.3, "fraction of the retain data that is used, the same samples in every epoch", gt=0, le=1
+        )
+        reduction: Literal["sum", "mean"] = setting(
+            "sum", "whether the divergence is summed over classes, or averaged as in the authors' code", added=True
         )
 
     # The student's forward and backward pass, and a forward pass of both teachers or of one.
@@ -70,4 +74,5 @@ class BadTeacher(Method):
         assert isinstance(part, Mixed)
         forget, retain = student.images.tensor_split([part.forgotten])
         shown = (self.random, forget), (self.original, retain)
-        return student.kl_from(torch.cat([teacher(images)[1] for teacher, images in shown if len(images)]))
+        divergence = student.kl_from(torch.cat([teacher(images)[1] for teacher, images in shown if len(images)]))
+        return divergence / student.logits.shape[1] if self.settings.reduction == "mean" else divergence

@@ -33,20 +33,28 @@ Range = tuple[float, float]
 
 
 def setting(
-    default: Any, doc: str, paper: Range | None = None, least: float | None = None, log: bool = False, **bounds: Any
+    default: Any,
+    doc: str,
+    paper: Range | None = None,
+    search: Range | None = None,
+    scale: Literal["linear", "log", "log-complement"] = "linear",
+    added: bool = False,
+    **bounds: Any,
 ) -> Any:
     """A hyperparameter: its default, a line of documentation, the range the paper searched, and pydantic's bounds.
 
     Parameters
     ----------
     paper : the range; only such a setting is tuned.
-    least : where tuning begins, if not at the range's lower end: some ranges begin at 0, which is not in them.
-    log : whether tuning looks for the order of magnitude.
+    search : the range that tuning looks in, if it is another one.
+    scale : how tuning spreads its candidates: over the range, over its orders of magnitude, or over those of 1 - x.
+    added : whether the method had results before it had this setting: at its default, fingerprints leave it out.
     """
+    extra: dict[str, Any] = {"added": True} if added else {}
     if paper:
-        search = {"low": paper[0] if least is None else least, "high": paper[1], "log": log}
-        bounds["json_schema_extra"] = {"paper_range": list(paper), "search": search}
-    return Field(default, description=doc, **bounds)
+        low, high = search or paper
+        extra |= {"paper_range": list(paper), "search": {"low": low, "high": high, "scale": scale}}
+    return Field(default, description=doc, json_schema_extra=extra or None, **bounds)
 
 
 class Recipe(Strict):
@@ -54,7 +62,7 @@ class Recipe(Strict):
 
     epochs: int = setting(50, "passes over the retain set", ge=0)
     batch_size: int = setting(256, "images in a step; the last batch of an epoch may be smaller", ge=2)
-    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), log=True, gt=0)
+    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
     schedule: Literal["cosine", "steps"] = setting(
         "cosine", "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them"
     )

@@ -35,8 +35,8 @@ def info_nce(first: torch.Tensor, second: torch.Tensor, tau: float) -> torch.Ten
 class ContrastiveSettings(Recipe):
     """Hyperparameters of the contrastive term."""
 
-    lambda_: float = setting(1.0, "weight of the contrastive term", paper=(0.1, 6), log=True, ge=0, alias="lambda")
-    tau: float = setting(0.1, "temperature of InfoNCE", paper=(0, 0.3), least=0.03, log=True, gt=0)
+    lambda_: float = setting(1.0, "weight of the contrastive term", paper=(0.1, 6), scale="log", ge=0, alias="lambda")
+    tau: float = setting(0.1, "temperature of InfoNCE", paper=(0, 0.3), search=(0.03, 0.3), scale="log", gt=0)
     cl_transform: str = setting(
         "CHN",
         "second view's augmentation: C crop, H flip, J colour jitter, G greyscale, N normalise, in this order",

@@ -35,9 +35,9 @@ class CU(Method):
         """Hyperparameters of CU."""
 
         epochs: int = setting(50, "passes over the forget set", ge=0)
-        scale: float = setting(1.0, "weight of the contrastive term", paper=(0.1, 2), log=True, ge=0)
+        scale: float = setting(1.0, "weight of the contrastive term", paper=(0.1, 2), scale="log", ge=0)
         temperature: float = setting(
-            0.1, "temperature of the contrastive term", paper=(0, 0.2), least=0.02, log=True, gt=0
+            0.1, "temperature of the contrastive term", paper=(0, 0.2), search=(0.02, 0.2), scale="log", gt=0
         )
         omega: int = setting(4, "steps on each forget batch, each with other retain samples", paper=(1, 5), ge=1)
 

@@ -1,9 +1,12 @@
 """l1-sparse: fine-tuning with a penalty that drives weights to zero. Jia et al. 2023; paper, Section 5.
 
-The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs`` epochs; the rest is FT.
+The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs`` epochs; the rest is FT. With
+``l1_decay: false`` it stays at alpha for these epochs.
 """
 
 from __future__ import annotations
+
+import math
 
 from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
@@ -16,8 +19,9 @@ class L1Sparse(Method):
     class Settings(Recipe):
         """Hyperparameters of l1-sparse."""
 
-        alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), log=True, ge=0)
+        alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), scale="log", ge=0)
         l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
+        l1_decay: bool = setting(True, "whether that weight falls all the while, or stays until then", added=True)
 
     contrastive = True
     weights: list[torch.nn.Parameter]
@@ -28,7 +32,8 @@ class L1Sparse(Method):
 
     def alpha(self, epoch: int) -> float:
         """Return the weight of the l1 norm in an epoch, counted from 0."""
-        return self.settings.alpha * max(0.0, 1 - epoch / self.settings.l1_epochs)
+        left = max(0.0, 1 - epoch / self.settings.l1_epochs)
+        return self.settings.alpha * (left if self.settings.l1_decay else math.ceil(left))
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Add the penalty to the cross-entropy."""

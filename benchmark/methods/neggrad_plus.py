@@ -20,7 +20,15 @@ class NegGradPlus(Method):
     class Settings(Recipe):
         """Hyperparameters of NegGrad+."""
 
-        beta: float = setting(0.99, "weight of the retain loss", paper=(0.95, 0.9999), gt=0, le=1)
+        beta: float = setting(
+            0.99,
+            "weight of the retain loss",
+            paper=(0.95, 0.9999),
+            search=(0.9, 0.9999),
+            scale="log-complement",
+            gt=0,
+            le=1,
+        )
 
     contrastive = True
     paper_units = {"retain": 3, "forget": 1}

@@ -34,11 +34,11 @@ class SSD(Method):
             10.0,
             "how many times more important to the forget data a dampened weight is",
             paper=(0.1, 100),
-            log=True,
+            scale="log",
             ge=0,
         )
         lambda_: float = setting(
-            1.0, "factor on the dampening: the smaller, the stronger", paper=(0.1, 5), log=True, ge=0, alias="lambda"
+            1.0, "factor on the dampening: the smaller, the stronger", paper=(0.1, 5), scale="log", ge=0, alias="lambda"
         )
 
     paper_units = executed_units = {}

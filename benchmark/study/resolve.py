@@ -104,7 +104,7 @@ class ResolvedStudy(StudyForm):
             "split_trial": None if name.is_original else split_trial,
             "original": self.run(original).fingerprint if original else None,
             "code": code_version(kind),
-            "settings": plain_values(settings),
+            "settings": _determining(settings),
             "precision": self.precision,
             "members": self.members,
         }
@@ -144,6 +144,16 @@ class ResolvedStudy(StudyForm):
 def plain_values(settings: Recipe) -> dict[str, Any]:
     """Return hyperparameters as plain data, by the names that a study file has for them."""
     return settings.model_dump(by_alias=True)
+
+
+def _determining(settings: Recipe) -> dict[str, Any]:
+    """Return the hyperparameters that a fingerprint covers; see `added` of `benchmark.methods.base.setting`."""
+    values = plain_values(settings)
+    for name, field in type(settings).model_fields.items():
+        extra: Any = field.json_schema_extra or {}
+        if extra.get("added") and getattr(settings, name) == field.default:
+            del values[field.alias or name]
+    return values
 
 
 def _check_stages(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:

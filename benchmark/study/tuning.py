@@ -7,6 +7,7 @@ earlier tuning found.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from benchmark import paths
@@ -19,7 +20,7 @@ TUNING = "-tuning"
 
 
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
-    """Return which methods are tuned in which cell: those that a table of gaps shows there, contrastive ones last.
+    """Return which methods are tuned in which cell: those that a table of gaps shows there.
 
     Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
     business; sequential scenarios reuse another's values.
@@ -31,16 +32,7 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
             for cell in output.cells:
                 if Scenario(Cell.parse(cell).scenario).kind != "sequential":
                     tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
-    for methods in tuned.values():
-        # A method with the contrastive term starts from what its base has found, so the base has to be tuned as well.
-        methods.update(dict.fromkeys(base for base in map(base_of, methods) if base))
-    return {cell: sorted(methods, key=lambda m: base_of(m) is not None) for cell, methods in tuned.items()}
-
-
-def base_of(method: str) -> str | None:
-    """Return the method that one with the contrastive term is built on: FT of CoUn; None if it has no such term."""
-    name = MethodName.parse(method)
-    return name.base if name.contrastive else None
+    return {cell: list(methods) for cell, methods in tuned.items()}
 
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
@@ -55,6 +47,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     for scenario, source in study.tune.reuse.items():
         if source not in known:
             raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
     places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
     for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
         raise BadInput(
@@ -66,6 +59,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
         "trials": 1,
+        "hold_out": study.tune.hold_out,
         **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
         "hyperparameters": {
             pattern: entries
@@ -77,3 +71,32 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
             for number, (cell, methods) in enumerate(cells.items(), 1)
         },
     }
+
+
+def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> None:
+    """Raise `BadInput` for a range of a method or setting that is not tuned, or that cannot be searched."""
+    fields = {method: dict(_numbers(method)) for method in methods}
+    fields["*"] = {name: scale for known in fields.values() for name, scale in known.items()}
+    for method, given in study.tune.ranges.items():
+        where = f"{file}: tune.ranges.{method}"
+        if method not in fields:
+            raise unknown("method", method, fields, f"{file}: tune.ranges")
+        for name, (low, high) in given.items():
+            if name not in fields[method]:
+                raise unknown("setting", name, fields[method], where)
+            if low >= high:
+                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: accepted is a lower and then a higher number")
+            scale = fields[method][name]
+            if (scale == "log" and low <= 0) or (scale == "log-complement" and high >= 1):
+                accepted = "its orders of magnitude are searched: accepted are numbers " + (
+                    "above 0" if scale == "log" else "below 1"
+                )
+                raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
+
+
+def _numbers(method: str) -> Iterator[tuple[str, str]]:
+    """Yield the settings of a method that are numbers, each with the scale on which it is searched."""
+    for name, field in method_class(MethodName.parse(method)).Settings.model_fields.items():
+        extra: Any = field.json_schema_extra or {}
+        if field.annotation in (int, float):
+            yield field.alias or name, extra.get("search", {}).get("scale", "linear")

@@ -18,8 +18,6 @@ from benchmark.methods.base import Part
 from benchmark.settings import Augmentation
 from benchmark.training.device import Device
 
-# Images are mapped read-only, of which torch warns: nothing here writes to them.
-warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
 BATCH = 512  # images in one pass of an evaluation
 
 
@@ -30,7 +28,10 @@ class Images:
         self.classes = len(arrays.classes)
         self.image_shape = arrays.image_shape
         self.labels = {name: torch.from_numpy(arrays.split(name)[1]).to(device) for name in ("train", "test")}
-        self._images = {name: torch.from_numpy(arrays.split(name)[0]).to(device) for name in ("train", "test")}
+        with warnings.catch_warnings():
+            # torch warns that mapped images are read-only: nothing here writes to them.
+            warnings.simplefilter("ignore", UserWarning)
+            self._images = {name: torch.from_numpy(arrays.split(name)[0]).to(device) for name in ("train", "test")}
         self._transform = cache(partial(Transform, augmentation=augmentation))
 
     def load(self, part: Part, generator: torch.Generator) -> Tensor:

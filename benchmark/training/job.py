@@ -57,6 +57,8 @@ class Job:
     ``command`` is the command line that started it, for the record; ``keep_weights`` the file for its weights, if any.
     """
 
+    unseen = "test"  # what metrics are taken over beside the training images
+
     def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
@@ -182,7 +184,7 @@ class Job:
         if not np.isfinite(samples["loss"]).all():
             return None
         forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
-        measured = measure(samples, forget, self.study.members, rng)
+        measured = measure(samples, forget, self.study.members, rng, self.unseen)
         return {metric: measured.get(metric, math.nan) for metric in METRICS}
 
     def _predict(self, model: nn.Module) -> pd.DataFrame:

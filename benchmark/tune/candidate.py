@@ -9,8 +9,12 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
+from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS, summarise
+from benchmark.metrics.samples import HELD_OUT
+from benchmark.names import Cell
 from benchmark.results import records as results
+from benchmark.results.measured import members_stream
 from benchmark.stamp import stamp
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -18,8 +22,8 @@ from benchmark.training.device import memory_told
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
 
-WORST = 200.0  # of a diverged candidate: no average gap with all that the floor can add is larger
-KEPT = ("epoch", *METRICS, "seconds", "cpu_seconds")  # of each row of the history
+WORST = 200.0  # of a diverged candidate: no average gap with all that lost accuracy can add is larger
+KEPT = ("epoch", *METRICS, "pflops_executed", "seconds", "cpu_seconds")  # of each row of the history
 
 
 def average_gap(run: Run, row: dict[str, float], reference: dict[str, float]) -> float:
@@ -30,21 +34,26 @@ def average_gap(run: Run, row: dict[str, float], reference: dict[str, float]) ->
     return float(summarise(frame).iloc[1]["avg_gap"])
 
 
-def objective(gap: float, ra: float, floor: float) -> float:
-    """Return what tuning minimises: the average gap, and a point for every point of retain accuracy below the floor."""
-    return gap + max(0.0, floor - ra)
+def objective(gap: float, accuracy: float, retrain: float, utility: float) -> float:
+    """Return what tuning minimises: the average gap, and a point for every point of accuracy on images never seen that
+    lies more than ``utility`` below Retrain's.
+    """
+    return gap + max(0.0, retrain - utility - accuracy)
 
 
 class Candidate(Job):
     """A candidate under way: a run with its values, compared with a Retrain that has been trained.
 
-    Its history is reported to ``trial``, whose pruner is asked. The end of the process ``parent`` is this one's end.
+    Both are measured on the images that the tuning holds out, if it does: TA is the accuracy on them, and they are
+    the attack's non-members. The candidate's history is reported to ``trial``, whose pruner is asked. The end of the
+    process ``parent`` is this one's end.
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
         super().__init__(study, run, "tune")
-        last = results.frame(study, retrain, results.HISTORY).iloc[-1]
-        self.reference = {metric: float(last[metric]) for metric in METRICS}
+        self.unseen = HELD_OUT if study.hold_out else "test"
+        self.retrain = results.frame(study, retrain, results.SAMPLES)
+        self.reference = self.measured(self.retrain, self.unseen)
         self.trial, self.parent = trial, parent
         self.history: list[dict[str, Any]] = []
 
@@ -53,7 +62,13 @@ class Candidate(Job):
         """Whether it was asked to stop, be it too late."""
         return self._stop is not None
 
-    def attempt(self, floor: float) -> tuple[TrialState, float | None]:
+    def measured(self, samples: pd.DataFrame, unseen: str) -> dict[str, float]:
+        """Return the metrics of samples that this run's split forgets, with ``unseen`` in the place of test images."""
+        name = self.run.name
+        rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
+        return measure(samples, self.forget, self.study.members, rng, unseen)
+
+    def attempt(self, utility: float) -> tuple[TrialState, float | None]:
         """Run to the end and write the history to the journal; return the state and, unless given up, the objective.
 
         A diverged one has the worst objective there is. `Interrupted` passes through: such a candidate does not count.
@@ -66,9 +81,13 @@ class Candidate(Job):
         self._keep_history()
         if diverged:
             return TrialState.COMPLETE, WORST
-        gap = average_gap(self.run, self.history[-1], self.reference)
+        last, samples = self.history[-1], self._samples
+        assert samples is not None  # of the last epoch, which is always measured
+        gap = average_gap(self.run, last, self.reference)
+        by_test = [self.measured(frame, "test") for frame in (samples, self.retrain)]
         self.trial.set_user_attr("avg_gap", gap)
-        return TrialState.COMPLETE, objective(gap, self.history[-1]["ra"], floor)
+        self.trial.set_user_attr("test_gap", average_gap(self.run, *by_test))
+        return TrialState.COMPLETE, objective(gap, last["ta"], self.reference["ta"], utility)
 
     def go(self) -> str:
         """Train and evaluate; return ``finished`` or ``diverged``, or raise `optuna.TrialPruned` or `Interrupted`."""

@@ -7,6 +7,8 @@ method and cell they follow one another, however many processes there are.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,56 +23,80 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
-from benchmark.methods.contrastive import ContrastiveSettings
-from benchmark.names import RETRAIN, Cell, matches
+from benchmark.names import RETRAIN, Cell
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.study.tuning import base_of, tuned_cells
+from benchmark.study.tuning import tuned_cells
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
 RANDOM = 4  # candidates before the sampler follows what it has seen
+EDGE = 0.05  # share of a range at either end where a best value says that the range may be too narrow
 DIGITS = 3  # significant ones of a value: more would only make names long
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one setting that are tried: from ``low`` to ``high``, whole numbers or not, by magnitude or not."""
+    """The values of one setting that are tried: from ``low`` to ``high``, spread by ``scale``; see `setting`."""
 
     low: float
     high: float
-    log: bool
+    scale: str
     whole: bool
 
     def inside(self, value: float) -> float | int:
-        """Return the nearest value that a candidate can have: within the range, to `DIGITS` significant digits."""
+        """Return the nearest value that a candidate can have: within the range, to `DIGITS` significant digits.
+
+        Where the orders of magnitude of 1 - x are searched, it is 1 - x that has so many.
+        """
         value = min(max(value, self.low), self.high)
         if self.whole:
             return round(value)
-        digits = DIGITS + 1 if self.high < 1 < 10 * self.low else DIGITS  # such as 0.95 to 0.9999
-        return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
+        if self.scale == "log-complement":
+            value = round(1 - float(f"{1 - value:.{DIGITS}g}"), 12)
+        else:
+            value = float(f"{value:.{DIGITS}g}")
+        return min(max(value, self.low), self.high)
 
     def suggested(self, trial: optuna.Trial, name: str) -> float | int:
         """Return the value that Optuna has a candidate try."""
         if self.whole:
             return self.inside(trial.suggest_int(name, int(self.low), int(self.high)))
-        return self.inside(trial.suggest_float(name, self.low, self.high, log=self.log))
+        if self.scale == "log-complement":
+            return self.inside(1 - trial.suggest_float(name, 1 - self.high, 1 - self.low, log=True))
+        return self.inside(trial.suggest_float(name, self.low, self.high, log=self.scale == "log"))
+
+    def suggestion(self, value: float) -> float | int:
+        """Return what Optuna is to be given for a value: `suggested` turns it back."""
+        return 1 - value if self.scale == "log-complement" and not self.whole else value
+
+    def edge(self, value: float) -> str:
+        """Return ``low`` or ``high`` if a value lies within the outer twentieth of the range, else nothing."""
+        ends = [self.low, value, self.high]
+        if self.scale != "linear":
+            low, place, high = (-math.log(1 - x) if self.scale == "log-complement" else math.log(x) for x in ends)
+        else:
+            low, place, high = ends
+        share = (place - low) / (high - low)
+        return "low" if share < EDGE else "high" if share > 1 - EDGE else ""
 
 
-def ranges(settings: Recipe) -> dict[str, Range]:
-    """Return the ranges of the settings that are tuned, by name.
+def ranges(settings: Recipe, own: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Range]:
+    """Return the ranges of the settings that are tuned, by name; ``own`` are those that the study gives itself.
 
-    A method with the contrastive term takes its base's own settings from the base's best candidate, and searches the
-    term's and the learning rate. Where nothing is trained (SSD) the recipe's settings mean nothing.
+    Where nothing is trained (SSD) the recipe's settings mean nothing.
     """
     model = type(settings)
-    own = ContrastiveSettings if issubclass(model, ContrastiveSettings) else model
-    among = own.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
+    among = model.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
     searched = {}
     for name, field in model.model_fields.items():
         extra: Any = field.json_schema_extra or {}
-        if name in among and (search := extra.get("search")):
-            searched[field.alias or name] = Range(**search, whole=field.annotation is int)
+        key = field.alias or name
+        search = extra.get("search", {})
+        if limits := (own or {}).get(key):
+            search = {"scale": "linear"} | search | dict(zip(("low", "high"), limits, strict=True))
+        if name in among and search:
+            searched[key] = Range(**search, whole=field.annotation is int)
     return searched
 
 
@@ -81,6 +107,7 @@ class Pair:
     study: Study  # the derived one
     cell: Cell
     method: str
+    own_ranges: dict[str, tuple[float, float]]  # that the study gives instead of the method's
 
     @cached_property
     def default(self) -> Run:
@@ -95,7 +122,7 @@ class Pair:
     @cached_property
     def ranges(self) -> dict[str, Range]:
         """What is searched."""
-        return ranges(self.default.settings)
+        return ranges(self.default.settings, self.own_ranges)
 
     @cached_property
     def start(self) -> dict[str, Any]:
@@ -122,14 +149,12 @@ class Journal:
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(f"{parent.name}-tuning")
+        given = self.tune.ranges
         self.pairs = [
-            Pair(self.study, Cell.parse(cell), method)
+            Pair(self.study, Cell.parse(cell), method, given.get("*", {}) | given.get(method, {}))
             for cell, methods in tuned_cells(parent).items()
             for method in methods
         ]
-        # Methods in the order of the file, each in all cells, then the contrastive ones: a round is what comes between
-        # two candidates of one pair, and an interrupted tuning has as many of each, or one more.
-        self.pairs.sort(key=lambda pair: base_of(pair.method) is not None)
         self.path = paths.journal(parent.name)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.folder = paths.tuning_locks(parent.name)
@@ -167,55 +192,30 @@ class Journal:
         with self.choice:
             counts = {pair: len(self.ended(pair)) for pair in self.pairs}
             for pair in sorted(self.pairs, key=counts.__getitem__):
-                # Its base has to be one candidate ahead, which is how far a candidate may look at it.
-                base = self._base(pair)
-                ready = base is None or counts[base] > counts[pair]
-                if ready and counts[pair] < self.tune.budget and not self._of(pair, TrialState.RUNNING):
+                if counts[pair] < self.tune.budget and not self._of(pair, TrialState.RUNNING):
                     return pair, self._ask(pair, counts[pair])
         return None
 
-    def best(self, pair: Pair, among: int | None = None) -> FrozenTrial | None:
-        """Return the pair's best candidate that ran to the end, among its first few if asked; None without one."""
-        whole = [trial for trial in self.ended(pair)[:among] if trial.state == TrialState.COMPLETE]
+    def best(self, pair: Pair) -> FrozenTrial | None:
+        """Return the pair's best candidate that ran to the end; None without one."""
+        whole = [trial for trial in self.ended(pair) if trial.state == TrialState.COMPLETE]
         return min(whole, key=lambda trial: (trial.value, trial.number), default=None)
 
     def values(self, trial: FrozenTrial | optuna.Trial) -> dict[str, Any]:
-        """Return the values that a candidate was run with, those that it took from its base included."""
+        """Return the values that a candidate was run with."""
         return dict(trial.user_attrs["values"])
 
-    def _base(self, pair: Pair) -> Pair | None:
-        base = base_of(pair.method)
-        return next((p for p in self.pairs if (p.cell, p.method) == (pair.cell, base)), None) if base else None
-
-    def _second(self, pair: Pair) -> dict[str, float | int]:
-        """Return what the study says to try second, of what is searched."""
-        start: dict[str, Any] = {}
-        for pattern, entries in self.tune.start.items():
-            if matches(pattern, str(pair.cell)):
-                start |= entries.get(pair.method, {})
-        return {name: searched.inside(start[name]) for name, searched in pair.ranges.items() if name in start}
-
     def _ask(self, pair: Pair, number: int) -> optuna.Trial:
-        """Suggest candidate ``number``: the study's own values, then where it is told where to start those, and for a
-        method with the contrastive term its base's best, then random ones, then a tree-structured Parzen estimator's.
-        """
+        """Suggest candidate ``number``: the study's own values, then random ones, then Optuna's sampler's."""
         study = self._open(pair)
-        base, shared = self._base(pair), {}
-        if base and (best := self.best(base, number + 1)):
-            shared = self.values(best)
-        second = self._second(pair)
-        fixed = pair.start if number == 0 else {}
-        if number == 1 and (base or second):
-            fixed = pair.start | {key: shared[key] for key in pair.ranges.keys() & shared.keys()} | second
-        tried = [self.values(before) for before in self.ended(pair)]
-        if fixed and not self._of(pair, TrialState.WAITING) and shared | fixed not in tried:
-            study.enqueue_trial(fixed)
+        if number == 0 and not self._of(pair, TrialState.WAITING):
+            study.enqueue_trial({name: pair.ranges[name].suggestion(value) for name, value in pair.start.items()})
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
         )
         trial = study.ask()
         values = {name: searched.suggested(trial, name) for name, searched in pair.ranges.items()}
-        trial.set_user_attr("values", shared | values)
+        trial.set_user_attr("values", values)
         return trial
 
     def _of(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:

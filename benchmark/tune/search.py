@@ -65,7 +65,7 @@ def work(name: str, parent: int) -> None:
         pair, trial = taken
         try:
             candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
-            state, value = candidate.attempt(journal.tune.ra_floor)
+            state, value = candidate.attempt(journal.tune.utility)
         except (Interrupted, BadInput, OSError):
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise

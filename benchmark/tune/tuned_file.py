@@ -10,25 +10,27 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmark import paths
+from benchmark.errors import BadInput
 from benchmark.files import write_text
 from benchmark.names import Cell, Scenario
 from benchmark.tune.journal import Journal, Pair
 
 OBJECTIVE = (
     "average gap to Retrain in points, of one run on one tuning trial (own Original, split and Retrain, which no table "
-    "shows), plus a point for every point of retain accuracy below the floor"
+    "shows), with images that the tuning holds out in the place of test images, plus a point for every point of "
+    "accuracy on these that is lost beyond the utility budget"
 )
 SAMPLER = (
-    "first the study's own values; second those of tune.start, and for a method with the contrastive term its base's "
-    "best learning rate, the base's own settings being throughout those of the base's best candidate so far; up to the "
-    "fourth random ones, then a tree-structured Parzen estimator. A candidate is given up where its gap lies above the "
-    "median of the earlier ones at the same epoch"
+    "first the study's own values, up to the fourth random ones, then a tree-structured Parzen estimator. A candidate "
+    "is given up where its gap lies above the median of the earlier ones at the same epoch"
 )
 
 
 def write(journal: Journal) -> Path:
     """Write what has been found so far and return the path."""
     path = paths.tuned(journal.parent.name)
+    if path.is_file() and not any(journal.ended(pair) for pair in journal.pairs):
+        raise BadInput(f"{path}: {journal.path} has no candidate of this configuration: it would be left empty")
     content = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
     command = f"python -m benchmark tune {journal.parent.name}"
     text = yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
@@ -45,7 +47,8 @@ def about(journal: Journal) -> dict[str, Any]:
     return {
         "study": journal.parent.name,
         "objective": OBJECTIVE,
-        "ra_floor": journal.tune.ra_floor,
+        "hold_out": journal.tune.hold_out,
+        "utility": journal.tune.utility,
         "search": SAMPLER,
         "budget": f"{journal.tune.budget} candidates of every method in every cell",
         "epochs": sorted(epochs),
@@ -61,17 +64,27 @@ def about(journal: Journal) -> dict[str, Any]:
 
 
 def found(journal: Journal) -> dict[str, dict[str, Any]]:
-    """Return, per cell and method, what came of the search: the best candidate beside the study's own values."""
+    """Return, per cell and method, what came of the search.
+
+    ``avg_gap`` is that of the best candidate on what it was chosen by, ``avg_gap_of_own_values`` that of the study's
+    own values. ``test_gap`` is the chosen one's on the test images, ``oracle_test_gap`` the smallest of any candidate
+    there. ``edges`` are the settings whose best value lies at an end of its range.
+    """
     out: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
         if best := journal.best(pair):
-            ended, ra = journal.ended(pair), best.user_attrs["history"][-1]["ra"]
+            ended = journal.ended(pair)
+            by_test = [trial.user_attrs["test_gap"] for trial in ended if "test_gap" in trial.user_attrs]
+            values = journal.values(best)
+            ends = {name: searched.edge(values[name]) for name, searched in pair.ranges.items()}
             out.setdefault(str(pair.cell), {})[pair.method] = {
                 "candidates": len(ended),
+                "pflops": _rounded(sum(trial.user_attrs["history"][-1]["pflops_executed"] for trial in ended)),
                 "avg_gap": _rounded(best.user_attrs.get("avg_gap")),
                 "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")),
-                "ra": _rounded(ra),
-                "floor_met": bool(ra >= journal.tune.ra_floor),
+                "test_gap": _rounded(best.user_attrs.get("test_gap")),
+                "oracle_test_gap": _rounded(min(by_test, default=None)),
+                "edges": [f"{name} {end}" for name, end in ends.items() if end],
             }
     return out
 

@@ -27,6 +27,7 @@ from benchmark.names import Cell, Scenario
 from benchmark.seeds import Streams
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.study.tuning import TUNING, tuned_cells
 
 # Training images, test images, classes and shape of what the official sources bring.
 OFFICIAL = {
@@ -43,7 +44,8 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
 
     Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
-    share runs: the last row, ``all``, is less than the sum.
+    share runs: the row ``all`` is less than the sum. The row ``tune`` is a search for hyperparameters, which ``all``
+    does not include: at most, since some candidates are given up early.
     """
     of_run = {run.place: run_cost(study, run) for run in study.runs()}
     rows = []
@@ -51,8 +53,19 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
         costs = [of_run[run.place] for run in study.runs(None if name == "all" else [name])]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
         rows.append((name, len(costs), paper, executed))
+    if tuned_cells(study):
+        rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
     return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
+
+
+def _tuning_cost(study: Study) -> tuple[int, float, float]:
+    """Return runs and PFLOPs of a whole search: its candidates, and what they start from and are compared with."""
+    tuning = Study.load(study.name + TUNING)
+    counts = [study.tune.budget if run.original else 1 for run in tuning.runs()]
+    costs = np.array([run_cost(tuning, run) for run in tuning.runs()]) * np.array(counts)[:, None]
+    paper, executed = map(float, costs.sum(axis=0))
+    return sum(counts), paper, executed
 
 
 def run_cost(study: Study, run: Run) -> tuple[float, float]:

@@ -1,17 +1,129 @@
-"""The workflow on a real Slurm, when asked for: it takes minutes, and wants packages that few machines have."""
+"""The workflow on a real Slurm of one node, when asked for: it takes six minutes, and packages that few machines have.
 
+Whatever happens to its jobs, the workflow ends well, and all that it makes is as without a cluster.
+"""
+
+from __future__ import annotations
+
+import collections
+import importlib.util
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
-from tests.cluster import __main__ as slurm
+from tests.cluster.slurm import cluster, missing
+from tests.faults.campaign import outcome
+from tests.faults.study import NAME, ROOT, build
 
-pytestmark = pytest.mark.slow
+PATIENCE = 3600  # seconds for one call of the workflow
+EPOCHS = 40  # of the slow method: as long as a minute's time limit
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SLURM" not in os.environ, reason="starts a Slurm and runs on it for minutes: set SLURM=1"),
+]
 
 
-@pytest.mark.skipif("SLURM" not in os.environ, reason="starts a Slurm and runs on it for minutes: set SLURM=1")
-def test_on_a_cluster_a_study_gives_the_same_whatever_happens_to_its_jobs():
-    assert slurm.lacking() == ""
-    seen = slurm.check()
-    assert [f"{name}: {end}" for name, end in seen.items() if isinstance(end, Exception)] == []
-    assert " TIMEOUT" in str(seen["timeout"]) and " 0 of its steps done twice" in str(seen["timeout"])
+class Workflow:
+    """A project in a folder of its own, run with or without a cluster; its slow method rests after each step."""
+
+    def __init__(self, root, slurm=None, rest=0.0):
+        build(root, EPOCHS)
+        self.root, self.slurm, self.log = root, slurm, root / "snakemake.txt"
+        # It saves as seldom as ever, and the cluster's GPU is a pretended one.
+        settings = {"PYTHONPATH": str(ROOT), "REST": str(rest), "SAVE": "60", "BENCHMARK_DEVICE": "cpu"}
+        self.environment = (slurm.environment if slurm else dict(os.environ)) | settings
+
+    def start(self, *options):
+        where = ["--cores", "2"]
+        if self.slurm:
+            where = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"]
+            where += ["--slurm-init-seconds-before-status-checks", "5"]
+        command = [sys.executable, "-m", "snakemake", "all", *where, *options, "--config", f"study={NAME}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.root, env=self.environment, stdout=log, stderr=log)
+
+    def wait(self, ready):
+        """Wait until something is so while the workflow runs."""
+        until = time.monotonic() + 400
+        while not ready():
+            assert self.process.poll() is None and time.monotonic() < until, self.log.read_text()[-6000:]
+            time.sleep(0.2)
+
+    def end(self):
+        """Wait for the workflow, which has to end well; return what each of its files says."""
+        try:
+            status = self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+        assert status == 0, self.log.read_text()[-6000:]
+        return outcome(self.root)
+
+    def steps(self):
+        """The steps that the slow method did, in order: epoch, first image, GPU."""
+        path = self.root / "steps.txt"
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What a run without a cluster makes."""
+    plugin = [] if importlib.util.find_spec("snakemake_executor_plugin_slurm") else ["this project's extra 'cluster'"]
+    assert missing() + plugin == []
+    local = Workflow(tmp_path_factory.mktemp("cluster") / "local")
+    local.start()
+    return local.end()
+
+
+@pytest.fixture
+def slurm(expected):
+    """One for each test, so that its jobs are those of the test."""
+    with cluster() as on:
+        yield on
+
+
+def states(slurm):
+    return collections.Counter(slurm.jobs())
+
+
+def differing(made, expected):
+    return [file for file in made.keys() | expected if made.get(file) != expected.get(file)]
+
+
+def test_a_study_through_the_scheduler_gives_the_same(slurm, expected, tmp_path):
+    workflow = Workflow(tmp_path / "study", slurm)
+    workflow.start()
+    assert differing(workflow.end(), expected) == []
+
+
+def test_a_job_that_its_time_limit_ends_goes_on_from_where_it_was_with_a_longer_one(slurm, expected, tmp_path):
+    workflow = Workflow(tmp_path / "study", slurm, rest=1.0)
+    workflow.start("--set-resources", "run:runtime=attempt")
+    workflow.wait(lambda: states(slurm)["TIMEOUT"])
+    assert differing(workflow.end(), expected) == []
+    assert len(workflow.steps()) == len(set(workflow.steps()))  # none was done twice
+
+
+def test_jobs_wait_for_a_drained_node_and_each_is_given_the_gpu_that_it_asks_for(slurm, expected, tmp_path):
+    workflow = Workflow(tmp_path / "study", slurm, rest=0.1)
+    workflow.start("--resources", "gpu=1")
+    workflow.wait(lambda: len(workflow.steps()) > 9)
+    slurm.update("state=drain", "reason=shown")
+    workflow.wait(lambda: slurm.state() == "IDLE+DRAIN")
+    workflow.wait(lambda: states(slurm)["PENDING"])
+    slurm.update("state=resume")
+    assert differing(workflow.end(), expected) == []
+    assert {step.split()[2] for step in workflow.steps()} == {"0"}
+
+
+def test_a_job_whose_node_goes_down_is_queued_again(slurm, expected, tmp_path):
+    workflow = Workflow(tmp_path / "study", slurm, rest=0.2)
+    workflow.start()
+    workflow.wait(lambda: len(workflow.steps()) > 29)
+    slurm.update("state=down", "reason=shown")
+    workflow.wait(lambda: states(slurm)["PENDING"])
+    slurm.update("state=resume")
+    assert differing(workflow.end(), expected) == []

@@ -50,11 +50,6 @@ def pngs(pixels: np.ndarray) -> list[bytes]:
 
 
 @pytest.fixture
-def encode() -> Callable[..., bytes]:
-    return encoded
-
-
-@pytest.fixture
 def shard(tmp_path: Path) -> Callable[..., Path]:
     """Write a parquet shard in Hugging Face's layout; return its folder."""
 

@@ -1,7 +1,5 @@
 """Hostile input to every reader: all is refused in one line, nothing is written outside the data folder or run."""
 
-import io
-import itertools
 import os
 import pickle
 import struct
@@ -10,40 +8,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import torch
-from PIL import Image
 
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile
-from benchmark.names import Cell, MethodName, RunName, Scenario
 from benchmark.settings import DatasetSettings
-from benchmark.training.checkpoint import Checkpoint
-
-NAMES = [
-    "; touch executed",
-    "$(touch executed)",
-    "`touch executed`",
-    "a b",
-    "x\ny",
-    "../x",
-    "/x",
-    "",
-    "'",
-    '"',
-    "x\0",
-    "é",
-]
-PARSERS = [
-    Scenario,
-    MethodName.parse,
-    lambda name: Scenario(f"class-{name}"),
-    lambda name: MethodName.parse(f"ft@lr={name}"),
-    lambda name: Cell.parse(f"digits/convnet/{name}"),
-    lambda name: RunName.parse(f"{name}/convnet/original/trial-0"),
-    lambda name: RunName.parse(f"digits/convnet/random-10/{name}/trial-0"),
-    lambda name: RunName.parse(f"digits/convnet/original/trial-0{name or ' '}"),
-]
+from tests.data.conftest import encoded
 
 
 class Payload:
@@ -56,7 +26,7 @@ def _nothing_happens(tmp_path):
     """Whatever a test feeds in, only ``data`` and what the test wrote itself is there afterwards."""
     yield
     written = {path.name for path in tmp_path.iterdir()}
-    assert written <= {"data", "shards", "pictures", "downloads", "split.parquet", "checkpoint.pt.damaged"}, written
+    assert written <= {"data", "shards", "pictures", "downloads", "split.parquet"}, written
 
 
 def refused(name: str, settings: DatasetSettings) -> str:
@@ -67,20 +37,14 @@ def refused(name: str, settings: DatasetSettings) -> str:
     return message
 
 
-def saved(image: Image.Image, kind: str) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind)
-    return stream.getvalue()
-
-
 IMAGES = {
     "NaN": b"Pf\n8 8\n-1.0\n" + np.full((8, 8), np.nan, "<f4").tobytes(),  # a float image
-    "16 bits": saved(Image.fromarray(np.full((8, 8), 40000, np.uint16)), "PNG"),
+    "16 bits": encoded(np.full((8, 8), 40000, np.uint16)),
     "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(executed) (w) file closefile\n%%EOF\n",
     "a bomb": b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0),
     "pickle": pickle.dumps(Payload()),
     "nothing": b"",
-    "cut off": saved(Image.new("RGB", (64, 64), (1, 2, 3)), "PNG")[:60],
+    "cut off": encoded(np.full((64, 64, 3), 9, np.uint8))[:60],
 }
 
 
@@ -138,13 +102,6 @@ def test_a_batch_that_is_none_is_refused_even_with_the_right_checksum(published)
         refused("cifar10", DatasetSettings(source="official", path=str(path.parent)))
 
 
-def test_no_name_but_a_plain_one_is_parsed():
-    for parse, name in itertools.product(PARSERS, NAMES):
-        with pytest.raises(BadInput) as caught:
-            parse(name)
-        assert str(caught.value).isprintable()
-
-
 def test_a_split_that_is_none_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "shards" / "split.parquet"
     path.parent.mkdir()
@@ -152,9 +109,5 @@ def test_a_split_that_is_none_is_refused_and_left_alone(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DamagedFile) as caught:
             read_split(path)
+        assert str(caught.value).startswith(f"{path} is damaged")
         assert caught.value.path == path and [*path.parent.iterdir()] == [path] and path.read_bytes() == content
-
-
-def test_a_checkpoint_with_code_in_it_is_never_unpickled(tmp_path):
-    torch.save(Payload(), tmp_path / "checkpoint.pt")
-    assert Checkpoint(tmp_path).load() is None

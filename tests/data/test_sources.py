@@ -14,6 +14,7 @@ from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 from benchmark.study.prepare import prepare
 from benchmark.study.study import Study
+from tests.data.conftest import encoded
 
 
 @pytest.mark.parametrize("source", list(SOURCES))
@@ -67,9 +68,9 @@ def test_parquet_takes_other_column_names_raw_bytes_and_patterns(photos, pixels)
     assert np.array_equal(read.test_images, pixels[8:])
 
 
-def test_greyscale_becomes_three_equal_channels(photos, pixels, encode):
+def test_greyscale_becomes_three_equal_channels(photos, pixels):
     grey = pixels[0, :, :, 0]
-    read = parquet.read("photos", photos([encode(grey)]))
+    read = parquet.read("photos", photos([encoded(grey)]))
     assert all(np.array_equal(read.train_images[0, :, :, channel], grey) for channel in range(3))
 
 
@@ -97,8 +98,8 @@ def test_shards_must_agree_on_their_classes(photos, shard, pngs):
         parquet.read("photos", settings)
 
 
-def test_sizes_must_agree_unless_one_is_given(photos, encode, pngs):
-    settings = photos([*pngs[:3], encode(np.zeros((10, 6, 3), np.uint8))])
+def test_sizes_must_agree_unless_one_is_given(photos, pngs):
+    settings = photos([*pngs[:3], encoded(np.zeros((10, 6, 3), np.uint8))])
     with pytest.raises(BadInput, match=r"row 3: image is 6x10 .* 8x8: sizes must agree, or set 'size'"):
         parquet.read("photos", settings)
     assert parquet.read("photos", settings.model_copy(update={"size": 8})).train_images.shape == (4, 8, 8, 3)
@@ -127,8 +128,7 @@ def test_folder_gives_the_pixels_back_sorted(image_folder, pixels):
     assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
 
 
-def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refused(image_folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refused(image_folder):
     shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
     paths.CONFIG.mkdir()
     table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}

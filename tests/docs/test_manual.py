@@ -78,14 +78,6 @@ def test_it_lists_architectures_and_sources_and_describes_every_method_with_its_
             assert low is None or f"{low:g} to {high:g}" in section, (name, setting)
 
 
-@pytest.mark.slow
-def test_deviations_are_those_of_the_readme(manual: Path) -> None:
-    page = plain(text(manual / "deviations.html"))
-    table = (ROOT / "README.md").read_text(encoding="utf-8").split("### Where the paper is silent, or we differ")[1]
-    questions = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")][1:]
-    assert len(questions) > 10 and all(plain(question) in page for question in questions)
-
-
 def plain(text: str) -> str:
     """Text without what a typesetter changes: quotation marks and code marks."""
     return re.sub("[`\"'“”‘’\\\\*]", "", text)

@@ -27,8 +27,9 @@ import pandas as pd
 from benchmark.files import read_parquet, read_record
 from tests.faults.faults import FAULTS, KINDS, PATIENCE, Trial
 from tests.faults.study import NAME, build
+from tests.project import CLOCKS
 
-CLOCKS = ["seconds", "cpu_seconds", "wall_seconds", "peak_memory_mb", "commit"]  # may differ between two runs
+DIFFERING = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]  # between two runs
 SPARE = (".npy", ".safetensors", "provenance.json")  # what nothing needs that is finished
 
 
@@ -43,7 +44,7 @@ def _content(path: Path) -> object:
     try:
         if path.suffix in (".parquet", ".csv"):
             frame = read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-            return frame.drop(columns=CLOCKS, errors="ignore").to_csv()
+            return frame.drop(columns=DIFFERING, errors="ignore").to_csv()
         if path.name == "run.json":
             record = read_record(path)
             digests = [record["sha256"].get(name) for name in ("samples.parquet", "model.safetensors")]

@@ -5,29 +5,25 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import yaml
+
+from benchmark.study.reading import merge
+from tests.project import ROOT, STUDY, Project
+
 NAME = "tiny"
 CELL = "digits/convnet/class-8"
-
-STUDY = """\
-seed: 1
-trials: 1
-precision: float32
-map_samples: 60
-plugins: [slowly.py]
-datasets:
-  digits:
-    {source: digits, subset: 100, test_subset: 40, augmentation: {padding: 1, flip: false, mean: [0.305], std: [0.376]}}
-hyperparameters:
-  "*":
-    training: {epochs: 2, batch_size: 32, lr: 0.1}
-    unlearning: {epochs: 2, batch_size: 32, lr: 0.05}
-    slowly: {epochs: EPOCHS}
-tables:
-  table2: {kind: unlearning, cells: [CELL], methods: [original, coun, slowly]}
-  table5: {kind: predictions, cells: [CELL], methods: [slowly], classes: ["8", "1"]}
-figures: {figure1: {kind: maps, cells: [CELL], methods: [retrain]}}
-"""
+FAULTY = {
+    "trials": 1,
+    "map_samples": 60,
+    "plugins": ["slowly.py"],
+    "datasets": {"digits": {"subset": 100, "test_subset": 40}},
+    "tables": {
+        "table2": {"cells": [CELL], "methods": ["original", "coun", "slowly"]},
+        "table5": {"kind": "predictions", "cells": [CELL], "methods": ["slowly"], "classes": ["8", "1"]},
+        "table8": None,
+    },
+    "figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}},
+}
 
 # A method that takes its time, and saves after every step unless told otherwise, so that a fault finds it at work and a
 # checkpoint behind it. It notes each step, so that one done twice shows, and which GPU it was given.
@@ -60,10 +56,9 @@ class Slowly(FT):
 
 def build(root: Path, epochs: int = 6) -> None:
     """Write the workflow, the study and its plugin into an empty folder; the slow method's epochs have three steps."""
-    for name in ("rules", "profiles", "paper_tables/reported"):
-        shutil.copytree(ROOT / name, root / name)
-    shutil.copy(ROOT / "Snakefile", root / "Snakefile")
-    (root / "config").mkdir()
-    study = STUDY.replace("EPOCHS", str(epochs)).replace("CELL", CELL)
-    (root / "config" / f"{NAME}.yaml").write_text(study, encoding="utf-8")
+    root.mkdir(parents=True, exist_ok=True)
+    Project(root).add_workflow()
+    shutil.copytree(ROOT / "paper_tables" / "reported", root / "paper_tables" / "reported")
+    study = merge(merge(STUDY, FAULTY), {"hyperparameters": {"*": {"slowly": {"epochs": epochs}}}})
+    (root / "config" / f"{NAME}.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     (root / "slowly.py").write_text(SLOWLY, encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmark.methods.base import Output
+from benchmark.training.outcome import weights_of
 
 
 def same(weights, others):
@@ -27,23 +28,8 @@ def indices(steps, name):
 
 
 @pytest.fixture
-def learned(project):
-    """Make a study whose Original, trained here, knows its training data."""
-
-    def make(**settings):
-        training = {"epochs": 20, "batch_size": 16}
-        study = project.study({"hyperparameters": {"*": {"training": training, "unlearning": settings}}})
-        project.run(study, project.original)
-        return study
-
-    return make
-
-
-@pytest.fixture
 def original(project):
     """Return the weights that a study's unlearning runs start from."""
-    from benchmark.training.job import weights_of
-
     return lambda study: weights_of(study, study.run(project.original))
 
 
@@ -57,14 +43,3 @@ def shown():
         return {name: Output(shown, *trainer.model(shown)) for name, shown in images.items()}
 
     return show
-
-
-@pytest.fixture
-def units(project):
-    """Return the units that each row of a run's history was charged, by the paper's counting and as executed."""
-
-    def charged(name, column):
-        end = project.run(project.study(), project.name(name))
-        return (end.history[column] * 1e15 / end.record["forward_flops"]).tolist()
-
-    return charged

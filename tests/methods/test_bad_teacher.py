@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmark.methods.bad_teacher import BadTeacher, Mixed
-from benchmark.methods.base import Output, Part
+from benchmark.methods.base import Output
 from benchmark.models import build
 from tests.methods.conftest import kl, same
 
@@ -29,6 +29,10 @@ def test_loss_by_hand_and_who_is_shown_what(forgotten):
 
     taught = [says["random" if n < forgotten else "original"] for n in range(3)]
     expected = sum(map(kl, taught, students)) / 3
+    method.settings = BadTeacher.Settings(reduction="mean")
+    assert loss(torch.tensor(students)).item() == pytest.approx(expected / 2, rel=1e-5)  # of two classes
+    method.settings = BadTeacher.Settings()
+    seen["random"], seen["original"] = [], []
     assert loss(torch.tensor(students)).item() == pytest.approx(expected, rel=1e-5)
     assert seen == {"random": [1.0, 2.0, 3.0][:forgotten], "original": [1.0, 2.0, 3.0][forgotten:]}
     # A student that agrees with its teachers is left alone.
@@ -38,30 +42,21 @@ def test_loss_by_hand_and_who_is_shown_what(forgotten):
     assert value.item() == pytest.approx(0, abs=1e-7) and logits.grad.abs().max() < 1e-7
 
 
-def test_the_random_teacher_is_a_fresh_model_of_its_own_stream(project):
-    torch.manual_seed(5)
-    state = torch.get_rng_state()
-    method = project.start(project.study(), project.name("bad-teacher")).method
-    assert torch.equal(torch.get_rng_state(), state)
+def test_one_teacher_is_original_and_the_other_a_fresh_model_of_its_own_stream_though_the_run_was_stopped(
+    project, original
+):
+    study = project.study()
+    end = project.run(study, project.name("bad-teacher"), stops=(2,))
+    method = end.trainer.method
+    assert same(method.original.state_dict(), original(study)) and not same(end.weights, original(study))
     assert not torch.equal(method.random.head.weight, method.context.fresh("init").head.weight)
+    state = torch.get_rng_state()
+    method.prepare(end.trainer.model)
+    assert torch.equal(torch.get_rng_state(), state)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(method.context.streams.integer("random-teacher"))
         assert same(method.random.state_dict(), build("convnet", 10, (1, 8, 8)).state_dict())
     assert not method.random.training and not any(weight.requires_grad for weight in method.random.parameters())
-
-
-@pytest.mark.parametrize("stops", [(), (2,)])
-def test_one_teacher_is_original_and_the_other_knows_nothing(project, learned, original, stops):
-    study = learned()
-    method = project.run(study, project.name("bad-teacher"), stops).trainer.method
-    assert same(method.original.state_dict(), original(study))
-    context = method.context
-    labels = context.labels[context.retain]
-    images = context.load(Part(context.retain, labels, "N"), None)
-    with torch.no_grad():
-        knows, guesses = (teacher(images)[1].softmax(1) for teacher in (method.original, method.random))
-    assert (knows.argmax(1) == labels).float().mean() > 0.6 and (guesses.argmax(1) == labels).float().mean() < 0.3
-    assert guesses.max(1).values.mean() < 0.5
 
 
 @pytest.mark.parametrize("share", [0.3, 1.0])
@@ -83,12 +78,3 @@ def test_a_pass_is_all_forget_data_and_always_the_same_share_of_the_retain_data(
         orders.append([part.forgotten for part in parts])
     assert used[0] == used[1] == used[2] and len(used[0]) == round(share * 144)
     assert orders[0] != orders[1] and max(orders[0]) < 16
-
-
-def test_a_student_follows_its_teachers(project, learned):
-    # Forget data become as unsure as the random teacher; retain data stay as sure as Original.
-    study = learned(lr=0.05, epochs=10, batch_size=8)
-    end = project.run(study, project.name("bad-teacher@retain_share=1"))
-    context = end.trainer.context
-    losses = end.samples[end.samples["split"] == "train"]["loss"].to_numpy()
-    assert losses[context.forget.numpy()].mean() > 2 * losses[context.retain.numpy()].mean()

@@ -31,22 +31,3 @@ def test_forget_batches_are_cycled_over_the_retain_batches(project):
     assert len(steps) == 18 and forget == forget[:2] * 9
     assert sorted(forget[0] + forget[1]) == method.context.forget.tolist()
     assert sorted(indices(steps, "retain")) == method.context.retain.tolist()
-
-
-def test_at_beta_1_it_learns_from_the_retain_data_alone(project, shown):
-    # The forget batch still passes through the batch norms, so the weights are not those of FT.
-    trainer = project.start(project.study(), project.name("neggrad-plus@beta=1"))
-    step = trainer.method.batches(0)[0]
-    outputs = shown(trainer, step)
-    expected = torch.nn.functional.cross_entropy(outputs["retain"].logits, step["retain"].label)
-    assert trainer.method.loss(outputs, step, 0).item() == pytest.approx(expected.item(), rel=1e-6)
-
-
-def test_it_climbs_the_forget_loss(project):
-    study = project.unlearning(epochs=4, lr=0.01)
-    losses = []
-    for beta in ("0.5", "1"):
-        end = project.run(study, project.name(f"neggrad-plus@beta={beta}"))
-        rows = end.samples[end.samples["split"] == "train"]
-        losses.append(rows["loss"].to_numpy()[end.trainer.context.forget.numpy()].mean())
-    assert losses[0] > losses[1]

@@ -31,14 +31,11 @@ def test_losses_of_two_samples_by_hand():
         assert value == pytest.approx(-DIVERGENCE, rel=1e-6)
 
 
-@pytest.mark.parametrize(("name", "sign"), [("forget", 1), ("retain", -1)])
-def test_a_step_moves_away_from_the_teacher_on_forget_data_and_towards_it_on_retain_data(name, sign):
+@pytest.mark.parametrize(("name", "weight"), [("forget", -1), ("retain", 0.5)])
+def test_a_step_moves_away_from_the_teacher_on_forget_data_and_towards_it_on_retain_data(name, weight):
     logits = torch.tensor(STUDENT, requires_grad=True)
     loss(TEACHER, name, logits, gamma=0).backward()
-    moved = (logits.detach() - 0.1 * logits.grad).tolist()
-    assert (sum(map(kl, TEACHER, moved)) / 2 - DIVERGENCE) * sign > 1e-4
     # The gradient of KL(t || s) with respect to the student's logits is softmax(s) - softmax(t).
-    weight = -1 if name == "forget" else 0.5
     difference = torch.tensor(STUDENT).softmax(1) - torch.tensor(TEACHER).softmax(1)
     assert torch.allclose(logits.grad, weight * difference / 2, atol=1e-6)
     # From a teacher with the student's logits there is nothing to learn.
@@ -59,30 +56,13 @@ def test_the_first_msteps_epochs_begin_with_a_forget_pass(project, msteps):
         assert sorted(indices(steps, "retain")) == method.context.retain.tolist()
 
 
-def test_without_forget_pass_and_divergence_it_is_ft_bit_for_bit(project):
-    study = project.study()
-    ft, scrub = (project.run(study, project.name(method)) for method in ("ft", "scrub@alpha=0@msteps=0"))
-    assert same(ft.weights, scrub.weights)
+def test_without_forget_pass_and_divergence_it_is_ft_bit_for_bit(shared):
+    assert same(shared.run("ft").weights, shared.run("scrub@alpha=0@msteps=0").weights)
 
 
-@pytest.mark.parametrize("stops", [(), (4,)])
-def test_the_teacher_is_original_to_the_end(project, original, stops):
+def test_the_teacher_is_original_to_the_end_though_the_run_was_stopped(project, original):
     study = project.study()
-    end = project.run(study, project.name("scrub"), stops)
+    end = project.run(study, project.name("scrub"), stops=(4,))
     teacher, start = end.trainer.method.teacher, original(study)
     assert not teacher.training and not any(weight.requires_grad for weight in teacher.parameters())
     assert same(teacher.state_dict(), start) and not same(end.weights, start)
-
-
-def test_every_batch_costs_the_students_passes_and_the_teachers(units):
-    # One forget batch in the first epoch, five retain batches in each; forget's one and retain's last hold 16 images.
-    assert units("scrub@msteps=1", "pflops") == pytest.approx([4 * 6 * 32, 4 * 11 * 32])
-    assert units("scrub@msteps=1", "pflops_executed") == pytest.approx([4 * 160, 4 * 304])
-
-
-def test_a_class_is_forgotten_by_the_forget_passes_alone(project, learned):
-    study = learned(lr=0.05, epochs=4, batch_size=8)
-    names = (project.name(f"scrub@msteps={msteps}", "class-8") for msteps in (0, 4))
-    kept, gone = (project.run(study, name).history.iloc[-1] for name in names)
-    assert kept["ua"] < 60 and gone["ua"] > 90
-    assert kept["ra"] > 90 and gone["ra"] > 80

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
@@ -50,33 +49,22 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
     assert (context.meter.paper, context.meter.executed) == (6, 15)
 
 
-def test_it_only_shrinks_weights_and_leaves_batch_statistics_alone(project, original):
-    study = project.study()
-    start = original(study)
+def test_it_only_shrinks_weights_and_leaves_batch_statistics_alone(project, shared, original):
+    start = original(project.study())
     # At a threshold that nothing exceeds it is Original bit for bit.
-    assert same(start, project.run(study, project.name("ssd@alpha=1e+30")).weights)
-    end = project.run(study, project.name("ssd@alpha=1"))
+    assert same(start, shared.run("ssd@alpha=1e+30").weights)
+    end = shared.run("ssd@alpha=1")
     parameters = {name for name, _ in end.trainer.model.named_parameters()}
     assert same({name: value for name, value in start.items() if name not in parameters}, end.weights)
     before, after = (torch.cat([weights[name].flatten() for name in parameters]) for weights in (start, end.weights))
     assert (after.abs() <= before.abs()).all() and (after * before >= 0).all() and (after != before).any()
 
 
-def test_nothing_is_trained_and_nothing_is_drawn(project):
+def test_nothing_is_trained_and_nothing_is_drawn(project, shared):
     # The tiny study gives every unlearning method 2 epochs, at which there is nothing to do.
-    study = project.study({"hyperparameters": {"*": {"ssd": {"alpha": 1}}}})
-    ends = [project.run(study, project.name("ssd", trial=trial)) for trial in (0, 0, 1)]
-    study = project.study({"hyperparameters": {"*": {"ssd": {"alpha": 1, "epochs": 0}}}})
-    ends.append(project.run(study, project.name("ssd")))
-    assert all(same(ends[0].weights, other.weights) for other in ends[1:])
-    (row,) = ends[-1].history.to_dict("records")
-    assert row["epoch"] == SSD.Settings().epochs == 0 and row["ra"] == ends[0].history["ra"].iloc[-1]
-
-
-def test_cost_is_a_forward_pass_by_the_papers_counting_and_three_as_executed(units):
-    # 160 images in 5 batches of 32, and 16 forget images in one.
-    assert units("ssd", "pflops")[-1] == pytest.approx(6 * 32)
-    assert units("ssd", "pflops_executed")[-1] == pytest.approx(3 * 176)
-    # CIFAR-10, random 10 %, ResNet-18, batches of 256: 0.06 PFLOPs.
-    batches = -(-50_000 // 256) + -(-5_000 // 256)
-    assert round(batches * 256 * 1112.6e6 / 1e15, 2) == 0.06
+    first = shared.run("ssd@alpha=1")
+    other_trial = shared.run("ssd@alpha=1", "random-10", 1)
+    none = project.run(project.study({"hyperparameters": {"*": {"ssd": {"epochs": 0}}}}), project.name("ssd@alpha=1"))
+    assert same(first.weights, other_trial.weights) and same(first.weights, none.weights)
+    (row,) = none.history.to_dict("records")
+    assert row["epoch"] == SSD.Settings().epochs == 0 and row["ra"] == first.history["ra"].iloc[-1]

@@ -107,7 +107,7 @@ def test_noise_floor_compares_each_retrain_with_the_others():
         assert np.isnan(gaps.noise_floor(unknown)["noise_floor"].item())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(PERCENT, PERCENT, PERCENT, PERCENT), min_size=2, max_size=5), st.data())
 def test_average_gap_is_symmetric_and_within_bounds(rows: list[tuple[float, ...]], data: st.DataObject):
     other = data.draw(st.lists(st.tuples(PERCENT, PERCENT, PERCENT, PERCENT), min_size=1, max_size=5))
@@ -131,16 +131,6 @@ def test_bold_marks_what_reads_as_the_smallest():
 def test_improvement_is_relative_to_the_gap_without_and_a_difference_the_mean_over_classes():
     assert gaps.average_difference(np.array([10.0, 20.0]), np.array([12.0, 16.0])) == 3.0
     assert gaps.improvement([2.0, 2.0, 0.0], [1.0, 3.0, 1.0]) == pytest.approx([50.0, -50.0, np.nan], nan_ok=True)
-
-
-def test_printed_means_give_the_printed_average_gaps_except_in_three_rows():
-    means = reported.reported_means(REPORTED)
-    ours = gaps.summarise(means)
-    off = (ours["avg_gap"] - means["avg_gap"]).abs() > 0.011
-    assert len(ours) == 110
-    slips = means.loc[off, ["table", "dataset", "method"]].astype(str).agg(" ".join, axis=1)
-    assert list(slips) == ["2 cifar100 salun", "3 cifar10 neggrad-plus", "10 cifar10 neggrad-plus+cl"]
-    assert ours.loc[off, "avg_gap"].round(2).tolist() == [3.20, 3.26, 2.42]
 
 
 def test_printed_average_gaps_give_the_quoted_improvements():

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmark.errors import BadInput
 from benchmark.metrics import reported
-from benchmark.metrics.gaps import average_difference, summarise
+from benchmark.metrics.gaps import average_difference, improvement, summarise
 from benchmark.names import MethodName
 
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
@@ -47,6 +48,18 @@ def test_printed_shares_put_coun_closest_to_retrain_in_table_5():
     away = {name: average_difference(row.to_numpy(), reference) for name, row in shares.iterrows()}
     # CoUn: |69.6 - 69.32|, |13.96 - 13.47|, |13.13 - 12.6| and 0 for truck: 1.3 / 4.
     assert away.pop("retrain") == 0 and away["coun"] == pytest.approx(0.325) == min(away.values())
+
+
+def test_printed_average_gaps_give_the_quoted_improvements():
+    keys = ["scenario", "dataset", "arch", "method"]
+    printed = reported.reported_means(REPORTED).set_index(keys)["avg_gap"]
+    quoted = reported.reported_improvement(REPORTED)
+    without, with_cl = (
+        printed.loc[list(rows[keys].itertuples(index=False, name=None))]
+        for rows in (quoted, quoted.assign(method=quoted["method"] + "+cl"))
+    )
+    assert quoted["percent"].tolist() == [44.8, 42.1, 43.3, 50.0, 87.7, 73.1]
+    assert np.abs(improvement(without, with_cl) - quoted["percent"]).max() < 0.1
 
 
 def test_missing_file_and_unknown_method_are_refused(tmp_path: Path):

@@ -1,53 +1,67 @@
-"""Costs by the paper's counting: units x forward FLOPs x batch size x batches x epochs; and as executed."""
+"""Costs after each epoch, in forward passes of one image: by the paper's counting, and as executed."""
 
 from __future__ import annotations
 
-import math
+from itertools import accumulate
 
 import pytest
 
-# 144 retain and 16 forget images in batches of 32: five retain batches, the last of 16, and one forget batch of 16.
-BATCHES, SIZE, RETAIN, FORGET = 5, 32, 144, 16
+from benchmark.methods.base import Meter
 
-
+# Of 160 images 16 are forgotten, at each stage of two if there are stages. The paper's counting charges whole batches
+# of 32: five of retain images, the last of which holds 16, and one of forget images.
+SIZE = 32
 COSTS = {
-    **dict.fromkeys(("retrain", "ft", "l1-sparse", "not", "coun@lambda=0"), (3, 3 * RETAIN)),
-    **dict.fromkeys(("coun", "not+cl", "l1-sparse+cl"), (4, 6 * RETAIN)),
+    **dict.fromkeys(("retrain", "ft", "l1-sparse", "not", "coun@lambda=0"), ([3 * 5] * 2, [3 * 144] * 2)),
+    **dict.fromkeys(("coun", "not+cl", "l1-sparse+cl"), ([4 * 5] * 2, [6 * 144] * 2)),
     # A forget batch at every step, the one there is being cycled.
-    "neggrad-plus": (4, 3 * (RETAIN + BATCHES * FORGET)),
-    "neggrad-plus+cl": (5, 3 * (2 * RETAIN + BATCHES * FORGET)),
-    "original": (3, 3 * (RETAIN + FORGET)),
+    "neggrad-plus": ([4 * 5] * 2, [3 * (144 + 5 * 16)] * 2),
+    "neggrad-plus+cl": ([5 * 5] * 2, [3 * (2 * 144 + 5 * 16)] * 2),
+    "original": ([3 * 5] * 2, [3 * 160] * 2),
+    # The mask is paid before the first epoch, for the images in it; then a forget pass and a retain pass in each.
+    "salun": ([3 * 6.5, 3 * 6], [3 * (16 + 160), 3 * 160]),
+    # A forward pass of the teacher as well, and a forget batch in the first epoch.
+    "scrub@msteps=1": ([4 * 6, 4 * 5], [4 * 160, 4 * 144]),
+    # Two steps on 16 forget and 16 retain images.
+    "cu@omega=2": ([2 * 6] * 2, [2 * 3 * 32] * 2),
+    # 160 images in five batches, and 16 in one: charged a forward pass.
+    "ssd": ([5 + 1, 0], [3 * 176, 0]),
 }
+STAGES = {
+    "ft": ([3 * 5, 3 * 5, 3 * 4, 3 * 4], [3 * 144, 3 * 144, 3 * 128, 3 * 128]),
+    "salun": ([3 * 6.5, 3 * 6, 3 * 5.5, 3 * 5], [3 * 176, 3 * 160, 3 * 160, 3 * 144]),
+}
+CASES = [(method, "random-10", *costs) for method, costs in COSTS.items()]
+CASES += [(method, "sequential-2x10", *costs) for method, costs in STAGES.items()]
 
 
-@pytest.mark.parametrize("method", COSTS)
-def test_cost_of_each_epoch(project, method):
-    units, executed = COSTS[method]
-    end = project.run(project.study(), project.name(method))
+@pytest.mark.parametrize(("method", "scenario", "batches", "executed"), CASES)
+def test_cost_after_each_epoch(shared, method, scenario, batches, executed):
+    end = shared.run(method, scenario, epochs=len(batches))
     # Three 3x3 convolutions to 32, 64 and 64 channels at 8x8, 4x4 and 4x4 pixels, and a head; 2 a multiply-accumulate.
     flops = 2 * (64 * 9 * 1 * 32 + 16 * 9 * 32 * 64 + 16 * 9 * 64 * 64 + 64 * 10)
     assert end.record["forward_flops"] == flops
-    unit, epochs = flops / 1e15, end.history["epoch"]
-    assert end.history["pflops"].tolist() == pytest.approx(units * BATCHES * SIZE * unit * epochs, rel=1e-12)
-    assert end.history["pflops_executed"].tolist() == pytest.approx(executed * unit * epochs, rel=1e-12)
+    for column, units in (("pflops", [SIZE * count for count in batches]), ("pflops_executed", executed)):
+        totals = [total * flops / 1e15 for total in accumulate(units)]
+        expected = [totals[epoch - 1] for epoch in end.history["epoch"]]
+        assert end.history[column].tolist() == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_mask_of_salun_is_paid_once(project):
-    end = project.run(project.study(), project.name("salun"))
-    unit = end.record["forward_flops"] / 1e15
-    executed = [3 * (FORGET + epoch * (RETAIN + FORGET)) for epoch in (1, 2)]
-    assert end.history["pflops_executed"].tolist() == pytest.approx([count * unit for count in executed], rel=1e-12)
-
-
-def test_the_counting_gives_the_papers_printed_costs():
-    """CIFAR-10, ResNet-18: Retrain, FT and CoUn of Table 2; Retrain and a row of 50 epochs of Table 3."""
-    from benchmark.methods.base import Meter
-
-    table2, table3 = [(3, 182, 27.37), (3, 42, 6.32), (4, 50, 10.03)], [(3, 182, 15.24), (3, 50, 4.19)]
-    for retain, rows in ((45_000, table2), (25_000, table3)):
-        for units, epochs, printed in rows:
-            meter = Meter()
-            for batch in range(math.ceil(retain / 256)):
-                meter.count(min(256, retain - 256 * batch), units, units, 256)
-            assert meter.executed == units * retain
-            assert meter.paper * epochs * 1112.6e6 / 1e15 == pytest.approx(printed, rel=2e-3)
+@pytest.mark.parametrize(
+    ("passes", "units", "epochs", "printed", "rounding"),
+    [
+        ([45_000], 3, 182, 27.37, 0.05),  # Retrain, FT and CoUn of Table 2
+        ([45_000], 3, 42, 6.32, 0.01),
+        ([45_000], 4, 50, 10.03, 0.02),
+        ([25_000], 3, 182, 15.24, 0.03),  # Retrain and a row of 50 epochs of Table 3
+        ([25_000], 3, 50, 4.19, 0.008),
+        ([50_000, 5_000], 1, 1, 0.06, 0.005),  # SSD of Table 7: over all images, and over the tenth that is forgotten
+    ],
+)
+def test_the_counting_gives_the_papers_printed_costs_of_resnet18_on_cifar10(passes, units, epochs, printed, rounding):
+    meter = Meter()
+    for images in passes:
+        for first in range(0, images, 256):
+            meter.count(min(256, images - first), units, units, 256)
+    assert meter.executed == units * sum(passes)
+    assert meter.paper * epochs * 1112.6e6 / 1e15 == pytest.approx(printed, abs=rounding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import stat
@@ -16,7 +17,9 @@ import torch
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.training import device, gpus
+from benchmark.training import device, gpus, job
+from benchmark.training.job import run
+from benchmark.training.loop import Trainer
 from tests.places import place, run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -142,13 +145,11 @@ def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
     assert not locks.exists()
 
 
-@pytest.mark.skipif("torch.cuda.is_available()", reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
     monkeypatch.setenv(device.DEVICE, "cuda")
-    done = project.command("run", "tiny", project.name("ft"))
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: BENCHMARK_DEVICE=cuda: there is no GPU on ")
-    assert "accepted without one: cpu, auto" in done.stderr
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadInput, match=r"^BENCHMARK_DEVICE=cuda: there is no GPU on .* without one: cpu, auto$"):
+        run(project.study(), project.name("ft"), "a test")
     assert not (run_folder("tiny", project.name("ft")) / paths.RUN).exists()
 
 
@@ -170,45 +171,20 @@ def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_compiled_run_trains_the_same_model_and_nothing_is_compiled_unless_asked(project, monkeypatch):
-    model, study, name = torch.nn.Linear(2, 2), project.study(), project.name("coun")
+def test_a_compiled_run_trains_the_same_model_and_nothing_is_compiled_unless_asked(project, shared, monkeypatch):
+    model, plain = torch.nn.Linear(2, 2), shared.run("coun")
     assert device.compiled(model) is model
-    plain = project.run(study, name)
     modes, make = [], torch.compile
     # The compiler's front end without its back end: the graph is taken from the model and run as it is.
     monkeypatch.setattr(torch, "compile", lambda model, mode: modes.append(mode) or make(model, backend="eager"))
     monkeypatch.setenv(device.COMPILE, "default")
-    ours = project.run(study, name)
+    ours = project.run(project.study(), project.name("coun"))
     assert modes == ["default"] and ours.record["stamp"]["precision"] == "float32, compiled"
     torch.testing.assert_close(ours.weights, plain.weights, rtol=1e-3, atol=1e-4)
 
 
 # --- memory ---------------------------------------------------------------------------------------------------
 
-HUNGRY = """
-import os
-from pathlib import Path
-
-import torch
-
-from benchmark.methods.ft import FT
-from benchmark.registry import METHODS
-
-
-@METHODS.register("hungry")
-class Hungry(FT):
-    '''Wants more memory than there is in its second epoch, as long as a file says so.'''
-
-    def prepare(self, model):
-        from benchmark.training import job
-
-        job.CHECKPOINT_SECONDS = 0.0
-
-    def loss(self, outputs, batch, epoch):
-        if epoch == 1 and Path("full").exists():
-            raise MemoryError
-        return super().loss(outputs, batch, epoch)
-"""
 ERRORS = {
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"): "the GPU",
     RuntimeError("CUDA error: out of memory"): "the GPU",
@@ -236,18 +212,27 @@ def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch
         raise RuntimeError("sizes differ")
 
 
-def test_out_of_memory_is_one_line_and_costs_no_epoch(project):
-    Path("hungry_plugin.py").write_text(HUNGRY)
-    Path("full").touch()
-    project.study({"plugins": ["hungry_plugin.py"]})
-    name = project.name("hungry")
-    done = project.command("run", "tiny", name)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"error: run {name}: this machine ran out of memory at batch size 32: ")
-    assert (paths.work(place("tiny", name)) / "checkpoint.pt").is_file()
-    Path("full").unlink()
-    again = project.command("run", "tiny", name, check=True).stdout
+def test_out_of_memory_is_one_line_and_costs_no_more_than_the_steps_since_a_save(project, shared, monkeypatch, capsys):
+    study, name, step = project.study(), project.name("salun"), Trainer.train_step
+
+    def full(trainer, *given):
+        job.CHECKPOINT_SECONDS = math.inf if trainer.epoch else 0.0  # the last save is at the end of the first epoch
+        if (trainer.epoch, trainer.step) == (1, 3):
+            raise MemoryError
+        step(trainer, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(Trainer, "train_step", full)
+        with pytest.raises(BadInput, match=f"^run {name}: this machine ran out of memory at batch size 32: set a"):
+            run(study, name, "a test")
+    assert (paths.work(place(study, name)) / "checkpoint.pt").is_file()
+    capsys.readouterr()
+    end = project.run(study, name)
+    again = capsys.readouterr().out
     assert "resumed after epoch 1, step 0" in again and "epoch 1/2" not in again and "epoch 2/2" in again
+    assert end.measured.equals(shared.run("salun").measured) and end.samples.equals(shared.run("salun").samples)
+    torch.testing.assert_close(end.weights, shared.run("salun").weights, rtol=0, atol=0)
 
 
 FAULTS = """
@@ -257,7 +242,7 @@ from benchmark.training.device import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
+    for _ in range(4):
         torch.ones(16 * 2**20)  # 64 MiB: glibc gives as much back by default
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 

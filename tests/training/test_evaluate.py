@@ -34,9 +34,8 @@ class Watched(nn.Module):
 
 def test_features_are_freed_where_logits_alone_are_wanted(monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 4)
-    data = work.arrays(train=40, test=4)
     model = Watched()
-    frame = batches.predict(model, Images(data, work.AUGMENTATION, CPU.device), CPU)
+    frame = batches.predict(model, Images(work.arrays(train=40, test=4), work.AUGMENTATION, CPU.device), CPU)
     assert len(frame) == 44 and len(model.alive) == 11
     assert max(model.alive) <= 2  # the batch before, and what names still hold
 
@@ -51,10 +50,7 @@ def test_the_margin_is_exact_where_the_loss_has_run_out_of_digits():
 
 
 def test_outputs_have_no_gradient_and_leave_the_caller_his():
-    model = Watched()
-    for features, logits in batches.outputs(
-        model, Images(work.arrays(train=6), work.AUGMENTATION, CPU.device), "train", CPU
-    ):
-        assert not features.requires_grad and not logits.requires_grad
-        assert torch.is_grad_enabled()
+    model, images = Watched(), Images(work.arrays(train=6), work.AUGMENTATION, CPU.device)
+    for features, logits in batches.outputs(model, images, "train", CPU):
+        assert not features.requires_grad and not logits.requires_grad and torch.is_grad_enabled()
     assert not model.training

@@ -9,41 +9,27 @@ from torch import nn
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.training.optimiser import SGD, learning_rate
 
+COSINE = Recipe(epochs=50, lr=0.05, final_lr=1e-4)
+QUARTER = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
+STEPS = [(0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)]
 
-def test_cosine_falls_at_every_step_from_lr_through_the_middle_to_final_lr():
-    recipe = Recipe(epochs=50, lr=0.05, final_lr=1e-4)
-    quarter = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
-    for epoch, rate in ((0, 0.05), (12.5, quarter), (25, (0.05 + 1e-4) / 2), (50, 1e-4)):
-        assert learning_rate(recipe, epoch) == pytest.approx(rate, rel=1e-12)
-    rates = [learning_rate(recipe, step / 10) for step in range(501)]
+
+@pytest.mark.parametrize(
+    ("recipe", "rates"),
+    [
+        (COSINE, [(0, 0.05), (12.5, QUARTER), (25, (0.05 + 1e-4) / 2), (50, 1e-4)]),
+        (TrainingRecipe(epochs=182, schedule="steps"), [(epoch, 0.1 * times) for epoch, times in STEPS]),
+        (TrainingRecipe(warmup=75), [(0, 0), (30, 0.04), (74.9999999, 0.1), (75, 0.1), (100, 0.01), (150, 0.001)]),
+        (TrainingRecipe(warmup=75, schedule="cosine"), [(0, 0), (30, 0.04), (91, 0.05005)]),
+    ],
+)
+def test_rates_at_known_epochs(recipe, rates):
+    assert [learning_rate(recipe, epoch) for epoch, _ in rates] == pytest.approx([rate for _, rate in rates], rel=1e-8)
+
+
+def test_the_cosine_falls_at_every_step():
+    rates = [learning_rate(COSINE, step / 10) for step in range(501)]
     assert rates == sorted(set(rates), reverse=True)
-
-
-def test_steps_fall_tenfold_at_half_and_at_three_quarters():
-    recipe = TrainingRecipe()
-    assert (recipe.epochs, recipe.lr, recipe.schedule) == (182, 0.1, "steps")
-    for epoch, times in ((0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)):
-        assert learning_rate(recipe, epoch) == pytest.approx(0.1 * times, rel=1e-12)
-
-
-@pytest.mark.parametrize("schedule", ["steps", "cosine"])
-def test_warmup_rises_linearly_and_then_joins_the_schedule(schedule):
-    warm, cold = (TrainingRecipe(lr=0.1, schedule=schedule, warmup=epochs) for epochs in (75, 0))
-    assert learning_rate(warm, 0) == 0
-    assert learning_rate(warm, 30) == pytest.approx(0.04, rel=1e-12)
-    assert learning_rate(warm, 74.999) == pytest.approx(0.1, rel=1e-4)
-    for epoch in (75, 100, 150):
-        assert learning_rate(warm, epoch) == learning_rate(cold, epoch)
-
-
-def test_a_run_steps_at_the_rates_of_its_schedule(project, monkeypatch):
-    used: list[float] = []
-    step = SGD.step
-    monkeypatch.setattr(SGD, "step", lambda self: (used.append(self.lr), step(self))[1])
-    study = project.study()
-    run = study.run(project.name("ft"))
-    project.run(study, str(run.name))
-    assert used == [learning_rate(run.settings, number / 5) for number in range(10)]
 
 
 def network() -> nn.Module:

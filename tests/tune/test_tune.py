@@ -10,42 +10,30 @@ import sys
 import time
 
 import numpy as np
+import optuna
 import pytest
 import yaml
 
 from benchmark import paths
 from benchmark.data.splits import read_split
 from benchmark.errors import BadInput
-from benchmark.methods.base import Recipe
 from benchmark.methods.contrastive import with_contrastive_term
+from benchmark.metrics import measure
 from benchmark.names import RunName
 from benchmark.registry import METHODS
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
-from benchmark.tune.candidate import average_gap, objective
+from benchmark.tune.candidate import Candidate, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
 from tests.places import run_folder
-from tests.project import environment
+from tests.project import CELL, ORIGINAL, Project, call, environment
 
-CELL = "digits/convnet/random-10"
 TUNE = {
-    "tune": {"budget": 3, "ra_floor": 20, "startup": 1},
+    "tune": {"budget": 3, "utility": 80, "startup": 1},
     "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
 }
-
-
-def tune(name: str = "tiny", jobs: int = 2) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "tune", name, "--jobs", str(jobs)],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done
 
 
 def candidates(name: str = "tiny") -> dict[str, list[tuple[dict[str, float], float | None]]]:
@@ -63,7 +51,7 @@ def pretend(name: str = "tiny", count: int = 1) -> None:
     for number in range(count):
         _, trial = journal.next()
         gap = 10.0 - number
-        trial.set_user_attr("history", [{"epoch": 2, "ra": 95.0}])
+        trial.set_user_attr("history", [{"epoch": 2, "ra": 95.0, "pflops_executed": 1.0}])
         trial.set_user_attr("stamp", {"commit": "0", "device": "none", "precision": "float32"})
         trial.set_user_attr("avg_gap", gap)
         trial.study.tell(trial.number, gap)
@@ -74,48 +62,130 @@ def tiny(project):
     return project.study(TUNE)
 
 
-def test_ranges_lie_within_those_of_the_paper():
+@pytest.fixture(scope="module")
+def tuned(prepared, tmp_path_factory):
+    """A project after a search by two workers, and what was printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(prepared, tmp_path_factory.mktemp("tuned") / "project", patch)
+        project.study(TUNE)
+        return project.root, project.command("tune", "tiny", "--jobs", "2", check=True).stdout
+
+
+@pytest.fixture
+def searched(tuned, tmp_path, monkeypatch):
+    """A copy of the project after the search."""
+    return Project.copied(tuned[0], tmp_path / "project", monkeypatch)
+
+
+def test_ranges_hold_those_of_the_paper_and_values_stay_inside():
     searched = 0
     for name in METHODS:
         kind = METHODS.get(name)
         for each in (kind, with_contrastive_term(kind)) if kind.contrastive else (kind,):
-            settings = each.Settings()
-            for key, found in ranges(settings).items():
+            for key, found in ranges(each.Settings()).items():
                 field = next(f for n, f in each.Settings.model_fields.items() if key in (n, f.alias))
                 low, high = field.json_schema_extra["paper_range"]
-                assert low <= found.low < found.high <= high, (name, key)
-                assert not found.log or found.low > 0, (name, key)
-                each.Settings.model_validate({key: found.inside(found.low)})
-                each.Settings.model_validate({key: found.inside(found.high)})
+                assert (found.low <= low or low == 0 < found.low) and high <= found.high, (name, key)
+                for value in (found.low, found.high):
+                    assert found.inside(value) == value and found.edge(value)
+                    each.Settings.model_validate({key: value})
                 searched += 1
     assert searched > 20
 
 
 def test_values_are_rounded_and_stay_inside():
-    assert Range(0.95, 0.9999, False, False).inside(0.98765432) == 0.9877
-    assert Range(0.01, 0.1, True, False).inside(0.0123456) == 0.0123
-    assert Range(0.01, 0.1, True, False).inside(5.0) == 0.1
-    whole = Range(1, 10, False, True).inside(3.4)
+    whole = Range(1, 10, "linear", True).inside(3.4)
     assert whole == 3 and isinstance(whole, int)
+    assert Range(0.01, 0.1, "log", False).inside(0.0123456) == 0.0123
+    assert Range(0.01, 0.1, "log", False).inside(5.0) == 0.1
+    beta = Range(0.9, 0.9999, "log-complement", False)
+    assert (beta.inside(0.98765432), beta.inside(0.999876543), beta.inside(1)) == (0.9877, 0.999877, 0.9999)
 
 
-def test_what_a_method_searches():
+@pytest.mark.parametrize("scale", ["linear", "log", "log-complement"])
+def test_what_is_suggested_fills_the_range_on_its_scale_and_is_given_back(scale):
+    searched = Range(0.9, 0.999, scale, False)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    values = np.array([searched.suggested(study.ask(), "x") for _ in range(300)])
+    assert searched.low <= values.min() < 0.91 and 0.998 < values.max() <= searched.high
+    assert {value: searched.edge(value) for value in (0.9, 0.95, 0.999)} == {0.9: "low", 0.95: "", 0.999: "high"}
+    # Half of the values lie on either side of the scale's middle.
+    assert np.mean(values > (0.99 if scale == "log-complement" else 0.949)) == pytest.approx(0.5, abs=0.08)
+    study.enqueue_trial({"x": searched.suggestion(0.95)})
+    assert searched.suggested(study.ask(), "x") == 0.95
+
+
+def test_what_a_method_searches_and_what_a_study_searches_instead(project):
     assert set(ranges(METHODS.get("ft").Settings())) == {"lr"}
     assert set(ranges(METHODS.get("ssd").Settings())) == {"alpha", "lambda"}  # it trains nothing
     assert set(ranges(METHODS.get("scrub").Settings())) == {"lr", "msteps", "gamma", "alpha"}
-    # The base's own settings come from the base.
     with_term = with_contrastive_term(METHODS.get("neggrad-plus")).Settings()
-    assert set(ranges(with_term)) == {"lr", "lambda", "tau"}
-    assert Recipe.model_fields["lr"].json_schema_extra["paper_range"] == [0.01, 0.1]
+    assert set(ranges(with_term)) == {"lr", "beta", "lambda", "tau"}
+    study = project.study(TUNE, {"tune": {"ranges": {"*": {"epochs": [1, 4]}, "coun": {"lr": [0.2, 0.9]}}}})
+    found = {pair.method: pair.ranges for pair in Journal(study).pairs}
+    assert found["ft"].keys() == {"lr", "epochs"} and found["ft"]["epochs"] == Range(1, 4, "linear", True)
+    assert found["coun"]["lr"] == Range(0.2, 0.9, "log", False) and found["coun"].keys() == {
+        "lr",
+        "epochs",
+        "lambda",
+        "tau",
+    }
 
 
-def test_the_objective_is_the_average_gap_of_the_tables(tiny):
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ({"coun": {"lamda": [0, 1]}}, r"tune\.ranges\.coun: unknown setting 'lamda'; did you mean 'lambda'"),
+        ({"conu": {"lr": [0, 1]}}, "unknown method 'conu'"),
+        (
+            {"ft": {"lr": [0.2, 0.1]}},
+            r"ft\.lr: 0\.2 to 0\.1: accepted is a lower and then a higher number",
+        ),
+        ({"ft": {"lr": [0, 1]}}, r"tune\.ranges\.ft\.lr: 0 to 1: its orders of magnitude are searched"),
+        ({"ft": {"schedule": [0, 1]}}, r"tune\.ranges\.ft: unknown setting 'schedule'"),
+    ],
+)
+def test_ranges_that_cannot_be_searched_are_refused(project, ranges, message):
+    study = project.study(TUNE, {"tune": {"ranges": ranges}})
+    with pytest.raises(BadInput, match=message):
+        Study.load(f"{study.name}-tuning")
+
+
+def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
     run = Study.load("tiny-tuning").run(f"{CELL}/ft/trial-0")
     retrain = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
     mine = {"ra": 94.0, "ua": 20.0, "ta": 76.0, "mia": 28.0}
     assert average_gap(run, mine, retrain) == pytest.approx((4 + 10 + 6 + 15) / 4)
-    assert objective(8.75, 94.0, 90.0) == 8.75
-    assert objective(8.75, 84.0, 90.0) == 14.75  # a point for each that is lacking
+    assert objective(8.75, 68.0, 70.0, 2.0) == objective(8.75, 80.0, 70.0, 2.0) == 8.75
+    assert objective(8.75, 65.0, 70.0, 2.0) == 11.75
+
+
+def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, project):
+    tuning = Study.load("tiny-tuning")
+    assert tuning.hold_out == 10
+    for name in ("original", "retrain"):
+        if name == "retrain":
+            split(tuning, "digits", "random-10", 0)
+        project.run(tuning, project.name(name))
+    journal = Journal(Study.load("tiny", tuned=False))
+    pair, trial = journal.next()
+    candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, os.getppid())
+    assert candidate.attempt(80.0)[0].name == "COMPLETE"
+    samples, forget = candidate._samples, candidate.forget
+    assert candidate.history[-1]["ta"] == measure(samples, forget, unseen="held-out")["ta"]
+    assert candidate.reference == measure(candidate.retrain, forget, unseen="held-out")
+    by_test = [measure(frame, forget) for frame in (samples, candidate.retrain)]
+    assert trial.user_attrs["test_gap"] == average_gap(candidate.run, *by_test) != trial.user_attrs["avg_gap"]
+
+
+def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
+    pretend(count=2)
+    path = write(Journal(tiny))
+    before = path.read_text()
+    paths.journal("tiny").unlink()
+    with pytest.raises(BadInput, match="no candidate of this configuration"):
+        write(Journal(tiny))
+    assert path.read_text() == before
 
 
 def test_tuning_trains_nothing_that_a_table_shows(tiny):
@@ -138,29 +208,26 @@ def test_the_studys_own_seed_is_refused(project):
 def test_which_methods_are_tuned(project):
     tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
     study = project.study(TUNE, {"tables": tables})
-    # The bases are tuned as well, and first; Original is not, nor is a variant.
-    assert tuned_cells(study) == {CELL: ["ft", "neggrad-plus", "coun", "neggrad-plus+cl"]}
+    # Original is not, nor is a variant.
+    assert tuned_cells(study) == {CELL: ["coun", "neggrad-plus+cl", "ft"]}
 
 
 @pytest.mark.slow
-def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
-    printed = tune().stdout
-    found = candidates()
-    assert {method: len(tried) for method, tried in found.items()} == {"ft": 3, "coun": 3}
-    assert found["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
-    for tried in found.values():
-        names = [json.dumps(values) for values, _ in tried]
-        assert len(set(names)) == len(names)
-    tuned = yaml.safe_load(paths.tuned("tiny").read_text())
-    assert tuned["about"]["left"] == 0 and tuned["about"]["candidates"] == 6
-    for method, tried in found.items():
-        best = min((value, values["lr"]) for values, value in tried if value is not None)
-        assert tuned["hyperparameters"][CELL][method]["lr"] == best[1]
-    assert "[6/6]" in printed
+def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
+    tried = candidates()
+    assert {method: len(each) for method, each in tried.items()} == {"ft": 3, "coun": 3} and "[6/6]" in tuned[1]
+    assert tried["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
+    for each in tried.values():
+        assert len({json.dumps(values) for values, _ in each}) == len(each)
+    written = yaml.safe_load(paths.tuned("tiny").read_text())
+    assert written["about"]["left"] == 0 and written["about"]["candidates"] == 6
+    for method, each in tried.items():
+        best = min((value, values["lr"]) for values, value in each if value is not None)
+        assert written["hyperparameters"][CELL][method]["lr"] == best[1]
 
     # A study that includes them has them, and what it says itself in a child wins.
-    study = project.study(TUNE, {"tuned": "tiny"})
-    lr = tuned["hyperparameters"][CELL]["coun"]["lr"]
+    study = searched.study(TUNE, {"tuned": "tiny"})
+    lr = written["hyperparameters"][CELL]["coun"]["lr"]
     assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
     assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
     paths.study_file("child").write_text(
@@ -169,23 +236,20 @@ def test_every_method_gets_its_budget_and_the_values_are_used(tiny, project):
     assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
 
     # No candidate left a run behind, and none is tried twice.
-    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", project.original)}
+    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", ORIGINAL)}
     assert {folder.parent.name for folder in runs} == {"original", "retrain"}
-    assert "candidates left" not in tune().stdout
-    assert candidates() == found
+    assert "candidates left" not in call("tune", "tiny", check=True).stdout
+    assert candidates() == tried
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_same(tiny):
-    tune()
+def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_same(searched):
     whole = candidates()
     paths.journal("tiny").unlink()
     ended = 0
     for _ in range(2):
         command = [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"]
-        with subprocess.Popen(
-            command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
             # Until one candidate more has ended, and the next is under way.
             deadline = time.monotonic() + 120
             while (now := sum(map(len, candidates().values()))) == ended and time.monotonic() < deadline:
@@ -193,19 +257,13 @@ def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_s
             process.send_signal(signal.SIGKILL)
         assert ended < now < sum(map(len, whole.values()))
         ended = sum(map(len, candidates().values()))
-    tune(jobs=1)
+    searched.command("tune", "tiny", check=True)
     assert candidates() == whole
 
 
 def test_workers_end_with_the_process_that_started_them(tiny):
-    # This process is not the one that the worker is told of.
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmark", "tune", "tiny", "--worker", str(os.getpid() + 1)],
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0
+    # The process that started this one is not the one that the worker is told of.
+    call("tune", "tiny", "--worker", str(os.getpid()), check=True)
     assert candidates() == {"ft": [], "coun": []}
 
 
@@ -233,8 +291,8 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     journal = Journal(Study.load("tiny", tuned=False))
     pair, trial = journal.next()
     values = journal.values(trial)
-    # FT is at it, and CoUn waits for what FT finds.
-    assert pair.method == "ft" and journal.next() is None and journal.left() == 4
+    other, _ = journal.next()
+    assert {pair.method, other.method} == {"ft", "coun"} and journal.next() is None and journal.left() == 4
 
     again = Journal(Study.load("tiny", tuned=False))  # both processes are gone
     assert again.next() is None
@@ -242,18 +300,6 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     once_more, trial = again.next()
     assert (once_more.name, again.values(trial)) == (pair.name, values)
     assert again.left() == 4
-
-
-def test_the_contrastive_term_starts_from_its_bases_best(project):
-    study = project.study(TUNE, {"tables": {"table2": {"methods": ["neggrad-plus+cl"]}}})
-    pretend(count=2 * study.tune.budget)
-    found = candidates()
-    own, second = found["neggrad-plus+cl"][0][0], found["neggrad-plus+cl"][1][0]
-    assert own["lr"] == 0.05 and own["lambda"] == 1.0  # the study's own values
-    # Later candidates were better, so the base's best of two is its second, and the third of three.
-    assert second["lr"] == found["neggrad-plus"][1][0]["lr"]
-    for number in range(study.tune.budget):
-        assert found["neggrad-plus+cl"][number][0]["beta"] == found["neggrad-plus"][number][0]["beta"]
 
 
 def test_tuned_values_that_are_not_there_are_named(project):

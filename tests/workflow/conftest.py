@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from benchmark import paths
 from benchmark.files import write_json
 from benchmark.study.prepare import prepare
 from benchmark.workflow.targets import Workflow
+from tests.project import Project
 
 MAPS = {"kind": "maps", "cells": ["digits/convnet/class-8", "digits/convnet/random-10"]}
 GAPS = {"kind": "unlearning", "cells": ["digits/convnet/random-10"]}
@@ -53,11 +53,6 @@ RUN: dict[str, Any] = {
 
 
 @pytest.fixture
-def shown() -> dict[str, Any]:
-    return SHOWN
-
-
-@pytest.fixture
 def fresh(empty):
     """The study, of which nothing has been run."""
     empty.add_workflow()
@@ -66,12 +61,12 @@ def fresh(empty):
 
 
 @pytest.fixture(scope="session")
-def laid_out(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Path], Any]) -> Path:
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every file of the study, empty but for data and records: what is planned depends on names alone."""
     root = tmp_path_factory.mktemp("laid-out")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        project = project_at(root)
+        project = Project(root)
         project.add_workflow()
         study = project.study(SHOWN)
         prepare(study, "digits")
@@ -89,49 +84,41 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Pat
 
 
 @pytest.fixture(scope="session")
-def really_run(tmp_path_factory: pytest.TempPathFactory, project_at: Callable[[Path], Any]) -> Path:
+def really_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small study after a real ``snakemake all``."""
     root = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        project = project_at(root)
+        project = Project(root)
         project.add_workflow()
         project.study(RUN)
-        project.snakemake("all", "--config", "study=tiny", check=True)
+        project.snakemake("all", check=True)
     return root
 
 
-def _copy(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]) -> Any:
-    root = tmp_path / "finished"
-    shutil.copytree(source, root, symlinks=True)
-    monkeypatch.chdir(root)
-    return project_at(root)
-
-
 @pytest.fixture
-def finished(laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]):
+def finished(laid_out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of the study that is laid out, as the working directory."""
-    return _copy(laid_out, tmp_path, monkeypatch, project_at)
+    return Project.copied(laid_out, tmp_path / "finished", monkeypatch)
 
 
 @pytest.fixture
-def ended(really_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project_at: Callable[[Path], Any]):
+def ended(really_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of the study that was really run, as the working directory."""
-    return _copy(really_run, tmp_path, monkeypatch, project_at)
+    return Project.copied(really_run, tmp_path / "ended", monkeypatch)
 
 
-@pytest.fixture
-def planned():
-    """What a dry run of a target would do: for each rule, the first output of each of its jobs."""
+def jobs_of(printed: str) -> Iterator[tuple[str, str]]:
+    """The rule of each job that a dry run has printed, and what it says of the job."""
+    yield from re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", printed, re.MULTILINE)
 
-    def plan(project, *target: str, study: str = "tiny") -> dict[str, set[str]]:
-        done = project.snakemake(*target, "--dry-run", "--config", f"study={study}", check=True)
-        said = done.stdout + done.stderr
-        jobs: dict[str, set[str]] = {}
-        for rule, body in re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", said, re.MULTILINE):
-            output = re.search(r"^    output: ([^,\n]+)", body, re.MULTILINE)
-            jobs.setdefault(rule, set()).add(output[1] if output else "")
-        assert bool(jobs) != ("Nothing to be done" in said), said
-        return {rule: files for rule, files in jobs.items() if files != {""}}
 
-    return plan
+def planned(project: Project, *targets: str, **config: str) -> dict[str, set[str]]:
+    """What a dry run of some targets would do: for each rule, the first output of each of its jobs."""
+    printed = project.snakemake(*targets, "--dry-run", check=True, **config).stdout
+    jobs: dict[str, set[str]] = {}
+    for rule, body in jobs_of(printed):
+        output = re.search(r"^    output: ([^,\n]+)", body, re.MULTILINE)
+        jobs.setdefault(rule, set()).add(output[1] if output else "")
+    assert bool(jobs) != ("Nothing to be done" in printed), printed
+    return {rule: files for rule, files in jobs.items() if files != {""}}

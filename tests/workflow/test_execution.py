@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 
 import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.results.gather import collect
+from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
-from tests.workflow.conftest import RUN
-
-CELL = "digits/convnet/random-10"
+from tests.project import CELL, CLOCKS, Project, call
+from tests.test_plugins import COMMENTED, PLUGIN
+from tests.workflow.conftest import RUN, planned
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_study_from_nothing_to_its_tables_and_figures(ended, planned):
+def gathered():
+    """What has been gathered, without clocks."""
+    clocks = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]
+    frames = {what: pd.read_parquet(paths.collected("tiny", what)) for what in ("metrics", "history", "predictions")}
+    return {what: frame.drop(columns=clocks, errors="ignore") for what, frame in frames.items()}
+
+
+def test_a_study_from_nothing_to_its_tables_and_figures(ended):
     study = Study.load("tiny")
     for name in study.tables:
         assert all(paths.table("tiny", name, suffix).stat().st_size > 0 for suffix in paths.TABLE_SUFFIXES)
@@ -38,84 +48,98 @@ def test_a_study_from_nothing_to_its_tables_and_figures(ended, planned):
     assert metrics.loc["retrain", "avg_gap"] == 0
     assert "diverged" in paths.table("tiny", "table2", ".tex").read_text()
     assert planned(ended, "all") == {}
-    assert "4 done" in ended.command("status", "tiny", check=True).stdout
-    assert "all as they were written" in ended.command("verify", "tiny", check=True).stdout
+    assert "4 done" in call("status", "tiny", check=True).stdout
+    assert "all as they were written" in call("verify", "tiny", check=True).stdout
 
 
-def test_whatever_is_deleted_comes_back_as_it_was(ended, planned):
-    tables = {path: path.read_bytes() for folder in (paths.TABLES, paths.FIGURES) for path in folder.rglob("*.tex")}
-    losses = {
-        "run": run_folder("tiny", f"{CELL}/coun/trial-0"),
-        "original": run_folder("tiny", "digits/convnet/original/trial-0"),
-        "map": next((paths.RESULTS / "maps").rglob("retrain/*.parquet")),
-        "split": split_file("tiny"),
-        "table": paths.table("tiny", "table2", ".csv"),
-        "receipt": next((paths.RESULTS / "drawn").rglob("figure4-*.json")),
-        "gathered": paths.collected("tiny", "history"),
-    }
-    for what, path in losses.items():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-        jobs = planned(ended, "all")
-        assert jobs, what
-        if what in ("run", "split"):
-            assert "draw_table2" in jobs and planned(ended, "table2")
-    ended.snakemake("all", "--config", "study=tiny", check=True)
-    assert planned(ended, "all") == {} and all(path.read_bytes() == content for path, content in tables.items())
-    assert "all as they were written" in ended.command("verify", "tiny", check=True).stdout
+def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(ended, tmp_path, monkeypatch):
+    two_at_once = gathered()
+    # Elsewhere, by hand, one after the other: Originals first since others start from them, and the rest in disorder.
+    other = Project(tmp_path / "other")
+    other.root.mkdir()
+    monkeypatch.chdir(other.root)
+    study = other.study(RUN, {"figures": {"figure1": None}})  # maps are gathered beside what is compared
+    prepare(study, "digits")
+    split(study, "digits", "random-10", 0)
+    disorder = random.Random(0).sample(study.runs(), len(study.runs()))
+    for run in sorted(disorder, key=lambda run: not run.name.is_original):
+        other.job(study, str(run.name)).go()
+    collect(study)
+    in_disorder = gathered()
+    for what, frame in two_at_once.items():
+        pd.testing.assert_frame_equal(in_disorder[what], frame, check_exact=True)
 
 
-def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended, planned):
+def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
+    study = Study.load("tiny")
+    images = study.dataset_folder("digits") / "train_images.npy"
+    coun, original = (run_folder("tiny", name) for name in (f"{CELL}/coun/trial-0", "digits/convnet/original/trial-0"))
+    retrain_map = next((paths.RESULTS / "maps").rglob("retrain/*.parquet"))
+    receipt = next((paths.RESULTS / "drawn").rglob("figure4-*.json"))
+    table, history = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "history")
+    drawn = [path for folder in (paths.TABLES, paths.FIGURES) for path in folder.rglob("*.tex")]
+    before = {path: path.read_bytes() for path in (*drawn, images, split_file("tiny"), retrain_map)}
+    # A damaged file is set aside, so that it is missing as well.
+    images.write_bytes(images.read_bytes()[:-1] + b"?")
+    assert call("verify", "tiny").returncode == 2 and not images.exists()
+    for folder in (coun, original):
+        shutil.rmtree(folder)
+    for path in (split_file("tiny"), retrain_map, receipt, table, history):
+        path.unlink()
+    jobs = planned(ended, "all")
+    assert jobs["run"] == {str(folder / paths.RUN) for folder in (coun, original)}
+    assert jobs["split"] == {str(split_file("tiny"))} and jobs["embed"] == {str(retrain_map)}
+    assert jobs.keys() >= {"prepare_digits", "weights", "draw_table2", "draw_figure4", "collect", "page"}
+    ended.snakemake("all", check=True)
+    assert planned(ended, "all") == {} and all(path.read_bytes() == content for path, content in before.items())
+    assert "all as they were written" in call("verify", "tiny", check=True).stdout
+
+
+def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended):
     record = run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN
     before = record.read_text(), paths.table("tiny", "table2", ".tex").read_text()
     old = run_folder("tiny", f"{CELL}/coun/trial-0")
     ended.study(RUN, {"hyperparameters": {"*": {"coun": {"lambda": 2}}}})
-    ended.snakemake("table2", "--config", "study=tiny", check=True)
+    ended.snakemake("table2", check=True)
     new = run_folder("tiny", f"{CELL}/coun/trial-0")
     assert json.loads((new / paths.RUN).read_text())["slice"]["settings"]["lambda"] == 2 and old.is_dir()
     assert record.read_text() == before[0] and paths.table("tiny", "table2", ".tex").read_text() != before[1]
     ended.study(RUN)
     assert planned(ended, "table2").keys() == {"draw_table2"}
-    ended.snakemake("table2", "--config", "study=tiny", check=True)
+    ended.snakemake("table2", check=True)
     assert paths.table("tiny", "table2", ".tex").read_text() == before[1]
     # The other CoUn is no study's now.
-    listed = ended.command("unused", check=True).stdout
+    listed = call("unused", check=True).stdout
     assert str(new) in listed and str(old) not in listed
-    ended.command("unused", "--remove", check=True)
+    call("unused", "--remove", check=True)
     assert not new.exists() and old.is_dir()
 
 
-def test_a_finished_run_is_trained_again_only_when_asked(ended):
-    name = f"{CELL}/coun/trial-0"
-    record = run_folder("tiny", name) / paths.RUN
-    before = record.read_text()
-    assert "already finished" in ended.command("run", "tiny", name, check=True).stdout
-    assert record.read_text() == before
-    assert "already finished" not in ended.command("run", "tiny", name, "--again", check=True).stdout
-    assert record.read_text() != before  # the times; its samples are the same, so nothing is kept aside
-    assert not list(record.parent.parent.glob("*.earlier*"))
+LOSS = "return self.settings.share * super().loss(outputs, batch, epoch)"
 
 
-def test_a_run_that_fails_stops_what_needs_it_and_nothing_else(project, tmp_path, planned):
-    plugin = tmp_path / "failing.py"
-    plugin.write_text(
-        "from benchmark.methods.ft import FT\nfrom benchmark.registry import METHODS\n"
-        "@METHODS.register('failing')\nclass Failing(FT):\n"
-        "    def loss(self, outputs, batch, epoch):\n        raise RuntimeError('the method has a fault')\n"
-    )
+def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_mended(project, tmp_path):
+    plugin = tmp_path / "half.py"
+    plugin.write_text(PLUGIN.replace(LOSS, "raise RuntimeError('the method has a fault')"))
     project.add_workflow()
-    tables = {"table2": {"methods": ["failing"]}, "table8": {"cells": [CELL], "methods": ["ft"]}}
+    tables = {"table2": {"methods": ["half"]}, "table8": {"cells": [CELL], "methods": ["ft"]}}
     project.study({"trials": 1, "plugins": [str(plugin)], "tables": tables})
-    done = project.snakemake("table2", "table8", "--config", "study=tiny")
-    assert done.returncode != 0 and "the method has a fault" in done.stdout + done.stderr
+    done = project.snakemake("table2", "table8")
+    assert done.returncode != 0 and "the method has a fault" in done.stdout
     assert paths.table("tiny", "table8", ".tex").exists() and not paths.table("tiny", "table2", ".tex").exists()
     assert (run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
-    assert not (run_folder("tiny", f"{CELL}/failing/trial-0") / paths.RUN).exists()
-    assert "1 failed" in project.command("status", "tiny", check=True).stdout
+    assert not (run_folder("tiny", f"{CELL}/half/trial-0") / paths.RUN).exists()
+    assert "1 failed" in call("status", "tiny", check=True).stdout
     # Drawn in part, with a dash for what failed; the workflow does not take that for the table.
-    project.command("table", "tiny", "table2", "--partial", check=True)
+    call("table", "tiny", "table2", "--partial", check=True)
     assert not paths.table("tiny", "table2", ".tex").exists()
     assert paths.table("tiny", "table2", ".partial.tex").exists()
-    # Mended, it is all that is done again.
-    plugin.write_text(plugin.read_text().replace("raise RuntimeError('the method has a fault')", "return outputs"))
-    jobs = planned(project, "table2", "table8")
-    assert [file.split("/")[5] for file in jobs["run"]] == ["failing"] and "draw_table8" not in jobs
+    # Mended, it is all that is done again; and another comment is no other code.
+    plugin.write_text(PLUGIN)
+    done = project.snakemake("table2", "table8", check=True)
+    assert "draw_table8" not in done.stdout
+    (record,) = paths.RUNS.rglob("half/*/run.json")
+    content = json.loads(record.read_text())
+    assert content["status"] == "finished" and content["slice"]["settings"]["share"] == 0.5
+    plugin.write_text(COMMENTED)
+    assert planned(project, "table2", "table8") == {}

@@ -13,19 +13,30 @@ import pytest
 from benchmark import paths
 from benchmark.report import captions
 from benchmark.study.study import Study
+from tests.project import Project
 from tests.report.browser import Browser, chromium
+from tests.workflow.conftest import SHOWN
 
 DRAWN = "<!doctype html><title>drawn</title><p>what is drawn</p>"
 
 
+@pytest.fixture(scope="module")
+def made(laid_out, tmp_path_factory) -> Path:
+    """A study whose tables, pictures and page hold a line of text each, with its report."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(laid_out, tmp_path_factory.mktemp("reported") / "study", patch)
+        for path in [*paths.TABLES.glob("tiny/*.html"), paths.page("tiny")]:
+            path.write_text(DRAWN)
+        project.snakemake("all", "--touch", check=True)
+        project.snakemake("all", "--report", "report.html", check=True)
+    return project.root
+
+
 @pytest.fixture
-def report(finished) -> Path:
-    """The report of a study whose tables, pictures and page hold a line of text each."""
-    for path in [*paths.TABLES.glob("tiny/*.html"), paths.page("tiny")]:
-        path.write_text(DRAWN)
-    finished.snakemake("all", "--touch", "--config", "study=tiny", check=True)
-    finished.snakemake("all", "--report", "report.html", "--config", "study=tiny", check=True)
-    return Path("report.html").resolve()
+def report(made, monkeypatch) -> Path:
+    """The report, in the folder of its study."""
+    monkeypatch.chdir(made)
+    return made / "report.html"
 
 
 def embedded(report: Path, name: str):
@@ -60,13 +71,8 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
         assert results[path]["caption"].startswith(f"<p>{labels['name']}: " if category != "Page" else "<p>All results")
         assert "Remade by" in results[path]["caption"]
     text = re.sub(r"<[^>]+>", "", results["figures/tiny/figure3.png"]["caption"])
-    for fact in (
-        "Digits, ConvNet, class-wise",
-        "FT, CoUn",
-        "figures/tiny/figure3.pdf",
-        "all figure3 --config study=tiny",
-    ):
-        assert fact in text.replace("&lsquo;", "‘")
+    shown = ("Digits, ConvNet, class-wise", "FT, CoUn", "figures/tiny/figure3.pdf", "all figure3 --config study=tiny")
+    assert all(fact in text for fact in shown), text
     data = results["paper_tables/tiny/table2.html"]["data_uri"]
     assert base64.b64decode(data.partition(",")[2]).decode() == DRAWN
     text = embedded(report, "workflow-desc")
@@ -74,16 +80,16 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
         assert fact in text
 
 
-def test_a_caption_says_how_many_trials_are_shown(fresh, shown):
-    text = captions.captions(fresh.study(shown, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
+def test_a_caption_says_how_many_trials_are_shown(fresh):
+    text = captions.captions(fresh.study(SHOWN, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
     trials = {name: re.search(r":Trials: (.+)", text[name])[1] for name in Study.load("tiny").outputs}
     assert trials["table2"] == "1" and trials["table8"] == "2"
     assert {trials[name] for name in ("hyperparameters", "figure1", "figure3", "figure11")} == {"the first"}
 
 
-def test_nothing_that_a_caption_says_is_taken_for_markup(fresh, shown):
+def test_nothing_that_a_caption_says_is_taken_for_markup(fresh):
     words = "*Not* a `role`, |nor| one_ [1]_ :sub:`x` {{ 7 * 7 }} <b>"
-    study = fresh.study(shown, {"tables": {"table2": {"caption": words}}})
+    study = fresh.study(SHOWN, {"tables": {"table2": {"caption": words}}})
     from docutils.core import publish_parts
 
     body = publish_parts(captions.captions(study)["table2"], writer="html")["body"]

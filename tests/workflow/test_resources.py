@@ -10,57 +10,43 @@ import yaml
 from benchmark import paths
 from benchmark.workflow.resources import FIRST_MB
 from tests.places import place, run_folder
-from tests.project import ROOT
+from tests.project import CELL, ROOT
+from tests.workflow.conftest import jobs_of
 
-CELL = "digits/convnet/random-10"
 COMPUTES = {"run", "weights", "embed"}
 
 
-@pytest.fixture
-def jobs(fresh):
+def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, str]]]:
     """What the jobs of a dry run ask for, by rule."""
-
-    def plan(*options: str) -> dict[str, list[dict[str, str]]]:
-        done = fresh.snakemake("all", "--dry-run", *options, "--config", "study=tiny", check=True)
-        found: dict[str, list[dict[str, str]]] = {}
-        for rule, body in re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", done.stdout + done.stderr, re.M):
-            line = re.search(r"^    resources: (.+)$", body, re.M)
-            job = dict(part.split("=") for part in line[1].split(", ")) if line else {}
-            urgent = re.search(r"^    priority: (.+)$", body, re.M)
-            found.setdefault(rule, []).append(job | {"priority": urgent[1] if urgent else "0"})
-        return found
-
-    return plan
+    jobs: dict[str, list[dict[str, str]]] = {}
+    for rule, body in jobs_of(project.snakemake("all", "--dry-run", *options, check=True, **config).stdout):
+        line = re.search(r"^    resources: (.+)$", body, re.M)
+        job = dict(part.split("=") for part in line[1].split(", ")) if line else {}
+        urgent = re.search(r"^    priority: (.+)$", body, re.M)
+        jobs.setdefault(rule, []).append(job | {"priority": urgent[1] if urgent else "0"})
+    return jobs
 
 
 @pytest.mark.slow
-def test_unless_asked_for_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(jobs, fresh):
+def test_unless_asked_for_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
     usage = paths.usage(place("tiny", f"{CELL}/coun/trial-0"))
     usage.parent.mkdir(parents=True)
     usage.write_text("s\tmax_rss\n3600\t4000\n")
-    planned = jobs()
+    planned = requests(fresh)
     assert planned.keys() >= COMPUTES
-    assert all(int(job.get("gpu", 0)) == 0 for found in planned.values() for job in found)
-    priorities = {rule: {job["priority"] for job in found} for rule, found in planned.items()}
+    assert all(int(job.get("gpu", 0)) == 0 for jobs in planned.values() for job in jobs)
+    priorities = {rule: {job["priority"] for job in jobs} for rule, jobs in planned.items()}
     assert priorities.pop("weights") == {"1"} and set.union(*priorities.values()) == {"0"}
     # A run like it has taken an hour, and 4000 MiB.
     assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("120", "7000")}
 
 
 @pytest.mark.slow
-def test_where_gpus_are_asked_for_each_job_that_computes_takes_one(jobs):
-    planned = jobs("--resources", "gpu=2")
-    assert {rule for rule, found in planned.items() if any("gpu" in job for job in found)} == COMPUTES
+def test_where_gpus_are_asked_for_each_job_that_computes_takes_one_and_the_first_guess_can_be_set(fresh):
+    planned = requests(fresh, "--resources", "gpu=2", minutes="25")
+    assert {rule for rule, jobs in planned.items() if any("gpu" in job for job in jobs)} == COMPUTES
     assert all(job["gpu"] == "1" for rule in COMPUTES for job in planned[rule])
-    assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("60", str(FIRST_MB))}
-
-
-@pytest.mark.slow
-def test_the_first_guess_can_be_set(fresh):
-    done = fresh.snakemake("all", "--dry-run", "--config", "study=tiny", "minutes=25", check=True)
-    assert "runtime=25" in done.stdout + done.stderr
-    done = fresh.snakemake("all", "--dry-run", "--config", "study=tiny", "minutes=soon")
-    assert done.returncode != 0 and "--config: minutes: " in done.stdout + done.stderr
+    assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("25", str(FIRST_MB))}
 
 
 @pytest.mark.slow
@@ -69,10 +55,9 @@ def test_a_gpu_that_is_asked_for_and_not_there_is_said_in_a_line_and_not_replace
     monkeypatch.delenv("BENCHMARK_DEVICE", raising=False)
     project.add_workflow()
     record = run_folder(project.study(), f"{CELL}/ft/trial-0") / paths.RUN
-    done = project.snakemake(str(record), "--resources", "gpu=1", "--config", "study=tiny")
-    said = done.stdout + done.stderr
-    assert done.returncode != 0 and "error: BENCHMARK_DEVICE=cuda: there is no GPU on" in said
-    assert "Traceback" not in said and not record.exists()
+    done = project.snakemake(str(record), "--resources", "gpu=1")
+    assert done.returncode != 0 and "error: BENCHMARK_DEVICE=cuda: there is no GPU on" in done.stdout
+    assert "Traceback" not in done.stdout and not record.exists()
 
 
 def test_the_profile_for_slurm_is_used_beside_the_default_one_and_tries_again():

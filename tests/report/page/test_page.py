@@ -20,7 +20,7 @@ from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
 from benchmark.results.gather import collect
 from benchmark.study.study import Study
-from tests.conftest import ROOT
+from tests.project import ROOT, Project
 from tests.report.conftest import CLASSES, write_run
 
 CELL = "digits/convnet/random-10"
@@ -155,10 +155,10 @@ def test_results_of_another_configuration_are_refused(filled) -> None:
         draw_page(Study.load("tiny"))
 
 
-def test_page_imports_neither_torch_nor_the_plotting_package(filled, project_at) -> None:
+def test_page_imports_neither_torch_nor_the_plotting_package(filled) -> None:
     code = "import sys; from benchmark.study.study import Study; from benchmark.report.page import draw_page\n"
     code += "draw_page(Study.load('tiny')); print({'torch', 'bokeh', 'matplotlib'} & set(sys.modules))"
-    assert project_at(Path.cwd()).python(code) == "set()"
+    assert Project(Path.cwd()).python(code) == "set()"
 
 
 def test_ten_thousand_images_of_noise_stay_small() -> None:

@@ -1,0 +1,28 @@
+"""FT2: fine-tuning on two augmented views of the retain data. A control for CoUn, not a method of the paper.
+
+It has CoUn's two views and its cost, without its contrast: what FT2 gains over FT is not the contrastive term's.
+"""
+
+from __future__ import annotations
+
+from benchmark.methods.base import Batch, Method, Output, torch
+from benchmark.registry import METHODS
+
+
+@METHODS.register("ft2")
+class FT2(Method):
+    """Mean cross-entropy of two views of each retain image."""
+
+    # As the contrastive term is counted: by the paper's counting, the second view costs its forward pass.
+    paper_units = {"retain": 3, "view": 1}
+    executed_units = {"retain": 3, "view": 3}
+
+    def batches(self, epoch: int) -> list[Batch]:
+        """Add the second view of the same retain images to each step."""
+        return [step | {"view": step["retain"]} for step in super().batches(epoch)]
+
+    def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
+        """Mean of the two views' cross-entropy."""
+        return (
+            outputs["retain"].cross_entropy(batch["retain"].label) + outputs["view"].cross_entropy(batch["view"].label)
+        ) / 2

@@ -1,0 +1,44 @@
+"""How nearly an unlearned model says what Retrain of the same trial says, on what that trial forgot and as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samplewise.margins import Floats, Mask
+
+TUG_OF_WAR = ("ra", "ua", "ta")
+TUG_OF_WAR_MIA = ("ra", "mia", "ta")
+
+
+def disagreement(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], forgotten: Mask) -> Floats:
+    """Return the per cent of forgotten samples that the two predict as different classes, (trials,)."""
+    return 100 * _mean(prediction != reference, forgotten)
+
+
+def confidence_difference(margin: Floats, reference: Floats, forgotten: Mask) -> Floats:
+    """Return the mean |difference of the probability of the label| over forgotten samples, in points, (trials,)."""
+    return 100 * _mean(np.abs(confidence(margin) - confidence(reference)), forgotten)
+
+
+def confidence(margin: Floats) -> Floats:
+    """Return the probability of the label."""
+    return np.asarray(0.5 + 0.5 * np.tanh(margin / 2))
+
+
+def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TUG_OF_WAR) -> Floats:
+    """Return the product over retain, forget and test data of 1 - |difference to Retrain|, (trials,): 1 at best.
+
+    Both are RA, UA, TA and MIA in per cent, (trials, 4). With `TUG_OF_WAR_MIA` the MIA stands for the forget accuracy
+    (Zhao et al. 2024, *What makes unlearning hard and what to do about it*: ToW and ToW-MIA).
+    """
+    columns = [METRICS.index(factor) for factor in factors]
+    return np.asarray((1 - np.abs(metrics - reference)[:, columns] / 100).prod(axis=1))
+
+
+def _mean(values: npt.NDArray[Any], where: Mask) -> Floats:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(where, values, 0).sum(axis=1) / where.sum(axis=1))

@@ -1,0 +1,107 @@
+"""Metrics held to a standard, as methods are: can a metric see, how much does it see in nothing, does its ranking last?
+
+All is computed from what `benchmark.metrics.samplewise.battery.by_trial` returns. A method's *distance* is how far its
+mean over trials lies from what a perfect unlearner reads, which is the audit's ideal or else the mean of its null;
+methods are ranked by it. Original is no method: it is what a metric must be able to see.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
+from benchmark.metrics.samplewise.margins import Floats, auc
+from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.names import ORIGINAL
+
+
+def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return a row a cell and metric, over the trials that all of its methods have; refused metrics have none.
+
+    Returns
+    -------
+    ``keys, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the distances of Originals
+    and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``noise_floor``, the largest distance within
+    the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells apart (paired t tests
+    over trials, corrected by Holm's method); ``stability``, Kendall's tau between the ranking and those of resampled
+    trials, on average; ``best_stays``, the per cent of these that have the same method in front.
+    """
+    rows = []
+    for place, audit, ideal, group in _metrics(trials, keys):
+        values = _by_method(group)
+        null = group.groupby("trial")["null"].first().dropna().to_numpy()
+        original = group.loc[group["method"] == ORIGINAL, "value"].to_numpy()
+        faithfulness = auc(np.abs(original - ideal), np.abs(null - ideal))
+        floor = np.abs(np.array(mean_interval(null)) - ideal).max()
+        counts = values.shape[1], len(values)
+        verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), ideal)
+        rows.append([*place, audit, *counts, faithfulness, floor, *verdicts])
+    names = ["trials", "methods", "faithfulness", "noise_floor", "apart", "stability", "best_stays"]
+    return pd.DataFrame(rows, columns=[*keys, "audit", *names])
+
+
+def rank_correlations(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return Kendall's tau-b between the rankings of every two metrics of a cell: ``keys, audit, other, tau``."""
+    distances: dict[tuple[str, ...], dict[str, pd.Series[float]]] = {}
+    for place, audit, ideal, group in _metrics(trials, keys):
+        distances.setdefault(place, {})[audit] = (_by_method(group).mean(axis=1) - ideal).abs()
+    rows = [
+        [*place, one, other, float(kendall(*metrics[one].align(metrics[other], join="inner")))]
+        for place, metrics in distances.items()
+        for one, other in itertools.combinations(metrics, 2)
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "audit", "other", "tau"])
+
+
+def ranking_stability(values: Floats, ideal: float) -> tuple[float, float]:
+    """Return the mean tau between the ranking of (methods, trials) values and those of resamples, and best_stays."""
+    methods, trials = values.shape
+    if methods < 2 or trials < 2:
+        return np.nan, np.nan
+    whole = np.abs(values.mean(axis=1) - ideal)
+    resampled = np.abs(values[:, draws(trials)].mean(axis=2) - ideal)
+    return float(np.mean(kendall(whole, resampled.T))), float(100 * np.mean(resampled.argmin(axis=0) == whole.argmin()))
+
+
+def told_apart(values: Floats) -> float:
+    """Return the per cent of pairs of methods whose (methods, trials) values differ significantly, trial by trial."""
+    pairs = list(itertools.combinations(values, 2))
+    trials = values.shape[1]
+    if not pairs or trials < 2:
+        return np.nan
+    differences = np.array([one - other for one, other in pairs])
+    error = differences.std(axis=1, ddof=1) / np.sqrt(trials)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = 2 * special.stdtr(trials - 1, -np.abs(differences.mean(axis=1) / error))
+    return float(100 * np.mean(holm(p) < 1 - LEVEL))
+
+
+def kendall(one: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
+    """Return Kendall's tau-b of rankings, each (..., methods): NaN where either has ties alone."""
+    pairs = np.triu_indices(np.shape(one)[-1], 1)
+    signs = [np.sign(np.asarray(side)[..., pairs[0]] - np.asarray(side)[..., pairs[1]]) for side in (one, other)]
+    with np.errstate(invalid="ignore"):
+        untied = np.sqrt((signs[0] ** 2).sum(axis=-1) * (signs[1] ** 2).sum(axis=-1))
+        return np.asarray((signs[0] * signs[1]).sum(axis=-1) / untied)
+
+
+def _metrics(trials: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str, ...], str, float, pd.DataFrame]]:
+    """Yield each cell and metric with its ideal and its rows, where methods have numbers and the ideal is known."""
+    for names, group in trials.groupby([*keys, "audit"], sort=False):
+        *place, audit = names
+        known = AUDITS[audit].ideal
+        ideal = float(group["null"].mean()) if known is None else known
+        if np.isfinite(ideal) and not _by_method(group).empty:
+            yield tuple(place), audit, ideal, group
+
+
+def _by_method(group: pd.DataFrame) -> pd.DataFrame:
+    """Return the values of each method but Original, (methods, trials), of the trials that all have."""
+    methods = group[group["method"] != ORIGINAL]
+    return methods.pivot(index="method", columns="trial", values="value").dropna(axis="columns")

@@ -1,0 +1,173 @@
+"""All audits of simulated methods: one that forgets, one that does not, one that shifts, and Original."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.metrics.samplewise import battery, standards, sufficiency
+from benchmark.metrics.samplewise.battery import Outputs, by_trial, summary
+from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
+from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
+from benchmark.names import ORIGINAL, RETRAIN
+
+TRIALS, SAMPLES = 6, 2000
+# By how much each method's margin is above Retrain's: on what it forgot, and everywhere.
+METHODS = {RETRAIN: (0.0, 0.0), ORIGINAL: (3.0, 0.0), "perfect": (0.0, 0.0), "half": (1.5, 0.0), "shift": (0.0, 0.8)}
+
+
+def simulated(
+    trials: int = TRIALS, samples: int = SAMPLES, held_out: float = 0.2
+) -> tuple[dict[str, Outputs], Forgetting]:
+    rng = np.random.default_rng(0)
+    place = rng.random((trials, samples))
+    given = Forgetting(np.arange(trials), place < 0.5, place >= 1 - held_out)
+    mean, tests = rng.normal(0, 2, samples), rng.normal(0, 2, samples)
+    methods = {}
+    for method, (memory, shift) in METHODS.items():
+        learnt = np.where(given.held_out, 0, np.where(given.forgotten, memory, 3))
+        margin = mean + rng.normal(size=(trials, samples)) + learnt + shift
+        test = tests + rng.normal(size=(trials, samples)) + shift
+        rates = [(side > 0) for side in (margin, test)]
+        accuracy = [
+            100 * np.array([right[mask].mean() for right, mask in zip(rates[0], masks, strict=True)])
+            for masks in (~given.unseen, given.forgotten)
+        ]
+        metrics = np.stack([accuracy[0], 100 - accuracy[1], 100 * rates[1].mean(axis=1), 100 - accuracy[1]], axis=1)
+        methods[method] = Outputs(np.arange(trials), margin, rates[0].astype(np.int16), test, test, metrics)
+    return methods, given
+
+
+@pytest.fixture(scope="module")
+def trials() -> pd.DataFrame:
+    return by_trial(*simulated())
+
+
+@pytest.fixture(scope="module")
+def table(trials: pd.DataFrame) -> pd.DataFrame:
+    return summary(trials.assign(dataset="d"), ["dataset"])
+
+
+def test_a_row_a_method_and_audit_with_its_null(table: pd.DataFrame):
+    numbers = ["value", "low", "high", "null", "null_low", "null_high", "trials", "enough"]
+    assert list(table.columns) == ["dataset", "method", "audit", *numbers]
+    assert list(table["method"].unique()) == [m for m in METHODS if m != RETRAIN]
+    assert list(table["audit"].unique()) == list(AUDITS) and len(table) == 4 * len(AUDITS)
+    known = table.dropna()
+    assert ((known["low"] <= known["value"]) & (known["value"] <= known["high"])).all()
+    assert (table["trials"] == TRIALS).all()
+
+
+def test_what_the_trials_do_not_carry_is_refused_with_the_number_that_would(table: pd.DataFrame):
+    few = table[table["enough"] > table["trials"]]
+    assert set(few["audit"]) == {
+        "klom",
+        "klom-95",
+        "forgetting-quality",
+        *(f"u-lira-{r}" for r in ("auc", "accuracy", "tpr")),
+    }
+    assert few[["value", "low", "high", "null"]].isna().all(axis=None)
+    enough = few.drop_duplicates("audit").set_index("audit")["enough"]
+    assert enough["klom"] == pytest.approx(400, rel=0.03) and enough["forgetting-quality"] == pytest.approx(
+        2048, rel=0.03
+    )
+    assert table.loc[table["enough"] <= table["trials"], ["value", "low", "null"]].notna().all(axis=None)
+
+
+def test_a_perfect_unlearner_reads_what_its_null_does_and_others_more(table: pd.DataFrame):
+    by = table.set_index(["method", "audit"])
+    for audit in AUDITS:
+        row = by.loc[("perfect", audit)]
+        if row["enough"] <= TRIALS:
+            spread = row["high"] - row["low"] + row["null_high"] - row["null_low"]
+            assert abs(row["value"] - row["null"]) < spread, audit
+    attacks = ["efficacy-auc", "efficacy-auc-standardised", "unseen-auc", "unseen-auc-calibrated", "rmia-auc"]
+    for method, seen in (("half", [1] * 5), (ORIGINAL, [1] * 5), ("shift", [1, 0, 0, 0, 0])):
+        found = [int(by.loc[(method, audit), "low"] > by.loc[(method, audit), "null_high"]) for audit in attacks]
+        assert found == seen, method
+
+
+def test_a_study_that_holds_samples_out_is_attacked_in_the_strict_form():
+    methods, given = simulated(trials=16, samples=1000, held_out=0.3)
+    rows = summary(by_trial(methods, given), []).set_index(["method", "audit"])
+    assert rows.loc[("perfect", "u-lira-auc"), "value"] == pytest.approx(0.5, abs=0.02)
+    assert rows.loc[("half", "u-lira-auc"), "value"] > 0.7
+    assert rows.loc[("half", "u-lira-auc"), "null"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_klom_and_quality_are_taken_of_halves_for_methods_and_null(monkeypatch):
+    for name in ("klom", "klom-95", "forgetting-quality"):
+        monkeypatch.setitem(AUDITS, name, sufficiency.Audit(None, sufficiency.for_pairs))
+    methods, given = simulated(trials=10, samples=150)
+    rows = summary(by_trial(methods, given), []).set_index(["method", "audit"])
+    for audit, worse in (("klom", 1), ("forgetting-quality", -1)):
+        perfect, original = rows.loc[("perfect", audit)], rows.loc[(ORIGINAL, audit)]
+        assert perfect["value"] == pytest.approx(perfect["null"], rel=0.15)
+        assert worse * (original["value"] - original["null"]) > 0 and original["null"] == perfect["null"]
+    assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
+
+
+def test_retrain_by_itself_has_nothing_to_be_compared_with():
+    methods, given = simulated(samples=50)
+    rows = by_trial({RETRAIN: methods[RETRAIN]}, given)
+    assert rows.empty and "null" in rows and summary(rows, []).empty
+
+
+def test_a_method_with_fewer_trials_is_compared_with_as_many_of_retrain():
+    methods, given = simulated(samples=400)
+    three = {**methods, "half": methods["half"].of(np.array([5, 1, 2]))}
+    rows = summary(by_trial(three, given), []).set_index(["method", "audit"])
+    alone = {name: outputs.of(np.array([1, 2, 5])) for name, outputs in methods.items()}
+    expected = summary(by_trial(alone, given), []).set_index(["method", "audit"])
+    pd.testing.assert_frame_equal(rows.loc[["half"]], expected.loc[["half"]])
+    assert (rows.loc["half", "trials"] == 3).all() and (rows.loc["perfect", "trials"] == TRIALS).all()
+
+
+@pytest.mark.parametrize(("share", "trials"), [(1.0, 3), (0.5, 3), (0.1, 3), (0.02, 15)])
+def test_enough_trials_for_an_attack_have_a_hundred_judged_samples_each(share: float, trials: int):
+    rng = np.random.default_rng(0)
+    order = rng.permuted(np.tile(np.arange(20_000), (40, 1)), axis=1) if share < 1 else np.zeros((40, 20_000))
+    forgotten = order < share * 20_000
+    forgotten[:, 15_000:] &= share < 1
+    given = Forgetting(np.arange(40), forgotten, np.zeros_like(forgotten))
+    needed = sufficiency.for_attack(given)
+    assert needed == trials
+    judged = [(row & (forgotten[:trials].sum(axis=0) > 1)).sum() for row in forgotten[:trials]]
+    assert np.mean(judged) > 95 and (trials == 3 or np.mean(judged) < 110)
+    assert sufficiency.for_strict(given) == np.inf
+
+
+def test_metrics_are_held_to_a_standard(trials: pd.DataFrame):
+    rows = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
+    assert set(rows.index) == {name for name in AUDITS if not name.startswith(("klom", "forgetting", "u-lira"))}
+    assert (rows["methods"] == 3).all() and (rows["trials"] == TRIALS).all()
+    assert rows.loc["efficacy-auc", ["faithfulness", "apart", "stability", "best_stays"]].tolist() == [1, 100, 1, 100]
+    assert rows.loc["efficacy-auc", "noise_floor"] < 0.05
+    assert rows.loc["unseen-auc", "apart"] == pytest.approx(200 / 3)  # it does not tell the perfect from the shift
+    tau = rank_correlations(trials.assign(dataset="d"), ["dataset"]).set_index(["audit", "other"])["tau"]
+    assert len(tau) == len(rows) * (len(rows) - 1) / 2
+    assert tau["efficacy-auc", "efficacy-accuracy"] == 1
+
+
+def test_rankings_and_pairs_are_compared_as_on_paper():
+    assert kendall([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
+    assert kendall([1, 1, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
+    assert kendall([1, 2, 3], [[1, 2, 3], [3, 2, 1]]).tolist() == [1, -1]
+    assert np.isnan(kendall([1, 1], [1, 2]))
+    values = np.array([[1.0, 1.1, 0.9], [2.0, 2.2, 2.1], [2.1, 2.0, 2.1]])
+    assert told_apart(values) == pytest.approx(200 / 3)
+    tau, stays = ranking_stability(values, 0.0)
+    assert stays == 100 and 1 / 3 < tau < 1
+    # Of two methods and two trials, one of four resamples is decided by the trial in which they change places.
+    assert ranking_stability(np.array([[0.0, 2.0], [3.0, 1.0]]), 0.0) == (0.5, 75.0)
+    assert np.isnan(ranking_stability(values[:1], 0.0)).all() and np.isnan(told_apart(values[:, :1]))
+
+
+def test_importing_the_audits_brings_neither_torch_nor_scikit_learn():
+    heavy = "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    code = f"import sys; import {battery.__name__}, {standards.__name__}; {heavy}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
