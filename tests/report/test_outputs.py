@@ -80,6 +80,23 @@ def draw(study: Study, name: str, partial: bool = False) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in drawn}
 
 
+def test_no_table_shows_a_collapsed_run_without_its_mark(whole) -> None:
+    for run in whole.runs():
+        if run.name.method == "coun":
+            write_run(whole, str(run.name), {"ra": 50.0})
+    collect(whole)
+    showing = {
+        name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind != "hyperparameters"
+    }
+    assert {one.kind for one in showing.values()} == {"unlearning", "predictions", "theory", "tuning", "power"}
+    for name, output in showing.items():
+        shown = Drawn(whole, name)
+        labels = [row[0] for row in shown.rows]
+        assert "CoUn" not in labels and "retain accuracy more than 20 points below Original’s" in shown.caption, name
+        # In a table of power the others are compared with CoUn.
+        assert ("FT†" if output.kind == "power" else "CoUn†") in labels, name
+
+
 def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, capsys) -> None:
     collect(whole)
     assert {table.kind for table in whole.tables.values()} == set(KINDS["tables"])

@@ -11,7 +11,7 @@ from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, source, views, write_derived, write_facts
+from tests.report.conftest import Drawn, source, views, write_derived, write_facts, write_run
 
 STUDY = """
 trials: 2
@@ -46,6 +46,7 @@ def study(tmp_path, monkeypatch) -> Study:
     for cell in (CELL, ALONE):
         for method, far in FAR.items():
             for trial in range(2):
+                write_run(study, f"{cell}/{method}/trial-{trial}")
                 write_views(study, f"{cell}/{method}/trial-{trial}", views(far, cell == ALONE))
     return study
 
