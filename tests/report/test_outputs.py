@@ -148,9 +148,12 @@ def test_every_table_compiles(whole) -> None:
     body = "".join(rf"\input{{{draw_table(whole, name)[0]}}}" for name in names)
     # And all signs, in a column that is wrapped.
     signs = " ".join([*latex.SPECIAL, "words"] * 3)
-    table = Table([Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", pd.DataFrame())
+    table = Table(
+        [Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", "", pd.DataFrame()
+    )
     body += latex.render(table, "tiny", "signs")
-    preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    preamble = r"\documentclass{article}\usepackage[textwidth=5.5in]{geometry}\usepackage{booktabs,tabularx,amssymb}"
+    preamble += r"\begin{document}"
     Path("all.tex").write_text(preamble + body + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)

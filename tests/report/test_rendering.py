@@ -154,7 +154,7 @@ def test_what_is_too_wide_has_smaller_type_then_fewer_columns_then_broken_lines(
     fewer = in_latex(columns, ["NegGrad+ + CL (lr=0.0183)", *numbers, "1.0"])
     assert "Only in the .csv: Cost: executed." in fewer and r"{@{\extracolsep{\fill}}lrrrr@{}}" in fewer
     broken = in_latex(columns, ["CoUn (batch=256, epochs=20, lr=0.2)", *numbers, "1.0"])
-    assert r"\begin{tabularx}{\linewidth}{@{}>{\raggedright\arraybackslash}Xrrrr@{}}" in broken
+    assert r"\begin{tabularx}{\linewidth}{@{}>{\raggedright\arraybackslash}Xrrrrr@{}}" in broken
     # A heading that is wider than its column stands in two lines, one that shares a group with none as well.
     heads = in_latex([METHOD, Column("Avg. Gap ↓"), Column("paper", "PFLOPs")], ["FT", "1.0", "2.0"])
     assert r"Method & \shortstack{Avg.\\Gap $\downarrow$} & \shortstack{PFLOPs\\paper} \\" in heads

@@ -99,8 +99,8 @@ class Ranking(NamedTuple):
 
 def ranking(data: pd.DataFrame) -> Ranking:
     """Return how `compared` numbers rank the methods that unlearn by their averages."""
-    ranked = data[data["column"].isin(RANKED) & [facts.competes(method) for method in data["method"]]]
-    ranked = ranked.dropna(subset=["difference"])
+    competes = np.array([facts.competes(method) for method in data["method"]], dtype=bool)
+    ranked = data[competes & data["column"].isin(RANKED) & data["difference"].notna()]
     score, pairs = 0.0, 0
     flipped: dict[Cell, list[tuple[str, str]]] = {}
     for place, rows in ranked.groupby(CELL, sort=False):
@@ -175,7 +175,7 @@ def _difference(value: float, verdict: str | None) -> Entry:
     """Return a difference with its sign, and the mark of its verdict."""
     text = number(value)
     sign = "" if text == DASH or float(f"{value:.2f}") <= 0 else "+"
-    return Entry(sign + text, after=MARKS.get(verdict, ""))
+    return Entry(sign + text, after=MARKS[verdict] if isinstance(verdict, str) else "")
 
 
 def _summary(data: pd.DataFrame, columns: list[str], ranks: Ranking) -> Row:
