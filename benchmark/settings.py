@@ -195,6 +195,11 @@ class StudyForm(Strict):
     report_epoch: Literal["last", "best"] = Field(
         "last", description="which epoch tables show; `best` minimises the mean average gap, so it looks at Retrain"
     )
+    margin: Annotated[float, Field(gt=0)] = Field(
+        1.0,
+        description="points within which a number counts as the paper's own: the tables beside the paper's numbers say "
+        "where the 95 % interval of the difference lies within them",
+    )
     members: Literal["first", "random"] = Field(
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
     )

@@ -82,6 +82,25 @@ def mean_interval(values: npt.ArrayLike) -> tuple[float, float]:
     return float(sample.mean()) - half, float(sample.mean()) + half
 
 
+def welch_interval(
+    difference: Floats, sds: tuple[Floats, Floats], trials: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Return the ends of Welch's 95 % intervals of differences (n,) of two means, whose samples may spread unalike.
+
+    An interval is NaN where a side has one trial, and a point where neither side spreads (Welch 1947).
+
+    Parameters
+    ----------
+    sds, trials : standard deviations and numbers of trials, (n,), of either side.
+    """
+    errors = [sd**2 / count for sd, count in zip(sds, trials, strict=True)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = sum(error**2 / (count - 1) for error, count in zip(errors, trials, strict=True))
+        half = special.stdtrit(sum(errors) ** 2 / shares, (1 + LEVEL) / 2) * np.sqrt(sum(errors))
+    half = np.where(sum(errors) == 0, 0.0, half)
+    return difference - half, difference + half
+
+
 def holm(p: npt.ArrayLike) -> Floats:
     """Return p-values (n,) corrected for there being several (Holm 1979); NaN stay NaN and do not count."""
     given = np.asarray(p, dtype=float)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import Floats, Indices
+from benchmark.metrics.bootstrap import Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
 from benchmark.names import RETRAIN, Cell, Scenario
 
@@ -85,6 +85,21 @@ class Trials:
     def gaps(self, methods: Sequence[str], drawn: Indices) -> Floats:
         """Return the average gaps of several methods: (methods, draws)."""
         return np.array([self.gap(method, drawn) for method in methods])
+
+    def leaders(self) -> set[str]:
+        """Return the method with the smallest average gap, and every one whose gap the trials cannot tell from it.
+
+        They can where the 95 % interval of the difference lies above 0. A single trial tells nothing: no method leads.
+        """
+        if len(self) < 2 or not self.methods:
+            return set()
+        best = min(self.methods, key=lambda method: float(self.gap(method, np.arange(len(self))[None])[0]))
+
+        def is_apart(method: str) -> bool:
+            """Whether a method's average gap is larger beyond doubt."""
+            return estimate(lambda drawn: self.gap(method, drawn) - self.gap(best, drawn), len(self)).low > 0
+
+        return {method for method in self.methods if not is_apart(method)}
 
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:

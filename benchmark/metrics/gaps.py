@@ -126,17 +126,6 @@ def average_difference(shares: Floats, reference: Floats) -> float:
     return float(np.abs(shares - reference).mean())
 
 
-def bold_best(values: npt.ArrayLike, decimals: int) -> npt.NDArray[np.bool_]:
-    """Return which of the values (n,) print as the smallest with so many decimals, ties included; NaN is never best.
-
-    These are the bold average gaps of Tables 2, 3 and 7 to 10.
-    """
-    shown = np.array([float(f"{value:.{decimals}f}") for value in np.asarray(values, dtype=float)])
-    if np.isnan(shown).all():
-        return np.zeros(len(shown), dtype=bool)
-    return np.asarray(shown == np.nanmin(shown))
-
-
 def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with a boolean column ``diverged`` and Original's scenario as "", or say what is wrong."""
     if missing := [column for column in (*CELL, "method", "trial", *METRICS) if column not in metrics]:

@@ -26,8 +26,8 @@ METADATA: dict[str, dict[str, None]] = {
 def draw_table(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
     """Write a table of a study as ``paper_tables/<study>/<name>.tex``, ``.csv``, ``.md``, ``.html``; return the paths.
 
-    The ``.tex`` is a whole ``table`` environment, needing booktabs and graphicx; the ``.csv`` holds its numbers at full
-    precision; the ``.md`` is for reading on GitHub, the ``.html`` for a browser and Snakemake's report.
+    The ``.tex`` is a whole ``table`` environment that needs booktabs, tabularx and amssymb; the ``.csv`` holds its
+    numbers at full precision; the ``.md`` is for reading on GitHub, the ``.html`` for a browser and Snakemake's report.
 
     Parameters
     ----------

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from benchmark.names import ORIGINAL, Cell, MethodName
+from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.style import architecture_label, dataset_label, method_label
+from benchmark.report.tabular import THIN
 from benchmark.study.study import Study
 
 if TYPE_CHECKING:
@@ -55,6 +56,17 @@ def apart(study: Study, metrics: pd.DataFrame) -> str:
 def is_control(method: str) -> bool:
     """Whether a method is Original, which forgets nothing and competes for nothing."""
     return MethodName.parse(method).base == ORIGINAL
+
+
+def leading(what: str, trials: int) -> str:
+    """Which numbers are bold."""
+    means = f"Bold: the smallest {what}, and every one whose difference to it has 0 in its 95{THIN}% interval"
+    return means if trials > 1 else ""
+
+
+def competes(method: str) -> bool:
+    """Whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
+    return method != RETRAIN and not is_control(method)
 
 
 def control(methods: list[str]) -> str:

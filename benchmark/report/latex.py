@@ -1,21 +1,19 @@
-"""A table as a ``table`` environment that a paper can ``\\input``, with ``\\usepackage{booktabs,graphicx}``."""
+"""A table as a ``table`` environment that a paper can ``\\input``, with ``\\usepackage{booktabs,tabularx,amssymb}``."""
 
 from __future__ import annotations
 
 import re
 from itertools import accumulate, groupby
+from math import ceil
 
 from benchmark.errors import BadInput
+from benchmark.report.layout import HALF, LINE, NUMBER, Layout, ems, group_heading, halves, heading, layout
 from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, typeset
 from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
-# About how many letters fit in a line of a wrapped column, and what its cells begin with: words spread to both edges of
-# so narrow a column would have holes between them. \\ shall end the row all the same.
-LETTERS, RAGGED = 25, r"\raggedright\let\\\tabularnewline "
-
-# A number, its standard deviation and its gap, each in a column of its own within the table's column.
-NUMBER = re.compile(r"(?P<value>[+−]?[\d.]+)(±(?P<deviation>[\d.]+))?( \((?P<gap>[\d.]+)\))?")
+DENSE = 0.85  # of a line; a table that takes more is given the whole
+LOOSE = 1.15  # lines that break between words, to those that would break anywhere
 
 # Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
 NAMES = (
@@ -31,6 +29,7 @@ SPECIAL = {
     **{sign: f"${sign}$" for sign in "<>"},
     **{sign: rf"$\{name}$" for sign, name in (GREEK | SIGNS).items()},
     **{"−": "$-$", "*": "$^*$", "†": r"$^\dagger$", "‘": "`", "’": "'", "—": "---", "–": "--", THIN: r"\,"},
+    **{"✓": r"$\checkmark$", "✗": r"$\times$"},
     **dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True)),
 }
 LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
@@ -40,14 +39,60 @@ MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cd
 def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
-    A table too long for a page continues in further environments; what is too wide is shrunk to the line. Raises
-    `BadInput` if there is no row.
+    A table too long for a page continues in further environments. One that is wider than half a page of two columns
+    stands across both. Raises `BadInput` if there is no row.
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
-    names = {"study": study, "name": name, "command": remake(study, name)}
-    groups = [(group, len(list(members))) for group, members in groupby(column.group for column in table.columns)]
-    return template("table.tex", text).render(table=table, pages=_pages(table), groups=groups, **names)
+    fit = layout(table)
+    columns = [table.columns[place] for place in fit.places]
+    widest = max(ems(block.title) * fit.points for block in table.blocks)
+    left_out = [": ".join(column.names) for place, column in enumerate(table.columns) if place not in fit.places]
+    heads, groups = _heads(table, fit)
+    return template("table.tex", text).render(
+        table=table,
+        fit=fit,
+        columns=columns,
+        kinds=[_kind(place in fit.broken, column) for place, column in zip(fit.places, columns, strict=True)],
+        heads=heads,
+        groups=groups,
+        notes=f"{table.notes} Only in the .csv: {', '.join(left_out)}." if left_out else table.notes,
+        pages=_pages(table, fit),
+        environment="table" if max(fit.width, widest) <= HALF else "table*",
+        spread="" if fit.broken else _spread(fit, widest),
+        long=widest > LINE,
+        study=study,
+        name=name,
+        command=remake(study, name),
+    )
+
+
+def _heads(table: Table, fit: Layout) -> tuple[list[str], list[tuple[str, int]]]:
+    """Return the heading of each column, and of each group with how many columns it has.
+
+    Where each group has one column, the columns' headings begin with theirs and there are no others.
+    """
+    heads = [heading(table, place) for place in fit.places]
+    members = [list(places) for _, places in groupby(fit.places, key=lambda place: table.columns[place].group)]
+    groups = [(group_heading(table, places), len(places)) for places in members]
+    if all(span == 1 for lines, span in groups if lines != [""]):
+        above = [halves(table.columns[place].group) if table.columns[place].group else [] for place in fit.places]
+        return [_stacked([*first, *lines]) for first, lines in zip(above, heads, strict=True)], []
+    return [_stacked(lines) for lines in heads], [(_stacked(lines), span) for lines, span in groups]
+
+
+def _spread(fit: Layout, widest: float) -> str:
+    """Return the width over which columns are spread: where they stand close, or a block's heading is wider."""
+    return r"\linewidth" if max(fit.width, widest) > DENSE * LINE else f"{widest:.0f}pt" if widest > fit.width else ""
+
+
+def _kind(breaks: bool, column: Column) -> str:
+    return r">{\raggedright\arraybackslash}X" if breaks else "l" if column.is_text else "r"
+
+
+def _stacked(lines: list[str]) -> str:
+    """Return the lines of a heading, one above the other."""
+    return text(lines[0]) if len(lines) == 1 else r"\shortstack{" + r"\\".join(map(text, lines)) + "}"
 
 
 def text(plain: str) -> str:
@@ -72,21 +117,21 @@ def _escaped(plain: str) -> str:
 Line = tuple[str, int]  # a row, and how many lines it takes
 
 
-def _lines(table: Table) -> list[list[Line]]:
+def _lines(table: Table, fit: Layout) -> list[list[Line]]:
     """Return the rows of each block."""
-    rows = [table.rows(block) for block in table.blocks]
+    rows = [[[row[place] for place in fit.places] for row in table.rows(block)] for block in table.blocks]
     every = [row for block in rows for row in block]
-    columns = [_column(column, [row[place] for row in every]) for place, column in enumerate(table.columns)]
-    lines = map(_line, every, zip(*columns, strict=True))
+    columns = [_column(table.columns[place], [row[n] for row in every]) for n, place in enumerate(fit.places)]
+    lines = (_line(row, cells, fit) for row, cells in zip(every, zip(*columns, strict=True), strict=True))
     return [[next(lines) for _ in block] for block in rows]
 
 
-def _line(row: list[Entry], cells: tuple[str, ...]) -> Line:
+def _line(row: list[Entry], cells: tuple[str, ...], fit: Layout) -> Line:
     wide = next((place for place, entry in enumerate(row) if entry.spans), len(cells))
     spanning = [rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(one.text)}}}" for one in row[wide : wide + 1]]
-    # Commands are counted with the letters, so there are rather too many lines than too few.
-    lines = [-(-len(cell.removeprefix(RAGGED)) // LETTERS) for cell in cells if cell.startswith(RAGGED)]
-    return " & ".join([*cells[:wide], *spanning]) + r" \\", max(lines, default=1)
+    long = [ems(entry.text) for place, entry in zip(fit.places, row, strict=True) if place in fit.broken]
+    lines = [ceil(LOOSE * one * fit.points / fit.room) for one in long]
+    return " & ".join([*cells[:wide], *spanning]) + r" \\", max([1, *lines])
 
 
 def _column(column: Column, entries: list[Entry]) -> list[str]:
@@ -99,9 +144,9 @@ def _column(column: Column, entries: list[Entry]) -> list[str]:
         cell = text(one["value"]).replace("+", "$+$") if one else text(entry.text)
         cell = rf"\textbf{{{cell}}}" if entry.bold else cell
         # Beside a number a mark takes no room.
-        cell += rf"\rlap{{{text(entry.after)}}}" if entry.after == "*" and not column.is_text else text(entry.after)
-        cell += (deviation + " " * bool(gap) + gap) * bool(one)
-        cells.append(RAGGED + cell if column.wrapped and cell else cell)
+        after = text(entry.after)
+        cell += rf"\rlap{{{after}}}" if len(entry.after) == 1 and not column.is_text else after
+        cells.append(cell + (deviation + " " * bool(gap) + gap) * bool(one))
     return cells
 
 
@@ -121,11 +166,11 @@ def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
-def _pages(table: Table) -> list[list[tuple[Block, list[Line]]]]:
+def _pages(table: Table, fit: Layout) -> list[list[tuple[Block, list[Line]]]]:
     """Deal the blocks out to pages, each with its rows there; one that is longer than a page by itself is cut."""
     pages: list[list[tuple[Block, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
-    for block, rows in zip(table.blocks, _lines(table), strict=True):
+    for block, rows in zip(table.blocks, _lines(table, fit), strict=True):
         ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
         for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
             mine = [row for _, row in part]

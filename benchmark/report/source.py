@@ -14,10 +14,13 @@ from benchmark.metrics.gaps import DIVERGED
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.style import cell_label
-from benchmark.report.tabular import Block, Column, Row, Table, sentences
+from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
 from benchmark.results.frames import Results
+from benchmark.results.measured import COLLAPSE
 from benchmark.settings import OutputSettings
 from benchmark.study.study import Study
+
+MEANING = f"collapsed in at least one trial: retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ class Source:
         runs = self.by_trial(self.results.metrics, cell, method)
         return {trial for trial, run in runs.items() if (run["status"] == DIVERGED).any()}
 
+    def collapsed(self, cell: Cell, method: str) -> set[int]:
+        """Return the trials of a method that collapsed."""
+        runs = self.by_trial(self.results.metrics, cell, method)
+        return {trial for trial, run in runs.items() if run["collapsed"].any()}
+
     # --- tables ---------------------------------------------------------------------------------------------------
 
     def blocks(
@@ -114,12 +122,15 @@ class Source:
     def table(
         self, columns: Sequence[Column], blocks: Sequence[Block], notes: Iterable[str], data: pd.DataFrame
     ) -> Table:
-        """Return the table; its caption is the study's own words, the cell if there is one, and then ``notes``.
+        """Return the table; its caption is the study's own words, and the cell if there is one.
 
         Parameters
         ----------
-        notes : sentences without the final full stop; empty ones are left out.
+        notes : sentences without the final full stop; empty ones are left out. What the mark of a collapsed method
+            means is added to them.
         """
         own = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
-        return Table(columns, blocks, sentences([own, subject, *notes]), data)
+        if any(DAGGER in str(row[0]) for block in blocks for row in block.rows):
+            notes = [*notes, f"{DAGGER}{THIN}{MEANING}"]
+        return Table(columns, blocks, sentences([own, subject]), sentences(notes), data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
+DAGGER = "†"  # behind the label of a method that collapsed in some trial
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
 
@@ -41,6 +42,7 @@ class Column:
     text: bool = False  # it holds words, not numbers
     wrapped: bool = False  # words that are broken into lines where paper is narrow
     centred: bool = False  # the name stands in the middle of numbers, which are aligned right
+    optional: bool = False  # left out on paper, where the table would be too wide with it
 
     @property
     def names(self) -> list[str]:
@@ -72,12 +74,21 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, ready to be rendered; ``data`` is what the ``.csv`` holds, at full precision."""
+    """A table, ready to be rendered: a short caption, and sentences that paper has below the table.
+
+    ``data`` is what the ``.csv`` holds, at full precision.
+    """
 
     columns: Sequence[Column]
     blocks: Sequence[Block]
     caption: str
+    notes: str
     data: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """The caption and the notes in one paragraph."""
+        return f"{self.caption} {self.notes}".strip()
 
     def rows(self, block: Block) -> list[list[Entry]]:
         """Return a block's rows, each with an entry a column: empty ones where a neighbour to the left spans."""
@@ -85,9 +96,15 @@ class Table:
         return [row + [Entry("")] * (len(self.columns) - len(row)) for row in whole]
 
 
-def method_row(method: str, cells: Sequence[str | Entry], diverged: bool = False, mark: str = "") -> Row:
-    """Return the row of a method: its label, with a mark, and its cells, or that training diverged."""
-    return [method_label(method) + mark, *([Entry("diverged", spans=True)] if diverged else cells)]
+def method_row(method: str, cells: Sequence[str | Entry], diverged: Any = False, collapsed: Any = False) -> Row:
+    """Return the row of a method: its label, with a mark where it collapsed, and its cells, or that training diverged.
+
+    Parameters
+    ----------
+    diverged, collapsed : whether, or in how many trials.
+    """
+    label = method_label(method) + DAGGER * bool(collapsed)
+    return [label, *([Entry("diverged", spans=True)] if diverged else cells)]
 
 
 def formula(text: str) -> str:
@@ -108,6 +125,14 @@ def number(value: float, decimals: int = 2) -> str:
     text = f"{value:.{decimals}f}"
     text = text.removeprefix("-") if float(text) == 0 else text
     return text.replace("-", "−")
+
+
+def mean_text(mean: float, sd: float, gap: float = np.nan) -> str:
+    """Return ``mean±sd (gap)``; no ± for a single trial, no gap where Retrain is missing."""
+    text = number(mean)
+    for value, sign in ((sd, "±{}"), (gap, " ({})")):
+        text += sign.format(number(value)) if np.isfinite([mean, value]).all() else ""
+    return text
 
 
 def interval(low: float, high: float) -> str:

@@ -157,7 +157,7 @@ def _distances(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if len(output.classes) < 2:
         raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
     _check_forgotten(output)
-    return _listed(study, output)
+    return _with_reference(study, output)
 
 
 def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:

@@ -57,7 +57,7 @@ class PlannedStudy(ResolvedStudy):
         shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
         drawn: list[Any] = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
         if name in self.compared:
-            drawn.append(sha256(paths.REPORTED / str(kind.reported)))
+            drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, output.model_dump(), *drawn, shown])[:SHORT]

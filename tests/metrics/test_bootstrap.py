@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.metrics.bootstrap import draws, estimate, holm, mean_interval, quantile, trials_needed
+from benchmark.metrics.bootstrap import draws, estimate, holm, mean_interval, quantile, trials_needed, welch_interval
 
 VALUES = np.array([1.0, 2.0, 4.0, 7.0, 3.0])
 
@@ -70,6 +70,18 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
         result = estimate(gap, 5)
         hits += result.low <= 6.5 <= result.high
     assert 0.92 <= hits / 400 <= 0.98
+
+
+def test_welchs_interval_is_scipys():
+    other = np.array([9.0, 2.5, 4.0])
+    expected = stats.ttest_ind(VALUES, other, equal_var=False).confidence_interval(0.95)
+    difference, sds = VALUES.mean() - other.mean(), (VALUES.std(ddof=1), other.std(ddof=1))
+    # Beside it samples that do not spread, and one of a single trial.
+    columns = [np.array([sd, 0.0, alone]) for sd, alone in zip(sds, (np.nan, 1.0), strict=True)]
+    trials = np.array([5.0, 5.0, 1.0]), np.array([3.0, 3.0, 3.0])
+    low, high = welch_interval(np.array([difference, 2.0, 2.0]), (columns[0], columns[1]), trials)
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high))
+    assert low[1] == high[1] == 2.0 and np.isnan([low[2], high[2]]).all()
 
 
 def test_holm_by_hand():

@@ -121,13 +121,6 @@ def test_average_gap_is_symmetric_and_within_bounds(rows: list[tuple[float, ...]
     assert single.loc[single["method"] == "ft", "avg_gap"].mean() >= there["avg_gap"] - 1e-9
 
 
-def test_bold_marks_what_reads_as_the_smallest():
-    assert gaps.bold_best([0.304, 0.296, 0.31], 2).tolist() == [True, True, False]
-    assert gaps.bold_best([0.304, 0.296, 0.31], 3).tolist() == [False, True, False]
-    assert gaps.bold_best([np.nan, 2.0, 1.0], 2).tolist() == [False, False, True]
-    assert gaps.bold_best([np.nan, np.nan], 2).tolist() == [False, False] and not len(gaps.bold_best([], 2))
-
-
 def test_improvement_is_relative_to_the_gap_without_and_a_difference_the_mean_over_classes():
     assert gaps.average_difference(np.array([10.0, 20.0]), np.array([12.0, 16.0])) == 3.0
     assert gaps.improvement([2.0, 2.0, 0.0], [1.0, 3.0, 1.0]) == pytest.approx([50.0, -50.0, np.nan], nan_ok=True)

@@ -28,33 +28,37 @@ def measured(study):
     return study
 
 
-def test_distances_are_scaled_by_the_largest_to_any_class(measured) -> None:
+def test_distances_are_scaled_by_the_largest_and_by_the_mean(measured) -> None:
     far = Drawn(measured, "far")
-    assert far.row("Method") == ["Centroid of class: 1", "Centroid of class: 3"]
-    assert far.row("Original") == ["0.50", "0.75"]
+    assert far.row("Method") == ["Centroid of class: 1", "Centroid of class: 3", "Avg. diff. ↓"]
+    largest, mean = far.rows[2:5], far.rows[7:10]
+    assert largest[0] == ["Original", "0.50 (0.00)", "0.75 (0.25)", "0.12"]
     # 2/8, 4/8 and 6/8; their mean, and the deviation of a sample.
-    assert far.row("Retrain") == ["0.50", "1.00"]
-    assert far.row("FT") == ["0.20", "1.00"]
-    assert "At the last epoch; means over 3 trials." in far.caption
-    assert "divided by the largest such distance to any class (the paper’s divisor is not known)" in far.caption
+    assert largest[1] == ["Retrain", "0.50±0.25 (0.00)", "1.00±0.00 (0.00)", "0.00"]
+    assert largest[2] == ["FT", "0.20±0.00 (0.30)", "1.00±0.00 (0.00)", "**0.15**"]
+    # 1, 5 and 2 over their mean; Retrain's 2/6, 4/(20/3) and 6/(22/3), and 8 over each.
+    assert mean[2][1:3] == ["0.38±0.00 (0.21)", "1.88±0.00 (0.67)"]
+    assert far.of("centroid_class").loc[("retrain", "1"), "over_mean"] == pytest.approx((2 / 6 + 12 / 20 + 18 / 22) / 3)
+    assert "At the last epoch; means ± standard deviation over 3 trials;" in far.caption
+    assert "divided by the largest or by the mean distance to another class" in far.caption
     data = far.of("centroid_class")
     one = data.loc[("retrain", "1")]
     assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
     assert data.loc[("original", "1"), "trials"] == 1 and np.isnan(data.loc[("original", "1"), "raw_sd"])
-    assert "At the last epoch of one trial." in Drawn(altered("far", trials=1), "far").caption
+    assert "At the last epoch of one trial;" in Drawn(altered("far", trials=1), "far").caption
 
 
 def test_what_is_missing_or_diverged_has_no_distance(measured) -> None:
     for trial in range(3):
         write_distances(measured, f"{CLASS}/ft/trial-{trial}", {8: {3: 2.0, 9: 4.0}})
-    assert Drawn(measured, "far").row("FT") == ["—", "0.50"]  # no centroid of class 1 is there
+    assert Drawn(measured, "far").row("FT") == ["—", "0.50±0.00 (0.50)", "—"]  # no centroid of class 1 is there
     write_run(measured, f"{CLASS}/ft/trial-1", status=results.DIVERGED)
     far = Drawn(measured, "far")
-    assert far.row("FT") == ["diverged", ""]
+    assert far.row("FT") == ["diverged", "", ""]
     assert "Diverged in at least one trial: FT." in far.caption
     shutil.rmtree(paths.RESULTS / f"distances/{CLASS}/retrain")
     far = Drawn(measured, "far", partial=True)
-    assert far.row("Retrain") == ["—", "—"]
+    assert far.row("Retrain") == ["—", "—", "—"]
     assert "Incomplete, with trials missing: Retrain." in far.caption
 
 

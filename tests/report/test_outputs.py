@@ -75,6 +75,23 @@ def content(files: Iterable[Path]) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
+def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
+    for run in whole.runs():
+        if run.name.method == "coun":
+            write_run(whole, str(run.name), {"ra": 50.0})
+    gathered(whole)
+    showing = {
+        name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind != "hyperparameters"
+    }
+    assert {one.kind for one in showing.values()} == {"unlearning", "predictions", "theory", "tuning", "power"}
+    for name, output in showing.items():
+        shown = Drawn(whole, name)
+        labels = [row[0] for row in shown.rows]
+        assert "CoUn" not in labels and "retain accuracy more than 20 points below Original’s" in shown.caption, name
+        # In a table of power the others are compared with CoUn.
+        assert ("FT†" if output.kind == "power" else "CoUn†") in labels, name
+
+
 def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, copied, capsys) -> None:
     page = draw_page(whole).read_text(encoding="utf-8")
     for folder in (*POOL, whole.dataset_folder("digits")):
@@ -130,9 +147,11 @@ def test_every_table_compiles(whole, drawn) -> None:
     body = "".join(rf"\input{{{path}}}" for files in drawn.values() for path in files if path.suffix == ".tex")
     # And all signs, in a column that is wrapped.
     signs = " ".join([*latex.SPECIAL, "words"] * 3)
-    table = Table([Column("Method"), Column("10 %", wrapped=True)], [Block([["FT", signs]])], "All.", pd.DataFrame())
+    columns = [Column("Method"), Column("10 %", wrapped=True)]
+    table = Table(columns, [Block([["FT", signs]])], "All.", "", pd.DataFrame())
     body += latex.render(table, "tiny", "signs")
-    preamble = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
+    preamble = r"\documentclass{article}\usepackage[textwidth=5.5in]{geometry}\usepackage{booktabs,tabularx,amssymb}"
+    preamble += r"\begin{document}"
     Path("all.tex").write_text(preamble + body + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,6 +18,8 @@ from benchmark.report import html, latex, markdown
 from benchmark.report.style import METHODS, method_label
 from benchmark.report.tabular import METHOD, THIN, Block, Column, Entry, Table, formula, interval, number
 from tests.report.conftest import GIVEN
+
+ROOT = Path(__file__).parents[2]
 
 
 class Page(HTMLParser):
@@ -93,7 +98,7 @@ SECOND = [
     ["SSD", "3.00", "—", ""],
 ]
 BLOCKS = [Block(FIRST, "A 10 %", "floor 1"), Block(SECOND, "B")]
-SMALL = Table(COLUMNS, BLOCKS, "What it is. At 10 %.", pd.DataFrame())
+SMALL = Table(COLUMNS, BLOCKS, "What it is.", "At 10 %.", pd.DataFrame())
 
 
 @pytest.mark.parametrize("kind", [latex, markdown])
@@ -101,6 +106,43 @@ def test_a_small_table_is_as_given(kind) -> None:
     # In LaTeX, what is right of a number is as wide in every row.
     given = GIVEN / {latex: "small.tex", markdown: "small.md"}[kind]
     assert kind.render(SMALL, "tiny", "small") == given.read_text(encoding="utf-8")
+
+
+def in_latex(columns: list[Column], *rows: list[str]) -> str:
+    return latex.render(Table(columns, [Block(rows)], "What it is.", "", pd.DataFrame()), "tiny", "wide")
+
+
+def test_what_is_too_wide_has_smaller_type_then_fewer_columns_then_broken_lines() -> None:
+    columns = [METHOD, *(Column("RA", centred=True) for _ in range(4)), Column("executed", "Cost", optional=True)]
+    numbers = ["99.71±0.05 (10.00)"] * 4
+    small = in_latex(columns, ["FT", *numbers, "1.0"])
+    assert r"\scriptsize" in small and r"\begin{tabular*}{\linewidth}" in small and "Cost" in small
+    fewer = in_latex(columns, ["NegGrad+ + CL (lr=0.0183)", *numbers, "1.0"])
+    assert "Only in the .csv: Cost: executed." in fewer and r"{@{\extracolsep{\fill}}lrrrr@{}}" in fewer
+    broken = in_latex(columns, ["CoUn (batch=256, epochs=20, lr=0.2)", *numbers, "1.0"])
+    assert r"\begin{tabularx}{\linewidth}{@{}>{\raggedright\arraybackslash}Xrrrrr@{}}" in broken
+    # A heading that is wider than its column stands in two lines, one that shares a group with none as well.
+    heads = in_latex([METHOD, Column("Avg. Gap ↓"), Column("paper", "PFLOPs")], ["FT", "1.0", "2.0"])
+    assert r"Method & \shortstack{Avg.\\Gap $\downarrow$} & \shortstack{PFLOPs\\paper} \\" in heads
+
+
+DOCUMENT = r"""
+\documentclass[10pt%s]{article}
+\usepackage[letterpaper,textwidth=%sin,textheight=9in,columnsep=0.25in]{geometry}
+\usepackage{booktabs,tabularx,amssymb}
+\begin{document}%s\end{document}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
+@pytest.mark.parametrize(("options", "inches"), [("", "5.5"), (",twocolumn", "6.75")])
+def test_committed_tables_fit_the_line_of_a_paper(tmp_path, options, inches) -> None:
+    tables = sorted(path.read_text() for path in (ROOT / "paper_tables/cifar10-small").glob("*.tex"))
+    assert len(tables) > 20
+    (tmp_path / "all.tex").write_text(DOCUMENT % (options, inches, "\n\\clearpage\n".join(tables)))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    log = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert log.returncode == 0 and not re.findall(r"Overfull.*|Float too large.*", log.stdout), log.stdout[-2000:]
 
 
 def test_a_small_table_in_html() -> None:
@@ -124,11 +166,13 @@ def test_a_small_table_in_html() -> None:
 def test_long_tables_continue_on_further_pages(monkeypatch) -> None:
     monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
     columns = [Column("Method", heads=True), Column("What", wrapped=True), Column("Gap")]
-    rows = [[f"M{place}", "ten words " * 5, "1.0"] for place in range(4)]
-    pages = latex.render(Table(columns, [Block(rows)], "", pd.DataFrame()), "tiny", "long").split(r"\begin{table}")[1:]
+    rows = [[f"M{place}", "ten words " * 12, "1.0"] for place in range(4)]
+    long = Table(columns, [Block(rows)], "", "Notes.", pd.DataFrame())
+    pages = latex.render(long, "tiny", "long").split(r"\begin{table*}")[1:]
     # A wrapped cell counts the lines that it takes.
     assert [re.findall("^M[0-9]", page, re.MULTILINE) for page in pages] == [["M0", "M1", "M2"], ["M3"]]
-    assert all(r"\begin{tabular}{lp{35mm}r}" in page and r"M" in page for page in pages)
+    assert all(r"\begin{tabularx}{\linewidth}{@{}l>{\raggedright\arraybackslash}Xr@{}}" in page for page in pages)
     assert [page.count(r"\caption{") for page in pages] == [1, 0] and "continued." in pages[1]
+    assert ["Notes." in page for page in pages] == [False, True]
     with pytest.raises(BadInput, match="table 'none' of study 'tiny' has no rows"):
-        latex.render(Table(columns, [Block([])], "", pd.DataFrame()), "tiny", "none")
+        latex.render(Table(columns, [Block([])], "", "", pd.DataFrame()), "tiny", "none")

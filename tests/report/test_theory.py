@@ -12,7 +12,7 @@ from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived
+from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_run
 
 CELL = "digits/convnet/random-50"
 FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
@@ -29,6 +29,7 @@ def study(tmp_path_factory) -> Iterator[Study]:
         patch.chdir(tmp_path_factory.mktemp("theory"))
         study = make_study("theory")
         for run in study.runs_of("theory"):
+            write_run(study, str(run.name))
             write_views(study, str(run.name), views(FAR[run.name.method], alone=run.name.scenario == "class-8"))
         yield study
 

@@ -12,7 +12,7 @@ from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, metrics, write_features, write_run
+from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, changed, metrics, write_features, write_run
 
 
 @pytest.fixture
@@ -55,27 +55,55 @@ def test_differences_equal_a_hand_computation(study) -> None:
     assert [row[1:] for row in beside.rows[place : place + 3]] == [
         ["ours", "98.50±0.50", "3.00±0.00", "93.00±0.00", "5.00±0.00", "2.12", "0.00"],
         ["paper", "98.00±0.20", "2.00±0.30", "93.00±0.10", "5.00±0.50", "2.50", "0.00"],
-        ["difference", "+0.50", r"+1.00\*", "0.00", "0.00", "−0.38", "0.00"],
+        ["difference", "+0.50", "+1.00", "0.00✓", "0.00✓", "−0.38", "0.00"],
     ]
     # Four metrics of Retrain and of FT are judged; SSD is not ours, CoUn not theirs.
-    assert "for rounding together: 1 of 8 differences." in beside.caption
+    assert beside.rows[-1] == ["All", "within", "1/2", "1/2", "2/2", "2/2", "τ —", "—"]
+    assert "within ±1 (✓: 6 of 8), beyond (\\*: 0), or neither (2)." in beside.caption
     data = beside.of("column")
     assert set(data.index.get_level_values("method")) == {"retrain", "ft"}
     ra = data.loc[("ft", "ra")]
     assert ra[["ours", "ours_sd", "reported", "reported_sd"]].tolist() == [98.5, 0.5, 98.0, 0.2]
-    assert ra[["difference", "tolerance"]].tolist() == pytest.approx([0.5, 0.71])
-    assert (ra["within"], data.loc[("ft", "ua"), "within"]) == (True, False)
-    assert pd.isna(data.loc[("ft", "pflops"), "within"])
+    # Errors 0.5/√3 and 0.2/√10: 2.19 degrees of freedom, Student's quantile 3.96 (by scipy), and rounding.
+    assert ra[["difference", "low", "high"]].tolist() == pytest.approx([0.5, -0.676, 1.676], abs=0.005)
+    assert (ra["verdict"], data.loc[("ft", "ta"), "verdict"]) == ("undecided", "within")
+    assert pd.isna(data.loc[("ft", "pflops"), "verdict"])
     assert data.loc[("ft", "pflops"), "difference"] == pytest.approx(1e-5)
 
 
-def test_the_tolerance_is_both_deviations_and_both_roundings() -> None:
-    ours = {"a": 1.31, "b": 1.32, "c": 0.69, "d": np.nan}
+def both(ours: dict[str, float], ours_sd: float = 0.1, margin: float = 1.0) -> pd.DataFrame:
+    """Our numbers beside 1 ± 0.2 in the paper."""
     keys = {"dataset": "d", "arch": "a", "scenario": "s", "method": "ft", "column": list(ours)}
-    mine = pd.DataFrame({**keys, "trials": 3, "diverged": 0, "ours": list(ours.values()), "ours_sd": 0.1})
-    both = versus_table.compared(mine, pd.DataFrame({**keys, "reported": 1.0, "reported_sd": 0.2}))
-    assert both["tolerance"].tolist() == pytest.approx([0.31] * 4)
-    assert both["within"].tolist() == [True, False, True, None]
+    counts = {"trials": 10, "diverged": 0, "collapsed": 0}
+    mine = pd.DataFrame({**keys, **counts, "ours": list(ours.values()), "ours_sd": ours_sd})
+    return versus_table.compared(mine, pd.DataFrame({**keys, "reported": 1.0, "reported_sd": 0.2}), margin)
+
+
+def test_the_whole_interval_decides() -> None:
+    # Ten trials each, deviations 0.1 and 0.2: the interval reaches 0.152 to both sides, and 0.005 for rounding.
+    verdicts = both({"a": 1.84, "b": 1.85, "c": 2.15, "d": 2.16, "e": -0.16, "f": np.nan})["verdict"]
+    assert verdicts[:-1].tolist() == ["within", "undecided", "undecided", "beyond", "beyond"] and pd.isna(verdicts[5])
+    assert both({"a": 1.84}, margin=0.8)["verdict"].tolist() == ["undecided"]
+    assert both({"a": 1.3}, ours_sd=np.nan)["verdict"].isna().all()
+
+
+def test_methods_are_ranked_pair_by_pair() -> None:
+    names = ["retrain", "ft", "not", "coun"]
+    keys = {"dataset": "d", "arch": "a", "scenario": "random-10", "method": names, "column": "avg_gap"}
+    data = pd.DataFrame({**keys, "ours": [0.0, 2.0, 3.0, 1.0], "reported": [0.0, 3.0, 2.0, 1.0], "difference": 0.0})
+    ranks = versus_table.ranking(data)
+    # Two pairs in order, one flipped; Retrain is no method.
+    assert (ranks.tau, ranks.pairs) == (pytest.approx(1 / 3), 3)
+    assert list(ranks.flipped.values()) == [[("ft", "not")]]
+
+
+def test_the_margin_is_the_studys_and_determines_these_tables_alone(study) -> None:
+    wider = changed(margin=2)
+    for name in (*study.tables, *study.compared, *study.figures):
+        same = study.output_fingerprint(name) == wider.output_fingerprint(name)
+        assert same == (name not in study.compared), name
+    fill(wider, [(98.0, 3.0, 93.0, 5.0)] * 3)
+    assert "lies within ±2 (✓: 8 of 8)" in Drawn(wider, "gaps-vs-reported").caption
 
 
 def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(study) -> None:
@@ -89,7 +117,7 @@ def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(st
     beside = Drawn(study, "gaps-vs-reported", partial=True)
     assert beside.row("Retrain") == ["ours", *["—"] * 6]
     assert beside.row("FT") == ["ours", "diverged", *[""] * 5]
-    assert "rounding together" not in beside.caption
+    assert "Welch" not in beside.caption
     assert "Incomplete, with trials missing: Retrain." in beside.caption
 
 
@@ -99,13 +127,17 @@ def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> Non
             write_run(study, str(run.name), prediction=np.where(np.arange(200) % 10 == 8, 1, np.arange(200) % 10))
     write_features(study, "far")
     far, taken = (Drawn(study, f"{name}-vs-reported") for name in ("far", "taken"))
-    assert far.row("FT") == ["ours", "0.50±0.00", "0.75±0.00"]
-    assert [row[2:] for row in far.rows if row[1] == "difference"] == [["+0.10", "−0.05"]]
+    assert far.row("FT") == ["ours", "0.50±0.00", "0.75±0.00", "0.00"]
+    assert [row[2:] for row in far.rows if row[1] == "difference"] == [
+        ["0.00", "0.00", "0.00"],
+        ["+0.10", "−0.05", "−0.08"],
+    ]
     assert taken.row("Original") == ["ours", "0.00", "100.00", "0.00"]
-    assert "Retrain" not in [row[0] for row in taken.rows] and "*" not in str(taken.rows)
+    assert "Retrain" not in [row[0] for row in taken.rows] and "✓" not in str(taken.rows)
+    assert taken.rows[-1] == ["All", "within", "—", "—", "—"]
 
 
 def test_a_cell_of_which_no_method_is_printed_says_so(study) -> None:
     path = paths.REPORTED / "distances.csv"
-    path.write_text(path.read_text().replace("FT", "NoT"))
+    path.write_text(path.read_text().replace("FT", "NoT").replace("Retrain", "CU"))
     assert ["the paper prints none of these methods", ""] in Drawn(study, "far-vs-reported", partial=True).rows

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import product
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput
+from benchmark.metrics.bootstrap import Floats
+from benchmark.metrics.evidence import Trials
+from benchmark.metrics.gaps import average_difference
+from benchmark.names import RETRAIN, Cell
+from benchmark.report import facts
 from benchmark.report.source import Source
+from benchmark.report.tabular import Entry, Row, mean_text, method_row, number
 from benchmark.study.checks import check_classes
 
 Read = Callable[[pd.DataFrame], pd.DataFrame]
+Tables = dict[int, pd.DataFrame]  # a trial's numbers: classes as rows, values as columns
 
 
-def gather(
-    source: Source, frame: pd.DataFrame, methods: Iterable[str], read: Read, values: list[str], classes: pd.Index[str]
-) -> pd.DataFrame:
-    """Return ``dataset, arch, scenario, true_class, method, trials, diverged``, the further class, and of each of
-    ``values`` a mean over trials with its standard deviation as ``_sd``: NaN where a trial diverged or lacks it.
+def gather(source: Source, frame: pd.DataFrame, read: Read, values: list[str], classes: pd.Index[str]) -> pd.DataFrame:
+    """Return what the ``.csv`` holds: controls and Retrain first, then the methods as listed.
+
+    Columns: ``dataset, arch, scenario, true_class, method``; ``trials, diverged, collapsed`` (counts); the further
+    class; and of each of ``values``: the mean over trials, ``_sd``, ``_gap`` (absolute difference to Retrain) and
+    ``_avg_diff`` (mean of these over the classes), NaN where a trial diverged or lacks the class; and ``_leads``,
+    whether the average is the smallest or cannot be told from it.
 
     Parameters
     ----------
@@ -32,23 +40,80 @@ def gather(
     BadInput
         If a dataset lacks a class that the study names, or if no sample of the first one is forgotten.
     """
-    true_class, parts = source.output.classes[0], []
-    for cell, method in product(source.cells, methods):
-        rows, diverged = source.by_trial(frame, cell, method), source.diverged(cell, method)
-        if rows:
-            check_classes(source.study, cell.dataset, source.results.classes(cell.dataset))
-        tables = dict.fromkeys(diverged, pd.DataFrame())
-        for trial in rows.keys() - diverged:
-            mine = rows[trial][rows[trial]["label"] == true_class]
-            if mine.empty:
-                raise BadInput(f"{source.name}: no sample of class {true_class!r} is forgotten in {cell}")
-            tables[trial] = read(mine)
-        shown = [tables[trial].reindex(index=classes, columns=values) for trial in sorted(tables)]
-        trials = np.array(shown, dtype=float).reshape(-1, len(classes), len(values))
-        one = {**vars(cell), "true_class": true_class, "method": method, "trials": len(trials)}
-        one |= {"diverged": int(np.isnan(trials).all(axis=(1, 2)).sum()), str(classes.name): classes}
-        for place, value in enumerate(values):
-            one[value] = trials[..., place].mean(axis=0) if len(trials) else np.nan
-            one[f"{value}_sd"] = trials[..., place].std(axis=0, ddof=1) if len(trials) > 1 else np.nan
-        parts.append(pd.DataFrame(one))
+    parts = []
+    for cell in source.cells:
+        methods = dict.fromkeys([*source.controls, RETRAIN, *source.methods])
+        known = {method: _by_trial(source, frame, cell, method, read) for method in methods}
+        part = []
+        for method, tables in known.items():
+            names = {**vars(cell), "true_class": source.output.classes[0], "method": method, "trials": len(tables)}
+            counts = {"diverged": len(source.diverged(cell, method)), "collapsed": len(source.collapsed(cell, method))}
+            part.append(pd.DataFrame({**names, **counts, str(classes.name): classes}))
+            known[method] = {t: table.reindex(index=classes, columns=values) for t, table in tables.items()}
+        whole = pd.concat(part)
+        marked = set(whole.loc[whole["collapsed"] > 0, "method"])
+        columns = [_summary(cell, known, value, len(classes), marked) for value in values]
+        parts.append(whole.assign(**{name: numbers for one in columns for name, numbers in one.items()}))
     return pd.concat(parts, ignore_index=True)
+
+
+def rows(data: pd.DataFrame, value: str) -> list[Row]:
+    """Return a cell's rows: ``mean±sd (gap)`` of each further class, and the average difference to Retrain."""
+    out = []
+    for method, mine in data.groupby("method", sort=False):
+        first = mine.iloc[0]
+        cells = [mean_text(*numbers) for numbers in mine[[value, f"{value}_sd", f"{value}_gap"]].to_numpy()]
+        average = Entry(number(first[f"{value}_avg_diff"]), bold=bool(first[f"{value}_leads"]))
+        out.append(method_row(str(method), [*cells, average], first["diverged"], first["collapsed"]))
+    return out
+
+
+def notes(source: Source, data: pd.DataFrame) -> list[str]:
+    """Say what the numbers of such a table are."""
+    trials = source.trials
+    mean = "means ± standard deviation " if trials > 1 else ""
+    return [
+        f"At the last epoch{'; ' * (trials > 1) or ' '}{mean}{facts.over(trials)}; in parentheses the difference to "
+        "Retrain; Avg. diff.: its mean over the shown classes",
+        facts.leading("average difference", trials),
+        facts.diverged(data),
+        facts.incomplete(data, trials),
+    ]
+
+
+def _by_trial(source: Source, frame: pd.DataFrame, cell: Cell, method: str, read: Read) -> Tables:
+    """Return each trial's numbers, none of one that diverged."""
+    true_class = source.output.classes[0]
+    known, diverged = source.by_trial(frame, cell, method), source.diverged(cell, method)
+    if known:
+        check_classes(source.study, cell.dataset, source.results.classes(cell.dataset))
+    tables = dict.fromkeys(diverged, pd.DataFrame())
+    for trial in known.keys() - diverged:
+        mine = known[trial][known[trial]["label"] == true_class]
+        if mine.empty:
+            raise BadInput(f"{source.name}: no sample of class {true_class!r} is forgotten in {cell}")
+        tables[trial] = read(mine)
+    return dict(sorted(tables.items()))
+
+
+def _summary(cell: Cell, known: dict[str, Tables], value: str, classes: int, collapsed: set[str]) -> dict[str, Floats]:
+    """Return the columns of a value: a number a method and class."""
+    lacking = np.full((1, classes), np.nan)
+    stacks = {m: np.array([t[value] for t in tables.values()] or lacking, float) for m, tables in known.items()}
+    means = {method: stack.mean(axis=0) for method, stack in stacks.items()}
+    averages = {method: average_difference(mean, means[RETRAIN]) for method, mean in means.items()}
+    competing = [m for m in known if facts.competes(m) and m not in collapsed and np.isfinite(averages[m])]
+    shares = [
+        {**vars(cell), "method": method, "trial": trial, **dict(enumerate(table[value]))}
+        for method in [RETRAIN, *competing]
+        for trial, table in known[method].items()
+    ]
+    leaders = Trials(pd.DataFrame(shares), cell, competing, range(classes)).leaders() if competing else set()
+    columns = {
+        "": means,
+        "_sd": {m: stack.std(axis=0, ddof=1) if len(stack) > 1 else lacking[0] for m, stack in stacks.items()},
+        "_gap": {method: np.abs(mean - means[RETRAIN]) for method, mean in means.items()},
+        "_avg_diff": {method: np.full(classes, average) for method, average in averages.items()},
+        "_leads": {method: np.full(classes, method in leaders) for method in known},
+    }
+    return {value + suffix: np.concatenate(list(by_method.values())) for suffix, by_method in columns.items()}

@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial as bind
+
 import numpy as np
 import pandas as pd
 
-from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.tables import by_class
-from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, number
+from benchmark.report.tabular import METHOD, Column, Table
+
+# The paper does not say what it divides by: what is printed may be either.
+DIVISORS = {"distance": "the largest distance", "over_mean": "the mean distance"}
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, methods as listed, a column for each listed class but the first.
+    """Return the table: two blocks a cell, Original (if listed) and Retrain first, then the methods as listed.
 
     A cell of it is the mean L2 distance of the features of the first listed class's forget samples to the centroid of
-    the column's class, over the largest such distance to any class: at most 1; a mean over trials.
+    the column's class, divided by the largest, then by the mean, of such distances to all other classes: a mean over
+    trials with its standard deviation, and the absolute difference to Retrain. The last column is the mean of these
+    differences.
     """
-    (true_class, *others), trials, data = source.output.classes, source.trials, numbers(source)
-    columns = [METHOD, *(Column(name, "Centroid of class") for name in others)]
+    (true_class, *others), data = source.output.classes, numbers(source)
+    columns = [METHOD, *(Column(name, "Centroid of class", centred=True) for name in others), Column("Avg. diff. ↓")]
+    by_divisor = [source.blocks(data, bind(by_class.rows, value=value)) for value in DIVISORS]
+    blocks = [
+        replace(block, heading="; ".join(filter(None, [block.heading, f"divided by {divisor}"])))
+        for cell in zip(*by_divisor, strict=True)
+        for block, divisor in zip(cell, DIVISORS.values(), strict=True)
+    ]
     notes = [
         f"Mean L2 distance of the features of forget samples of class {true_class} to the centroid of each class's "
-        "retain samples, divided by the largest such distance to any class (the paper's divisor is not known)",
-        f"At the last epoch{'; means' * (trials > 1)} {facts.over(trials)}",
-        facts.diverged(data),
-        facts.incomplete(data, trials),
+        "retain samples, divided by the largest or by the mean distance to another class (the paper's divisor is not "
+        "known)",
+        *by_class.notes(source, data),
     ]
-    return source.table(columns, source.blocks(data, _rows), notes, data)
+    return source.table(columns, blocks, notes, data)
 
 
 def numbers(source: Source) -> pd.DataFrame:
-    """Return what the ``.csv`` holds: `by_class.gather`'s ``distance``, scaled, and ``raw`` by ``centroid_class``."""
-    others = pd.Index(source.output.classes[1:], name="centroid_class")
+    """Return what the ``.csv`` holds: `by_class.gather`'s ``distance``, over the largest, ``over_mean`` and ``raw``."""
+    true_class, *others = source.output.classes
 
     def scaled_and_raw(rows: pd.DataFrame) -> pd.DataFrame:
-        """Return a trial's distances, scaled by the largest to any class, and as they are."""
+        """Return a trial's distances, divided by the largest and by the mean to any other class, and as they are."""
         raw = rows.set_index("centroid")["distance"]
-        return pd.DataFrame({"distance": raw / (raw.max() or np.nan), "raw": raw})
+        far = raw.drop(true_class, errors="ignore")
+        scales = {"distance": far.max(), "over_mean": far.mean()}
+        return pd.DataFrame({name: raw / (scale or np.nan) for name, scale in scales.items()} | {"raw": raw})
 
-    return by_class.gather(
-        source, source.results.distances, source.methods, scaled_and_raw, ["distance", "raw"], others
-    )
-
-
-def _rows(data: pd.DataFrame) -> list[Row]:
-    methods = data.groupby("method", sort=False)
-    return [method_row(str(m), [*map(number, mine["distance"])], mine["diverged"].any()) for m, mine in methods]
+    classes = pd.Index(others, name="centroid_class")
+    return by_class.gather(source, source.results.distances, scaled_and_raw, [*DIVISORS, "raw"], classes)

@@ -41,6 +41,7 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     first, second = (source.run_method(cell, name) for name in (source.methods[0], method))
     both = compared(source, cell, first, second, fewest=2)
     row = {**vars(cell), "method": method, "trials": both["trials"], "diverged": both["diverged"]}
+    row["collapsed"] = len(source.collapsed(cell, method) | source.collapsed(cell, source.methods[0]))
     row |= {"difference": both["value"], "sd": both["sd"]}
     known = not np.isnan(both["value"])
     return row | {f"for_{size:g}": trials_needed(size, both["sd"], most=MOST) if known else np.nan for size in SIZES}
@@ -49,4 +50,4 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
 def _row(row: dict[str, Any]) -> Row:
     needed = [row[f"for_{size:g}"] for size in SIZES]
     texts = [DASH if np.isnan(trials) else f"{int(trials)}" if trials < MOST else f"≥ {MOST}" for trials in needed]
-    return method_row(row["method"], [number(row["difference"]), number(row["sd"]), *texts])
+    return method_row(row["method"], [number(row["difference"]), number(row["sd"]), *texts], collapsed=row["collapsed"])

@@ -43,13 +43,13 @@ def build(source: Source) -> Table:
 def measured(source: Source) -> pd.DataFrame:
     """Return what the ``.csv`` holds, a row a trial and group at full precision.
 
-    Columns ``dataset, arch, scenario, method, trial, group``; ``samples``; ``diverged``, where the rest is NaN;
-    ``r_<eps>``, shares; ``area, above, below, chance, holds, strict`` of `benchmark.metrics.theory.Ordering`; the
+    Columns ``dataset, arch, scenario, method, trial, collapsed, group``; ``samples``; ``diverged``, where the rest is
+    NaN; ``r_<eps>``, shares; ``area, above, below, chance, holds, strict`` of `benchmark.metrics.theory.Ordering`; the
     attributes of `benchmark.metrics.theory.Theorem` and ``vacuous``, NaN where a group has a single class;
     ``err_head`` and ``err_centre``, the shares that the head and the nearest class centre get wrong.
     """
     return pd.DataFrame(
-        {**vars(cell), "method": method, "trial": trial, **row}
+        {**vars(cell), "method": method, "trial": trial, "collapsed": trial in source.collapsed(cell, method), **row}
         for cell, method in product(source.cells, source.methods)
         for trial, views in source.by_trial(source.results.views, cell, method).items()
         for row in _of_run(views)
@@ -84,7 +84,8 @@ def _rows(data: pd.DataFrame, method: str) -> list[Row]:
         mine = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data
         first, diverged = group == GROUPS[0], len(mine) > 0 and mine["diverged"].any()
         numbers = [DASH] * (len(COLUMNS) - 2) if mine.empty or diverged else _numbers(mine, first)
-        label, *cells = method_row(method, numbers, diverged)
+        collapsed = len(mine) > 0 and mine["collapsed"].any()
+        label, *cells = method_row(method, numbers, diverged, collapsed)
         rows.append([label if first else "", name, *cells])
     return rows
 

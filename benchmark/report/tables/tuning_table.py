@@ -42,10 +42,12 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
     names = {"own_gap": "second", "tuned_gap": "first", "gain": "value"}
     names |= {key: key for key in ("low", "high", "trials", "diverged")}
-    return {**vars(cell), "method": method, **{name: both[key] for name, key in names.items()}, "changed": changed}
+    collapsed = len(source.collapsed(cell, method) | source.collapsed(cell, own))
+    numbers = {name: both[key] for name, key in names.items()} | {"collapsed": collapsed}
+    return {**vars(cell), "method": method, **numbers, "changed": changed}
 
 
 def _row(row: Any) -> Row:
     ends = f" {interval(row.low, row.high)}" if np.isfinite(row.low) and row.changed else ""
     numbers = [number(row.own_gap), number(row.tuned_gap), number(row.gain) + ends]
-    return method_row(row.method, [*numbers, row.changed or "as it was"])
+    return method_row(row.method, [*numbers, row.changed or "as it was"], collapsed=row.collapsed)

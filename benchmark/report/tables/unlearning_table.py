@@ -2,55 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial as bind
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import METRICS, bold_best
-from benchmark.names import RETRAIN, Cell
+from benchmark.metrics.evidence import Trials
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_label
 from benchmark.report.summary import COSTS, UNITS, cost_unit, gather
-from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
-from benchmark.results.measured import COLLAPSE
+from benchmark.report.tabular import METHOD, Column, Entry, Row, Table, mean_text, method_row, number
 
 AVERAGE = "Avg. Gap ↓"
+CL_MARKS = "✗✓"  # without and with the contrastive term
 
 
 def build(source: Source) -> Table:
     """Return the table: a block a cell, Retrain first, then the methods as listed.
 
     Numbers are means over trials ± their standard deviation, with the gap to Retrain in parentheses. The best average
-    gap is bold, ties as printed too; Retrain and Original do not compete. Cost stands in the largest unit that leaves
-    no method below 0.05. A row with a diverged trial says so in place of numbers; a collapsed one has a dagger.
+    gap and all that cannot be told from it are bold; Retrain, Original and what diverged or collapsed do not compete.
+    Cost stands in the largest unit that leaves no method below 0.05. A row with a diverged trial says so in place of
+    numbers. Where every method is listed with and without the contrastive term, as in Tables 9 and 10, the two stand
+    one below the other and a column says which has it.
     """
-    data = gather(source, [RETRAIN, *source.methods])
+    pairs = _pairs([method for method in source.methods if facts.competes(method)])
+    data = gather(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
+    data["leads"] = False
+    for cell in source.cells:
+        data.loc[_leading(source, data, cell), "leads"] = True
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
-    columns = [METHOD, *(Column(metric.upper(), centred=True) for metric in METRICS), Column(AVERAGE)]
-    columns += [Column(name, f"Cost ({unit})") for name in ("paper", "executed")]
-    blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals), _floor)
-    return source.table(columns, blocks, _notes(source, data, unit), data)
+    columns = [
+        METHOD,
+        *[Column("CL", text=True)] * bool(pairs),
+        *(Column(metric.upper(), centred=True) for metric in METRICS),
+    ]
+    columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
+    blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), _floor)
+    notes = [
+        "CL: whether the contrastive term is added; CoUn is FT with it" if pairs else "",
+        *_notes(source, data, unit),
+    ]
+    return source.table(columns, blocks, notes, data)
 
 
-def _rows(data: pd.DataFrame, unit: str, decimals: int) -> list[Row]:
-    competes = [method != RETRAIN and not facts.is_control(method) for method in data["method"]]
-    best = bold_best(data["avg_gap"].where(competes), 2)
-    rows = []
-    for row, bold in zip(data.to_dict("records"), best, strict=True):
-        average = Entry(number(row["avg_gap"]), bold=bool(bold))
+def _pairs(methods: list[str]) -> list[str]:
+    """Return the methods pair by pair, without and with the contrastive term; none if one lacks its counterpart."""
+    named = {MethodName.parse(method): method for method in methods}
+    bases = dict.fromkeys(replace(name, contrastive=False) for name in named)
+    pairs = [replace(name, contrastive=term) for name in bases for term in (False, True)]
+    return [named[name] for name in pairs] if named.keys() == set(pairs) else []
+
+
+def _leading(source: Source, data: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
+    """Return which rows have the smallest average gap of their cell, or one that cannot be told from it."""
+    here = np.logical_and.reduce([data[column] == value for column, value in vars(cell).items()])
+    competes = data["method"].map(facts.competes)
+    names = data.loc[here & competes & data["avg_gap"].notna() & ~data["collapsed"].astype(bool), "run_method"]
+    leaders = Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
+    return here & data["run_method"].isin(leaders)
+
+
+def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Row]:
+    rows: list[Row] = []
+    for row in data.to_dict("records"):
+        average = Entry(number(row["avg_gap"]), bold=row["leads"])
         costs = [number(row[cost] * UNITS[unit], decimals) for cost in COSTS]
-        cells: Row = [*(_with_gap(row, metric) for metric in METRICS), average, *costs]
-        rows.append(method_row(row["method"], cells, row["diverged"], mark="†" * bool(row["collapsed"])))
+        metrics = [mean_text(*(row[f"{metric}_{what}"] for what in ("mean", "sd", "gap"))) for metric in METRICS]
+        label, *cells = method_row(row["method"], [*metrics, average, *costs], row["diverged"], row["collapsed"])
+        if paired:
+            mark = CL_MARKS[MethodName.parse(row["method"]).contrastive] if facts.competes(row["method"]) else ""
+            label, cells = str(label).replace(" + CL", ""), [mark, *cells]
+        rows.append([label, *cells])
     return rows
-
-
-def _with_gap(row: dict[str, Any], metric: str) -> str:
-    """Return ``mean±sd (gap)``; no ± for a single trial, no gap where Retrain is missing."""
-    mean, sd, gap = (number(row[f"{metric}_{what}"]) for what in ("mean", "sd", "gap"))
-    return mean if mean == DASH else mean + f"±{sd}" * (sd != DASH) + f" ({gap})" * (gap != DASH)
 
 
 def _floor(data: pd.DataFrame) -> str:
@@ -76,13 +104,11 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         "Reported: " + ("best epoch (oracle epoch: chosen with Retrain and the test set)" if best else "last epoch"),
         floor,
         facts.tuned(study),
+        facts.leading("average gap", trials),
         f"Cost in {unit}, by the paper's counting and as executed",
         f"Computed in {facts.values(metrics, 'precision')}" if "precision" in metrics else "",
         facts.apart(study, metrics),
         facts.control(source.controls),
         f"Diverged: {', '.join(diverged)} trials" if diverged else "",
-        f"†{THIN}collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's"
-        if data["collapsed"].any()
-        else "",
         facts.incomplete(data, trials),
     ]
