@@ -114,7 +114,10 @@ print("torch" in sys.modules, time.process_time() < 60)
 def test_a_study_that_holds_images_out_is_attacked_in_the_strict_form(project):
     cell = "digits/convnet/random-50"
     tables = {"table2": {"kind": "audit", "cells": [cell], "methods": ["ft"]}, "table8": None}
-    study = project.study({"hold_out": 40, "resample": ["original", "split"], "trials": 6, "tables": tables})
+    study = project.study(
+        {"hold_out": 40, "resample": ["original", "split"], "trials": 6, "tables": tables},
+        {"hyperparameters": {"*": {name: {"batch_size": 16} for name in ("training", "unlearning")}}},
+    )
     for trial in range(study.trials):
         split(study, "digits", "random-50", trial)
     for run in study.runs():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
-from benchmark.metrics.gaps import CELL, bold_best
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
-from benchmark.names import RETRAIN
+from benchmark.names import RETRAIN, Cell
 from benchmark.report import audits, facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
@@ -32,8 +31,7 @@ SHOWN = {
 def build(source: Source) -> Table:
     """Return the table: a block a cell, what a perfect unlearner reads first, then the methods as listed.
 
-    Numbers are means over trials ± half of their 95 % interval. Bold is what lies nearest to a perfect unlearner, as
-    printed; Original does not compete. Audits that no method has a number of have no column.
+    Numbers are means over trials ± half of their 95 % interval. Audits that no method has a number of have no column.
     """
     trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
     data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
@@ -48,16 +46,18 @@ def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     methods = source.compared
     known = data.set_index(["method", "audit"]) if len(data) else data
     cells = {method: [_cell(known, (method, audit)) for audit in shown] for method in methods}
-    competing = [method for method in methods if not facts.is_control(method)]
-    for place, audit in enumerate(shown):
-        decimals = SHOWN[audit][1]
-        distance = [_distance(known, (method, audit), decimals) for method in competing]
-        for method, bold in zip(competing, bold_best(pd.Series(distance, dtype=float), decimals), strict=True):
-            cells[method][place] = cells[method][place]._replace(bold=bool(bold))
     # Of the method with the most trials, where some lack one.
     most = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
     null: Row = [f"{method_label(RETRAIN)} in its place", *(_cell(known, (most, audit), "null") for audit in shown)]
-    return [null, *(method_row(method, cells[method]) for method in methods)]
+    marked = {
+        method for method in methods for cell in source.cells if _is(cell, data) and source.collapsed(cell, method)
+    }
+    return [null, *(method_row(method, cells[method], collapsed=method in marked) for method in methods)]
+
+
+def _is(cell: Cell, data: pd.DataFrame) -> bool:
+    """Whether rows are those of a cell."""
+    return len(data) > 0 and tuple(data[CELL].iloc[0]) == (cell.dataset, cell.arch, cell.scenario)
 
 
 def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value") -> Entry:
@@ -67,14 +67,6 @@ def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value"
     row, before, decimals = data.loc[place], "null_" * (what == "null"), SHOWN[place[1]][1]
     text, half = number(row[what], decimals), number((row[f"{before}high"] - row[f"{before}low"]) / 2, decimals)
     return Entry(text + f"±{half}" * (half != DASH) if text != DASH else DASH)
-
-
-def _distance(data: pd.DataFrame, place: tuple[str, str], decimals: int) -> float:
-    """Return how far a number, as printed, lies from what a perfect unlearner reads."""
-    if place not in data.index:
-        return np.nan
-    row = data.loc[place]
-    return abs(round(row["value"], decimals) - round(audits.ideal(place[1], row["null"]), decimals))
 
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
@@ -89,8 +81,8 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     against = "how well an attack on the margins of forgotten samples tells a method's model from Retrain of its trial"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
-        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval; bold is nearest to a perfect unlearner, whose "
-        "numbers the first row estimates: Retrain in a method's place, by the same formula",
+        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval. The first row is what a perfect unlearner reads: "
+        "Retrain in a method's place, by the same formula",
         f"{AGAINST_RETRAIN}: {against}; 0.5 where it cannot; standardised by each model's test data, which leaves out "
         f"a shift of the whole model; true positives at 1{THIN}% false ones",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
