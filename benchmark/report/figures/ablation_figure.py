@@ -119,8 +119,9 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
         for number in np.flatnonzero(collapsed):
             text = f"{difference.iloc[number]:+.0f}†".replace("-", "−")
-            at = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            axes.annotate(text, **at, xytext=(0, -2 - 9 * place), ha="center", va="top", color=colour)
+            at: Any = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            at["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            axes.annotate(text, **at, xytext=(0, -2 - 10 * place), ha="center", va="top", color=colour)
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

@@ -87,7 +87,7 @@ def draw_gaps(axes: Axes, x: npt.ArrayLike, data: pd.DataFrame, highest: float, 
     style: Any = {"color": look["color"], "textcoords": "offset points", "annotation_clip": False}
     for here, value, out in zip(place, gap, beyond, strict=True):
         if out:
-            axes.annotate(f"{value:.1f}†\n▴", (here, highest), (0, -2), ha="center", va="top", linespacing=0.8, **style)
+            axes.annotate(f"▴\n{value:.1f}†", (here, highest), (0, -2), ha="center", va="top", linespacing=0.8, **style)
     for here, value in zip(place[data["collapsed"] > 0], shown[data["collapsed"] > 0], strict=True):
         if np.isfinite(value):
             axes.annotate("†", (here, value), (3, 1), ha="left", va="bottom", **style)
