@@ -22,7 +22,9 @@ CELL = "digits/convnet/random-10"
 
 
 @pytest.fixture
-def mapped(study):
+def mapped(study, runs):
+    for name in ("map", "compared", "forgotten"):
+        runs(study, name)
     for seed, one in enumerate(one for one in study.derived if one.what == MAPS):
         write_map(study, str(one.run.name), one.scenario, seed)
     return study
@@ -42,6 +44,18 @@ def test_improvement_is_positive_where_the_gap_shrinks(study) -> None:
     data = gains(study).loc["random-10"]
     assert data["improvement"].to_dict() == pytest.approx({"neggrad-plus": 75, "not": -50})
     assert (data["note"] == "").all()
+
+
+def test_an_improvement_has_an_interval_over_trials(study) -> None:
+    fill(study, {"retrain": 0.0, "neggrad-plus": 4.0, "neggrad-plus+cl": 1.0})
+    # Trials that are all alike say nothing of how unlike others may be.
+    assert gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]].isna().all()
+    for trial, with_cl in enumerate((0.0, 1.0, 2.0)):
+        write_run(study, f"{CELL}/neggrad-plus+cl/trial-{trial}", gap(with_cl))
+    # Gaps of 1 point and standard error 1 / √3 of 4: 75 % and Student's 4.303 standard errors of a quarter of that.
+    half = 25 * 4.3027 / np.sqrt(3)
+    low, high = gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]]
+    assert low == pytest.approx(75 - half, abs=0.01) and high == 100.0
 
 
 def test_improvement_says_why_there_is_none(study) -> None:
@@ -76,7 +90,7 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
 def test_a_missing_map_leaves_its_panel_empty(mapped) -> None:
     shutil.rmtree(paths.RESULTS / "maps/digits/convnet/class-8")
     grid = maps_figure.panels(source(mapped, "compared", partial=True))
-    assert [panel.samples.empty for panel in grid[0]] == [True, True, False, False]
+    assert [panel.samples.empty for panel in grid[0]] == [True, False]
 
 
 def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> None:
@@ -86,28 +100,34 @@ def test_a_map_of_a_run_that_diverged_is_an_empty_panel_that_says_so(mapped) -> 
     path = paths.derived(one.place)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(embeddings.COORDINATES, np.nan)))
     texts = [text.get_text() for axes in build(source(mapped, "compared")).axes for text in axes.texts]
-    assert texts.count("diverged") == 2 and "missing" not in texts
+    assert texts.count("diverged") == 1 and "missing" not in texts
+
+
+def test_a_map_of_a_model_that_collapsed_is_not_drawn(mapped) -> None:
+    write_run(mapped, "digits/convnet/class-8/ft/trial-0", {"ra": 61.0})
+    figure = build(source(mapped, "compared"))
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert texts[2] == ["collapsed:\nretain accuracy 61 %"] and not figure.axes[2].collections
+    assert all(axes.collections for axes in (figure.axes[0], figure.axes[1], figure.axes[3]))
 
 
 def test_rows_and_columns_and_what_their_headings_say_once(mapped) -> None:
     one, several = (maps_figure.panels(source(mapped, name)) for name in ("map", "compared"))
-    assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
-    assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
-    assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
-    assert maps_figure.headings(one) == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
-    beside, above = maps_figure.headings(several)
-    assert beside == ["Original", "FT"]
-    assert above[:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
+    cells = ["class-wise ‘8’", "random 10 %"]
+    assert [[panel.method for panel in row] for row in several] == [["original"] * 2, ["ft"] * 2]
+    assert maps_figure.headings(one) == (["Retrain"], cells)
+    assert maps_figure.headings(several) == (["Original", "FT"], cells)
 
 
 def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(mapped) -> None:
     grid = maps_figure.panels(source(mapped, "forgotten"))
-    assert [[panel.projection for panel in row] for row in grid] == [["tsne"] * 2, ["umap"] * 2]
-    assert [panel.method for panel in grid[0]] == ["coun", "coun@tau=0.2"]
+    assert [[panel.method for panel in row] for row in grid] == [["coun", "coun@tau=0.2"]]
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
-    assert maps_figure.headings(grid) == (["t-SNE", "UMAP"], ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"])
+    compact = [f"silhouette {panel.silhouette:.2f}".replace("-", "−") for panel in grid[0]]
+    headings = [f"CoUn\nτ = {tau}\n{number}" for tau, number in zip((0.1, 0.2), compact, strict=True)]
+    assert maps_figure.headings(grid, forgotten=True) == ([""], headings)
     axes = build(source(mapped, "forgotten")).axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 

@@ -12,15 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.text import Text
 
 from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import latex
-from benchmark.report.draw import draw_figure, draw_table
+from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.page import draw_page
+from benchmark.report.summary import COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results.gather import collect
+from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
 from benchmark.study.study import Study
@@ -28,6 +32,7 @@ from tests.places import split_file
 from tests.report.conftest import (
     PRINTED,
     Drawn,
+    source,
     views,
     write_derived,
     write_distances,
@@ -50,6 +55,7 @@ def whole(study, unchecked) -> Study:
     data["tables"] |= {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power")}
     data["tables"] |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     data["figures"]["apart"] = {"kind": "theory", **shown}
+    data["figures"]["heat"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
     paths.study_file("tiny").write_text(yaml.safe_dump(data | {"tuned": "tiny"}, sort_keys=False))
     tuned = yaml.safe_dump({"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}})
     for path, text in ((paths.tuned("tiny"), tuned), (paths.REPORTED / "unlearning.csv", PRINTED)):
@@ -97,6 +103,23 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, capsys) ->
     later = draw_page(alone).read_text(encoding="utf-8")
     assert shown.findall(later) == shown.findall(page) != []
     assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
+
+
+@pytest.mark.parametrize("kind", KINDS["figures"])
+def test_a_collapsed_run_appears_in_no_figure_without_its_mark(whole, kind) -> None:
+    name = [name for name, output in whole.figures.items() if output.kind == kind][-1]
+
+    def marks() -> list[str]:
+        """Return the texts of the figure that speak of a collapsed run."""
+        texts = [text.get_text() for text in build(source(whole, name)).findobj(Text)]
+        return [text for text in texts if "†" in text or text.startswith("collapsed:")]
+
+    assert not marks()
+    run = next(run for run in whole.runs_of(name) if run.name.method not in (ORIGINAL, RETRAIN))
+    staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == STAGED else None
+    write_run(whole, str(run.name), {"ra": 95.0 - COLLAPSE - 1}, epochs=staged)
+    drawn = marks()
+    assert drawn and (kind == "maps" or (COLLAPSED in drawn and len(drawn) > 1))
 
 
 def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(whole) -> None:

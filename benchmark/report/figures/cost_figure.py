@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
-from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.names import RETRAIN, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
@@ -129,11 +129,11 @@ def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, on_the_way: pd.DataFrame, 
         for line in lines:
             colour, mine = method_colour(line), data[data["line"] == line].sort_values(cost)
             style: Any = {"linestyle": line_style(line, lines), "color": colour}
-            # Hollow with the contrastive term: a point alone has no broken line.
-            face = "white" if MethodName.parse(line).contrastive else colour
             for _, way in on_the_way[on_the_way["method"].isin(mine["method"])].groupby("method"):
                 axes.plot(way[cost] * UNITS[unit], way["avg_gap"], **style, **CUT_SHORT)
-            draw_gaps(axes, mine[cost] * UNITS[unit], mine, highest, label=method_label(line), markerfacecolor=face, **style)
+            # Hollow with the contrastive term: a point alone has no broken line.
+            style |= {"markerfacecolor": "white" if MethodName.parse(line).contrastive else colour}
+            draw_gaps(axes, mine[cost] * UNITS[unit], mine, highest, label=method_label(line), **style)
         axes.axhspan(0, np.nan_to_num(data["noise_floor"].iloc[0]), **FLOOR)
         axes.set_xlim(0, 1.04 * most or 1)
         axes.locator_params(axis="x", nbins=5)

@@ -42,7 +42,9 @@ class Panel:
 
     @property
     def silhouette(self) -> float:
-        """How compact the forget samples of each predicted class lie on the map, from -1 to 1."""
+        """How compact the forget samples of each predicted class lie on the map, from -1 to 1; NaN without any."""
+        if self.remark:
+            return float("nan")
         forget = (self.samples["membership"] == "forget").to_numpy()
         return silhouette(self.points[forget], self.samples["prediction"].to_numpy()[forget])
 
