@@ -36,13 +36,14 @@ def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch) -> Study:
-    """A study whose views are there: of Retrain, FT and CoUn, two trials in two cells."""
+def study(tmp_path, monkeypatch, runs) -> Study:
+    """A study whose runs and views are there: of Retrain, FT and CoUn, two trials in two cells."""
     monkeypatch.chdir(tmp_path)
     paths.CONFIG.mkdir()
     paths.study_file("tiny").write_text(STUDY, encoding="utf-8")
     study = Study.load("tiny")
     write_facts(study)
+    runs(study, "curves")
     for cell in (CELL, ALONE):
         for method, far in FAR.items():
             for trial in range(2):
