@@ -13,9 +13,8 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_label
-from benchmark.report.summary import COSTS, UNITS, cost_unit, gather
-from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
-from benchmark.results.measured import COLLAPSE
+from benchmark.report.summary import COLLAPSED, COSTS, UNITS, cost_unit, gather
+from benchmark.report.tabular import DASH, METHOD, Column, Entry, Row, Table, method_row, number
 
 AVERAGE = "Avg. Gap ↓"
 
@@ -81,8 +80,6 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         facts.apart(study, metrics),
         facts.control(source.controls),
         f"Diverged: {', '.join(diverged)} trials" if diverged else "",
-        f"†{THIN}collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's"
-        if data["collapsed"].any()
-        else "",
+        COLLAPSED if data["collapsed"].any() else "",
         facts.incomplete(data, trials),
     ]
