@@ -17,7 +17,7 @@ from tests.project import ROOT, environment
 
 # All that each study shows, so that nothing can get lost.
 SMALL = """table1 table2 table3 table4 table5 table7 table8 table9 table10 theory hyperparameters claims power
-figure1 figure3 figure4 figure5 figure6 figure7 figure8 figure9 figure10 figure11 figure12 theory-curves"""
+figure1 figure3 figure4 figure5 figure6 figure7 figure8 figure9 figure10 figure11 figure12 theory-curves predictions"""
 MORE = """equal-cost equal-cost-random-10 reasons-random-50 reasons-random-10 reasons-class-truck reasons-batch
 verdicts tuning effort reasons-stages"""
 AUDIT = "audit metrics gap-and-audit"
@@ -106,7 +106,9 @@ def test_implied_epochs_are_those_of_the_printed_costs():
 
 def test_the_smoke_run_has_every_cell_of_the_paper_once():
     smoke = read("paper-smoke").runs()
-    assert {run.name for run in smoke} == {run.name for run in read("paper").runs() if run.name.trial == 0}
+    # But for the further lengths of Figure 5.
+    names = {run.name for run in read("paper").runs() if run.name.trial == 0}
+    assert {run.name for run in smoke} == {name for name in names if "@epochs=" not in name.method}
     for run in smoke:
         # One epoch; a sequential run needs one a stage, and SSD trains none.
         expected = 5 if run.name.scenario.startswith("sequential") else 0 if run.name.method == "ssd" else 1

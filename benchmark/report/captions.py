@@ -12,6 +12,16 @@ from benchmark.report.tabular import remake
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
 
+FOLDED = "an average gap is of absolute values, so noise folds one near 0 upward"
+READING = {
+    "improvement": f"bars with 95 % intervals from drawing trials anew; {FOLDED}",
+    "cost": "a point is a whole run at its own number of epochs, with its 95 % interval; a faint line is what the same "
+    f"run had reached on its way, before its learning rate had fallen, and no run of that length; {FOLDED}",
+    "stages": f"95 % intervals of average gaps, standard deviations of metrics; {FOLDED}",
+    "ablation": "95 % intervals of average gaps, standard deviations of signed gaps, which are mean over trials minus "
+    f"that of Retrain; {FOLDED}",
+    "maps": "a silhouette is that of the forget samples of each predicted class on the map, from -1 to 1",
+}
 PAGE = "page"
 WHOLE = "study"
 
@@ -49,6 +59,7 @@ def _output(study: Study, name: str) -> str:
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
     else:
+        facts["How to read it"] = READING.get(output.kind, "")
         facts["For print"] = str(paths.figure(study.name, name, ".pdf"))
     return _caption(f"{name}: {output.caption or output.kind}", facts, name, study)
 

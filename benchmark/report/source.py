@@ -91,19 +91,20 @@ class Source:
         rows = self.rows(frame, cell, method)
         return {int(trial): mine for trial, mine in rows.groupby("trial")} if len(rows) else {}
 
-    def histories(self, cell: Cell, method: str) -> list[pd.DataFrame]:
-        """Return the history of each trial of a method in a cell."""
-        return list(self.by_trial(self.results.history, cell, method).values())
+    def histories(self, cell: Cell, method: str) -> dict[int, pd.DataFrame]:
+        """Return the history of each trial of a method in a cell, by the trial's number."""
+        return self.by_trial(self.results.history, cell, method)
 
     def diverged(self, cell: Cell, method: str) -> set[int]:
         """Return the trials of a method in which training diverged."""
         runs = self.by_trial(self.results.metrics, cell, method)
         return {trial for trial, run in runs.items() if (run["status"] == DIVERGED).any()}
 
-    def collapsed(self, cell: Cell, method: str) -> set[int]:
-        """Return the trials of a method that collapsed."""
-        runs = self.by_trial(self.results.metrics, cell, method)
-        return {trial for trial, run in runs.items() if run["collapsed"].any()}
+    def collapsed(self, cell: Cell, method: str) -> dict[int, float]:
+        """Return the retain accuracy, in per cent, of each trial of a method that has collapsed by its last epoch."""
+        limit = self.results.collapse_limit(cell)
+        last = {trial: history["ra"].iloc[-1] for trial, history in self.histories(cell, method).items()}
+        return {trial: float(accuracy) for trial, accuracy in last.items() if accuracy < limit}
 
     # --- tables ---------------------------------------------------------------------------------------------------
 

@@ -215,7 +215,12 @@ def cell_label(cell: Cell) -> str:
     return ", ".join(cell_parts(cell))
 
 
-def short_label(cell: Cell, among: Sequence[Cell]) -> str:
+def short_parts(cell: Cell, among: Sequence[Cell]) -> list[str]:
     """Return what tells a cell from the others: its scenario, and dataset and architecture where they differ."""
     parts = [part for part in ("dataset", "arch") if len({getattr(one, part) for one in among}) > 1]
-    return ", ".join(CELL_LABELS[part](getattr(cell, part)) for part in [*parts, "scenario"])
+    return [CELL_LABELS[part](getattr(cell, part)) for part in [*parts, "scenario"]]
+
+
+def short_label(cell: Cell, among: Sequence[Cell]) -> str:
+    """Return `short_parts` in one line."""
+    return ", ".join(short_parts(cell, among))

@@ -16,12 +16,15 @@ from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
+from benchmark.report.tabular import THIN
+from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import FINISHED
 
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
 GAPS = [*(f"{metric}_gap" for metric in METRICS), "avg_gap"]
+COLLAPSED = f"†{THIN}collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
 def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
@@ -108,17 +111,18 @@ def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> 
     return means.join(grouped[list(COSTS)].mean())
 
 
-def at_end(cell: Cell, method: str, histories: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the last metrics of each trial's history, or part of it, as `summarise` takes runs.
+def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.DataFrame]) -> pd.DataFrame:
+    """Return the last metrics and costs of each trial's history, or part of it, as `summaries` takes runs.
 
     Where there is no row, or no number in it, the trial diverged.
     """
+    limit, columns = source.results.collapse_limit(cell), [*METRICS, *COSTS]
     rows = []
-    for trial, history in enumerate(histories):
-        last = history[METRICS].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(METRICS), np.nan)
-        status = FINISHED if np.isfinite(last).all() else DIVERGED
-        rows.append([cell.dataset, cell.arch, cell.scenario, method, trial, status, *last])
-    return pd.DataFrame(rows, columns=[*CELL, "method", "trial", "status", *METRICS])
+    for trial, history in histories.items():
+        last = history[columns].iloc[-1].to_numpy(dtype=float) if len(history) else np.full(len(columns), np.nan)
+        status = FINISHED if np.isfinite(last[: len(METRICS)]).all() else DIVERGED
+        rows.append([*vars(cell).values(), method, trial, status, "last", bool(last[0] < limit), *last])
+    return pd.DataFrame(rows, columns=[*CELL, "method", "trial", "status", "report_epoch", "collapsed", *columns])
 
 
 def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:

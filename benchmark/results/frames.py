@@ -19,7 +19,7 @@ from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST
 from benchmark.results.sample_outputs import Reader
@@ -59,6 +59,10 @@ class Results:
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
         return records.classes(self.study, dataset)
+
+    def collapse_limit(self, cell: Cell) -> float:
+        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
+        return measured.collapse_limit(self.study, cell.dataset, cell.arch)
 
     def _frame(self, what: str) -> pd.DataFrame:
         raise NotImplementedError
@@ -138,6 +142,13 @@ class Gathered(Results):
         known = (written_origin(path) or {}).get("classes", {})
         return list(known[dataset]) if dataset in known else super().classes(dataset)
 
+    def collapse_limit(self, cell: Cell) -> float:
+        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
+        whole = gathered_frame(self.study, "history")
+        originals = (whole["method"] == ORIGINAL) & (whole["trial"] == 0)
+        mine = whole[originals & (whole["dataset"] == cell.dataset) & (whole["arch"] == cell.arch)]
+        return float(mine["ra"].iloc[-1]) - measured.COLLAPSE if len(mine) else -np.inf
+
     def _frame(self, what: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
         whole = gathered_frame(self.study, what)
@@ -175,7 +186,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
-    files = [paths.derived(one.place) for one in derived] or [paths.run(run.place) / paths.RUN for run in runs]
+    files = [*(paths.derived(one.place) for one in derived), *(paths.run(run.place) / paths.RUN for run in runs)]
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)

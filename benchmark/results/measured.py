@@ -145,10 +145,14 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
 
 def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
     """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original."""
-    floors = {}
-    for dataset, arch in {(cell.dataset, cell.arch) for cell in cells}:
-        original = study.run(RunName(dataset, arch, "", "original", 0))
-        with contextlib.suppress(StaleOutput):
-            floors[dataset, arch] = float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
-    floor = [floors.get(key, -np.inf) for key in zip(table["dataset"], table["arch"], strict=True)]
+    floors = {key: collapse_limit(study, *key) for key in {(cell.dataset, cell.arch) for cell in cells}}
+    floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < floor)
+
+
+def collapse_limit(study: Study, dataset: str, arch: str) -> float:
+    """Return the retain accuracy, in per cent, below which a run has collapsed; -inf where Original is missing."""
+    original = study.run(RunName(dataset, arch, "", "original", 0))
+    with contextlib.suppress(StaleOutput):
+        return float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
+    return -np.inf

@@ -219,14 +219,23 @@ KINDS = {
     },
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),
-        "cost": Kind("average gap against computation", SHOWN, _with_reference),
+        "cost": Kind(
+            "average gap against computation; list a method with several `@epochs=` to join whole runs by a line",
+            SHOWN,
+            _with_reference,
+        ),
         "stages": Kind("average gap after each stage of sequential removal", SHOWN, _stages),
         "ablation": Kind(
             "average gap against the one setting in which the methods differ", SHOWN, _ablation, by_epoch=True
         ),
+        "predictions": Kind(
+            "what forget samples of the first of `classes` are taken for, as a heat map",
+            (*SHOWN, "classes"),
+            _predictions,
+        ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
         "audit": Kind("average gap against an audit of every sample", SHOWN, _audited, by_epoch=True),
         "memorisation": Kind("whether samples that were memorised are the ones not forgotten", SHOWN, _memorised),
-        "maps": Kind("t-SNE and UMAP of features, of trial 0", SHOWN, _first_trial, derives=MAPS),
+        "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", SHOWN, _first_trial, derives=MAPS),
     },
 }

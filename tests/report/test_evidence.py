@@ -17,6 +17,7 @@ from benchmark.workflow.targets import Workflow
 from tests.report.conftest import RANDOM, Drawn, changed, gathered, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]
+SMALL = {"training": {"batch_size": 64}, "unlearning": {"batch_size": 64}}
 TABLES = {
     "gaps": {"kind": "unlearning", "cells": [RANDOM], "methods": METHODS},
     "worth": {"kind": "tuning", "cells": [RANDOM], "methods": METHODS},
@@ -144,7 +145,7 @@ def test_what_a_study_took_counts_every_run_once(study):
 
 
 def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(study, copied):
-    other = changed(hyperparameters={"*": {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
+    other = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):
         with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
             draw_table(other, name)

@@ -16,12 +16,13 @@ from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
-from tests.report.conftest import CLASS, CLASSES, RANDOM, gap, plot, source, write_features, write_run
+from tests.report.conftest import CLASS, CLASSES, RANDOM, gap, plot, source, write_features, write_run, write_runs
 
 
 @pytest.fixture(scope="module")
 def study(shared) -> Study:
-    """The study with all of its maps."""
+    """The study with all of its maps, and the runs that these are of."""
+    write_runs(shared, "map", "compared", "forgotten")
     write_features(shared)
     return shared
 
@@ -55,6 +56,18 @@ def test_improvement_is_positive_where_the_gap_shrinks_or_says_why_there_is_none
     plot(study, "gain", partial=True)
 
 
+def test_an_improvement_has_an_interval_over_trials(study, copied) -> None:
+    fill(study, {"neggrad-plus": 4.0, "neggrad-plus+cl": 1.0})
+    # Trials that are all alike say nothing of how unlike others may be.
+    assert gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]].isna().all()
+    for trial, with_cl in enumerate((0.0, 1.0, 2.0)):
+        write_run(study, f"{RANDOM}/neggrad-plus+cl/trial-{trial}", gap(with_cl))
+    # Gaps of 1 point and standard error 1 / √3 of 4: 75 % and Student's 4.303 standard errors of a quarter of that.
+    half = 25 * 4.3027 / np.sqrt(3)
+    low, high = gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]]
+    assert low == pytest.approx(75 - half, abs=0.01) and high == 100.0
+
+
 def test_every_bar_has_its_value_and_a_low_one_is_cut(study, copied) -> None:
     fill(study, {"neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
     axes = plot(study, "gain").axes[0]
@@ -83,28 +96,33 @@ def test_a_map_that_is_missing_or_of_a_run_that_diverged_is_an_empty_panel_that_
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(COORDINATES, np.nan)))
     axes = plot(study, "compared", partial=True).axes
     remarks = [next((text.get_text() for text in one.texts), "") for one in axes]
-    assert remarks[:3] == ["missing", "missing", CLASSES[0]] and remarks[4:] == ["missing"] * 2 + ["diverged"] * 2
+    assert remarks == ["missing", CLASSES[0], "missing", "diverged"]
+
+
+def test_a_map_of_a_model_that_collapsed_is_not_drawn(study, copied) -> None:
+    write_run(study, f"{CLASS}/ft/trial-0", {"ra": 61.0})
+    axes = plot(study, "compared").axes
+    assert [text.get_text() for text in axes[2].texts] == ["collapsed:\nretain accuracy 61 %"]
+    assert [bool(one.collections) for one in axes] == [True, True, False, True]
 
 
 def test_rows_and_columns_and_what_their_headings_say_once(study) -> None:
     one, several = (maps_figure.panels(source(study, name)) for name in ("map", "compared"))
-    assert [[panel.projection for panel in row] for row in one] == [["tsne"] * 2, ["umap"] * 2]
-    assert [[panel.method for panel in row] for row in several] == [["original"] * 4, ["ft"] * 4]
-    assert [panel.projection for panel in several[0]] == ["tsne", "umap"] * 2
-    assert maps_figure.headings(one) == (["Retrain, t-SNE", "Retrain, UMAP"], ["class-wise ‘8’", "random 10 %"])
-    beside, above = maps_figure.headings(several)
-    assert beside == ["Original", "FT"]
-    assert above[:3] == ["class-wise ‘8’\nt-SNE", "class-wise ‘8’\nUMAP", "random 10 %\nt-SNE"]
+    cells = ["class-wise ‘8’", "random 10 %"]
+    assert [[panel.method for panel in row] for row in several] == [["original"] * 2, ["ft"] * 2]
+    assert maps_figure.headings(one) == (["Retrain"], cells)
+    assert maps_figure.headings(several) == (["Original", "FT"], cells)
 
 
 def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(study, figures) -> None:
     grid = maps_figure.panels(source(study, "forgotten"))
-    assert [[panel.projection for panel in row] for row in grid] == [["tsne"] * 2, ["umap"] * 2]
-    assert [panel.method for panel in grid[0]] == ["coun", "coun@tau=0.2"]
+    assert [[panel.method for panel in row] for row in grid] == [["coun", "coun@tau=0.2"]]
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
-    assert maps_figure.headings(grid) == (["t-SNE", "UMAP"], ["CoUn\nτ = 0.1", "CoUn\nτ = 0.2"])
+    compact = [f"silhouette {panel.silhouette:.2f}".replace("-", "−") for panel in grid[0]]
+    headings = [f"CoUn\nτ = {tau}\n{number}" for tau, number in zip((0.1, 0.2), compact, strict=True)]
+    assert maps_figure.headings(grid, forgotten=True) == ([""], headings)
     axes = figures["forgotten"].axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 

@@ -71,32 +71,50 @@ def test_gaps_are_taken_between_means_epoch_by_epoch(study) -> None:
     # Means of the metrics: 53, then 50.5; Retrain's is 50.
     assert ft["avg_gap"].tolist() == [3.0, 0.5]
     assert ft["pflops"].tolist() == [1.0, 2.5] and ft["pflops_executed"].tolist() == [2.0, 5.0]
-    assert ft["best"].tolist() == [False, True] and no_t["best"].tolist() == [True, False]
+    assert no_t["avg_gap"].tolist() == [1.0, 5.0]
     # A trial did not reach the second epoch.
     assert diverged["avg_gap"].tolist() == pytest.approx([2.0, np.nan], nan_ok=True)
-    assert diverged["best"].tolist() == [True, False]
+
+
+def test_a_point_is_a_whole_run_with_its_interval(study) -> None:
+    data = cost_figure.points(source(study, "spent")).query("scenario == 'random-10'").set_index("method")
+    assert data.loc[["ft", "not"], "avg_gap"].tolist() == [0.5, 5.0] and np.isnan(data.loc["not+cl", "avg_gap"])
+    assert data.loc["ft", ["pflops", "pflops_executed"]].tolist() == [2.5, 5.0]
     # One trial of Retrain is 2 from the other.
     assert data["noise_floor"].unique().tolist() == [2.0]
+    # NoT's trials are alike, Retrain's 2 apart: 5 ± 12.7 standard errors of 1.
+    assert data.loc["not", ["avg_gap_low", "avg_gap_high"]].tolist() == pytest.approx([0.0, 5 + 12.706], abs=1e-3)
+
+
+def test_runs_of_several_lengths_are_one_line_and_only_a_lone_run_shows_its_way(study, copied) -> None:
+    for cell in (RANDOM, CLASS):
+        for trial in range(2):
+            write_run(study, f"{cell}/ft@epochs=1/trial-{trial}", epochs=[epoch(1, 1.0, 2)])
+    figure = plot(altered("spent", methods=["ft@epochs=1", "ft", "not"]), "spent")
+    assert legend(figure) == ["FT", "NoT", "Whole run", "The run on its way", "Noise floor"]
+    points = [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert points == [[[1.0, 2.0], [2.5, 0.5]], [[2.0, 5.0]]]
+    ways = [line.get_xydata().tolist() for line in figure.axes[0].lines if line.get_alpha() == 0.5]
+    assert ways == [[[1.0, 1.0], [2.0, 5.0]]]
 
 
 def test_the_figure_has_a_column_a_cell_and_both_countings_at_one_scale(study) -> None:
     figure = plot(study, "spent")
     grid = np.array(figure.axes).reshape(2, 2)
-    assert legend(figure) == ["FT", "NoT", "NoT + CL", "Noise floor", "Best epoch"]
+    assert legend(figure) == ["FT", "NoT", "NoT + CL", "Whole run", "The run on its way", "Noise floor"]
     assert grid[0, 0].get_ylabel() == "Average gap (points)\nover 2 trials"
     assert [axes.get_xlabel() for axes in grid[:, 0]] == ["PFLOPs by the paper's counting", "PFLOPs as executed"]
-    assert grid[0, 0].get_title() == "Digits, ConvNet, random 10 %"
+    assert grid[0, 0].get_title() == "random 10 %"
     assert grid[0, 0].get_xlim() == grid[1, 0].get_xlim() and grid[0, 0].get_ylim() == grid[1, 1].get_ylim()
-    lines = {line.get_label(): line for line in grid[1, 0].lines}
-    assert lines["FT"].get_xdata().tolist() == [2.0, 5.0]
-    assert lines["NoT"].get_color() == lines["NoT + CL"].get_color()
-    assert (lines["NoT"].get_linestyle(), lines["NoT + CL"].get_linestyle()) == ("-", "--")
-    marks = [line for line in grid[1, 0].lines if line.get_marker() == "o"]
-    assert [(mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks] == [(5.0, 0.5), (2.0, 1.0), (3.0, 2.0)]
+    ft, no_t, with_term = (line for line in grid[1, 0].lines if line.get_marker() == "o")
+    assert ft.get_xydata().tolist() == [[5.0, 0.5]] and no_t.get_xydata().tolist() == [[4.0, 5.0]]
+    assert no_t.get_color() == with_term.get_color() and with_term.get_markerfacecolor() == "white"
+    assert (no_t.get_linestyle(), with_term.get_linestyle()) == ("-", "--")
 
 
 def test_a_long_title_breaks_and_cells_that_do_not_fill_a_row_leave_no_empty_axes(study, monkeypatch) -> None:
-    monkeypatch.setattr(cost_figure, "cell_parts", lambda cell: ["CIFAR-10", "ResNet-18", "sequential 2 x 10 %"])
+    parts = ["CIFAR-10", "ResNet-18", "sequential 2 x 10 %"]
+    monkeypatch.setattr(cost_figure, "short_parts", lambda cell, among: parts)
     axes = plot(altered("spent", cells=[RANDOM, CLASS, RANDOM, CLASS]), "spent").axes
     assert axes[0].get_title() == "CIFAR-10, ResNet-18,\nsequential 2 x 10 %"
     assert len(axes) == 12 and [one.get_visible() for one in axes].count(False) == 4
@@ -109,6 +127,8 @@ def test_curves_are_drawn_of_what_is_there_in_the_unit_of_the_tables(study, copi
     data = cost_figure.curves(source(study, "spent", partial=True))
     assert data.query("scenario == 'random-10' and method == 'ft'")["avg_gap"].tolist() == [4.0, 1.0]
     assert data.query("scenario == 'class-8'")["avg_gap"].isna().all()
+    points = cost_figure.points(source(study, "spent", partial=True))
+    assert points.query("scenario == 'class-8'")["avg_gap"].isna().all()
     # The cheapest method decides, not the dearest, which would give TFLOPs.
     for method, whole in (("ft", 2e-5), ("not", 4e-5), ("not+cl", 8e-5)):
         write_run(study, f"{RANDOM}/{method}/trial-0", epochs=[epoch(1, whole / 2, 1.0), epoch(2, whole, 0.5)])
@@ -152,9 +172,13 @@ def test_the_figure_shows_the_gap_and_the_metrics_of_every_stage(study) -> None:
     figure = plot(study, "removed")
     gaps, *others = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
-    lines = {line.get_label(): line for line in gaps.lines}
+    ft, coun = (container[0] for container in gaps.containers)
     assert gaps.get_ylabel() == "Average gap (points) over 2 trials"
-    assert lines["FT"].get_xdata().tolist() == [10, 20] and lines["FT"].get_ydata().tolist() == [1.0, 5.0]
+    assert ft.get_xdata() == pytest.approx([10, 20], abs=1) and ft.get_ydata().tolist() == [1.0, 5.0]
+    assert coun.get_linestyle() == "--"
+    # The band of the noise floor, and an axis from 0.
+    assert gaps.collections[-1].get_datalim(gaps.transData).intervaly.tolist() == [0.0, 2.0]
+    assert gaps.get_ylim()[0] == 0
     assert [axes.get_title() for axes in others] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
     assert [container[0].get_ydata().tolist() for container in others[0].containers][:2] == [[50, 40], [51, 45]]
 
@@ -167,9 +191,8 @@ def test_stages_are_drawn_of_what_is_there_and_the_marks_of_a_variant_are_hollow
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
     figure = plot(altered("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
-    lines = {line.get_label(): line for line in figure.axes[0].lines}
-    assert lines["CoUn"].get_markerfacecolor() == lines["CoUn"].get_color()
-    assert lines["CoUn (lr=0.02)"].get_markerfacecolor() == "white"
+    own, variant = (container[0] for container in figure.axes[0].containers)
+    assert own.get_markerfacecolor() == own.get_color() and variant.get_markerfacecolor() == "white"
 
 
 # --- ablation ---------------------------------------------------------------------------------------------------------
@@ -201,7 +224,7 @@ def test_the_figure_shows_the_gap_and_signed_differences_at_sorted_values(varied
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
         assert axes.get_xlabel() == "τ: temperature of InfoNCE"
-        assert [round(float(patch.get_x()), 6) for patch in axes.patches] == [0.5]
+        assert round(float(axes.patches[0].get_x()), 6) == 0.5
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == [f"{what} gap (points)\nover 2 trials" for what in ("Average", "Signed")]
     assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
@@ -209,6 +232,19 @@ def test_the_figure_shows_the_gap_and_signed_differences_at_sorted_values(varied
     shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
     gaps, _ = plot(varied, "varied", partial=True).axes
     assert gaps.lines[0].get_ydata().tolist() == pytest.approx([1.25, 2.5, np.nan], nan_ok=True)
+
+
+def test_a_collapsed_value_does_not_stretch_the_axes(varied) -> None:
+    gaps, differences = plot(varied, "varied").axes
+    write_run(varied, "digits/convnet/original/trial-0", {"ra": 95.0})
+    for trial in range(2):
+        write_run(varied, f"{RANDOM}/coun@tau=0.2/trial-{trial}", metrics(30, 60, 30, 20))
+    gaps_after, differences_after = plot(varied, "varied").axes
+    # Gaps of 1.25 and 2.5 are left; the third, of 60, 50, 50 and 0, is written at the end.
+    assert gaps_after.get_ylim()[1] <= gaps.get_ylim()[1] < 40
+    assert [text.get_text() for text in gaps_after.texts] == ["▴\n40.0†"]
+    assert np.ptp(differences_after.get_ylim()) <= np.ptp(differences.get_ylim())
+    assert [text.get_text() for text in differences_after.texts] == ["−60†", "+50†", "−50†", "+0†"]
 
 
 def test_words_keep_their_order_and_each_cell_and_method_has_its_row(study, copied) -> None:

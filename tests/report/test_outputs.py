@@ -13,18 +13,34 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.text import Text
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import latex
-from benchmark.report.draw import draw_figure, draw_table
+from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.page import draw_page
+from benchmark.report.summary import COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
+from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
+from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from tests.project import Project
-from tests.report.conftest import GIVEN, RANDOM, Drawn, changed, gathered, write_features, write_forget, write_run
+from tests.report.conftest import (
+    GIVEN,
+    RANDOM,
+    STAGED,
+    Drawn,
+    changed,
+    gathered,
+    source,
+    write_features,
+    write_forget,
+    write_run,
+)
 from tests.report.test_rendering import Page
 
 # All that can be made again; what the study gathered of it lies beside.
@@ -41,22 +57,26 @@ def whole(shared) -> Study:
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
     shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
-    figures = {name: data["figures"][name] for name in ("gain", "map", "spent", "removed", "varied")}
+    figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
     figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "memorisation")}
+    figures["predictions-figure"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
     study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
     draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
     for (scenario, stages), trial in product(draws.items(), range(study.trials)):
         write_forget(study, scenario, np.arange(len(stages)) + 10 * trial, stages, trial)
     for run in study.runs():
-        staged = (
-            [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if run.name.scenario == "sequential-2x10" else None
-        )
-        write_run(study, str(run.name), epochs=staged)
+        write_whole(study, run)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     write_features(study)
     gathered(study)
     return study
+
+
+def write_whole(study: Study, run: Run, values: dict[str, float] | None = None) -> None:
+    """Write a run, with an epoch for each stage if it has several."""
+    staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if str(run.name).startswith(STAGED) else None
+    write_run(study, str(run.name), values, epochs=staged)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +123,22 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, cop
     later = draw_page(alone).read_text(encoding="utf-8")
     assert shown.findall(later) == shown.findall(page) != []
     assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
+
+
+@pytest.mark.parametrize("kind", KINDS["figures"])
+def test_a_collapsed_run_appears_in_no_figure_without_its_mark(whole, copied, kind) -> None:
+    name = [name for name, output in whole.figures.items() if output.kind == kind][-1]
+
+    def marks() -> list[str]:
+        """Return the texts of the figure that speak of a collapsed run."""
+        texts = [text.get_text() for text in build(source(whole, name)).findobj(Text)]
+        return [text for text in texts if "†" in text or text.startswith("collapsed:")]
+
+    assert not marks()
+    run = next(run for run in whole.runs_of(name) if run.name.method not in (ORIGINAL, RETRAIN))
+    write_whole(whole, run, {"ra": 95.0 - COLLAPSE - 1})
+    drawn = marks()
+    assert drawn and (kind == "maps" or (COLLAPSED in drawn and len(drawn) > 1))
 
 
 def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(whole, drawn, copied) -> None:

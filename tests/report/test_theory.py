@@ -12,7 +12,7 @@ from benchmark.report.draw import build
 from benchmark.report.tabular import number
 from benchmark.study.outputs import VIEWS
 from benchmark.study.study import Study
-from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_run
+from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_runs
 
 CELL = "digits/convnet/random-50"
 FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
@@ -24,12 +24,12 @@ def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Iterator[Study]:
-    """A study whose views are there: of Retrain, FT and CoUn, two trials in two cells."""
+    """A study whose runs and views are there: of Retrain, FT and CoUn, two trials in two cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("theory"))
         study = make_study("theory")
+        write_runs(study, "curves")
         for run in study.runs_of("theory"):
-            write_run(study, str(run.name))
             write_views(study, str(run.name), views(FAR[run.name.method], alone=run.name.scenario == "class-8"))
         yield study
 

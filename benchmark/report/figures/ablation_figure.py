@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +13,15 @@ from matplotlib.figure import Figure
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.figures.common import (
+    FLOOR,
+    FLOOR_LABEL,
+    draw_gaps,
+    highest_gap,
+    legend_above,
+    note_collapsed,
+    page_wide,
+)
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import gather
@@ -21,7 +30,7 @@ from benchmark.study.outputs import varied
 HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
 SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
 LINE = 36  # letters that fit below a panel
-OWN = "#E8E8E8"
+OWN = "#EFEFEF"
 # Paul Tol's "bright", with a mark each: the colours of methods mean something else.
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
 
@@ -30,8 +39,9 @@ def numbers(source: Source) -> pd.DataFrame:
     """Return what the figure shows, a row a cell and listed method, sorted by value where values are numbers.
 
     Columns ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
-    ``own``, whether that is the study's own; ``avg_gap`` and ``noise_floor``, in points; per metric ``_difference``,
-    mean over trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
+    ``own``, whether that is the study's own; ``avg_gap`` with ``_low, _high`` of its 95 % interval and ``noise_floor``,
+    in points; ``collapsed``, in how many trials; per metric ``_difference``, mean over trials minus that of Retrain,
+    and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
     """
     key = varied(source.study, source.output)
     data = gather(source, [RETRAIN, *source.compared])
@@ -49,16 +59,19 @@ def numbers(source: Source) -> pd.DataFrame:
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
-    return data[[*CELL, "head", "value", "own", "avg_gap", "noise_floor", *columns]].reset_index(drop=True)
+    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "noise_floor", "collapsed"]
+    return data[[*CELL, "head", "value", "own", *gaps, *columns]].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
     """Return the figure: a row a cell and method; left the average gap, right each metric's difference to Retrain.
 
-    Values stand at even distances, the study's own on grey. Error bars are standard deviations over trials; the
-    average gap, between means, has none.
+    Values stand at even distances, the study's own on grey. Error bars are 95 % intervals of the average gap, and
+    standard deviations over trials of the differences. Where runs collapsed, the average gap has a dagger and the
+    differences are written out instead of drawn, so that the other values keep their scale.
     """
-    groups = [rows for _, rows in numbers(source).groupby([*CELL, "head"], sort=False)]
+    data = numbers(source)
+    groups = [rows for _, rows in data.groupby([*CELL, "head"], sort=False)]
     figure = page_wide(HEIGHT * len(groups) + LEGEND)
     grid = figure.subplots(len(groups), 2, squeeze=False)
     label = _axis(source)
@@ -75,6 +88,7 @@ def build(source: Source) -> Figure:
             cell = Cell(*rows[CELL].iloc[0])
             pair[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
     legend_above(figure, grid[0], handlelength=1.3)
+    note_collapsed(figure, data["collapsed"])
     return figure
 
 
@@ -90,20 +104,24 @@ def _axis(source: Source) -> str:
 
 def _gaps(axes: Axes, rows: pd.DataFrame) -> None:
     _mark_own(axes, rows, "Study’s own value")
-    colour = method_colour(rows["head"].iloc[0])
-    axes.plot(range(len(rows)), rows["avg_gap"], "o-", color=colour, markersize=4, linewidth=1)
-    axes.axhline(rows["noise_floor"].iloc[0], color="black", linestyle=":", linewidth=1, label="Noise floor")
-    axes.set_ylim(bottom=0)
+    axes.axhspan(0, rows["noise_floor"].iloc[0], label=FLOOR_LABEL, **FLOOR)
+    draw_gaps(axes, range(len(rows)), rows, highest_gap(rows), color=method_colour(rows["head"].iloc[0]))
 
 
 def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     _mark_own(axes, rows)
     axes.axhline(0, color=method_colour(RETRAIN), linewidth=0.8, label=method_label(RETRAIN))
+    collapsed = rows["collapsed"] > 0
     for place, (metric, (colour, mark)) in enumerate(LOOKS.items()):
         x = [number + (place - 1.5) / 3 * SPREAD for number in range(len(rows))]
         look: Any = {"color": colour, "marker": mark, "markersize": 3, "linewidth": 0.8, "elinewidth": 0.6}
         difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
-        axes.errorbar(x, difference, deviation, **look, label=metric.upper())
+        axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
+        for number in np.flatnonzero(collapsed):
+            text = f"{difference.iloc[number]:+.0f}†".replace("-", "−")
+            at: Any = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            at["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            axes.annotate(text, **at, xytext=(0, -2 - 10 * place), ha="center", va="top", color=colour)
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:

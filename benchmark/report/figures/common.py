@@ -1,4 +1,4 @@
-"""Width, legend and logarithmic axes of figures."""
+"""What figures share: width, legend, and panels of average gaps with intervals, noise floor and collapsed runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from benchmark.report.style import FULL_WIDTH
+from benchmark.report.summary import COLLAPSED
+
+FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
+FLOOR_LABEL = "Noise floor"
+INTERVAL_ROOM = 1.5  # of the largest gap: an interval that reaches further is cut by the edge of the panel
 
 
 def page_wide(height: float) -> Figure:
@@ -31,12 +39,56 @@ def rows_of(panels: int, per_row: int) -> tuple[int, int]:
     return -(-panels // columns), columns
 
 
-def log_axis(axes: Axes) -> None:
-    """Put what has been drawn upright on a logarithmic axis, its numbers written out; if none is above 0, do not."""
-    heights = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
-    if not (heights > 0).any():
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+def floor_handle() -> Patch:
+    """Return the legend's entry for the noise floor."""
+    return Patch(facecolor=FLOOR["color"], label=FLOOR_LABEL)
+
+
+def note_collapsed(figure: Figure, collapsed: pd.Series[Any]) -> None:
+    """Say below the figure what the dagger means, if anything in it has one."""
+    if collapsed.any():
+        handle = Line2D([], [], linestyle="none", label=COLLAPSED)
+        figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
+
+
+def highest_gap(data: pd.DataFrame) -> float:
+    """Return where an axis of average gaps ends: with room for intervals, and not stretched by what has collapsed.
+
+    Parameters
+    ----------
+    data : rows with ``avg_gap, avg_gap_high`` in points, and ``collapsed``, how many trials did.
+    """
+    known = data[data["avg_gap"].notna()]
+    whole = known[known["collapsed"] == 0]
+    shown = whole if len(whole) else known
+    if not (shown["avg_gap"] > 0).any():
+        return 1.0
+    largest = shown["avg_gap"].max()
+    reach = np.fmax(largest, shown["avg_gap_high"].max())
+    return float(1.08 * min(reach, INTERVAL_ROOM * largest))
+
+
+def draw_gaps(axes: Axes, x: npt.ArrayLike, data: pd.DataFrame, highest: float, **look: Any) -> None:
+    """Draw average gaps with their 95 % intervals on an axis from 0 to ``highest``, a dagger at what has collapsed.
+
+    A collapsed gap that lies beyond the axis stands at its end with its value.
+
+    Parameters
+    ----------
+    data : the rows of one line; ``collapsed`` as in `highest_gap`, and ``avg_gap_low`` beside it.
+    """
+    gap, place = data["avg_gap"], np.asarray(x, dtype=float)
+    beyond = (data["collapsed"] > 0) & (gap > highest)
+    shown = gap.where(~beyond)
+    reach = np.nan_to_num([shown - data["avg_gap_low"], data["avg_gap_high"] - shown])
+    look = {"marker": "o", "markersize": 3.5, "linewidth": 1, "elinewidth": 0.8, **look}
+    _, _, (bars,) = axes.errorbar(place, shown, np.maximum(reach, 0), **look)
+    bars.set_alpha(0.55)
+    style: Any = {"color": look["color"], "textcoords": "offset points", "annotation_clip": False}
+    for here, value, out in zip(place, gap, beyond, strict=True):
+        if out:
+            axes.annotate(f"▴\n{value:.1f}†", (here, highest), (0, -2), ha="center", va="top", linespacing=0.8, **style)
+    for here, value in zip(place[data["collapsed"] > 0], shown[data["collapsed"] > 0], strict=True):
+        if np.isfinite(value):
+            axes.annotate("†", (here, value), (3, 1), ha="left", va="bottom", **style)
+    axes.set_ylim(0, highest)

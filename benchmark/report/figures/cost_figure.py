@@ -13,12 +13,21 @@ from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL, METRICS
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import RETRAIN, MethodName
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, log_axis, page_wide, rows_of
+from benchmark.report.figures.common import (
+    FLOOR,
+    draw_gaps,
+    floor_handle,
+    highest_gap,
+    legend_above,
+    note_collapsed,
+    page_wide,
+    rows_of,
+)
 from benchmark.report.source import Source
-from benchmark.report.style import cell_parts, line_style, method_colour, method_label
-from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of
+from benchmark.report.style import line_style, method_colour, method_label, short_parts
+from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of, summaries
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -26,77 +35,107 @@ PANEL_HEIGHT, LEGEND_LINE = 1.6, 0.17  # inches
 LEGEND_COLUMNS = 5
 LETTERS = 84  # of a title that fit above all columns together
 NO_BREAK = "\u00a0"
-BEST: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linestyle": "none"}
-BEST_COLOUR = "#555555"  # in the legend, where it is no method's
+GREY = "#555555"  # in the legend, where it is no method's
+CUT_SHORT: Any = {"linewidth": 0.7, "alpha": 0.5}
+
+
+def line_of(method: str) -> str:
+    """Return the name of the line that a method's point belongs to: its own, without the number of epochs."""
+    name = MethodName.parse(method)
+    return "@".join([name.head, *(f"{key}={value}" for key, value in name.settings if key != "epochs")])
+
+
+def points(source: Source) -> pd.DataFrame:
+    """Return a point a cell and method but Retrain: its whole runs, each trained for its own number of epochs.
+
+    Columns ``dataset, arch, scenario, method``; ``line``, from `line_of`; ``avg_gap`` with ``_low, _high`` of its 95 %
+    interval, in points, against Retrain at the last epoch; ``pflops, pflops_executed``, means over trials;
+    ``collapsed``, in how many trials; ``noise_floor``, the cell's. NaN where a trial diverged or Retrain is missing.
+    """
+    parts = []
+    for cell in source.cells:
+        ends = [at_end(source, cell, RETRAIN, source.histories(cell, RETRAIN))]
+        for method in source.compared:
+            lost = source.diverged(cell, method)
+            trials = {t: history[:0] if t in lost else history for t, history in source.histories(cell, method).items()}
+            ends.append(at_end(source, cell, method, trials))
+        metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
+        known, floor = summaries(metrics), floors_of(metrics).get(cell, np.nan)
+        rows = [{"method": m, "line": line_of(m), "collapsed": 0, **known.get((cell, m), {})} for m in source.compared]
+        parts.append(pd.DataFrame(rows).assign(**vars(cell), noise_floor=floor))
+    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]
+    return pd.concat(parts, ignore_index=True).reindex(columns=[*CELL, "method", "line", *COSTS, *gaps])
 
 
 def curves(source: Source) -> pd.DataFrame:
-    """Return what the figure shows, a row an evaluated epoch of each method but Retrain.
+    """Return what the runs had reached on the way, a row an evaluated epoch of each method but Retrain.
 
     Columns ``dataset, arch, scenario, method, epoch``; ``avg_gap``, between means over trials, in points, against
     Retrain at its last epoch, NaN where a trial has diverged by then or Retrain is missing; ``pflops,
-    pflops_executed``, what was computed until then, means over trials; ``best``, whether no other epoch has a smaller
-    gap; ``noise_floor``, the cell's.
+    pflops_executed``, what was computed until then, means over trials.
     """
-    columns = [*CELL, "method", "epoch", "avg_gap", *COSTS, "best", "noise_floor"]
+    columns = [*CELL, "method", "epoch", "avg_gap", *COSTS]
     parts = []
     for cell in source.cells:
-        reference = at_end(cell, RETRAIN, source.histories(cell, RETRAIN))
-        target = reference[METRICS].astype(float).mean(skipna=False)
-        place = {**vars(cell), "noise_floor": floors_of(reference).get(cell, np.nan)}
+        target = at_end(source, cell, RETRAIN, source.histories(cell, RETRAIN))[METRICS].mean(skipna=False)
         for method in source.compared:
             if trials := source.histories(cell, method):
-                curve = by_epoch(pd.concat(trials), target).reset_index()
-                best = curve["avg_gap"] == curve["avg_gap"].min()
-                parts.append(curve.assign(**place, method=method, best=best)[columns])
+                curve = by_epoch(pd.concat(trials.values()), target).reset_index()
+                parts.append(curve.assign(**vars(cell), method=method)[columns])
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
 def build(source: Source) -> Figure:
     """Return the figure: a column a cell, above by the paper's counting, below as executed, at one scale.
 
-    Lines of methods with the contrastive term are broken, each method's best epoch is marked: the one that
-    somebody who had Retrain would choose. The gap is on a logarithmic axis.
+    A point is a whole run with its 95 % interval; points of one method at several numbers of epochs are joined. Where
+    there is but one, a faint line shows what the same run had reached on the way, before its learning rate had fallen:
+    a run of that length would have come further. Lines of methods with the contrastive term are broken.
     """
-    data = curves(source)
+    data, on_the_way = points(source), curves(source)
+    several = data.groupby("line")["method"].transform("nunique") > 1
+    on_the_way = on_the_way[on_the_way["method"].isin(data.loc[~several, "method"])]
     # By what each method costs as a whole, as in the tables.
-    unit, _ = cost_unit(data.groupby([*CELL, "method"])[list(COSTS)].max().to_numpy(dtype=float))
+    unit, _ = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
     bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
-    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + (len(source.compared) + 1) // LEGEND_COLUMNS))
+    lines = data["line"].nunique() + len(on_the_way["method"].unique()[:1]) + 2
+    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS)))
     grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
+    highest = highest_gap(data)
     for number, cell in enumerate(source.cells):
         band, column = divmod(number, columns)
-        _cell(grid[2 * band : 2 * band + 2, column], data, cell, source.compared, unit, LETTERS // columns)
+        pair = grid[2 * band : 2 * band + 2, column]
+        _cell(pair, in_cell(data, cell), in_cell(on_the_way, cell), unit, highest)
+        # Lines are broken between a cell's parts, not within them.
+        title = ", ".join(part.replace(" ", NO_BREAK) for part in short_parts(cell, source.cells))
+        title = textwrap.fill(title, LETTERS // columns, break_long_words=False)
+        pair[0].set_title(title.replace(NO_BREAK, " "))
     for axes in grid[-2:, len(source.cells) - columns * (bands - 1) :].flat:
         axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
-    best = Line2D([], [], color=BEST_COLOUR, label="Best epoch", **BEST)
-    legend_above(figure, grid[0, :1], [best], ncols=LEGEND_COLUMNS, handlelength=1.6)
+    more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
+    more += [Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT)] * bool(len(on_the_way))
+    legend_above(figure, grid[0, :1], [*more, floor_handle()], ncols=LEGEND_COLUMNS, handlelength=2)
+    note_collapsed(figure, data["collapsed"])
     return figure
 
 
-def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, cell: Cell, methods: list[str], unit: str, width: int) -> None:
-    """Draw one cell: above by the paper's counting, below as executed, over one range of computation.
-
-    Its title has ``width`` letters a line.
-    """
-    rows = in_cell(data, cell)
-    most = np.nanmax([0.0, *rows[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
+def _cell(pair: npt.NDArray[Any], data: pd.DataFrame, on_the_way: pd.DataFrame, unit: str, highest: float) -> None:
+    """Draw one cell: above by the paper's counting, below as executed, over one range of computation."""
+    most = np.nanmax([0.0, *data[list(COSTS)].to_numpy(dtype=float).ravel()]) * UNITS[unit]
+    lines = list(dict.fromkeys(data["line"]))
     for axes, (cost, counting) in zip(pair, COUNTINGS.items(), strict=True):
-        for method in methods:
-            mine, colour = rows[rows["method"] == method], method_colour(method)
-            look: Any = {"linestyle": line_style(method, methods), "label": method_label(method), "linewidth": 1}
-            axes.plot(mine[cost] * UNITS[unit], mine["avg_gap"], color=colour, **look)
-            best = mine[mine["best"].astype(bool)].head(1)
-            axes.plot(best[cost] * UNITS[unit], best["avg_gap"], color=colour, **BEST)
-        floor = rows["noise_floor"].iloc[0] if len(rows) else np.nan
-        axes.axhline(floor, color="black", linestyle=":", linewidth=1, label="Noise floor")
-        log_axis(axes)
+        for line in lines:
+            colour, mine = method_colour(line), data[data["line"] == line].sort_values(cost)
+            style: Any = {"linestyle": line_style(line, lines), "color": colour}
+            for _, way in on_the_way[on_the_way["method"].isin(mine["method"])].groupby("method"):
+                axes.plot(way[cost] * UNITS[unit], way["avg_gap"], **style, **CUT_SHORT)
+            # Hollow with the contrastive term: a point alone has no broken line.
+            style |= {"markerfacecolor": "white" if MethodName.parse(line).contrastive else colour}
+            draw_gaps(axes, mine[cost] * UNITS[unit], mine, highest, label=method_label(line), **style)
+        axes.axhspan(0, np.nan_to_num(data["noise_floor"].iloc[0]), **FLOOR)
         axes.set_xlim(0, 1.04 * most or 1)
         axes.locator_params(axis="x", nbins=5)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlabel(f"{unit} {counting}")
-    # Lines are broken between a cell's parts, not within them.
-    parts = ", ".join(part.replace(" ", NO_BREAK) for part in cell_parts(cell))
-    pair[0].set_title(textwrap.fill(parts, width, break_long_words=False).replace(NO_BREAK, " "))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmark.metrics.bootstrap import estimate
+from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, improvement
 from benchmark.names import Cell
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.figures.common import legend_above, note_collapsed, page_wide
 from benchmark.report.source import Source
-from benchmark.report.style import FULL_WIDTH, cell_parts, method_colour, method_label, scenario_label
+from benchmark.report.style import (
+    FULL_WIDTH,
+    cell_parts,
+    method_colour,
+    method_label,
+    scenario_label,
+    short_parts,
+)
 from benchmark.report.summary import gather
 from benchmark.study.outputs import with_and_without
 
@@ -22,13 +33,16 @@ ROW_HEIGHT, WIDEST_BAR = 1.7, 0.5  # inches
 
 
 def gains(source: Source) -> pd.DataFrame:
-    """Return what the figure shows: ``dataset, arch, scenario, method, without, with_cl, improvement, note``.
+    """Return what the figure shows: a row a cell and method.
 
-    ``without`` and ``with_cl`` are average gaps in points, ``improvement`` is in per cent (Figure 4's formula), NaN
-    where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is.
+    Columns ``dataset, arch, scenario, method``; ``without, with_cl``, average gaps in points; ``improvement`` in per
+    cent (Figure 4's formula) with ``low, high``, its 95 % interval from drawing trials of both and of Retrain anew, NaN
+    where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is;
+    ``collapsed``, how many trials of both did.
     """
     partners = dict(with_and_without(method) for method in source.methods)
-    numbers = gather(source, [*partners, *partners.values()])[[*CELL, "method", "avg_gap", "diverged"]]
+    numbers = gather(source, [*partners, *partners.values()])
+    numbers = numbers[[*CELL, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
     gain = improvement(both["avg_gap"], both["avg_gap_cl"])
@@ -39,11 +53,20 @@ def gains(source: Source) -> pd.DataFrame:
     }
     note = np.select(list(reasons.values()), list(reasons), "gap 0")
     both = both.rename(columns={"avg_gap": "without", "avg_gap_cl": "with_cl"}).assign(improvement=gain, note=note)
-    return both[[*CELL, "method", "without", "with_cl", "improvement", "note"]]
+    both["collapsed"] += both["collapsed_cl"]
+    both[["low", "high"]] = [_interval(source, row) if not row.note else (np.nan, np.nan) for row in both.itertuples()]
+    return both[[*CELL, "method", "without", "with_cl", "improvement", "low", "high", "note", "collapsed"]]
+
+
+def _interval(source: Source, row: Any) -> tuple[float, float]:
+    pair = row.run_method, row.run_method_cl
+    trials = Trials(source.results.metrics, Cell(row.dataset, row.arch, row.scenario), pair)
+    found = estimate(lambda drawn: improvement(*trials.gaps(pair, drawn)), len(trials))
+    return found.low, min(found.high, 100.0)  # no gap is below 0
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: groups of bars, one a cell, one bar a method, each with its value.
+    """Return the figure: groups of bars, one a cell, one bar a method, each with its value and 95 % interval.
 
     Cells that do not fit in one row stand in a row a scenario.
     """
@@ -57,6 +80,7 @@ def build(source: Source) -> Figure:
         axes.set_ylim(*_limits(data))
         axes.set_ylabel(f"Improvement (%)\n{over(source.trials)}")
     legend_above(figure, grid[:1], ncols=min(len(source.methods), 6), columnspacing=None, handlelength=1)
+    note_collapsed(figure, data["collapsed"])
     return figure
 
 
@@ -75,7 +99,7 @@ def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
 
 def _limits(data: pd.DataFrame) -> tuple[float, float]:
     """Return the axis' ends: 0 inside, room for the values printed beyond the bars, and for upright notes."""
-    known = data["improvement"].dropna()
+    known = data[["improvement", "low", "high"]].stack()
     low, high = min(0.0, known.clip(lower=FLOOR).min()), max(0.0, known.max())
     if known.empty or low == high:
         low, high = 0.0, 100.0
@@ -91,12 +115,16 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         mine = data[data["method"] == method]
         centres = np.arange(len(cells)) + (place - (len(methods) - 1) / 2) * width
         heights = mine["improvement"].clip(lower=FLOOR).fillna(0)
-        bars = axes.bar(centres, heights, width * 0.92, color=method_colour(method), label=method_label(method))
-        axes.bar_label(bars, [_value(gain) for gain in mine["improvement"]], padding=1.5, linespacing=0.7)
+        look: Any = {"color": method_colour(method), "label": method_label(method)}
+        reach = np.nan_to_num([heights - mine["low"].clip(lower=FLOOR), mine["high"] - heights]).clip(min=0)
+        bars = axes.bar(centres, heights, width * 0.92, yerr=reach, error_kw={"elinewidth": 0.8}, **look)
+        values = [_value(*row) for row in zip(mine["improvement"], mine["collapsed"], strict=True)]
+        axes.bar_label(bars, values, padding=1.5, linespacing=0.7)
         axes.bar_label(bars, mine["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
     one = data["scenario"].nunique() == 1
-    parts = [cell_parts(Cell.parse(cell))[: 2 if one else 3] for cell in cells]
+    places = [Cell.parse(cell) for cell in cells]
+    parts = [cell_parts(place)[:2] if one else short_parts(place, places) for place in places]
     axes.set_xticks(range(len(cells)), ["\n".join(part).replace(" (", "\n(") for part in parts])
     axes.set_xlim(-0.5 - (widest - len(cells)) / 2, len(cells) - 0.5 + (widest - len(cells)) / 2)
     axes.tick_params(axis="x", length=0)
@@ -105,9 +133,9 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         axes.set_title(scenario_label(data["scenario"].iloc[0]), loc="left")
 
 
-def _value(gain: float) -> str:
-    """Return a bar's value, with an arrow if the bar was cut; nothing where there is none."""
+def _value(gain: float, collapsed: int) -> str:
+    """Return a bar's value, with a dagger if a run collapsed and an arrow if the bar was cut; nothing without one."""
     if np.isnan(gain):
         return ""
     text = f"{gain:.1f}" if abs(gain) < 99.95 else f"{gain:.0f}"
-    return text.replace("-", "−") + ("\n▾" if gain < FLOOR else "")
+    return text.replace("-", "−") + "†" * bool(collapsed) + "\n▾" * (gain < FLOOR)

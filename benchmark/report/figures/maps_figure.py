@@ -1,4 +1,4 @@
-"""Maps of representations, t-SNE and UMAP, coloured by predicted class (Figures 1, 3, 11, 12)."""
+"""Maps of representations, coloured by predicted class (Figures 1, 3, 11, 12)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.features.alignment import aligned, centroids, standardised
+from benchmark.metrics.compactness import silhouette
 from benchmark.names import Cell, MethodName
 from benchmark.report.figures.placing import write_names
 from benchmark.report.source import Source
-from benchmark.report.style import FULL_WIDTH, PROJECTIONS, class_colours, method_label, setting_label, short_label
+from benchmark.report.style import FULL_WIDTH, class_colours, method_label, setting_label, short_label
 
+PROJECTION = "tsne"  # for print; the page shows UMAP too
 NAMED_CLASSES = 10  # with more, names would cover the dots
 # Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
 WIDEST_PANEL, GAP, MARGIN, LINE = 2.4, 0.06, 0.2, 0.15
@@ -28,45 +30,47 @@ WIDEST_PANEL, GAP, MARGIN, LINE = 2.4, 0.06, 0.2, 0.15
 class Panel:
     """One map: which, what its method is called here, its samples, and their points (n, 2) after alignment.
 
-    Without samples, ``remark`` says why: the run diverged, or is missing.
+    Without samples, ``remark`` says why: the run diverged, collapsed or is missing.
     """
 
     method: str
     label: str
     cell: Cell
-    projection: str
     samples: pd.DataFrame
     points: npt.NDArray[np.float64]
     remark: str
+
+    @property
+    def silhouette(self) -> float:
+        """How compact the forget samples of each predicted class lie on the map, from -1 to 1; NaN without any."""
+        if self.remark:
+            return float("nan")
+        forget = (self.samples["membership"] == "forget").to_numpy()
+        return silhouette(self.points[forget], self.samples["prediction"].to_numpy()[forget])
 
 
 def panels(source: Source) -> list[list[Panel]]:
     """Return the figure's panels, in rows, each map turned to look like the first of its dataset.
 
-    One method: a row a projection, a column a cell. Several methods: a row a method; with one or two cells each has
-    its t-SNE and UMAP side by side, with more there is a column a cell, and the rows come once for each projection.
-    Where forget samples alone are shown: a row a projection, a column a method and cell.
+    A row a method and a column a cell; where forget samples alone are shown, one row with a column a cell and method.
     """
     cells, methods = source.cells, source.methods
     if source.output.show == "forget":
-        grid = [[(cell, m, p) for cell in cells for m in methods] for p in PROJECTIONS]
-    elif len(methods) > 1 and len(cells) <= 2:
-        grid = [[(cell, m, p) for cell in cells for p in PROJECTIONS] for m in methods]
+        grid = [[(cell, method) for cell in cells for method in methods]]
     else:
-        grid = [[(cell, m, p) for cell in cells] for p in PROJECTIONS for m in methods]
+        grid = [[(cell, method) for cell in cells] for method in methods]
     targets: dict[str, pd.DataFrame] = {}
     return [[_panel(source, *place, targets) for place in row] for row in grid]
 
 
-def _panel(source: Source, cell: Cell, method: str, projection: str, targets: dict[str, pd.DataFrame]) -> Panel:
+def _panel(source: Source, cell: Cell, method: str, targets: dict[str, pd.DataFrame]) -> Panel:
     """Align a map with the first of its dataset, which it becomes if there is none yet."""
     label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
-    if samples.empty:
-        remark = "diverged" if source.diverged(cell, method) else "missing"
-        return Panel(method, label, cell, projection, samples, np.empty((0, 2)), remark)
+    if remark := _remark(source, cell, method, samples):
+        return Panel(method, label, cell, samples[:0], np.empty((0, 2)), remark)
     numbers = {name: number for number, name in enumerate(source.results.classes(cell.dataset))}
     samples = samples.assign(**{column: samples[column].map(numbers) for column in ("label", "prediction")})
-    points = samples[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
+    points = samples[[f"{PROJECTION}_x", f"{PROJECTION}_y"]].to_numpy(dtype=float)
     classes = samples["label"].to_numpy()
     if cell.dataset in targets:
         points = aligned(points, classes, targets[cell.dataset])
@@ -75,7 +79,16 @@ def _panel(source: Source, cell: Cell, method: str, projection: str, targets: di
         targets[cell.dataset] = centroids(points, classes)
     # Also where forget samples alone are shown, the map was made, and turned, with the others.
     shown = (samples["membership"] == "forget").to_numpy() | (source.output.show != "forget")
-    return Panel(method, label, cell, projection, samples[shown], points[shown], "")
+    return Panel(method, label, cell, samples[shown], points[shown], "")
+
+
+def _remark(source: Source, cell: Cell, method: str, samples: pd.DataFrame) -> str:
+    """Return why there is nothing to show of a map's run; nothing where there is."""
+    if samples.empty:
+        return "diverged" if source.diverged(cell, method) else "missing"
+    # The features of a model that has lost what it had learnt say nothing of what it was to forget.
+    accuracy = source.collapsed(cell, method).values()
+    return f"collapsed:\nretain accuracy {min(accuracy):.0f} %" if accuracy else ""
 
 
 def _label(source: Source, cell: Cell, method: str) -> str:
@@ -89,12 +102,12 @@ def _label(source: Source, cell: Cell, method: str) -> str:
 def build(source: Source) -> Figure:
     """Return the figure: retain dots small and faint, forget dots larger with a thin edge, coloured by predicted class.
 
-    All panels of a projection have one scale; classes are named beside their clusters where there are at most ten.
-    A line below says what dots and colours stand for.
+    Classes are named beside their clusters where there are at most ten. Where forget samples alone are shown, a panel's
+    heading gives their `benchmark.metrics.compactness.silhouette`. A line below says what dots and colours stand for.
     """
     grid = panels(source)
     rows, columns = len(grid), len(grid[0])
-    beside, above = headings(grid)
+    beside, above = headings(grid, source.output.show == "forget")
     margin = MARGIN + LINE * max(text.count("\n") for text in beside)
     side = min((FULL_WIDTH - margin) / columns - GAP, WIDEST_PANEL)
     lines = 1 + max(text.count("\n") for text in above)
@@ -106,9 +119,7 @@ def build(source: Source) -> Figure:
         panel_axes.set_title(text, pad=3)
     every = [panel for row in grid for panel in row]
     for panel_axes, panel in zip(axes.flat, every, strict=True):
-        # Half the width that every panel of a projection spans: the widest map with a margin.
-        shown = [one.points for one in every if one.projection == panel.projection and len(one.points)]
-        _frame(panel_axes, panel, max([1e-9, *(1.08 * float(np.ptp(points, axis=0).max()) / 2 for points in shown)]))
+        _frame(panel_axes, panel)
         if panel.remark:
             panel_axes.text(0.5, 0.5, panel.remark, ha="center", va="center", transform=panel_axes.transAxes)
         else:
@@ -125,9 +136,10 @@ def build(source: Source) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, panel: Panel, half: float) -> None:
-    """Put the map in the middle of its panel, at the scale that all panels of its projection share."""
-    x, y = (panel.points.min(axis=0) + panel.points.max(axis=0)) / 2 if len(panel.points) else (0.0, 0.0)
+def _frame(axes: Axes, panel: Panel) -> None:
+    """Let the map fill its panel: a scale shared with others would mean nothing, since each map has its own units."""
+    low, high = (panel.points.min(axis=0), panel.points.max(axis=0)) if len(panel.points) else np.zeros((2, 2))
+    (x, y), half = (low + high) / 2, max(1e-9, 1.04 * float((high - low).max()) / 2)
     axes.set_xlim(x - half, x + half)
     axes.set_ylim(y - half, y + half)
     axes.set_xticks([])
@@ -151,20 +163,17 @@ def _dots(axes: Axes, panel: Panel, colours: Any, side: float) -> None:
         axes.scatter(x[shown], y[shown], c=list(colour[shown]), rasterized=True, **look)
 
 
-def headings(grid: list[list[Panel]]) -> tuple[list[str], list[str]]:
-    """Return what stands beside each row and above each column: method, cell and projection, each once."""
-    methods, cells, projections = (
-        len({getattr(panel, what) for panel in grid[0]}) > 1 for what in ("method", "cell", "projection")
-    )
+def headings(grid: list[list[Panel]], forgotten: bool = False) -> tuple[list[str], list[str]]:
+    """Return what stands beside each row and above each column; where forget samples alone are shown, all is above."""
     every = [panel.cell for row in grid for panel in row]
-    beside = [
-        ", ".join([row[0].label] * (not methods) + [PROJECTIONS[row[0].projection]] * (not projections)) for row in grid
-    ]
+    if not forgotten:
+        return [row[0].label for row in grid], [short_label(panel.cell, every) for panel in grid[0]]
     above = []
     for panel in grid[0]:
-        lines = [panel.label] * methods + [short_label(panel.cell, every)] * (cells or not methods)
-        above.append("\n".join(lines + [PROJECTIONS[panel.projection]] * projections))
-    return beside, above
+        lines = [short_label(panel.cell, every)] * (len(set(every)) > 1) + [panel.label]
+        compact = panel.silhouette
+        above.append("\n".join(lines + [f"silhouette {compact:.2f}".replace("-", "−")] * bool(np.isfinite(compact))))
+    return [""], above
 
 
 def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:

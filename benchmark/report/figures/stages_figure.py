@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +12,15 @@ from matplotlib.figure import Figure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, log_axis, page_wide
+from benchmark.report.figures.common import (
+    FLOOR,
+    draw_gaps,
+    floor_handle,
+    highest_gap,
+    legend_above,
+    note_collapsed,
+    page_wide,
+)
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
 from benchmark.report.summary import at_end, floors_of, summaries
@@ -24,35 +34,39 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     """Return one sequential cell's numbers, a row a stage and method, Retrain first.
 
     Columns: ``percent``, how much of the training set is gone by then; ``method``; per metric ``_mean, _sd, _gap``, and
-    ``avg_gap``, of the method at its last epoch of the stage against Retrain of ``random-<percent>``, in per cent and
-    points; ``noise_floor``, that Retrain's. NaN where a trial has diverged by then, or where runs are missing.
+    ``avg_gap`` with ``_low, _high`` of its 95 % interval, of the method at its last epoch of the stage against Retrain
+    of ``random-<percent>``, in per cent and points; ``collapsed``, how many trials had by then; ``noise_floor``, that
+    Retrain's. NaN where a trial has diverged by then, or where runs are missing.
     """
-    trials = {method: source.histories(cell, method) for method in source.compared}
+    histories = {method: source.histories(cell, method) for method in source.compared}
     parts = []
     for stage in range(1, Scenario(cell.scenario).stages + 1):
         place = stage_cell(cell, stage)
-        ends = [at_end(place, RETRAIN, source.histories(place, RETRAIN))]
-        ends += [at_end(place, method, [of[of["stage"] == stage] for of in trials[method]]) for method in trials]
-        metrics = pd.concat([end for end in ends if len(end)] or ends[:1]).assign(collapsed=False, report_epoch="last")
+        ends = [at_end(source, place, RETRAIN, source.histories(place, RETRAIN))]
+        for method, trials in histories.items():
+            here = {trial: history[history["stage"] == stage] for trial, history in trials.items()}
+            ends.append(at_end(source, place, method, here))
+        metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
         summary, floor = summaries(metrics), floors_of(metrics).get(place, np.nan)
-        rows = [{"method": method, **summary.get((place, method), {})} for method in (RETRAIN, *trials)]
+        rows = [{"method": m, "collapsed": 0, **summary.get((place, m), {})} for m in (RETRAIN, *histories)]
         percent = Scenario(place.scenario).percent
         parts.append(pd.DataFrame(rows).assign(percent=percent, noise_floor=floor))
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
-    return pd.concat(parts).reindex(columns=["percent", "method", *columns, "avg_gap", "noise_floor"])
+    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]
+    return pd.concat(parts).reindex(columns=["percent", "method", *columns, *gaps])
 
 
 def build(source: Source) -> Figure:
     """Return the figure: for each cell the average gap, large, and the four metrics beside it, small, stage by stage.
 
-    The average gap is on a logarithmic axis, with Retrain's own noise floor. Error bars are standard deviations over
-    trials; the average gap, between means, has none.
+    Error bars are 95 % intervals of the average gap, and standard deviations over trials of the metrics. The band is
+    Retrain's own noise floor.
     """
+    every = {cell: numbers(source, cell) for cell in source.cells}
     figure = page_wide(HEIGHT * len(source.cells) + LEGEND)
     parts = figure.subfigures(len(source.cells), 1, squeeze=False)[:, 0]
     layout = [["avg_gap", "ra", "ua"], ["avg_gap", "ta", "mia"]]
-    for part, cell in zip(parts, source.cells, strict=True):
-        data = numbers(source, cell)
+    for part, (cell, data) in zip(parts, every.items(), strict=True):
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
         axes["avg_gap"].set_ylabel(f"Average gap (points) {over(source.trials)}")
@@ -61,32 +75,36 @@ def build(source: Source) -> Figure:
         part.supxlabel("Training data removed (%)", fontsize="medium")
         if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
-    legend_above(figure, [axes["avg_gap"]], ncols=4, handlelength=2.6, columnspacing=1.5)
+    legend_above(figure, [axes["avg_gap"]], [floor_handle()], ncols=4, handlelength=2.6, columnspacing=1.5)
+    note_collapsed(figure, pd.concat(every.values())["collapsed"])
     return figure
 
 
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
-    methods = list(dict.fromkeys(data["method"]))
-    for method, rows in data.groupby("method", sort=False):
-        colour, label = method_colour(str(method)), method_label(str(method))
-        # Of Retrain, whose gap is 0, only the entry in the legend.
-        gap = rows["avg_gap"] * np.nan if method == RETRAIN else rows["avg_gap"]
+    methods, highest = list(dict.fromkeys(data["method"])), highest_gap(data)
+    axes.plot([], [], "o-", color=method_colour(RETRAIN), label=method_label(RETRAIN), markersize=3.5, linewidth=1)
+    for place, method in enumerate(methods[1:]):
+        rows, colour = data[data["method"] == method], method_colour(method)
         # Hollow where a setting stands in the method's name, since a broken line is hard to tell from another.
-        face = "white" if MethodName.parse(str(method)).settings else colour
-        line = {"ls": line_style(str(method), methods), "color": colour, "linewidth": 1}
-        axes.plot(rows["percent"], gap, "o", label=label, **line, markersize=3.5, markerfacecolor=face)
+        face = "white" if MethodName.parse(method).settings else colour
+        look: Any = {"ls": line_style(method, methods), "color": colour, "markerfacecolor": face}
+        x = rows["percent"] + _aside(data, place, len(methods) - 1)
+        draw_gaps(axes, x, rows, highest, label=method_label(method), **look)
     floor = data.drop_duplicates("percent")
-    axes.plot(floor["percent"], floor["noise_floor"], ":", color="black", linewidth=1, label="Noise floor")
+    axes.fill_between(floor["percent"], 0, floor["noise_floor"], **FLOOR)
     axes.set_xticks(floor["percent"])
-    log_axis(axes)
+
+
+def _aside(data: pd.DataFrame, place: int, places: int) -> float:
+    """Return how far beside its stage, in per cent, one of several methods stands."""
+    return float(data["percent"].min() * SPREAD * ((place + 0.5) / places - 0.5))
 
 
 def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:
     methods = list(dict.fromkeys(data["method"]))
-    step = data["percent"].min() * SPREAD / len(methods)
     for place, method in enumerate(methods):
         rows = data[data["method"] == method]
-        x = rows["percent"] + (place - (len(methods) - 1) / 2) * step
+        x = rows["percent"] + _aside(data, place, len(methods))
         mean, sd = rows[f"{metric}_mean"], rows[f"{metric}_sd"].fillna(0)
         line = {"ls": line_style(method, methods), "color": method_colour(method), "linewidth": 0.8}
         axes.errorbar(x, mean, sd, **line, elinewidth=0.6, zorder=2 + (not place))

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.report.figures.common import legend_above, page_wide, rows_of
+from benchmark.report.figures.common import legend_above, note_collapsed, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
 
@@ -56,7 +57,9 @@ def build(source: Source) -> Figure:
     for spare in grid[-2:, len(source.cells) - columns * (rows - 1) :].flat:
         spare.set_axis_off()
     grid[0, 0].set_xlim(0, end)
-    _label(figure, grid, source.methods)
+    collapsed = {m for m in source.methods for cell in source.cells if source.collapsed(cell, m)}
+    _label(figure, grid, {m: method_label(m) + "†" * (m in collapsed) for m in source.methods})
+    note_collapsed(figure, pd.Series([bool(collapsed)]))
     return figure
 
 
@@ -81,7 +84,7 @@ def _line(axes: Axes, eps: Floats, lines: Floats, style: str, method: str) -> No
     axes.fill_between(eps, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
-def _label(figure: Figure, grid: npt.NDArray[Any], methods: list[str]) -> None:
+def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> None:
     for axes in grid[::2].flat:
         axes.set_ylim(0, 101)
         axes.tick_params(labelleft=axes in grid[:, 0])
@@ -89,7 +92,7 @@ def _label(figure: Figure, grid: npt.NDArray[Any], methods: list[str]) -> None:
         upper.set_ylabel("R[ε] (%)")
         lower.set_ylabel("forget − retain\n(points)")
     figure.align_ylabels(list(grid[:, 0]))
-    handles: list[Any] = [Line2D([], [], color=method_colour(m), label=method_label(m)) for m in methods]
+    handles: list[Any] = [Line2D([], [], color=method_colour(m), label=label) for m, label in methods.items()]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
     handles.append(Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)"))
     legend_above(figure, [], handles, ncols=5, handlelength=1.6, columnspacing=1.4)

@@ -1,0 +1,46 @@
+"""What forget samples of one class are taken for, as a heat map: what Tables 1, 5 and 6 print."""
+
+from __future__ import annotations
+
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.metrics.evidence import in_cell
+from benchmark.report.figures.common import note_collapsed, page_wide
+from benchmark.report.source import Source
+from benchmark.report.style import method_label, short_label
+from benchmark.report.tables.predictions_table import numbers
+
+ROW, AROUND = 0.19, 0.5  # inches, of a method's row and of what stands around the rows of a cell
+
+
+def build(source: Source) -> Figure:
+    """Return the figure: a heat map a cell, a row a method and a column a class, in per cent, means over trials.
+
+    The rows are those of the table: Original, if listed, Retrain, then the methods as listed. A row is empty where a
+    trial diverged or is missing, and has a dagger where one collapsed.
+    """
+    data = numbers(source)
+    collapsed = [len(source.collapsed(cell, method)) for cell in source.cells for method in data["method"].unique()]
+    figure = page_wide(len(source.cells) * (AROUND + ROW * data["method"].nunique()))
+    grid = figure.subplots(len(source.cells), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, cell in zip(grid, source.cells, strict=True):
+        _cell(axes, in_cell(data, cell), {m for m in data["method"].unique() if source.collapsed(cell, m)})
+        axes.set_title(short_label(cell, source.cells), loc="left")
+    grid[-1].tick_params(axis="x", labelrotation=30)
+    grid[-1].set_xlabel(f"Forget samples of class {source.output.classes[0]} predicted as (%)")
+    note_collapsed(figure, pd.Series(collapsed))
+    return figure
+
+
+def _cell(axes: Axes, data: pd.DataFrame, collapsed: set[str]) -> None:
+    methods, classes = (data[column].drop_duplicates() for column in ("method", "predicted_class"))
+    shares = data.pivot(index="method", columns="predicted_class", values="percent").loc[methods, classes]
+    look = {"vmin": 0, "vmax": 100, "cmap": "Blues", "linewidths": 0.5, "cbar": False}
+    seaborn.heatmap(shares, ax=axes, annot=True, fmt=".0f", **look)
+    names = [method_label(method) + "†" * (method in collapsed) for method in methods]
+    axes.set_yticks([row + 0.5 for row in range(len(names))], names, rotation=0)
+    axes.tick_params(length=0)
+    axes.set(xlabel="", ylabel="")
