@@ -1,4 +1,4 @@
-"""A table beside the paper's printed numbers: ours, the paper's, the difference, and whether it is within the noise."""
+"""A table beside the paper's printed numbers: ours, the paper's, the difference, and whether both spreads cover it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _value(value: float, sd: float) -> str:
 
 
 def _difference(value: float, within: bool | None) -> Entry:
-    """Return a difference with its sign, and an asterisk where it is outside the noise."""
+    """Return a difference with its sign, and an asterisk where both spreads do not cover it."""
     text = number(value)
     sign = "" if text == DASH or float(f"{value:.2f}") <= 0 else "+"
     return Entry(sign + text, after="*" if within is False else "")
