@@ -20,7 +20,7 @@ from benchmark.results import frames
 from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
-PARTS = ("table.js", "plots.js", "curves.js", "maps.js", "start.js")  # of one script, in this order
+PARTS = ("table.js", "address.js", "plots.js", "curves.js", "maps.js", "start.js")  # of one script, in this order
 LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the package itself is never imported
 
 

@@ -156,13 +156,12 @@ function linked(drawings, remark) {
 }
 
 function maps() {
-  const richest = data.maps.reduce((best, map, number) => (map.panels.length > data.maps[best].panels.length ? number : best), 0);
-  options($("map-cell"), data.maps, richest);
+  options($("map-cell"), data.maps, richest(data.maps, "panels"));
   let old = [], view = null, latest = 0;
   const redraw = async () => {
     const mine = ++latest; // one that began earlier may be slower, and must not draw over this one
     old.forEach((drawing) => drawing.clear());
-    const map = data.maps[$("map-cell").value], dataset = data.datasets[map.dataset];
+    const map = named(data.maps, $("map-cell").value), dataset = data.datasets[map.dataset];
     const facts = await known(map, dataset);
     if (mine !== latest) return;
     const items = dataset.classes.map((_, number) => make("li", {}, ...coloured(dataset, number)));
@@ -172,6 +171,7 @@ function maps() {
     const drawings = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
     if (mine !== latest) return drawings.forEach((drawing) => drawing.clear());
     old = drawings;
+    map.panels.forEach((one, number) => savable(boxes[number], `map-${one.name}`, old[number]));
     let chosen = null;
     const choose = (number) => {
       chosen = number;

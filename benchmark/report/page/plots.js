@@ -18,6 +18,30 @@ const glyph = (kind, columns, settings) => create("GlyphRenderer", {
   glyph: create(kind, settings),
 });
 
+// Of drawings that are wanted one after the other, draw one at a time, and the last one last.
+function oneByOne(draw) {
+  let running = null, wanted = false;
+  const all = async () => {
+    do {
+      wanted = false;
+      await draw();
+    } while (wanted);
+  };
+  return () => {
+    wanted = true;
+    return (running ??= all().finally(() => { running = null; }));
+  };
+}
+
+// A button in a figure's heading that saves what is drawn.
+function savable(box, name, drawing) {
+  const heading = box.closest("figure").querySelector("figcaption");
+  heading.querySelector("button")?.remove();
+  const button = make("button", { type: "button", class: "save", "aria-label": `Save as PNG: ${heading.textContent}` }, "PNG");
+  button.addEventListener("click", async () => save(await drawing.picture(), `${name}.png`));
+  heading.append(button);
+}
+
 function axes(x, y) {
   const quiet = style("--quiet"), line = style("--line");
   const axis = (label) => ({
@@ -39,7 +63,7 @@ const decades = () => [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((ste
 async function drawn(box, settings, y_scale = "LinearScale") {
   const plot = create("Plot", {
     x_scale: create("LinearScale"), y_scale: create(y_scale), toolbar_location: null, sizing_mode: "stretch_both",
-    background_fill_alpha: 0, border_fill_alpha: 0, outline_line_color: null, ...settings,
+    background_fill_color: style("--paper"), border_fill_color: style("--paper"), outline_line_color: null, ...settings,
   });
   const document_ = new (Bokeh.require("document").Document)();
   document_.add_root(plot);
@@ -48,6 +72,7 @@ async function drawn(box, settings, y_scale = "LinearScale") {
   return {
     plot,
     pixels: (point) => [view.frame.x_scale.compute(point[0]), view.frame.y_scale.compute(point[1])],
+    picture: () => view.export("png").to_blob(),
     inside: ([x, y]) => view.frame.bbox.contains(x, y),
     clear: () => { document_.clear(); box.replaceChildren(); },
   };

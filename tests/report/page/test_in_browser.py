@@ -46,6 +46,29 @@ def test_page_in_a_browser(browser, page, width, dark) -> None:
     browser.until("document.activeElement.matches('details[open] article')")
 
 
+def test_a_view_is_in_the_address_and_its_rows_can_be_saved(browser, page, tmp_path) -> None:
+    view = "scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone"
+    browser.open(page, view)
+    gaps = browser.js(COLUMN)
+    assert gaps == sorted(gaps, reverse=True) and len(gaps) > 2
+    assert browser.js("document.querySelector('#curve-metric').value") == "ta"
+    header, *rows = browser.saved(tmp_path, "#save-table").decode().splitlines()
+    assert header.startswith("method,dataset,arch,scenario,avg_gap")
+    assert [float(row.split(",")[4]) for row in rows] == gaps and all("random-10" in row for row in rows)
+    browser.js("document.querySelector('[data-key=avg_gap] button').click()")
+    assert browser.js("location.hash") == "#scenario=random-10&curve-metric=ta"
+
+
+def test_headings_stay_while_a_table_scrolls(browser, page) -> None:
+    browser.look_through(390)
+    browser.open(page)
+    top = "document.querySelector('#table thead').firstElementChild.cells[0].getBoundingClientRect().top"
+    box = "document.querySelector('#results .scroll')"
+    browser.js(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
+    assert abs(browser.js(f"{top} - {box}.getBoundingClientRect().top")) <= 2
+    assert browser.js(f"{box}.getBoundingClientRect().right") <= 390
+
+
 def test_a_history_says_what_its_stage_is_compared_with(browser, staged) -> None:
     browser.open(staged)
     choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
@@ -66,7 +89,7 @@ def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(browser, page) 
         "if (slow) await new Promise((done) => setTimeout(done, 300));"
         "setTimeout(() => window.decoded++, 200); }; }"
     )
-    choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
+    choose = "for (const one of [1, 0]) { s.selectedIndex = one; s.dispatchEvent(new Event('change')); }"
     browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
     browser.until("window.decoded === 2")
     last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
@@ -83,7 +106,7 @@ def _sort_and_filter(browser: Browser) -> None:
     browser.key("Enter")
     assert browser.js(COLUMN) == gaps[::-1]
     change = "s.value = 'ft'; s.dispatchEvent(new Event('change', {bubbles: true}))"
-    browser.js(f"{{ const s = document.querySelector('[data-filter=method]'); {change}; }}")
+    browser.js(f"{{ const s = document.querySelector('[name=method]'); {change}; }}")
     assert browser.js(COLUMN) == [1.25, 1.25]
     assert browser.js("document.querySelector('#count').textContent").startswith("2 of ")
     browser.js("document.querySelector('#filters button').click()")
