@@ -79,7 +79,7 @@ async function chart(box, readout, cell, x, y, levels, label, tell) {
     renderers, ...axes({ label: label.x }, { label: label.y, log }), min_border_right: 12, min_border_top: 8,
     x_range: create("Range1d", span([0, ...points.map((point) => point[0])])),
     y_range: create("Range1d", span(ys, log)),
-  }, log ? "LogScale" : "LinearScale");
+  }, { y: log });
   const choose = (number) => {
     mark(number);
     readout.replaceChildren(...(number === null ? [] : [swatch(points[number][2]), " ", make("b", {}, points[number][2].label), tell(points[number][2], points[number][3])]));

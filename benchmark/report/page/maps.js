@@ -37,9 +37,9 @@ function names({ x, y }, predicted, dataset) {
 }
 
 // Text over a halo of its own: an outline alone would be drawn over the letters.
-function haloed(labels) {
+function haloed(labels, other = {}) {
   const place = { x: { field: "x" }, y: { field: "y" }, text: { field: "text" }, text_align: "center", text_baseline: "middle" };
-  const font = { ...place, text_font: "sans-serif", text_font_size: "14px", text_font_style: "bold", text_color: style("--ink") };
+  const font = { ...place, text_font: "sans-serif", text_font_size: "14px", text_font_style: "bold", text_color: style("--ink"), ...other };
   return [{ text_outline_color: style("--paper"), text_outline_width: 4 }, {}].map((halo) => glyph("Text", labels, { ...font, ...halo }));
 }
 

@@ -49,20 +49,22 @@ function axes(x, y) {
     axis_label_text_font_size: "12px", major_label_text_color: quiet, major_label_text_font_size: "12px",
     axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
   });
+  const kind = ({ log }) => (log ? "LogAxis" : "LinearAxis");
   const ticks = (axis) => (axis.log ? { ticker: create("FixedTicker", { ticks: decades() }) } : {});
   const plain = create("BasicTickFormatter", { use_scientific: false });
-  const below = create("LinearAxis", { ...axis(x.label), formatter: plain });
-  const left = create(y.log ? "LogAxis" : "LinearAxis", { ...axis(y.label), ...ticks(y), formatter: plain });
+  const below = create(kind(x), { ...axis(x.label), ...ticks(x), formatter: plain });
+  const left = create(kind(y), { ...axis(y.label), ...ticks(y), formatter: plain });
   const grid = create("Grid", { dimension: 1, axis: left, grid_line_color: line, ...ticks(y) });
   return { below: [below], left: [left], center: [grid] };
 }
 
-const decades = () => [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** (power - 5)));
+const decades = () => [...Array(13).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** (power - 5)));
 
 // Draw a plot into a box; return what converts between data and pixels, and lets go of it again.
-async function drawn(box, settings, y_scale = "LinearScale") {
+async function drawn(box, settings, log = {}) {
+  const scale = (along) => create(along ? "LogScale" : "LinearScale");
   const plot = create("Plot", {
-    x_scale: create("LinearScale"), y_scale: create(y_scale), toolbar_location: null, sizing_mode: "stretch_both",
+    x_scale: scale(log.x), y_scale: scale(log.y), toolbar_location: null, sizing_mode: "stretch_both",
     background_fill_color: style("--paper"), border_fill_color: style("--paper"), outline_line_color: null, ...settings,
   });
   const document_ = new (Bokeh.require("document").Document)();

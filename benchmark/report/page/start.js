@@ -5,7 +5,7 @@ async function start() {
   $("save-table").addEventListener("click", () => save(new Blob([csv($("table"))], { type: "text/csv" }), "results.csv"));
   addEventListener("hashchange", reveal);
   reveal();
-  const parts = [data.curves.cells.length && curves(), data.maps.length && maps()].filter(Boolean);
+  const parts = [tradeoff(), data.curves.cells.length && curves(), data.maps.length && maps(), data.compared.length && compare()].filter(Boolean);
   addressed();
   for (const draw of parts) await draw();
   dark.addEventListener("change", () => parts.forEach((draw) => draw()));

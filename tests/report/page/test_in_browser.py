@@ -59,6 +59,32 @@ def test_a_view_is_in_the_address_and_its_rows_can_be_saved(browser, page, tmp_p
     assert browser.js("location.hash") == "#scenario=random-10&curve-metric=ta"
 
 
+def test_any_column_stands_against_any_other_and_the_chart_can_be_saved(browser, page, tmp_path) -> None:
+    browser.open(page, "trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
+    browser.js("document.querySelector('#trade-chart').focus()")
+    readings = set()
+    for _ in range(8):
+        browser.key("ArrowRight")
+        readings.add(browser.js("document.querySelector('#trade-readout').textContent"))
+    assert any(text.startswith("FT: UA (%) 11.25") and "Avg. gap (points) 1.25" in text for text in readings), readings
+    assert browser.saved(tmp_path, "#trade .save").startswith(b"\x89PNG")
+
+
+def test_two_methods_stand_beside_retrain_with_the_images_on_which_they_part(browser, page) -> None:
+    browser.open(page, "compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
+    tables = browser.js("[...document.querySelectorAll('.matrix caption')].map((caption) => caption.textContent)")
+    assert tables == ["FT, %", "CoUn, %", "Retrain, %"]
+    rows = "[...document.querySelectorAll('.matrix tbody')].map((body) => [...body.rows].map((row) => "
+    sums = browser.js(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
+    assert all(abs(total - 100) <= 5 for matrix in sums for total in matrix) and len(sums[0]) == 10
+    listed = "document.querySelectorAll('#compare-list tbody tr').length"
+    assert browser.js(listed) > 10 and browser.js("document.querySelectorAll('#compare-list canvas').length") > 10
+    # All predict the same here.
+    choose = "s.value = 'apart'; s.dispatchEvent(new Event('change', {bubbles: true}))"
+    browser.js(f"{{ const s = document.querySelector('#compare-part'); {choose}; }}")
+    browser.until(f"{listed} === 0 && document.querySelector('#compare-count').textContent.startsWith('0 of ')")
+
+
 def test_headings_stay_while_a_table_scrolls(browser, page) -> None:
     browser.look_through(390)
     browser.open(page)
