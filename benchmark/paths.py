@@ -121,6 +121,6 @@ def figure(study: str, name: str, suffix: str) -> Path:
     return FIGURES / study / f"{name}{suffix}"
 
 
-def page(study: str, partial: bool = False) -> Path:
-    """The page of all results of a study."""
-    return FIGURES / study / f"index{PARTIAL * partial}.html"
+def page(study: str, partial: bool = False, images: bool = True) -> Path:
+    """The page of all results of a study, with images of the dataset or without."""
+    return FIGURES / study / f"index{'' if images else '.without-images'}{PARTIAL * partial}.html"

@@ -102,11 +102,22 @@ class Browser:
         self.faults += [json.dumps(fault)[:900]] if fault else []
         return message
 
-    def open(self, page: Path) -> None:
-        """Open a file and wait until the page says that all is drawn."""
+    def open(self, page: Path, view: str = "") -> None:
+        """Open a file anew, with what follows # in its address, and wait until the page says that all is drawn."""
         self.js("delete document.documentElement.dataset.ready")  # of the page before
-        self.send("Page.navigate", url=page.resolve().as_uri())
+        # With a query of its own each time, so that another view of the same file is another page.
+        self.send("Page.navigate", url=f"{page.resolve().as_uri()}?{self._number}" + f"#{view}" * bool(view))
         self.until("document.documentElement?.dataset.ready === 'yes'")
+
+    def saved(self, folder: Path, click: str) -> bytes:
+        """Press what saves a file, and return what is then in the folder, which was empty."""
+        self.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.js(f"document.querySelector('{click}').click()")
+        end = time.monotonic() + 20
+        while not (files := [one for one in folder.iterdir() if one.suffix in (".csv", ".png")]):
+            assert time.monotonic() < end, self.faults
+            time.sleep(0.05)
+        return files[0].read_bytes()
 
     def look_through(self, width: int, dark: bool = False, touch: bool = False) -> None:
         """Show pages in a window so many pixels wide and 900 high."""

@@ -158,3 +158,13 @@ def test_a_name_stands_beside_a_small_cluster() -> None:
     (centre,) = placing.places([np.full((20, 2), 50.0)], np.array([[20.0, 10.0]]), (100, 100))
     away = np.abs(centre - 50)
     assert (away >= np.array([10, 5])).any() and np.linalg.norm(away) < 20
+
+
+def test_a_name_stands_by_the_larger_of_two_clusters() -> None:
+    """Between them, where the median of all lies, are another class's dots."""
+    rng = np.random.default_rng(0)
+    larger, smaller, other = (
+        rng.normal(size=(n, 2)) * 4 + at for n, at in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))
+    )
+    centres = placing.places([np.concatenate([larger, smaller]), other], np.tile([20.0, 10.0], (2, 1)), (200, 200))
+    assert np.linalg.norm(centres - [[30, 100], [100, 100]], axis=1).max() < 25

@@ -17,7 +17,8 @@ from matplotlib.patheffects import withStroke
 Floats = npt.NDArray[np.float64]
 
 FONT = 8
-REACH = 50.0  # pixels from its cluster's median beyond which a name is rather taken for another cluster's
+REACH = 50.0  # pixels from its cluster's middle beyond which a name is rather taken for another cluster's
+MOST = 300  # dots of a class whose neighbours are counted: of more, some stand for all
 ORDERS = 12  # in which names are placed; the best is kept
 STEP = 3  # pixels between the places tried
 DOT = 2  # pixels around a dot's centre that it is taken to fill
@@ -27,12 +28,12 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
     """Return where the centres of names go, (k, 2), in pixels from the lower left corner of an area of that size.
 
     One after the other, each name takes the place with the least of: dots covered (others' twice), distance from its
-    cluster's median, and above all other names covered. Where a cluster is small that is beside it, where it is large,
+    cluster's middle, and above all other names covered. Where a cluster is small that is beside it, where it is large,
     upon it. Which name comes first matters, so several orders are tried, the same ones every time.
 
     Parameters
     ----------
-    clusters : the dots of each name, (n, 2) in pixels, at least one each.
+    clusters : the dots of each name, (n, 2) in pixels, at least one each; a name stands by its largest cluster.
     sizes : (k, 2), width and height of each name in pixels.
     """
     inks = [_ink(cluster, area) for cluster in clusters]
@@ -41,14 +42,21 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
     costs = []
     for cluster, ink, size, centres in zip(clusters, inks, sizes, options, strict=True):
         covered = 2 * _sums(every, centres, size) - _sums(ink, centres, size)
-        away = np.abs(centres - np.median(cluster, axis=0))
+        away = np.abs(centres - _heart(cluster))
         distance = np.linalg.norm(np.maximum(away - size / 2, 0), axis=1) / REACH
-        # Among equals, the nearest centre: a name in whose box the median lies should still be centred on it.
+        # Among equals, the nearest centre: a name in whose box the middle lies should still be centred on it.
         costs.append(covered / np.prod(size) + distance + distance**2 + 1e-3 * np.linalg.norm(away, axis=1))
     rng = np.random.default_rng(0)
     orders = [np.arange(len(clusters)), *(rng.permutation(len(clusters)) for _ in range(ORDERS - 1))]
     attempts = [_in_order(order, options, costs, sizes) for order in orders]
     return min(attempts, key=lambda attempt: attempt[0])[1]
+
+
+def _heart(points: Floats) -> Floats:
+    """Return the median of the dots around the one that has most others near: all dots' may lie on another class's."""
+    some = points[:: -(-len(points) // MOST)]
+    near = np.linalg.norm(some[:, None] - points, axis=2) < REACH / 2
+    return np.asarray(np.median(points[near[near.sum(axis=1).argmax()]], axis=0))
 
 
 def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Floats) -> tuple[float, Floats]:

@@ -14,23 +14,34 @@ from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import Cell
 from benchmark.report import html
-from benchmark.report.page import claim_cards, curves, maps, origins, table
+from benchmark.report.page import claim_cards, compare, curves, maps, origins, table
 from benchmark.report.style import use
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
-PARTS = ("table.js", "plots.js", "curves.js", "maps.js", "start.js")  # of one script, in this order
+PARTS = (
+    "table.js",
+    "address.js",
+    "plots.js",
+    "curves.js",
+    "maps.js",
+    "tradeoff.js",
+    "compare.js",
+    "start.js",
+)  # of one script, in this order
+COMMAND = "python -m benchmark page"
 LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the package itself is never imported
 
 
-def draw_page(study: Study, partial: bool = False) -> Path:
+def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     """Write ``figures/<study>/index.html`` of a study's gathered results and return its path.
 
     Predictions and images beside its maps are shown where runs and data are on disk. With ``partial``, write
     ``index.partial.html`` of what the runs on disk have, instead of raising `StaleOutput` for what is missing, damaged
-    or of another configuration.
+    or of another configuration. Without ``images``, write ``index.without-images.html``, which holds none and so may be
+    published where the images may not.
     """
     use(study)
     results = frames.of_study(study, partial=True) if partial else frames.gathered(study)
@@ -45,13 +56,18 @@ def draw_page(study: Study, partial: bool = False) -> Path:
         metrics=METRICS,
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
-        origins=origins.build(results, cells),
-        drawn={"curves": curves.build(results, cells), **maps.build(results, cells, partial)},
+        origins=origins.build(results, cells)
+        | ({} if images else {"remake": f"{COMMAND} {study.name} --without-images"}),
+        drawn={
+            "curves": curves.build(results, cells),
+            "compared": compare.build(results, cells),
+            **maps.build(results, cells, partial, images),
+        },
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
         hashes=[base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts],
     )
-    path = paths.page(study.name, partial)
+    path = paths.page(study.name, partial, images)
     files.write_text(path, page.rstrip())
     return path
 

@@ -3,9 +3,16 @@
 const NAMES = { avg_gap: "average gap", ra: "RA", ua: "UA", ta: "TA", mia: "MIA", loss: "training loss" };
 const hidden = new Set();
 
-function options(select, items, chosen) {
-  items.forEach((item, number) => select.append(new Option(item.label, number, false, number === chosen)));
+// Fill a list with items' labels, their names as its values; keep what was chosen where that is still there.
+function options(select, items, usual) {
+  const before = select.value;
+  select.replaceChildren(...items.map((item) => new Option(item.label, item.name)));
+  select.value = before;
+  if (select.selectedIndex === -1) select.value = usual;
 }
+
+const named = (items, name) => items.find((item) => item.name === name);
+const richest = (cells, parts) => cells.reduce((best, cell) => (cell[parts].length > best[parts].length ? cell : best)).name;
 
 function swatch(method) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -72,7 +79,7 @@ async function chart(box, readout, cell, x, y, levels, label, tell) {
     renderers, ...axes({ label: label.x }, { label: label.y, log }), min_border_right: 12, min_border_top: 8,
     x_range: create("Range1d", span([0, ...points.map((point) => point[0])])),
     y_range: create("Range1d", span(ys, log)),
-  }, log ? "LogScale" : "LinearScale");
+  }, { y: log });
   const choose = (number) => {
     mark(number);
     readout.replaceChildren(...(number === null ? [] : [swatch(points[number][2]), " ", make("b", {}, points[number][2].label), tell(points[number][2], points[number][3])]));
@@ -104,13 +111,12 @@ function alongLines(key, marked, points) {
 
 function curves() {
   const { cells } = data.curves;
-  const richest = cells.reduce((best, cell, number) => (cell.methods.length > cells[best].methods.length ? number : best), 0);
-  options($("curve-cell"), cells, richest);
+  options($("curve-cell"), cells, richest(cells, "methods"));
   for (const cell of cells) for (const method of cell.methods) if (method.variant) hidden.add(method.name);
   let old = [];
-  const redraw = async () => {
+  const redraw = oneByOne(async () => {
     old.forEach((drawing) => drawing.clear());
-    const cell = cells[$("curve-cell").value], cost = $("curve-cost").value, metric = $("curve-metric").value;
+    const cell = named(cells, $("curve-cell").value), cost = $("curve-cost").value, metric = $("curve-metric").value;
     const counting = $("curve-cost").selectedOptions[0].text;
     const points = metric === "loss" ? "" : metric === "avg_gap" ? " (points)" : " (%)";
     const retrain = cell.retrain[metric] ?? []; // by stage
@@ -123,8 +129,10 @@ function curves() {
           `: ${NAMES[metric]} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
           (retrain[method.stage[at]] == null ? "" : `; Retrain ${number(retrain[method.stage[at]])} %`)),
     ]);
-  };
-  const all = () => { chips(cells[$("curve-cell").value], redraw); return redraw(); };
+    savable($("gap-chart"), "average-gap", old[0]);
+    savable($("history-chart"), "history", old[1]);
+  });
+  const all = () => { chips(named(cells, $("curve-cell").value), redraw); return redraw(); };
   $("curve-cell").addEventListener("change", all);
   for (const id of ["curve-cost", "curve-metric"]) $(id).addEventListener("change", redraw);
   for (const id of ["gap-chart", "history-chart"]) for (const [name, value] of Object.entries({ tabindex: 0, role: "application" })) $(id).setAttribute(name, value);

@@ -12,18 +12,35 @@ function points(panel, projection) {
   return { x: Array.from({ length: flat.length / 2 }, (_, at) => flat[2 * at] / 32767.5 - 1), y: Array.from({ length: flat.length / 2 }, (_, at) => flat[2 * at + 1] / 32767.5 - 1) };
 }
 
-const quantile = (values, part) => values.sort((one, other) => one - other)[Math.floor(part * (values.length - 1))];
+const median = (values) => values.sort((one, other) => one - other)[Math.floor(values.length / 2)];
+
+// The middle of a class's largest cluster: the median of those around the dot that has most others near. (The median of
+// all may lie on another class's dots.)
+function heart(x, y, own) {
+  const near = (at) => own.filter((other) => (x[other] - x[at]) ** 2 + (y[other] - y[at]) ** 2 < 0.15 ** 2);
+  const every = Math.ceil(own.length / 300); // of many dots, some stand for all
+  const crowd = own.filter((_, number) => number % every === 0).map(near).reduce((best, one) => (one.length > best.length ? one : best));
+  return [median(crowd.map((at) => x[at])), median(crowd.map((at) => y[at]))];
+}
 
 function names({ x, y }, predicted, dataset) {
   const labels = { x: [], y: [], text: [] };
   dataset.classes.forEach((name, number) => {
     const own = [...predicted.keys()].filter((at) => predicted[at] === number);
     if (!own.length) return;
-    labels.x.push(quantile(own.map((at) => x[at]), 0.5));
-    labels.y.push(quantile(own.map((at) => y[at]), 0.97)); // above its cluster
+    const [left, up] = heart(x, y, own);
+    labels.x.push(left);
+    labels.y.push(up);
     labels.text.push(name);
   });
   return labels;
+}
+
+// Text over a halo of its own: an outline alone would be drawn over the letters.
+function haloed(labels, other = {}) {
+  const place = { x: { field: "x" }, y: { field: "y" }, text: { field: "text" }, text_align: "center", text_baseline: "middle" };
+  const font = { ...place, text_font: "sans-serif", text_font_size: "14px", text_font_style: "bold", text_color: style("--ink"), ...other };
+  return [{ text_outline_color: style("--paper"), text_outline_width: 4 }, {}].map((halo) => glyph("Text", labels, { ...font, ...halo }));
 }
 
 async function panel(box, one, map, dataset, projection) {
@@ -38,11 +55,7 @@ async function panel(box, one, map, dataset, projection) {
     glyph("Scatter", columns(retain), { ...dots, size, fill_alpha: 0.4, line_color: null }),
     glyph("Scatter", columns([...forget]), { ...dots, size: size + 3.5, line_color: style("--edge"), line_width: 0.8 }),
   ];
-  if (dataset.classes.length <= 10)
-    renderers.push(glyph("Text", names({ x, y }, predicted, dataset), {
-      x: { field: "x" }, y: { field: "y" }, text: { field: "text" }, text_align: "center", text_baseline: "bottom", y_offset: -5, text_font: "sans-serif",
-      text_color: style("--ink"), text_font_size: "14px", text_font_style: "bold",
-    }));
+  if (dataset.classes.length <= 10) renderers.push(...haloed(names({ x, y }, predicted, dataset)));
   const pan = create("PanTool"), wheel = create("WheelZoomTool", { modifiers: { ctrl: true }, zoom_on_axis: false });
   const toolbar = create("Toolbar", { tools: [pan, wheel], active_scroll: wheel, active_drag: null });
   const range = () => create("Range1d", { start: -1.06, end: 1.06 });
@@ -143,13 +156,12 @@ function linked(drawings, remark) {
 }
 
 function maps() {
-  const richest = data.maps.reduce((best, map, number) => (map.panels.length > data.maps[best].panels.length ? number : best), 0);
-  options($("map-cell"), data.maps, richest);
+  options($("map-cell"), data.maps, richest(data.maps, "panels"));
   let old = [], view = null, latest = 0;
   const redraw = async () => {
     const mine = ++latest; // one that began earlier may be slower, and must not draw over this one
     old.forEach((drawing) => drawing.clear());
-    const map = data.maps[$("map-cell").value], dataset = data.datasets[map.dataset];
+    const map = named(data.maps, $("map-cell").value), dataset = data.datasets[map.dataset];
     const facts = await known(map, dataset);
     if (mine !== latest) return;
     const items = dataset.classes.map((_, number) => make("li", {}, ...coloured(dataset, number)));
@@ -159,6 +171,7 @@ function maps() {
     const drawings = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
     if (mine !== latest) return drawings.forEach((drawing) => drawing.clear());
     old = drawings;
+    map.panels.forEach((one, number) => savable(boxes[number], `map-${one.name}`, old[number]));
     let chosen = null;
     const choose = (number) => {
       chosen = number;

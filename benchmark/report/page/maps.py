@@ -27,11 +27,11 @@ Ints = npt.NDArray[np.integer[Any]]
 EXACT, MOST = 300_000, 3_000_000
 
 
-def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[str, Any]:
+def build(results: Results, cells: list[Cell], partial: bool = False, images: bool = True) -> dict[str, Any]:
     """Return ``maps``, one a mapped cell, and ``datasets``, what they have in common: classes, labels and images.
 
     Predictions of runs that are not on disk, and images of datasets that are not, are left out; with ``partial`` so is
-    what is damaged or of another configuration, instead of raising `StaleOutput`.
+    what is damaged or of another configuration, instead of raising `StaleOutput`. No image is shown unless ``images``.
     """
     frame = results.embeddings
     frame = frame[frame["trial"] == 0]
@@ -47,7 +47,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
                 maps.append(shown | {"predictions": list(_predictions(results, cell, forgotten, partial))})
         pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
         labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
-        images = _images(results, dataset, index[pictured], partial)
+        pictures = _images(results, dataset, index[pictured], partial) if images else None
         datasets[dataset] = {
             "label": dataset_label(dataset),
             "classes": classes,
@@ -55,7 +55,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False) -> dict[st
             "index": packed(index),
             "labels": packed(pd.Index(classes).get_indexer(labels)),
             "pictured": packed(np.flatnonzero(pictured)),
-            "sprite": None if images is None else sprite(images, MOST // len(names), EXACT // len(names)),
+            "sprite": None if pictures is None else sprite(pictures, MOST // len(names), EXACT // len(names)),
         }
     return {"maps": maps, "datasets": datasets}
 
@@ -105,7 +105,7 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
                 continue
             raise
         predicted = samples[samples["split"] == "train"].set_index("index")["prediction"].loc[index]
-        yield {"label": method_label(method), "prediction": packed(predicted.to_numpy())}
+        yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
 
 
 def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:

@@ -49,7 +49,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     for name, output in study.outputs.items():
         is_table = study.section_of(name) == "tables"
         path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
-        files = ", ".join(str(path(study.name, name, suffix)) for suffix in suffixes)
+        files = [path(study.name, name, suffix).as_posix() for suffix in suffixes]
         command = remake(study.name, name)
         outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {

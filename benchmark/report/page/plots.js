@@ -18,6 +18,30 @@ const glyph = (kind, columns, settings) => create("GlyphRenderer", {
   glyph: create(kind, settings),
 });
 
+// Of drawings that are wanted one after the other, draw one at a time, and the last one last.
+function oneByOne(draw) {
+  let running = null, wanted = false;
+  const all = async () => {
+    do {
+      wanted = false;
+      await draw();
+    } while (wanted);
+  };
+  return () => {
+    wanted = true;
+    return (running ??= all().finally(() => { running = null; }));
+  };
+}
+
+// A button in a figure's heading that saves what is drawn.
+function savable(box, name, drawing) {
+  const heading = box.closest("figure").querySelector("figcaption");
+  heading.querySelector("button")?.remove();
+  const button = make("button", { type: "button", class: "save", "aria-label": `Save as PNG: ${heading.textContent}` }, "PNG");
+  button.addEventListener("click", async () => save(await drawing.picture(), `${name}.png`));
+  heading.append(button);
+}
+
 function axes(x, y) {
   const quiet = style("--quiet"), line = style("--line");
   const axis = (label) => ({
@@ -25,21 +49,23 @@ function axes(x, y) {
     axis_label_text_font_size: "12px", major_label_text_color: quiet, major_label_text_font_size: "12px",
     axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
   });
+  const kind = ({ log }) => (log ? "LogAxis" : "LinearAxis");
   const ticks = (axis) => (axis.log ? { ticker: create("FixedTicker", { ticks: decades() }) } : {});
   const plain = create("BasicTickFormatter", { use_scientific: false });
-  const below = create("LinearAxis", { ...axis(x.label), formatter: plain });
-  const left = create(y.log ? "LogAxis" : "LinearAxis", { ...axis(y.label), ...ticks(y), formatter: plain });
+  const below = create(kind(x), { ...axis(x.label), ...ticks(x), formatter: plain });
+  const left = create(kind(y), { ...axis(y.label), ...ticks(y), formatter: plain });
   const grid = create("Grid", { dimension: 1, axis: left, grid_line_color: line, ...ticks(y) });
   return { below: [below], left: [left], center: [grid] };
 }
 
-const decades = () => [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** (power - 5)));
+const decades = () => [...Array(13).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** (power - 5)));
 
 // Draw a plot into a box; return what converts between data and pixels, and lets go of it again.
-async function drawn(box, settings, y_scale = "LinearScale") {
+async function drawn(box, settings, log = {}) {
+  const scale = (along) => create(along ? "LogScale" : "LinearScale");
   const plot = create("Plot", {
-    x_scale: create("LinearScale"), y_scale: create(y_scale), toolbar_location: null, sizing_mode: "stretch_both",
-    background_fill_alpha: 0, border_fill_alpha: 0, outline_line_color: null, ...settings,
+    x_scale: scale(log.x), y_scale: scale(log.y), toolbar_location: null, sizing_mode: "stretch_both",
+    background_fill_color: style("--paper"), border_fill_color: style("--paper"), outline_line_color: null, ...settings,
   });
   const document_ = new (Bokeh.require("document").Document)();
   document_.add_root(plot);
@@ -48,6 +74,7 @@ async function drawn(box, settings, y_scale = "LinearScale") {
   return {
     plot,
     pixels: (point) => [view.frame.x_scale.compute(point[0]), view.frame.y_scale.compute(point[1])],
+    picture: () => view.export("png").to_blob(),
     inside: ([x, y]) => view.frame.bbox.contains(x, y),
     clear: () => { document_.clear(); box.replaceChildren(); },
   };

@@ -1,10 +1,12 @@
 async function start() {
   Bokeh.set_log_level("warn");
-  sortable($("table"));
+  sortable($("table"), $("sort"));
   filterable($("filters"), $("table"));
+  $("save-table").addEventListener("click", () => save(new Blob([csv($("table"))], { type: "text/csv" }), "results.csv"));
   addEventListener("hashchange", reveal);
   reveal();
-  const parts = [data.curves.cells.length && curves(), data.maps.length && maps()].filter(Boolean);
+  const parts = [tradeoff(), data.curves.cells.length && curves(), data.maps.length && maps(), data.compared.length && compare()].filter(Boolean);
+  addressed();
   for (const draw of parts) await draw();
   dark.addEventListener("change", () => parts.forEach((draw) => draw()));
   document.documentElement.dataset.ready = "yes";

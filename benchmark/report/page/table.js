@@ -1,4 +1,4 @@
-// What every part uses, and the table: sorted by its headings, filtered by the form above it.
+// What every part uses, and the table: sorted by its headings, filtered by the form above it, saved as CSV.
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
@@ -11,31 +11,33 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-function sortable(table) {
-  const body = table.tBodies[0];
-  const original = [...body.rows];
-  const heads = [...table.tHead.rows[0].cells];
-  const key = (row, column, numeric) => {
-    const cell = row.cells[column];
-    return numeric ? Number(cell.dataset.value) : cell.textContent.trim().toLowerCase();
-  };
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const before = head.getAttribute("aria-sort");
-    const next = { null: "ascending", ascending: "descending", descending: null }[before];
-    heads.forEach((other) => other.removeAttribute("aria-sort"));
-    const rows = [...original];
-    if (next) {
-      head.setAttribute("aria-sort", next);
-      const numeric = head.dataset.type === "number", sign = next === "ascending" ? 1 : -1;
-      rows.sort((one, other) => {
-        const a = key(one, column, numeric), b = key(other, column, numeric);
-        if (numeric && (Number.isNaN(a) || Number.isNaN(b))) return Number.isNaN(a) - Number.isNaN(b); // last, always
-        return sign * (numeric ? a - b : a.localeCompare(b, "en", { numeric: true }));
-      });
-    }
-    table.classList.toggle("sorted", Boolean(next));
-    body.append(...rows);
+const heads = (table) => [...table.tHead.rows[0].cells];
+
+// The hidden control says by which column, "-" before it for descending, or is empty: as the study lists the rows.
+function sortable(table, control) {
+  const original = [...table.tBodies[0].rows];
+  heads(table).forEach((head) => head.querySelector("button").addEventListener("click", () => {
+    const { key } = head.dataset;
+    control.value = { [key]: `-${key}`, [`-${key}`]: "" }[control.value] ?? key;
+    control.dispatchEvent(new Event("change", { bubbles: true }));
   }));
+  control.addEventListener("change", () => {
+    const descending = control.value.startsWith("-");
+    const column = heads(table).findIndex((head) => head.dataset.key === control.value.replace("-", ""));
+    heads(table).forEach((head) => head.removeAttribute("aria-sort"));
+    if (column >= 0) heads(table)[column].setAttribute("aria-sort", descending ? "descending" : "ascending");
+    table.classList.toggle("sorted", column >= 0);
+    table.tBodies[0].append(...(column < 0 ? original : [...original].sort(by(column, heads(table)[column].dataset.type, descending ? -1 : 1))));
+  });
+}
+
+function by(column, type, sign) {
+  const number = (row) => Number(row.cells[column].dataset.value), text = (row) => row.cells[column].textContent.trim().toLowerCase();
+  if (type !== "number") return (one, other) => sign * text(one).localeCompare(text(other), "en", { numeric: true });
+  return (one, other) => {
+    const a = number(one), b = number(other);
+    return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : sign * (a - b); // no number: last, always
+  };
 }
 
 function filterable(form, table) {
@@ -43,17 +45,33 @@ function filterable(form, table) {
   const rows = [...table.tBodies[0].rows];
   const apply = () => {
     for (const row of rows)
-      row.hidden = selects.some((select) => select.value && row.dataset[select.dataset.filter] !== select.value);
+      row.hidden = selects.some((select) => select.value && row.dataset[select.name] !== select.value);
     const shown = rows.filter((row) => !row.hidden).length;
     $("count").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
   };
   form.addEventListener("change", apply);
-  form.addEventListener("reset", () => setTimeout(apply));
+  form.addEventListener("reset", () => setTimeout(() => form.dispatchEvent(new Event("change", { bubbles: true }))));
   form.addEventListener("submit", (event) => event.preventDefault());
   apply();
 }
 
+// The rows that are shown, in their order, with numbers in full.
+function csv(table) {
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cells = (row) => [row.dataset.method, ...[...row.cells].slice(1).map((cell) => cell.dataset.value)];
+  const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => cells(row).map((value) => (value === "nan" ? "" : value)));
+  return [heads(table).map((head) => head.dataset.key), ...rows].map((row) => row.map(quoted).join(",") + "\n").join("");
+}
+
+// Let a browser save what it would else have to be asked for.
+function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  make("a", { href: address, download: `${document.body.dataset.study}-${name}` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
 function reveal() {
+  if (location.hash.includes("=")) return; // a view, and no place
   const target = $(decodeURIComponent(location.hash.slice(1)));
   const details = target && target.closest("details");
   if (!details) return;

@@ -13,7 +13,7 @@ from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.curves import reference_cell
-from benchmark.report.style import cell_parts, in_order, method_label, scenario_label
+from benchmark.report.style import cell_parts, in_order, method_colour, method_label, scenario_label
 from benchmark.report.summary import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
@@ -33,12 +33,13 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     reported = _reported()
     rows: list[dict[str, Any]] = []
     for cell in cells:
-        runs = _with_reference(results.metrics, cell)
+        runs = with_reference(results.metrics, cell)
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
             home = reference_cell(cell) if method == RETRAIN else cell
             names: dict[str, Any] = {"place": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
             names |= {"method": method, "label": method_label(method), "anchor": anchor(home, method)}
+            names["colour"] = method_colour(method)
             names["note"] = "" if home == cell else f"of {scenario_label(home.scenario)}"
             names["kind"] = "reference" if method in (ORIGINAL, RETRAIN) else ""
             names["paper"] = paper = reported.get((cell, method), {})
@@ -64,12 +65,12 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     }
 
 
-def _with_reference(metrics: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return a cell's runs with the Retrain that it is compared with, be it another cell's."""
-    runs, other = in_cell(metrics, cell), reference_cell(cell)
+def with_reference(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return the rows of a cell's runs with the Retrain that it is compared with, be it another cell's."""
+    runs, other = in_cell(frame, cell), reference_cell(cell)
     if other == cell:
         return runs
-    borrowed = in_cell(metrics, other)
+    borrowed = in_cell(frame, other)
     return pd.concat([runs, borrowed[borrowed["method"] == RETRAIN].assign(scenario=cell.scenario)])
 
 

@@ -46,6 +46,55 @@ def test_page_in_a_browser(browser, page, width, dark) -> None:
     browser.until("document.activeElement.matches('details[open] article')")
 
 
+def test_a_view_is_in_the_address_and_its_rows_can_be_saved(browser, page, tmp_path) -> None:
+    view = "scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone"
+    browser.open(page, view)
+    gaps = browser.js(COLUMN)
+    assert gaps == sorted(gaps, reverse=True) and len(gaps) > 2
+    assert browser.js("document.querySelector('#curve-metric').value") == "ta"
+    header, *rows = browser.saved(tmp_path, "#save-table").decode().splitlines()
+    assert header.startswith("method,dataset,arch,scenario,avg_gap")
+    assert [float(row.split(",")[4]) for row in rows] == gaps and all("random-10" in row for row in rows)
+    browser.js("document.querySelector('[data-key=avg_gap] button').click()")
+    assert browser.js("location.hash") == "#scenario=random-10&curve-metric=ta"
+
+
+def test_any_column_stands_against_any_other_and_the_chart_can_be_saved(browser, page, tmp_path) -> None:
+    browser.open(page, "trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
+    browser.js("document.querySelector('#trade-chart').focus()")
+    readings = set()
+    for _ in range(8):
+        browser.key("ArrowRight")
+        readings.add(browser.js("document.querySelector('#trade-readout').textContent"))
+    assert any(text.startswith("FT: UA (%) 11.25") and "Avg. gap (points) 1.25" in text for text in readings), readings
+    assert browser.saved(tmp_path, "#trade .save").startswith(b"\x89PNG")
+
+
+def test_two_methods_stand_beside_retrain_with_the_images_on_which_they_part(browser, page) -> None:
+    browser.open(page, "compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
+    tables = browser.js("[...document.querySelectorAll('.matrix caption')].map((caption) => caption.textContent)")
+    assert tables == ["FT, %", "CoUn, %", "Retrain, %"]
+    rows = "[...document.querySelectorAll('.matrix tbody')].map((body) => [...body.rows].map((row) => "
+    sums = browser.js(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
+    assert all(abs(total - 100) <= 5 for matrix in sums for total in matrix) and len(sums[0]) == 10
+    listed = "document.querySelectorAll('#compare-list tbody tr').length"
+    assert browser.js(listed) > 10 and browser.js("document.querySelectorAll('#compare-list canvas').length") > 10
+    # All predict the same here.
+    choose = "s.value = 'apart'; s.dispatchEvent(new Event('change', {bubbles: true}))"
+    browser.js(f"{{ const s = document.querySelector('#compare-part'); {choose}; }}")
+    browser.until(f"{listed} === 0 && document.querySelector('#compare-count').textContent.startsWith('0 of ')")
+
+
+def test_headings_stay_while_a_table_scrolls(browser, page) -> None:
+    browser.look_through(390)
+    browser.open(page)
+    top = "document.querySelector('#table thead').firstElementChild.cells[0].getBoundingClientRect().top"
+    box = "document.querySelector('#results .scroll')"
+    browser.js(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
+    assert abs(browser.js(f"{top} - {box}.getBoundingClientRect().top")) <= 2
+    assert browser.js(f"{box}.getBoundingClientRect().right") <= 390
+
+
 def test_a_history_says_what_its_stage_is_compared_with(browser, staged) -> None:
     browser.open(staged)
     choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
@@ -66,7 +115,7 @@ def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(browser, page) 
         "if (slow) await new Promise((done) => setTimeout(done, 300));"
         "setTimeout(() => window.decoded++, 200); }; }"
     )
-    choose = "for (const one of [1, 0]) { s.value = one; s.dispatchEvent(new Event('change')); }"
+    choose = "for (const one of [1, 0]) { s.selectedIndex = one; s.dispatchEvent(new Event('change')); }"
     browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
     browser.until("window.decoded === 2")
     last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
@@ -83,7 +132,7 @@ def _sort_and_filter(browser: Browser) -> None:
     browser.key("Enter")
     assert browser.js(COLUMN) == gaps[::-1]
     change = "s.value = 'ft'; s.dispatchEvent(new Event('change', {bubbles: true}))"
-    browser.js(f"{{ const s = document.querySelector('[data-filter=method]'); {change}; }}")
+    browser.js(f"{{ const s = document.querySelector('[name=method]'); {change}; }}")
     assert browser.js(COLUMN) == [1.25, 1.25]
     assert browser.js("document.querySelector('#count').textContent").startswith("2 of ")
     browser.js("document.querySelector('#filters button').click()")

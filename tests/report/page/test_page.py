@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -118,6 +119,26 @@ def test_the_papers_numbers_stand_beside_ours(filled, copied, monkeypatch) -> No
 def test_same_data_gives_same_bytes(filled, page, copied) -> None:
     assert draw_page(filled).read_bytes() == page.read_bytes()
     assert page.stat().st_size < 2_000_000
+
+
+def test_a_page_to_publish_holds_no_image(filled, copied) -> None:
+    whole, bare = (data_of(draw_page(filled, images=images).read_text(encoding="utf-8")) for images in (True, False))
+    assert whole["datasets"]["digits"].pop("sprite") and bare["datasets"]["digits"].pop("sprite") is None
+    assert bare == whole
+    for path in ROOT.glob("figures/*/*.without-images.html"):
+        assert "data:image" not in own(path.read_text(encoding="utf-8"))
+
+
+def test_the_comparison_counts_what_the_runs_predicted(text) -> None:
+    cell = next(cell for cell in data_of(text)["compared"] if cell["name"] == RANDOM)
+    ft = next(method for method in cell["methods"] if method["name"] == "ft")
+    counts = {
+        membership: np.frombuffer(base64.b64decode(one["data"]), dtype=one["type"]).reshape(10, 10)
+        for membership, one in ft["counts"].items()
+    }
+    # Every run predicts a training image's number modulo 10; of 200 in each trial a tenth is to be forgotten.
+    trials = 2
+    assert counts["forget"].sum() == trials * 20 and counts["retain"].sum() == trials * 180
 
 
 def test_hostile_texts_are_escaped(filled, copied) -> None:

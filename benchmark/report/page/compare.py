@@ -1,0 +1,44 @@
+"""What each method predicts for each class: the page's matrices of counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.evidence import in_cell
+from benchmark.names import Cell
+from benchmark.report.page.maps import packed
+from benchmark.report.page.table import with_reference
+from benchmark.report.style import cell_label, in_order, method_label
+from benchmark.results.frames import Results
+
+MEMBERSHIPS = ("forget", "retain", "test")
+MOST_CLASSES = 20  # of which a matrix can still be read
+
+
+def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
+    """Return each cell of few enough classes: every method's (true, predicted) counts over trials, by membership."""
+    compared = []
+    for cell in cells:
+        classes = results.classes(cell.dataset) if len(in_cell(results.predictions, cell)) else []
+        if 0 < len(classes) <= MOST_CLASSES:
+            rows = with_reference(results.predictions, cell)
+            methods = [
+                {"name": name, "label": method_label(name), "counts": _counts(rows[rows["method"] == name], classes)}
+                for name in in_order(list(rows["method"].unique()))
+            ]
+            compared.append({"name": str(cell), "label": cell_label(cell), "classes": classes, "methods": methods})
+    return compared
+
+
+def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:
+    counts = {}
+    for membership in MEMBERSHIPS:
+        mine = rows[rows["membership"] == membership]
+        matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        place = tuple(pd.Index(classes).get_indexer(mine[column].astype(str)) for column in ("label", "prediction"))
+        np.add.at(matrix, place, mine["count"].to_numpy())
+        counts[membership] = packed(matrix.ravel())
+    return counts
