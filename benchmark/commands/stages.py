@@ -116,11 +116,16 @@ def figure(study: StudyName, name: OutputName, partial: Partial = False, replace
 
 
 @app.command()
-def page(study: StudyName, partial: Partial = False) -> None:
+def page(
+    study: StudyName,
+    partial: Partial = False,
+    without_images: Annotated[bool, flag("--without-images", "leave images out: index.without-images.html")] = False,
+) -> None:
     """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
     from benchmark.report.page import draw_page
 
-    _draw(study, "page", lambda read: [draw_page(read, partial)], partial)
+    # The workflow's page has images: one without them is an extra, and leaves no receipt.
+    _draw(study, "page", lambda read: [draw_page(read, partial, not without_images)], partial or without_images)
 
 
 def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
