@@ -41,8 +41,8 @@ def build(source: Source) -> Figure:
     """Return the figure: a panel a cell, a line a method over groups of forgotten samples.
 
     Margins are standardised, so a shift of the whole model does not show. Bars are 95 % intervals over trials; a
-    perfect unlearner reads a half everywhere. Groups with too few samples are left out. Where a trial collapsed, a method has
-    daggers, and one in the legend.
+    perfect unlearner reads a half everywhere. Groups with too few samples are left out. Where a trial collapsed, a
+    method has daggers, and one in the legend.
     """
     data, methods = points(source), source.compared
     rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
