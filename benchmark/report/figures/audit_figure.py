@@ -15,7 +15,7 @@ from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.report import audits, facts
-from benchmark.report.figures.common import legend_above, page_wide, rows_of
+from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
 
@@ -43,18 +43,20 @@ def build(source: Source) -> Figure:
 
     Bars are 95 % intervals over trials; dotted is what a perfect unlearner reads. Each panel says Kendall's tau
     between the two rankings of the methods, by their distance from a perfect unlearner; Original is not ranked.
+    A dagger stands where a trial collapsed.
     """
     data = points(source)
     bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     lines = 1 + len(source.compared) // LEGEND_COLUMNS
     figure = page_wide(len(SHOWN) * bands * PANEL_HEIGHT + LEGEND_LINE * lines)
     grid = figure.subplots(len(SHOWN) * bands, columns, squeeze=False, sharey="row")
+    collapsed = {cell: {m for m in source.compared if source.collapsed(cell, m)} for cell in source.cells}
     markers = dict(zip(in_order(source.compared), MARKERS * len(source.compared), strict=False))
     for number, cell in enumerate(source.cells):
         band, column = divmod(number, columns)
         for place, audit in enumerate(SHOWN):
             axes = grid[len(SHOWN) * band + place, column]
-            tau = _panel(axes, in_cell(data, cell) if len(data) else data, audit, markers)
+            tau = _panel(axes, in_cell(data, cell) if len(data) else data, audit, markers, collapsed[cell])
             known = f"τ = {tau:.2f}".replace("-", "−") if np.isfinite(tau) else "too few numbers to rank"
             axes.set_title(f"{short_label(cell, source.cells)}: {known}", loc="left")
             if column == 0:
@@ -67,10 +69,11 @@ def build(source: Source) -> Figure:
         for m, marker in markers.items()
     ]
     legend_above(figure, [], [*handles, Line2D([], [], label="Perfect unlearner", **NULL)], ncols=LEGEND_COLUMNS + 1)
+    note_collapsed(figure, pd.Series(map(len, collapsed.values())))
     return figure
 
 
-def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str]) -> float:
+def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], collapsed: set[str]) -> float:
     """Draw one cell and audit; return Kendall's tau between the two rankings, NaN where there are none."""
     rows = data.set_index(["method", "audit"])
     distances = []
@@ -81,6 +84,8 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str]) 
         errors = [[[one["value"] - one["low"]], [one["high"] - one["value"]]] for one in (gap, audited)]
         look: Any = {"color": method_colour(method), "marker": marker, "markersize": 4.5, "elinewidth": 0.8}
         axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], linestyle="none", **look)
+        if method in collapsed:
+            draw_daggers(axes, [gap["value"]], [audited["value"]], method_colour(method))
         ideals = [audits.ideal(name, one["null"]) for name, one in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)

@@ -88,7 +88,13 @@ def draw_gaps(axes: Axes, x: npt.ArrayLike, data: pd.DataFrame, highest: float, 
     for here, value, out in zip(place, gap, beyond, strict=True):
         if out:
             axes.annotate(f"▴\n{value:.1f}†", (here, highest), (0, -2), ha="center", va="top", linespacing=0.8, **style)
-    for here, value in zip(place[data["collapsed"] > 0], shown[data["collapsed"] > 0], strict=True):
-        if np.isfinite(value):
-            axes.annotate("†", (here, value), (3, 1), ha="left", va="bottom", **style)
+    draw_daggers(axes, place[data["collapsed"] > 0], shown[data["collapsed"] > 0], look["color"])
     axes.set_ylim(0, highest)
+
+
+def draw_daggers(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, colour: str) -> None:
+    """Draw a dagger beside each of the points (n,) that are known, which all belong to collapsed runs."""
+    for point in np.column_stack([x, y]).astype(float):
+        if np.isfinite(point).all():
+            style: Any = {"color": colour, "textcoords": "offset points", "annotation_clip": False}
+            axes.annotate("†", point, (3, 1), ha="left", va="bottom", **style)

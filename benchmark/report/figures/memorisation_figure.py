@@ -13,7 +13,7 @@ from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.report.facts import over
-from benchmark.report.figures.common import legend_above, page_wide, rows_of
+from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 
@@ -41,20 +41,25 @@ def build(source: Source) -> Figure:
     """Return the figure: a panel a cell, a line a method over groups of forgotten samples.
 
     Margins are standardised, so a shift of the whole model does not show. Bars are 95 % intervals over trials; a
-    perfect unlearner reads a half everywhere. Groups with too few samples are left out.
+    perfect unlearner reads a half everywhere. Groups with too few samples are left out. Where a trial collapsed, a
+    method has daggers, and one in the legend.
     """
     data, methods = points(source), source.compared
     rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     figure = page_wide(rows * PANEL_HEIGHT + LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS))
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    collapsed = {(cell, method) for cell, method in product(source.cells, methods) if source.collapsed(cell, method)}
     for axes, cell in zip(grid.flat, source.cells, strict=False):
         here = np.logical_and.reduce([data[part] == value for part, value in vars(cell).items()])
         for place, method in enumerate(methods):
             mine = data[here & (data["method"] == method)]
             at = mine["memorisation"] + APART * (place - (len(methods) - 1) / 2)
             errors = [mine["auc"] - mine["low"], mine["high"] - mine["auc"]]
+            label = method_label(method) + "†" * any(of == method for _, of in collapsed)
             look: Any = {"color": method_colour(method), "linestyle": line_style(method, methods), "linewidth": 1}
-            axes.errorbar(at, mine["auc"], yerr=errors, marker="o", markersize=3, label=method_label(method), **look)
+            axes.errorbar(at, mine["auc"], yerr=errors, marker="o", markersize=3, label=label, **look)
+            if (cell, method) in collapsed:
+                draw_daggers(axes, at, mine["auc"], method_colour(method))
         axes.axhline(0.5, color="black", linestyle=":", linewidth=1, zorder=0)
         axes.set_xticks(GROUPS)
         axes.set_title(short_label(cell, source.cells), loc="left")
@@ -64,4 +69,5 @@ def build(source: Source) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
     legend_above(figure, grid.flat[:1], ncols=LEGEND_COLUMNS)
+    note_collapsed(figure, pd.Series(len(collapsed)))
     return figure
