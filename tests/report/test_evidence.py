@@ -35,7 +35,7 @@ def study(shared) -> Study:
     """A study with tuned values for FT alone, and all its runs, gathered."""
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
-    study = changed(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": {"ft": {"lr": 0.05}}})
+    study = changed(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}}})
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for trial, values in enumerate(RETRAIN):
         write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(*values))
