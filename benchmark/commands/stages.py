@@ -93,7 +93,7 @@ def embed(
 
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
-    """Gather all runs into results/STUDY-*.parquet: metrics, history, predictions, what features show, audits."""
+    """Gather all runs into results/STUDY-NAME.parquet: metrics, history, predictions, what features show, audits."""
     from benchmark.results.gather import collect
 
     _draw(study, "collected", lambda read: collect(read, partial, replace), partial)

@@ -179,7 +179,7 @@ IMPORTS = """
 import sys
 import benchmark.data.store, benchmark.models
 print(*sys.modules)
-from benchmark.metrics import audit, gaps, mia, reported, samples, theory, verdicts
+from benchmark.metrics import arithmetic, gaps, mia, reported, samples, theory, verdicts
 print(*sys.modules)
 benchmark.models.build("convnet", 10, (3, 32, 32))
 print(*sys.modules)
