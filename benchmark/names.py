@@ -17,6 +17,9 @@ from benchmark.registry import METHODS
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
+# What a sample is of: the stored arrays' training or test images, or training images that a trial never trains on.
+HELD_OUT = "held-out"
+SPLITS = ("train", "test", HELD_OUT)
 # Names of their own that methods with the contrastive term have: read as what they stand for, and printed.
 ALIASES = {"coun": "ft" + CL}
 

@@ -18,12 +18,11 @@ import numpy as np
 from benchmark.data.arrays import Labels, Pixels
 from benchmark.errors import BadInput, DamagedFile, unknown
 from benchmark.files import read_parquet, write_parquet
-from benchmark.names import Scenario
+from benchmark.names import SPLITS, Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLITS = ("train", "test", "held-out")
 COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
 Indices = Labels  # int64 as well
 

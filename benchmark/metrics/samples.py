@@ -15,9 +15,8 @@ import pandas as pd
 
 from benchmark.errors import BadInput, unknown
 from benchmark.metrics.mia import balanced, confidence, mia_rate
+from benchmark.names import HELD_OUT, SPLITS
 
-HELD_OUT = "held-out"
-SPLITS = ("train", "test", HELD_OUT)
 MEMBERSHIP = ("retain", "forget", "test", "left-out", HELD_OUT)
 COLUMNS = ("index", "split", "label", "prediction", "loss")
 

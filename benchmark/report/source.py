@@ -16,11 +16,11 @@ from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
 from benchmark.results.frames import Results
-from benchmark.results.measured import COLLAPSE
+from benchmark.results.measured import FELL
 from benchmark.settings import OutputSettings
 from benchmark.study.study import Study
 
-MEANING = f"collapsed in at least one trial: retain accuracy more than {COLLAPSE:.0f} points below Original's"
+MEANING = f"collapsed in at least one trial: {FELL}"
 
 
 @dataclass(frozen=True)

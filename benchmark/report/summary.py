@@ -16,15 +16,15 @@ from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
-from benchmark.report.tabular import THIN
-from benchmark.results.measured import COLLAPSE
+from benchmark.report.tabular import DAGGER, THIN
+from benchmark.results.measured import FELL
 from benchmark.results.records import FINISHED
 
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
 GAPS = [*(f"{metric}_gap" for metric in METRICS), "avg_gap"]
-COLLAPSED = f"†{THIN}collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's"
+COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
 
 
 def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:

@@ -28,6 +28,7 @@ from benchmark.study.study import Study
 
 # How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
 COLLAPSE = 20.0
+FELL = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:

@@ -16,13 +16,12 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text, written_origin
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED, METRICS
-from benchmark.metrics.samples import HELD_OUT
 from benchmark.metrics.samplewise import battery
 from benchmark.metrics.samplewise.battery import Outputs
 from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
 from benchmark.metrics.samplewise.sufficiency import Forgetting
-from benchmark.names import RETRAIN, Cell
+from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.results import records
 from benchmark.results.records import FIRST
 from benchmark.study.runs import Run, placed

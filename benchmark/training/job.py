@@ -28,9 +28,8 @@ from benchmark.files import locked, make_writable, written_digest
 from benchmark.methods.base import Context, Meter
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
-from benchmark.metrics.samples import HELD_OUT
 from benchmark.models import build, forward_flops
-from benchmark.names import Cell, Scenario
+from benchmark.names import HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
 from benchmark.results.measured import members_stream
 from benchmark.results.records import DIVERGED, FINISHED, finished, forget, record
@@ -189,7 +188,8 @@ class Job:
 
     def _predict(self, model: nn.Module) -> pd.DataFrame:
         samples = predict(model, self.images, self.device)
-        samples.loc[(samples["split"] == "train") & samples["index"].isin(self.held_out), "split"] = HELD_OUT
+        if len(self.held_out):
+            samples.loc[(samples["split"] == "train") & samples["index"].isin(self.held_out), "split"] = HELD_OUT
         return samples
 
     def _pause(self, trainer: Trainer) -> None:

@@ -11,8 +11,7 @@ from optuna.trial import TrialState
 
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS, summarise
-from benchmark.metrics.samples import HELD_OUT
-from benchmark.names import Cell
+from benchmark.names import HELD_OUT, Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
 from benchmark.stamp import stamp

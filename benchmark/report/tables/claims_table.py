@@ -26,7 +26,7 @@ from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
-from benchmark.results.measured import COLLAPSE
+from benchmark.results.measured import FELL
 from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
@@ -153,7 +153,7 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         f"{facts.tuned(study)}, once for all: no interval covers another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
         "The noise floor, that of means over as many trials, is taken as known",
-        f"Collapsed: retain accuracy more than {COLLAPSE:.0f} points below Original's" if collapsed else "",
+        f"Collapsed: {FELL}" if collapsed else "",
         f"As gathered: {lacking}" if lacking else "",
     ]
     return [sentence for sentence in sentences if sentence]
