@@ -32,7 +32,7 @@ PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
     """Start a server for so many jobs of each rule, in an environment; it ends when this process does.
 
-    A server that the environment names already serves these jobs too.
+    A server that the environment names serves these jobs too; ``off`` names none, and each job starts by itself.
     """
     import subprocess
     import tempfile
