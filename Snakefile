@@ -17,6 +17,7 @@ sys.path.insert(0, workflow.basedir)
 gc.set_threshold(100_000)  # a plan is a great many objects, all of which stay: looking for garbage finds none
 
 from benchmark import paths
+from benchmark.commands import warm
 from benchmark.errors import BadInput
 from benchmark.report import captions
 from benchmark.study.reading import validated
@@ -36,7 +37,8 @@ except BadInput as error:
 session = Session(study)
 logger.addFilter(session)
 
-command = f"{shlex.quote(sys.executable)} -m benchmark"
+# As `python -m benchmark`, without waiting for Python's imports: see there.
+command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
 
 # More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes
 # several. What a job computes with is the study's to say, since results may depend on it.
@@ -89,10 +91,13 @@ include: "rules/tune.smk"
 
 # Snakemake calls these unless it is a dry run or has nothing to do.
 onstart:
+    jobs = by_rule(workflow.dag.needrun_jobs())
     try:
-        check_needed(study, by_rule(workflow.dag.needrun_jobs()))
+        check_needed(study, jobs)
     except BadInput as error:
         raise WorkflowError(str(error)) from None
+    if sys.platform == "linux" and workflow.local_exec:
+        warm.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
 
 
 onsuccess:

@@ -83,11 +83,6 @@ def log(place: object) -> Path:
     return RESULTS / "logs" / f"{place}.log"
 
 
-def usage(place: str) -> Path:
-    """What Snakemake measured of a run's job: seconds and memory, tab-separated."""
-    return RESULTS / "usage" / f"{place}.tsv"
-
-
 # --- what belongs to a study ----------------------------------------------------------------------------------------
 
 

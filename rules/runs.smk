@@ -8,8 +8,6 @@ rule run:
         [paths.run("{run}") / file for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)],
     log:
         paths.log("{run}"),
-    benchmark:
-        paths.usage("{run}")
     wildcard_constraints:
         run=targets.RUN_PLACE,
     threads: job_threads

@@ -1,5 +1,7 @@
 """What a run asks of a cluster, and what `--config` may say."""
 
+import json
+
 import pytest
 
 from benchmark import paths
@@ -13,12 +15,12 @@ ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 
 @pytest.fixture
 def used(empty):
-    """Note what Snakemake measured of a finished run."""
+    """Write what a finished run's record says of its time and memory."""
 
-    def note(place, seconds, memory):
-        path = paths.usage(place)
+    def note(place, seconds, memory, **more):
+        path = paths.run(place) / paths.RUN
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\th:m:s\tmax_rss\tmax_vms\n{seconds}\t0:00:00\t{memory}\t9\n")
+        path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | more))
 
     return note
 
@@ -50,23 +52,14 @@ def test_a_job_of_seconds_still_has_time_to_start_and_each_attempt_asks_for_more
     assert [memory_mb(COUN, attempt) for attempt in (1, 2)] == [2200, 4400]
 
 
-def test_a_job_that_went_on_after_its_time_limit_counts_all_of_its_calls(used):
-    used(COUN, 600, 700)
-    record = paths.run(COUN) / paths.RUN
-    record.parent.mkdir(parents=True)
-    record.write_text('{"wall_seconds": 18000}')
-    assert minutes(COUN, attempt=1) == 600
-    record.write_text("half a rec")
-    assert minutes(COUN, attempt=1) == 20
-
-
-def test_a_job_that_ended_too_soon_to_be_measured_and_a_damaged_measurement_say_nothing(used):
-    for memory in ("NA", "-", ""):
-        used(COUN, 0.5, memory)
-        assert minutes(COUN, attempt=1) == 60, memory
-    for text in ("", "s\tmax_rss\n1", "s\n1\n", "\x00\x01", "a\tb\n1\t2\n"):
-        paths.usage(COUN).write_text(text)
-        assert memory_mb(COUN, attempt=1) == 4000, text
+def test_on_a_gpu_the_memory_of_the_process_counts_and_a_damaged_record_says_nothing(used):
+    used(COUN, 600, 9000, process_memory_mb=2000)
+    assert memory_mb(COUN, attempt=1) == 4000 and minutes(COUN, attempt=1) == 20
+    used(COUN, 600, 3000)
+    assert memory_mb(COUN, attempt=1) == 5500
+    for text in ("", "half a rec", "[]", "{}", '{"wall_seconds": 1, "peak_memory_mb": null}'):
+        (paths.run(COUN) / paths.RUN).write_text(text)
+        assert minutes(COUN, attempt=1) == 60, text
 
 
 def options(**config):

@@ -217,17 +217,6 @@ def test_time_left_by_finished_runs_of_the_method_and_by_how_many_run_at_once(pr
     assert time_left([*done, *[state("ft", 1, "left")] * 8], 4) == 40
 
 
-def test_seconds_of_a_run_are_snakemakes_where_it_measured(study):
-    run, usage = study.run(ORIGINAL), paths.usage(study.run(ORIGINAL).place)
-    own = record_of(study, ORIGINAL)["wall_seconds"]
-    assert state_of(study, run).seconds == own
-    usage.parent.mkdir(parents=True)
-    # It counts the last call only of a run that was interrupted.
-    for measured, expected in ((1250, 1250), (0.001, own)):
-        usage.write_text(f"s\th:m:s\tmax_rss\n{measured}\t0:00:00\t300\n")
-        assert state_of(study, run).seconds == expected
-
-
 def test_the_standing_in_words(study):
     lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines

@@ -71,7 +71,7 @@ class Device:
         """Return the most memory held so far, in MiB: the card's where there is one, else the process's."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 2**20
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        return process_memory_mb()
 
     def place(self, model: nn.Module) -> nn.Module:
         """Move a model to the device, convolutions in the memory layout in which they are fast."""
@@ -82,6 +82,11 @@ class Device:
         """Wait until the device has finished its work, so that a clock can be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def process_memory_mb() -> float:
+    """Return the most memory that this process has held so far, in MiB, wherever it computes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def prepare_process(threads: int) -> None:

@@ -41,7 +41,7 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.batches import Images, predict
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.device import OFF, Device, compile_mode, memory_told
+from benchmark.training.device import OFF, Device, compile_mode, memory_told, process_memory_mb
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run
@@ -245,6 +245,7 @@ class Job:
             "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_seconds": round(self._wall_seconds(), 3),
             "peak_memory_mb": round(self.device.peak_memory_mb(), 1),
+            "process_memory_mb": round(process_memory_mb(), 1),
             "forward_flops": trainer.forward_flops,
             "stamp": self.stamp,
         }

@@ -6,11 +6,10 @@ A guess that is too small costs little: a job that is ended for it goes on from 
 from __future__ import annotations
 
 import contextlib
-import csv
 import glob
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import paths
@@ -34,7 +33,7 @@ class Options(Strict):
 
 @dataclass(frozen=True)
 class Usage:
-    """What a finished job took: wall time in seconds and memory in MiB, NaN where it ended too soon for that."""
+    """What a finished run took, by its record: time by the clock in seconds, memory in MiB."""
 
     seconds: float
     memory_mb: float
@@ -52,35 +51,20 @@ def memory_mb(place: str, attempt: int) -> int:
     return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
 
 
-def usage_of(path: Path) -> Usage | None:
-    """Return what Snakemake measured of a job, from the file of `benchmark.paths.usage`; None if it says nothing."""
-    with (
-        contextlib.suppress(OSError, ValueError, KeyError, TypeError),
-        path.open(encoding="utf-8", newline="") as lines,
-    ):
-        for row in csv.DictReader(lines, delimiter="\t"):
-            memory = row["max_rss"]
-            return Usage(float(row["s"]), math.nan if memory in ("-", "NA") else float(memory))
-    return None
-
-
 def _alike(place: str) -> list[Usage]:
     """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
     dataset, arch, *_, method, _ = place.split("/")
-    folder = paths.usage(f"{dataset}/{arch}/any").parent
-    for pattern in (f"**/{glob.escape(method)}/*.tsv", "**/*.tsv"):
-        if alike := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(path))]:
+    for pattern in (f"**/{glob.escape(method)}/*/{paths.RUN}", f"**/{paths.RUN}"):
+        if alike := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path))]:
             return alike
     return []
 
 
-def _with_earlier_calls(path: Path) -> Usage | None:
-    """What a job took, with the calls before one that was interrupted: Snakemake has measured the last alone."""
-    usage = usage_of(path)
-    if usage is None or math.isnan(usage.memory_mb):
-        return None  # what ended before it was looked at is no measure of others
-    place = path.relative_to(paths.usage("any").parent).with_suffix("")
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        record = json.loads((paths.run(str(place)) / paths.RUN).read_text(encoding="utf-8"))
-        return replace(usage, seconds=max(usage.seconds, float(record["wall_seconds"])))
-    return usage
+def _usage(path: Path) -> Usage | None:
+    """Return what a run took, all calls of its job together; None where its record is no whole one."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        # On a GPU the peak is the card's.
+        memory = record.get("process_memory_mb", record["peak_memory_mb"])
+        return Usage(float(record["wall_seconds"]), float(memory))
+    return None

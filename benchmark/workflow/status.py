@@ -22,7 +22,6 @@ from benchmark.errors import StaleOutput
 from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.workflow.resources import usage_of
 from benchmark.workflow.unused import unused_runs
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
@@ -75,7 +74,7 @@ def state_of(study: Study, run: Run) -> State:
         gone = [name for name in (paths.SAMPLES, paths.HISTORY) if not (folder / name).is_file()]
         if gone:
             return _under_way(work, run) or State(run, "left", f"{folder / gone[0]} is missing")
-        return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=_took(run, content))
+        return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=content["wall_seconds"])
     return _under_way(work, run) or _by_log(paths.log(run.place), run)
 
 
@@ -181,12 +180,6 @@ def _alike(run: Run) -> list[tuple[str, ...]]:
     name = run.name
     place = (name.dataset, name.arch)
     return [(*place, name.scenario, name.method), (*place, "", name.method), place, ()]
-
-
-def _took(run: Run, content: dict[str, Any]) -> float:
-    """Return what Snakemake measured, the start of the process included, or what the job says of all its calls."""
-    measured = usage_of(paths.usage(run.place))
-    return max(float(content["wall_seconds"]), measured.seconds if measured else 0.0)
 
 
 def _under_way(work: Path, run: Run) -> State | None:

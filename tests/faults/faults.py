@@ -146,7 +146,7 @@ def lay_over(trial: Trial) -> None:
 
 def move(trial: Trial) -> None:
     """Rename the checkout, copy it without its ages, or give every file any age; delete what it can do without."""
-    trial.remove((), (".snakemake", "results/logs", "results/usage", "results/measured"))
+    trial.remove((), (".snakemake", "results/logs", "results/measured"))
     trial.idle, trial.what = True, trial.chance.choice(["renamed", "copied", "ages shuffled"])
     elsewhere = trial.root.with_name("elsewhere")
     if trial.what == "renamed":
@@ -170,10 +170,10 @@ def park(trial: Trial) -> None:
 
 
 def _jobs(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The jobs that a workflow has under way."""
+    """The processes of a workflow's jobs: their commands, and the server with the forks that do them."""
     with contextlib.suppress(psutil.Error):
         below = psutil.Process(process.pid).children(recursive=True)
-        return [one for one in below if "benchmark" in one.cmdline()]
+        return [one for one in below if any("benchmark" in part for part in one.cmdline())]
     return []
 
 
@@ -195,9 +195,10 @@ def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
     trial.what = f"after {after:.2f} s" if process.poll() is None else "when all had ended"
     with contextlib.suppress(psutil.Error, ProcessLookupError, IndexError):
         if whom == "everything":
-            os.killpg(process.pid, number)
+            for one in (*_jobs(process), process):
+                one.send_signal(number)
         else:
-            (process if whom == "Snakemake" else _jobs(process)[0]).send_signal(number)
+            (process if whom == "Snakemake" else trial.chance.choice(_jobs(process))).send_signal(number)
     process.wait(PATIENCE)
 
 

@@ -29,15 +29,15 @@ def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, 
 
 @pytest.mark.slow
 def test_unless_asked_for_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
-    usage = paths.usage(place("tiny", f"{CELL}/coun/trial-0"))
-    usage.parent.mkdir(parents=True)
-    usage.write_text("s\tmax_rss\n3600\t4000\n")
+    # A run like it has taken an hour, and 4000 MiB.
+    record = paths.run(place("tiny", f"{CELL}/coun/trial-0")) / paths.RUN
+    record.parent.mkdir(parents=True)
+    record.write_text('{"wall_seconds": 3600, "peak_memory_mb": 4000}')
     planned = requests(fresh)
     assert planned.keys() >= COMPUTES
     assert all(int(job.get("gpu", 0)) == 0 for jobs in planned.values() for job in jobs)
     priorities = {rule: {job["priority"] for job in jobs} for rule, jobs in planned.items()}
     assert priorities.pop("weights") == {"1"} and set.union(*priorities.values()) == {"0"}
-    # A run like it has taken an hour, and 4000 MiB.
     assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("120", "7000")}
 
 

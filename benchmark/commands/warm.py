@@ -1,0 +1,166 @@
+"""Jobs that start at once: a process that has imported what they need forks one for each.
+
+Importing torch and the rest takes longer than many a job of a small study. A workflow that runs on this machine
+therefore starts a server (`start`), which imports them once and waits. The command of each job is this file, run as a
+script that imports next to nothing: it hands its arguments, environment and streams to the server, passes signals on to
+the process that is forked for it, and ends as that does. Where there is no server, as on a cluster's nodes or after it
+was killed, it becomes ``python -m benchmark`` itself. A job that crashes takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+
+SERVER = "BENCHMARK_SERVER"  # the environment variable with the path of the server's socket
+# What the jobs of a rule import, dear first. `weights` are runs too; rules that draw are named after what they draw.
+RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter")
+IMPORTS = {
+    "run": RUNS,
+    "weights": RUNS,
+    "embed": ("benchmark.features.embed", "sklearn.decomposition", "openTSNE", "umap"),
+    "draw": ("benchmark.report.draw", "seaborn", "benchmark.workflow.receipts"),
+}
+KILLED = 128 + signal.SIGKILL
+PASSED_ON = (signal.SIGINT, signal.SIGTERM)
+
+
+def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
+    """Start a server for so many jobs of each rule, in an environment; it ends when this process does.
+
+    A server that the environment names serves these jobs too; ``off`` names none, and each job starts by itself.
+    """
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    several = {rule for rule in IMPORTS if sum(count for name, count in jobs.items() if name.startswith(rule)) > 1}
+    if SERVER in os.environ or not several:
+        return
+    modules = dict.fromkeys(module for rule in IMPORTS if rule in several for module in IMPORTS[rule])
+    address = str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "jobs")  # a folder that only this user can enter
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(128)
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmark.commands.warm", "--serve", str(listener.fileno()), *modules],
+            stdin=subprocess.PIPE,  # closed when this process ends, however it does
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **environment},
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # Ctrl-C is for the jobs' commands, which pass it on
+        )
+    os.environ[SERVER] = address
+
+
+def serve(listener: socket.socket, modules: list[str]) -> None:
+    """Import what jobs need, and fork a process for each job that comes, until standard input is closed."""
+    import gc
+    import importlib
+    import select
+    import shutil
+    from pathlib import Path
+
+    for name in ("benchmark.commands.stages", modules.pop(0)):
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for the children
+    gc.disable()
+    while True:
+        # The others are imported while no job waits.
+        ready, _, _ = select.select([listener, sys.stdin], [], [], 0 if modules else None)
+        if sys.stdin in ready:
+            shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
+            return
+        if not ready:
+            importlib.import_module(modules.pop(0))
+            gc.freeze()  # what is imported stays: a child that looked through it for garbage would copy it
+            continue
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            gc.enable()
+            listener.close()
+            os._exit(_job(connection))
+        connection.close()
+
+
+def _job(connection: socket.socket) -> int:
+    """Do the job that is asked for over a connection, as ``python -m benchmark`` would; return its exit status."""
+    import contextlib
+    import threading
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    size, streams, *_ = socket.recv_fds(connection, 4, 3)
+    arguments, folder, environment = json.loads(connection.recv(int.from_bytes(size), socket.MSG_WAITALL))
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(folder)
+    sys.path[0] = folder
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["benchmark", *arguments]
+    connection.sendall(os.getpid().to_bytes(4))
+    threading.Thread(target=_end_with, args=[connection], daemon=True).start()
+    status = _main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        connection.sendall(bytes([status]))
+    return status
+
+
+def _main() -> int:
+    """Do what ``python -m benchmark`` does, print what the interpreter would, and return the exit status."""
+    import runpy
+    import traceback
+
+    try:
+        runpy.run_module("benchmark", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end_with(connection: socket.socket) -> None:
+    """End this process as SIGTERM does once the command that asked for it is gone."""
+    if not connection.recv(1):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ask(arguments: list[str], address: str) -> int:
+    """Have a server do a job and return its exit status; `OSError` if there is no server to do it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        job = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()  # noqa: PTH109 (pathlib is slow to import)
+        socket.send_fds(connection, [len(job).to_bytes(4)], [0, 1, 2])
+        connection.sendall(job)
+        if not (number := connection.recv(4, socket.MSG_WAITALL)):
+            raise ConnectionError("the server ended before it took the job")
+        process = int.from_bytes(number)
+        for passed_on in PASSED_ON:
+            signal.signal(passed_on, lambda sent, _: os.kill(process, sent))
+        status = connection.recv(1)
+    if not status:
+        print("error: the process of this job was killed", file=sys.stderr)
+    return status[0] if status else KILLED
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--serve":
+        serve(socket.socket(fileno=int(sys.argv[2])), sys.argv[3:])
+    else:
+        try:
+            sys.exit(ask(sys.argv[1:], os.environ[SERVER]))
+        except (KeyError, OSError):
+            os.execv(sys.executable, [sys.executable, "-m", "benchmark", *sys.argv[1:]])

@@ -1,0 +1,107 @@
+"""Jobs that are forked from a server end as jobs of their own would, whatever becomes of either."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from benchmark import paths
+from benchmark.commands import warm
+from tests.places import run_folder
+from tests.project import CELL, Project, environment
+
+CLIENT = [sys.executable, "-I", "-S", warm.__file__]
+FT = f"{CELL}/ft/trial-0"
+PATIENCE = 60
+
+
+@pytest.fixture
+def server(project: Project) -> Iterator[psutil.Process]:
+    """A process like Snakemake's, below which a server waits for jobs."""
+    start = """if True:
+        import os, sys
+        from benchmark.commands import warm
+        warm.start({"run": 2}, {})
+        print(os.environ[warm.SERVER], flush=True)
+        sys.stdin.read()
+    """
+    command = [sys.executable, "-c", start]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(), **streams) as parent:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(warm.SERVER, parent.stdout.readline().strip())
+            (serving,) = psutil.Process(parent.pid).children()
+            yield serving
+        parent.communicate()
+    # It ends with the process that it was started for, and leaves nothing behind.
+    serving.wait(PATIENCE)
+
+
+def client(*arguments: str) -> subprocess.Popen[str]:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen([*CLIENT, *arguments], env=environment(), **streams)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, output
+
+
+def wait(ready) -> None:
+    until = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def fork_of(server: psutil.Process, study) -> psutil.Process:
+    """The process that trains FT, once it has begun."""
+    note = paths.work(study.run(FT).place) / paths.PROGRESS
+    wait(note.is_file)
+    (job,) = server.children()
+    return job
+
+
+def test_a_forked_job_says_and_leaves_what_a_process_of_its_own_would(server, project):
+    study = project.study()
+    status, output = ended(client("run", "tiny", FT))
+    assert status == 0 and output.endswith("finished\n") and f"run tiny {FT}  # process" in output
+    forked = (run_folder(study, FT) / paths.SAMPLES).read_bytes()
+    cold = project.command("run", "tiny", FT, "--again", check=True).stdout
+    assert cold.endswith("finished\n") and "came out otherwise" not in cold
+    assert (run_folder(study, FT) / paths.SAMPLES).read_bytes() == forked
+    # A user's mistake, and a wrong option.
+    for arguments in (("run", "tiny", "digits/nothing"), ("run", "--what")):
+        apart = project.command(*arguments)
+        status, output = ended(client(*arguments))
+        assert (status, output) == (apart.returncode, apart.stdout + apart.stderr) and status == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_who_stops_the_command_stops_the_job(server, project, number):
+    study = project.study({"hyperparameters": {"*": {"unlearning": {"epochs": 100_000}}}})
+    command = client("run", "tiny", FT)
+    job = fork_of(server, study)
+    command.send_signal(number)
+    status, output = ended(command)
+    assert (status, "state saved" in output) == ((-9, True) if number == signal.SIGKILL else (143, True))
+    job.wait(PATIENCE)
+
+
+def test_a_job_that_is_killed_takes_nothing_with_it_and_without_a_server_jobs_start_by_themselves(server, project):
+    study = project.study({"hyperparameters": {"*": {"ft": {"epochs": 100_000}}}})
+    command = client("run", "tiny", FT)
+    fork_of(server, study).kill()
+    status, output = ended(command)
+    assert status == 137 and output.endswith("error: the process of this job was killed\n")
+    assert ended(client("split", "tiny", "digits", "random-10"))[0] == 0
+    server.kill()
+    wait(lambda: server.status() == psutil.STATUS_ZOMBIE)
+    status, output = ended(client("split", "tiny", "digits", "random-10"))
+    assert status == 0 and "results/splits" in output
