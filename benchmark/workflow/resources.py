@@ -68,7 +68,7 @@ def _alike(place: str) -> list[Usage]:
     """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
     dataset, arch, *_, method, _ = place.split("/")
     folder = paths.usage(f"{dataset}/{arch}/any").parent
-    for pattern in (f"**/{glob.escape(method)}/*.tsv", "**/*.tsv"):
+    for pattern in (f"**/{glob.escape(method)}/*.tsv", "**/*.tsv") if folder.is_dir() else ():
         if alike := [usage for path in folder.glob(pattern) if (usage := _with_earlier_calls(path))]:
             return alike
     return []
