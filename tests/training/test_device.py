@@ -125,11 +125,17 @@ def test_a_folder_of_another_user_is_refused(locks, monkeypatch):
         gpus.take(["a"], 1)
 
 
-def test_a_number_of_jobs_that_is_none_is_refused(monkeypatch):
+def test_unknown_devices_ways_of_compiling_and_numbers_of_jobs_are_refused_by_name(monkeypatch):
     for text in ("0", "-1", "two", "1.5", "", "²"):
         monkeypatch.setenv(gpus.JOBS_PER_GPU, text)
         with pytest.raises(BadInput, match=rf"BENCHMARK_JOBS_PER_GPU={text}: accepted is a whole number from 1"):
             gpus.jobs_per_gpu()
+    monkeypatch.setenv(device.DEVICE, "gpu")
+    with pytest.raises(BadInput, match=r"unknown device 'gpu'; did you mean 'cpu'.* Accepted: auto, cpu, cuda$"):
+        device.Device.choose("float32", 1)
+    monkeypatch.setenv(device.COMPILE, "fast")
+    with pytest.raises(BadInput, match="BENCHMARK_COMPILE: unknown way of compiling 'fast'"):
+        device.compile_mode()
 
 
 # --- which kind of device --------------------------------------------------------------------------------------------
@@ -151,15 +157,6 @@ def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
     with pytest.raises(BadInput, match=r"^BENCHMARK_DEVICE=cuda: there is no GPU on .* without one: cpu, auto$"):
         run(project.study(), project.name("ft"), "a test")
     assert not (run_folder("tiny", project.name("ft")) / paths.RUN).exists()
-
-
-def test_unknown_devices_and_ways_of_compiling_are_refused_by_name(monkeypatch):
-    monkeypatch.setenv(device.DEVICE, "gpu")
-    with pytest.raises(BadInput, match=r"unknown device 'gpu'; did you mean 'cpu'.* Accepted: auto, cpu, cuda$"):
-        device.Device.choose("float32", 1)
-    monkeypatch.setenv(device.COMPILE, "fast")
-    with pytest.raises(BadInput, match="BENCHMARK_COMPILE: unknown way of compiling 'fast'"):
-        device.compile_mode()
 
 
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch):
