@@ -18,9 +18,6 @@ from tests.project import CELL, call
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
-# --- nothing gets lost --------------------------------------------------------------------------------------------
-
-
 def test_every_command_and_kind_of_output_is_there():
     promised = (
         "audit bench check claims collect cost embed figure init list memorisation page prepare run schema split "
@@ -31,9 +28,6 @@ def test_every_command_and_kind_of_output_is_there():
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit metrics"
     figures = "improvement cost stages ablation predictions theory audit memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
-
-
-# --- what each says -----------------------------------------------------------------------------------------------
 
 
 def test_every_command_says_what_it_does_and_imports_no_library_that_takes_time(empty):

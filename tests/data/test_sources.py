@@ -122,15 +122,14 @@ def test_a_source_that_returns_something_else_is_refused():
         store.prepare("x", DatasetSettings(source="odd"))
 
 
-def test_shards_must_agree_on_their_classes_and_sizes_unless_one_is_given(photos, shard, pngs):
-    settings = photos()
-    shard("train-1.parquet", pngs[:2], [0, 1], names=["cat", "dog"])
-    with pytest.raises(BadInput, match=r"train-1\.parquet: class names differ"):
-        parquet.read("photos", settings)
+def test_shards_must_agree_on_sizes_unless_one_is_given_and_on_their_classes(photos, shard, pngs):
     settings = photos([*pngs[:3], encoded(np.zeros((10, 6, 3), np.uint8))])
     with pytest.raises(BadInput, match=r"row 3: image is 6x10 .* 8x8: sizes must agree, or set 'size'"):
         parquet.read("photos", settings)
     assert parquet.read("photos", settings.model_copy(update={"size": 8})).train_images.shape == (4, 8, 8, 3)
+    shard("train-1.parquet", pngs[:2], [0, 1], names=["cat", "dog"])
+    with pytest.raises(BadInput, match=r"train-1\.parquet: class names differ"):
+        parquet.read("photos", settings)
 
 
 def test_parquet_without_files_is_refused(shard, pngs):

@@ -120,8 +120,6 @@ def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
     assert not (folder / "provenance.json").exists()
 
 
-# --- images in the order of their content: the same arrays from whatever source ---------------------------------------
-
 LABELS = np.arange(12) % 3
 
 

@@ -192,8 +192,6 @@ def test_what_the_pages_compute_in_python_can_be_computed(done, miniature: Path)
         assert ended.returncode == 0, text + ended.stderr
 
 
-# --- the data dictionary ------------------------------------------------------------------------------------------
-
 # Of runs and what is made of them the place says what determines it, here as a pattern.
 FILES = {
     "metrics": "results/quick-metrics.parquet",

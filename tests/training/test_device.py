@@ -76,9 +76,6 @@ def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     return see
 
 
-# --- a GPU for each job ----------------------------------------------------------------------------------------------
-
-
 def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next(start):
     holders = [start(["a", "b"]), start(["a", "b"])]
     places = [said(holder) for holder in holders]
@@ -138,9 +135,6 @@ def test_unknown_devices_ways_of_compiling_and_numbers_of_jobs_are_refused_by_na
         device.compile_mode()
 
 
-# --- which kind of device --------------------------------------------------------------------------------------------
-
-
 def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
     pretend("GPU-1")
     monkeypatch.setenv(device.DEVICE, "cpu")
@@ -179,8 +173,6 @@ def test_a_compiled_run_trains_the_same_model_and_nothing_is_compiled_unless_ask
     assert modes == ["default"] and ours.record["stamp"]["precision"] == "float32, compiled"
     torch.testing.assert_close(ours.weights, plain.weights, rtol=1e-3, atol=1e-4)
 
-
-# --- memory ---------------------------------------------------------------------------------------------------
 
 ERRORS = {
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"): "the GPU",
