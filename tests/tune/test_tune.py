@@ -135,14 +135,14 @@ def test_what_a_method_searches_and_what_a_study_searches_instead(project):
 
 
 def test_ranges_that_cannot_be_searched_are_refused(project):
-    for ranges, message in (
+    for searched, message in (
         ({"coun": {"lamda": [0, 1]}}, r"tune\.ranges\.coun: unknown setting 'lamda'; did you mean 'lambda'"),
         ({"conu": {"lr": [0, 1]}}, "unknown method 'conu'"),
         ({"ft": {"lr": [0.2, 0.1]}}, r"ft\.lr: 0\.2 to 0\.1: accepted is a lower and then a higher number"),
         ({"ft": {"lr": [0, 1]}}, r"tune\.ranges\.ft\.lr: 0 to 1: its orders of magnitude are searched"),
         ({"ft": {"schedule": [0, 1]}}, r"tune\.ranges\.ft: unknown setting 'schedule'"),
     ):
-        study = project.study(TUNE, {"tune": {"ranges": ranges}})
+        study = project.study(TUNE, {"tune": {"ranges": searched}})
         with pytest.raises(BadInput, match=message):
             Study.load(f"{study.name}-tuning")
 
