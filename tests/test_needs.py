@@ -23,27 +23,27 @@ def used(empty):
     return note
 
 
-def asked(attempt=1):
+def request(attempt=1):
     """Minutes and MiB that a run of CoUn asks for."""
     return minutes(COUN, attempt), memory_mb(COUN, attempt)
 
 
 def test_a_run_asks_for_twice_the_longest_like_it_and_half_as_much_memory_again(used):
     used("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)  # is not like it
-    assert [asked(attempt) for attempt in (1, 2, 3)] == [(60, 4000), (120, 8000), (180, 12000)]
+    assert [request(attempt) for attempt in (1, 2, 3)] == [(60, 4000), (120, 8000), (180, 12000)]
     assert minutes(COUN, attempt=1, first=25) == 25
     # Where its method has not run, others of its dataset and architecture say.
     used(ORIGINAL, 1200, 900)
     used("digits/convnet/random-10/coun/trial-0-0a1b2c3d", 100, 800)
-    assert asked() == (40, 1.5 * 900 + 1000)
+    assert request() == (40, 1.5 * 900 + 1000)
     used("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
     used("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
-    assert asked() == (41, 1.5 * 800 + 1000)  # 2 x 1201 s
+    assert request() == (41, 1.5 * 800 + 1000)  # 2 x 1201 s
 
 
 def test_a_job_of_seconds_still_has_time_to_start_and_one_that_went_on_counts_all_of_its_calls(used):
     used(COUN, 3, 800)
-    assert [asked(attempt) for attempt in (1, 2)] == [(10, 2200), (20, 4400)]
+    assert [request(attempt) for attempt in (1, 2)] == [(10, 2200), (20, 4400)]
     used(COUN, 600, 700)
     record = paths.run(COUN) / paths.RUN
     record.parent.mkdir(parents=True)
@@ -56,10 +56,10 @@ def test_a_job_of_seconds_still_has_time_to_start_and_one_that_went_on_counts_al
 def test_a_job_that_ended_too_soon_to_be_measured_and_a_damaged_measurement_say_nothing(used):
     for memory in ("NA", "-", ""):
         used(COUN, 0.5, memory)
-        assert asked() == (60, 4000), memory
+        assert request() == (60, 4000), memory
     for text in ("", "s\tmax_rss\n1", "s\n1\n", "\x00\x01", "a\tb\n1\t2\n"):
         paths.usage(COUN).write_text(text)
-        assert asked() == (60, 4000), text
+        assert request() == (60, 4000), text
 
 
 def options(**config):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.metrics.samplewise import standards, sufficiency
+from benchmark.metrics.samplewise import battery, standards, sufficiency
 from benchmark.metrics.samplewise.battery import Outputs, by_trial, summary
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
 from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
@@ -162,3 +165,9 @@ def test_rankings_and_pairs_are_compared_as_on_paper():
     # Of two methods and two trials, one of four resamples is decided by the trial in which they change places.
     assert ranking_stability(np.array([[0.0, 2.0], [3.0, 1.0]]), 0.0) == (0.5, 75.0)
     assert np.isnan(ranking_stability(values[:1], 0.0)).all() and np.isnan(told_apart(values[:, :1]))
+
+
+def test_importing_the_audits_brings_neither_torch_nor_scikit_learn():
+    heavy = "sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    code = f"import sys; import {battery.__name__}, {standards.__name__}; {heavy}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

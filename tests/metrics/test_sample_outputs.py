@@ -105,10 +105,10 @@ study = Study.load("cifar10-small")
 results = frames.of_output(study, "audit")
 for name in ("audit", "metrics", "gap-and-audit", "not-forgotten"):
     build(Source.of(study, name, results))
-print({"torch", "sklearn"} & set(sys.modules), time.process_time() < 60)
+print("torch" in sys.modules, time.process_time() < 60)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == ["set()", "True"], done.stdout + done.stderr
+    assert done.stdout.split() == ["False", "True"], done.stdout + done.stderr
 
 
 def test_a_study_that_holds_images_out_is_attacked_in_the_strict_form(project):

@@ -103,14 +103,17 @@ def test_groups_of_too_few_samples_are_left_out(study):
     assert [len(at) for at in drawn.values()] == [0] * 4  # of 100 forgotten samples few have the same score
 
 
-def test_what_cannot_be_shown_is_refused(study):
-    for changes, message in [
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"tables": {"audit": {"kind": "audit", **SHOWN, "trials": 2}}}, "accepted are all 5 of the study"),
         ({"resample": []}, "figures.forgotten: cells: digits/convnet/random-50: accepted are random ones of a study"),
         (
             {"figures": {"f": {"kind": "memorisation", "cells": ["digits/convnet/class-8"], "methods": ["ft"]}}},
             "random ones",
         ),
-    ]:
-        with pytest.raises(BadInput, match=message):
-            rewritten(**changes)
+    ],
+)
+def test_what_cannot_be_shown_is_refused(study, changes, message):
+    with pytest.raises(BadInput, match=message):
+        rewritten(**changes)
