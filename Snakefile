@@ -48,7 +48,7 @@ shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.TH
 # `--resources gpu=N` asks for GPUs: each job that computes takes one, N at once, and fails where there is none. Unless
 # asked, a job takes a GPU where it finds one, and nothing limits how many jobs run at once.
 gpus = workflow.global_resources.get("gpu")
-gpu = 1 if gpus and gpus.value else 0
+gpu = {"gpu": 1} if gpus and gpus.value else {}
 if gpu:
     os.environ.setdefault("BENCHMARK_DEVICE", "cuda")
 

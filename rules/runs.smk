@@ -1,5 +1,10 @@
 # Training and unlearning. One rule serves every run.
 
+limits = {
+    "runtime": lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
+    "mem_mb": lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+}
+
 
 rule run:
     input:
@@ -12,14 +17,12 @@ rule run:
         run=targets.RUN_PLACE,
     threads: job_threads
     resources:
-        gpu=gpu,
-        runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
-        mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+        **gpu,
+        **limits,
     params:
-        name=lambda wildcards: str(files.at(wildcards.run).name),
-        fingerprint=lambda wildcards: files.at(wildcards.run).fingerprint,
+        what=lambda wildcards: files.at(wildcards.run),
     shell:
-        "{command} run {study.name} {params.name:q} --planned {params.fingerprint} > {log} 2>&1"
+        "{command} run {study.name} {params.what.name:q} --planned {params.what.fingerprint} > {log} 2>&1"
 
 
 # Weights are kept of Original and of what is mapped. The run leaves them aside, so that they can be lost, or left out of
@@ -36,9 +39,8 @@ rule weights:
     priority: 1  # others wait for them
     threads: job_threads
     resources:
-        gpu=gpu,
-        runtime=lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
-        mem_mb=lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+        **gpu,
+        **limits,
     params:
         name=lambda wildcards: str(files.at(wildcards.run).name),
         parked=lambda wildcards: paths.parked_weights(wildcards.run),
@@ -58,7 +60,7 @@ rule embed:
         derived=targets.DERIVED_PLACE,
     threads: job_threads
     resources:
-        gpu=gpu,
+        **gpu,
     params:
         what=lambda wildcards: files.at(wildcards.derived),
     shell:

@@ -30,6 +30,12 @@ hypothesis.settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("short")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # First the files with slow tests: what comes last should be short, or all workers but one would wait for it.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     # What has been imported stays, and each look through all of it costs a second.
     gc.freeze()

@@ -18,25 +18,16 @@ from tests.project import CELL, call
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
-# --- nothing gets lost --------------------------------------------------------------------------------------------
-
-
-def test_every_command_is_there():
+def test_every_command_and_kind_of_output_is_there():
     promised = (
         "audit bench check claims collect cost embed figure init list memorisation page prepare run schema split "
         "status table tune "
         "unused verify"
     )
     assert promised.split() == COMMANDS
-
-
-def test_every_kind_of_table_and_figure_is_there():
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit metrics"
     figures = "improvement cost stages ablation predictions theory audit memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
-
-
-# --- what each says -----------------------------------------------------------------------------------------------
 
 
 def test_every_command_says_what_it_does_and_imports_no_library_that_takes_time(empty):
@@ -79,10 +70,13 @@ def test_a_mistake_is_one_line_and_status_2(project):
         assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
 
 
-def test_its_version_and_a_short_option_for_help():
+def test_its_version_a_short_option_for_help_and_wrong_usage():
     assert call("--version", check=True).stdout.strip() == __version__
     assert call("-h", check=True).stdout == call("--help", check=True).stdout
     assert "python -m benchmark check [OPTIONS]" in call("check", "-h", check=True).stdout
+    for arguments in ("run", "run tiny", "nothing", "run tiny a b", "run --no"):
+        done = call(*arguments.split())
+        assert done.returncode == 2 and "Usage:" in done.stderr and "Traceback" not in done.stderr, arguments
 
 
 def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(project):
@@ -107,7 +101,7 @@ def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(
         assert done.returncode == 2 and message in done.stderr and not paths.study_file("other").exists()
 
 
-def test_whatever_a_study_may_name_is_listed(project):
+def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
     project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
     for what, line in {
         "studies": ["tiny", "A small one"],
@@ -119,20 +113,10 @@ def test_whatever_a_study_may_name_is_listed(project):
     }.items():
         printed = call("list", what, "tiny", check=True).stdout
         assert line in [re.split("  +", one) for one in printed.splitlines()], (what, printed)
-
-
-def test_the_shell_completes_studies_and_their_outputs(project):
-    project.study()
     assert complete_study("ti") == ["tiny"] and complete_study("x") == []
     command = typer.main.get_command(app).commands["table"]
     context = command.make_context("table", ["tiny", "table2"])
     assert complete_output(context, "table") == ["table2", "table8"]
-
-
-def test_wrong_usage_is_status_2():
-    for arguments in ("run", "run tiny", "nothing", "run tiny a b", "run --no"):
-        done = call(*arguments.split())
-        assert done.returncode == 2 and "Usage:" in done.stderr and "Traceback" not in done.stderr, arguments
 
 
 def test_the_stages_by_hand_give_a_finished_run_which_is_done_again_only_when_asked_for(empty):

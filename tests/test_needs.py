@@ -25,41 +25,37 @@ def used(empty):
     return note
 
 
-def test_before_anything_has_finished_a_run_asks_for_the_first_guess(used):
-    used("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)
-    assert minutes(COUN, attempt=1) == 60 and memory_mb(COUN, attempt=1) == 4000
-    assert minutes(COUN, attempt=1, first=25) == 25
+def request(attempt=1):
+    """Minutes and MiB that a run of CoUn asks for."""
+    return minutes(COUN, attempt), memory_mb(COUN, attempt)
 
 
 def test_a_run_asks_for_twice_the_longest_like_it_and_half_as_much_memory_again(used):
-    used(ORIGINAL, 60000, 60000)
-    used("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
-    used("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
-    assert minutes(COUN, attempt=1) == 41  # 2 x 1201 s
-    assert memory_mb(COUN, attempt=1) == 1.5 * 800 + 1000
-
-
-def test_where_its_method_has_not_run_others_of_its_dataset_and_architecture_say(used):
+    used("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)  # is not like it
+    assert [request(attempt) for attempt in (1, 2, 3)] == [(60, 4000), (120, 8000), (180, 12000)]
+    assert minutes(COUN, attempt=1, first=25) == 25
+    # Where its method has not run, others of its dataset and architecture say.
     used(ORIGINAL, 1200, 900)
     used("digits/convnet/random-10/coun/trial-0-0a1b2c3d", 100, 800)
-    assert minutes(COUN, attempt=1) == 40 and memory_mb(COUN, attempt=1) == 2350
+    assert request() == (40, 1.5 * 900 + 1000)
+    used("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
+    used("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
+    assert request() == (41, 1.5 * 800 + 1000)  # 2 x 1201 s
 
 
-def test_a_job_of_seconds_still_has_time_to_start_and_each_attempt_asks_for_more(used):
-    assert [minutes(COUN, attempt) for attempt in (1, 2, 3)] == [60, 120, 180]
+def test_a_job_of_seconds_still_has_time_to_start(used):
     used(COUN, 3, 800)
-    assert [minutes(COUN, attempt) for attempt in (1, 2, 3)] == [10, 20, 30]
-    assert [memory_mb(COUN, attempt) for attempt in (1, 2)] == [2200, 4400]
+    assert [request(attempt) for attempt in (1, 2)] == [(10, 2200), (20, 4400)]
 
 
 def test_on_a_gpu_the_memory_of_the_process_counts_and_a_damaged_record_says_nothing(used):
     used(COUN, 600, 9000, process_memory_mb=2000)
-    assert memory_mb(COUN, attempt=1) == 4000 and minutes(COUN, attempt=1) == 20
+    assert request() == (20, 4000)
     used(COUN, 600, 3000)
-    assert memory_mb(COUN, attempt=1) == 5500
+    assert request() == (20, 5500)
     for text in ("", "half a rec", "[]", "{}", '{"wall_seconds": 1, "peak_memory_mb": null}'):
         (paths.run(COUN) / paths.RUN).write_text(text)
-        assert minutes(COUN, attempt=1) == 60, text
+        assert request() == (60, 4000), text
 
 
 def options(**config):

@@ -27,7 +27,7 @@ def test_no_two_streams_are_one(streams):
     assert all(0 <= first < 2**63 for first in firsts)
 
 
-def test_every_kind_of_draw_repeats_and_leaves_the_global_generators_alone():
+def test_every_kind_of_draw_repeats_in_any_process_and_leaves_the_global_generators_alone():
     torch.manual_seed(0)
     np.random.seed(0)
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()
@@ -39,9 +39,6 @@ def test_every_kind_of_draw_repeats_and_leaves_the_global_generators_alone():
     one, two = (torch.rand(5, generator=streams.generator("a", 3)) for _ in range(2))
     assert torch.equal(one, two)
     assert torch.equal(torch.get_rng_state(), before[0]) and np.random.get_state()[1].tolist() == before[1]
-
-
-def test_a_stream_depends_neither_on_the_process_nor_on_the_version():
     assert Streams(1, KEY).integer("init") == 4216138309468780775
 
 

@@ -64,9 +64,6 @@ def record_of(study, name, **changes) -> dict:
     return record
 
 
-# --- how a run stands ---------------------------------------------------------------------------------------------
-
-
 def test_a_job_runs_while_its_process_does_and_on_another_host_while_its_note_is_fresh(study):
     assert under_way(study, "ft").state == "running"
     assert under_way(study, "ft", process=DEAD).state == "interrupted"
@@ -181,9 +178,6 @@ def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_
     assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
     done = call("status", "tiny", "--watch")  # nothing is to come
     assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
-
-
-# --- time left ----------------------------------------------------------------------------------------------------
 
 
 def test_durations_in_two_units():

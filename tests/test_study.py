@@ -29,9 +29,6 @@ def extending(parent: str, text: str, name: str = "tiny") -> Study:
     return Study.load(name)
 
 
-# --- extends ---------------------------------------------------------------------------------------------------------
-
-
 def test_extends_merges_mappings_replaces_everything_else_and_null_removes(empty):
     parent = empty.study({"description": "parent"}, name="parent")
     child = extending("parent", "trials: 5\ndatasets: {digits: {subset: 99}}\ntables: {table2: {methods: [not]}}\n")
@@ -64,9 +61,6 @@ def test_what_a_study_calls_things_draws_its_outputs_again_and_changes_no_run(em
     assert [run.fingerprint for run in plain.runs()] == [run.fingerprint for run in named.runs()]
     assert plain.output_fingerprint("table2") != named.output_fingerprint("table2")
     assert plain.output_fingerprint("table2") == empty.study({"labels": {}}).output_fingerprint("table2")
-
-
-# --- hyperparameters -------------------------------------------------------------------------------------------------
 
 
 RULES = [
@@ -110,8 +104,6 @@ def test_every_method_has_settings_within_its_own_bounds_and_the_papers_ranges()
                 assert paper[0] <= defaults[key] <= paper[1], f"{name}.{key}"
     assert Study.model_fields["hyperparameters"].description
 
-
-# --- names of runs ---------------------------------------------------------------------------------------------------
 
 CANONICAL = {
     "coun": "coun ft+cl coun@tau=0.1 coun@tau=0.10 coun@tau=1e-1 coun@cl_transform=CHN",
@@ -183,9 +175,6 @@ def test_a_run_that_the_study_cannot_have_is_refused(empty):
         with pytest.raises(BadInput) as caught:
             study.run(name)
         assert message in str(caught.value), name
-
-
-# --- what a run and a study are made of ------------------------------------------------------------------------------
 
 
 def test_runs_are_the_union_of_what_outputs_show_originals_first(empty):

@@ -61,7 +61,7 @@ def test_the_split_of_every_trial_is_looked_at_and_one_of_another_seed_is_anothe
     assert split_file(other) != before and before.exists() and verify(other)[1] == []
 
 
-def test_a_record_of_another_run_is_no_record(project):
+def test_a_record_of_another_run_or_split_is_named_and_set_aside(project):
     study = project.study()
     path = run_folder(study, project.name("ft")) / paths.RUN
     path.parent.mkdir(parents=True)
@@ -69,6 +69,13 @@ def test_a_record_of_another_run_is_no_record(project):
     with pytest.raises(DamagedFile, match="it is of another configuration"):
         records.record(study, study.run(project.name("ft")))
     assert path.exists() and len(verify(study)[1]) == 1 and aside(path)
+    run = study.run(project.name("ft"))
+    project.run(study, str(run.name))
+    file, path = split_file(study), run_folder(study, run) / paths.RUN
+    write_split(file, read_split(file).iloc[:-1], written_origin(file))
+    with pytest.raises(StaleOutput, match="made from other split"):
+        records.record(study, run)
+    assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half(project):
@@ -116,14 +123,3 @@ def test_what_was_made_from_other_images_is_named_and_set_aside(project):
     assert len(verify(study)[1]) == 2 and aside(path, "other") and aside(drawn, "other")
     project.run(study, str(original.name))
     assert records.record(study, original)["stamp"]["data"] != before
-
-
-def test_a_run_of_another_split_is_named_and_set_aside(project):
-    study = project.study()
-    run = study.run(project.name("ft"))
-    project.run(study, str(run.name))
-    file, path = split_file(study), run_folder(study, run) / paths.RUN
-    write_split(file, read_split(file).iloc[:-1], written_origin(file))
-    with pytest.raises(StaleOutput, match="made from other split"):
-        records.record(study, run)
-    assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")

@@ -67,6 +67,7 @@ class Workflow:
         receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
         return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
 
+    @cache
     def dataset_files(self, dataset: str) -> list[Path]:
         """The files of a prepared dataset: its record and its arrays."""
         return store.files(self.study.dataset_folder(dataset))

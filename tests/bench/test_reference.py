@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 
 import numpy as np
 import pytest
@@ -58,43 +57,19 @@ def test_every_dropout_of_a_model_is_replaced():
     assert dropouts == [(nn.Dropout, 0.2), (nn.Dropout, 0.3)]
 
 
-class Counted(reference.Pictures):
-    """Images that count how many of them were loaded, in any process."""
-
-    def __init__(self, data):
-        super().__init__(*data.split("train"), reference.transform("N", work.AUGMENTATION, 32))
-        self.loaded = multiprocessing.Value("i", 0)
-
-    def __getitem__(self, number):
-        with self.loaded.get_lock():
-            self.loaded.value += 1
-        return super().__getitem__(number)
+def pictures(data):
+    return reference.Pictures(*data.split("train"), reference.transform("N", work.AUGMENTATION, 32))
 
 
 def test_normalisation_is_torchvisions(data):
     ours = next(Images(data, work.AUGMENTATION, CPU.device).plain("train", 4))
-    pictures = Counted(data)
-    torch.testing.assert_close(ours.contiguous(), torch.stack([pictures[n][0] for n in range(4)]), rtol=1e-5, atol=1e-5)
-
-
-def test_batches_are_fetched_ahead_beyond_the_end_of_an_epoch_which_has_every_image_once(data):
-    batches = reference.endless(Counted(data), BATCH, workers=0)
-    for _ in range(2):
-        labels = torch.cat([next(batches)[1] for _ in range(5)])
-        assert sorted(labels.tolist()) == sorted(data.train_labels.tolist())
-    images = Counted(data)
-    batches = reference.endless(images, BATCH, workers=1)
-    for _ in range(5):  # all images, once
-        next(batches)
-    until = time.monotonic() + 20
-    while images.loaded.value < 7 * BATCH and time.monotonic() < until:
-        time.sleep(0.01)
-    assert images.loaded.value == 7 * BATCH  # two batches wait for the next step
+    shown = pictures(data)
+    torch.testing.assert_close(ours.contiguous(), torch.stack([shown[n][0] for n in range(4)]), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than this machine has cores
 def test_a_loader_has_a_few_workers_at_most_and_evaluation_starts_its_once(data):
-    assert reference.loader(Counted(data), BATCH, workers=64).num_workers == reference.WORKERS
+    assert reference.loader(pictures(data), BATCH, workers=64).num_workers == reference.WORKERS
     piece = evaluate.plain("convnet", CPU, data, threads=1)
     workers = []
     for _ in range(2):

@@ -62,9 +62,6 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_measured(empty, 
         report.bench(["mia"], Options(short=True), "mine")
 
 
-# --- the tables of all machines --------------------------------------------------------------------------------------
-
-
 def test_a_machine_that_was_measured_on_several_days_says_from_when_to_when():
     stamp = {"device": "a processor", "threads": 2, "short": False}
     rows = [timed(CEILING[0], {"ours": [1.0]}, 1234, "GFLOP/s", wanted=["ours ≥ 2000"])]

@@ -10,9 +10,12 @@ from benchmark.errors import BadInput
 from benchmark.names import Scenario
 
 
-def test_class_names_fit_a_path():
+def test_class_names_fit_a_path_and_neither_collide_nor_are_empty():
     names = clean_classes(["sea dog", "a/b", "x-ray", "-edge", "a--b", "-"], "x")
     assert names == ["sea_dog", "a_b", "x-ray", "_edge", "a_-b", "_"]
+    for names in (["a b", "a_b"], ["", "b"]):
+        with pytest.raises(BadInput, match="file"):
+            clean_classes(names, "file")
 
 
 @given(st.text(min_size=1))
@@ -20,12 +23,6 @@ def test_every_class_name_makes_a_scenario(name):
     (clean,) = clean_classes([name], "x")
     assert Scenario(f"class-{clean}").class_name == clean
     assert clean_classes([clean], "x") == [clean]
-
-
-def test_class_names_that_collide_or_are_empty_are_refused():
-    for names in (["a b", "a_b"], ["", "b"]):
-        with pytest.raises(BadInput, match="file"):
-            clean_classes(names, "file")
 
 
 def test_parts_that_do_not_fit_are_refused():

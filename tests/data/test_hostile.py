@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmark.data import store
-from benchmark.data.splits import read_split
-from benchmark.errors import BadInput, DamagedFile
+from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 from tests.data.conftest import encoded
 
@@ -26,7 +25,7 @@ def _nothing_happens(tmp_path):
     """Whatever a test feeds in, only ``data`` and what the test wrote itself is there afterwards."""
     yield
     written = {path.name for path in tmp_path.iterdir()}
-    assert written <= {"data", "shards", "pictures", "downloads", "split.parquet"}, written
+    assert written <= {"data", "shards", "pictures", "downloads"}, written
 
 
 def refused(name: str, settings: DatasetSettings) -> str:
@@ -100,14 +99,3 @@ def test_a_batch_that_is_none_is_refused_even_with_the_right_checksum(published)
     ):
         path = published("cifar10", lambda members, batch=batch: members.update({member: pickle.dumps(batch)}))
         refused("cifar10", DatasetSettings(source="official", path=str(path.parent)))
-
-
-def test_a_split_that_is_none_is_refused_and_left_alone(tmp_path):
-    path = tmp_path / "shards" / "split.parquet"
-    path.parent.mkdir()
-    for content in (b"", b"PAR1", pickle.dumps(Payload()), b"PAR1" + b"\xff" * 500 + b"PAR1"):
-        path.write_bytes(content)
-        with pytest.raises(DamagedFile) as caught:
-            read_split(path)
-        assert str(caught.value).startswith(f"{path} is damaged")
-        assert caught.value.path == path and [*path.parent.iterdir()] == [path] and path.read_bytes() == content

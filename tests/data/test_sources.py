@@ -61,14 +61,11 @@ def test_parquet_gives_the_pixels_back_shards_in_order(photos, shard, pngs, pixe
     assert read.classes == ["cat", "sea_dog"]
 
 
-def test_parquet_takes_other_column_names_raw_bytes_and_patterns(photos, pixels):
+def test_parquet_takes_other_column_names_raw_bytes_patterns_and_greyscale_as_three_equal_channels(photos, pixels):
     settings = photos(image="image", label="fine_label", raw=True)
     read = parquet.read("photos", settings.model_copy(update={"train": "*-0.parquet", "test": "tes?-*.parquet"}))
     assert np.array_equal(read.train_images, np.concatenate([pixels[8:], pixels[:4]]))  # test-0 before train-0
     assert np.array_equal(read.test_images, pixels[8:])
-
-
-def test_greyscale_becomes_three_equal_channels(photos, pixels):
     grey = pixels[0, :, :, 0]
     read = parquet.read("photos", photos([encoded(grey)]))
     assert all(np.array_equal(read.train_images[0, :, :, channel], grey) for channel in range(3))
@@ -125,23 +122,14 @@ def test_a_source_that_returns_something_else_is_refused():
         store.prepare("x", DatasetSettings(source="odd"))
 
 
-def test_settings_that_came_later_leave_the_place_of_older_arrays_as_it_was():
-    assert store.provenance("digits", DatasetSettings(source="digits")) == "1289577b299e"
-    assert store.provenance("digits", DatasetSettings(source="digits", classes=["a", "b"])) != "1289577b299e"
-
-
-def test_shards_must_agree_on_their_classes(photos, shard, pngs):
-    settings = photos()
-    shard("train-1.parquet", pngs[:2], [0, 1], names=["cat", "dog"])
-    with pytest.raises(BadInput, match=r"train-1\.parquet: class names differ"):
-        parquet.read("photos", settings)
-
-
-def test_sizes_must_agree_unless_one_is_given(photos, pngs):
+def test_shards_must_agree_on_sizes_unless_one_is_given_and_on_their_classes(photos, shard, pngs):
     settings = photos([*pngs[:3], encoded(np.zeros((10, 6, 3), np.uint8))])
     with pytest.raises(BadInput, match=r"row 3: image is 6x10 .* 8x8: sizes must agree, or set 'size'"):
         parquet.read("photos", settings)
     assert parquet.read("photos", settings.model_copy(update={"size": 8})).train_images.shape == (4, 8, 8, 3)
+    shard("train-1.parquet", pngs[:2], [0, 1], names=["cat", "dog"])
+    with pytest.raises(BadInput, match=r"train-1\.parquet: class names differ"):
+        parquet.read("photos", settings)
 
 
 def test_parquet_without_files_is_refused(shard, pngs):
@@ -159,12 +147,14 @@ def folder_settings(where: Path) -> DatasetSettings:
     return DatasetSettings(source="folder", path=str(where))
 
 
-def test_folder_gives_the_pixels_back_sorted(image_folder, pixels):
+def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class(image_folder, pixels):
     (image_folder / "train" / "cat" / "notes.txt").write_text("no image")
     read = folder.read("pictures", folder_settings(image_folder))
     assert np.array_equal(read.train_images, pixels[:6]) and np.array_equal(read.test_images, pixels[6:])
     assert read.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and read.classes == ["cat", "dog"]
     assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
+    shutil.rmtree(image_folder / "test" / "dog")
+    assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 
 
 def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refused(image_folder):
@@ -184,11 +174,6 @@ def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refuse
         prepare(Study.load("own"), "mine")
     paths.study_file("own").write_text(yaml.safe_dump(written | {"members": "random"}))
     assert prepare(Study.load("own"), "mine").is_dir()
-
-
-def test_folder_may_lack_test_images_of_a_class(image_folder):
-    shutil.rmtree(image_folder / "test" / "dog")
-    assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 
 
 def test_folder_says_what_is_missing(image_folder):

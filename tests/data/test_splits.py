@@ -37,15 +37,12 @@ def test_random_splits_nest(small, large, count):
     assert len(indices(large)) in ((count * large + 50) // 100, 0)
 
 
-def test_random_is_sorted_rounded_and_seeded():
+def test_random_is_sorted_rounded_and_seeded_and_class_is_every_sample_of_it():
     indices = draw("random-10")
     assert len(indices) == 20 and len(np.unique(indices)) == 20 and (np.diff(indices) > 0).all()
     assert len(draw("random-50")) == 102  # 101.5 rounds up
     assert np.array_equal(indices, draw("random-10"))
     assert not np.array_equal(indices, draw("random-10", seed=1))
-
-
-def test_class_is_every_sample_of_it_and_random_forgets_no_test_sample():
     assert np.array_equal(draw("class-ship"), np.flatnonzero(TRAIN == 2))
     for name, test in (("class-ship", np.flatnonzero(TEST == 2)), ("random-10", [])):
         frame = frame_of(name)
@@ -89,7 +86,7 @@ SCORES = "# of a test\nindex,score\n" + "".join(
 )
 
 
-def test_a_file_says_what_is_forgotten():
+def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
     path = Path("file.csv")
     for scenario, text, expected in (
         ("listed-mine", "# what somebody asked for\n7\n2\n\n3\n", [2, 3, 7]),
@@ -103,10 +100,6 @@ def test_a_file_says_what_is_forgotten():
         frame = split_frame(TRAIN[:10], TEST, CLASSES, Scenario(scenario), rng, 30, chosen)
         held = held_out(10, 30, np.random.default_rng(0))
         assert forgotten(frame).tolist() == np.setdiff1d(expected, held).tolist()
-
-
-def test_a_file_that_says_something_else_is_refused_by_name():
-    path = Path("file.csv")
     for scenario, text, message in (
         ("listed-mine", "1\n10\n", "file.csv: 10: the 10 training images are numbered from 0 to 9"),
         ("listed-mine", "1\n-2\n", "file.csv: -2: the 10 training"),
@@ -130,14 +123,11 @@ def test_twins_are_equal_images_on_both_sides():
     assert with_twins(images, np.array([0, 1, 4, 5]), np.array([3, 6])) == 1
 
 
-def test_a_split_file_gives_back_what_was_written():
+def test_a_split_file_gives_back_what_was_written_and_one_of_other_columns_is_refused():
     for name in ("random-10", "class-cat", "sequential-3x5"):
         frame = frame_of(name)
         write_split(Path("a/split.parquet"), frame)
         pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
-
-
-def test_a_missing_split_file_and_one_of_other_columns_are_refused():
     path = Path("split.parquet")
     with pytest.raises(StaleOutput, match="missing"):
         read_split(path)

@@ -26,10 +26,11 @@ def test_provenance_follows_the_arrays_and_not_the_augmentation():
     assert base == "1289577b299e"  # that results committed before were made with
     assert base == store.provenance("digits", digits(augmentation=Augmentation(padding=1)))
     changed = [digits(subset=10), digits(subset_seed=1), digits(size=16), digits(path="x"), digits(train="a")]
-    assert len({base, *(store.provenance("digits", settings) for settings in changed)}) == 6
+    changed.append(digits(classes=["a", "b"]))
+    assert len({base, *(store.provenance("digits", settings) for settings in changed)}) == 7
 
 
-def test_what_is_stored_is_what_is_loaded(folder):
+def test_what_is_stored_is_what_is_loaded_and_its_record_tells_settings_origin_and_versions(folder):
     arrays = store.load(folder, verify=True)
     assert folder.name == f"digits-{store.provenance('digits', digits(subset=100, test_subset=50))}"
     assert isinstance(arrays.train_images, np.memmap) and not arrays.train_images.flags.writeable
@@ -37,6 +38,11 @@ def test_what_is_stored_is_what_is_loaded(folder):
     assert np.bincount(arrays.train_labels).tolist() == [10] * 10
     assert np.bincount(arrays.test_labels).tolist() == [5] * 10
     assert {path.name for path in folder.iterdir()} == {*(f"{file}.npy" for file in store.FILES), "provenance.json"}
+    record = store.facts(folder)
+    assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
+    assert record["origin"]["source"] == "sklearn.datasets.load_digits"
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["sorted_by_class"] is False
 
 
 def test_a_subset_is_a_part_of_the_whole_that_its_seed_chooses(folder):
@@ -113,16 +119,6 @@ def test_a_failed_preparation_leaves_no_complete_folder(folder, monkeypatch):
         store.prepare("digits", digits(subset=100, test_subset=50))
     assert not (folder / "provenance.json").exists()
 
-
-def test_provenance_tells_settings_origin_and_versions(folder):
-    record = store.facts(folder)
-    assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
-    assert record["origin"]["source"] == "sklearn.datasets.load_digits"
-    assert record["versions"]["numpy"] == np.__version__
-    assert record["sorted_by_class"] is False
-
-
-# --- images in the order of their content: the same arrays from whatever source ---------------------------------------
 
 LABELS = np.arange(12) % 3
 

@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 import benchmark
+from benchmark import paths
 from benchmark.methods.base import Recipe
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.study import Study
+from benchmark.workflow.cost import cost
 from tests.docs.pages import PAGES, ROOT
 
 
@@ -94,3 +96,14 @@ def test_the_citation_and_the_changelog_know_this_version() -> None:
     assert {"cff-version", "message", "title", "authors"} <= cited.keys()
     assert cited["references"][0]["title"].startswith("CoUn")
     assert f"## {benchmark.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_cost_table_of_the_manual_is_what_the_command_prints(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("no such file"))  # what this machine has instead
+    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    table = page[page.index("<!-- python -m benchmark cost paper -->") :].split("<!-- end -->")[0]
+    rows = re.findall(r"^\| (\S+) \| (\d.*) \|$", table, re.MULTILINE)
+    shown = {name: [float(value) for value in values.split("|")] for name, values in rows}
+    printed = {name: values for name, *values in cost(Study.load("paper"), 80.0).itertuples(index=False)}
+    assert shown == {name: pytest.approx(values, abs=0.051) for name, values in printed.items()}

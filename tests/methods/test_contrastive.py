@@ -51,9 +51,6 @@ def test_gradients_reach_both_views_and_the_term_is_computed_in_float32():
     assert coarse.item() == within.item() == info_nce(first.float(), second.float(), 0.1).item()
 
 
-# --- the term in a method -------------------------------------------------------------------------------------------
-
-
 def test_the_loss_of_coun_is_cross_entropy_of_the_first_view_plus_lambda_times_the_term(project, shown):
     trainer = project.start(project.study(), project.name("coun@lambda=3@tau=0.2"))
     step = trainer.method.batches(0)[0]

@@ -32,9 +32,6 @@ def test_memorisation_is_the_difference_that_training_on_a_sample_makes():
     trained[1] = False  # one model is left that was trained on the first two
     assert memorisation(correct, trained)[:2] == pytest.approx([np.nan] * 2, nan_ok=True)
     assert memorisation(correct, trained, least=1)[:2] == pytest.approx([1 - 1 / 3, 1 - 2 / 3])
-
-
-def test_the_most_and_the_least_memorised_are_a_share_of_all():
     scores = np.array([0.5, np.nan, -0.1, 0.9, 0.5, 0.0, 1.0, np.nan, 0.2, 0.3])
     assert extreme(scores, 30, highest=True).tolist() == [0, 3, 6]
     assert extreme(scores, 25, highest=False).tolist() == [2, 5, 8]

@@ -51,19 +51,16 @@ def test_implied_epochs_are_those_worked_out_by_hand():
     assert epochs == pytest.approx([40, 10, 16, 22, 32], abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "slip"),
-    [
+def test_a_slip_put_in_is_found(tmp_path: Path):
+    for before, after, slip in [
         ("1.05,94.70", "1.06,94.70", None),  # what rounding allows
         ("1.05,94.70", "1.07,94.70", "ua_gap"),
         ("0.65,6.32", "0.67,6.32", "avg_gap"),
         ("0.65,6.32", "0.65,6.39", "pflops"),  # 42.5 epochs
-    ],
-)
-def test_a_slip_put_in_is_found(tmp_path: Path, before: str, after: str, slip: str | None):
-    shutil.copytree(REPORTED, tmp_path, dirs_exist_ok=True)
-    text = (tmp_path / "unlearning.csv").read_text()
-    assert text.count(before) == 1
-    (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
-    added = set(listed(arithmetic.audit(tmp_path))) - set(listed(arithmetic.audit(REPORTED)))
-    assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())
+    ]:
+        shutil.copytree(REPORTED, tmp_path, dirs_exist_ok=True)
+        text = (tmp_path / "unlearning.csv").read_text()
+        assert text.count(before) == 1
+        (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
+        added = set(listed(arithmetic.audit(tmp_path))) - set(listed(arithmetic.audit(REPORTED)))
+        assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())

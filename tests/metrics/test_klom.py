@@ -6,13 +6,6 @@ import pytest
 from benchmark.metrics.samplewise.klom import FLOOR, klom
 
 
-def reversed_over_wide_bins(unlearned: np.ndarray, retrain: np.ndarray) -> float:
-    """KLoM as a public version has it: KL(Retrain || unlearned), in bins of ten logits."""
-    edges = np.arange(-100, 101, 10)
-    ours, theirs = (np.maximum(np.histogram(side, edges)[0] / len(side), FLOOR) for side in (unlearned, retrain))
-    return float((theirs * np.log(theirs / ours)).sum())
-
-
 def test_a_case_worked_out_on_paper():
     # Over the range 0 to 20 the models lie in bins 0, 0, 19 and in bins 0, 19, 19 (the top belongs to the last bin).
     unlearned, retrain = np.array([[0.0], [0.5], [20.0]]), np.array([[0.0], [19.5], [20.0]])
@@ -36,9 +29,9 @@ def test_models_that_say_nothing_do_not_count():
     assert np.isnan(klom(np.full((2, 1), np.nan), np.ones((2, 1)))).all()
 
 
-def test_its_direction_matters_and_so_do_its_bins():
+def test_its_direction_matters_and_its_bins_are_narrow():
     rng = np.random.default_rng(0)
     unlearned, retrain = rng.normal(2, 1, (5000, 1)), rng.normal(0, 3, (5000, 1))
     assert klom(unlearned, retrain)[0] < klom(retrain, unlearned)[0] / 1.5
     near, far = rng.normal(2, 0.5, (5000, 1)), rng.normal(3, 0.5, (5000, 1))  # apart by two standard deviations
-    assert klom(far, near)[0] > 1.5 and reversed_over_wide_bins(far, near) < 0.01
+    assert klom(far, near)[0] > 1.5

@@ -17,13 +17,10 @@ def models(trials: int = 6, samples: int = 3000, memory: float = 0.0, seed: int 
     return margin, rng.normal(0, 3, samples) + rng.normal(size=(trials, samples)), forgotten
 
 
-def test_the_plain_auc_is_a_count_of_pairs():
+def test_plain_calibrated_and_relative_aucs_are_those_worked_out_on_paper():
     margin, test = np.array([[2.0, 0.0, 9.0], [1.0, 5.0, 1.0]]), np.array([[1.0, 2.0], [1.0, 1.0]])
     forgotten = np.array([[True, True, False], [True, False, True]])
     assert margin_auc(margin, test, forgotten) == pytest.approx([(1 + 0.5 + 0 + 0) / 4, 0.5])
-
-
-def test_calibrated_scores_are_those_worked_out_on_paper():
     # Trial 0 forgot samples 0 and 1; of the other Retrains, both were not trained on 0, only the last one on 1.
     unseen = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]], dtype=bool)
     retrain = np.array([[9.0, 9.0, 9.0], [1.0, 9.0, 9.0], [3.0, 5.0, 9.0]])
@@ -32,9 +29,7 @@ def test_calibrated_scores_are_those_worked_out_on_paper():
     # Above their means, 2 and 5, by 0.5 and -1.
     found = references.calibrated_auc(margin, test, unseen)[0]
     assert found == pytest.approx(np.mean([(test[0] < 0.5).mean(), (test[0] < -1).mean()]))
-
-
-def test_rmia_of_one_sample_is_the_share_of_test_samples_that_it_exceeds():
+    # RMIA of one sample is the share of test samples that it exceeds.
     unseen = np.array([[True], [True]])
     logit = lambda p: np.log(p / (1 - p))  # noqa: E731
     references = References(logit(np.array([[0.5], [0.4]])), logit(np.full((2, 3), 0.5)), unseen)

@@ -19,13 +19,10 @@ def test_methods_have_this_projects_names_and_coun_is_not_ft_plus_cl():
     assert {str(MethodName.parse(method)) for method in methods} == methods
 
 
-def test_printed_row_is_read_as_printed():
+def test_printed_rows_are_read_as_printed_and_summed_up_as_ours_are():
     row = reported.reported_means(REPORTED).set_index(["table", "dataset", "arch", "method"])
     row = row.loc[(3, "cifar100", "vit", "coun")]
     assert row[["ra", "ua", "ta", "mia", "avg_gap", "pflops"]].tolist() == [99.71, 45.95, 49.45, 59.24, 3.91, 10.74]
-
-
-def test_printed_summary_has_the_columns_of_ours():
     ours = summarise(reported.reported_means(REPORTED))
     theirs = reported.reported_summary(REPORTED)
     assert ["table", *ours.columns] == list(theirs.columns)
@@ -33,14 +30,11 @@ def test_printed_summary_has_the_columns_of_ours():
     assert theirs.loc[1, ["mia_sd", "mia_gap", "trials"]].tolist() == [0.28, 1.51, 10]
 
 
-def test_predictions_and_distances_are_complete():
+def test_predictions_and_distances_are_complete_and_put_coun_closest_to_retrain_in_table_5():
     predictions = reported.reported_predictions(REPORTED)
     distances = reported.reported_distances(REPORTED)
     assert len(predictions) == 96 and predictions.groupby(["table", "scenario", "method"]).size().eq(4).all()
     assert len(distances) == 12 and set(distances["method"]) == {"original", "retrain", "ft", "coun"}
-
-
-def test_printed_shares_put_coun_closest_to_retrain_in_table_5():
     printed = reported.reported_predictions(REPORTED).query("scenario == 'class-truck'")
     shares = printed.pivot(index="method", columns="predicted_class", values="percent")
     reference = shares.loc["retrain"].to_numpy()

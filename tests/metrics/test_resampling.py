@@ -11,13 +11,11 @@ from benchmark.metrics.samplewise.resampling import contributions, over_pairs
 VALUES = np.array([1.0, 4.0, 2.0, 9.0, 5.0])
 
 
-def test_contributions_to_a_mean_are_its_values_and_to_another_statistic_have_it_as_their_mean():
+def test_contributions_have_the_statistic_as_their_mean_and_are_nan_where_a_spread_is_not_known():
     assert contributions(lambda kept: float(VALUES[kept].mean()), 5) == pytest.approx(VALUES)
     spread = contributions(lambda kept: float(VALUES[kept].std()), 5)
     assert spread.mean() == pytest.approx(VALUES.std()) and spread.std() > 0
-
-
-def test_contributions_to_a_mean_over_pairs_are_the_jackknifes():
+    # Over pairs they are the jackknife's.
     apart = [np.abs(VALUES - np.roll(VALUES, shift)) for shift in range(1, 5)]
 
     def statistic(kept: np.ndarray) -> float:
@@ -25,9 +23,6 @@ def test_contributions_to_a_mean_over_pairs_are_the_jackknifes():
         return float(every.sum() / len(kept) / (len(kept) - 1))
 
     assert over_pairs(apart) == pytest.approx(contributions(statistic, 5))
-
-
-def test_a_spread_that_is_not_known_is_nan():
     assert np.array_equal(contributions(lambda kept: float(len(kept)), 1), [1.0])
     few = contributions(lambda kept: 7.0 if len(kept) == 3 else np.nan, 3)
     assert few[0] == 7 and np.isnan(few[1:]).all()

@@ -16,9 +16,6 @@ def group(label, max_distance=0.0, lipschitz=1.0, reach=0.0, square=1.0, product
     return pd.DataFrame({"label": label, **columns, "centre_square": square, "centre_product": product})
 
 
-# --- R[eps] and Lemma 1 ---------------------------------------------------------------------------------------------
-
-
 def test_r_is_the_share_strictly_above() -> None:
     assert theory.r_curve(np.array([0.4, 0.1, 0.3, 0.2]), [0.0, 0.1, 0.25, 0.4, 9.0]).tolist() == [1, 0.75, 0.5, 0, 0]
     assert not theory.r_curve(np.zeros(5), [0.0, 0.1]).any()
@@ -52,9 +49,6 @@ def test_chance_is_exceeded_in_a_twentieth_of_equal_draws() -> None:
     assert 0.02 < np.mean([draw.above > draw.chance for draw in draws]) < 0.07
 
 
-# --- (sigma, delta) -------------------------------------------------------------------------------------------------
-
-
 @given(st.integers(1, 12), st.integers(0, 1000))
 def test_what_peel_leaves_has_the_diameter_that_it_says(size, seed) -> None:
     points = np.random.default_rng(seed).integers(0, 5, (size, 2))
@@ -78,9 +72,6 @@ def test_sigma_is_the_smallest_share_over_classes() -> None:
     assert shares == {0: 0.25, 1: 0.5, 2: 0.5, 3: 0.5, 5: 1}
 
 
-# --- Theorem 1 ------------------------------------------------------------------------------------------------------
-
-
 def test_rho_and_condition_by_hand() -> None:
     rho = theory.rho(sigma=0.9, delta=0.5, eps=0.1, r=0.02, smallest_class=0.1, lipschitz=2.0)
     assert rho == pytest.approx(0.2 + 0.2 + 0.9 * (1.0 + 0.2))
@@ -91,9 +82,8 @@ def test_rho_and_condition_by_hand() -> None:
 CLASSES = np.arange(200) % 2
 
 
-@pytest.mark.parametrize(
-    ("views", "expected"),
-    [
+def test_the_bound_by_hand() -> None:
+    for views, expected in [
         # Separated classes with identical views have the bound zero.
         (group([0, 0, 1, 1]), {"bound": 0, "margin": 1, "best_margin": 1, "rho": 0, "sigma": 1}),
         # One of 200 samples moves by 1: eps = 0 gives R = 1/200, rho = 2/200, and bounds the error by it.
@@ -103,23 +93,24 @@ CLASSES = np.arange(200) % 2
         ),
         # One is unlike its class: sigma = 0.99 costs 0.01, and 0.02 in rho; the whole class would cost L delta = 3.
         (group(CLASSES, reach=[3.0] + [0.0] * 199), {"sigma": 0.99, "delta": 0, "bound": 0.01}),
-    ],
-)
-def test_the_bound_by_hand(views, expected) -> None:
-    said = theory.theorem1(views)
-    assert not said.vacuous and {key: getattr(said, key) for key in expected} == pytest.approx(expected)
+    ]:
+        said = theory.theorem1(views)
+        assert not said.vacuous and {key: getattr(said, key) for key in expected} == pytest.approx(expected)
 
 
 def test_a_single_class_has_no_theorem() -> None:
     assert theory.theorem1(group([3, 3], product=np.nan)) is None
 
 
-@pytest.mark.parametrize(
-    "columns", [{"product": 1.0}, {"square": 0.1, "product": 0.6}, {"max_distance": 0.4}, {"reach": [0.0, 1.0] * 2}]
-)
-def test_an_unmet_condition_is_vacuous(columns) -> None:
+def test_an_unmet_condition_is_vacuous() -> None:
     """Centres that coincide; centres of features that cancel; views that move; classes with unlike images."""
-    said = theory.theorem1(group([0, 0, 1, 1], **columns))
-    assert said.vacuous and np.isnan(said.bound) and said.margin <= 0
-    assert said.best_margin >= said.margin
-    assert (said.best_margin > 0) == ("reach" in columns)  # which a better augmentation could mend
+    for columns in [
+        {"product": 1.0},
+        {"square": 0.1, "product": 0.6},
+        {"max_distance": 0.4},
+        {"reach": [0.0, 1.0] * 2},
+    ]:
+        said = theory.theorem1(group([0, 0, 1, 1], **columns))
+        assert said.vacuous and np.isnan(said.bound) and said.margin <= 0
+        assert said.best_margin >= said.margin
+        assert (said.best_margin > 0) == ("reach" in columns)  # which a better augmentation could mend

@@ -32,23 +32,19 @@ def test_values_are_dropped_independently_and_by_the_seed() -> None:
     assert torch.equal(kept, (Dropout(0.5)(torch.ones(4, 250_000)) > 0).float())
 
 
-def test_gradients_pass_where_values_did() -> None:
+def test_gradients_pass_where_values_did_and_what_is_compiled_is_torchs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     torch.manual_seed(0)
     values = torch.randn(7, 5, requires_grad=True)
     dropped = Dropout(0.3)(values)
     dropped.sum().backward()
     assert values.grad is not None and torch.equal(dropped, values * values.grad)
     assert 0 < int((values.grad == 0).sum()) < values.numel()
-
-
-def test_all_or_nothing_and_evaluation() -> None:
     for share in (0.0, 1.0):
         assert torch.equal(Dropout(share)(torch.ones(9)), torch.full((9,), 1 - share))
     values = torch.randn(9)
     assert torch.equal(Dropout(0.5).eval()(values), values)
-
-
-def test_what_is_compiled_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     outcomes = []
     for layer in (Dropout(0.5), torch.nn.Dropout(0.5)):

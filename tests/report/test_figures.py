@@ -154,14 +154,11 @@ def test_names_cover_neither_each_other_nor_the_edge() -> None:
     np.testing.assert_array_equal(centres, placing.places(clusters, sizes, (128, 128)))
 
 
-def test_a_name_stands_beside_a_small_cluster() -> None:
+def test_a_name_stands_beside_a_small_cluster_and_by_the_larger_of_two() -> None:
     (centre,) = placing.places([np.full((20, 2), 50.0)], np.array([[20.0, 10.0]]), (100, 100))
     away = np.abs(centre - 50)
     assert (away >= np.array([10, 5])).any() and np.linalg.norm(away) < 20
-
-
-def test_a_name_stands_by_the_larger_of_two_clusters() -> None:
-    """Between them, where the median of all lies, are another class's dots."""
+    # Between the two, where the median of all lies, are another class's dots.
     rng = np.random.default_rng(0)
     larger, smaller, other = (
         rng.normal(size=(n, 2)) * 4 + at for n, at in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))

@@ -62,9 +62,6 @@ def test_lines_of_one_colour_differ_and_the_term_is_broken() -> None:
     assert looks[0][1] == looks[5][1] == "-" and looks[1][1] == looks[3][1] == str((0, BROKEN[0]))
 
 
-# --- cost -------------------------------------------------------------------------------------------------------------
-
-
 def test_gaps_are_taken_between_means_epoch_by_epoch(study) -> None:
     data = cost_figure.curves(source(study, "spent")).query("scenario == 'random-10'")
     ft, no_t, diverged = (data[data["method"] == method] for method in ("ft", "not", "not+cl"))
@@ -136,9 +133,6 @@ def test_curves_are_drawn_of_what_is_there_in_the_unit_of_the_tables(study, copi
     assert figure.axes[0].get_xlabel() == "GFLOPs by the paper's counting"
 
 
-# --- stages -----------------------------------------------------------------------------------------------------------
-
-
 def by_stage(study: Study, partial: bool = False) -> pd.DataFrame:
     data = stages_figure.numbers(source(study, "removed", partial), Cell.parse(STAGED))
     return data.set_index(["percent", "method"])
@@ -193,9 +187,6 @@ def test_stages_are_drawn_of_what_is_there_and_the_marks_of_a_variant_are_hollow
     figure = plot(altered("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
     own, variant = (container[0] for container in figure.axes[0].containers)
     assert own.get_markerfacecolor() == own.get_color() and variant.get_markerfacecolor() == "white"
-
-
-# --- ablation ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

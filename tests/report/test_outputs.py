@@ -16,7 +16,7 @@ import yaml
 from matplotlib.text import Text
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import latex
 from benchmark.report.draw import build, draw_figure, draw_table
@@ -152,16 +152,6 @@ def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(wh
         assert content(drawn[name]) == drawn[name]
     for name in ("gaps", "two", "taken", "far"):
         assert set(Drawn(whole, name, partial=True).row("FT")) == {"—"}
-
-
-def test_unknown_names_are_refused(whole) -> None:
-    for draw_one, name, message in (
-        (draw_table, "gap", "unknown table 'gap'; did you mean 'gaps'"),
-        (draw_table, "gain", "unknown table 'gain'"),
-        (draw_figure, "gaps", "unknown figure 'gaps'"),
-    ):
-        with pytest.raises(BadInput, match=message):
-            draw_one(whole, name)
 
 
 def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:

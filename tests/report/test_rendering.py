@@ -67,11 +67,14 @@ TEXTS = {
 }
 
 
-def test_texts_and_numbers() -> None:
+def test_texts_numbers_and_every_label_survive_in_letters_that_latex_knows() -> None:
     assert [number(value) for value in (1.005, -0.001, -2.5, float("nan"))] == ["1.00", "0.00", "−2.50", "—"]
     assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
     for plain, rendered in TEXTS.items():
         assert (latex.text(plain), markdown.text(plain), html.text(plain)) == rendered
+    for label in ["".join(latex.SPECIAL), *(method_label(f"{method}@tau=0.2") for method in METHODS)]:
+        assert latex.text(label).isascii()
+        assert markdown.text(label).replace("\\", "") == label.replace("\\", "")
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Co"))))
@@ -83,12 +86,6 @@ def test_no_text_is_taken_for_markup(plain) -> None:
     # What is left without its escapes are commands and letters alone.
     text = latex.text(plain)
     assert not re.search(r"(?<!\\)[%&#_]", text) and text.count("$") % 2 == plain.count("$") % 2
-
-
-def test_every_label_survives_and_has_letters_that_latex_knows() -> None:
-    for label in ["".join(latex.SPECIAL), *(method_label(f"{method}@tau=0.2") for method in METHODS)]:
-        assert latex.text(label).isascii()
-        assert markdown.text(label).replace("\\", "") == label.replace("\\", "")
 
 
 COLUMNS = [METHOD, Column("paper", "Cost"), Column("executed", "Cost", centred=True), Column("What", text=True)]

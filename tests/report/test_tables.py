@@ -190,7 +190,7 @@ def test_cost_unit() -> None:
     assert cost_unit(np.array([0.0, np.nan])) == ("PFLOPs", 2)
 
 
-def test_labels_and_colours() -> None:
+def test_labels_and_colours_of_which_no_two_methods_have_one() -> None:
     assert method_label("coun@tau=0.2") == "CoUn (τ=0.2)"
     assert method_label("neggrad-plus+cl") == "NegGrad+ + CL"
     assert method_label("ft+cl") == "CoUn"
@@ -205,6 +205,8 @@ def test_labels_and_colours() -> None:
     registry.ARCHITECTURES.add("net", "my_networks:net", label="My net")
     assert (method_label("own@lr=1"), method_colour("own+cl")) == ("Mine (lr=1)", "#123456")
     assert (architecture_label("net"), dataset_label("mnist")) == ("My net", "mnist")
+    assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
+    assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
 
 
 def test_a_table_calls_things_what_its_study_calls_them(study) -> None:
@@ -216,8 +218,3 @@ def test_a_table_calls_things_what_its_study_calls_them(study) -> None:
     assert named.row("Ours (τ=0.2)") and "Handwriting, A small net" in named.caption
     paths.study_file("tiny").write_text(text)
     assert "Digits, ConvNet" in Drawn(Study.load("tiny"), "gaps").caption
-
-
-def test_no_two_methods_have_one_colour() -> None:
-    assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
-    assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]

@@ -76,9 +76,6 @@ def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
     return see
 
 
-# --- a GPU for each job ----------------------------------------------------------------------------------------------
-
-
 def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next(start):
     holders = [start(["a", "b"]), start(["a", "b"])]
     places = [said(holder) for holder in holders]
@@ -125,14 +122,17 @@ def test_a_folder_of_another_user_is_refused(locks, monkeypatch):
         gpus.take(["a"], 1)
 
 
-def test_a_number_of_jobs_that_is_none_is_refused(monkeypatch):
+def test_unknown_devices_ways_of_compiling_and_numbers_of_jobs_are_refused_by_name(monkeypatch):
     for text in ("0", "-1", "two", "1.5", "", "²"):
         monkeypatch.setenv(gpus.JOBS_PER_GPU, text)
         with pytest.raises(BadInput, match=rf"BENCHMARK_JOBS_PER_GPU={text}: accepted is a whole number from 1"):
             gpus.jobs_per_gpu()
-
-
-# --- which kind of device --------------------------------------------------------------------------------------------
+    monkeypatch.setenv(device.DEVICE, "gpu")
+    with pytest.raises(BadInput, match=r"unknown device 'gpu'; did you mean 'cpu'.* Accepted: auto, cpu, cuda$"):
+        device.Device.choose("float32", 1)
+    monkeypatch.setenv(device.COMPILE, "fast")
+    with pytest.raises(BadInput, match="BENCHMARK_COMPILE: unknown way of compiling 'fast'"):
+        device.compile_mode()
 
 
 def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
@@ -151,15 +151,6 @@ def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
     with pytest.raises(BadInput, match=r"^BENCHMARK_DEVICE=cuda: there is no GPU on .* without one: cpu, auto$"):
         run(project.study(), project.name("ft"), "a test")
     assert not (run_folder("tiny", project.name("ft")) / paths.RUN).exists()
-
-
-def test_unknown_devices_and_ways_of_compiling_are_refused_by_name(monkeypatch):
-    monkeypatch.setenv(device.DEVICE, "gpu")
-    with pytest.raises(BadInput, match=r"unknown device 'gpu'; did you mean 'cpu'.* Accepted: auto, cpu, cuda$"):
-        device.Device.choose("float32", 1)
-    monkeypatch.setenv(device.COMPILE, "fast")
-    with pytest.raises(BadInput, match="BENCHMARK_COMPILE: unknown way of compiling 'fast'"):
-        device.compile_mode()
 
 
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch):
@@ -182,8 +173,6 @@ def test_a_compiled_run_trains_the_same_model_and_nothing_is_compiled_unless_ask
     assert modes == ["default"] and ours.record["stamp"]["precision"] == "float32, compiled"
     torch.testing.assert_close(ours.weights, plain.weights, rtol=1e-3, atol=1e-4)
 
-
-# --- memory ---------------------------------------------------------------------------------------------------
 
 ERRORS = {
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"): "the GPU",

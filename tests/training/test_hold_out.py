@@ -34,14 +34,11 @@ def test_what_is_held_out_is_trained_on_by_no_run_and_measured_apart(project):
     assert all(held == held_out[0] for held in held_out)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_a_share_that_cannot_be_held_out_is_refused(empty):
+    for change, message in [
         ({"hold_out": 90}, "hold_out: 90: digits/convnet/random-10 forgets 10 %, so that nothing is retained"),
         ({"hold_out": 10, "resample": ["split"]}, "Original would have seen"),
         ({"hold_out": 91}, "less than or equal to 90"),
-    ],
-)
-def test_a_share_that_cannot_be_held_out_is_refused(empty, change, message):
-    with pytest.raises(BadInput, match=message):
-        empty.study(change)
+    ]:
+        with pytest.raises(BadInput, match=message):
+            empty.study(change)

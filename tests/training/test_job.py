@@ -74,9 +74,6 @@ def test_an_unlearning_run_of_no_epochs_is_original(project):
     assert end.history["pflops"].tolist() == [0] and math.isnan(end.history["loss"][0])
 
 
-# --- again --------------------------------------------------------------------------------------------------------
-
-
 def test_a_finished_run_is_trained_again_only_when_asked_or_damaged(project, capsys):
     study, name = project.study(), project.name("ft")
     assert run(study, name, "first") == "finished"
@@ -154,9 +151,6 @@ def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
     assert records.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
 
 
-# --- divergence -----------------------------------------------------------------------------------------------------
-
-
 def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
     study, name = project.unlearning(lr=1e30), project.name("ft")
     assert run(study, name, "a test") == "diverged"
@@ -210,9 +204,6 @@ def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project)
     end = project.run(project.study(), project.name("spoiling"))
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 2, "step": 5}
     assert np.isfinite(end.history["loss"]).all() and math.isnan(end.history["ra"].iloc[-1])
-
-
-# --- what a run needs -----------------------------------------------------------------------------------------------
 
 
 def test_what_was_changed_is_refused_and_left_where_it_is(project):

@@ -14,17 +14,16 @@ QUARTER = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
 STEPS = [(0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)]
 
 
-@pytest.mark.parametrize(
-    ("recipe", "rates"),
-    [
+def test_rates_at_known_epochs():
+    for recipe, rates in [
         (COSINE, [(0, 0.05), (12.5, QUARTER), (25, (0.05 + 1e-4) / 2), (50, 1e-4)]),
         (TrainingRecipe(epochs=182, schedule="steps"), [(epoch, 0.1 * times) for epoch, times in STEPS]),
         (TrainingRecipe(warmup=75), [(0, 0), (30, 0.04), (74.9999999, 0.1), (75, 0.1), (100, 0.01), (150, 0.001)]),
         (TrainingRecipe(warmup=75, schedule="cosine"), [(0, 0), (30, 0.04), (91, 0.05005)]),
-    ],
-)
-def test_rates_at_known_epochs(recipe, rates):
-    assert [learning_rate(recipe, epoch) for epoch, _ in rates] == pytest.approx([rate for _, rate in rates], rel=1e-8)
+    ]:
+        assert [learning_rate(recipe, epoch) for epoch, _ in rates] == pytest.approx(
+            [rate for _, rate in rates], rel=1e-8
+        )
 
 
 def test_the_cosine_falls_at_every_step():

@@ -62,7 +62,7 @@ def embedding_of(study, name, scenario="random-10") -> Embedding:
     return Embedding(study, study.derive("views", study.run(name), scenario))
 
 
-def test_known_turns_have_known_distances() -> None:
+def test_known_turns_have_known_distances_and_identical_views_none() -> None:
     """Views turned by 0.3 and -0.2 beside the image itself: the farthest two are a chord of 0.5 apart."""
     frame = view_distances(hand_made([0.0, 0.1, 1.5, 1.6], [0, 0, 1, 1], [False] * 4, [0.3, -0.2]))
     chord = [2 * np.sin(turn / 2) for turn in (0.5, 0.3, 0.2)]
@@ -71,6 +71,9 @@ def test_known_turns_have_known_distances() -> None:
     np.testing.assert_allclose(frame["lipschitz"], 1.0, rtol=1e-4)  # features are the images
     # The nearest views of two that are 0.1 apart: turned by 0 and -0.2, or by 0.3 and 0.3.
     np.testing.assert_allclose(sorted(frame["reach"]), [0, 0, 2 * np.sin(0.05), 2 * np.sin(0.05)], rtol=1e-4)
+    frame = view_distances(hand_made([0.0, 0.1, 1.5, 1.6], [0, 0, 1, 1], [False] * 4, [0.0, 0.0]))
+    assert frame["max_distance"].max() < 1e-5 and frame["mean_distance"].max() < 1e-5
+    assert frame["lipschitz"].max() > 0  # of different samples
 
 
 def test_centres_are_those_of_the_views_in_the_sample_s_own_group() -> None:
@@ -112,12 +115,6 @@ def test_the_theorem_is_not_contradicted_by_samples_and_views() -> None:
             bounded += 1
             assert (frame["nearest"] != frame["label"]).mean() <= said.bound + 1e-12
     assert bounded >= 10
-
-
-def test_identical_views_are_at_no_distance() -> None:
-    frame = view_distances(hand_made([0.0, 0.1, 1.5, 1.6], [0, 0, 1, 1], [False] * 4, [0.0, 0.0]))
-    assert frame["max_distance"].max() < 1e-5 and frame["mean_distance"].max() < 1e-5
-    assert frame["lipschitz"].max() > 0  # of different samples
 
 
 def test_every_model_and_scenario_sees_the_same_views(project) -> None:

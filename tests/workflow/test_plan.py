@@ -39,9 +39,6 @@ def drawn(jobs):
     return {rule.removeprefix("draw_") for rule in jobs if rule.startswith("draw_")}
 
 
-# --- from scratch ----------------------------------------------------------------------------------------------------
-
-
 def test_a_table_needs_no_run_that_it_does_not_show(fresh):
     jobs = planned(fresh, "table2", "hyperparameters")  # the latter shows none
     assert runs(jobs) == names("original", "retrain", "ft", "salun", "coun")
@@ -78,9 +75,6 @@ def test_a_table_over_datasets_asks_each_for_its_own_splits_alone(fresh):
         "digits/convnet/random-15/retrain/trial-0",
         "digits/convnet/random-30/retrain/trial-0",
     }
-
-
-# --- when everything is there ----------------------------------------------------------------------------------------
 
 
 def test_ages_places_and_what_snakemake_remembers_decide_nothing(finished, tmp_path, monkeypatch):
@@ -185,9 +179,6 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     assert runs(planned(finished, "all")) == {str(run.name) for run in study.runs()}
 
 
-# --- mistakes --------------------------------------------------------------------------------------------------------
-
-
 def test_an_unknown_target_is_refused_by_name(fresh):
     for target, name in [
         ("tabel2", "study tiny: unknown target 'tabel2'; did you mean 'table2'? Accepted: all, collect, figure1"),
@@ -205,15 +196,12 @@ def test_no_line_that_snakemake_prints_of_a_job_is_long(fresh):
     assert re.search(r", … \(\d\d files\)$", of_all) and max(map(len, lines)) < 600
 
 
-def test_images_that_are_not_there_are_missed_before_the_first_job(fresh):
+def test_images_that_are_not_there_and_a_mistake_in_a_study_are_one_line_before_the_first_job(fresh):
     mine = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}, "tables": {"table2": {"cells": [MINE]}}}
     fresh.study(mine)
     done = fresh.snakemake("table2", "table8")
     assert done.returncode != 0 and "config/tiny.yaml: datasets.mine.path: there is no folder nowhere" in done.stdout
     assert not paths.DATA.exists() and not paths.RUNS.exists()
-
-
-def test_a_mistake_in_a_study_is_its_one_line(fresh):
     file = paths.study_file("tiny")
     file.write_text(file.read_text().replace("methods:", "method:", 1))
     done = fresh.snakemake("all", "--dry-run")
