@@ -20,10 +20,12 @@ import pytest
 import yaml
 
 from benchmark import paths
+from benchmark.commands import warm
 from benchmark.names import RunName
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
+from benchmark.workflow.resources import THREADS
 from tests.places import run_folder
 
 if TYPE_CHECKING:
@@ -178,6 +180,7 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = False, **config: str) -> subprocess.CompletedProcess[str]:
         """Run ``snakemake`` with the project's own rules, in a process of its own; all that it prints is ``stdout``."""
+        serve()
         settings = [f"{key}={value}" for key, value in ({"study": "tiny"} | config).items()]
         command = ("-m", "snakemake", "--cores", "2", *arguments, "--config", *settings)
         return self._process(*command, check=check, stderr=subprocess.STDOUT)
@@ -203,6 +206,11 @@ class Project:
 def environment() -> dict[str, str]:
     """The environment of a process that works in another folder than the repository's."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def serve() -> None:
+    """Have the jobs of all workflows that this process starts forked from one server, unless there is one already."""
+    warm.start({"run": 2, "embed": 2, "draw": 2}, dict.fromkeys(THREADS, "1"))
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:

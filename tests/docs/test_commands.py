@@ -26,7 +26,7 @@ from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow.resources import Options
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
-from tests.project import STUDY, call
+from tests.project import STUDY, call, serve
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
 
@@ -106,6 +106,7 @@ def _draw_images(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def done(miniature: Path) -> dict[str, str]:
     """What went wrong when all commands were run in the order of the pages, by command; nothing, that is."""
+    serve()
     wrong = {}
     for command in RUN:
         ended = execute(command.text, miniature)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmark.commands.warm import SERVER
 from tests.faults.study import CELL, NAME, ROOT
 
 PATIENCE = 600  # seconds for one command, which takes half a minute on a quiet machine
@@ -82,7 +83,8 @@ class Trial:
     def start(self, module: str, *arguments: str, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, under a resource limit if one is given."""
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        setting = {"cwd": self.root, "env": os.environ | ENVIRONMENT, "preexec_fn": partial(_as_from_a_terminal, limit)}
+        own = {name: value for name, value in os.environ.items() if name != SERVER}  # its faults are its own
+        setting = {"cwd": self.root, "env": own | ENVIRONMENT, "preexec_fn": partial(_as_from_a_terminal, limit)}
         process = subprocess.Popen([sys.executable, "-m", module, *arguments], **streams, **setting)
         self.sessions.append(process.pid)
         return process

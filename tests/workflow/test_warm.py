@@ -32,8 +32,9 @@ def server(project: Project) -> Iterator[psutil.Process]:
         sys.stdin.read()
     """
     command = [sys.executable, "-c", start]
+    own = {name: value for name, value in environment().items() if name != warm.SERVER}
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment(), **streams) as parent:
+    with subprocess.Popen(command, env=own, **streams) as parent:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(warm.SERVER, parent.stdout.readline().strip())
             (serving,) = psutil.Process(parent.pid).children()
