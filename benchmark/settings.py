@@ -197,8 +197,8 @@ class StudyForm(Strict):
     )
     margin: Annotated[float, Field(gt=0)] = Field(
         1.0,
-        description="points within which a number counts as the paper's own: the tables beside the paper's numbers say "
-        "where the 95 % interval of the difference lies within them",
+        description="points within which numbers count as equal: beside the paper's numbers, where the 95 % interval "
+        "of the difference lies in them; in claims of equality, beyond the noise (per cent, of Table 4's distances)",
     )
     members: Literal["first", "random"] = Field(
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"

@@ -9,9 +9,10 @@ import pytest
 
 from benchmark import paths
 from benchmark.metrics.reported import reported_means
-from benchmark.names import Cell
+from benchmark.names import Cell, MethodName
 from benchmark.study.schema import schema
 from benchmark.study.study import Study
+from benchmark.study.tuning import tuned_cells
 from benchmark.workflow.targets import Workflow
 from tests.project import ROOT, environment
 
@@ -27,7 +28,11 @@ SHIPPED = {
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 claims hyperparameters",
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
+    "cifar10-longer": "table2 table9 claims",
+    "cifar10-badt": "reductions",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
+    "paper-block": " ".join(f"{name} {name}-vs-reported" for name in ("start", "table2", "table3", "table7"))
+    + " claims",
 }
 
 read = cache(Study.load)
@@ -92,6 +97,55 @@ def test_the_audit_study_goes_on_from_the_runs_of_the_small_one():
     places = {run.place for run in read("cifar10-small").runs()}
     first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
     assert len(first) == 55 and all(run.place in places for run in first)
+
+
+def test_tables_list_methods_in_the_papers_order():
+    printed = reported_means()
+    for name, table in read("paper").tables.items():
+        rows = printed[printed["table"] == (int(name[5:]) if name[5:].isdigit() else 0)]
+        listed = [method for method in table.methods if method in set(rows["method"])]
+        assert listed == [m for m in dict.fromkeys(rows["method"]) if m in table.methods], name
+    *_, bad_teacher, ssd, scrub, cu, coun = read("paper").tables["table7"].methods
+    assert (bad_teacher, ssd, scrub, cu, coun) == ("bad-teacher", "ssd", "scrub", "cu", "coun")  # ours comes last
+
+
+def test_every_method_of_the_paper_is_searched_in_every_cell_or_takes_the_values_of_one_where_it_is():
+    study = read("paper")
+    searched = tuned_cells(study)
+    for run in study.runs():
+        if run.original:
+            cell = Cell(run.name.dataset, run.name.arch, run.name.scenario)
+            source = study.tune.reuse.get(cell.scenario, cell.scenario)
+            methods = searched[str(Cell(cell.dataset, cell.arch, source))]
+            assert MethodName.parse(run.name.method).head in methods, str(run.name)
+
+
+def test_the_block_plans_runs_of_the_paper_and_no_more_in_the_order_of_its_pieces():
+    study, paper = read("paper-block"), {run.place for run in read("paper").runs()}
+    assert all(run.place in paper for run in study.runs())
+    before: set[str] = set()
+    pieces = {
+        "start": 2,
+        "table2": 20,
+        "table7": 12,
+        "table3": 21,
+    }  # further runs of each: Original and a Retrain first
+    for name, count in pieces.items():
+        places = {str(run.place) for run in study.runs([name])}
+        assert len(places - before) == count, name
+        before |= places
+    assert len(before) == len(study.runs()) == sum(pieces.values()) and Workflow(study).pool
+
+
+def test_the_longer_study_trains_each_method_for_twice_the_epochs():
+    fair, longer = (
+        {str(run.name): run for run in read(study).runs() if run.original}
+        for study in ("cifar10-fair", "cifar10-longer")
+    )
+    for name, run in longer.items():
+        short = fair[name]
+        assert run.settings.epochs == 2 * short.settings.epochs and run.original == short.original, name
+        assert getattr(run.settings, "l1_epochs", 0) == 2 * getattr(short.settings, "l1_epochs", 0), name
 
 
 def test_implied_epochs_are_those_of_the_printed_costs():

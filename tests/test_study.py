@@ -63,6 +63,13 @@ def test_what_a_study_calls_things_draws_its_outputs_again_and_changes_no_run(em
     assert plain.output_fingerprint("table2") == empty.study({"labels": {}}).output_fingerprint("table2")
 
 
+def test_the_margin_draws_again_what_it_judges_and_nothing_else(empty):
+    tables = {"claims": {"kind": "claims"}, "verdicts": {"kind": "verdicts"}}
+    given, same, other = (empty.study({"tables": tables} | margin) for margin in ({}, {"margin": 1.0}, {"margin": 2.0}))
+    changed = {name for name in given.outputs if given.output_fingerprint(name) != other.output_fingerprint(name)}
+    assert changed == {"claims", "verdicts"} and given.fingerprint == same.fingerprint != other.fingerprint
+
+
 RULES = [
     # Groups reach the methods they are for.
     ({"*": {"training": {"momentum": 0.1}}}, "momentum", {"original retrain": 0.1, "ft coun salun not+cl": 0.9}),

@@ -23,6 +23,7 @@ class Evidence:
     theory: pd.DataFrame = field(default_factory=pd.DataFrame)
     distances: pd.DataFrame = field(default_factory=pd.DataFrame)
     embeddings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    margin: float = 1.0  # in points, or per cent of a distance: what still counts as equal, beyond the noise
 
     def cells(self, kind: str) -> list[Cell]:
         """Return the cells of a kind of scenario that have Retrain, in the order of the results."""

@@ -30,6 +30,7 @@ class Kind:
     derives : what of the runs' features it shows, or None; such runs keep their weights.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
+    judges : whether it calls numbers equal that lie within the study's margin.
     """
 
     shows: str
@@ -40,6 +41,7 @@ class Kind:
     derives: str | None = None
     reported: str | None = None
     gathered: bool = False
+    judges: bool = False
 
     @property
     def reported_cells(self) -> set[str]:
@@ -204,8 +206,10 @@ KINDS = {
         ),
         "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
-        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True),
-        "verdicts": Kind("the claims in short: how many verdicts of each sort", by_epoch=True, gathered=True),
+        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True, judges=True),
+        "verdicts": Kind(
+            "the claims in short: how many verdicts of each sort", by_epoch=True, gathered=True, judges=True
+        ),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", gathered=True),

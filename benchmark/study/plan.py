@@ -58,6 +58,8 @@ class PlannedStudy(ResolvedStudy):
         drawn: list[Any] = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
         if name in self.compared:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
+        elif kind.judges and self.margin != type(self).model_fields["margin"].default:
+            drawn.append(self.margin)
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, output.model_dump(), *drawn, shown])[:SHORT]

@@ -143,7 +143,8 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
         parse(words[3:])
     elif words[:2] == ["python", "-m"]:
         assert importlib.util.find_spec(words[2]), words[2]
-    elif words[0] == "snakemake":
+    elif words[0] in ("snakemake", "timeout"):
+        words = words[words.index("snakemake") :]
         if "--profile" in words and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
             place = words.index("--profile")
             assert (ROOT / words[place + 1]).is_dir()

@@ -29,6 +29,6 @@ def retrain(**given):
 
 
 def rows_of(claim, *frames, history=EMPTY, predictions=EMPTY, **others):
-    """The rows of a claim, or of all."""
+    """The rows of a claim, or of all; ``others`` are further fields of the evidence, such as the margin."""
     table = verdicts(Evidence(pd.concat(frames, ignore_index=True), history, predictions, **others))
     return table[table["claim"] == claim].reset_index(drop=True) if claim else table

@@ -104,18 +104,19 @@ def test_the_correction_counts_the_tests_of_a_family_and_all_may_be_tested_or_no
     assert rows_of(None, retrain())["after_holm"].tolist() == [UNTESTED]
 
 
-def test_class_wise_gaps_against_the_noise_floor():
+def test_class_wise_gaps_against_the_noise_floor_and_the_margin():
     # Retrain's trials are -1, -0.5, 0, 0.5, 1: to the mean of the others 1.25, 0.625, 0, 0.625, 1.25; on average 0.75.
     # One trial and the mean of four others differ with 5 / 4 of a trial's variance, means of five with 2 / 5 of it.
     floor = 0.75 * np.sqrt((2 / 5) / (5 / 4))
     truck = {"scenario": "class-truck", "noise": 0.0}
     rows = rows_of("easy", retrain(scenario="class-truck"), runs("ft", 0.2, **truck), runs("not", -5.0, **truck))
-    assert list(rows["value"]) == pytest.approx([floor - 0.2, floor - 5.0])
+    assert list(rows["value"]) == pytest.approx([floor + 1 - 0.2, floor + 1 - 5.0])  # a margin of a point
     signed = ["RA +0.20, UA +0.20, TA +0.20, MIA +0.20", "RA −5.00, UA −5.00, TA −5.00, MIA −5.00"]
     assert list(rows["subject"]) == [f"`ft`: {signed[0]}", f"`not`: {signed[1]}"]
     noisy = {"scenario": "class-truck"}
-    rows = rows_of("easy", retrain(**noisy), runs("ft", 0.1, **noisy), runs("not", 5.0, **noisy))
-    assert list(rows["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
+    frames = [retrain(**noisy), runs("ft", 0.1, **noisy), runs("not", 5.0, **noisy)]
+    assert list(rows_of("easy", *frames)["verdict"]) == [REPRODUCED, NOT_REPRODUCED]
+    assert list(rows_of("easy", *frames, margin=6.0)["verdict"]) == [REPRODUCED, REPRODUCED]
 
 
 def test_a_collapsed_run_counts_and_is_named(story):
@@ -169,7 +170,7 @@ def test_second_views_a_strong_one_degrades_and_flipping_changes_nothing():
     assert strong["subject"] == "`cl_transform` CHN against CHJGN, CHJN" and strong["verdict"] == REPRODUCED
     assert strong["value"] == pytest.approx(3.0, abs=CLOSE)
     (equal,) = rows_of("equal-views", retrain(), *frames.values()).to_dict("records")
-    assert equal["value"] == pytest.approx(0.75 * np.sqrt(0.32) - 0.1, abs=CLOSE) and equal["verdict"] == REPRODUCED
+    assert equal["value"] == pytest.approx(1 + 0.75 * np.sqrt(0.32) - 0.1, abs=CLOSE) and equal["verdict"] == REPRODUCED
     assert equal["subject"].startswith("`cl_transform` CHN against CN: RA ")
     frames["CN"] = runs("coun@cl_transform=CN", 9.0, lr=0.1, cl_transform="CN")
     assert rows_of("equal-views", retrain(), *frames.values())["verdict"][0] == NOT_REPRODUCED

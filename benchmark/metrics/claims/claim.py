@@ -57,6 +57,11 @@ def lead(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
     return lambda drawn: trials.gaps(others, drawn).min(axis=0) - trials.gaps(ours, drawn).min(axis=0)
 
 
+def within(trials: Trials, method: str, margin: float) -> Statistic:
+    """By how much a gap to Retrain lies below the noise floor of as many trials and a margin beyond it."""
+    return lambda drawn: trials.noise_floor + margin - trials.gap(method, drawn)
+
+
 def against(methods: list[str]) -> str:
     """Say which methods ours is compared with."""
     return f"against {', '.join(f'`{method}`' for method in methods)}"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Statistic
-from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed
+from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import MethodName
@@ -129,37 +129,33 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-# --- against the noise floor ------------------------------------------------------------------------------------------
+# --- equality, within a margin beyond the noise -----------------------------------------------------------------------
 
 
 def easy(evidence: Evidence) -> Iterator[Tested]:
-    """By how much each main method's gap lies below the noise floor of as many trials, where a class is forgotten."""
+    """By how much each main method's gap lies within the margin, where a class is forgotten."""
     for cell in evidence.cells("class"):
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, [method])
             if trials.methods and math.isfinite(trials.noise_floor):
                 subject = f"`{method}`: {signed(METRICS, trials.difference(method))}"
-                yield Tested.of(cell, subject, _margin(trials, method), trials)
-
-
-def _margin(trials: Trials, method: str) -> Statistic:
-    return lambda drawn: trials.noise_floor - trials.gap(method, drawn)
+                yield Tested.of(cell, subject, within(trials, method, evidence.margin), trials)
 
 
 def equal_views(evidence: Evidence) -> Iterator[Tested]:
-    """By how much the average gaps with CHN and with CN differ less than the noise floor of as many trials."""
+    """By how much the average gaps with CHN and with CN differ less than the margin allows."""
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
         for ours, others, subject in _ablation("cl_transform", _plain, runs):
             trials = Trials(runs, cell, [*ours, *others])
             if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
                 shown = signed(METRICS, trials.difference(*trials.methods))
-                yield Tested.of(cell, f"{subject}: {shown}", _likeness(trials), trials)
+                yield Tested.of(cell, f"{subject}: {shown}", _likeness(trials, evidence.margin), trials)
 
 
-def _likeness(trials: Trials) -> Statistic:
+def _likeness(trials: Trials, margin: float) -> Statistic:
     one, other = trials.methods
-    return lambda drawn: trials.noise_floor - np.abs(trials.gap(one, drawn) - trials.gap(other, drawn))
+    return lambda drawn: trials.noise_floor + margin - np.abs(trials.gap(one, drawn) - trials.gap(other, drawn))
 
 
 best = partial(_compared, lambda runs: [([OURS], OTHERS, "")])

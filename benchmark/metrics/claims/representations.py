@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of
+from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, within
 from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
@@ -52,7 +52,7 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
 def _nearer_than_ft(
     evidence: Evidence, cell: Cell, rows: pd.DataFrame, column: str, unit: str, of: str = ""
 ) -> Iterator[Tested]:
-    """Compare the ``value`` of each ``label`` and ``column`` with Retrain's, averaged over both."""
+    """Compare each ``label``'s and ``column``'s ``value`` with Retrain's: ours beside FT's, and within the margin."""
     here = in_cell(rows, cell)
     here = here[here["method"].isin(["ft", OURS, RETRAIN])]
     wide = here.pivot_table(index=RUN, columns=["label", column], values="value", fill_value=0.0)
@@ -62,6 +62,7 @@ def _nearer_than_ft(
     trials = Trials(runs, cell, ["ft", OURS], range(wide.shape[1]))
     if len(trials.methods) == 2 and len(trials):
         yield Tested.of(cell, f"{of}against `ft`", lead(trials, [OURS], ["ft"]), trials, unit)
+        yield Tested.of(cell, f"{of}`{OURS}` and Retrain", within(trials, OURS, evidence.margin), trials, unit)
 
 
 def compactness(evidence: Evidence) -> Iterator[Tested]:
