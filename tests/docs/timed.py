@@ -26,7 +26,7 @@ def steps() -> list[str]:
 
 
 def walked(folder: Path) -> tuple[list[int], str]:
-    """Clone the repository into a folder, do what the tutorial says; return each step's seconds and what was printed."""
+    """Do what the tutorial says in a clone; return the seconds of the clone and of each step, and what was printed."""
     times, clone = folder / "times", folder / "clone"
     examples = [(block.value, block.text) for block in blocks(PAGE) if block.mark == "example"]
     script = [f"{CLONE} -q {ROOT} {clone}", f"cd {clone}"]
@@ -48,11 +48,12 @@ def transcript(seconds: list[int], printed: str) -> str:
     lines = [f"{time:>6}  {step}" for time, step in zip(clock, [CLONE, *steps(), "all commands"], strict=True)]
     table = re.search(r"^noise: .*\n(?:  .*\n)+", printed, re.M)
     assert table, printed
+    machine = f"{processor_name()} with {os.cpu_count()} cores"
     return (
-        f"Minutes and seconds of each command on {processor_name()} with {os.cpu_count()} cores. Other work ran on the machine "
-        "at the same time, so these are upper bounds; copying the files of this page is not counted.\n\n"
+        f"Minutes and seconds of each command on {machine}. The machine had other work too,\n"
+        "so these are upper bounds. Copying the files of this page is not counted.\n\n"
         "```text\n" + "\n".join(lines) + "\n```\n\n"
-        "What the step before the last `cat` printed at its end:\n\n"
+        "Step 6 ended with this table:\n\n"
         f"```text\n{table[0]}```\n"
     )
 

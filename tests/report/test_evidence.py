@@ -70,7 +70,7 @@ def test_trials_that_diverged_are_left_out_and_named(study, copied):
     assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
     assert worth.of().loc["coun", "diverged"] == needed.of().loc["ft", "diverged"] == 0
     for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
-        assert f"Trials left out, since a method diverged in them: {left_out}" in table.caption
+        assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
 
 
 def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, copied):

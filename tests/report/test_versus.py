@@ -118,7 +118,7 @@ def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(st
     assert beside.row("Retrain") == ["ours", *["—"] * 6]
     assert beside.row("FT") == ["ours", "diverged", *[""] * 5]
     assert "Welch" not in beside.caption
-    assert "Incomplete, with trials missing: Retrain." in beside.caption
+    assert "Trials are missing for Retrain." in beside.caption
 
 
 def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> None:
