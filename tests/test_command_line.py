@@ -97,7 +97,7 @@ def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(
         again = call("init", name, *arguments)
         assert again.returncode == 2 and f"{file} exists already" in again.stderr
     printed = call("check", "new7", check=True).stdout
-    assert printed == "new7: no mistakes. It shows comparison. Of its runs 1 are done, of 7.\n"
+    assert printed == "new7: no mistakes. It shows comparison. 1 of its 7 runs are done.\n"
     for arguments, message in [
         (("other", "--images", "nowhere"), "--images: there is no folder nowhere"),
         (("Other",), "study 'Other': accepted are lower-case words"),
@@ -161,4 +161,4 @@ def test_what_no_study_shows_is_listed_and_deleted_when_asked(project):
         printed = call(*arguments.split(), check=True).stdout
         assert str(old) in printed and str(used) not in printed and hint in printed
     assert used.exists() and not old.exists()
-    assert call("unused").stdout.startswith("every run, split and derived file")
+    assert call("unused").stdout.startswith("nothing in results/ is unused")

@@ -90,7 +90,7 @@ def test_a_note_that_is_not_whole_is_none(study):
 def test_a_run_with_nothing_but_a_log(study):
     log = paths.log(study.run(FT).place)
     log.parent.mkdir(parents=True, exist_ok=True)
-    old, begun = FRESH_SECONDS + 30, "ended before it began (log: "
+    old, begun = FRESH_SECONDS + 30, "ended before training began (log: "
     for text, age, state, remark in [
         ("", 0, "running", "starting"),
         ("", old, "left", ""),
@@ -98,7 +98,7 @@ def test_a_run_with_nothing_but_a_log(study):
         ("$ python -m benchmark run  # process 7 on node7\n", old, "failed", begun),
         (f"$ python  # process {os.getpid()} on {HERE}\nwaiting for a lock\n", 0, "running", "starting on"),
         (f"$ python  # process {DEAD} on {HERE}\n", 0, "failed", begun),
-        ("$ python -m benchmark run\nfinished\n", 0, "left", "what it made is gone"),
+        ("$ python -m benchmark run\nfinished\n", 0, "left", "its results are gone"),
         ("$ python -m benchmark run\nerror: no space\n", 0, "failed", "error: no space (log: results/logs/digits/"),
     ]:
         log.write_text(text)
@@ -176,7 +176,7 @@ def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_
     ]:
         log.write_text(text)
         text, is_well = status(study)
-        assert is_well == well and (f"(log: {log}); once that is mended" in text) != well, text
+        assert is_well == well and (f"(log: {log}); once that is fixed" in text) != well, text
     done = call("status", "tiny")
     assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
     done = call("status", "tiny", "--watch")  # nothing is to come

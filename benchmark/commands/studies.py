@@ -24,8 +24,8 @@ def init(
     from benchmark.study.template import write
 
     path = write(name, extends, images)
-    print(f"{path}: change it as you like; then 'python -m benchmark check {name}' looks for mistakes, and")
-    print(f"'snakemake --cores {os.cpu_count()} all --config study={name}' runs it")
+    print(f"{path} is written. Edit it, check it with 'python -m benchmark check {name}', and run it with")
+    print(f"'snakemake --cores {os.cpu_count()} all --config study={name}'.")
 
 
 @app.command()
@@ -38,7 +38,7 @@ def check(study: StudyName) -> None:
     check_all(whole)
     runs = whole.runs()
     shown = f"{', '.join([*whole.tables, *whole.figures]) or 'no table and no figure'}"
-    print(f"{study}: no mistakes. It shows {shown}. Of its runs {sum(map(is_there, runs))} are done, of {len(runs)}.")
+    print(f"{study}: no mistakes. It shows {shown}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
 
 
 @app.command("list")
