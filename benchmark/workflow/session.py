@@ -75,7 +75,8 @@ class Session(logging.Filter):
         """Return which jobs failed, each with the last line of its log, and what was not reached for that."""
         left = {dag.jobid(job): job for job in dag.needrun_jobs()}
         failed = {job: fault for job, fault in self._failed.items() if job in left}  # a later attempt may succeed
-        lines = ["", f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"]
+        what = f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"
+        lines = ["", what if failed else f"Study {self.study.name} was stopped."]
         of_rule: dict[str, list[str]] = {}
         for rule, fault in failed.values():
             of_rule.setdefault(rule, []).append(fault)
@@ -88,7 +89,7 @@ class Session(logging.Filter):
             text = f"Not reached: {', '.join(reached)}"
             lines.append(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
         lines.append(
-            "Once the cause is removed, the same command continues from here. "
+            f"{'Once the cause is removed, the' if failed else 'The'} same command continues from here. "
             f"'python -m benchmark status {self.study.name}' shows the state of every run."
         )
         return "\n".join(lines)
