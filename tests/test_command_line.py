@@ -79,6 +79,11 @@ def test_a_mistake_is_one_line_and_status_2(project):
         assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
 
 
+def test_what_a_command_does_is_said_in_a_line_of_the_list():
+    listed = call("--help", check=True).stdout.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 15 and all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 def test_its_version_and_a_short_option_for_help():
     assert call("--version", check=True).stdout.strip() == __version__
     assert call("-h", check=True).stdout == call("--help", check=True).stdout

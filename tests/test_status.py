@@ -7,6 +7,7 @@ import os
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from benchmark import paths
 from benchmark.files import write_record
 from benchmark.training import progress
 from benchmark.training.loop import Interrupted
+from benchmark.workflow.session import Session
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, call
@@ -234,3 +236,9 @@ def test_the_standing_in_words(study):
     assert re.fullmatch(r"time left: (\d+ min )?\d+ s, 1 at once", lines[-1])
     under_way(study, "ft", host="node7")
     assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]
+
+
+def test_a_study_that_was_stopped_is_not_said_to_have_failed(study):
+    dag = SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=SimpleNamespace(name="run"))], jobid=id)
+    said = Session(study).failure(dag)
+    assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in said and "failed" not in said

@@ -26,6 +26,7 @@ from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow.resources import Options
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
+from tests.docs.timed import CLONE, PAGE, TRANSCRIPT, steps
 from tests.project import STUDY, call
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
@@ -181,6 +182,13 @@ def test_the_quick_start_has_two_commands_the_second_of_which_tests() -> None:
     start = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Quick start\n\n```bash\n")[2]
     first, second = start.partition("```")[0].strip().splitlines()
     assert first.endswith("snakemake --cores 8 all") and second.endswith("python -m pytest")
+
+
+def test_the_transcript_of_the_tutorial_has_the_steps_that_the_tutorial_has() -> None:
+    transcript = TRANSCRIPT.search(PAGE.read_text(encoding="utf-8"))
+    assert transcript
+    timed = re.findall(r"^ *\d+:\d\d  (.*)$", transcript[2], re.MULTILINE)
+    assert timed == [CLONE, *steps(), "all commands"], "to mend it: python -m tests.docs.timed"
 
 
 @pytest.mark.slow
