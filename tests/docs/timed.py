@@ -16,7 +16,8 @@ from benchmark.stamp import processor_name
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "tutorial.md"
-TRANSCRIPT = re.compile(r"(<!-- python -m tests.docs.timed -->\n)(.*?)(<!-- end -->)", re.S)
+# At the end of the page.
+TRANSCRIPT = re.compile(r"\n## How long it took\n.*", re.S)
 CLONE = "git clone"
 
 
@@ -62,4 +63,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         text = transcript(*walked(Path(folder)))
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(TRANSCRIPT.sub(lambda match: match[1] + text + match[3], page), encoding="utf-8", newline="\n")
+    page = TRANSCRIPT.sub("", page) + f"\n## How long it took\n\n{text}"
+    PAGE.write_text(page, encoding="utf-8", newline="\n")
