@@ -61,7 +61,7 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
     ]
     assert "Not shown, because 5 trials cannot tell: KLoM (needs " in table.caption
     # One false alarm of 100 samples needs more of them than a trial of 200 images forgets.
-    assert "Not shown, for too few forgotten samples: Against Retrain: TPR at 1 % FPR (%)." in table.caption
+    assert "Not shown, because too few samples are forgotten: Against Retrain: TPR at 1 % FPR (%)." in table.caption
     assert "U-LiRA (needs held-out images)" in table.caption
     assert "In a trial at most 4 forgotten images have an exact twin among the retained ones" in table.caption
     data = table.of("audit")

@@ -40,7 +40,7 @@ def test_distances_are_scaled_by_the_largest_and_by_the_mean(measured) -> None:
     assert mean[2][1:3] == ["0.38±0.00 (0.21)", "1.88±0.00 (0.67)"]
     assert far.of("centroid_class").loc[("retrain", "1"), "over_mean"] == pytest.approx((2 / 6 + 12 / 20 + 18 / 22) / 3)
     assert "Last epoch, mean ± standard deviation over 3 trials;" in far.caption
-    assert "divided by the largest or by the mean distance to another class" in far.caption
+    assert "divided by the largest or the mean distance to any other class" in far.caption
     data = far.of("centroid_class")
     one = data.loc[("retrain", "1")]
     assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
