@@ -63,7 +63,7 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
     # One false alarm of 100 samples needs more of them than a trial of 200 images forgets.
     assert "Not shown, because too few samples are forgotten: Against Retrain: TPR at 1 % FPR (%)." in table.caption
     assert "U-LiRA (needs held-out images)" in table.caption
-    assert "In a trial at most 4 forgotten images have an exact twin among the retained ones" in table.caption
+    assert "At most 4 forgotten images of a trial have an exact twin among the retained ones" in table.caption
     data = table.of("audit")
     assert {audit for _, audit in data.index} == set(NAMES) and (data["trials"] == 5).all()
     auc = data.loc[("coun", "unseen-auc-calibrated")]
