@@ -99,7 +99,7 @@ def embed(
 
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
-    """Gather all runs of a study into results/STUDY-*.parquet."""
+    """Gather all runs of a study in results/STUDY-NAME.parquet."""
     from benchmark.results.gather import collect
 
     _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
