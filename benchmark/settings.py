@@ -238,7 +238,7 @@ class StudyForm(Strict):
     tune: TuneSettings = TuneSettings()
     published: bool = Field(
         False,
-        description="never replace the committed results by different ones without --replace",
+        description="never replace the committed results by different ones, unless told to",
     )
     plugins: list[str] = Field(
         [], description="modules or .py files with methods, architectures or data sources of your own"
