@@ -56,14 +56,15 @@ class Augmentation(Strict):
     """Training-time transformation of one dataset: crop, flip and normalisation, in the paper's order C, H, N."""
 
     padding: Annotated[int, Field(ge=0, le=32)] = Field(
-        4, description="C: pixels of zero padding on every side before a random crop back to the image's size"
+        4, description="C: pixels of zero padding on each side, before a random crop to the image's size"
     )
-    flip: bool = Field(True, description="H: mirror left to right with probability 1/2")
+    flip: bool = Field(True, description="H: whether images are mirrored at random, with probability 1/2")
     mean: list[float] = Field(
-        [0.4914, 0.4822, 0.4465], description="N: what is subtracted, one number a channel, on a scale of 0 to 1"
+        [0.4914, 0.4822, 0.4465],
+        description="N: the mean that is subtracted, one number per channel, for pixels from 0 to 1",
     )
     std: list[float] = Field(
-        [0.2023, 0.1994, 0.2010], description="N: what the result is divided by, one number a channel"
+        [0.2023, 0.1994, 0.2010], description="N: the standard deviation to divide by, one number per channel"
     )
 
     @model_validator(mode="after")
@@ -78,36 +79,36 @@ class Augmentation(Strict):
 class DatasetSettings(Strict):
     """Where a dataset's images come from and how they are presented to a model."""
 
-    source: str = Field(description="which reader brings the images: a registered data source")
-    path: str | None = Field(None, description="folder that holds the files, for sources that read files")
-    train: str = Field("train-*.parquet", description="parquet: the training shards, a pattern below `path`")
-    test: str = Field("test-*.parquet", description="parquet: the test shards, a pattern below `path`")
+    source: str = Field(description="the data source that reads the images")
+    path: str | None = Field(None, description="the folder with the files, for sources that read files")
+    train: str = Field("train-*.parquet", description="parquet: the training files, as a pattern below `path`")
+    test: str = Field("test-*.parquet", description="parquet: the test files, as a pattern below `path`")
     image_column: str | None = Field(
-        None, description="parquet: the column of the images, encoded; `img` or `image` unless given"
+        None, description="parquet: the column with the encoded images; by default `img` or `image`"
     )
     label_column: str | None = Field(
         None,
-        description="parquet: the column of the labels, whole numbers or texts; `label` or `fine_label` unless given",
+        description="parquet: the column with the labels, integers or text; by default `label` or `fine_label`",
     )
     classes: Annotated[list[str], once("class")] | None = Field(
         None,
-        description="names of the classes, in the order of the labels; unless given, what the source says. Labels that "
-        "are texts are numbered in this order, or in alphabetical order",
+        description="the names of the classes, in the order of the labels; by default the source's. Text labels are "
+        "numbered in this order, by default alphabetically",
     )
     subset: Positive | None = Field(
-        None, description="how many training images are kept, chosen evenly over the classes; all unless given"
+        None, description="how many training images to keep, the same share of every class; by default all"
     )
-    test_subset: Positive | None = Field(None, description="the same for test images")
+    test_subset: Positive | None = Field(None, description="how many test images to keep; by default all")
     order: Literal["source", "content"] = Field(
         "source",
-        description="how images are ordered before a subset is drawn: as the source has them, or by a digest of each "
-        "image, which makes the arrays the same whichever source the same images come from",
+        description="the order of the images before a subset is drawn: the source's, or by a digest of each image, so "
+        "that the same images give the same arrays from any source",
     )
     subset_seed: Annotated[int, Field(ge=0)] = Field(
-        0, description="which subset is drawn: independent of the study's seed, so that studies share one copy"
+        0, description="the seed of the subset, independent of the study's seed, so that studies share one copy"
     )
     size: Annotated[int, Field(ge=4, le=1024)] | None = Field(
-        None, description="side in pixels that images are resized to; needed only where their sizes differ"
+        None, description="the side to resize images to, in pixels; needed only if their sizes differ"
     )
     augmentation: Augmentation = Augmentation()
 
@@ -116,110 +117,116 @@ class SequentialSettings(Strict):
     """What a stage of a sequential scenario takes over from the one before; the method itself always starts afresh."""
 
     schedule: Literal["restart", "continue"] = Field(
-        "restart", description="whether the learning rate starts again at every stage, or falls once over all of them"
+        "restart", description="whether the learning rate starts again at every stage, or decays once over all stages"
     )
     forget: Literal["new", "all"] = Field(
-        "new", description="whether a method's forget data is what this stage removes, or all that is gone so far"
+        "new", description="whether the forget data of a stage is what it removes, or all that was removed so far"
     )
 
 
 class TuneSettings(Strict):
     """How ``tune`` searches the hyperparameters of every method that a table of gaps shows, in that table's cells."""
 
-    budget: Positive = Field(8, description="candidates of every method in every cell, those given up early included")
+    budget: Positive = Field(8, description="candidates per method and cell, including those stopped early")
     seed: Annotated[int, Field(ge=0)] = Field(
-        1_000_003, description="root of the random numbers of all that is trained for tuning; not the study's own"
+        1_000_003, description="the seed of all tuning runs; it differs from the study's"
     )
     hold_out: Annotated[int, Field(ge=0, le=50)] = Field(
         10,
-        description="per cent of the training images that nothing in a tuning is trained on, and by which candidates "
-        "are chosen; with 0 they are chosen by the test images, which is an oracle's choice",
+        description="per cent of the training images to hold out from tuning runs, to choose candidates by; with 0 "
+        "they are chosen by the test images, which is an oracle",
     )
     utility: Annotated[float, Field(ge=0, le=100)] = Field(
         2.0,
-        description="points by which a candidate's accuracy on images it never saw may lie below Retrain's; each "
-        "further point counts as a point of average gap",
+        description="how far a candidate's accuracy on unseen images may fall below Retrain's, in points; each further "
+        "point counts as a point of average gap",
     )
     ranges: dict[str, dict[str, tuple[float, float]]] = Field(
         {},
-        description="method, or `*` for all -> setting -> lowest and highest value that is tried, where it is to be "
-        "another range than the method's own",
+        description="method, or `*` for all -> setting -> the lowest and highest value to try, in place of the "
+        "method's own range",
     )
-    startup: Positive = Field(3, description="candidates of a method and cell before one may be given up early")
+    startup: Positive = Field(3, description="candidates per method and cell before one can be stopped early")
     warmup: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="share of the epochs before which no candidate is given up"
+        0.5, description="share of the epochs before a candidate can be stopped"
     )
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
-        {}, description="laid over the study's own while tuning: fewer epochs, rarer evaluation"
+        {}, description="settings for tuning runs, on top of the study's: fewer epochs, less frequent evaluation"
     )
     reuse: dict[str, str] = Field(
-        {}, description="scenario -> the tuned scenario of the same dataset and architecture whose values it takes"
+        {}, description="scenario -> the tuned scenario of the same dataset and architecture to take values from"
     )
 
 
 class OutputSettings(Strict):
     """One table or figure: what it is, and the cells, methods and classes that it shows."""
 
-    kind: str = Field(description="what is drawn; config/schema.json lists the kinds")
-    caption: str = Field("", description="what the caption says before the generated facts")
+    kind: str = Field(description="the kind of table or figure; config/schema.json lists them")
+    caption: str = Field("", description="the caption; facts such as the number of trials are added to it")
     cells: Annotated[list[str], once("cell", Cell.parse)] = Field(
-        [], description="dataset/arch/scenario, in the order shown"
+        [], description="dataset/architecture/scenario, in the order shown"
     )
     methods: Annotated[list[str], once("method", MethodName.parse)] = Field(
-        [], description="method names, in the order shown; Retrain is added as reference"
+        [], description="methods, in the order shown; Retrain is always added"
     )
     classes: Annotated[list[str], once("class")] = Field(
-        [], description="class names, the first being the one whose samples are forgotten"
+        [], description="classes; the first is the one whose samples are forgotten"
     )
-    trials: Positive | None = Field(None, description="how many of the study's trials are used; all unless given")
-    show: Literal["all", "forget"] = Field("all", description="maps: which samples are drawn")
+    trials: Positive | None = Field(None, description="how many of the study's trials to use; by default all")
+    show: Literal["all", "forget"] = Field("all", description="maps: which samples to draw")
 
 
 class StudyForm(Strict):
     """The typed form of ``config/<study>.yaml``."""
 
-    description: str = Field("", description="what the study is for, in a sentence")
-    seed: int = Field(0, ge=0, description="root of every random number")
-    trials: UpTo1000 = Field(3, description="runs of every cell; they differ in seed and in what `resample` names")
+    description: str = Field("", description="one sentence about the study")
+    seed: int = Field(0, ge=0, description="the seed of all random numbers")
+    trials: UpTo1000 = Field(
+        3, description="runs per method and cell; they differ in seed and in what `resample` names"
+    )
     resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
-        [], description="what is drawn anew per trial beside the unlearning run: Original's training, the forget split"
+        [],
+        description="what is drawn again for each trial, besides the unlearning run: Original's training, the forget "
+        "split",
     )
     hold_out: Annotated[int, Field(ge=0, le=90)] = Field(
         0,
-        description="per cent of the training images that no run of a trial is trained on, Original included: "
-        "for audits that compare forgotten images with images never seen",
+        description="per cent of the training images to hold out from all runs of a trial, Original included, for "
+        "audits that compare forgotten images with images never seen",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="`auto` is bfloat16 where the hardware has it; recorded with every result"
+        "auto", description="`auto` is bfloat16 if the hardware supports it; recorded with every result"
     )
     report_epoch: Literal["last", "best"] = Field(
-        "last", description="which epoch tables show; `best` minimises the mean average gap, so it looks at Retrain"
+        "last",
+        description="the epoch that tables show; `best` minimises the mean average gap, which needs Retrain: an oracle",
     )
     margin: Annotated[float, Field(gt=0)] = Field(
         1.0,
-        description="points within which numbers count as equal: beside the paper's numbers, where the 95 % interval "
-        "of the difference lies in them; in claims of equality, beyond the noise (per cent, of Table 4's distances)",
+        description="points within which two numbers count as equal. Beside the paper's numbers: whether the 95 % "
+        "interval of the difference lies within them. In claims of equality: added to the noise (for Table 4: per cent)",
     )
     members: Literal["first", "random"] = Field(
-        "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
+        "first",
+        description="the retain samples that the MIA uses as members: the first in dataset order, or a random draw",
     )
-    map_samples: Positive = Field(5000, description="training samples in a representation map, drawn at random")
+    map_samples: Positive = Field(5000, description="random training samples in a map")
     view_pairs: UpTo1000 = Field(
-        8, description="pairs of augmented views of each of these samples that the kinds `theory` compare"
+        8, description="pairs of augmented views of each of these samples, for outputs of kind `theory`"
     )
-    threads: UpTo1000 = Field(1, description="processor threads of a job; recorded with every result")
+    threads: UpTo1000 = Field(1, description="processor threads per job; recorded with every result")
     sequential: SequentialSettings = SequentialSettings()
     memorisation: dict[str, str] = Field(
         {},
-        description="dataset -> a file of scores that the command `memorisation` wrote, by which `memorised-<percent>` "
-        "and `typical-<percent>` choose",
+        description="dataset -> the scores for the scenarios `memorised-<percent>` and `typical-<percent>`: a file "
+        "that `python -m benchmark memorisation` wrote",
     )
     lists: dict[str, str] = Field(
         {},
-        description="name -> a file of training images that `listed-<name>` forgets: their places in the prepared "
-        "dataset, from 0, one a line",
+        description="name -> the training images that the scenario `listed-<name>` forgets: a file with their indices "
+        "in the prepared dataset, from 0, one per line",
     )
-    datasets: dict[str, DatasetSettings] = Field(description="name -> where its images come from")
+    datasets: dict[str, DatasetSettings] = Field(description="name -> a dataset")
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {},
         description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
@@ -231,18 +238,18 @@ class StudyForm(Strict):
     tune: TuneSettings = TuneSettings()
     published: bool = Field(
         False,
-        description="refuse to gather other results than the ones that are committed, unless told to replace them",
+        description="never replace the committed results by different ones, unless told to",
     )
-    plugins: list[str] = Field([], description="modules or .py files that register methods, architectures or sources")
-    labels: dict[str, str] = Field(
-        {}, description="method, dataset or architecture -> what tables and figures print for its name"
+    plugins: list[str] = Field(
+        [], description="modules or .py files with methods, architectures or data sources of your own"
     )
+    labels: dict[str, str] = Field({}, description="method, dataset or architecture -> its name in tables and figures")
     colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")
     only: Annotated[list[str], once("output")] | None = Field(
-        None, description="which of the tables and figures, inherited or its own, the study has; all unless given"
+        None, description="the tables and figures to keep, own and inherited; by default all"
     )
-    tables: dict[str, OutputSettings] = Field({}, description="name -> a table; the name is also a workflow target")
-    figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; the name is also a workflow target")
+    tables: dict[str, OutputSettings] = Field({}, description="name -> a table; `snakemake NAME` makes it")
+    figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; `snakemake NAME` makes it")
 
     _name: str = PrivateAttr()
 

@@ -43,6 +43,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: looks at the page in a headless Chromium")
     config.addinivalue_line(
         "markers", "slow: needs a whole workflow, a cluster, LaTeX or a browser; leave out with -m 'not slow'"
     )

@@ -70,6 +70,11 @@ def test_a_mistake_is_one_line_and_status_2(project):
         assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
 
 
+def test_what_a_command_does_is_said_in_a_line_of_the_list():
+    listed = call("--help", check=True).stdout.partition("Commands:\n")[2].splitlines()
+    assert len(listed) > 15 and all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 def test_its_version_a_short_option_for_help_and_wrong_usage():
     assert call("--version", check=True).stdout.strip() == __version__
     assert call("-h", check=True).stdout == call("--help", check=True).stdout
@@ -91,7 +96,7 @@ def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(
         again = call("init", name, *arguments)
         assert again.returncode == 2 and f"{file} exists already" in again.stderr
     printed = call("check", "new7", check=True).stdout
-    assert printed == "new7: no mistakes. It shows comparison. Of its runs 1 are done, of 7.\n"
+    assert printed == "new7: no mistakes. It shows comparison. 1 of its 7 runs are done.\n"
     for arguments, message in [
         (("other", "--images", "nowhere"), "--images: there is no folder nowhere"),
         (("Other",), "study 'Other': accepted are lower-case words"),
@@ -145,4 +150,4 @@ def test_what_no_study_shows_is_listed_and_deleted_when_asked(project):
         printed = call(*arguments.split(), check=True).stdout
         assert str(old) in printed and str(used) not in printed and hint in printed
     assert used.exists() and not old.exists()
-    assert call("unused").stdout.startswith("every run, split and derived file")
+    assert call("unused").stdout.startswith("nothing in results/ is unused")

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from benchmark import paths
 from benchmark.files import write_record
 from benchmark.training import progress
 from benchmark.training.loop import Interrupted
+from benchmark.workflow.session import Session
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, call
@@ -87,7 +89,7 @@ def test_a_note_that_is_not_whole_is_none(study):
 def test_a_run_with_nothing_but_a_log(study):
     log = paths.log(study.run(FT).place)
     log.parent.mkdir(parents=True, exist_ok=True)
-    old, begun = FRESH_SECONDS + 30, "ended before it began (log: "
+    old, begun = FRESH_SECONDS + 30, "ended before training began (log: "
     for text, age, state, remark in [
         ("", 0, "running", "starting"),
         ("", old, "left", ""),
@@ -95,7 +97,7 @@ def test_a_run_with_nothing_but_a_log(study):
         ("$ python -m benchmark run  # process 7 on node7\n", old, "failed", begun),
         (f"$ python  # process {os.getpid()} on {HERE}\nwaiting for a lock\n", 0, "running", "starting on"),
         (f"$ python  # process {DEAD} on {HERE}\n", 0, "failed", begun),
-        ("$ python -m benchmark run\nfinished\n", 0, "left", "what it made is gone"),
+        ("$ python -m benchmark run\nfinished\n", 0, "left", "its results are gone"),
         ("$ python -m benchmark run\nerror: no space\n", 0, "failed", "error: no space (log: results/logs/digits/"),
     ]:
         log.write_text(text)
@@ -173,7 +175,7 @@ def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_
     ]:
         log.write_text(text)
         text, is_well = status(study)
-        assert is_well == well and (f"(log: {log}); once that is mended" in text) != well, text
+        assert is_well == well and (f"(log: {log}); once that is fixed" in text) != well, text
     done = call("status", "tiny")
     assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
     done = call("status", "tiny", "--watch")  # nothing is to come
@@ -217,3 +219,9 @@ def test_the_standing_in_words(study):
     assert re.fullmatch(r"time left: (\d+ min )?\d+ s, 1 at once", lines[-1])
     under_way(study, "ft", host="node7")
     assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]
+
+
+def test_a_study_that_was_stopped_is_not_said_to_have_failed(study):
+    dag = SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=SimpleNamespace(name="run"))], jobid=id)
+    said = Session(study).failure(dag)
+    assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in said and "failed" not in said

@@ -34,7 +34,7 @@ def aside(path, why="damaged"):
 def test_a_flipped_bit_in_any_file_is_named_and_the_file_set_aside(project):
     study = project.study()
     # Five of the dataset, three and the record of Original, two splits that the study uses.
-    assert verify(study) == (11, []) and report(study) == "11 files, all as they were written"
+    assert verify(study) == (11, []) and report(study) == "all 11 files are intact"
     run, data = run_folder(study, project.original), study.dataset_folder("digits")
     for path in (
         *(run / name for name in (paths.SAMPLES, paths.MODEL, paths.HISTORY, paths.RUN)),

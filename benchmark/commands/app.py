@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchmark.study.study import Study
 
 app = typer.Typer(
-    help="Compare machine unlearning methods against Retrain. Snakemake calls these stages; each also runs alone.",
+    help="Compare machine unlearning methods with Retrain. Snakemake runs these commands; so can you.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -46,12 +46,12 @@ def complete_output(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in read(context.params["study"]).outputs if name.startswith(incomplete)]
 
 
-StudyName = Annotated[str, argument("a study: the name of a file config/STUDY.yaml", "STUDY", complete_study)]
-Dataset = Annotated[str, argument("a dataset of the study")]
-RunText = Annotated[str, argument("such as digits/convnet/random-10/coun/trial-0")]
-OutputName = Annotated[str, argument("such as table2 or figure4", complete=complete_output)]
-Partial = Annotated[bool, flag("--partial", "draw what exists, beside the whole and never in its place")]
-Replace = Annotated[bool, flag("--replace", "replace published results by other ones")]
+StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
+Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
+RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
+OutputName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
+Partial = Annotated[bool, flag("--partial", "use the runs that are finished, and write NAME.partial files")]
+Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "settings"])
 TERMINATED = 143  # 128 + SIGTERM
 
@@ -69,7 +69,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
+Version = typer.Option("--version", callback=_version, is_eager=True, help="print the version and exit")
 
 
 @app.callback()

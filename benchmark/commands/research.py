@@ -17,11 +17,14 @@ from benchmark.errors import BadInput
 @app.command()
 def tune(
     study: StudyName,
-    jobs: Annotated[int, typer.Option(min=1, help="how many candidates at a time")] = 1,
-    report: Annotated[bool, flag("--report", "only write anew what the journal says")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="candidates to train at a time")] = 1,
+    report: Annotated[bool, flag("--report", "only write the results of the journal again")] = False,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Search every method's hyperparameters and write config/tuned/STUDY.yaml. Killed, it goes on when called again."""
+    """Tune the hyperparameters of every method.
+
+    The result is config/tuned/STUDY.yaml. If you stop the search, the same command continues it.
+    """
     from benchmark.training.loop import Interrupted
     from benchmark.tune import search
 
@@ -30,13 +33,17 @@ def tune(
             return search.work(study, worker)
         print(search.report(study) if report else search.tune(study, jobs))
     except (KeyboardInterrupt, Interrupted):
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        print("stopped; the same command continues from here", file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
 
 
 @app.command()
-def memorisation(study: StudyName, cell: str, file: Path) -> None:
-    """Write how far the Retrains of a random cell memorise each sample: a file for memorised-10 and typical-10."""
+def memorisation(
+    study: StudyName,
+    cell: Annotated[str, argument("a cell that forgets at random, such as digits/convnet/random-10", "CELL")],
+    file: Annotated[Path, argument("the file to write", "FILE")],
+) -> None:
+    """Score how far Retrain memorises each sample. The scenarios memorised-10 and typical-10 need such a file."""
     from benchmark.results.sample_outputs import write_scores
 
     print(write_scores(read(study), cell, file))
@@ -44,10 +51,10 @@ def memorisation(study: StudyName, cell: str, file: Path) -> None:
 
 @app.command()
 def claims(
-    study: Annotated[str, argument("a study whose results have been gathered", "[STUDY]")] = "quick",
+    study: Annotated[str, argument("a study whose results are gathered", "STUDY")] = "quick",
     named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
 ) -> None:
-    """Test the paper's claims on gathered results: formula, interval and verdict of each, in seconds."""
+    """Test the paper's claims on the gathered results."""
     from benchmark.report.tables.claims_table import text
 
     print(text(read(named or study)))
@@ -55,7 +62,7 @@ def claims(
 
 @app.command()
 def audit() -> None:
-    """Recompute the paper's own arithmetic from its printed numbers and list where it comes out otherwise."""
+    """Check the arithmetic of the paper. Lists the printed numbers that do not follow from the others."""
     from benchmark.metrics.arithmetic import audit
 
     print(audit().to_string(index=False))
@@ -63,14 +70,18 @@ def audit() -> None:
 
 @app.command()
 def bench(
-    only: Annotated[str, typer.Option(help="sections, joined by commas; all unless given")] = "",
-    listed: Annotated[bool, flag("--list", "say which sections there are, and end")] = False,
-    repeats: Annotated[int | None, typer.Option(min=1, help="timings of each piece: 5, or 1 with --short")] = None,
+    only: Annotated[str, typer.Option(help="sections, separated by commas  [default: all]")] = "",
+    listed: Annotated[bool, flag("--list", "list the sections and exit")] = False,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="timings of each part  [default: 5, or 1 with --short]")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
-    short: Annotated[bool, flag("--short", "far less work: does it run? The numbers mean nothing")] = False,
-    name: Annotated[str | None, typer.Option(help="below results/bench/: cpu, or short with --short")] = None,
+    short: Annotated[bool, flag("--short", "do little work, only to see that it runs")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="name of the files in results/bench/  [default: cpu, or short with --short]")
+    ] = None,
 ) -> None:
-    """Measure speed beside a plain reference and the hardware's ceiling; write results/bench/NAME.json and .md."""
+    """Measure speed. It is compared with a plain implementation and the hardware's peak; see results/bench/."""
     if find_spec("bench") is None:
         here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
         raise BadInput(f"bench: not installed; {here}")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def prepare(study: StudyName, dataset: Dataset) -> None:
-    """Read a dataset from its source and store it as arrays under data/."""
+    """Read a dataset and store it as arrays in data/."""
     from benchmark.study.prepare import prepare
 
     print(prepare(read(study), dataset))
@@ -42,10 +42,10 @@ def prepare(study: StudyName, dataset: Dataset) -> None:
 def split(
     study: StudyName,
     dataset: Dataset,
-    scenario: Annotated[str, argument("such as random-10 or class-truck")],
-    trial: Annotated[int, argument("which draw; 0 unless the study draws splits anew per trial")] = 0,
+    scenario: Annotated[str, argument("what is forgotten, such as random-10 or class-truck", "SCENARIO")],
+    trial: Annotated[int, argument("the trial; 0 unless the study resamples splits", "TRIAL")] = 0,
 ) -> None:
-    """Draw what a scenario forgets and write it to results/splits/."""
+    """Draw the forget data of a scenario. It is stored in results/splits/."""
     from benchmark.study.prepare import split
 
     with repairing():
@@ -56,13 +56,15 @@ def split(
 def run(
     study: StudyName,
     name: RunText,
-    planned: Annotated[str | None, typer.Option(metavar="FINGERPRINT", help="refuse any other configuration")] = None,
-    again: Annotated[bool, flag("--again", "train it although it is finished")] = False,
-    weights: Annotated[bool, flag("--weights", "train it for its weights, if they are missing")] = False,
+    planned: Annotated[
+        str | None, typer.Option(metavar="FINGERPRINT", help="fail unless the run has this fingerprint")
+    ] = None,
+    again: Annotated[bool, flag("--again", "train it even if it is finished")] = False,
+    weights: Annotated[bool, flag("--weights", "train it again if its weights are missing")] = False,
 ) -> None:
     """Train and evaluate one run, unless it is finished.
 
-    Stopped by SIGTERM or SIGINT it saves its state, and goes on when called again.
+    On SIGTERM or Ctrl-C the run saves its state. The same command continues it.
     """
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
@@ -80,11 +82,15 @@ def run(
 @app.command()
 def embed(
     study: StudyName,
-    what: Annotated[str, argument("maps, distances or views")],
-    name: Annotated[str, argument("a run whose weights are kept")],
-    scenario: Annotated[str, argument("whose forget samples are marked")],
+    what: Annotated[str, argument("maps, distances or views", "WHAT")],
+    name: Annotated[str, argument("a run whose weights are kept", "RUN")],
+    scenario: Annotated[str, argument("the scenario whose forget samples are marked", "SCENARIO")],
 ) -> None:
-    """Look at the features of a run's model: t-SNE and UMAP maps, distances between classes, or pairs of views."""
+    """Compute maps, distances or views from a run's features.
+
+    maps: t-SNE and UMAP. distances: from forget samples to the centroids of classes. views: distances between pairs of
+    augmented views.
+    """
     from benchmark.features.embed import embed
 
     with repairing():
@@ -93,7 +99,7 @@ def embed(
 
 @app.command()
 def collect(study: StudyName, partial: Partial = False, replace: Replace = False) -> None:
-    """Gather all runs into results/STUDY-NAME.parquet: metrics, history, predictions, what features show, audits."""
+    """Gather all runs of a study in results/STUDY-NAME.parquet."""
     from benchmark.results.gather import collect
 
     _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
@@ -101,7 +107,7 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
 
 @app.command()
 def table(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
-    """Draw a table as paper_tables/STUDY/NAME.tex, .csv, .md and .html, with --partial as NAME.partial.tex etc."""
+    """Write a table. Its files are paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.draw import draw_table
 
     _draw(study, name, lambda read: draw_table(read, name, partial, replace), partial)
@@ -109,7 +115,7 @@ def table(study: StudyName, name: OutputName, partial: Partial = False, replace:
 
 @app.command()
 def figure(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
-    """Draw a figure as figures/STUDY/NAME.pdf and .png, with --partial as NAME.partial.pdf and .png."""
+    """Draw a figure. Its files are figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.draw import draw_figure
 
     _draw(study, name, lambda read: draw_figure(read, name, partial, replace), partial)
@@ -119,9 +125,11 @@ def figure(study: StudyName, name: OutputName, partial: Partial = False, replace
 def page(
     study: StudyName,
     partial: Partial = False,
-    without_images: Annotated[bool, flag("--without-images", "leave images out: index.without-images.html")] = False,
+    without_images: Annotated[
+        bool, flag("--without-images", "leave the images out; writes index.without-images.html")
+    ] = False,
 ) -> None:
-    """Draw the page of all results as figures/STUDY/index.html; it opens without a server and without a network."""
+    """Write the page of results. It is one file, figures/STUDY/index.html, and needs no server and no network."""
     from benchmark.report.page import draw_page
 
     # The workflow's page has images: one without them is an extra, and leaves no receipt.

@@ -16,7 +16,7 @@ Images = typer.Option(metavar="FOLDER", help="start from your own images instead
 
 @app.command()
 def init(
-    name: Annotated[str, argument("what the new study is called", "NAME")],
+    name: Annotated[str, argument("the name of the new study", "NAME")],
     extends: Annotated[str, Parent] = "quick",
     images: Annotated[Path | None, Images] = None,
 ) -> None:
@@ -24,13 +24,13 @@ def init(
     from benchmark.study.template import write
 
     path = write(name, extends, images)
-    print(f"{path}: change it as you like; then 'python -m benchmark check {name}' looks for mistakes, and")
-    print(f"'snakemake --cores {os.cpu_count()} all --config study={name}' runs it")
+    print(f"{path} is written. Edit it, check it with 'python -m benchmark check {name}', and run it with")
+    print(f"'snakemake --cores {os.cpu_count()} all --config study={name}'.")
 
 
 @app.command()
 def check(study: StudyName) -> None:
-    """Look for mistakes in a study, its plugins and its folders of images, and say what it would run."""
+    """Check a study for mistakes. Its plugins and image folders are checked too; nothing is trained."""
     from benchmark.results.records import is_there
     from benchmark.workflow.preflight import check_all
 
@@ -38,15 +38,19 @@ def check(study: StudyName) -> None:
     check_all(whole)
     runs = whole.runs()
     shown = f"{', '.join([*whole.tables, *whole.figures]) or 'no table and no figure'}"
-    print(f"{study}: no mistakes. It shows {shown}. Of its runs {sum(map(is_there, runs))} are done, of {len(runs)}.")
+    print(f"{study}: no mistakes. It shows {shown}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
 
 
 @app.command("list")
 def list_(
-    what: Annotated[Listing, argument(", ".join(Listing), "WHAT")],
-    study: Annotated[str, argument("a study", "[STUDY]", complete_study)] = "quick",
+    what: Annotated[Listing, argument("what to list", "WHAT")],
+    study: Annotated[str, argument("the study", "STUDY", complete_study)] = "quick",
 ) -> None:
-    """List studies, or a study's outputs and datasets, or the methods, architectures and settings that it may name."""
+    """List studies, methods, settings and more.
+
+    WHAT is one of studies, outputs, methods, architectures, datasets and settings. All but the studies belong to one
+    study, with its plugins.
+    """
     from benchmark.commands.listing import lines
 
     print("\n".join(lines(what, study)))
@@ -55,10 +59,10 @@ def list_(
 @app.command()
 def cost(
     study: StudyName,
-    reported: Annotated[bool, flag("--reported", "compare with the costs that the paper prints")] = False,
-    teraflops: Annotated[float, typer.Option(min=0.001, help="what the card sustains; say 80 on an A100")] = 80.0,
+    reported: Annotated[bool, flag("--reported", "compare with the costs printed in the paper")] = False,
+    teraflops: Annotated[float, typer.Option(min=0.001, help="the sustained speed of your GPU, in TFLOP/s")] = 80.0,
 ) -> None:
-    """Say what each table and figure costs, in runs, PFLOPs and hours of one card, before anything is run."""
+    """Estimate the cost of every table and figure. The units are runs, PFLOPs and GPU-hours."""
     from benchmark.workflow import cost
 
     table = cost.against_reported(read(study)) if reported else cost.cost(read(study), teraflops)
@@ -67,11 +71,13 @@ def cost(
 
 @app.command()
 def status(
-    study: Annotated[str, argument("a study", "STUDY")] = "quick",
-    watch: Annotated[bool, flag("--watch", "go on saying so, in place, until the study is done")] = False,
-    seconds: Annotated[float, typer.Argument(min=0.1, help="with --watch: between two looks")] = 2.0,
+    study: Annotated[str, argument("the study", "STUDY")] = "quick",
+    watch: Annotated[bool, flag("--watch", "keep the display up to date until the study is done")] = False,
+    seconds: Annotated[
+        float, typer.Argument(min=0.1, metavar="SECONDS", help="the time between updates, with --watch")
+    ] = 2.0,
 ) -> None:
-    """Say which runs are done, running, failed and left, and how long the rest will take."""
+    """Show which runs are done, and the time left. The exit status is 1 if anything has failed or is damaged."""
     if watch:
         from benchmark.workflow.watch import watch as look
 
@@ -85,7 +91,7 @@ def status(
 
 @app.command()
 def verify(study: StudyName) -> None:
-    """Compare every file of a study with its digest; what is damaged is set aside, for the workflow to make again."""
+    """Check every file of a study against its digest. Damaged files are set aside; run snakemake to make them again."""
     from benchmark.workflow.verify import report
 
     print(report(read(study)))
@@ -93,7 +99,7 @@ def verify(study: StudyName) -> None:
 
 @app.command()
 def unused(remove: Annotated[bool, flag("--remove", "delete them")] = False) -> None:
-    """List the runs, splits and derived files of the pool under results/ that no study in config/ shows."""
+    """List files in results/ that no study uses. They are runs, splits and what is made from them."""
     from benchmark.workflow.unused import unused
 
     print(unused(remove))
@@ -101,7 +107,7 @@ def unused(remove: Annotated[bool, flag("--remove", "delete them")] = False) -> 
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of a study file; config/schema.json holds it, and editors read it."""
+    """Print the JSON schema of a study. Editors read it from config/schema.json."""
     from benchmark.study.schema import schema
 
     print(schema(), end="")

@@ -62,16 +62,16 @@ class Recipe(Strict):
     """What every unlearning run has: the paper's 50 epochs of SGD under a cosine (Section 5)."""
 
     epochs: int = setting(50, "passes over the retain set", ge=0)
-    batch_size: int = setting(256, "images in a step; the last batch of an epoch may be smaller", ge=2)
-    lr: float = setting(0.05, "highest learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
+    batch_size: int = setting(256, "images per step; the last batch of an epoch may be smaller", ge=2)
+    lr: float = setting(0.05, "peak learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
     schedule: Literal["cosine", "steps"] = setting(
         "cosine", "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them"
     )
-    final_lr: float = setting(1e-4, "where the cosine ends", ge=0)
-    warmup: int = setting(0, "epochs over which the learning rate first rises linearly from 0", ge=0)
+    final_lr: float = setting(1e-4, "learning rate at the end of the cosine", ge=0)
+    warmup: int = setting(0, "epochs in which the learning rate first rises linearly from 0", ge=0)
     momentum: float = setting(0.9, "SGD's momentum", ge=0, lt=1)
-    weight_decay: float = setting(5e-4, "SGD's weight decay, on every parameter", ge=0)
-    evaluate_every: int = setting(1, "epochs between two rows of the history; the last epoch always has one", ge=1)
+    weight_decay: float = setting(5e-4, "SGD's weight decay, for all parameters", ge=0)
+    evaluate_every: int = setting(1, "evaluate every so many epochs, and after the last", ge=1)
 
     @model_validator(mode="after")
     def _falls(self) -> Recipe:
@@ -84,9 +84,9 @@ class TrainingRecipe(Recipe):
     """What Original and Retrain have: the paper's 182 epochs with two steps of the learning rate (Section 5)."""
 
     epochs: int = setting(182, "passes over the training data", ge=1)
-    lr: float = setting(0.1, "highest learning rate", gt=0)
-    schedule: Literal["cosine", "steps"] = setting("steps", "as for unlearning")
-    evaluate_every: int = setting(1000, "epochs between two rows of the history; the last epoch always has one", ge=1)
+    lr: float = setting(0.1, "peak learning rate", gt=0)
+    schedule: Literal["cosine", "steps"] = setting("steps", "the learning rate's schedule, as for unlearning")
+    evaluate_every: int = setting(1000, "evaluate every so many epochs, and after the last", ge=1)
 
 
 # What stands for several methods in a study: all that train from scratch, all that start from Original.

@@ -39,7 +39,7 @@ class CU(Method):
         temperature: float = setting(
             0.1, "temperature of the contrastive term", paper=(0, 0.2), search=(0.02, 0.2), scale="log", gt=0
         )
-        omega: int = setting(4, "steps on each forget batch, each with other retain samples", paper=(1, 5), ge=1)
+        omega: int = setting(4, "steps per forget batch, each with new retain samples", paper=(1, 5), ge=1)
 
     # Forward and backward pass of a forget batch and of a retain batch.
     paper_units = {"both": 6}

@@ -20,8 +20,8 @@ class L1Sparse(Method):
         """Hyperparameters of l1-sparse."""
 
         alpha: float = setting(5e-4, "weight of the l1 norm in the first epoch", paper=(1e-4, 1e-1), scale="log", ge=0)
-        l1_epochs: int = setting(4, "epochs until the weight of the l1 norm has reached 0; the paper's 4", ge=1)
-        l1_decay: bool = setting(True, "whether that weight falls all the while, or stays until then", added=True)
+        l1_epochs: int = setting(4, "epochs after which the weight of the l1 norm is 0", ge=1)
+        l1_decay: bool = setting(True, "whether that weight decays linearly until then, or stays constant", added=True)
 
     contrastive = True
     weights: list[torch.nn.Parameter]

@@ -21,7 +21,7 @@ class SalUn(Method):
     class Settings(Recipe):
         """Hyperparameters of SalUn."""
 
-        threshold: float = setting(0.5, "fraction of the weights that may move", paper=(0.1, 1.0), gt=0, le=1)
+        threshold: float = setting(0.5, "fraction of the weights that may change", paper=(0.1, 1.0), gt=0, le=1)
         order: Literal["forget-first", "shuffled"] = setting(
             "forget-first",
             "`forget-first`: a forget pass, then a retain pass, per epoch (the authors' code on CIFAR-10); "

@@ -32,7 +32,7 @@ class SCRUB(Method):
     class Settings(Recipe):
         """Hyperparameters of SCRUB."""
 
-        msteps: int = setting(5, "epochs, from the first, that begin with a forget pass", paper=(1, 10), ge=0)
+        msteps: int = setting(5, "number of epochs, from the first, that begin with a forget pass", paper=(1, 10), ge=0)
         gamma: float = setting(1.0, "weight of the retain cross-entropy", paper=(0.1, 3), scale="log", ge=0)
         alpha: float = setting(0.5, "weight of the retain divergence from Original", paper=(0.1, 3), scale="log", ge=0)
 

@@ -29,7 +29,7 @@ class SSD(Method):
     class Settings(Recipe):
         """Hyperparameters of SSD; of the recipe it uses the batch size alone."""
 
-        epochs: int = setting(0, "nothing is trained: more epochs only repeat the evaluation", ge=0)
+        epochs: int = setting(0, "SSD trains nothing; more epochs only repeat the evaluation", ge=0)
         alpha: float = setting(
             10.0,
             "how many times more important to the forget data a dampened weight is",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.samplewise.sufficiency import AUDITS
-from benchmark.report.facts import is_control, over
+from benchmark.report.facts import is_control
 from benchmark.report.source import Source
 
 NAMES = {
@@ -47,11 +47,11 @@ def refused(data: pd.DataFrame, trials: int) -> str:
         needed = rows["enough"]
         if (needed > trials).all():
             least, most = (f"{count:,.0f}" for count in (needed.min(), needed.max()))
-            would = "held-out images would" if np.isinf(needed.max()) else f"{least} would"
-            would = f"{least} to {most} would" if np.isfinite(needed.max()) and least != most else would
-            texts.setdefault(NAMES[str(audit)].partition(":")[0], would)
-    what = ", ".join(f"{name} ({would})" for name, would in texts.items())
-    return f"Not shown, since it cannot be said {over(trials)}: {what}" if what else ""
+            more = "held-out images" if np.isinf(needed.max()) else least
+            more = f"{least} to {most}" if np.isfinite(needed.max()) and least != most else more
+            texts.setdefault(NAMES[str(audit)].partition(":")[0], f"needs {more}")
+    what = ", ".join(f"{name} ({need})" for name, need in texts.items())
+    return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {what}" if what else ""
 
 
 def twins(data: pd.DataFrame) -> str:
@@ -61,7 +61,7 @@ def twins(data: pd.DataFrame) -> str:
         return ""
     if not known.any():
         return "No forgotten image has an exact twin among the retained ones"
-    return f"In a trial at most {known.max():.0f} forgotten images have an exact twin among the retained ones"
+    return f"At most {known.max():.0f} forgotten images of a trial have an exact twin among the retained ones"
 
 
 def ideal(audit: str, null: float) -> float:

@@ -12,15 +12,14 @@ from benchmark.report.tabular import remake
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
 
-FOLDED = "an average gap is of absolute values, so noise folds one near 0 upward"
+FOLDED = "a gap is an absolute value, so noise makes small gaps too large"
 READING = {
-    "improvement": f"bars with 95 % intervals from drawing trials anew; {FOLDED}",
-    "cost": "a point is a whole run at its own number of epochs, with its 95 % interval; a faint line is what the same "
-    f"run had reached on its way, before its learning rate had fallen, and no run of that length; {FOLDED}",
+    "improvement": f"bars with 95 % intervals from resampling the trials; {FOLDED}",
+    "cost": "a point is a whole run with its 95 % interval; a faint line shows the same run before its end, while the "
+    f"learning rate was high, which is not a run of that length; {FOLDED}",
     "stages": f"95 % intervals of average gaps, standard deviations of metrics; {FOLDED}",
-    "ablation": "95 % intervals of average gaps, standard deviations of signed gaps, which are mean over trials minus "
-    f"that of Retrain; {FOLDED}",
-    "maps": "a silhouette is that of the forget samples of each predicted class on the map, from -1 to 1",
+    "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {FOLDED}",
+    "maps": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
 PAGE = "page"
 WHOLE = "study"

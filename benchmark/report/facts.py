@@ -40,7 +40,11 @@ def values(frame: pd.DataFrame, column: str) -> str:
 
 def tuned(study: Study) -> str:
     """That hyperparameters were searched with what a user who unlearns has not."""
-    return "Hyperparameters tuned on other trials, with their Retrain and the test data" if study.includes_tuned else ""
+    return (
+        "Hyperparameters were tuned on other trials, with their Retrain and the test data"
+        if study.includes_tuned
+        else ""
+    )
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:
@@ -50,7 +54,7 @@ def apart(study: Study, metrics: pd.DataFrame) -> str:
     known = metrics[metrics["started_from"] != ""]
     one = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
     several = (known.groupby(one)["started_from"].nunique() > 1).any()
-    return "Not all methods of a trial started from the same training of Original" if several else ""
+    return "Within a trial, not all methods started from the same Original" if several else ""
 
 
 def is_control(method: str) -> bool:
@@ -60,7 +64,7 @@ def is_control(method: str) -> bool:
 
 def leading(what: str, trials: int) -> str:
     """Which numbers are bold."""
-    means = f"Bold: the smallest {what}, and every one whose difference to it has 0 in its 95{THIN}% interval"
+    means = f"Bold: the smallest {what} and all that cannot be told from it (95{THIN}% interval of the difference)"
     return means if trials > 1 else ""
 
 
@@ -71,19 +75,19 @@ def competes(method: str) -> bool:
 
 def control(methods: list[str]) -> str:
     """What Original is doing in the table."""
-    return f"{listed(methods)} is the model before unlearning: a control" if methods else ""
+    return f"{listed(methods)}, the model before unlearning, is a control" if methods else ""
 
 
 def incomplete(data: pd.DataFrame, trials: int) -> str:
     """Which methods, controls aside, have fewer ``trials`` than they should."""
     short = [method for method in data.loc[data["trials"] < trials, "method"] if not is_control(method)]
-    return f"Incomplete, with trials missing: {listed(short)}" if short else ""
+    return f"Trials are missing for {listed(short)}" if short else ""
 
 
 def left_out(data: pd.DataFrame) -> str:
     """In how many trials a ``method`` or what it is compared with ``diverged``, so that they were left out."""
     counts = [f"{method_label(row.method)} {row.diverged}" for row in data.itertuples() if row.diverged]
-    return f"Trials left out, since a method diverged in them: {', '.join(dict.fromkeys(counts))}" if counts else ""
+    return f"Left out, because a method diverged (trials): {', '.join(dict.fromkeys(counts))}" if counts else ""
 
 
 def diverged(data: pd.DataFrame) -> str:

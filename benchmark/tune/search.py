@@ -93,7 +93,7 @@ def _references(study: Study, jobs: int) -> None:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
     missing = [run for run in needed if not results.finished(study, run)]
     for run in missing:
-        print(f"to be compared with: {run.name}", flush=True)
+        print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
     _together([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
 
@@ -119,7 +119,7 @@ def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, thre
             for process in [process for process in running if process.poll() is not None]:
                 ended = running.pop(process)
                 if process.returncode:
-                    raise BadInput(f"{ended} failed: called again, the tuning goes on from here")
+                    raise BadInput(f"{ended} failed; run the same command to continue the tuning")
             time.sleep(WAIT_SECONDS / 10)
     finally:
         for process in running:

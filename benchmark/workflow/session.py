@@ -43,7 +43,8 @@ class Session(logging.Filter):
             targets = [*self.study.outputs, "all", "collect", "page", "tune"]
             record.msg = str(unknown("target", missing[1], targets, f"study {self.study.name}"))
         elif str(record.msg).startswith("Nothing to be done"):
-            record.msg += f" Tables: {paths.TABLES / self.study.name}. Page: {paths.page(self.study.name)}."
+            places = {"Tables": paths.TABLES / self.study.name, "Page": paths.page(self.study.name)}
+            record.msg += "".join(f" {what}: {place}." for what, place in places.items() if place.exists())
         for key in ("input", "output"):
             if event in ("job_info", "job_error") and len(said[key]) > LISTED:
                 said[key] = [*said[key][:LISTED], f"… ({len(said[key])} files)"]
@@ -74,21 +75,22 @@ class Session(logging.Filter):
         """Return which jobs failed, each with the last line of its log, and what was not reached for that."""
         left = {dag.jobid(job): job for job in dag.needrun_jobs()}
         failed = {job: fault for job, fault in self._failed.items() if job in left}  # a later attempt may succeed
-        lines = ["", f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"]
+        what = f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"
+        lines = ["", what if failed else f"Study {self.study.name} was stopped."]
         of_rule: dict[str, list[str]] = {}
         for rule, fault in failed.values():
             of_rule.setdefault(rule, []).append(fault)
         for rule, faults in of_rule.items():
             lines += [f"  {rule}: {fault}" for fault in faults[:LISTED]]
             if len(faults) > LISTED:
-                lines.append(f"  {rule}: {len(faults) - LISTED} more, which 'status' lists")
+                lines.append(f"  {rule}: {len(faults) - LISTED} more; 'status' lists them")
         behind = by_rule(job for number, job in left.items() if number not in failed)
         if reached := [text for rule, count in behind.items() if (text := self._unreached(rule, count))]:
             text = f"Not reached: {', '.join(reached)}"
             lines.append(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
         lines.append(
-            "The same command continues from here once the cause is removed. "
-            f"'python -m benchmark status {self.study.name}' shows how every run stands."
+            f"{'Once the cause is removed, the' if failed else 'The'} same command continues from here. "
+            f"'python -m benchmark status {self.study.name}' shows the state of every run."
         )
         return "\n".join(lines)
 
@@ -96,7 +98,7 @@ class Session(logging.Filter):
         states = [state_of(self.study, run) for run in self.study.runs()]
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
         seconds = sum(state.seconds or 0.0 for state in states)
-        return f"Of its {len(states)} runs: {counts}, which took {spell(seconds)} of computing."
+        return f"All its {len(states)} runs: {counts} ({spell(seconds)} of computing)."
 
     def _unreached(self, rule: str, count: int) -> str:
         if rule in MANY:
@@ -140,7 +142,7 @@ def _fault(logs: list[str], message: str | None) -> str:
     for log in logs:
         if line := last_line(Path(log)):
             return f"{line} (log: {log})"
-    return message or f"ended without a word ({', '.join(logs) or 'it has no log'})"
+    return message or f"ended without a message ({', '.join(logs) or 'it has no log'})"
 
 
 def _pattern(study: Study, names: list[str]) -> str:

@@ -97,7 +97,7 @@ def status(study: Study) -> tuple[str, bool]:
     shown = {paths.run(run.place) for run in study.runs()}
     # Other studies are read only where there are runs that are none of this one's.
     if any(path.parent not in shown for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
-        lines.append(f"{len(runs)} runs in {paths.RUNS} are shown by no study: 'python -m benchmark unused' lists them")
+        lines.append(f"{len(runs)} runs in {paths.RUNS} are used by no study: 'python -m benchmark unused' lists them")
     return "\n".join(lines), not (unprepared or counts.keys() & {"failed", "damaged"})
 
 
@@ -109,7 +109,7 @@ def failed_datasets(study: Study) -> list[str]:
         log = paths.log(f"prepare/{folder.name}")
         if not (folder / store.PROVENANCE).is_file() and (fault := fault_in(log)):
             again = f"'python -m benchmark prepare {study.name} {name}' or snakemake tries again"
-            lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is mended, {again}")
+            lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is fixed, {again}")
     return lines
 
 
@@ -224,7 +224,7 @@ def _by_log(log: Path, run: Run) -> State:
         started = STARTED.search(lines[0])
         if started and _alive({"process": int(started[1]), "host": started[2]}, touched):
             return State(run, "running", f"starting on {started[2]}")
-        return State(run, "failed", f"ended before it began (log: {log})")
+        return State(run, "failed", f"ended before training began (log: {log})")
     if lines[-1] in (FINISHED, DIVERGED):
-        return State(run, "left", "what it made is gone")
+        return State(run, "left", "its results are gone")
     return State(run, "failed", f"{lines[-1]} (log: {log})")

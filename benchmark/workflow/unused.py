@@ -20,8 +20,8 @@ def unused(remove: bool = False) -> str:
     for path in left_over if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not left_over:
-        return "every run, split and derived file in results/ is shown by a study"
-    end = "deleted" if remove else "shown by no study; --remove deletes them"
+        return "nothing in results/ is unused"
+    end = "deleted" if remove else "used by no study; --remove deletes them"
     return "\n".join([*map(str, left_over), f"{len(left_over)} ({size / 1e6:.1f} MB): {end}"])
 
 

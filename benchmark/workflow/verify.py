@@ -40,8 +40,8 @@ def report(study: Study) -> str:
     """Return the findings as text; raise `BadInput` that names every damaged file."""
     whole, lines = verify(study)
     if lines:
-        raise BadInput(f"{len(lines)} damaged, {whole} whole: " + "; ".join(lines))
-    return f"{whole} files, all as they were written"
+        raise BadInput(f"{len(lines)} damaged, {whole} intact: " + "; ".join(lines))
+    return f"all {whole} files are intact"
 
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:

@@ -26,6 +26,7 @@ from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow.resources import Options
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
+from tests.docs.timed import CLONE, PAGE, TRANSCRIPT, steps, transcript
 from tests.project import STUDY, call, serve
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
@@ -183,6 +184,15 @@ def test_the_quick_start_has_two_commands_the_second_of_which_tests() -> None:
     start = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Quick start\n\n```bash\n")[2]
     first, second = start.partition("```")[0].strip().splitlines()
     assert first.endswith("snakemake --cores 8 all") and second.endswith("python -m pytest")
+
+
+def test_a_transcript_of_the_tutorial_has_the_steps_that_the_tutorial_has() -> None:
+    made = transcript([90 + number for number in range(len(steps()) + 1)], "noise: A caption\n  Method  RA\n")
+    shown = TRANSCRIPT.findall(PAGE.read_text(encoding="utf-8"))
+    for text in (made, *shown):
+        timed = re.findall(r"^ *\d+:\d\d  (.*)$", text, re.MULTILINE)
+        assert timed == [CLONE, *steps(), "all commands"], "to mend it: python -m tests.docs.timed"
+    assert " 1:30  git clone\n" in made and "```text\nnoise: A caption\n  Method  RA\n```" in made
 
 
 @pytest.mark.slow

@@ -59,11 +59,11 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
         *(f"Against never seen: {name}" for name in ("AUC", "RMIA")),
         "ToW ↑",
     ]
-    assert "Not shown, since it cannot be said over 5 trials: KLoM (" in table.caption
+    assert "Not shown, because 5 trials cannot tell: KLoM (needs " in table.caption
     # One false alarm of 100 samples needs more of them than a trial of 200 images forgets.
-    assert "Not shown, for too few forgotten samples: Against Retrain: TPR at 1 % FPR (%)." in table.caption
-    assert "U-LiRA (held-out images would)" in table.caption
-    assert "In a trial at most 4 forgotten images have an exact twin among the retained ones" in table.caption
+    assert "Not shown, because too few samples are forgotten: Against Retrain: TPR at 1 % FPR (%)." in table.caption
+    assert "U-LiRA (needs held-out images)" in table.caption
+    assert "At most 4 forgotten images of a trial have an exact twin among the retained ones" in table.caption
     data = table.of("audit")
     assert {audit for _, audit in data.index} == set(NAMES) and (data["trials"] == 5).all()
     auc = data.loc[("coun", "unseen-auc-calibrated")]
@@ -76,7 +76,7 @@ def test_trials_that_diverged_are_left_out_and_named(study):
     write_run(study, f"{CELL}/ft/trial-1", status=DIVERGED)
     table = Drawn(study, "audit")
     assert table.of("audit").loc[("ft", "tug-of-war"), "trials"] == 4
-    assert "Trials left out, since a method diverged in them: FT 1." in table.caption
+    assert "Left out, because a method diverged (trials): FT 1." in table.caption
 
 
 def test_metrics_are_held_to_a_standard(study):

@@ -39,13 +39,13 @@ def test_distances_are_scaled_by_the_largest_and_by_the_mean(measured) -> None:
     # 1, 5 and 2 over their mean; Retrain's 2/6, 4/(20/3) and 6/(22/3), and 8 over each.
     assert mean[2][1:3] == ["0.38±0.00 (0.21)", "1.88±0.00 (0.67)"]
     assert far.of("centroid_class").loc[("retrain", "1"), "over_mean"] == pytest.approx((2 / 6 + 12 / 20 + 18 / 22) / 3)
-    assert "At the last epoch; means ± standard deviation over 3 trials;" in far.caption
-    assert "divided by the largest or by the mean distance to another class" in far.caption
+    assert "Last epoch, mean ± standard deviation over 3 trials;" in far.caption
+    assert "divided by the largest or the mean distance to any other class" in far.caption
     data = far.of("centroid_class")
     one = data.loc[("retrain", "1")]
     assert one[["trials", "distance", "distance_sd", "raw", "raw_sd"]].tolist() == [3, 0.5, 0.25, 4.0, 2.0]
     assert data.loc[("original", "1"), "trials"] == 1 and np.isnan(data.loc[("original", "1"), "raw_sd"])
-    assert "At the last epoch of one trial;" in Drawn(altered("far", trials=1), "far").caption
+    assert "Last epoch of one trial;" in Drawn(altered("far", trials=1), "far").caption
 
 
 def test_what_is_missing_or_diverged_has_no_distance(measured) -> None:
@@ -59,7 +59,7 @@ def test_what_is_missing_or_diverged_has_no_distance(measured) -> None:
     shutil.rmtree(paths.RESULTS / f"distances/{CLASS}/retrain")
     far = Drawn(measured, "far", partial=True)
     assert far.row("Retrain") == ["—", "—", "—"]
-    assert "Incomplete, with trials missing: Retrain." in far.caption
+    assert "Trials are missing for Retrain." in far.caption
 
 
 def test_distances_of_another_configuration_or_class_are_refused(measured) -> None:

@@ -70,7 +70,7 @@ def test_trials_that_diverged_are_left_out_and_named(study, copied):
     assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
     assert worth.of().loc["coun", "diverged"] == needed.of().loc["ft", "diverged"] == 0
     for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
-        assert f"Trials left out, since a method diverged in them: {left_out}" in table.caption
+        assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
 
 
 def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, copied):
@@ -139,8 +139,8 @@ def test_what_a_study_took_counts_every_run_once(study):
     assert work["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
     assert work["hours"].to_numpy() == pytest.approx(work["runs"].to_numpy() * 90 / 3600)
     assert set(work["minutes_a_run"]) == {1.5} and set(work["peak_memory_mb"]) == {100.0}
-    assert "16 runs: 0.4 hours of jobs by the clock" in took.caption and "each on 1 thread." in took.caption
-    assert f"On a processor with 2 cores, in float32, by torch 2.6.0, at commit {'0' * 40}" in took.caption
+    assert "16 runs took 0.4 hours of wall-clock time" in took.caption and "on 1 thread each." in took.caption
+    assert f"a processor, 2 cores, float32, torch 2.6.0, commit {'0' * 40}." in took.caption
     assert took.row("Retrain")[0] == "random 10 %"
 
 

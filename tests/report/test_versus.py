@@ -59,7 +59,7 @@ def test_differences_equal_a_hand_computation(study) -> None:
     ]
     # Four metrics of Retrain and of FT are judged; SSD is not ours, CoUn not theirs.
     assert beside.rows[-1] == ["All", "within", "1/2", "1/2", "2/2", "2/2", "τ —", "—"]
-    assert "within ±1 (✓: 6 of 8), beyond (\\*: 0), or neither (2)." in beside.caption
+    assert "within ±1 (✓: 6 of 8), outside (\\*: 0), or neither (2)." in beside.caption
     data = beside.of("column")
     assert set(data.index.get_level_values("method")) == {"retrain", "ft"}
     ra = data.loc[("ft", "ra")]
@@ -103,7 +103,7 @@ def test_the_margin_is_the_studys_and_determines_these_tables_alone(study) -> No
         same = study.output_fingerprint(name) == wider.output_fingerprint(name)
         assert same == (name not in study.compared), name
     fill(wider, [(98.0, 3.0, 93.0, 5.0)] * 3)
-    assert "lies within ±2 (✓: 8 of 8)" in Drawn(wider, "gaps-vs-reported").caption
+    assert "is within ±2 (✓: 8 of 8)" in Drawn(wider, "gaps-vs-reported").caption
 
 
 def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(study) -> None:
@@ -118,7 +118,7 @@ def test_a_single_trial_has_no_mean_and_what_is_missing_or_diverged_no_number(st
     assert beside.row("Retrain") == ["ours", *["—"] * 6]
     assert beside.row("FT") == ["ours", "diverged", *[""] * 5]
     assert "Welch" not in beside.caption
-    assert "Incomplete, with trials missing: Retrain." in beside.caption
+    assert "Trials are missing for Retrain." in beside.caption
 
 
 def test_predictions_and_distances_stand_beside_the_paper_unjudged(study) -> None:

@@ -50,7 +50,7 @@ def test_a_study_from_nothing_to_its_tables_and_figures(ended):
     assert "diverged" in paths.table("tiny", "table2", ".tex").read_text()
     assert planned(ended, "all") == {}
     assert "4 done" in call("status", "tiny", check=True).stdout
-    assert "all as they were written" in call("verify", "tiny", check=True).stdout
+    assert "files are intact" in call("verify", "tiny", check=True).stdout
 
 
 def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(ended, tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
     assert jobs.keys() >= {"prepare_digits", "weights", "draw_table2", "draw_figure4", "collect", "page"}
     ended.snakemake("all", check=True)
     assert planned(ended, "all") == {} and all(path.read_bytes() == content for path, content in before.items())
-    assert "all as they were written" in call("verify", "tiny", check=True).stdout
+    assert "files are intact" in call("verify", "tiny", check=True).stdout
 
 
 def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended):
@@ -102,7 +102,7 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     old = run_folder("tiny", f"{CELL}/coun/trial-0")
     ended.study(RUN, {"hyperparameters": {"*": {"coun": {"lambda": 2}}}})
     printed = ended.snakemake("table2", "--quiet", check=True).stdout
-    assert "Study tiny: 1 run trained in " in printed and "Of its 5 runs: 4 done, 1 diverged" in printed
+    assert "Study tiny: 1 run trained in " in printed and "All its 5 runs: 4 done, 1 diverged" in printed
     assert "tables   paper_tables/tiny/table2.{tex,csv,md,html}\n" in printed and "  figures " not in printed
     shown = re.findall(r"^  (\S+) .*\d", printed.partition("\ntable2: ")[2], re.MULTILINE)
     assert set(shown) >= {"Retrain", "Original", "FT", "CoUn"}, printed

@@ -9,8 +9,8 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.names import Cell
-from benchmark.report.style import cell_label
-from benchmark.report.tables.claims_table import VERDICTS, is_kept
+from benchmark.report.style import short_label
+from benchmark.report.tables.claims_table import VERDICTS, cells_of, is_kept
 from benchmark.report.tabular import number
 from benchmark.study.study import Study
 
@@ -33,7 +33,8 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
     tests = pd.concat(drawn, ignore_index=True)
     tests["kept"] = [is_kept(row) for row in tests.itertuples()]
     tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
-    tests["place"] = tests["place"].map(lambda place: cell_label(Cell.parse(place)), na_action="ignore")
+    cells = cells_of(tests)
+    tests["place"] = tests["place"].map(lambda place: short_label(Cell.parse(place), cells), na_action="ignore")
     claims = [
         {**rows[["text", "where"]].iloc[0], "tests": rows.fillna({"subject": "", "remark": ""}).to_dict("records")}
         for _, rows in tests.groupby("claim", sort=False)

@@ -62,7 +62,7 @@ async function list(cell, methods) {
   $("compare-list").replaceChildren();
   $("compare-more").hidden = true;
   if (!facts) {
-    $("compare-count").textContent = "No list: this cell has no map, or the runs’ own files were not on disk when the page was made.";
+    $("compare-count").textContent = "No list: this cell has no map, or the files of its runs were not there when the page was made.";
     return;
   }
   const rows = listed(facts, predictions);
@@ -70,7 +70,7 @@ async function list(cell, methods) {
   const body = make("tbody"), table = make("table", {}, make("thead", {}, make("tr", {}, ...heading)), body);
   const grow = () => {
     body.append(...rows.slice(body.rows.length, body.rows.length + PAGE).map((at) => line(dataset, facts, predictions, at)));
-    $("compare-count").textContent = `${rows.length} of ${facts.forget.length} forget images of the map, ${body.rows.length} shown (first trial).`;
+    $("compare-count").textContent = `${rows.length} of the map’s ${facts.forget.length} forget images (first trial), ${body.rows.length} listed.`;
     $("compare-more").hidden = body.rows.length === rows.length;
   };
   grow();

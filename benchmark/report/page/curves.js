@@ -86,7 +86,7 @@ async function chart(box, readout, cell, x, y, levels, label, tell) {
   };
   const mark = explored(box, drawing, points, choose, alongLines);
   readout.replaceChildren();
-  if (!points.length) readout.append("Nothing to draw: no method is chosen, or Retrain is missing.");
+  if (!points.length) readout.append("Nothing to show: no method is chosen, or Retrain is missing.");
   box.setAttribute("aria-label", `${label.y} against ${label.x}: ${methods.length} methods. Arrow keys move along the lines and between them.`);
   return drawing;
 }

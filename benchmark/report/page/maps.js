@@ -94,12 +94,12 @@ function picture(dataset, image, position) {
 }
 
 function card(map, dataset, known, number) {
-  if (number === null) return $("map-card").replaceChildren(make("p", { class: "hint" }, "No sample chosen yet."));
+  if (number === null) return $("map-card").replaceChildren(make("p", { class: "hint" }, "No image chosen yet."));
   const at = known.place[known.forget[number]], truth = known.labels[at];
   const top = make("div", { class: "top" });
   const position = known.pictured.indexOf(at);
   if (known.image && position >= 0) top.append(picture(dataset, known.image, position));
-  top.append(make("p", {}, "true class ", make("b", {}, ...coloured(dataset, truth)), make("br"), make("small", {}, `forget sample ${known.index[at]} of ${dataset.label}`)));
+  top.append(make("p", {}, "true class ", make("b", {}, ...coloured(dataset, truth)), make("br"), make("small", {}, `forget image ${known.index[at]} of ${dataset.label}`)));
   const list = make("dl");
   const reference = map.predictions.findIndex((method) => method.label === "Retrain");
   map.predictions.forEach((method, which) => {
@@ -108,7 +108,7 @@ function card(map, dataset, known, number) {
     row.classList.toggle("wrong", value !== truth);
     list.append(row);
   });
-  const key = make("p", { class: "key" }, "What each takes it for. = as Retrain; bold: not the true class.");
+  const key = make("p", { class: "key" }, "What each model predicts. =: the same as Retrain. Bold: a wrong class.");
   $("map-card").replaceChildren(top, ...(map.predictions.length ? [list, key] : []));
 }
 
@@ -166,7 +166,7 @@ function maps() {
     if (mine !== latest) return;
     const items = dataset.classes.map((_, number) => make("li", {}, ...coloured(dataset, number)));
     $("map-classes").replaceChildren(...(items.length <= 20 ? items : []));
-    const boxes = map.panels.map((one) => make("div", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${one.label}, ${map.label}: ${facts.forget.length} forget samples. Arrow keys choose one, plus and minus zoom.` }));
+    const boxes = map.panels.map((one) => make("div", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${one.label}, ${map.label}: ${facts.forget.length} forget images. Arrow keys choose one, plus and minus zoom.` }));
     $("map-panels").replaceChildren(...map.panels.map((one, number) => make("figure", {}, make("figcaption", {}, one.label), boxes[number])));
     const drawings = await Promise.all(map.panels.map((one, number) => panel(boxes[number], one, map, dataset, $("map-projection").value)));
     if (mine !== latest) return drawings.forEach((drawing) => drawing.clear());

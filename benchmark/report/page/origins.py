@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +69,9 @@ def _images(study: Study, name: str) -> str:
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts["origin"].items()
+        f"{key.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in facts["origin"].items()
+        if not isinstance(value, dict)  # counts of images, which stand there already
     ]
     shapes = {part: facts["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
     counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]

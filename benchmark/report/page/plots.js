@@ -71,6 +71,7 @@ async function drawn(box, settings, log = {}) {
   document_.add_root(plot);
   const views = await Bokeh.embed.add_document_standalone(document_, box);
   const view = views.get(plot);
+  view.el.tabIndex = -1; // the box around it takes the keys
   return {
     plot,
     pixels: (point) => [view.frame.x_scale.compute(point[0]), view.frame.y_scale.compute(point[1])],

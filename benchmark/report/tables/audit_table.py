@@ -78,22 +78,22 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
     carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
     few = [audit for audit in SHOWN if audit in carried and audit not in shown]
-    against = "how well an attack on the margins of forgotten samples tells a method's model from Retrain of its trial"
+    against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
-        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval. The first row is what a perfect unlearner reads: "
-        "Retrain in a method's place, by the same formula",
-        f"{AGAINST_RETRAIN}: {against}; 0.5 where it cannot; standardised by each model's test data, which leaves out "
-        f"a shift of the whole model; true positives at 1{THIN}% false ones",
+        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval. The first row is a perfect unlearner: Retrain in "
+        "a method's place, by the same formula",
+        f"{AGAINST_RETRAIN}: {against}; 0.5 is chance; standardised by each model's test data, to leave out a shift of "
+        f"the whole model; true positives at 1{THIN}% false positives",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         audits.refused(data, count) if len(data) else "",
-        f"Not shown, for too few forgotten samples: {', '.join(audits.NAMES[audit] for audit in few)}" if few else "",
-        "A dash in the first row: an attack on half of the trials needs more of them" if unknown else "",
-        audits.twins(trials),
-        "Average gap and ToW are of the best epoch (oracle), all else of the last"
-        if source.study.report_epoch == "best"
+        f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in few)}"
+        if few
         else "",
+        "A dash in the first row: too few trials to attack half of them" if unknown else "",
+        audits.twins(trials),
+        "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
         facts.tuned(source.study),
         facts.control(source.controls),
         facts.left_out(pd.DataFrame(lost)),

@@ -71,10 +71,10 @@ def rows(data: pd.DataFrame, value: str) -> list[Row]:
 def notes(source: Source, data: pd.DataFrame) -> list[str]:
     """Say what the numbers of such a table are."""
     trials = source.trials
-    mean = "means ± standard deviation " if trials > 1 else ""
+    mean = "mean ± standard deviation " if trials > 1 else ""
     return [
-        f"At the last epoch{'; ' * (trials > 1) or ' '}{mean}{facts.over(trials)}; in parentheses the difference to "
-        "Retrain; Avg. diff.: its mean over the shown classes",
+        f"Last epoch{', ' * (trials > 1) or ' '}{mean}{facts.over(trials)}; in parentheses the difference to Retrain",
+        "Avg. diff.: the mean of these differences over the classes shown",
         facts.leading("average difference", trials),
         facts.diverged(data),
         facts.incomplete(data, trials),

@@ -69,13 +69,13 @@ def build(source: Source) -> Table:
         for _, rows in data.groupby("claim", sort=False)
     ]
     columns = [Column("Where", heads=True), Column("What", heads=True, wrapped=True)]
-    columns += map(Column, ("Formula", INTERVAL, "Trials", f"{formula('p')} (Holm)"))
+    columns += map(Column, ("Value", INTERVAL, "Trials", f"{formula('p')} (Holm)"))
     columns.append(Column("Verdict", text=True))
     notes = [
         facts.shared(cells),
-        "The formula is positive where the claim holds; in points of average gap unless another unit is named",
-        f"In brackets: {INTERVAL} from drawing trials anew, Retrain's with them",
-        "Reproduced where it lies above 0, not reproduced where it lies below",
+        "The value is positive if the claim holds; in points of average gap unless another unit is named",
+        f"In brackets: {INTERVAL} from resampling the trials, Retrain's included",
+        "Reproduced: the interval is above 0; not reproduced: below 0",
         f"*{THIN}{corrected(data)}",
         _counts(data),
         *limits(source.results, data),
@@ -136,8 +136,9 @@ def corrected(data: pd.DataFrame) -> str:
     """Say over how many tests verdicts are corrected, and which claims are primary."""
     counts = data.loc[data["p"].notna(), "family"].value_counts()
     primary = " and ".join(f"‘{text}’" for text in data.loc[data["family"] == PRIMARY, "text"].unique())
-    families = f"the {counts.get(PRIMARY, 0)} primary and over the {counts.get(EXPLORATORY, 0)} exploratory tests"
-    return f"also after Holm's correction, over {families}; primary are the claims of the paper's abstract, {primary}"
+    families = f"{counts.get(PRIMARY, 0)} primary and {counts.get(EXPLORATORY, 0)} exploratory tests"
+    method = f"Holm's correction, done separately for {families}"
+    return f"also after {method}; primary are the claims of the paper's abstract, {primary}"
 
 
 def limits(results: Results, data: pd.DataFrame) -> list[str]:
@@ -148,11 +149,13 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
     lacking = frames.lacking(study, results.metrics)
     collapsed = data["remark"].str.contains("collapsed", na=False).any()
     sentences = [
-        "A gap is an absolute value: noise makes one near 0 too large, and differences with it too small",
-        f"All trials share {shared}: the intervals do not cover what another draw of it would change" if shared else "",
-        f"{facts.tuned(study)}, once for all: no interval covers another choice" if study.includes_tuned else "",
+        "A gap is an absolute value, so noise makes small gaps too large and differences to them too small",
+        f"All trials share {shared}, so the intervals do not cover how another draw would change the result"
+        if shared
+        else "",
+        f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
-        "The noise floor, that of means over as many trials, is taken as known",
+        "The noise floor, of means over as many trials, is taken as known",
         f"Collapsed: {FELL}" if collapsed else "",
         f"As gathered: {lacking}" if lacking else "",
     ]

@@ -33,9 +33,9 @@ def build(source: Source) -> Table:
         for block, divisor in zip(cell, DIVISORS.values(), strict=True)
     ]
     notes = [
-        f"Mean L2 distance of the features of forget samples of class {true_class} to the centroid of each class's "
-        "retain samples, divided by the largest or by the mean distance to another class (the paper's divisor is not "
-        "known)",
+        f"Mean L2 distance from the features of the forget samples of class {true_class} to the centroid of each "
+        "class's retain samples, divided by the largest or the mean distance to any other class (the paper does not "
+        "say which)",
         *by_class.notes(source, data),
     ]
     return source.table(columns, blocks, notes, data)

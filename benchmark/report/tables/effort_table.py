@@ -31,11 +31,11 @@ def build(source: Source) -> Table:
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
     of = {column: facts.values(runs, column) for column in STAMPS}
     notes = [
-        f"{len(runs)} runs: {_sums(runs)['hours']:.1f} hours of jobs by the clock, start-up and evaluation included, "
-        f"each on {of['threads']} thread{'s' * (of['threads'] != '1')}",
-        "On {device} with {cores} cores, in {precision}, by torch {torch}, at commit {commit}".format(**of),
-        "Memory: the most that a run held",
-        "The search for hyperparameters is not among them" if source.study.includes_tuned else "",
+        f"{len(runs)} runs took {_sums(runs)['hours']:.1f} hours of wall-clock time, start-up and evaluation included, "
+        f"on {of['threads']} thread{'s' * (of['threads'] != '1')} each",
+        "{device}, {cores} cores, {precision}, torch {torch}, commit {commit}".format(**of),
+        "Memory: the peak of a run",
+        "Tuning is not included" if source.study.includes_tuned else "",
     ]
     return source.table(columns, blocks, notes, data)
 

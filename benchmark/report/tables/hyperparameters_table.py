@@ -30,12 +30,12 @@ def build(source: Source) -> Table:
     own = [str(key) for key in every if key not in common]
     shown = data[~data["setting"].isin(common)]
     blocks = [Block(_rows(mine, own), heading) for heading, mine in _grouped(shown)]
-    columns = [METHOD, *(Column(setting_label(key)) for key in own), Column("Further settings", text=True)]
+    columns = [METHOD, *(Column(setting_label(key)) for key in own), Column("Further settings", wrapped=True)]
     shared = ", ".join(f"{setting_label(str(key))} {_value(value)}" for key, value in common.items())
-    searched = ["In brackets: the range that the paper searched"]
+    searched = ["In brackets: the range searched in the paper"]
     for row in shown[shown["setting"].isin(own)].dropna(subset="paper_low").drop_duplicates("setting").itertuples():
         searched.append(f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}")
-    notes = [f"Every row: {shared}" if shared else "", "; ".join(searched)]
+    notes = [f"In every row: {shared}" if shared else "", "; ".join(searched)]
     return source.table(columns, blocks, notes, data)
 
 

@@ -26,22 +26,19 @@ def build(source: Source) -> Table:
         Column("Faithfulness ↑"),
         Column("Noise floor ↓"),
         Column("Pairs apart (%) ↑"),
-        Column("τ ↑", "Ranking, drawn anew"),
-        Column("same best (%) ↑", "Ranking, drawn anew"),
+        Column("τ ↑", "Resampled ranking"),
+        Column("same best (%) ↑", "Resampled ranking"),
         Column("τ with average gap"),
     ]
     notes = [
-        f"Of {facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
-        "Faithfulness: how often Original lies further from it than Retrain does, trial by trial (AUC)",
-        f"Noise floor: the largest distance within the 95{THIN}% interval of Retrain in a method's place",
-        f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests over trials, corrected by "
-        "Holm's method)",
-        "Ranking, drawn anew: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
-        "τ with average gap: whether a metric ranks the methods as the average gap does",
+        f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
+        "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials (AUC)",
+        f"Noise floor: the largest distance in the 95{THIN}% interval of Retrain in a method's place",
+        f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
+        "Resampled ranking: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
+        "τ with average gap: Kendall's τ with the ranking by average gap",
         audits.refused(trials, source.trials) if len(trials) else "",
-        "Average gap and ToW are of the best epoch (oracle), all else of the last"
-        if source.study.report_epoch == "best"
-        else "",
+        "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
         facts.tuned(source.study),
     ]
     return source.table(columns, source.blocks(data, _rows), notes, data)

@@ -26,9 +26,9 @@ def build(source: Source) -> Table:
     columns = [METHOD, Column("Difference"), Column("Sd")]
     columns += [Column(f"{size:g}", "Trials for a difference of (points)") for size in SIZES]
     notes = [
-        f"Trials that show a difference in average gap to {method_label(source.methods[0])} of so many points with "
-        f"80{THIN}% power: two-sided t test of paired differences at the 5{THIN}% level",
-        f"Sd: spread of a single trial's difference, as drawing {source.trials} trials anew shows it",
+        f"Trials needed to detect such a difference in average gap to {method_label(source.methods[0])} with "
+        f"80{THIN}% power (two-sided paired t test at the 5{THIN}% level)",
+        f"Sd: standard deviation of one trial's difference, from resampling {source.trials} trials",
         facts.tuned(source.study),
         facts.left_out(data),
     ]

@@ -20,7 +20,7 @@ def build(source: Source) -> Table:
     """
     classes, data = source.output.classes, numbers(source)
     columns = [METHOD, *(Column(name, "Predicted as (%)", centred=True) for name in classes), Column("Avg. diff. ↓")]
-    notes = [f"Forget samples of class {classes[0]}", *by_class.notes(source, data)]
+    notes = [f"Shares of the forget samples of class {classes[0]}", *by_class.notes(source, data)]
     return source.table(columns, source.blocks(data, bind(by_class.rows, value="percent")), notes, data)
 
 

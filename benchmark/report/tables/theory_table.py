@@ -120,12 +120,12 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         f"{'Means' if trials > 1 else 'Numbers'} {facts.over(trials)}, of at most {study.map_samples} training samples "
         f"and all pairs among {2 * study.view_pairs} views of each and the image itself, retained ({RETAIN}) or "
         f"forgotten ({FORGET})",
-        f"{R_EPS}: share of samples with two views farther apart than ε, features having length 1",
-        f"Lemma 1: area between the curves of {FORGET} and {RETAIN}; trials in which {formula('R')} is nowhere higher "
-        f"on {RETAIN} (≤), and besides somewhere higher on {FORGET} (<), by more than chance at 5{THIN}%",
-        "Theorem 1: only where its margin is positive it bounds the error, here of the nearest class centre, in %; at "
-        f"best: the margin if augmentation were perfect, {formula('σ=1')}, {formula('δ=0')}",
-        "A forgotten class by itself has no other centre to be compared with (dashes), and differs from the retained "
+        f"{R_EPS}: share of samples with two views farther apart than ε, features scaled to length 1",
+        f"Lemma 1: area between the curves of {FORGET} and {RETAIN}; trials in which {formula('R')} is nowhere "
+        f"higher on {RETAIN} (≤), and in which it is also somewhere higher on {FORGET} (<), beyond chance at 5{THIN}%",
+        "Theorem 1 bounds the error (here of the nearest class centre, in %) only where its margin is positive; at "
+        f"best: the margin with perfect augmentation, {formula('σ=1')}, {formula('δ=0')}",
+        "A single forgotten class has no other centre to compare with (dashes), and differs from the retained "
         "classes in more than being forgotten"
         if any(Scenario(cell.scenario).class_name for cell in cells)
         else "",

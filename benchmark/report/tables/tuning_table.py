@@ -24,9 +24,9 @@ def build(source: Source) -> Table:
     floors = floors_of(source.results.metrics)
     known = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
     notes = [
-        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the 95{THIN}% interval of what "
-        "tuning gains, from drawing trials anew",
-        "Own: the method's values in the study before tuning; a method that tuning left as it was gains nothing",
+        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the 95{THIN}% interval of the "
+        "gain, from resampling the trials",
+        "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
         f"Noise floor {known}" if known else "",
         facts.left_out(data),
     ]

@@ -44,7 +44,7 @@ def build(source: Source) -> Table:
     columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
     blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), _floor)
     notes = [
-        "CL: whether the contrastive term is added; CoUn is FT with it" if pairs else "",
+        "CL: with (✓) or without (✗) the contrastive term; CoUn is FT with it" if pairs else "",
         *_notes(source, data, unit),
     ]
     return source.table(columns, blocks, notes, data)
@@ -97,11 +97,11 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
     ]
     floor = ""
     if data["noise_floor"].notna().any():
-        floor = "The noise floor is the average gap of a trial of Retrain to its other trials"
-        floor += f": {number(data['noise_floor'].iloc[0])}" if len(source.cells) == 1 else ""
+        floor = f" {number(data['noise_floor'].iloc[0])}" if len(source.cells) == 1 else ""
+        floor = f"Noise floor{floor}: the average gap of one trial of Retrain to the others"
     return [
         f"{spread}; in parentheses the gap to Retrain, in points",
-        "Reported: " + ("best epoch (oracle epoch: chosen with Retrain and the test set)" if best else "last epoch"),
+        "Best epoch (an oracle: chosen with Retrain and the test data)" if best else "Last epoch",
         floor,
         facts.tuned(study),
         facts.leading("average gap", trials),

@@ -40,8 +40,8 @@ def build(source: Source) -> Table:
     columns += [Column(verdict.capitalize()) for verdict in VERDICTS]
     notes = [
         facts.shared(cells),
-        f"How many tests of a claim came out how: reproduced where its formula's {INTERVAL} lies above 0, not "
-        "reproduced where it lies below, else undecided",
+        f"Number of tests with each verdict. Reproduced: the {INTERVAL} of the value is above 0; not reproduced: "
+        "below 0; else undecided",
         f"In parentheses: {claims_table.corrected(tests)}",
         *claims_table.limits(source.results, tests),
     ]

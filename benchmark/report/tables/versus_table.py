@@ -199,9 +199,9 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
     ]
     return [
         f"Ours, {'mean ± standard deviation ' * (trials > 1)}{facts.over(trials)} at the "
-        f"{'oracle' if oracle else 'last'} epoch; the paper's, over {TRIALS} trials; and ours minus the paper's",
-        f"Welch's 95{THIN}% interval of the difference lies within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
-        f"{counts.sum()}), beyond (*: {counts.get(BEYOND, 0)}), or neither ({counts.get(UNDECIDED, 0)})"
+        f"{'oracle' if oracle else 'last'} epoch; the paper's, over {TRIALS} trials; and the difference",
+        f"Welch's 95{THIN}% interval of the difference is within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
+        f"{counts.sum()}), outside (*: {counts.get(BEYOND, 0)}), or neither ({counts.get(UNDECIDED, 0)})"
         if counts.sum()
         else "",
         f"τ: Kendall's rank correlation of the averages, over {ranks.pairs} pairs of methods" if ranks.pairs else "",

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tests.report.browser import Browser, chromium
 
-pytestmark = pytest.mark.skipif(chromium() is None, reason="chromium is not installed")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason="chromium is not installed")]
 CARD = "document.querySelector('#map-card canvas')?.dataset.position ?? null"
 RINGS = (
     "[...document.querySelectorAll('.map')].map(m => [m.getBoundingClientRect(), m.querySelector('.ring')])"
     ".filter(([, ring]) => !ring.hidden)"
     ".map(([box, ring]) => [box.x + parseFloat(ring.style.left), box.y + parseFloat(ring.style.top)])"
 )
+# Nothing lies over anything else, so that all contrasts can be measured, and everything that opens is open.
+FLAT = """
+    document.querySelectorAll('details').forEach((one) => one.open = true);
+    document.head.append(Object.assign(document.createElement('style'), {textContent:
+        '* { position: static !important } .scroll { overflow: visible !important; max-height: none !important }'}))
+"""
+# What has the focus, by its identifier, class or tag, and the outline that shows it: a box's is its label's.
+FOCUSED = """(() => {
+    const one = document.activeElement, shown = one.type === 'checkbox' ? one.closest('label') : one;
+    const name = one.closest('#table') ? 'table' : one.id || one.className || one.tagName;
+    return [name, getComputedStyle(shown).outlineStyle];
+})()"""
+VIOLATIONS = """
+    axe.run(document, {resultTypes: ['violations']}).then(({violations, passes}) => JSON.stringify([passes.length,
+        violations.map(({id, impact, help, nodes}) => [id, impact, help, nodes.slice(0, 3).map(({html}) => html)])]))
+"""
 COLUMN = "[...document.querySelectorAll('#table tbody tr:not([hidden])')].map(r => Number(r.cells[4].dataset.value))"
 
 
@@ -44,6 +63,33 @@ def test_page_in_a_browser(browser, page, width, dark) -> None:
     browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
     browser.js("document.querySelector('#table tbody a').click()")
     browser.until("document.activeElement.matches('details[open] article')")
+
+
+@pytest.mark.skipif(find_spec("axe_core_python") is None, reason="axe-core-python is not installed")
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
+def test_axe_finds_nothing_wrong(browser, page, width, dark) -> None:
+    browser.look_through(width, dark=dark)
+    browser.open(page)
+    package = find_spec("axe_core_python")
+    axe = Path(package.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
+    browser.js(f"{FLAT}; {axe}; 0")
+    rules_passed, violations = json.loads(browser.js(VIOLATIONS))
+    assert rules_passed > 20 and not violations
+
+
+def test_all_that_takes_keys_is_visible_when_it_has_them(browser, page) -> None:
+    browser.look_through(1440)
+    browser.open(page)
+    reached = []
+    for _ in range(150):
+        browser.key("Tab")
+        if browser.js("document.activeElement === document.body"):
+            break
+        reached.append(browser.js(FOCUSED))
+    assert {"table", "trade-chart", "curve-cell", "gap-chart", "map", "compare-first", "SUMMARY"} <= {
+        r[0] for r in reached
+    }
+    assert [one for one, outline in reached if outline == "none"] == []
 
 
 def test_a_view_is_in_the_address_and_its_rows_can_be_saved(browser, page, tmp_path) -> None:

@@ -75,7 +75,7 @@ def test_page_needs_no_network(text) -> None:
 def test_the_claims_stand_with_their_verdicts_and_with_what_limits_them(filled, text, copied) -> None:
     section = words(re.search(r'<section id="claims".*?</section>', text, re.S)[0])
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
-    test = "adding CL lowers the average gap Tables 9, 10 Digits, ConvNet, random 10 % FT with the term 0.50"
+    test = "adding CL lowers the average gap Tables 9, 10 random 10 % FT with the term 0.50"
     assert f"{test} all trials are alike: no interval undecided" in section
     assert "one trial" not in section
     assert "batch size 256 is best Figure 10 needs CoUn at batch size 256 and another not tested" in section
