@@ -204,7 +204,7 @@ class StudyForm(Strict):
     margin: Annotated[float, Field(gt=0)] = Field(
         1.0,
         description="points within which two numbers count as equal. Beside the paper's numbers: whether the 95 % "
-        "interval of the difference lies within them. In claims of equality: added to the noise (for Table 4: per cent)",
+        "interval of the difference lies within them. In claims of equality: added to the noise (in Table 4 per cent)",
     )
     members: Literal["first", "random"] = Field(
         "first",
