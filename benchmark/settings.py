@@ -229,6 +229,10 @@ class StudyForm(Strict):
         description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
     )
     tune: TuneSettings = TuneSettings()
+    one_code: bool = Field(
+        False,
+        description="refuse to show together runs that different code made; without it a table says so in its caption",
+    )
     published: bool = Field(
         False,
         description="refuse to gather other results than the ones that are committed, unless told to replace them",

@@ -58,11 +58,9 @@ def test_it_is_measured_once_and_again_where_the_file_is_gone_damaged_or_of_some
 def test_other_code_measures_again(project, study, kept):
     first = measured(study)
     code = read_record(kept)["of"]["code"]
-    metrics = project.root / "metrics"
-    metrics.mkdir()
-    (metrics / "mia.py").write_text("BINS = 1")
+    (project.root / "seeds.py").write_text("ROOT = 1")
     project.python(
-        f"import benchmark.metrics; benchmark.metrics.__file__ = {str(metrics / '__init__.py')!r}\n"
+        f"from pathlib import Path\nfrom benchmark import stamp\nstamp.PACKAGE = Path({str(project.root)!r})\n"
         "from benchmark.results import measured\nfrom benchmark.names import Cell\n"
         "from benchmark.study.study import Study\nstudy = Study.load('tiny')\n"
         f"measured.metrics(study, study.runs(), [Cell.parse({CELL!r})], partial=True)"

@@ -87,6 +87,8 @@ def _source(study: Study, what: str, name: str, known: Iterable[str], partial: b
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).gathered and not partial:
         frames.require(study, results.metrics)
+    if study.kind_of(name).results:
+        frames.require_one_code(results)
     if study.published and not replace:
         published.keep_shown(study, name, results)
     return Source.of(study, name, results)

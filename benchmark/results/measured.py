@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import benchmark.metrics
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import digest, read_record, write_record, written_digest
+from benchmark.files import read_record, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
@@ -23,6 +20,7 @@ from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget, frame, record
 from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
+from benchmark.study.plugins import stamp_with
 from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
 
@@ -92,7 +90,7 @@ def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> di
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
         "seed": study.seed,
-        "code": _measuring(),
+        "code": f"scikit-learn {version('scikit-learn')}, {stamp_with(*study.plugins)['code']}",
     }
     path = paths.measured(run.place, cell.scenario)
     with contextlib.suppress(OSError, StaleOutput):
@@ -102,13 +100,6 @@ def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> di
     with contextlib.suppress(OSError):
         write_record(path, {"of": of, "metrics": {metric: measured[metric] for metric in METRICS}})
     return measured
-
-
-@functools.cache
-def _measuring() -> str:
-    """Return a digest of the code that measures."""
-    sources = sorted(Path(benchmark.metrics.__file__).parent.glob("*.py"))
-    return digest([version("scikit-learn"), *(source.read_text(encoding="utf-8") for source in sources)])
 
 
 def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:

@@ -14,6 +14,7 @@ from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
+from benchmark.report import facts
 from benchmark.report.page.table import anchor
 from benchmark.report.style import cell_label, dataset_label, in_order, method_label, setting_label
 from benchmark.report.tabular import remake
@@ -24,6 +25,8 @@ from benchmark.study.study import Study
 # Columns of the metrics, and what they are called here.
 STAMPS = {
     "commit": "Commit",
+    "code": "Code",
+    "plugins": "Plugins",
     "version": "This software",
     "python": "Python",
     "torch": "PyTorch",
@@ -58,6 +61,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "shared": shared,
         "differing": differing,
         "plain": plain,
+        "code": facts.code(results.codes),
         "outputs": outputs,
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
         "remake": remake(study.name, "page"),
@@ -66,13 +70,13 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _images(study: Study, name: str) -> str:
     try:
-        facts = store.facts(study.dataset_folder(name))
+        known = store.facts(study.dataset_folder(name))
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in facts["origin"].items()
+        f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in known["origin"].items()
     ]
-    shapes = {part: facts["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
+    shapes = {part: known["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
     counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]
     return "; ".join(", ".join(some) for some in (counts, origin) if some)
 
