@@ -84,11 +84,15 @@ def status(
 
 
 @app.command()
-def verify(study: StudyName) -> None:
+def verify(
+    study: StudyName,
+    recompute: Annotated[bool, flag("--recompute", "derive metrics, gathered files and tables again as well")] = False,
+) -> None:
     """Compare every file of a study with its digest; what is damaged is set aside, for the workflow to make again."""
+    from benchmark.report.recompute import differing
     from benchmark.workflow.verify import report
 
-    print(report(read(study)))
+    print(report(read(study), *[differing] * recompute))
 
 
 @app.command()

@@ -55,7 +55,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     if content["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
     elif run.name.is_original:
-        measured = _original(study, run, cell, content)
+        measured = from_samples(study, run, cell)
     else:
         measured = {metric: float(shown[metric]) for metric in METRICS}
     return {
@@ -79,14 +79,15 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     }
 
 
-def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> dict[str, float]:
-    """Measure an Original in a cell, or read what an earlier command measured: the attack takes a table a second.
+def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict[str, float]:
+    """Measure a run in a cell by its samples, or read what an earlier command measured: the attack takes a second.
 
-    What was measured is taken only where samples, split, settings and the code that measures are the same.
+    What was measured is taken only where samples, split, settings and the code that measures are the same, and never
+    where it is to be measured ``anew``.
     """
     samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     of = {
-        "samples": content["sha256"][SAMPLES],
+        "samples": record(study, run)["sha256"][SAMPLES],
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
         "seed": study.seed,
@@ -94,7 +95,7 @@ def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> di
     }
     path = paths.measured(run.place, cell.scenario)
     with contextlib.suppress(OSError, StaleOutput):
-        if (earlier := read_record(path)).get("of") == of:
+        if not anew and (earlier := read_record(path)).get("of") == of:
             return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
     measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))
     with contextlib.suppress(OSError):
