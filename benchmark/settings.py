@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
-from benchmark.names import Cell, MethodName
+from benchmark.names import LONGEST, Cell, MethodName
 from benchmark.registry import COLOUR
 
 Positive = Annotated[int, Field(ge=1)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
+LARGEST = 10**15  # of a whole number
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
@@ -49,6 +50,12 @@ class Strict(BaseModel):
         for key in data if isinstance(data, dict) else ():
             if key not in accepted:
                 raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": accepted})
+        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            value, kinds = data.get(field.alias or name), str(field.annotation)
+            if re.search(r"\b(int|float)\b", kinds) and "bool" not in kinds:
+                for one in value if isinstance(value, list) else [value]:
+                    if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
+                        raise ValueError(f"{field.alias or name}: {one}: accepted are numbers, whole ones to {LARGEST}")
         return data
 
 
@@ -82,6 +89,11 @@ class DatasetSettings(Strict):
     path: str | None = Field(None, description="folder that holds the files, for sources that read files")
     train: str = Field("train-*.parquet", description="parquet: the training shards, a pattern below `path`")
     test: str = Field("test-*.parquet", description="parquet: the test shards, a pattern below `path`")
+    checksum: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")] | None = Field(
+        None,
+        description="official: the checksum of an archive that is not the published one, such as a mirror's, as "
+        "`md5:...` or `sha256:...`; whoever gives it vouches for the file, and every result says so",
+    )
     image_column: str | None = Field(
         None, description="parquet: the column of the images, encoded; `img` or `image` unless given"
     )
@@ -200,6 +212,11 @@ class StudyForm(Strict):
         description="points within which a number counts as the paper's own: the tables beside the paper's numbers say "
         "where the 95 % interval of the difference lies within them",
     )
+    keep_twins: bool = Field(
+        False,
+        description="forget exact copies of a forgotten training image with it, so that none is retained; a split is "
+        "larger by them. Where a class is forgotten, copies in other classes stay",
+    )
     members: Literal["first", "random"] = Field(
         "first", description="which retain samples the MIA takes as members: the first in dataset order, or a draw"
     )
@@ -259,6 +276,7 @@ class StudyForm(Strict):
     @classmethod
     def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
         for name in named:
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-                raise ValueError(f"{name!r}: a name is lower-case words and digits joined by '-'")
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > LONGEST:
+                accepted = f"lower-case words and digits joined by '-', at most {LONGEST} characters"
+                raise ValueError(f"{name!r}: a name is {accepted}")
         return named

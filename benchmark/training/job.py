@@ -78,6 +78,7 @@ class Job:
             "precision": self.device.precision + ("" if compile_mode() == OFF else ", compiled"),
             "threads": str(torch.get_num_threads()),
             "data": self.data,
+            **({"checksum": vouched} if (vouched := study.datasets[run.name.dataset].checksum) else {}),
         }
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))

@@ -26,8 +26,8 @@ from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
 # Places: what these do not match reaches no path and no shell.
-RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[A-Za-z0-9_-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
-SPLIT_PLACE = r"[a-z0-9-]+/[A-Za-z0-9_-]+/trial-[0-9]+-[0-9a-f]+"
+RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[\w-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
+SPLIT_PLACE = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
 DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 
 

@@ -27,6 +27,7 @@ STAMPS = {
     "commit": "Commit",
     "code": "Code",
     "plugins": "Plugins",
+    "checksum": "Archive vouched for by the study",
     "version": "This software",
     "python": "Python",
     "torch": "PyTorch",
