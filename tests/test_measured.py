@@ -55,6 +55,13 @@ def test_it_is_measured_once_and_again_where_the_file_is_gone_damaged_or_of_some
         assert measured(study) == first and measured(study) == first and len(counted) == times, content
 
 
+def test_another_rule_or_seed_measures_again(study, counted):
+    first = measured(study)
+    for times, (setting, value) in enumerate([("members", "random"), ("seed", 2)], 2):
+        vars(study)[setting] = value  # of the study that knows its runs, whose places stay
+        assert measured(study).keys() == first.keys() and len(counted) == times
+
+
 def test_other_code_measures_again(project, study, kept):
     first = measured(study)
     code = read_record(kept)["of"]["code"]

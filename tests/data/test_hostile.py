@@ -42,7 +42,7 @@ IMAGES = {
     "16 bits": encoded(np.full((8, 8), 40000, np.uint16)),
     "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(executed) (w) file closefile\n%%EOF\n",
     "a bomb": b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0),
-    "many pixels": encoded(np.zeros((7072, 7072, 1), np.uint8)),
+    "many pixels": encoded(np.zeros((7072, 7072), np.uint8)),
     "pickle": pickle.dumps(Payload()),
     "nothing": b"",
     "cut off": encoded(np.full((64, 64, 3), 9, np.uint8))[:60],
