@@ -9,6 +9,7 @@ import pytest
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
+from benchmark.metrics import samples
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
 from tests.places import run_folder
@@ -38,7 +39,8 @@ def test_a_table_and_a_page_say_that_different_code_made_their_runs_and_a_settin
         draw_page(strict, partial=True)
 
 
-def test_what_a_plugin_replaced_in_the_package_is_named(project):
+def test_what_a_plugin_replaced_in_the_package_is_named(project, monkeypatch):
+    monkeypatch.setattr(samples, "mia_rate", samples.mia_rate)  # so that it is restored afterwards
     plugin = project.root / "patch.py"
     plugin.write_text("from benchmark.metrics import samples\nsamples.mia_rate = lambda *given: 42.0\n")
     project.study({"plugins": ["patch.py"], "trials": 1})
