@@ -22,7 +22,7 @@ from tests.places import run_folder, split_file
 def flip(path):
     """Change a bit near the beginning of a file: most of a small parquet file is what it says of itself."""
     content = bytearray(path.read_bytes())
-    content[min(len(content) // 3, 300)] ^= 1
+    content[min(len(content) // 3, 150)] ^= 1
     path.write_bytes(content)
 
 
