@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from benchmark.data import store
+from benchmark.data.images import decode
 from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile
 from benchmark.settings import DatasetSettings
@@ -54,6 +56,12 @@ def test_an_image_that_is_none_is_refused_by_its_place(photos, pngs, image_folde
         assert "train-0.parquet row 1: image" in refused("photos", photos([pngs[0], image]))
         (image_folder / "train" / "cat" / "1.png").write_bytes(image)
         assert "train/cat/1.png" in refused("pictures", DatasetSettings(source="folder", path=str(image_folder)))
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadInput, match="a.png: .*it has 7072x7072 pixels, and 50,000,000 are the most"):
+        decode(IMAGES["many pixels"], "a.png")
 
 
 def test_a_shard_that_is_none_is_refused_by_name(photos):
