@@ -60,7 +60,7 @@ def test_an_image_that_is_none_is_refused_by_its_place(photos, pngs, image_folde
 
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
-    with pytest.raises(BadInput, match="a.png: .*it has 7072x7072 pixels, and 50,000,000 are the most"):
+    with pytest.raises(BadInput, match=r"a\.png: .*it has 7072x7072 pixels, and 50,000,000 are the most"):
         decode(IMAGES["many pixels"], "a.png")
 
 
