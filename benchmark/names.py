@@ -23,9 +23,10 @@ SPLITS = ("train", "test", HELD_OUT)
 # Names of their own that methods with the contrastive term have: read as what they stand for, and printed.
 ALIASES = {"coun": "ft" + CL}
 
+LONGEST = 120  # characters of a name: it becomes a file's or a folder's, with more behind it
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 SCENARIO = (
-    r"(?:random|memorised|typical)-[1-9][0-9]?|class-[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*"
+    r"(?:random|memorised|typical)-[1-9][0-9]?|class-\w+(?:-\w+)*"
     rf"|sequential-[1-9][0-9]?x[1-9][0-9]?|listed-{WORD}"
 )
 METHOD = rf"{WORD}(?:\+cl)?(?:@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
@@ -46,6 +47,8 @@ class Scenario:
             accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
             more = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
             raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {more}")
+        if len(self.name.encode()) > LONGEST:
+            raise BadInput(f"scenario {self.name!r}: {len(self.name.encode())} bytes: accepted are at most {LONGEST}")
         if self.kind == "sequential" and self.stages * self.percent > 99:
             raise BadInput(f"scenario {self.name!r} forgets {self.stages * self.percent} %: at most 99 % is accepted")
 
@@ -147,6 +150,8 @@ class MethodName:
             hint = f"did you mean {close!r}? Accepted" if close else "accepted"
             form = "'name', 'name+cl' or either with '@setting=value', such as coun@tau=0.2"
             raise BadInput(f"{where}method {text!r}: {hint} is {form}")
+        if len(text) > LONGEST:
+            raise BadInput(f"{where}method {text!r}: {len(text)} characters: accepted are at most {LONGEST}")
         head, *settings = text.split("@")
         pairs = tuple(sorted((key, value) for key, _, value in (setting.partition("=") for setting in settings)))
         if len(dict(pairs)) < len(pairs):

@@ -74,7 +74,7 @@ def parked_weights(place: str) -> Path:
 
 
 def measured(place: str, scenario: str) -> Path:
-    """What was measured of an Original in a scenario; it may be deleted at any time."""
+    """What was measured of a run's samples in a scenario; it may be deleted at any time."""
     return RESULTS / "measured" / place / f"{scenario}.json"
 
 

@@ -8,7 +8,6 @@ come from the modules a study lists under ``plugins`` and from installed package
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import re
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BadInput, unknown
-from benchmark.files import digest
+from benchmark.stamp import source_digest
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 COLOUR = "#[0-9A-Fa-f]{6}"
@@ -92,7 +91,7 @@ def _identity(target: Any) -> str:
 
 
 def code_digest(module: str) -> str | None:
-    """Return a digest of a plugin's file, comments and layout aside; None for a module of ours.
+    """Return `benchmark.stamp.source_digest` of a plugin's file; None for a module of ours.
 
     What the file imports is not looked at. `BadInput` is raised if there is no such module.
     """
@@ -105,7 +104,7 @@ def code_digest(module: str) -> str | None:
         file = None
     if not file:
         raise BadInput(f"module {module!r} of a plugin cannot be found: install it, or name its folder in PYTHONPATH")
-    return digest(ast.dump(ast.parse(Path(file).read_text(encoding="utf-8"))))
+    return source_digest([Path(file)])
 
 
 METHODS = Registry("method")

@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
-from benchmark.names import Cell, MethodName
+from benchmark.names import LONGEST, Cell, MethodName
 from benchmark.registry import COLOUR
 
 Positive = Annotated[int, Field(ge=1)]
 Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
+LARGEST = 10**15  # of a whole number
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
 
@@ -49,6 +50,12 @@ class Strict(BaseModel):
         for key in data if isinstance(data, dict) else ():
             if key not in accepted:
                 raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": accepted})
+        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            value, kinds = data.get(field.alias or name), str(field.annotation)
+            if re.search(r"\b(int|float)\b", kinds) and "bool" not in kinds:
+                for one in value if isinstance(value, list) else [value]:
+                    if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
+                        raise ValueError(f"{field.alias or name}: {one}: accepted are numbers, whole ones to {LARGEST}")
         return data
 
 
@@ -83,6 +90,11 @@ class DatasetSettings(Strict):
     path: str | None = Field(None, description="the folder with the files, for sources that read files")
     train: str = Field("train-*.parquet", description="parquet: the training files, as a pattern below `path`")
     test: str = Field("test-*.parquet", description="parquet: the test files, as a pattern below `path`")
+    checksum: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")] | None = Field(
+        None,
+        description="official: the checksum, `md5:...` or `sha256:...`, of an archive other than the published one, such "
+        "as a mirror's. You vouch for the file, and every result says so",
+    )
     image_column: str | None = Field(
         None, description="parquet: the column with the encoded images; by default `img` or `image`"
     )
@@ -206,6 +218,11 @@ class StudyForm(Strict):
         description="points within which two numbers count as equal. Beside the paper's numbers: whether the 95 % "
         "interval of the difference lies within them. In claims of equality: added to the noise (in Table 4 per cent)",
     )
+    keep_twins: bool = Field(
+        False,
+        description="forget exact copies of a forgotten training image with it, so that none is retained; a split is "
+        "larger by them. Where a class is forgotten, copies in other classes stay",
+    )
     members: Literal["first", "random"] = Field(
         "first",
         description="the retain samples that the MIA uses as members: the first in dataset order, or a random draw",
@@ -236,6 +253,10 @@ class StudyForm(Strict):
         description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
     )
     tune: TuneSettings = TuneSettings()
+    one_code: bool = Field(
+        False,
+        description="refuse to show together runs that different code made; without it a table says so in its caption",
+    )
     published: bool = Field(
         False,
         description="never replace the committed results by different ones, unless told to",
@@ -262,6 +283,7 @@ class StudyForm(Strict):
     @classmethod
     def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
         for name in named:
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-                raise ValueError(f"{name!r}: a name is lower-case words and digits joined by '-'")
+            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > LONGEST:
+                accepted = f"lower-case words and digits joined by '-', at most {LONGEST} characters"
+                raise ValueError(f"{name!r}: a name is {accepted}")
         return named

@@ -55,14 +55,19 @@ def test_it_is_measured_once_and_again_where_the_file_is_gone_damaged_or_of_some
         assert measured(study) == first and measured(study) == first and len(counted) == times, content
 
 
+def test_another_choice_of_members_measures_again(study, counted):
+    measured(study)
+    vars(study)["members"] = "random"  # of the study that knows its runs, whose places stay
+    measured(study)
+    assert len(counted) == 2 and counted[1][2] == "random"
+
+
 def test_other_code_measures_again(project, study, kept):
     first = measured(study)
     code = read_record(kept)["of"]["code"]
-    metrics = project.root / "metrics"
-    metrics.mkdir()
-    (metrics / "mia.py").write_text("BINS = 1")
+    (project.root / "seeds.py").write_text("ROOT = 1")
     project.python(
-        f"import benchmark.metrics; benchmark.metrics.__file__ = {str(metrics / '__init__.py')!r}\n"
+        f"from pathlib import Path\nfrom benchmark import stamp\nstamp.PACKAGE = Path({str(project.root)!r})\n"
         "from benchmark.results import measured\nfrom benchmark.names import Cell\n"
         "from benchmark.study.study import Study\nstudy = Study.load('tiny')\n"
         f"measured.metrics(study, study.runs(), [Cell.parse({CELL!r})], partial=True)"

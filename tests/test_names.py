@@ -5,11 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
-from benchmark.names import METHOD, SCENARIO, WORD, Cell, MethodName, RunName, Scenario
+from benchmark.names import LONGEST, METHOD, SCENARIO, WORD, Cell, MethodName, RunName, Scenario
 
 words = st.from_regex(WORD, fullmatch=True)
-scenarios = st.from_regex(SCENARIO, fullmatch=True)
-methods = st.from_regex(METHOD, fullmatch=True)
+
+
+def short(name: str) -> bool:
+    return len(name.encode()) <= LONGEST
+
+
+scenarios = st.from_regex(SCENARIO, fullmatch=True).filter(short)
+methods = st.from_regex(METHOD, fullmatch=True).filter(short)
 
 RUN = "digits/convnet/random-10/ft/trial-0"
 HOSTILE = ["", " ", "..", "../../etc/passwd", f"{RUN} ", f"{RUN}\n", f"/{RUN}", f"{RUN}/run.json", RUN.title()]

@@ -1,4 +1,24 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
 from benchmark import stamp
+from benchmark.stamp import source_digest
+
+SOURCE = '''
+"""What it does."""
+WIDTH, x = 3, {"a": 1}
+
+
+def text(é):  # of a number
+    """Docstring."""
+    return f"{é!r:>{WIDTH}} {{é}} {x['a']} ü" "b" + rf"\\d{é}", f"""
+ é {é
+} {f'{é:0{WIDTH}d}'} # no comment
+""", 1
+'''
 
 
 def test_a_processor_is_told_apart_from_others_of_its_name_and_its_instructions_by_their_whole_names(
@@ -12,3 +32,59 @@ def test_a_processor_is_told_apart_from_others_of_its_name_and_its_instructions_
     assert stamp.processor_has("amx_bf16", "avx2") and not stamp.processor_has("amx_bf16")
     stamp.CPU_INFO.write_text(first)
     assert stamp.processor_name() == "AMD EPYC"
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A package, as if it were the one that runs, in a git repository that does not know it."""
+    package = tmp_path / "benchmark"
+    (package / "methods").mkdir(parents=True)
+    for name in ("__init__.py", "seeds.py", "methods/ft.py"):
+        (package / name).write_text(SOURCE)
+    monkeypatch.setattr(stamp, "PACKAGE", package)
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.org")
+
+    def git(*arguments):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "--message", "of something else")
+    return tmp_path, git
+
+
+def test_a_package_that_the_repository_around_it_does_not_know_has_no_commit_of_it(checkout):
+    _, git = checkout
+    assert stamp.commit() == "unknown"
+    git("add", ".")
+    git("commit", "--message", "the package")
+    assert len(stamp.commit()) == 12
+
+
+def test_a_method_that_was_never_committed_is_named_by_commit_and_code(checkout, monkeypatch):
+    root, git = checkout
+    git("add", ".")
+    git("commit", "--message", "the package")
+    head, code = stamp.commit(), stamp.code.__wrapped__()
+    monkeypatch.chdir("/")  # wherever Python runs
+    (root / "mine.py").write_text(SOURCE)
+    assert stamp.commit() == head and stamp.commit(root / "mine.py") == f"{head}+"
+    (root / "benchmark" / "methods" / "mine.py").write_text(SOURCE)
+    assert stamp.commit() == f"{head}+" and stamp.code.__wrapped__() != code
+
+
+def test_a_digest_of_code_is_the_same_for_every_python_and_whatever_says_nothing_to_it(tmp_path):
+    file = tmp_path / "a.py"
+
+    def of(text: str) -> str:
+        file.write_text(text)
+        return source_digest([file])
+
+    assert of(SOURCE) == "6ab09e1a0e737710"
+    unsaid = SOURCE.replace("  # of a number", "").replace("Docstring", "Other").replace("3, {", "3,  {")
+    assert of(unsaid) == of(f"# A comment.\n\n{SOURCE}") == of(SOURCE)
+    others = [
+        of(SOURCE.replace(*change)) for change in (("3, {", "4, {"), ("# no", "no"), (" 1\n", " -1\n"), ("{{", "{"))
+    ]
+    assert len({of(SOURCE), *others}) == 5

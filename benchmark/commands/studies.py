@@ -90,11 +90,15 @@ def status(
 
 
 @app.command()
-def verify(study: StudyName) -> None:
+def verify(
+    study: StudyName,
+    recompute: Annotated[bool, flag("--recompute", "derive metrics, gathered files and tables again as well")] = False,
+) -> None:
     """Check every file of a study against its digest. Damaged files are set aside; run snakemake to make them again."""
+    from benchmark.report.recompute import differing
     from benchmark.workflow.verify import report
 
-    print(report(read(study)))
+    print(report(read(study), *[differing] * recompute))
 
 
 @app.command()

@@ -66,8 +66,11 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
     import shutil
     from pathlib import Path
 
+    from benchmark.stamp import code
+
     for name in ("benchmark.commands.stages", modules.pop(0)):
         importlib.import_module(name)
+    code()  # now, since what is on disk may be other code by the time of a job
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for the children
     gc.disable()
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +22,12 @@ Split = tuple[Pixels, Labels]
 def clean_classes(names: Sequence[str], where: str) -> list[str]:
     """Return class names that can stand in a scenario's name, ``class-<name>``, and so in a path.
 
-    Whatever is not a letter, digit, ``_`` or ``-`` becomes ``_``, and so does a ``-`` at either end or after another.
+    Whatever is not a letter or digit of any script, ``_`` or ``-`` becomes ``_``, and so does a ``-`` at either end or
+    after another.
     Raises `BadInput` with the file or folder they came from, ``where``, if a name is empty or two become the same.
     """
-    cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^A-Za-z0-9_-]", "_", str(name))) for name in names]
+    composed = [unicodedata.normalize("NFC", str(name)) for name in names]  # as some file systems take them apart
+    cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^\w-]", "_", name)) for name in composed]
     first: dict[str, str] = {}
     for name, clean in zip(names, cleaned, strict=True):
         if not clean:

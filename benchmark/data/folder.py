@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +12,16 @@ from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".tiff")
+NAMED = 5  # of the files that are skipped
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of a folder; classes are the subfolders of ``train``, sorted, images sorted within a class.
 
     The order is therefore that of the classes, and a membership attack on the *first* retain samples would see few of
-    them: such a dataset needs ``members: random``. Images that differ in size need ``size``.
+    them: such a dataset needs ``members: random``. Images that differ in size need ``size``. What is not read, by its
+    name or since it lies deeper or higher, is counted and named.
     """
     root = source_folder(name, settings)
     for split in SPLITS:
@@ -29,8 +32,16 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         raise BadInput(f"{root / 'train'} has no class folders; accepted is train/<class>/<image>")
     for extra in sorted(set(_subfolders(root / "test")) - set(folders)):
         raise BadInput(f"{root / 'test' / extra}: class {extra!r} exists only in test; accepted: {', '.join(folders)}")
-    train, test = (_read_split(root / split, folders, settings.size) for split in SPLITS)
-    origin = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
+    files = {split: _files(root / split, folders) for split in SPLITS}
+    train, test = (_read_split(root / split, files[split], folders, settings.size) for split in SPLITS)
+    origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
+    read = {file for split in SPLITS for of_class in files[split] for file in of_class}
+    below = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
+    if skipped := sorted(str(path.relative_to(root)) for path in below if path not in read):
+        origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
+        print(
+            f"{root}: {len(skipped)} files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped[:NAMED])}"
+        )
     return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name)
 
 
@@ -38,12 +49,17 @@ def _subfolders(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _read_split(folder: Path, classes: list[str], size: int | None) -> Split:
-    images = [sorted(path for path in (folder / name).glob("*") if path.suffix.lower() in SUFFIXES) for name in classes]
+def _files(folder: Path, classes: list[str]) -> list[list[Path]]:
+    """Return the images of each class."""
+    below = [sorted((folder / name).glob("*")) for name in classes]
+    return [[path for path in of_class if path.suffix.lower() in SUFFIXES and path.is_file()] for of_class in below]
+
+
+def _read_split(folder: Path, images: list[list[Path]], classes: list[str], size: int | None) -> Split:
     files = [file for of_class in images for file in of_class]
     empty = [folder / name for name, of_class in zip(classes, images, strict=True) if not of_class]
     if empty and (folder.name == "train" or not files):
         where = empty[0] if folder.name == "train" else folder
         raise BadInput(f"{where} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
     labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in images])
-    return decode_all([file.read_bytes() for file in files], [str(file) for file in files], size), labels
+    return decode_all(len(files), ((str(file), file.read_bytes()) for file in files), size), labels

@@ -8,6 +8,7 @@ else. TinyImageNet: Le and Yang 2015.
 
 from __future__ import annotations
 
+import io
 import pickle
 import stat
 import tarfile
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pooch
@@ -37,6 +38,11 @@ class Archive:
     md5: str
 
     @property
+    def checksum(self) -> str:
+        """That checksum as `DatasetSettings.checksum` has one."""
+        return f"md5:{self.md5}"
+
+    @property
     def file(self) -> str:
         """Its name, there and in the download folder."""
         return self.url.rpartition("/")[2]
@@ -49,6 +55,7 @@ ARCHIVES = {
     "tinyimagenet": Archive("http://cs231n.stanford.edu/tiny-imagenet-200.zip", "90528d7ca1a48142e341f4ef8d21d0de"),
 }
 TINY = "tiny-imagenet-200"
+PIECE = 1 << 20  # bytes
 CHUNK = 1 << 14  # bytes: as much may be fetched twice
 NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
 # What reading an archive of something else ends in.
@@ -62,18 +69,21 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     CIFAR is in the order of its batches. TinyImageNet has its classes in the order of their WordNet ids, its training
     images sorted by class, and its *validation* images as test set, since its test images have no public labels.
 
-    Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given.
+    Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given. Where one is
+    packed otherwise, as a mirror's may be, ``checksum`` is the one that the study vouches for.
     """
     if name not in ARCHIVES:
         raise unknown("official dataset", name, ARCHIVES, "datasets with source 'official'")
     archive = ARCHIVES[name]
-    path = obtain(archive, Path(settings.path) if settings.path else paths.DATA / "downloads")
+    folder = Path(settings.path) if settings.path else paths.DATA / "downloads"
+    path = obtain(archive, folder, settings.checksum or archive.checksum)
     try:
         train, test, classes = _tinyimagenet(path, settings.size) if name == "tinyimagenet" else _cifar(path, name)
     except BROKEN as error:
         problem = f"is not laid out as {name} is published, or no complete archive of it"
         raise BadInput(f"{path}: {problem} ({error})") from None
-    origin = {"source": "official", "url": archive.url, "md5": archive.md5}
+    origin = {"source": "official", "url": archive.url}
+    origin |= {"vouched for by the study": settings.checksum} if settings.checksum else {"md5": archive.md5}
     return Arrays(*train, *test, clean_classes(classes, str(path)), origin, name)
 
 
@@ -89,15 +99,35 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
         def member(file: str) -> dict[str, Any]:
             opened = archive.extractfile(f"{folder}/{file}")
-            content = _Arrays(opened, encoding="latin1").load() if opened else {}
+            # As bytes, which numpy takes as they are: a text of pixels would be copied twice.
+            content = _Arrays(io.BufferedReader(_Pieces(opened)), encoding="bytes").load() if opened else {}
             if not isinstance(content, dict):
                 raise ValueError(f"{file} holds {type(content).__name__}")
-            return content
+            return {_text(key): value for key, value in content.items()}
 
         *train, test = (_cifar_batch(member(file), label_key) for file in batches)
-        classes = [str(entry) for entry in member(meta)[names_key]]
-    images, labels = (np.concatenate(column) for column in zip(*train, strict=True))
+        classes = [_text(entry) for entry in member(meta)[names_key]]
+    images, labels = (column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*train, strict=True))
     return (images, labels), test, classes
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+class _Pieces(io.RawIOBase):
+    """A member of an archive, read a little at a time: asked for all its pixels at once, it would hold them twice."""
+
+    def __init__(self, member: IO[bytes]) -> None:
+        self.member = member
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.member.read(min(len(buffer), PIECE))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Arrays(pickle.Unpickler):
@@ -115,8 +145,7 @@ def _cifar_batch(batch: dict[str, Any], label_key: str) -> Split:
     data, labels = np.asarray(batch["data"]), np.asarray(batch[label_key])
     if data.dtype != np.uint8 or labels.dtype.kind not in "iu":
         raise ValueError(f"pixels are {data.dtype} and labels {labels.dtype}, not uint8 and integers")
-    planes = data.reshape(-1, 3, 32, 32)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels.astype(np.int64)
+    return data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels.astype(np.int64)
 
 
 def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]]:
@@ -134,8 +163,7 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
 
         def decoded(files: list[str], wnids: Sequence[str]) -> Split:
             labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
-            payloads = [archive.read(file) for file in files]
-            return decode_all(payloads, [f"{path}: {file}" for file in files], size), labels
+            return decode_all(len(files), ((f"{path}: {file}", archive.read(file)) for file in files), size), labels
 
         testing = decoded([f"{TINY}/val/images/{file}" for file in test], test_wnids)
         return decoded(train, wnids), testing, classes
@@ -151,27 +179,27 @@ def _refuse_escapes(path: Path, members: list[tuple[str, bool]]) -> None:
 # --- downloads: resumed where they stopped, and never used before their checksum is right ---------------------------
 
 
-def obtain(archive: Archive, folder: Path) -> Path:
+def obtain(archive: Archive, folder: Path, checksum: str) -> Path:
     """Return the archive's path in ``folder``, downloaded if it is not there, its checksum verified in any case.
 
     A download grows in ``<file>.part`` and gets its name only once it is complete and right; one that was cut off is
     continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
     removed, a wrong file that somebody put there is left for them to look at.
     """
-    path = folder / archive.file
+    path, (kind, _, wanted) = folder / archive.file, checksum.partition(":")
     with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
         if not path.exists():
             try:
-                pooch.retrieve(archive.url, f"md5:{archive.md5}", archive.file, folder, downloader=_resumed)
+                pooch.retrieve(archive.url, checksum, archive.file, folder, downloader=_resumed)
             except (OSError, ValueError) as error:
                 raise BadInput(
                     f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under "
                     f"the name {archive.file}"
                 ) from None
-        elif (md5 := pooch.file_hash(str(path), alg="md5")) != archive.md5:
+        elif (own := pooch.file_hash(str(path), alg=kind)) != wanted:
             raise BadInput(
-                f"{path}: MD5 is {md5}; accepted is {archive.md5} of {archive.url}: the file is cut off, damaged or "
-                "another one; delete it to have it downloaded again"
+                f"{path}: {kind.upper()} is {own}; accepted is {wanted} of {archive.url}: the file is cut off, damaged "
+                "or another one; delete it to have it downloaded again, or vouch for it by the setting 'checksum'"
             )
     return path
 

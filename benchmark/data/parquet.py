@@ -22,6 +22,7 @@ from benchmark.settings import DatasetSettings
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("label", "fine_label")
+ROWS, BUFFER = 1024, 1 << 20  # images, and bytes, that are read at a time
 MOST_CLASSES = 100_000  # where no names say how many there are
 
 
@@ -52,7 +53,7 @@ def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
 @contextlib.contextmanager
 def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(shard) as file:
+        with pq.ParquetFile(shard, buffer_size=BUFFER) as file:
             yield file
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
@@ -107,21 +108,21 @@ def _written_names(shard: Path, settings: DatasetSettings) -> list[str] | None:
 
 
 def _read_split(shards: Sequence[Path], classes: Sequence[str], settings: DatasetSettings) -> Split:
-    payloads: list[bytes] = []
-    places: list[str] = []
-    labels: list[Labels] = []
-    for shard in shards:
-        labels.append(_numbers(shard, _labels(shard, settings), classes))
-        with _opened(shard) as file:
-            images = file.read(columns=[image := _image_column(shard, file.schema_arrow, settings)])[image]
-        for row, value in enumerate(images.to_pylist()):
-            place = f"{shard} row {row}"
+    labels = np.concatenate([_numbers(shard, _labels(shard, settings), classes) for shard in shards])
+    images = (image for shard in shards for image in _images(shard, settings))
+    return decode_all(len(labels), images, settings.size), labels
+
+
+def _images(shard: Path, settings: DatasetSettings) -> Iterator[tuple[str, bytes]]:
+    """Yield the place and the bytes of each image, read a few rows at a time."""
+    with _opened(shard) as file:
+        batches = file.iter_batches(ROWS, columns=[_image_column(shard, file.schema_arrow, settings)])
+        for row, value in enumerate(value for batch in batches for value in batch.column(0).to_pylist()):
             payload = value.get("bytes") if isinstance(value, dict) else value
             if not isinstance(payload, bytes):
-                raise BadInput(f"{place}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
-            places.append(place)
-            payloads.append(payload)
-    return decode_all(payloads, places, settings.size), np.concatenate(labels)
+                where = f"{shard} row {row}"
+                raise BadInput(f"{where}: image holds no bytes; accepted is a struct {{bytes, path}}, or bytes")
+            yield f"{shard} row {row}", payload
 
 
 def _labels(shard: Path, settings: DatasetSettings) -> pa.ChunkedArray:

@@ -35,13 +35,15 @@ def split_frame(
     rng: np.random.Generator,
     hold_out: int = 0,
     chosen: Indices | None = None,
+    groups: Indices | None = None,
 ) -> pd.DataFrame:
     """Return the rows of a split file. Labels are indices into ``classes``.
 
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
     stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
     ``sequential-<s>x<p>`` is ``random-<k*p>``. The last ``hold_out`` % of that permutation are held out, and so not
-    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one.
+    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one. With ``groups``, as
+    `equal_images` numbers them, all training samples that equal one are forgotten with it, but for a class.
 
     Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing retained.
     """
@@ -62,21 +64,18 @@ def split_frame(
     else:
         percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
         ends = [np.sort(order[: _share(len(order), percent)]) for percent in percents]
+    if groups is not None and scenario.kind != "class":
+        ends = [np.setdiff1d(np.flatnonzero(np.isin(groups, groups[end])), held) for end in ends]
     stages = [np.setdiff1d(end, before) for before, end in zip([test[:0], *ends], ends, strict=False)]
     if any(len(stage) == 0 for stage in stages):
         raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples at some stage")
     if len(ends[-1]) + len(held) >= len(train_labels):
         all_of = f"all {len(train_labels)} training samples" + (f" but {len(held)} held out" if len(held) else "")
         raise BadInput(f"scenario {scenario.name!r} forgets {all_of}: none is retained")
-    return pd.DataFrame(
-        {
-            "split": np.repeat(SPLITS, [len(ends[-1]), len(test), len(left_out)]),
-            "index": np.concatenate([*stages, test, left_out]).astype(np.int64),
-            "stage": np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test) + len(left_out)]).astype(
-                np.int64
-            ),
-        }
-    )
+    split = np.repeat(SPLITS, [len(ends[-1]), len(test), len(left_out)])
+    index = np.concatenate([*stages, test, left_out])
+    stage = np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test) + len(left_out)])
+    return pd.DataFrame({"split": split, "index": index.astype(np.int64), "stage": stage.astype(np.int64)})
 
 
 def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
@@ -131,10 +130,21 @@ def _share(count: int, percent: int) -> int:
     return (count * percent + 50) // 100
 
 
-def with_twins(images: Pixels, forgotten: Indices, retained: Indices) -> int:
-    """Return how many images, of (N, H, W, C), are forgotten although an equal one is retained."""
-    digests = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in images])
-    return int(np.isin(digests[forgotten], digests[retained]).sum())
+def equal_images(*parts: Pixels) -> list[Indices]:
+    """Number the images of each part, (N, H, W, C), from 0 on, so that exactly equal ones have one number."""
+    digests = [hashlib.sha256(image.tobytes()).hexdigest() for part in parts for image in part]
+    numbers = np.unique(digests, return_inverse=True)[1].astype(np.int64)
+    return np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def twins(train: Indices, test: Indices, forgotten: Indices, retained: Indices) -> dict[str, int]:
+    """Return how many images have an exact copy where it matters, of `equal_images`.
+
+    ``twins``: forgotten, and one is retained; ``twins_forget_test`` and ``twins_retain_test``: one is a test image.
+    """
+    pairs = {"twins": (train[forgotten], train[retained])}
+    pairs |= {"twins_forget_test": (train[forgotten], test), "twins_retain_test": (train[retained], test)}
+    return {name: int(np.isin(*pair).sum()) for name, pair in pairs.items()}
 
 
 def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:

@@ -24,8 +24,13 @@ from benchmark.settings import DatasetSettings
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
-LATER = ("image_column", "label_column", "classes")  # came later than the first results: left out where not given
-WHERE = ("source", "path", "train", "test", *LATER[:2])  # settings that say where images come from
+LATER = (
+    "image_column",
+    "label_column",
+    "classes",
+    "checksum",
+)  # came later than the first results: left out where not given
+WHERE = ("source", "path", "train", "test", "checksum", *LATER[:2])  # settings that say where images come from
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
@@ -94,12 +99,12 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
     subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
     for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
         images, labels = arrays.split(split)
-        if settings.order == "content":
-            order = by_content(images, labels)
-            images, labels = images[order], labels[order]
+        kept = by_content(images, labels) if settings.order == "content" else None
         if count is not None:
             rng = np.random.default_rng([settings.subset_seed, number])
-            kept = stratified(labels, count, rng, f"datasets.{name}.{key}")
+            chosen = stratified(labels if kept is None else labels[kept], count, rng, f"datasets.{name}.{key}")
+            kept = chosen if kept is None else kept[chosen]
+        if kept is not None:
             images, labels = images[kept], labels[kept]
         changes |= {f"{split}_images": resize_all(images, settings.size), f"{split}_labels": labels}
     return dataclasses.replace(arrays, **changes)

@@ -61,7 +61,7 @@ def setting(
 class Recipe(Strict):
     """What every unlearning run has: the paper's 50 epochs of SGD under a cosine (Section 5)."""
 
-    epochs: int = setting(50, "passes over the retain set", ge=0)
+    epochs: int = setting(50, "passes over the retain set", ge=0, le=1_000_000)
     batch_size: int = setting(256, "images per step; the last batch of an epoch may be smaller", ge=2)
     lr: float = setting(0.05, "peak learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
     schedule: Literal["cosine", "steps"] = setting(
@@ -83,7 +83,7 @@ class Recipe(Strict):
 class TrainingRecipe(Recipe):
     """What Original and Retrain have: the paper's 182 epochs with two steps of the learning rate (Section 5)."""
 
-    epochs: int = setting(182, "passes over the training data", ge=1)
+    epochs: int = setting(182, "passes over the training data", ge=1, le=1_000_000)
     lr: float = setting(0.1, "peak learning rate", gt=0)
     schedule: Literal["cosine", "steps"] = setting("steps", "the learning rate's schedule, as for unlearning")
     evaluate_every: int = setting(1000, "evaluate every so many epochs, and after the last", ge=1)

@@ -43,17 +43,23 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     StaleOutput
         If a result that the table shows is missing, damaged or of another configuration.
     """
+    written = texts(study, name, partial, replace)
+    for path, text in written.items():
+        files.write_text(path, text)
+    return list(written)
+
+
+def texts(study: Study, name: str, partial: bool = False, replace: bool = False) -> dict[Path, str]:
+    """Return what `draw_table` writes."""
     table: Table = build(_source(study, "table", name, study.tables | study.compared, partial, replace))
-    texts = {
+    of_suffix = {
         ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
         ".md": markdown.render(table, study.name, name),
         ".html": html.render(table, study.name, name),
     }
-    written = {paths.table(study.name, name + paths.PARTIAL * partial, suffix): text for suffix, text in texts.items()}
-    for path, text in written.items():
-        files.write_text(path, text)
-    return list(written)
+    stem = name + paths.PARTIAL * partial
+    return {paths.table(study.name, stem, suffix): text for suffix, text in of_suffix.items()}
 
 
 def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
@@ -87,6 +93,8 @@ def _source(study: Study, what: str, name: str, known: Iterable[str], partial: b
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).gathered and not partial:
         frames.require(study, results.metrics)
+    if study.kind_of(name).results:
+        frames.require_one_code(results)
     if study.published and not replace:
         published.keep_shown(study, name, results)
     return Source.of(study, name, results)

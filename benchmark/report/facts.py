@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.style import architecture_label, dataset_label, method_label
 from benchmark.report.tabular import THIN
+from benchmark.study.plugins import REPLACED
 from benchmark.study.study import Study
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ def apart(study: Study, metrics: pd.DataFrame) -> str:
     one = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
     several = (known.groupby(one)["started_from"].nunique() > 1).any()
     return "Within a trial, not all methods started from the same Original" if several else ""
+
+
+def code(codes: Iterable[str]) -> str:
+    """Whether different versions of the code made the runs, and what of it a plugin had replaced."""
+    codes = list(codes)
+    replaced = sorted({part for one in codes for part in one.split(REPLACED)[1:]})
+    versions = f"Runs were made by {len(codes)} versions of the code" if len(codes) > 1 else ""
+    return ". ".join(filter(None, [versions, f"Plugins replaced {', '.join(replaced)}" if replaced else ""]))
 
 
 def is_control(method: str) -> bool:

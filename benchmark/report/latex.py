@@ -12,6 +12,7 @@ from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, 
 from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
+LATIN = "\u024f"  # up to which pdfLaTeX has letters
 DENSE = 0.85  # of a line; a table that takes more is given the whole
 LOOSE = 1.15  # lines that break between words, to those that would break anywhere
 
@@ -49,7 +50,7 @@ def render(table: Table, study: str, name: str) -> str:
     widest = max(ems(block.title) * fit.points for block in table.blocks)
     left_out = [": ".join(column.names) for place, column in enumerate(table.columns) if place not in fit.places]
     heads, groups = _heads(table, fit)
-    return template("table.tex", text).render(
+    rendered = template("table.tex", text).render(
         table=table,
         fit=fit,
         columns=columns,
@@ -65,6 +66,8 @@ def render(table: Table, study: str, name: str) -> str:
         name=name,
         command=remake(study, name),
     )
+    other = "".join(sorted({sign for sign in rendered if sign.isalpha() and sign > LATIN}))
+    return f"% Needs LuaLaTeX or XeLaTeX, and a font that has: {other}\n{rendered}" if other else rendered
 
 
 def _heads(table: Table, fit: Layout) -> tuple[list[str], list[tuple[str, int]]]:

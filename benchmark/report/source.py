@@ -134,4 +134,5 @@ class Source:
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
         if any(DAGGER in str(row[0]) for block in blocks for row in block.rows):
             notes = [*notes, f"{DAGGER}{THIN}{MEANING}"]
-        return Table(columns, blocks, sentences([own, subject]), sentences(notes), data)
+        made = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
+        return Table(columns, blocks, sentences([own, subject]), sentences([*notes, made]), data)

@@ -6,6 +6,7 @@ whoever draws from them need not know which.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,11 @@ class Results:
         """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
         return measured.collapse_limit(self.study, cell.dataset, cell.arch)
 
+    @property
+    def codes(self) -> dict[str, str]:
+        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        raise NotImplementedError
+
     def _frame(self, what: str) -> pd.DataFrame:
         raise NotImplementedError
 
@@ -73,6 +79,15 @@ class FromRuns(Results):
     """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
 
     partial: bool = False
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        codes = {}
+        for run in self.runs:
+            with contextlib.suppress(StaleOutput):
+                codes[records.record(self.study, run)["stamp"].get("code")] = str(run.name)
+        return {code: name for code, name in codes.items() if code}
 
     def _frame(self, what: str) -> pd.DataFrame:
         if what == "metrics":
@@ -149,6 +164,15 @@ class Gathered(Results):
         mine = whole[originals & (whole["dataset"] == cell.dataset) & (whole["arch"] == cell.arch)]
         return float(mine["ra"].iloc[-1]) - measured.COLLAPSE if len(mine) else -np.inf
 
+    @property
+    def codes(self) -> dict[str, str]:
+        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        known = self.metrics.dropna(subset=["code"]) if "code" in self.metrics else self.metrics[:0]
+        return {
+            row.code: f"{row.dataset}/{row.arch}/{row.scenario}/{row.method}/trial-{row.trial}"
+            for row in known.itertuples()
+        }
+
     def _frame(self, what: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
         whole = gathered_frame(self.study, what)
@@ -212,6 +236,14 @@ def require(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `StaleOutput` if any run that the study wants is not among those that were gathered."""
     if other := lacking(study, metrics):
         raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
+
+
+def require_one_code(results: Results) -> None:
+    """Raise `StaleOutput` if a study that wants ``one_code`` has results of several."""
+    if results.study.one_code and len(codes := results.codes) > 1:
+        runs = " and ".join(f"{run} by {code}" for code, run in list(codes.items())[:2])
+        remedy = f"'python -m benchmark run {results.study.name} RUN --again' makes a run again"
+        raise StaleOutput(f"one_code: runs were made by {len(codes)} versions of the code, such as {runs}: {remedy}")
 
 
 def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:

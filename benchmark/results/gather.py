@@ -9,9 +9,12 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import write_parquet
-from benchmark.names import ORIGINAL
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import Cell
 from benchmark.results import frames, published, records
-from benchmark.results.measured import DIVERGED
+from benchmark.results.measured import from_samples
+from benchmark.results.records import DIVERGED
+from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
 
 EQUAL = 1e-6  # points: two records of one evaluation
@@ -37,30 +40,37 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
 
 
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
-    """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`."""
+    """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`.
+
+    Raises `StaleOutput` if a run's history does not end in what its samples give.
+    """
+    if not partial and (problems := differing(study)):
+        raise StaleOutput(f"{problems[0]}: delete the run's folder")
     results = frames.of_study(study, partial)
     gathered = {what: getattr(results, what) for what in paths.FRAMES}
-    if not partial:
-        check_evaluations(gathered["metrics"], gathered["history"], gathered["predictions"])
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}
 
 
-def check_evaluations(metrics: pd.DataFrame, history: pd.DataFrame, predictions: pd.DataFrame) -> None:
-    """Compare the accuracies in each history's last row with those of the samples: two records of one evaluation."""
-    if metrics.empty:
-        return
-    run = ["dataset", "arch", "scenario", "method", "trial"]
-    kept = metrics[(metrics["method"] != ORIGINAL) & (metrics["status"] != DIVERGED)].set_index(run).index
-    last = history.groupby(run).tail(1).set_index(run)
-    right = predictions[predictions["label"] == predictions["prediction"]].groupby([*run, "membership"])["count"].sum()
-    accuracy = 100 * (right / predictions.groupby([*run, "membership"])["count"].sum()).fillna(0.0)
-    for metric, member in (("ra", "retain"), ("ua", "forget"), ("ta", "test")):
-        by_samples = accuracy.xs(member, level="membership").reindex(kept)
-        by_samples = 100 - by_samples if metric == "ua" else by_samples
-        apart = (by_samples - last[metric].reindex(kept)).abs() > EQUAL
-        if apart.any():
-            name = apart.idxmax()
-            raise StaleOutput(
-                f"run {'/'.join(map(str, name[:-1]))}/trial-{name[-1]}: {metric} is {by_samples[name]:.4f} by samples, "
-                f"{last[metric][name]:.4f} by history: delete the run's folder"
-            )
+def differing(study: Study, anew: bool = False) -> list[str]:
+    """Measure all runs by their samples, and say of which the last row of the history, of the same evaluation, differs.
+
+    ``anew`` takes nothing that an earlier command measured.
+    """
+    from joblib import Parallel, delayed
+
+    pairs = [(run, cell) for run, cell in placed(study.runs(), study.cells) if not run.name.is_original]
+    # Threads, since reading and the attack release the interpreter's lock.
+    return [
+        problem
+        for problem in Parallel(n_jobs=-1, prefer="threads")(delayed(_differing)(study, *pair, anew) for pair in pairs)
+        if problem
+    ]
+
+
+def _differing(study: Study, run: Run, cell: Cell, anew: bool) -> str:
+    if records.record(study, run)["status"] == DIVERGED:
+        return ""
+    by_samples, last = from_samples(study, run, cell, anew), records.frame(study, run, paths.HISTORY).iloc[-1]
+    apart = [metric for metric in METRICS if not abs(by_samples[metric] - last[metric]) <= EQUAL]
+    texts = [f"{metric} is {by_samples[metric]:.4f} by samples, {last[metric]:.4f} by history" for metric in apart]
+    return f"run {run.name}: {', '.join(texts)}" if texts else ""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-import benchmark.metrics
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import digest, read_record, write_record, written_digest
+from benchmark.files import read_record, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
@@ -23,6 +20,7 @@ from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget, frame, record
 from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
+from benchmark.study.plugins import stamp_with
 from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
 
@@ -57,7 +55,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     if content["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
     elif run.name.is_original:
-        measured = _original(study, run, cell, content)
+        measured = from_samples(study, run, cell)
     else:
         measured = {metric: float(shown[metric]) for metric in METRICS}
     return {
@@ -81,34 +79,28 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     }
 
 
-def _original(study: Study, run: Run, cell: Cell, content: dict[str, Any]) -> dict[str, float]:
-    """Measure an Original in a cell, or read what an earlier command measured: the attack takes a table a second.
+def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict[str, float]:
+    """Measure a run in a cell by its samples, or read what an earlier command measured: the attack takes a second.
 
-    What was measured is taken only where samples, split, settings and the code that measures are the same.
+    What was measured is taken only where samples, split, settings and the code that measures are the same, and never
+    where it is to be measured ``anew``.
     """
     samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     of = {
-        "samples": content["sha256"][SAMPLES],
+        "samples": record(study, run)["sha256"][SAMPLES],
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
         "seed": study.seed,
-        "code": _measuring(),
+        "code": f"scikit-learn {version('scikit-learn')}, {stamp_with(*study.plugins)['code']}",
     }
     path = paths.measured(run.place, cell.scenario)
     with contextlib.suppress(OSError, StaleOutput):
-        if (earlier := read_record(path)).get("of") == of:
+        if not anew and (earlier := read_record(path)).get("of") == of:
             return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
     measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))
     with contextlib.suppress(OSError):
         write_record(path, {"of": of, "metrics": {metric: measured[metric] for metric in METRICS}})
     return measured
-
-
-@functools.cache
-def _measuring() -> str:
-    """Return a digest of the code that measures."""
-    sources = sorted(Path(benchmark.metrics.__file__).parent.glob("*.py"))
-    return digest([version("scikit-learn"), *(source.read_text(encoding="utf-8") for source in sources)])
 
 
 def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:

@@ -127,6 +127,8 @@ class PlannedStudy(ResolvedStudy):
             origin["chosen_by"] = chosen[1]
         if self.hold_out:
             origin["hold_out"] = self.hold_out
+        if self.keep_twins:
+            origin["keep_twins"] = True
         return Split(dataset, scenario, trial, origin)
 
     def split_of(self, run: Run, scenario: str | None = None) -> Split:

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from benchmark.methods.base import Method, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, MethodName
 from benchmark.registry import ENTRY_POINTS, METHODS, code_digest
+from benchmark.stamp import PACKAGE, stamp
+
+REPLACED = "; "  # between the digest of the package and what a plugin put in the place of its parts
 
 
 def load(names: Any, where: str) -> None:
@@ -56,7 +60,7 @@ def _import(name: str, where: str) -> None:
     path = Path(name).resolve()
     if not path.is_file():
         raise BadInput(f"{where}: {name!r}: no such file")
-    module_name = f"benchmark_plugin_{path.stem}_{digest(str(path))}"
+    module_name = _module(name)
     if module_name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -67,6 +71,38 @@ def _import(name: str, where: str) -> None:
     except BaseException:
         del sys.modules[module_name]
         raise
+
+
+def _module(name: str) -> str:
+    path = Path(name).resolve()
+    return f"benchmark_plugin_{path.stem}_{digest(str(path))}" if name.endswith(".py") else name
+
+
+@cache
+def stamp_with(*names: str) -> dict[str, str]:
+    """Return `benchmark.stamp.stamp` of a study that loads these plugins.
+
+    ``plugins`` names each with its digest, and the installed ones; ``code`` also what they replaced in the package.
+    """
+    modules = {_module(name): name for name in names}
+    modules |= {entry.module: entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+    files = (Path(str(sys.modules[module].__file__)) for module in modules if module in sys.modules)
+    made = stamp(*(file for file in files if file.is_relative_to(PACKAGE.parent)))
+    plugins = {module: f"{name} {code_digest(module)}" for module, name in modules.items()}
+    replaced = [f"{what} by {plugins[module]}" for what, module in _replaced(modules)]
+    code = REPLACED.join([made["code"], *sorted(replaced)])
+    return made | {"code": code, "plugins": ", ".join(plugins.values())}
+
+
+def _replaced(modules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what of the package's modules, and of their classes, is now a plugin's, with the module of the plugin."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("benchmark."):
+            own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
+            for place, holder in [(name, module), *((f"{name}.{one.__name__}", one) for one in own)]:
+                for key, value in vars(holder).items():
+                    if (of := getattr(value, "__module__", None)) in modules:
+                        yield f"{place}.{key}", str(of)
 
 
 def code_version(method: Any) -> int | str:

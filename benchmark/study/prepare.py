@@ -10,7 +10,7 @@ import numpy.typing as npt
 from benchmark import paths
 from benchmark.data import splits, store
 from benchmark.data.arrays import Arrays
-from benchmark.data.splits import split_frame, with_twins, write_split
+from benchmark.data.splits import split_frame, write_split
 from benchmark.errors import StaleOutput, unknown
 from benchmark.files import locked, sweep
 from benchmark.names import Scenario
@@ -51,8 +51,8 @@ def load(study: Study, dataset: str) -> Arrays:
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     """Draw what a scenario forgets, write it and return the file; the dataset has been prepared.
 
-    The file also says which images it was drawn for, the names of the classes, and how many forgotten images have equal
-    ones among the retained, so that results can be read without the images.
+    The file also says which images it was drawn for, the names of the classes, and how many images have an exact copy
+    on another side, so that results can be read without the images.
     """
     draw = study.split(dataset, scenario, trial)
     arrays = load(study, dataset)
@@ -60,15 +60,18 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None
     labels, count = (arrays.train_labels, arrays.test_labels), len(arrays.train_labels)
     rng = _permuting(study, dataset, trial)
-    frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen)
+    equal, of_test = splits.equal_images(arrays.train_images, arrays.test_images)
+    groups = equal if study.keep_twins else None
+    frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen, groups)
     gone, held = splits.forgotten(frame), splits.held_out(count, study.hold_out, _permuting(study, dataset, trial))
-    facts = {
-        "images": store.content_hash(study.dataset_folder(dataset)),
-        "classes": arrays.classes,
-        "twins": with_twins(arrays.train_images, gone, np.setdiff1d(np.arange(count), [*gone, *held])),
-    }
+    copies = splits.twins(equal, of_test, gone, np.setdiff1d(np.arange(count), [*gone, *held]))
+    facts = {"images": store.content_hash(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}
     path = paths.split(draw.place)
     write_split(path, frame, draw.origin | facts)
+    among = dict(
+        zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)
+    )
+    print("exact copies among", ", ".join(f"{what}: {number}" for what, number in among.items()))
     return path
 
 

@@ -12,15 +12,20 @@ from pydantic import BaseModel, ValidationError
 from benchmark import paths
 from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
+from benchmark.names import LONGEST
 from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
+LONGEST_FILE = 2_000_000  # bytes
 LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last."""
+    """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last.
+
+    Truth values and numbers are those of YAML 1.2: neither ``yes`` nor ``1:30`` is a number.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping; raise `YAMLError` for a key that is given twice or is no plain text."""
@@ -36,6 +41,20 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+OF_YAML = "tag:yaml.org,2002:"
+PLAIN = {
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "int": "[-+]?(0|[1-9][0-9]*)",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [one for one in known if one[0].removeprefix(OF_YAML) not in (*PLAIN, "timestamp")]
+    for first, known in _Loader.yaml_implicit_resolvers.items()
+}
+for kind, pattern in PLAIN.items():
+    _Loader.add_implicit_resolver(OF_YAML + kind, re.compile(f"({pattern})$"), None)
+
+
 def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
@@ -46,10 +65,12 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
         raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
-    if not re.fullmatch(NAME, study):
+    if not re.fullmatch(NAME, study) or len(study) > LONGEST:
         accepted = "the name of a file config/<name>.yaml, without folder or suffix"
         raise BadInput(f"{where} {study!r}: accepted is {accepted}")
     path = paths.study_file(study)
+    if not paths.CONFIG.is_dir():
+        raise BadInput(f"{where} {study!r}: no folder {paths.CONFIG} here: accepted is a checkout, at its top")
     if not path.is_file():
         raise unknown("study", study, (file.stem for file in paths.CONFIG.glob("*.yaml")), where)
     data = _parse(path)
@@ -103,6 +124,8 @@ def chosen(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
 
 
 def _parse(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > LONGEST_FILE:
+        raise BadInput(f"{path}: {path.stat().st_size:,} bytes; accepted are at most {LONGEST_FILE:,}")
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:

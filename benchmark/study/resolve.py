@@ -143,6 +143,8 @@ class ResolvedStudy(StudyForm):
             content["chosen_by"] = chosen[1]
         if self.hold_out:
             content["hold_out"] = {"percent": self.hold_out, "draw": split_trial}
+        if self.keep_twins and scenario:
+            content["keep_twins"] = True
         if sequential:
             content["sequential"] = self.sequential.model_dump()
         return Run(name, kind, settings, original, split_trial, content)

@@ -54,7 +54,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
             f"{file}: tune.hyperparameters.{pattern}: the study's hyperparameters have that pattern too, and its "
             "place: write it otherwise, such as '*/*/*'"
         )
-    same = ("precision", "members", "threads", "sequential", "datasets", "plugins")
+    same = ("precision", "members", "keep_twins", "threads", "sequential", "datasets", "plugins")
     return {
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,

@@ -34,7 +34,8 @@ from benchmark.paths import MODEL, PROGRESS
 from benchmark.results.measured import members_stream
 from benchmark.results.records import DIVERGED, FINISHED, finished, forget, record
 from benchmark.seeds import Streams
-from benchmark.stamp import joined, stamp
+from benchmark.stamp import joined
+from benchmark.study.plugins import stamp_with
 from benchmark.study.prepare import held_out
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
@@ -72,11 +73,12 @@ class Job:
         self.original = record(study, study.run(run.original)) if run.original else None
         self.started_from = self.original["sha256"][MODEL] if self.original else None
         # Now, since hours later there may be other code on disk than what runs here.
-        self.stamp = stamp() | {
+        self.stamp = stamp_with(*study.plugins) | {
             "device": self.device.name,
             "precision": self.device.precision + ("" if compile_mode() == OFF else ", compiled"),
             "threads": str(torch.get_num_threads()),
             "data": self.data,
+            **({"checksum": vouched} if (vouched := study.datasets[run.name.dataset].checksum) else {}),
         }
         trial = f"trial-{run.name.trial}"
         self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))

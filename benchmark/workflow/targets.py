@@ -26,17 +26,20 @@ from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
 # Places: what these do not match reaches no path and no shell.
-RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[A-Za-z0-9_-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
-SPLIT_PLACE = r"[a-z0-9-]+/[A-Za-z0-9_-]+/trial-[0-9]+-[0-9a-f]+"
+RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[\w-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
+SPLIT_PLACE = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
 DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
 
 
 class Workflow:
-    """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs."""
+    """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs.
 
-    def __init__(self, study: Study) -> None:
+    ``check_data`` is false for who wants to know the names of the files, whatever there is.
+    """
+
+    def __init__(self, study: Study, check_data: bool = True) -> None:
         self.study = study
-        for dataset in study.datasets:
+        for dataset in study.datasets if check_data else ():
             folder = study.dataset_folder(dataset)
             # What classes there are, and in which order, is known once a dataset is prepared; until then preparing it
             # checks. Nor is it known while its record is damaged: the first job that reads it says so.
@@ -144,6 +147,16 @@ class Workflow:
     def drawn_from(self, output: str) -> list[Path]:
         """What a table or figure is drawn from: as `shown_by`, but for what is gathered the gathered files alone."""
         return self.collected if self.study.kind_of(output).gathered else self.shown_by(output)
+
+    @property
+    def all(self) -> list[Path]:
+        """All that the study is to have: every table and figure, the gathered results, the page, and their pool."""
+        return [
+            *(file for name in self.study.outputs for file in self.files_of(name)),
+            *self.collected,
+            *self.page,
+            *self.pool,
+        ]
 
     @cached_property
     def pool(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Is everything on disk what was written? Compares every file of a study with its digest."""
+"""Is everything on disk, and what was written? Looks for every file of a study, and compares it with its digest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from benchmark.study.prepare import load
 from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
+from benchmark.workflow.targets import Workflow
+
+NAMED = 5  # of the files that are missing
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
     """Return how many files are as they were written, and a line for each that is not.
 
-    What is missing is passed over: the workflow sees to it. What is damaged is set aside, and so are runs, splits and
-    derived files of other images than the ones on disk.
+    What is missing is passed over; see `missing`. What is damaged is set aside, and so are runs, splits and derived
+    files of other images than the ones on disk.
     """
     whole, faults = receipts.check(study.name)
     lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
@@ -36,11 +39,23 @@ def verify(study: Study) -> tuple[int, list[str]]:
     return whole, lines
 
 
-def report(study: Study) -> str:
-    """Return the findings as text; raise `BadInput` that names every damaged file."""
-    whole, lines = verify(study)
-    if lines:
-        raise BadInput(f"{len(lines)} damaged, {whole} intact: " + "; ".join(lines))
+def missing(study: Study) -> list[Path]:
+    """Return what ``snakemake all`` would make, since it is not there: images and weights only for what needs them."""
+    return sorted({path for path in Workflow(study, check_data=False).all if not path.is_file()})
+
+
+def report(study: Study, differing: Callable[[Study], list[str]] = lambda _: []) -> str:
+    """Return the findings as text; raise `BadInput` that names every damaged file, and what is missing.
+
+    ``differing`` may look for more: it returns a line for each thing that comes out otherwise.
+    """
+    gone = missing(study)  # before damaged files are set aside
+    whole, damaged = verify(study)
+    other = differing(study)
+    if damaged or gone or other:
+        counts = f"{len(damaged)} damaged, {len(gone)} missing, {len(other)} that come out otherwise, {whole} intact"
+        some = [f"missing: {', '.join(map(str, gone[:NAMED]))}{', ...' * (len(gone) > NAMED)}"] if gone else []
+        raise BadInput(f"{counts}: {'; '.join([*damaged, *other, *some])}")
     return f"all {whole} files are intact"
 
 

@@ -18,7 +18,13 @@ def test_class_names_fit_a_path_and_neither_collide_nor_are_empty():
             clean_classes(names, "file")
 
 
-@given(st.text(min_size=1))
+def test_class_names_of_any_script_stay_apart():
+    names = ["汽车", "飞机", "caf\u00e9", "кот"]
+    assert clean_classes(["汽车", "飞机", "cafe\u0301", "кот"], "x") == names
+    assert [Scenario(f"class-{name}").class_name for name in names] == names
+
+
+@given(st.text(min_size=1, max_size=28))
 def test_every_class_name_makes_a_scenario(name):
     (clean,) = clean_classes([name], "x")
     assert Scenario(f"class-{clean}").class_name == clean

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from benchmark.data import store
+from benchmark.data.images import decode
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 from tests.data.conftest import encoded
@@ -41,6 +43,7 @@ IMAGES = {
     "16 bits": encoded(np.full((8, 8), 40000, np.uint16)),
     "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n(executed) (w) file closefile\n%%EOF\n",
     "a bomb": b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0),
+    "many pixels": encoded(np.zeros((7072, 7072), np.uint8)),
     "pickle": pickle.dumps(Payload()),
     "nothing": b"",
     "cut off": encoded(np.full((64, 64, 3), 9, np.uint8))[:60],
@@ -52,6 +55,12 @@ def test_an_image_that_is_none_is_refused_by_its_place(photos, pngs, image_folde
         assert "train-0.parquet row 1: image" in refused("photos", photos([pngs[0], image]))
         (image_folder / "train" / "cat" / "1.png").write_bytes(image)
         assert "train/cat/1.png" in refused("pictures", DatasetSettings(source="folder", path=str(image_folder)))
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(BadInput, match=r"a\.png: .*it has 7072x7072 pixels, and 50,000,000 are the most"):
+        decode(IMAGES["many pixels"], "a.png")
 
 
 def test_a_shard_that_is_none_is_refused_by_name(photos):

@@ -1,4 +1,3 @@
-import dataclasses
 import hashlib
 import http.server
 import threading
@@ -11,6 +10,7 @@ import pytest
 
 from benchmark.data import official
 from benchmark.data.official import Archive, obtain
+from benchmark.data.store import provenance
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
@@ -62,6 +62,18 @@ def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypa
         with pytest.raises(BadInput, match=f"{path.name}: MD5 is .* delete it"):
             official.read(name, settings(path))
         assert path.exists()  # somebody put it there: it is theirs to delete
+
+
+@pytest.mark.parametrize("kind", ["md5", "sha256"])
+def test_an_archive_that_the_study_vouches_for_is_read_and_the_arrays_say_so(published, kind):
+    path = published("cifar100")
+    path.write_bytes(path.read_bytes() + bytes(512))  # packed otherwise
+    own = f"{kind}:{hashlib.new(kind, path.read_bytes()).hexdigest()}"
+    with pytest.raises(BadInput, match="or vouch for it by the setting 'checksum'"):
+        official.read("cifar100", settings(path))
+    vouched = settings(path).model_copy(update={"checksum": own})
+    assert official.read("cifar100", vouched).origin["vouched for by the study"] == own
+    assert provenance("cifar100", vouched) != provenance("cifar100", settings(path))
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))
@@ -134,7 +146,7 @@ def served(monkeypatch) -> Iterator[Archive]:
 
 def test_a_download_is_complete_and_happens_once_however_many_want_it(served):
     with ThreadPoolExecutor() as pool:
-        paths = list(pool.map(lambda _: obtain(served, Path("downloads")), range(4)))
+        paths = list(pool.map(lambda _: obtain(served, Path("downloads"), served.checksum), range(4)))
     assert {path.read_bytes() for path in paths} == {Server.content}
     assert Server.ranges == [None] and [entry.name for entry in Path("downloads").iterdir()] == ["a.bin"]
 
@@ -142,21 +154,21 @@ def test_a_download_is_complete_and_happens_once_however_many_want_it(served):
 def test_a_download_that_was_cut_off_goes_on_where_it_stopped_if_anything_is_left(served):
     Server.stop_after = 100_000
     with pytest.raises(BadInput, match="run again to continue"):
-        obtain(served, Path("downloads"))
+        obtain(served, Path("downloads"), served.checksum)
     assert not Path("downloads/a.bin").exists()
-    assert obtain(served, Path("downloads")).read_bytes() == Server.content
+    assert obtain(served, Path("downloads"), served.checksum).read_bytes() == Server.content
     assert Server.ranges == [None, "bytes=98304-"]  # the last whole chunk before byte 100,000
     Path("downloads/a.bin").rename("downloads/a.bin.part")
-    assert obtain(served, Path("downloads")).read_bytes() == Server.content
+    assert obtain(served, Path("downloads"), served.checksum).read_bytes() == Server.content
 
 
 def test_a_download_with_a_wrong_checksum_is_thrown_away(served):
     with pytest.raises(BadInput, match="MD5"):
-        obtain(dataclasses.replace(served, md5="0" * 32), Path("downloads"))
+        obtain(served, Path("downloads"), "md5:" + "0" * 32)
     assert not list(Path("downloads").iterdir())
 
 
 def test_an_address_that_does_not_answer_is_named():
     where = r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
     with pytest.raises(BadInput, match=where):
-        obtain(Archive("http://127.0.0.1:9/a.bin", "0" * 32), Path("downloads"))
+        obtain(Archive("http://127.0.0.1:9/a.bin", "0" * 32), Path("downloads"), "md5:" + "0" * 32)

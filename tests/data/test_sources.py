@@ -176,6 +176,19 @@ def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refuse
     assert prepare(Study.load("own"), "mine").is_dir()
 
 
+def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels, capsys):
+    for kind in ("GIF", "TIFF"):
+        (image_folder / "train" / "cat" / f"9.{kind}").write_bytes(encoded(pixels[0], kind))
+    (image_folder / "train" / "cat" / "deeper").mkdir()
+    (image_folder / "train" / "cat" / "deeper" / "a.png").touch()
+    (image_folder / "test" / "notes.txt").touch()
+    read = folder.read("mine", folder_settings(image_folder))
+    assert len(read.train_images) == 8 and np.array_equal(read.train_images[4], read.train_images[0])
+    skipped = ["test/notes.txt", "train/cat/deeper/a.png"]
+    assert read.origin["skipped"] == {"files": 2, "such as": skipped}
+    assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().out
+
+
 def test_folder_says_what_is_missing(image_folder):
     for remove, add, message in (
         ("train/cat", "train/cat", "train/cat holds no images"),

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.splits import chosen_by, forgotten, held_out, read_split, split_frame, with_twins, write_split
+from benchmark.data.splits import (
+    chosen_by,
+    equal_images,
+    forgotten,
+    held_out,
+    read_split,
+    split_frame,
+    twins,
+    write_split,
+)
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.names import Scenario
 
@@ -120,7 +129,23 @@ def test_twins_are_equal_images_on_both_sides():
     images = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
     images[3], images[5], images[2] = images[0], images[4], images[1]
     # 0 has a twin in 3, 1 only in what is held out, 4 and 5 are both forgotten.
-    assert with_twins(images, np.array([0, 1, 4, 5]), np.array([3, 6])) == 1
+    train, test = equal_images(images, images[[1, 6, 6]])
+    counts = {"twins": 1, "twins_forget_test": 1, "twins_retain_test": 1}
+    assert twins(train, test, np.array([0, 1, 4, 5]), np.array([3, 6])) == counts
+
+
+def test_copies_are_forgotten_together_and_splits_still_nest():
+    groups, held = np.arange(len(TRAIN)) // 2, held_out(len(TRAIN), 10, np.random.default_rng(0))
+
+    def drawn(name: str) -> set[int]:
+        rng = np.random.default_rng(0)
+        return set(forgotten(split_frame(TRAIN, TEST, CLASSES, Scenario(name), rng, 10, None, groups)).tolist())
+
+    small, large = drawn("random-10"), drawn("sequential-2x10")
+    assert small < large and set(draw("random-10")) < small and not small & set(held)
+    retained = np.setdiff1d(np.arange(len(TRAIN)), [*small, *held])
+    assert twins(groups, groups[:0], np.array(sorted(small)), retained)["twins"] == 0
+    assert len(drawn("class-cat")) == (np.delete(TRAIN, held) == 0).sum()
 
 
 def test_a_split_file_gives_back_what_was_written_and_one_of_other_columns_is_refused():

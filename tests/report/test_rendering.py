@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -65,6 +66,12 @@ TEXTS = {
         r"50 % of a_b &amp; #1 $x$ {y} ~ ^ \ | &lt; &gt; [z] * ‘q‘",
     ),
 }
+
+
+def test_a_table_of_letters_that_pdflatex_lacks_says_what_it_needs() -> None:
+    small = Table([METHOD], [Block([["FT"]])], "汽车, 飞机 and café.", "", pd.DataFrame())
+    assert latex.render(small, "tiny", "a").startswith("% Needs LuaLaTeX or XeLaTeX, and a font that has: 机汽车飞\n")
+    assert latex.render(replace(small, caption="Cafés, τ."), "tiny", "a").startswith("% Study tiny")
 
 
 def test_texts_numbers_and_every_label_survive_in_letters_that_latex_knows() -> None:

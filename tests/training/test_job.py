@@ -143,10 +143,10 @@ def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys
 
 def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
     now = stamps.stamp()
-    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "before"})
+    monkeypatch.setattr(jobs, "stamp_with", lambda: now | {"commit": "before"})
     study = project.study()
     job = project.job(study, project.name("ft"))
-    monkeypatch.setattr(jobs, "stamp", lambda: now | {"commit": "after"})
+    monkeypatch.setattr(jobs, "stamp_with", lambda: now | {"commit": "after"})
     job.go()
     assert records.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
 

@@ -49,6 +49,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")
     if not partial:
         frames.require(study, results.metrics)
+    frames.require_one_code(results)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = _scripts()
     page = template("page.html", html.text).render(

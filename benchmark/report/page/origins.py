@@ -13,6 +13,7 @@ from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.metrics.evidence import in_cell
 from benchmark.names import Cell
+from benchmark.report import facts
 from benchmark.report.page.table import anchor
 from benchmark.report.style import cell_label, dataset_label, in_order, method_label, setting_label
 from benchmark.report.tabular import remake
@@ -23,6 +24,9 @@ from benchmark.study.study import Study
 # Columns of the metrics, and what they are called here.
 STAMPS = {
     "commit": "Commit",
+    "code": "Code",
+    "plugins": "Plugins",
+    "checksum": "Archive vouched for by the study",
     "version": "This software",
     "python": "Python",
     "torch": "PyTorch",
@@ -57,6 +61,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         "shared": shared,
         "differing": differing,
         "plain": plain,
+        "code": facts.code(results.codes),
         "outputs": outputs,
         "cells": [{"label": cell_label(cell), "methods": list(_methods(results, cell))} for cell in cells],
         "remake": remake(study.name, "page"),
@@ -65,17 +70,24 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _images(study: Study, name: str) -> str:
     try:
-        facts = store.facts(study.dataset_folder(name))
+        known = store.facts(study.dataset_folder(name))
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key.replace('_', ' ')} {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for key, value in facts["origin"].items()
-        if not isinstance(value, dict)  # counts of images, which stand there already
+        f"{key.replace('_', ' ')} {_plain(value)}"
+        for key, value in known["origin"].items()
+        if not isinstance(value, dict) or "files" in value  # other counts are of images, and stand there already
     ]
-    shapes = {part: facts["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
+    shapes = {part: known["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
     counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]
     return "; ".join(", ".join(some) for some in (counts, origin) if some)
+
+
+def _plain(value: Any) -> str:
+    """Return a fact about a dataset's origin as a text; of files that were skipped, how many."""
+    if isinstance(value, dict):
+        return f"{value['files']} files"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:

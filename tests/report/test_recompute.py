@@ -1,0 +1,47 @@
+"""What is forged is named by its digest; where that is forged too, by deriving everything again from the samples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import paths
+from benchmark.files import read_record, sha256, write_parquet, write_record
+from tests.places import run_folder
+from tests.project import CELL, call
+
+WHOLE = "files are intact"
+
+
+def test_a_forged_number_is_named_wherever_it_stands(project):
+    study = project.study({"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}})
+    for run in study.runs():
+        project.run(study, str(run.name))
+    for command in (["collect", "tiny"], ["table", "tiny", "table2"], ["page", "tiny"]):
+        call(*command, check=True)
+    assert WHOLE in call("verify", "tiny", "--recompute", check=True).stdout
+    table, metrics = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "metrics")
+    table.write_text(table.read_text().replace("1", "2", 1))
+    assert f"{table}: it is not what was drawn; set aside" in call("verify", "tiny").stderr
+    table.with_name(f"{table.name}.damaged").rename(table)
+
+    # Whoever forges the digests as well is not noticed by them.
+    folder = run_folder(study, f"{CELL}/ft/trial-0")
+    frame, history = pd.read_parquet(metrics), pd.read_parquet(folder / paths.HISTORY)
+    frame.loc[frame["method"] == "ft", "ua"] += 0.5
+    write_parquet(metrics, frame)
+    write_parquet(folder / paths.HISTORY, history.assign(mia=42.0))
+    record = read_record(folder / paths.RUN)
+    record["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
+    write_record(folder / paths.RUN, record)
+    for receipt in (paths.RESULTS / "drawn").rglob("*.json"):
+        write_record(receipt, {"files": {file: sha256(Path(file)) for file in read_record(receipt)["files"]}})
+    assert WHOLE in call("verify", "tiny", check=True).stdout
+    named = call("verify", "tiny", "--recompute").stderr
+    assert re.search(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, 42.0000 by history", named)
+    assert re.search(rf"{metrics}: ua of {CELL}/ft/0 is [\d.]+, its run gives ", named)
+    assert f"{table}: its results give another table" in named
+    refused = call("collect", "tiny")
+    assert refused.returncode == 2 and "42.0000 by history: delete the run's folder" in refused.stderr

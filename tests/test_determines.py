@@ -1,0 +1,74 @@
+"""What determines a result is in its fingerprint, splits nest, and a study holds what it seems to."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from benchmark import paths
+from benchmark.data.splits import forgotten, read_split
+from benchmark.errors import BadInput
+from benchmark.study.prepare import split
+from benchmark.study.study import Study
+from tests.mutations import MUTATIONS, ROOT, mutated
+from tests.project import CELL, STUDY
+
+UNLEARNING = {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}}
+CHANGES = [{}, {"members": "random"}, {"seed": 2}, {"precision": "bfloat16"}, {"hold_out": 10}, {"keep_twins": True}]
+CHANGES += [{"datasets": {"digits": {"subset": 150}}}, {"datasets": {"digits": {"size": 12}}}, UNLEARNING]
+
+
+def test_whatever_determines_a_result_is_in_its_fingerprint(empty):
+    fingerprints = [empty.study(change).run(f"{CELL}/ft/trial-0").fingerprint for change in CHANGES]
+    assert len(set(fingerprints)) == len(CHANGES)
+
+
+def test_what_a_smaller_split_forgets_a_larger_one_forgets_too(project):
+    study = project.study()
+    drawn = {
+        name: read_split(split(study, "digits", name, 0)) for name in ("random-10", "random-50", "sequential-2x10")
+    }
+    first = set(forgotten(drawn["random-10"]))
+    assert first == set(forgotten(drawn["sequential-2x10"], stage=1)) and len(first) == 16
+    assert first < set(forgotten(drawn["sequential-2x10"])) < set(forgotten(drawn["random-50"]))
+
+
+WRONG = [
+    ("lr: 0.05", "lr: yes", "lr: 'yes': "),
+    ("lr: 0.05", "lr: true", "lr: True: accepted are numbers"),
+    ("lr: 0.05", "lr: 1:30", "lr: '1:30': "),
+    ("epochs: 2", "epochs: 100000000000", "epochs: 100000000000: "),
+    ("seed: 1", f"seed: {10**20}", f"seed: {10**20}: accepted are numbers"),
+    ("- 0.305", "- true", "mean: True: accepted are numbers"),
+    ("table8:", "t" * 130 + ":", "at most 120 characters"),
+    ("- ft", "- ft@lr=" + "0" * 130 + "1", "137 characters: accepted are at most 120"),
+    ("class-8", "class-" + "八" * 40, "126 bytes: accepted are at most 120"),
+    ("seed: 1", "description: " + "x" * 2_000_000, "bytes; accepted are at most 2,000,000"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "message"), WRONG, ids=[wrong[:20] for _, wrong, _ in WRONG])
+def test_what_is_no_number_or_too_long_is_refused_when_the_study_is_read(empty, right, wrong, message):
+    paths.CONFIG.mkdir()
+    text = yaml.safe_dump(STUDY, sort_keys=False)
+    assert right in text
+    paths.study_file("tiny").write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"^config/tiny\.yaml: ") as caught:
+        Study.load("tiny")
+    assert message in str(caught.value)
+
+
+def test_away_from_a_checkout_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="study 'quick': no folder config here: accepted is a checkout"):
+        Study.load("quick")
+
+
+def test_the_list_of_mutations_is_one_of_this_code(tmp_path):
+    shutil.copytree(ROOT / "benchmark", tmp_path / "benchmark")
+    for mutation in MUTATIONS:
+        assert (ROOT / "tests" / mutation.tests).is_file()
+        before = mutated(tmp_path, mutation)
+        (tmp_path / "benchmark" / mutation.file).write_text(before, encoding="utf-8")
