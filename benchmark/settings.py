@@ -92,8 +92,8 @@ class DatasetSettings(Strict):
     test: str = Field("test-*.parquet", description="parquet: the test files, as a pattern below `path`")
     checksum: Annotated[str, Field(pattern="^(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})$")] | None = Field(
         None,
-        description="official: the checksum, `md5:...` or `sha256:...`, of an archive other than the published one, such "
-        "as a mirror's. You vouch for the file, and every result says so",
+        description="official: the checksum, `md5:...` or `sha256:...`, of an archive other than the published one, as "
+        "of a mirror. You vouch for the file, and every result says so",
     )
     image_column: str | None = Field(
         None, description="parquet: the column with the encoded images; by default `img` or `image`"

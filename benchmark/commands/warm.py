@@ -102,6 +102,8 @@ def _job(connection: socket.socket) -> int:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 (open to the end)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os.chdir(folder)
     sys.path[0] = folder
     os.environ.clear()

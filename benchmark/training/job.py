@@ -94,8 +94,7 @@ class Job:
 
         Raises `Interrupted` if SIGTERM or SIGINT came: the state is saved, and the next call goes on from it.
         """
-        # Before the hours of training, not after them.
-        make_writable(paths.run(self.run.place))
+        make_writable(paths.run(self.run.place))  # before the hours of training, not after them
         model = self._starting_model()
         state = self.checkpoint.load() or {"stage": 1, "start": None}
         self._spent = state.get("wall_seconds", 0.0)

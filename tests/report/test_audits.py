@@ -69,7 +69,7 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
     auc = data.loc[("coun", "unseen-auc-calibrated")]
     assert auc["low"] < auc["value"] < auc["high"] and auc["null"] == pytest.approx(0.5, abs=0.1)
     assert np.isnan(data.loc[("coun", "efficacy-auc"), "null"])
-    assert "A dash in the first row: an attack on half of the trials needs more of them." in table.caption
+    assert "A dash in the first row: too few trials to attack half of them." in table.caption
 
 
 def test_trials_that_diverged_are_left_out_and_named(study):

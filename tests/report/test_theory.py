@@ -59,7 +59,7 @@ def test_numbers_are_those_of_the_views(table) -> None:
 def test_a_class_by_itself_has_dashes(table) -> None:
     forget = table.rows[8 + 2 + 1]  # of Retrain in the second cell, whose table has a head of two lines
     assert forget[8:13] == ["—"] * 5 and forget[13:] == ["25.0", "—"]
-    assert "A forgotten class by itself" in table.caption
+    assert "A single forgotten class" in table.caption
 
 
 def test_the_csv_has_a_row_a_trial_and_group(table) -> None:
@@ -80,7 +80,7 @@ def test_violated_lemmas_are_counted_what_diverged_is_said_and_what_is_missing_i
     assert len(build(source(study, "curves")).axes[0].lines) == 6  # one trial of FT is left
     shutil.rmtree(paths.RESULTS / f"views/{CELL}/ft")
     table = Drawn(study, "theory", partial=True)
-    assert set(table.row("FT")[1:]) == {"—"} and "trials missing: FT." in table.caption
+    assert set(table.row("FT")[1:]) == {"—"} and "Trials are missing for FT." in table.caption
 
 
 def test_curves_and_their_difference(study) -> None:
