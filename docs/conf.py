@@ -37,7 +37,7 @@ apidoc_modules = [
     {
         "path": str(ROOT / "benchmark"),
         "destination": "api",
-        "separate_modules": True,
+        "separate_modules": False,
         "module_first": True,
         "max_depth": 2,
         "include_private": False,
