@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.errors import StaleOutput
 from benchmark.files import read_parquet, read_record
 from tests.faults.faults import FAULTS, KINDS, PATIENCE, Trial
 from tests.faults.study import NAME, build
@@ -49,7 +50,7 @@ def _content(path: Path) -> object:
             record = read_record(path)
             digests = [record["sha256"].get(name) for name in ("samples.parquet", "model.safetensors")]
             return digests, [record[key] for key in ("run", "status", "slice", "split", "started_from", "fingerprint")]
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, StaleOutput) as error:
         return repr(error)
     shows_clocks = path.name == "index.html" or "drawn" in path.parts
     return None if shows_clocks else path.read_bytes()
