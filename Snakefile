@@ -98,6 +98,8 @@ onstart:
         raise WorkflowError(str(error)) from None
     if sys.platform == "linux" and workflow.local_exec:
         warm.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
+    if jobs["run"] and study.precision != "float32":
+        shell("{command} check {study.name} --speed | grep '^warning' || true")
 
 
 onsuccess:

@@ -29,7 +29,10 @@ def init(
 
 
 @app.command()
-def check(study: StudyName) -> None:
+def check(
+    study: StudyName,
+    speed: Annotated[bool, flag("--speed", "warn of operators that this build of torch runs far too slowly")] = False,
+) -> None:
     """Check a study for mistakes. Its plugins and image folders are checked too; nothing is trained."""
     from benchmark.results.records import is_there
     from benchmark.workflow.preflight import check_all
@@ -39,6 +42,13 @@ def check(study: StudyName) -> None:
     runs = whole.runs()
     shown = f"{', '.join([*whole.tables, *whole.figures]) or 'no table and no figure'}"
     print(f"{study}: no mistakes. It shows {shown}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
+    if speed:
+        from benchmark.training.device import Device
+        from benchmark.training.operators import slow
+
+        device = Device.choose(whole.precision, whole.threads)
+        for line in slow(device.precision) if device.device.type == "cpu" else ():
+            print(f"warning: {line}")
 
 
 @app.command("list")

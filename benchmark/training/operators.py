@@ -1,0 +1,54 @@
+"""Is this build of torch far slower than its processor? Some releases run one operator hundreds of times too slowly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+# The least rate of each operator, as a share of that of NumPy's float32 matrix product: far below any sound build.
+LEAST = {"matrix product": 0.3, "convolution": 0.1, "gradients of a convolution": 0.1}
+SIDE, BATCH, CHANNELS, PIXELS = 512, 64, 64, 16
+REPEATS = 3  # the fastest counts, since other jobs can only slow one down
+
+
+def slow(precision: str, rate: Callable[[Callable[[], object], float], float] | None = None) -> list[str]:
+    """Return a line for each operator that is slower in ``precision`` than a sound build would be on this processor.
+
+    Takes about a second. ``rate`` returns operations a second from a function and the operations in a call of it.
+    """
+    rate = rate or _rate
+    kind = getattr(torch, precision)
+    square = torch.rand(SIDE, SIDE)
+    images = torch.rand(BATCH, CHANNELS, PIXELS, PIXELS).to(kind, memory_format=torch.channels_last).requires_grad_()
+    weight = torch.rand(CHANNELS, CHANNELS, 3, 3).to(kind, memory_format=torch.channels_last).requires_grad_()
+    out = F.conv2d(images, weight, padding=1)
+    product, convolution = 2 * SIDE**3, 2 * 9 * out.numel() * CHANNELS
+    array, square = square.numpy(), square.to(kind)
+    peak = rate(lambda: np.matmul(array, array), product)
+    rates = {
+        "matrix product": rate(lambda: square @ square, product),
+        "convolution": rate(lambda: F.conv2d(images, weight, padding=1), convolution),
+        "gradients of a convolution": rate(
+            lambda: torch.autograd.grad(out, (images, weight), out, retain_graph=True), 2 * convolution
+        ),
+    }
+    return [
+        f"{name} in {precision}: {measured / peak:.2g} of the rate of NumPy's float32 matrix product, expected at "
+        f"least {LEAST[name]} (torch {torch.__version__}): another release of torch, or another `precision`, may be faster"
+        for name, measured in rates.items()
+        if measured < LEAST[name] * peak
+    ]
+
+
+def _rate(operation: Callable[[], object], operations: float) -> float:
+    operation()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        operation()
+        seconds.append(time.perf_counter() - started)
+    return operations / min(seconds)

@@ -1,0 +1,27 @@
+"""A build of torch whose operators are far too slow is named; a sound one is not."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmark.training.operators import LEAST, slow
+from tests.project import call
+
+
+def test_each_operator_below_its_least_rate_is_named_with_the_release():
+    rates = iter([100.0, 100 * LEAST["matrix product"] - 1, 100 * LEAST["convolution"], 1e-3])
+    first, second = slow("bfloat16", lambda operation, operations: (operation(), next(rates))[1])
+    assert first.startswith("matrix product in bfloat16: 0.29 of the rate of NumPy's float32 matrix product")
+    assert second.startswith("gradients of a convolution in bfloat16: 1e-05 of") and torch.__version__ in second
+
+
+def test_this_build_is_sound_in_float32():
+    assert slow("float32") == []
+
+
+def test_the_check_says_so_and_goes_on(project, monkeypatch):
+    project.study()
+    for lines, said in (([], ""), (["convolution in float32: slow"], "warning: convolution in float32: slow\n")):
+        monkeypatch.setattr("benchmark.training.operators.slow", lambda precision, lines=lines: lines)
+        done = call("check", "tiny", "--speed", check=True)
+        assert done.stdout.endswith(said) and "no mistakes" in done.stdout
