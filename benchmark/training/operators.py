@@ -38,7 +38,7 @@ def slow(precision: str, rate: Callable[[Callable[[], object], float], float] | 
     }
     return [
         f"{name} in {precision}: {measured / peak:.2g} of the rate of NumPy's float32 matrix product, expected at "
-        f"least {LEAST[name]} (torch {torch.__version__}): another release of torch, or another `precision`, may be faster"
+        f"least {LEAST[name]} (torch {torch.__version__}): another release or `precision` may be faster"
         for name, measured in rates.items()
         if measured < LEAST[name] * peak
     ]
