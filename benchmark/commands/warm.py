@@ -27,13 +27,16 @@ IMPORTS = {
 }
 KILLED = 128 + signal.SIGKILL
 PASSED_ON = (signal.SIGINT, signal.SIGTERM)
+servers: list[object] = []  # that this process has started
 
 
 def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
     """Start a server for so many jobs of each rule, in an environment; it ends when this process does.
 
-    A server that the environment names serves these jobs too; ``off`` names none, and each job starts by itself.
+    A server that the environment names serves these jobs too. ``off`` names none, and each job starts by itself; so it
+    does where no server can be started.
     """
+    import contextlib
     import subprocess
     import tempfile
     from pathlib import Path
@@ -42,11 +45,11 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
     if SERVER in os.environ or not several:
         return
     modules = dict.fromkeys(module for rule in IMPORTS if rule in several for module in IMPORTS[rule])
-    address = str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "jobs")  # a folder that only this user can enter
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
+        # In a folder that only this user can enter; the path of a socket must be short.
+        listener.bind(address := str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "jobs"))
         listener.listen(128)
-        subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, "-m", "benchmark.commands.warm", "--serve", str(listener.fileno()), *modules],
             stdin=subprocess.PIPE,  # closed when this process ends, however it does
             stdout=subprocess.DEVNULL,
@@ -55,7 +58,8 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
             pass_fds=[listener.fileno()],
             start_new_session=True,  # Ctrl-C is for the jobs' commands, which pass it on
         )
-    os.environ[SERVER] = address
+        servers.append(server)  # else its standard input would be closed
+        os.environ[SERVER] = address
 
 
 def serve(listener: socket.socket, modules: list[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -82,6 +84,13 @@ def test_a_forked_job_says_and_leaves_what_a_process_of_its_own_would(server, pr
         apart = project.command(*arguments)
         status, output = ended(client(*arguments))
         assert (status, output) == (apart.returncode, apart.stdout + apart.stderr) and status == 2
+
+
+def test_where_no_server_can_be_started_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.delenv(warm.SERVER, raising=False)
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path / ("long" * 30)))
+    warm.start({"run": 2}, {})
+    assert warm.SERVER not in os.environ
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
