@@ -37,7 +37,7 @@ except BadInput as error:
 session = Session(study)
 logger.addFilter(session)
 
-# As `python -m benchmark`, without waiting for Python's imports: see there.
+# Does what `python -m benchmark` does, but on this machine without its start: see the module's docstring.
 command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
 
 # More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes

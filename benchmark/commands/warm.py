@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 
 SERVER = "BENCHMARK_SERVER"  # the environment variable with the path of the server's socket
-# What the jobs of a rule import, dear first. `weights` are runs too; rules that draw are named after what they draw.
+# What the jobs of a rule import, the slowest first. Jobs of `weights` are runs too; `draw` is how names of rules begin.
 RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter")
 IMPORTS = {
     "run": RUNS,
@@ -96,7 +96,7 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
 
 
 def _job(connection: socket.socket) -> int:
-    """Do the job that is asked for over a connection, as ``python -m benchmark`` would; return its exit status."""
+    """Do the job that a client sends, as ``python -m benchmark`` would; return its exit status."""
     import contextlib
     import threading
 
@@ -142,7 +142,7 @@ def _main() -> int:
 
 
 def _end_with(connection: socket.socket) -> None:
-    """End this process as SIGTERM does once the command that asked for it is gone."""
+    """End this process by SIGTERM once its client is gone."""
     if not connection.recv(1):
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -51,8 +51,8 @@ def transcript(seconds: list[int], printed: str) -> str:
     assert table, printed
     machine = f"{processor_name()} with {os.cpu_count()} cores"
     return (
-        f"Minutes and seconds of each command on {machine}. The machine had other work too,\n"
-        "so these are upper bounds. Copying the files of this page is not counted.\n\n"
+        f"Minutes and seconds of each command on {machine}. Other work on the machine makes\n"
+        "them longer. Copying the files of this page is not counted.\n\n"
         "```text\n" + "\n".join(lines) + "\n```\n\n"
         "Step 6 ended with this table:\n\n"
         f"```text\n{table[0]}```\n"
