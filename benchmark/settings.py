@@ -264,6 +264,11 @@ class StudyForm(Strict):
     plugins: list[str] = Field(
         [], description="modules or .py files with methods, architectures or data sources of your own"
     )
+    scored: dict[str, str] = Field(
+        {},
+        description="name -> predictions made elsewhere, as a method of that name: a parquet file a trial, such as "
+        "`theirs/{scenario}/trial-{trial}.parquet`; docs/extending.md says what it holds",
+    )
     labels: dict[str, str] = Field({}, description="method, dataset or architecture -> its name in tables and figures")
     colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")
     only: Annotated[list[str], once("output")] | None = Field(
