@@ -75,7 +75,7 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
             samples.assign(loss=samples["loss"][:-1]),
             "test image 59: the loss is no number",
         ),
-        "minus": (samples.assign(loss=-1.0), "train image 0: the loss is negative"),
+        "minus": (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
         "other": (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
     }.values():
         write(frame)
