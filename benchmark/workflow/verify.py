@@ -23,8 +23,8 @@ NAMED = 5  # of the files that are missing
 def verify(study: Study) -> tuple[int, list[str]]:
     """Return how many files are as they were written, and a line for each that is not.
 
-    What is missing is passed over; see `benchmark.workflow.targets.missing`. What is damaged is set aside, and so are runs, splits and derived
-    files of other images than the ones on disk.
+    What is missing is passed over; see `benchmark.workflow.targets.missing`. What is damaged is set aside, and so are
+    runs, splits and derived files of other images than the ones on disk.
     """
     whole, faults = receipts.check(study.name)
     lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
