@@ -22,6 +22,7 @@ from benchmark.errors import StaleOutput
 from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.workflow.targets import missing
 from benchmark.workflow.unused import unused_runs
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
@@ -81,7 +82,7 @@ def state_of(study: Study, run: Run) -> State:
 def status(study: Study) -> tuple[str, bool]:
     """Return the study's standing as text, and whether all is well: nothing has failed or is damaged.
 
-    The text has a line for each state, what is not well by name, and the work that is left.
+    The text has a line for each state, what is not well by name, what is missing, and the work that is left.
     """
     states = [state_of(study, run) for run in study.runs()]
     counts = counted(states)
@@ -89,6 +90,8 @@ def status(study: Study) -> tuple[str, bool]:
     lines = [f"study {study.name}: {len(states)} runs", *unprepared]
     lines += [f"  {count:5d} {state}" for state, count in counts.items()]
     lines += [f"{one.state}: {one.run.name}: {one.remark}" for one in states if one.state in BY_NAME]
+    if gone := missing(study):
+        lines.append(f"{len(gone)} {'file' if len(gone) == 1 else 'files'} to be made by 'all', such as {gone[0]}")
     if counts.keys() - ENDED:
         at_once = counts.get("running", 1)
         seconds = time_left(states, at_once)

@@ -184,6 +184,11 @@ class Workflow:
         return {one.place: one for one in things}
 
 
+def missing(study: Study) -> list[Path]:
+    """Return what ``snakemake all`` would make, since it is not there: images and weights only for what needs them."""
+    return sorted({path for path in Workflow(study, check_data=False).all if not path.is_file()})
+
+
 def _wanted(last: Path, *before: Path) -> list[Path]:
     """Of files that are made one after another: the last, for which the others are made too; and where it is there
     already, those that have been lost since. Planning takes time by the number of inputs, and there are thousands.

@@ -9,13 +9,13 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import read_parquet, repairing, set_aside
+from benchmark.files import read_parquet, read_record, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
-from benchmark.study.runs import Derived, Run
+from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import missing
 
 NAMED = 5  # of the files that are missing
 
@@ -23,8 +23,8 @@ NAMED = 5  # of the files that are missing
 def verify(study: Study) -> tuple[int, list[str]]:
     """Return how many files are as they were written, and a line for each that is not.
 
-    What is missing is passed over; see `missing`. What is damaged is set aside, and so are runs, splits and derived
-    files of other images than the ones on disk.
+    What is missing is passed over; see `benchmark.workflow.targets.missing`. What is damaged is set aside, and so are
+    runs, splits and derived files of other images than the ones on disk.
     """
     whole, faults = receipts.check(study.name)
     lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
@@ -37,11 +37,6 @@ def verify(study: Study) -> tuple[int, list[str]]:
         except StaleOutput as error:
             lines.append(str(error))
     return whole, lines
-
-
-def missing(study: Study) -> list[Path]:
-    """Return what ``snakemake all`` would make, since it is not there: images and weights only for what needs them."""
-    return sorted({path for path in Workflow(study, check_data=False).all if not path.is_file()})
 
 
 def report(study: Study, differing: Callable[[Study], list[str]] = lambda _: []) -> str:
@@ -67,6 +62,8 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
     collected = [paths.collected(study.name, what) for what in paths.FRAMES]
     checks += [(path, partial(_one, read_parquet, path)) for path in collected]
+    measured = [paths.measured(run.place, cell.scenario) for run, cell in placed(study.runs(), study.cells)]
+    checks += [(path, partial(_one, read_record, path)) for path in measured]
     for name in study.datasets:
         if all(path.is_file() for path in store.files(study.dataset_folder(name))):
             yield partial(_dataset, study, name)

@@ -33,7 +33,7 @@ KINDS = {
     "results": "results/runs/**/*.parquet",  # samples and history
     "weights": "results/runs/**/model.safetensors",
     "split": "results/splits/**/*.parquet",
-    "map": "results/maps/**/*.parquet",
+    "derived": "results/[dmv]*s/**/*.parquet",  # distances, maps and views
     "dataset": "data/*/*",
     "receipt": "results/drawn/*/*.json",
     "gathered": f"results/{NAME}-*.parquet",
@@ -43,7 +43,8 @@ KINDS = {
 # What is made from files of a kind: where it is gone the workflow reads them, where it is not only ``verify`` does.
 MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
 MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "results")}
-MADE_FROM |= {KINDS["map"]: ((), (KINDS["figure"],)), KINDS["weights"]: ((), (COUN, KINDS["map"]))}
+MADE_FROM |= {KINDS["derived"]: ((), (KINDS["figure"], KINDS["table"]))}
+MADE_FROM |= {KINDS["weights"]: ((), (COUN, KINDS["derived"]))}
 ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
 
 
@@ -140,7 +141,7 @@ def lay_over(trial: Trial) -> None:
     pairs += [(f"{SLOWLY}/*/*", f"{COUN}/*/*"), (f"paper_tables/{NAME}/table2.*", f"paper_tables/{NAME}/table5.*")]
     source, target = trial.chance.choice(pairs)
     trial.what = f"{source} over {target}"
-    trial.remove((), (KINDS["gathered"],), (KINDS["map"],))
+    trial.remove((), (KINDS["gathered"],), (KINDS["derived"],))
     for file, over in zip(trial.files(source), trial.files(target), strict=True):
         shutil.copyfile(trial.root / file, trial.root / over)
         trial.taken.add(over)
@@ -189,7 +190,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, ready: Callable[[], 
 def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
     """Send a signal to a job, to Snakemake alone, or to everything at once as a loss of power would."""
     trial.remove((SLOWLY,), (COUN, SLOWLY), (ORIGINAL, SLOWLY), (RETRAIN,))
-    trial.remove((), (KINDS["gathered"],), (KINDS["table"], KINDS["map"]))
+    trial.remove((), (KINDS["gathered"],), (KINDS["table"], KINDS["derived"]))
     process = trial.workflow()
     if whom == "a job":
         _wait(process, PATIENCE, lambda: _jobs(process))
@@ -207,7 +208,7 @@ def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
 def starve(trial: Trial, kind: int, sizes: tuple[float, float]) -> None:
     """Let no file grow beyond a limit, as on a full disk, or no process have more memory."""
     trial.remove((SLOWLY,), (COUN,), (ORIGINAL, COUN), (RETRAIN,))
-    trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["map"]))
+    trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["derived"]))
     size = int(10 ** trial.chance.uniform(*sizes))
     trial.what = f"nothing beyond {size} bytes"
     _wait(process := trial.workflow(limit=(kind, size)), PATIENCE / 3)

@@ -19,10 +19,14 @@ FAULTY = {
     "datasets": {"digits": {"subset": 100, "test_subset": 40}},
     "tables": {
         "table2": {"cells": [CELL], "methods": ["original", "coun", "slowly"]},
+        "table4": {"kind": "distances", "cells": [CELL], "methods": ["original"], "classes": ["8", "1"]},
         "table5": {"kind": "predictions", "cells": [CELL], "methods": ["slowly"], "classes": ["8", "1"]},
         "table8": None,
     },
-    "figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}},
+    "figures": {
+        "figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]},
+        "figure4": {"kind": "theory", "cells": [CELL], "methods": ["retrain"]},
+    },
 }
 
 # A method that takes its time, and saves after every step unless told otherwise, so that a fault finds it at work and a

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
 
@@ -12,8 +14,9 @@ from benchmark.files import write_json
 from benchmark.metrics import samples
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
+from benchmark.results.gather import differing
 from tests.places import run_folder
-from tests.project import CELL
+from tests.project import CELL, ROOT
 from tests.report.conftest import Drawn, changed, write_runs
 
 TWO = "Runs were made by 2 versions of the code"
@@ -37,6 +40,25 @@ def test_a_table_and_a_page_say_that_different_code_made_their_runs_and_a_settin
         draw_table(strict, "gaps")
     with pytest.raises(StaleOutput, match="one_code"):
         draw_page(strict, partial=True)
+
+
+def test_a_run_that_an_edited_module_of_the_package_made_is_named_and_refused(project):
+    """The edited copy is a checkout of its own, whose jobs work in the same project."""
+    one = {"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}}
+    study = project.study(one)
+    for run in study.runs():
+        project.run(study, str(run.name))
+    assert TWO not in Drawn(study, "table2").caption
+    edited = shutil.copytree(ROOT / "benchmark", project.root / "benchmark") / "metrics" / "mia.py"
+    source, same, other = edited.read_text(), "return float(100.0 *", "return float(50.0 *"
+    assert source.count(same) == 1
+    edited.write_text(source.replace(same, other))
+    project.command("run", "tiny", f"{CELL}/ft/trial-0", "--again", check=True)
+    assert TWO in Drawn(study, "table2").caption
+    with pytest.raises(StaleOutput, match=r"^one_code: runs were made by 2 versions of the code, such as .*--again"):
+        draw_table(project.study(one, {"one_code": True}), "table2")
+    (differs,) = differing(study, anew=True)
+    assert re.fullmatch(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, [\d.]+ by history", differs)
 
 
 def test_what_a_plugin_replaced_in_the_package_is_named(project, monkeypatch):

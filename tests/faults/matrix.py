@@ -1,0 +1,149 @@
+"""Every kind of file of a finished study, lost and damaged. Not a part of the quick tests::
+
+    python -m tests.faults.matrix
+
+In copies of a study that ``snakemake all`` has finished, a file is deleted, cut in half or given a flipped bit, and
+folders are deleted. At each step Snakemake, ``status`` and ``verify`` must agree whether anything is missing. What is
+damaged ``verify`` must name. Then one ``snakemake all`` must bring everything back as it was. Where nothing needs what
+was hit, what is made from it is deleted too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fnmatch
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.faults.campaign import outcome
+from tests.faults.faults import COUN, KINDS, ORIGINAL, RETRAIN
+from tests.faults.study import CELL, NAME, build
+from tests.project import Project, call
+
+MAPS, GATHERED = f"results/maps/{CELL}", KINDS["gathered"]
+# A file of every kind: what it is, and what must be gone too before anything needs it.
+FILES: dict[str, str | None] = {
+    "data/*/provenance.json": COUN,
+    "data/*/train_images.npy": COUN,
+    "data/*/test_labels.npy": COUN,
+    "results/splits/**/*.parquet": None,
+    **dict.fromkeys([f"{ORIGINAL}/*/{name}" for name in ("run.json", "samples.parquet", "history.parquet")]),
+    f"{ORIGINAL}/*/model.safetensors": COUN,
+    f"{RETRAIN}/*/run.json": None,
+    f"{RETRAIN}/*/model.safetensors": MAPS,
+    **dict.fromkeys([f"{COUN}/*/{name}" for name in ("run.json", "samples.parquet", "history.parquet")]),
+    **dict.fromkeys([f"results/{what}/**/*.parquet" for what in ("maps", "distances", "views")]),
+    "results/measured/**/*.json": GATHERED,
+    **dict.fromkeys([f"results/{NAME}-{what}.parquet" for what in ("metrics", "history", "audits")]),
+    **dict.fromkeys([f"results/drawn/*/{name}-*.json" for name in ("table2", "figure1", "collected", "page")]),
+    **dict.fromkeys([f"paper_tables/{NAME}/table2.{suffix}" for suffix in ("tex", "csv", "md", "html")]),
+    **dict.fromkeys([f"figures/{NAME}/figure1.{suffix}" for suffix in ("pdf", "png")]),
+    f"figures/{NAME}/index.html": None,
+}
+FOLDERS: dict[str, str | None] = {
+    "data": COUN,
+    **dict.fromkeys([f"{ORIGINAL}/*", f"{RETRAIN}/*", f"{COUN}/*", "results/runs", MAPS, "results/maps"]),
+    **dict.fromkeys(["results/splits", f"results/splits/{CELL.replace('/convnet', '')}", "results/drawn", "results"]),
+    **dict.fromkeys([f"paper_tables/{NAME}", f"figures/{NAME}"]),
+}
+
+
+def delete(path: Path) -> None:
+    """Delete a file or a folder."""
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def cut(path: Path) -> None:
+    """Leave the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    """Flip a bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+FAULTS: dict[str, Callable[[Path], None]] = {"deleted": delete, "cut": cut, "flipped": flip}
+
+
+def look(project: Project) -> tuple[bool | None, str]:
+    """Whether anything is missing, None where Snakemake, ``status`` and ``verify`` differ; and what ``verify`` says."""
+    plan = project.snakemake("-n", "all")
+    assert plan.returncode == 0, plan.stdout
+    status, verified = call("status", NAME).stdout, call("verify", NAME)
+    said = verified.stdout + verified.stderr
+    missing = {"Nothing to be done" not in plan.stdout, "to be made by 'all'" in status, "missing: " in said}
+    return (missing.pop() if len(missing) == 1 else None), said
+
+
+def healed(project: Project, pattern: str, fault: str, beside: str | None, expected: dict[str, object]) -> str:
+    """Hit a file or folder, let the workflow recover, and return what was not as it should be."""
+    path = next(project.root.glob(pattern))
+    for needed_by in project.root.glob(beside) if beside else ():
+        delete(needed_by)
+    FAULTS[fault](path)
+    missing, said = look(project)
+    if missing != bool(fault == "deleted" or beside):
+        return f"before: {'it is missed' if missing else 'they differ' if missing is None else 'nobody misses it'}"
+    if fault != "deleted":
+        if str(path.relative_to(project.root)) not in said:
+            return "verify does not name it"
+        if not look(project)[0]:
+            return "set aside: not missed by all"
+    done = project.snakemake("all")
+    if done.returncode or not path.exists():
+        return f"not brought back: {done.stdout[-500:]}"
+    if outcome(project.root) != expected:
+        return "other files differ"
+    missing, said = look(project)
+    return "" if missing is False and "intact" in said else f"afterwards: {said}"
+
+
+def cells() -> Iterator[tuple[str, str, str | None]]:
+    """Yield the pattern, the fault and what must be gone too, of each cell of the matrix."""
+    for pattern, beside in FILES.items():
+        yield from ((pattern, fault, beside) for fault in FAULTS)
+    yield from ((pattern, "deleted", beside) for pattern, beside in FOLDERS.items())
+
+
+def matrix(only: str) -> dict[str, dict[str, str]]:
+    """Return for each pattern and fault what was not as it should be; print it on the way."""
+    found: dict[str, dict[str, str]] = {}
+    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        whole = Path(folder) / "whole"
+        build(whole)
+        done = Project(whole).snakemake("all")
+        assert done.returncode == 0, done.stdout
+        expected = outcome(whole)
+        for number, (pattern, fault, beside) in enumerate(cells()):
+            if not fnmatch.fnmatch(pattern, only):
+                continue
+            copy = Path(shutil.copytree(whole, Path(folder) / str(number)))
+            with contextlib.chdir(copy):
+                problem = healed(Project(copy), pattern, fault, beside, expected)
+            shutil.rmtree(copy)
+            print(f"{pattern} {fault}: {problem or 'healed'}", flush=True)
+            found.setdefault(pattern, {})[fault] = problem
+    return found
+
+
+def main() -> None:
+    """Print the matrix as a Markdown table; exit status 1 where a cell has not healed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", default="*", help="a shell's pattern of the files to hit")
+    found = matrix(parser.parse_args().only)
+    print(f"\n| what was hit | {' | '.join(FAULTS)} |\n|---|{'---|' * len(FAULTS)}")
+    for pattern, problems in found.items():
+        texts = [(problems[fault] or "healed").split("\n")[0] if fault in problems else "" for fault in FAULTS]
+        print(f"| `{pattern}` | {' | '.join(texts)} |")
+    sys.exit(any(problem for problems in found.values() for problem in problems.values()))
+
+
+if __name__ == "__main__":
+    main()
