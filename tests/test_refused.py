@@ -1,7 +1,5 @@
 """What is refused in a study file, and how it is said: one line with the place, the value and what is accepted."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 

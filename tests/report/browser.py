@@ -1,14 +1,12 @@
 """A headless Chromium, driven over a pair of pipes: nothing needs to be installed but the browser itself."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-dev-shm-usage")
@@ -54,7 +52,7 @@ class Browser:
             self.send(f"{domain}.enable")
         self.look_through(1440)
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -1,7 +1,5 @@
 """Tuning a miniature study: its budget, its repeatability, its survival of kills, and what it leaves alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

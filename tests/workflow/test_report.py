@@ -1,7 +1,5 @@
 """What ``snakemake --report`` shows of a finished study."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json

@@ -1,7 +1,5 @@
 """The results page in a browser: no fault and no request, and everything can be reached with keys and a finger."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from importlib.util import find_spec
