@@ -1,7 +1,5 @@
 """The command line: what there is to call and to ask for, what each says, and how a mistake ends."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
