@@ -78,6 +78,11 @@ def measured(place: str, scenario: str) -> Path:
     return RESULTS / "measured" / place / f"{scenario}.json"
 
 
+def others(name: str) -> Path:
+    """The folder of a pool that `merge` keeps beside this one, laid out as a checkout is; no table shows its runs."""
+    return RESULTS / "others" / name
+
+
 def log(place: object) -> Path:
     """The log of one job."""
     return RESULTS / "logs" / f"{place}.log"
