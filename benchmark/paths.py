@@ -13,6 +13,7 @@ RESULTS = Path("results")
 TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
+LEADERBOARD = TABLES / "leaderboard"
 BENCH = RESULTS / "bench"
 
 # The pool: what belongs to no study, each thing at a place that names all that determines it.

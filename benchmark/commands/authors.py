@@ -59,6 +59,19 @@ def test(
 
 
 @app.command()
+def leaderboard(
+    study: Annotated[str | None, argument("a study whose results are gathered", "STUDY", complete_study)] = None,
+) -> None:
+    """Make the leaderboard from the rows of its methods.
+
+    With a study, its rows and settings are put into the folders of its methods first, paper_tables/leaderboard/METHOD/.
+    """
+    from benchmark.report.leaderboard import refresh, write_board
+
+    print(*(refresh(read(study)) if study else [write_board()]), sep="\n")
+
+
+@app.command()
 def score(
     folder: Annotated[Path, argument("the folder with trial-0.parquet, trial-1.parquet and so on", "FOLDER")],
     cell: Annotated[str, argument("what the predictions are of, such as digits/convnet/random-10", "CELL")],
