@@ -8,7 +8,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGES = (Path("README.md"), Path("docs/cifar10-small.md"), Path("docs/speed.md"), Path("docs/audit.md"))
+PAGES = (
+    Path("README.md"),
+    Path("docs/cifar10-small.md"),
+    Path("docs/speed.md"),
+    Path("docs/audit.md"),
+    Path("docs/leaderboard.md"),
+)
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 

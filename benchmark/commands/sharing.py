@@ -42,7 +42,9 @@ def compare(
     form: Annotated[Form, typer.Option("--format", help="how to write it")] = Form.text,
     exact: Annotated[bool, flag("--exact", "take any run that is not identical for a difference")] = False,
 ) -> None:
-    """Compare two results trial by trial: of two studies, commits, checkouts, machines or methods.
+    """Compare two results trial by trial.
+
+    They are of two studies, commits, checkouts, machines or methods.
 
     \b
     compare quick my-study               two studies

@@ -120,7 +120,7 @@ def write_board() -> Path:
     render = template("table.md", markdown.text).render
     text = render(table=table, command="python -m benchmark leaderboard", data=paths.LEADERBOARD / "board.csv")
     write_text(paths.LEADERBOARD / "board.csv", table.data.to_csv(index=False, lineterminator="\n"))
-    write_text(BOARD, f"# Leaderboard\n\n{text}")
+    write_text(BOARD, text)
     return BOARD
 
 

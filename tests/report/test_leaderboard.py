@@ -1,0 +1,70 @@
+"""The leaderboard: claims beside our rows, and the committed board made from the committed folders."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.metrics.gaps import METRICS
+from benchmark.report import leaderboard
+from benchmark.study.study import Study
+from tests.project import ROOT, call
+
+CELL = {"dataset": "cifar10", "arch": "resnet18-w16-s2", "scenario": "random-10"}
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """A board of three methods, whose gaps to Retrain are so many points in every trial, give or take a little."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "paper_tables" / "reported", "paper_tables/reported")
+    for method, gap in {"retrain": 0.0, "ft": 5.0, "coun": 6.0, "salun": 4.0, "mine": 4.0, "theirs": 4.0}.items():
+        folder = paths.LEADERBOARD / method
+        folder.mkdir(parents=True)
+        rows = [
+            CELL
+            | {"study": "s", "trial": trial, "status": "finished", "collapsed": False}
+            | dict.fromkeys(METRICS, 50 + gap + trial / 100 * len(method))
+            for trial in range(4)
+        ]
+        pd.DataFrame(rows).to_csv(folder / "rows.csv", index=False)
+        if method != "retrain":
+            (folder / "entry.yaml").write_text("authors: A\nreference: B\n")
+    return paths.LEADERBOARD
+
+
+def claim(folders, method, **claim):
+    content = {"cell": "cifar10/resnet18/random-10", "avg_gap": 1, "ft": 2, "source": "Table 1"} | claim
+    lines = "".join(f"    {key}: {value}\n" for key, value in content.items())
+    (folders / method / "entry.yaml").write_text(f"authors: A\nreference: B\nclaims:\n  -\n{lines}")
+
+
+def test_a_claim_agrees_or_disagrees_by_the_side_of_ft_that_it_names(folders):
+    claim(folders, "theirs", avg_gap=3)
+    verdicts = leaderboard.board().data.set_index("method")["verdict"]
+    # CoUn's and SalUn's are in the paper's tables; both are printed to be nearer to Retrain than FT.
+    assert verdicts.to_dict() == {
+        **{"salun": "agrees", "coun": "disagrees", "theirs": "disagrees"},
+        **{"mine": "no claim", "ft": "no claim"},
+    }
+
+
+def test_what_an_entry_must_say_is_named(folders):
+    claim(folders, "mine", ft="high")
+    assert "entry.yaml: claims.0.ft" in call("leaderboard").stderr
+    (folders / "mine" / "entry.yaml").write_text("authors: A\n")
+    with pytest.raises(BadInput, match=r"mine/entry.yaml: reference: missing"):
+        leaderboard.entries()
+
+
+def test_the_committed_board_is_what_the_committed_results_give(tmp_path, monkeypatch):
+    for name in ("config", "paper_tables"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("local"))
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.read_text() for path in paths.LEADERBOARD.rglob("*.*")}
+    written = leaderboard.refresh(Study.load("cifar10-small"))
+    assert {path: path.read_text() for path in written} == {path: before[path] for path in written}
+    assert len(written) > 20
