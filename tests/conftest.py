@@ -3,7 +3,7 @@
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -26,6 +26,12 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 hypothesis.settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("short")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    # One more than there are cores, since who has started a workflow waits for it most of the time.
+    return 1 + (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

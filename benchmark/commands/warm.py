@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 SERVER = "BENCHMARK_SERVER"  # the environment variable with the path of the server's socket
 # What the jobs of a rule import, the slowest first. Jobs of `weights` are runs too; `draw` is how names of rules begin.
-RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter")
+RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter", "torch._dynamo")  # the last to count
 IMPORTS = {
     "run": RUNS,
     "weights": RUNS,
