@@ -14,6 +14,8 @@ from benchmark.errors import BadInput
 from benchmark.commands import studies  # noqa: F401
 from benchmark.commands import stages  # noqa: F401
 from benchmark.commands import research  # noqa: F401
+from benchmark.commands import authors  # noqa: F401
+from benchmark.commands import sharing  # noqa: F401
 # isort: on
 
 BETWEEN_COLLECTIONS = 100_000  # new objects between two looks for garbage: an import brings many

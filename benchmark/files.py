@@ -88,15 +88,14 @@ def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None 
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    note = json.dumps({"about": about, "sha256": _content(table)}, sort_keys=True).encode()
+    note = {"about": about, "sha256": _content(table)}
+    metadata = {**(table.schema.metadata or {}), MARK: json.dumps(note | {SELF: digest(note)}, sort_keys=True)}
     with replacing(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata({**(table.schema.metadata or {}), MARK: note}), temporary, compression="zstd"
-        )
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
 
 
 def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
-    """Return what `write_parquet` wrote; what the file does not say of itself is not checked.
+    """Return what `write_parquet` wrote.
 
     Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it cannot be read, is
     not what was written, or was made from something other than ``about``.
@@ -106,8 +105,8 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = 
     try:
         with path.open("rb") as file:  # whose errors name the path
             table = pq.ParquetFile(file).read()
-        note = json.loads((table.schema.metadata or {}).get(MARK, b"{}"))
-        content = _content(table)
+        note = json.loads((table.schema.metadata or {})[MARK])
+        same = note.pop(SELF, None) in (None, digest(note)) and note["sha256"] == _content(table)
         # Without what pandas notes of its own about columns, which the digest does not cover.
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except FileNotFoundError:
@@ -116,7 +115,7 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = 
         raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list
         raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
-    if note.get("sha256", content) != content:
+    if not same:
         raise DamagedFile(path, "its content is not what was written")
     origin = note.get("about")
     if about and origin and origin != {**origin, **about}:

@@ -13,6 +13,7 @@ RESULTS = Path("results")
 TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
+LEADERBOARD = TABLES / "leaderboard"
 BENCH = RESULTS / "bench"
 
 # The pool: what belongs to no study, each thing at a place that names all that determines it.
@@ -76,6 +77,11 @@ def parked_weights(place: str) -> Path:
 def measured(place: str, scenario: str) -> Path:
     """What was measured of a run's samples in a scenario; it may be deleted at any time."""
     return RESULTS / "measured" / place / f"{scenario}.json"
+
+
+def others(name: str) -> Path:
+    """The folder of a pool that `merge` keeps beside this one, laid out as a checkout is; no table shows its runs."""
+    return RESULTS / "others" / name
 
 
 def log(place: object) -> Path:

@@ -37,6 +37,12 @@ def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def leaves(value: Any) -> list[Any]:
+    """Return the single values that lists and mappings hold, in order."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return [value] if inner is None else [leaf for one in inner for leaf in leaves(one)]
+
+
 class Strict(BaseModel):
     """A model that refuses keys it does not know and is never changed after it was read."""
 
@@ -53,7 +59,7 @@ class Strict(BaseModel):
         for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
             value, kinds = data.get(field.alias or name), str(field.annotation)
             if re.search(r"\b(int|float)\b", kinds) and "bool" not in kinds:
-                for one in value if isinstance(value, list) else [value]:
+                for one in leaves(value):
                     if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
                         raise ValueError(f"{field.alias or name}: {one}: accepted are numbers, whole ones to {LARGEST}")
         return data
@@ -263,6 +269,11 @@ class StudyForm(Strict):
     )
     plugins: list[str] = Field(
         [], description="modules or .py files with methods, architectures or data sources of your own"
+    )
+    scored: dict[str, str] = Field(
+        {},
+        description="name -> predictions made elsewhere, as a method of that name: a parquet file a trial, such as "
+        "`theirs/{scenario}/trial-{trial}.parquet`; docs/extending.md says what it holds",
     )
     labels: dict[str, str] = Field({}, description="method, dataset or architecture -> its name in tables and figures")
     colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")

@@ -1,7 +1,5 @@
 """What every test gets: one thread and no GPU, a copy of a small prepared project, registries as they were."""
 
-from __future__ import annotations
-
 import gc
 import os
 import shutil

@@ -6,8 +6,6 @@ Each is made in a copy of the project, in which the named tests must then fail. 
 what is noticed here is noticed on every commit. ``--only N`` repeats one.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import subprocess

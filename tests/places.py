@@ -1,7 +1,5 @@
 """Where things lie in the pool, for tests that name runs as people do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from benchmark import paths

@@ -1,7 +1,5 @@
 """The command line: what there is to call and to ask for, what each says, and how a mistake ends."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -20,8 +18,8 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 def test_every_command_and_kind_of_output_is_there():
     promised = (
-        "audit bench check claims collect cost embed figure init list memorisation page prepare run schema split "
-        "status table tune "
+        "audit bench check claims collect compare cost embed figure init leaderboard list memorisation merge new page "
+        "prepare run schema score split status table test tune "
         "unused verify"
     )
     assert promised.split() == COMMANDS

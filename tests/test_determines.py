@@ -1,7 +1,5 @@
 """What determines a result is in its fingerprint, splits nest, and a study holds what it seems to."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

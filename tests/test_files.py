@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib
@@ -78,14 +76,14 @@ def test_every_flipped_bit_in_a_record_is_found(tmp_path):
 
 
 def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame):
-    path = tmp_path / "x.parquet"
-    files.write_parquet(path, frame)
+    path, about = tmp_path / "x.parquet", {"seed": 1, "classes": ["cat", "dog"]}
+    files.write_parquet(path, frame, about)
     good, right = path.read_bytes(), files.read_parquet(path)
     rng, noticed = np.random.default_rng(0), 0
     for at in rng.integers(len(good), size=1500):
         path.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
         try:
-            assert files.read_parquet(path).equals(right)
+            assert files.read_parquet(path).equals(right) and files.written_origin(path) == about
         except files.DamagedFile:
             noticed += 1
     assert noticed > 50

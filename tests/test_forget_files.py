@@ -1,7 +1,5 @@
 """Scenarios whose forgotten samples a file names: scores of memorisation, and a user's own lists."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The package's rooms: imports go down the floors and never round in a circle; files and functions are short."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What is measured of an Original in a cell is kept, and read only where nothing that it rests on has changed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

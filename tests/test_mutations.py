@@ -1,7 +1,5 @@
 """A thousand studies with one mistake each: every one is refused before any job, by a line that names the key."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Methods from outside: by file, by module, by installed package; and what a change of their code changes."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What is refused in a study file, and how it is said: one line with the place, the value and what is accepted."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 
@@ -90,6 +88,7 @@ CHANGES = [
     ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
     ({"trials": 1001}, "trials", "1001"),
     ({"threads": 1001}, "threads", "1001"),
+    ({"tune": {"ranges": {"ft": {"lr": [False, True]}}}}, "tune: ranges: False", "accepted are numbers"),
     (table2(cells=["digits/convnet/random-0"]), "tables.table2.cells", "'random-0'"),
     (table2(cells=["digits/../random-10"]), "tables.table2", "'digits/../random-10/"),
     (table2(cells=[CELL, CELL]), "tables.table2.cells", f"{CELL!r} is listed twice"),

@@ -1,7 +1,5 @@
 """The standing of a study, read from the files that runs leave."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

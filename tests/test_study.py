@@ -1,7 +1,5 @@
 """What a study is once it is read: what it inherits, its hyperparameters, the names of its runs, their fingerprints."""
 
-from __future__ import annotations
-
 import hypothesis
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """What is damaged, or made from other data, is named and set aside; what reads it moves nothing."""
 
-from __future__ import annotations
-
 import resource
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The lines that follow a study on a terminal, or in a log."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

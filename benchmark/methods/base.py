@@ -219,7 +219,7 @@ class Method:
     """
 
     Settings: ClassVar[type[Recipe]] = Recipe
-    version: ClassVar[int] = 1
+    version: ClassVar[int | str] = 1
     starts_from_original: ClassVar[bool] = True
     contrastive: ClassVar[bool] = False
     paper_units: ClassVar[dict[str, float]] = {"retain": 3}

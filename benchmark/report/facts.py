@@ -87,6 +87,11 @@ def control(methods: list[str]) -> str:
     return f"{listed(methods)}, the model before unlearning, is a control" if methods else ""
 
 
+def elsewhere(methods: Iterable[str]) -> str:
+    """Of which methods only the predictions are known."""
+    return f"Predictions made elsewhere, and scored here: {listed(methods)}" if (methods := list(methods)) else ""
+
+
 def incomplete(data: pd.DataFrame, trials: int) -> str:
     """Which methods, controls aside, have fewer ``trials`` than they should."""
     short = [method for method in data.loc[data["trials"] < trials, "method"] if not is_control(method)]

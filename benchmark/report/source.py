@@ -135,4 +135,5 @@ class Source:
         if any(DAGGER in str(row[0]) for block in blocks for row in block.rows):
             notes = [*notes, f"{DAGGER}{THIN}{MEANING}"]
         made = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
-        return Table(columns, blocks, sentences([own, subject]), sentences([*notes, made]), data)
+        elsewhere = facts.elsewhere(method for method in self.methods if method in self.study.scored)
+        return Table(columns, blocks, sentences([own, subject]), sentences([*notes, elsewhere, made]), data)

@@ -42,15 +42,15 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
         raise BadInput(f"{name} would show other results than are published in {path}: {what}; {REPLACE}")
 
 
-def committed(path: Path) -> pd.DataFrame | None:
-    """Return the parquet file as the last commit has it; None where there is no git checkout or it is not committed.
+def committed(path: Path, revision: str = "HEAD") -> pd.DataFrame | None:
+    """Return the parquet file as a commit has it; None where there is no git checkout or it is not in that commit.
 
     Raises `BadInput` if git cannot say, or what is committed cannot be read.
     """
-    head = _git("rev-parse", "--quiet", "--verify", "HEAD")
+    head = _git("rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
     if head.returncode == FATAL and b"not a git repository" not in head.stderr:
         raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
-    shown = _git("show", f"HEAD:./{path.as_posix()}")
+    shown = _git("show", f"{revision}:./{path.as_posix()}")
     if head.returncode or shown.returncode:
         return None
     try:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
-from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
+from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.settings import OutputSettings
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
@@ -53,6 +55,7 @@ def check(study: PlannedStudy) -> None:
             for needed in KINDS[section][output.kind].needs:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
+            _scored(study, where, output, bool(KINDS[section][output.kind].derives))
             if (output.trials or 0) > study.trials:
                 accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
                 raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
@@ -99,6 +102,25 @@ def _hold_out(study: PlannedStudy, file: str) -> None:
         gone = 0 if scenario.kind == "class" else scenario.percent * scenario.stages
         if gone + study.hold_out >= 100:
             raise BadInput(f"{file}: hold_out: {study.hold_out}: {cell} forgets {gone} %, so that nothing is retained")
+
+
+def _scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:
+    """Refuse an output that wants of predictions what they have not: settings, features, stages, a trial's file."""
+    for parsed in map(MethodName.parse, output.methods):
+        if parsed.base not in study.scored:
+            continue
+        if parsed.settings:
+            raise BadInput(
+                f"{where}: method {str(parsed)!r}: predictions have no settings; accepted is {parsed.base!r}"
+            )
+        if features:
+            raise BadInput(f"{where}: method {parsed.base!r}: predictions made elsewhere have no features to show")
+        for cell, trial in itertools.product(map(Cell.parse, output.cells), range(output.trials or study.trials)):
+            if Scenario(cell.scenario).kind == "sequential":
+                raise BadInput(f"{where}: method {parsed.base!r}: {cell} has stages, and predictions are of one model")
+            path = method_class(parsed).file(RunName(cell.dataset, cell.arch, cell.scenario, parsed.base, trial))
+            if not path.is_file():
+                raise BadInput(f"{where}: method {parsed.base!r}: there is no file {path}, of trial {trial}")
 
 
 def check_classes(study: PlannedStudy, dataset: str, known: Sequence[str]) -> None:

@@ -111,7 +111,7 @@ def code_version(method: Any) -> int | str:
     A built-in method raises its ``version`` when its results change. Whoever writes a plugin edits it again and
     again, so there every change of code counts, comments and layout aside.
     """
-    return code_digest(method.__module__) or int(method.version)
+    return code_digest(method.__module__) or method.version
 
 
 def method_class(method: MethodName, where: str = "") -> Any:

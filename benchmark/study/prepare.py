@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     among = dict(
         zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)
     )
-    print("exact copies among", ", ".join(f"{what}: {number}" for what, number in among.items()))
+    print("exact copies among", ", ".join(f"{what}: {number}" for what, number in among.items()), file=sys.stderr)
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from benchmark import paths
+from benchmark.methods import scored
 from benchmark.study import plugins, tuning
 from benchmark.study.checks import check
 from benchmark.study.plan import PlannedStudy
@@ -31,6 +32,8 @@ class Study(PlannedStudy):
         data = with_local_datasets(data)
         # Plugins come first, since the rest of the file may name what they register.
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
+        if isinstance(named := data.get("scored"), dict):  # anything else is refused below, by its type
+            scored.register(named, where=f"{paths.study_file(name)}: scored")
         study = cls._of(name, data, tuned)
         check(study)
         # Checked whole, since hyperparameters may be of what is left out.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, unknown
 from benchmark.files import write_text
 from benchmark.study.reading import NAME
 from benchmark.study.study import Study
@@ -42,6 +43,23 @@ tables:
     cells: [{cell}] # dataset/architecture/what is forgotten
     methods: [{methods}] # Retrain is always there
 """
+SCORED = """\
+extends: {extends}
+only: [comparison, audit]
+scored:
+  {method}: {files}
+tables:
+  comparison: &scored # a target: snakemake --cores 8 comparison --config study={name}
+    kind: unlearning
+    caption: Gaps to Retrain
+    cells: [{cell}]
+    methods: [{methods}] # Retrain is always there
+    trials: {trials}
+  audit:
+    <<: *scored
+    kind: audit
+    caption: Audits of every sample
+"""
 
 
 def write(name: str, extends: str, images: Path | None = None) -> Path:
@@ -50,11 +68,7 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
     It extends a study, or is one of the images in a folder: of parquet files, or with subfolders ``train`` and
     ``test``. `BadInput` is raised if there is a file of that name already, or nothing to start from.
     """
-    path = paths.study_file(name)
-    if not re.fullmatch(NAME, name):
-        raise BadInput(f"study {name!r}: accepted are lower-case words and digits joined by '-' or '_'")
-    if path.exists():
-        raise BadInput(f"{path} exists already: call the new study something else")
+    path = _new(name)
     if images is None:
         gaps = [output for output in Study.load(extends).tables.values() if output.kind == "unlearning"]
         if not gaps:
@@ -66,6 +80,39 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
         description = "Methods compared on images of one's own"
     table = TABLE.format(name=name, cell=cell, methods=", ".join(methods))
     write_text(path, HEAD.format(name=name, description=description) + body + table)
+    return path
+
+
+def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
+    """Write ``config/<name>.yaml``, which shows a folder's predictions in a cell beside a study's methods.
+
+    The folder has a file ``trial-<number>.parquet`` for each trial, from 0. `BadInput` is raised if it has none or more
+    than the study has trials, if no table of gaps shows the cell, or if there is a study of that name already.
+    """
+    path, study = _new(name), Study.load(extends)
+    trials = next(trial for trial in itertools.count() if not (folder / f"trial-{trial}.parquet").is_file())
+    if not 0 < trials <= study.trials:
+        accepted = f"accepted are trial-0.parquet and so on, to trial-{study.trials - 1}.parquet at most"
+        raise BadInput(f"{folder}: {trials} files of trials; {accepted}")
+    tables = [output for output in study.tables.values() if output.kind == "unlearning"]
+    shown = [output.methods for output in tables if cell in output.cells]
+    if not shown:
+        raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
+    files, methods = json.dumps(str(folder / "trial-{trial}.parquet")), ", ".join([*shown[0], name])
+    body = SCORED.format(
+        name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials
+    )
+    write_text(path, HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body)
+    return path
+
+
+def _new(name: str) -> Path:
+    """Return the file of a study that is not there yet."""
+    path = paths.study_file(name)
+    if not re.fullmatch(NAME, name):
+        raise BadInput(f"study {name!r}: accepted are lower-case words and digits joined by '-' or '_'")
+    if path.exists():
+        raise BadInput(f"{path} exists already: call the new study something else")
     return path
 
 

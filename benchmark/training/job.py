@@ -40,12 +40,13 @@ from benchmark.study.prepare import held_out
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training.batches import Images, predict
+from benchmark.training.batches import Images
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import OFF, Device, compile_mode, memory_told, process_memory_mb
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run
+from benchmark.training.predictions import predictions_of
 from benchmark.training.progress import Note, shown
 
 CHECKPOINT_SECONDS = 60.0
@@ -80,8 +81,8 @@ class Job:
             "data": self.data,
             **({"checksum": vouched} if (vouched := study.datasets[run.name.dataset].checksum) else {}),
         }
-        trial = f"trial-{run.name.trial}"
-        self.streams = Streams(study.seed, (run.name.dataset, run.name.arch, run.name.scenario, trial))
+        place = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
+        self.streams = Streams(study.seed, place)
         made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
         self.checkpoint = Checkpoint(paths.work(run.place), self.device.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
@@ -139,11 +140,10 @@ class Job:
         schedule = None
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
-        evaluate = partial(self._measure, model, stage)
         # Taken from Original where there is one: counting imports the compiler, which takes a second.
         counted = self.original and int(self.original["forward_flops"])
         flops = counted or forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
-        return Trainer(model, method, self.device, evaluate, flops, stage, offset, schedule)
+        return Trainer(model, method, self.device, partial(self._measure, model, stage), flops, stage, offset, schedule)
 
     def _starting_model(self) -> nn.Module:
         model = self._fresh("init")
@@ -188,7 +188,7 @@ class Job:
         return {metric: measured.get(metric, math.nan) for metric in METRICS}
 
     def _predict(self, model: nn.Module) -> pd.DataFrame:
-        samples = predict(model, self.images, self.device)
+        samples = predictions_of(self.run, model, self.images, self.device)
         if len(self.held_out):
             samples.loc[(samples["split"] == "train") & samples["index"].isin(self.held_out), "split"] = HELD_OUT
         return samples

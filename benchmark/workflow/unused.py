@@ -15,7 +15,7 @@ from benchmark.study.tuning import TUNING, tuned_cells
 def unused(remove: bool = False) -> str:
     """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``."""
     files = {path for what in ("splits", MAPS, DISTANCES, VIEWS) for path in (paths.RESULTS / what).rglob("*.parquet")}
-    left_over = sorted((_runs() | files) - _used())
+    left_over = sorted((_runs() | files) - used())
     size = sum(file.stat().st_size for path in left_over for file in [path, *path.rglob("*")] if file.is_file())
     for path in left_over if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -28,7 +28,7 @@ def unused(remove: bool = False) -> str:
 def unused_runs() -> list[Path]:
     """Return the folders of runs that no study shows; none where a study cannot be read, since it may show any."""
     try:
-        return sorted(_runs() - _used())
+        return sorted(_runs() - used())
     except BadInput:
         return []
 
@@ -37,8 +37,8 @@ def _runs() -> set[Path]:
     return {path.parent for path in paths.RUNS.rglob(paths.RUN)}
 
 
-def _used() -> set[Path]:
-    """Everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
+def used() -> set[Path]:
+    """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
     used: set[Path] = set()
     for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
         study = Study.load(name)

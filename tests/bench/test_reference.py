@@ -1,7 +1,5 @@
 """Our path and the plain reference, on the same images in float32, come to the same numbers."""
 
-from __future__ import annotations
-
 import multiprocessing
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Rows, the choice of sections, and the tables that are written."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -3,8 +3,6 @@
 And what a job imports before its first step, which every job pays for.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import pickle

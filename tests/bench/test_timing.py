@@ -1,7 +1,5 @@
 """Work takes turns, here and in processes of its own."""
 
-from __future__ import annotations
-
 import os
 import time
 

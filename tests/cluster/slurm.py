@@ -1,7 +1,5 @@
 """A real Slurm of one node, this machine, with all its state in a temporary folder. Debian: slurm-wlm, munge."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pwd

@@ -3,8 +3,6 @@
 Whatever happens to its jobs, the workflow ends well, and all that it makes is as without a cluster.
 """
 
-from __future__ import annotations
-
 import collections
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """Small files in each source's true layout: parquet shards, an image folder, the official archives."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

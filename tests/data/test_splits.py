@@ -17,6 +17,7 @@ from benchmark.data.splits import (
     write_split,
 )
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
+from benchmark.files import write_parquet
 from benchmark.names import Scenario
 
 CLASSES = ["cat", "dog", "ship", "truck"]
@@ -156,6 +157,6 @@ def test_a_split_file_gives_back_what_was_written_and_one_of_other_columns_is_re
     path = Path("split.parquet")
     with pytest.raises(StaleOutput, match="missing"):
         read_split(path)
-    pd.DataFrame({"split": ["train"], "row": [1]}).to_parquet(path)
+    write_parquet(path, pd.DataFrame({"split": ["train"], "row": [1]}))
     with pytest.raises(DamagedFile, match="accepted are split, index, stage"):
         read_split(path)

@@ -1,7 +1,5 @@
 """The README and the manual's pages, taken apart into what tests check."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A command that cannot run here says what it needs in a comment before its block, ``<!-- needs: a GPU -->``.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -1,7 +1,5 @@
 """The manual builds without a warning and holds what the code has; links of the README lead somewhere."""
 
-from __future__ import annotations
-
 import html
 import re
 import shutil

@@ -4,8 +4,6 @@
 are upper bounds where others use it too.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

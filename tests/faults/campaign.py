@@ -10,8 +10,6 @@ no other run was done again; the result is wrong if the workflow ended well and 
 take; else something is lost. ``--only N`` repeats a fault, but for the moment that it hits.
 """
 
-from __future__ import annotations
-
 import argparse
 import collections
 import random

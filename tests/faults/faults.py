@@ -1,7 +1,5 @@
 """The faults. Each hits a finished study, of which some take a part away first, so that it is to be made again."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random

@@ -1,7 +1,5 @@
 """The study that faults are injected into: seconds from nothing to its end, with a file of every kind on the way."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Steps that the tests of several methods take."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

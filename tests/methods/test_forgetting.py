@@ -1,7 +1,5 @@
 """What methods do to an Original that knows its training data."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,7 +1,5 @@
 """Which samples each method's training loads, over whole runs, and which steps make an epoch."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmark.data import store

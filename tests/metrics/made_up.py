@@ -1,7 +1,5 @@
 """Gathered results made up so that the claims' formulas have known answers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

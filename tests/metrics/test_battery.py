@@ -1,7 +1,5 @@
 """All audits of simulated methods: one that forgets, one that does not, one that shifts, and Original."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

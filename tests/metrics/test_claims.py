@@ -1,7 +1,5 @@
 """The claims' formulas within a cell, their verdicts and their families, on numbers made up for it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The claims about several scenarios and about representations, on numbers made up for it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """The silhouette of clusters."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

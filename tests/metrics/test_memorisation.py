@@ -1,7 +1,5 @@
 """How well a method is told from Retrain by how far samples are memorised, on simulated models."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

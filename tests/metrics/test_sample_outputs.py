@@ -1,7 +1,5 @@
 """The audits of the committed runs of cifar10-small, and what is read for them."""
 
-from __future__ import annotations
-
 import dataclasses
 import subprocess
 import sys

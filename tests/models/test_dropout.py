@@ -1,7 +1,5 @@
 """Dropout from 16 bits a value: torch's in all but the numbers drawn."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """A study of two cells whose runs were never trained: their files hold random or chosen numbers."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Tables and figures of audits: a null beside each, what the trials do not carry refused, and what else is said."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

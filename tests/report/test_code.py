@@ -1,7 +1,5 @@
 """Runs that different code made are named where they are shown together."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The tables of claims, of what tuning is worth, of how many trials a difference needs and of what a study took."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

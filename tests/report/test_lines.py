@@ -1,7 +1,5 @@
 """Figures 5 to 10: gap against computation, stage by stage, and at each value of a setting."""
 
-from __future__ import annotations
-
 import shutil
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What holds for every kind of table and figure, of one study that has them all."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

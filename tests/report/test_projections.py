@@ -1,7 +1,5 @@
 """Maps of features, t-SNE and UMAP, and turning them alike."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """What is forged is named by its digest; where that is forged too, by deriving everything again from the samples."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One table in plain text becomes LaTeX, Markdown and HTML."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

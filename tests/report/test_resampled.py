@@ -1,7 +1,5 @@
 """A study that draws Original and the split anew in each trial, with fewer trials in one cell than in another."""
 
-from __future__ import annotations
-
 import yaml
 
 from benchmark import paths

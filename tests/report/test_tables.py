@@ -1,7 +1,5 @@
 """The tables of gaps, predictions and settings, and what holds for every kind of table."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """What a stopped run leaves, and which of it is taken up again."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

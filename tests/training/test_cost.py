@@ -1,7 +1,5 @@
 """Costs after each epoch, in forward passes of one image: by the paper's counting, and as executed."""
 
-from __future__ import annotations
-
 from itertools import accumulate
 
 import pytest

@@ -1,7 +1,5 @@
 """The device that a job takes, and its memory. Processes and locks are real; the GPUs are pretended."""
 
-from __future__ import annotations
-
 import math
 import os
 import signal

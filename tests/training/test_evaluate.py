@@ -1,7 +1,5 @@
 """What a pass over the data keeps."""
 
-from __future__ import annotations
-
 import math
 import weakref
 

@@ -1,7 +1,5 @@
 """Training images that a trial holds out: no run trains on them, and metrics can be measured on them."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmark.errors import BadInput

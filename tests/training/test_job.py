@@ -1,7 +1,5 @@
 """What one run leaves, when it is done again, how it diverges, and what it refuses to start from."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

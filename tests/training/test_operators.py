@@ -1,7 +1,5 @@
 """A build of torch whose operators are far too slow is named; a sound one is not."""
 
-from __future__ import annotations
-
 import torch
 
 from benchmark.training.operators import LEAST, slow

@@ -1,7 +1,5 @@
 """Every registered method, killed and started again, gives what it gives undisturbed: bit for bit, in float32."""
 
-from __future__ import annotations
-
 import itertools
 import shutil
 import signal

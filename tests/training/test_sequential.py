@@ -1,7 +1,5 @@
 """Forgetting in stages: stage k is an unlearning run of its own from the weights of stage k - 1."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """Tuning a miniature study: its budget, its repeatability, its survival of kills, and what it leaves alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal
@@ -296,6 +294,7 @@ def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
         project.study({"tuned": "../other"})
     for change, message in [
         ({"seed": 1}, r"tune\.seed: 1 is the study's own"),
+        ({"hyperparameters": {CELL: {"ft": {"lr": True}}}}, r"ft: lr: True: accepted are numbers"),
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
     ]:
         project.study(TUNE, {"figures": STAGES, "tune": change})

@@ -1,7 +1,5 @@
 """Two finished studies: one whose files are only laid out, one that Snakemake has really run, to try plans on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

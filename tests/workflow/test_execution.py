@@ -1,7 +1,5 @@
 """A small study from nothing to its tables and figures, by Snakemake itself, and back again after losses."""
 
-from __future__ import annotations
-
 import json
 import random
 import re

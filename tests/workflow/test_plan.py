@@ -1,7 +1,5 @@
 """What Snakemake plans to do, and what it leaves alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """What ``snakemake --report`` shows of a finished study."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
@@ -14,7 +12,7 @@ from benchmark import paths
 from benchmark.report import captions
 from benchmark.study.study import Study
 from tests.project import Project
-from tests.report.browser import Browser, chromium
+from tests.report.browser import MISSING, chromium, opened
 from tests.workflow.conftest import SHOWN
 
 DRAWN = "<!doctype html><title>drawn</title><p>what is drawn</p>"
@@ -94,17 +92,9 @@ def test_nothing_that_a_caption_says_is_taken_for_markup(fresh):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(chromium() is None, reason="no Chromium here")
-def test_the_report_opens_without_a_network_and_shows_a_table(report, tmp_path):
-    with Browser(tmp_path / "profile") as browser:
-        browser.send("Page.navigate", url=report.as_uri())
-        browser.until("document.body && document.body.innerText.includes('Tables')")
-        browser.js(
-            "[...document.querySelectorAll('*')].filter(one => one.innerText?.trim() === 'Tables').at(-1).click()"
-        )
-        row = "[...document.querySelectorAll('tr')].find(row => row.innerText.trim().startsWith('table2'))"
-        browser.until(f"!!{row}")
-        browser.js(f"{row}.querySelector('a').click()")
-        browser.until("!!document.querySelector('iframe')")
-        assert [url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))] == []
-        assert browser.faults == []
+@pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")
+def test_the_report_opens_without_a_network_and_shows_a_table(report):
+    with chromium() as browser, opened(browser, report) as page:
+        page.get_by_text("Tables", exact=True).click()
+        page.get_by_role("row").filter(has_text="table2").get_by_role("link").first.click()
+        page.wait_for_selector("iframe")

@@ -1,7 +1,5 @@
 """What jobs ask for: GPUs where the user asks for them, time and memory of a cluster."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Jobs that are forked from a server end as jobs of their own would, whatever becomes of either."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

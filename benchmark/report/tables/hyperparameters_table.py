@@ -48,7 +48,8 @@ def gather(source: Source) -> pd.DataFrame:
         settings = source.study.run(source.study.run_name(cell, method, 0)).settings
         values = settings.model_dump(by_alias=True)
         for field_name, field in type(settings).model_fields.items():
-            key = field.alias or field_name
+            if (key := field.alias or field_name) not in values:  # of predictions made elsewhere nothing is known
+                continue
             extra: Any = field.json_schema_extra or {}
             low, high = extra.get("paper_range") or (None, None)
             rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))

@@ -1,7 +1,5 @@
 """Studies whose page can be looked at: two cells, or sequential removal alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,17 +1,16 @@
 """The results page in a browser: no fault and no request, and everything can be reached with keys and a finger."""
 
-from __future__ import annotations
-
-import json
-from collections.abc import Iterator
-from importlib.util import find_spec
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.report.browser import Browser, chromium
+from tests.report.browser import MISSING, chromium, opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason="chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")]
 CARD = "document.querySelector('#map-card canvas')?.dataset.position ?? null"
 RINGS = (
     "[...document.querySelectorAll('.map')].map(m => [m.getBoundingClientRect(), m.querySelector('.ring')])"
@@ -30,177 +29,173 @@ FOCUSED = """(() => {
     const name = one.closest('#table') ? 'table' : one.id || one.className || one.tagName;
     return [name, getComputedStyle(shown).outlineStyle];
 })()"""
-VIOLATIONS = """
-    axe.run(document, {resultTypes: ['violations']}).then(({violations, passes}) => JSON.stringify([passes.length,
-        violations.map(({id, impact, help, nodes}) => [id, impact, help, nodes.slice(0, 3).map(({html}) => html)])]))
-"""
 COLUMN = "[...document.querySelectorAll('#table tbody tr:not([hidden])')].map(r => Number(r.cells[4].dataset.value))"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(autouse=True)
-def nothing_wrong(browser) -> Iterator[None]:
-    """No test leaves a fault in the console, or a request to a network."""
-    yield
-    assert browser.faults == []
-    assert [address for address in browser.requests if not address.startswith(("data:", "file:"))] == []
+@pytest.fixture
+def look(browser, page) -> Iterator[Callable[..., Any]]:
+    """Open the results page, or another, and wait until it says that all is drawn."""
+    with ExitStack() as stack:
+
+        def begin(view: str = "", file: Path = page, **how: Any) -> Any:
+            shown = stack.enter_context(opened(browser, file, view, **how))
+            shown.wait_for_selector("html[data-ready=yes]")
+            return shown
+
+        yield begin
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
-def test_page_in_a_browser(browser, page, width, dark) -> None:
-    browser.look_through(width, dark=dark, touch=width < 500)
-    browser.open(page)
-    assert browser.js("document.documentElement.scrollWidth") <= width
-    _sort_and_filter(browser)
-    _choose_a_sample(browser, touch=width < 500)
-    browser.js("document.querySelector('#gap-chart').focus()")
-    browser.key("ArrowRight")
-    browser.until("document.querySelector('#gap-readout').textContent.includes('average gap')")
-    browser.js("document.querySelector('#table tbody a').click()")
-    browser.until("document.activeElement.matches('details[open] article')")
+@pytest.mark.parametrize("phone", [True, False])
+def test_page_in_a_browser(look, phone) -> None:
+    width = 360 if phone else 1440
+    shown = look(width=width, color_scheme="dark" if phone else "light", has_touch=phone, is_mobile=phone)
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    _sort_and_filter(shown)
+    _choose_a_sample(shown, touch=phone)
+    shown.focus("#gap-chart")
+    shown.keyboard.press("ArrowRight")
+    shown.wait_for_selector("#gap-readout:has-text('average gap')")
+    shown.evaluate("document.querySelector('#table tbody a').click()")
+    shown.wait_for_selector("details[open] article:focus")
 
 
-@pytest.mark.skipif(find_spec("axe_core_python") is None, reason="axe-core-python is not installed")
-@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1440, False), (1440, True)])
-def test_axe_finds_nothing_wrong(browser, page, width, dark) -> None:
-    browser.look_through(width, dark=dark)
-    browser.open(page)
-    package = find_spec("axe_core_python")
-    axe = Path(package.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
-    browser.js(f"{FLAT}; {axe}; 0")
-    rules_passed, violations = json.loads(browser.js(VIOLATIONS))
-    assert rules_passed > 20 and not violations
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_axe_finds_nothing_wrong(look, width, scheme) -> None:
+    axe = pytest.importorskip("axe_core_python.sync_playwright")
+    shown = look(width=width, color_scheme=scheme)
+    shown.evaluate(FLAT)
+    result = axe.Axe().run(shown, options={"resultTypes": ["violations"]})
+    assert len(result["passes"]) > 20 and not result["violations"]
 
 
-def test_all_that_takes_keys_is_visible_when_it_has_them(browser, page) -> None:
-    browser.look_through(1440)
-    browser.open(page)
-    reached = []
+def test_all_that_takes_keys_is_visible_when_it_has_them(look) -> None:
+    shown, reached = look(), []
     for _ in range(150):
-        browser.key("Tab")
-        if browser.js("document.activeElement === document.body"):
+        shown.keyboard.press("Tab")
+        if shown.evaluate("document.activeElement === document.body"):
             break
-        reached.append(browser.js(FOCUSED))
-    assert {"table", "trade-chart", "curve-cell", "gap-chart", "map", "compare-first", "SUMMARY"} <= {
-        r[0] for r in reached
-    }
+        reached.append(shown.evaluate(FOCUSED))
+    parts = {"table", "trade-chart", "curve-cell", "gap-chart", "map", "compare-first", "SUMMARY"}
+    assert parts <= {part for part, _ in reached}
     assert [one for one, outline in reached if outline == "none"] == []
 
 
-def test_a_view_is_in_the_address_and_its_rows_can_be_saved(browser, page, tmp_path) -> None:
-    view = "scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone"
-    browser.open(page, view)
-    gaps = browser.js(COLUMN)
+def test_a_view_is_in_the_address_and_its_rows_can_be_saved(look) -> None:
+    shown = look("scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone")
+    gaps = shown.evaluate(COLUMN)
     assert gaps == sorted(gaps, reverse=True) and len(gaps) > 2
-    assert browser.js("document.querySelector('#curve-metric').value") == "ta"
-    header, *rows = browser.saved(tmp_path, "#save-table").decode().splitlines()
+    assert shown.input_value("#curve-metric") == "ta"
+    header, *rows = _saved(shown, "#save-table").decode().splitlines()
     assert header.startswith("method,dataset,arch,scenario,avg_gap")
     assert [float(row.split(",")[4]) for row in rows] == gaps and all("random-10" in row for row in rows)
-    browser.js("document.querySelector('[data-key=avg_gap] button').click()")
-    assert browser.js("location.hash") == "#scenario=random-10&curve-metric=ta"
+    shown.click("[data-key=avg_gap] button")
+    assert shown.evaluate("location.hash") == "#scenario=random-10&curve-metric=ta"
 
 
-def test_any_column_stands_against_any_other_and_the_chart_can_be_saved(browser, page, tmp_path) -> None:
-    browser.open(page, "trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
-    browser.js("document.querySelector('#trade-chart').focus()")
+def test_any_column_stands_against_any_other_and_the_chart_can_be_saved(look) -> None:
+    shown = look("trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
+    shown.focus("#trade-chart")
     readings = set()
     for _ in range(8):
-        browser.key("ArrowRight")
-        readings.add(browser.js("document.querySelector('#trade-readout').textContent"))
+        shown.keyboard.press("ArrowRight")
+        readings.add(shown.text_content("#trade-readout"))
     assert any(text.startswith("FT: UA (%) 11.25") and "Avg. gap (points) 1.25" in text for text in readings), readings
-    assert browser.saved(tmp_path, "#trade .save").startswith(b"\x89PNG")
+    assert _saved(shown, "#trade .save").startswith(b"\x89PNG")
 
 
-def test_two_methods_stand_beside_retrain_with_the_images_on_which_they_part(browser, page) -> None:
-    browser.open(page, "compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
-    tables = browser.js("[...document.querySelectorAll('.matrix caption')].map((caption) => caption.textContent)")
-    assert tables == ["FT, %", "CoUn, %", "Retrain, %"]
+def test_two_methods_stand_beside_retrain_with_the_images_on_which_they_part(look) -> None:
+    shown = look("compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
+    assert shown.locator(".matrix caption").all_text_contents() == ["FT, %", "CoUn, %", "Retrain, %"]
     rows = "[...document.querySelectorAll('.matrix tbody')].map((body) => [...body.rows].map((row) => "
-    sums = browser.js(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
+    sums = shown.evaluate(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
     assert all(abs(total - 100) <= 5 for matrix in sums for total in matrix) and len(sums[0]) == 10
-    listed = "document.querySelectorAll('#compare-list tbody tr').length"
-    assert browser.js(listed) > 10 and browser.js("document.querySelectorAll('#compare-list canvas').length") > 10
-    # All predict the same here.
-    choose = "s.value = 'apart'; s.dispatchEvent(new Event('change', {bubbles: true}))"
-    browser.js(f"{{ const s = document.querySelector('#compare-part'); {choose}; }}")
-    browser.until(f"{listed} === 0 && document.querySelector('#compare-count').textContent.startsWith('0 of ')")
+    assert shown.locator("#compare-list tbody tr").count() > 10 and shown.locator("#compare-list canvas").count() > 10
+    shown.select_option("#compare-part", "apart")  # all predict the same here
+    shown.locator("#compare-count", has_text=re.compile("^0 of ")).wait_for()
+    assert shown.locator("#compare-list tbody tr").count() == 0
 
 
-def test_headings_stay_while_a_table_scrolls(browser, page) -> None:
-    browser.look_through(390)
-    browser.open(page)
+def test_headings_stay_while_a_table_scrolls(look) -> None:
+    shown = look(width=390)
     top = "document.querySelector('#table thead').firstElementChild.cells[0].getBoundingClientRect().top"
     box = "document.querySelector('#results .scroll')"
-    browser.js(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
-    assert abs(browser.js(f"{top} - {box}.getBoundingClientRect().top")) <= 2
-    assert browser.js(f"{box}.getBoundingClientRect().right") <= 390
+    shown.evaluate(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
+    assert abs(shown.evaluate(f"{top} - {box}.getBoundingClientRect().top")) <= 2
+    assert shown.evaluate(f"{box}.getBoundingClientRect().right") <= 390
 
 
-def test_a_history_says_what_its_stage_is_compared_with(browser, staged) -> None:
-    browser.open(staged)
-    choose = "s.value = 'ra'; s.dispatchEvent(new Event('change'));"
-    browser.js(f"{{ const s = document.querySelector('#curve-metric'); {choose} }}")
-    browser.js("document.querySelector('#history-chart').focus()")
+def test_a_history_says_what_its_stage_is_compared_with(look, staged) -> None:
+    shown = look(file=staged)
+    shown.select_option("#curve-metric", "ra")
+    shown.focus("#history-chart")
     for retrain in (90, 90, 80):
-        browser.key("ArrowRight")
-        readout = browser.js("document.querySelector('#history-readout').textContent")
-        assert readout.partition("; ")[2] == f"Retrain {retrain}.00 %"
+        shown.keyboard.press("ArrowRight")
+        assert shown.text_content("#history-readout").partition("; ")[2] == f"Retrain {retrain}.00 %"
 
 
-def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(browser, page) -> None:
-    browser.open(page)
+def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(look) -> None:
+    shown = look()
     # Of two images to be decoded, the first takes longer.
-    browser.js(
-        "{ const decode = HTMLImageElement.prototype.decode; let calls = 0; window.decoded = 0;"
+    shown.evaluate(
+        "{ const decode = HTMLImageElement.prototype.decode; let calls = 0, decoded = 0;"
         "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
         "if (slow) await new Promise((done) => setTimeout(done, 300));"
-        "setTimeout(() => window.decoded++, 200); }; }"
+        "setTimeout(() => document.body.dataset.decoded = ++decoded, 200); }; } 0"
     )
     choose = "for (const one of [1, 0]) { s.selectedIndex = one; s.dispatchEvent(new Event('change')); }"
-    browser.js(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
-    browser.until("window.decoded === 2")
-    last = browser.js("document.querySelector('#map-cell').selectedOptions[0].text")
-    labels = browser.js("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
+    shown.evaluate(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
+    shown.wait_for_selector("body[data-decoded='2']")
+    last = shown.evaluate("document.querySelector('#map-cell').selectedOptions[0].text")
+    labels = shown.evaluate("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
     assert len(labels) == 2 and all(last in label for label in labels)
 
 
-def _sort_and_filter(browser: Browser) -> None:
-    browser.js("document.querySelector('[data-key=avg_gap] button').focus()")
-    browser.key("Enter")
-    gaps = browser.js(COLUMN)
+def _saved(shown: Any, button: str) -> bytes:
+    """What a file holds that a button saves."""
+    with shown.expect_download() as download:
+        shown.click(button)
+    return Path(download.value.path()).read_bytes()
+
+
+def _sort_and_filter(shown: Any) -> None:
+    shown.focus("[data-key=avg_gap] button")
+    shown.keyboard.press("Enter")
+    gaps = shown.evaluate(COLUMN)
     assert gaps == sorted(gaps) and len(gaps) > 10
-    assert browser.js("document.querySelector('[data-key=avg_gap]').ariaSort") == "ascending"
-    browser.key("Enter")
-    assert browser.js(COLUMN) == gaps[::-1]
-    change = "s.value = 'ft'; s.dispatchEvent(new Event('change', {bubbles: true}))"
-    browser.js(f"{{ const s = document.querySelector('[name=method]'); {change}; }}")
-    assert browser.js(COLUMN) == [1.25, 1.25]
-    assert browser.js("document.querySelector('#count').textContent").startswith("2 of ")
-    browser.js("document.querySelector('#filters button').click()")
-    browser.until(f"{COLUMN}.length === {len(gaps)}")
+    assert shown.evaluate("document.querySelector('[data-key=avg_gap]').ariaSort") == "ascending"
+    shown.keyboard.press("Enter")
+    assert shown.evaluate(COLUMN) == gaps[::-1]
+    shown.select_option("[name=method]", "ft")
+    assert shown.evaluate(COLUMN) == [1.25, 1.25]
+    assert shown.text_content("#count").startswith("2 of ")
+    shown.click("#filters button")
+    shown.locator("#count", has_not_text="2 of ").wait_for()
+    assert sorted(shown.evaluate(COLUMN)) == gaps
 
 
-def _choose_a_sample(browser: Browser, touch: bool) -> None:
-    browser.js("document.querySelector('.map').focus()")
-    browser.key("ArrowRight")
-    first = browser.js(CARD)
-    assert first is not None and "true class" in browser.js("document.querySelector('#map-card').textContent")
-    browser.js("document.querySelector('.map').scrollIntoView({block: 'start', behavior: 'instant'})")
-    ((x, y), *others) = browser.js(RINGS)
-    assert len(others) + 1 == browser.js("document.querySelectorAll('.map').length")
+def _choose_a_sample(shown: Any, touch: bool) -> None:
+    shown.focus(".map >> nth=0")
+    shown.keyboard.press("ArrowRight")
+    first = shown.evaluate(CARD)
+    assert first is not None and "true class" in shown.text_content("#map-card")
+    shown.evaluate("document.querySelector('.map').scrollIntoView({block: 'start', behavior: 'instant'})")
+    ((x, y), *others) = shown.evaluate(RINGS)
+    assert len(others) + 1 == shown.locator(".map").count()
     for _ in range(4):
-        browser.key("ArrowDown")
-        if browser.js(CARD) != first:
+        shown.keyboard.press("ArrowDown")
+        if shown.evaluate(CARD) != first:
             break
-    assert browser.js(CARD) != first
-    (browser.tap if touch else browser.point)(x, y)
-    browser.until(f"{CARD} === '{first}'")
-    width = "document.querySelector('.map .ring').style.left"
-    before = browser.js(width)
-    browser.js("document.querySelector('#zoom-in').click()")
-    browser.until(f"{width} !== '{before}' || document.querySelector('.map .ring').hidden")
+    assert shown.evaluate(CARD) != first
+    (shown.touchscreen.tap if touch else shown.mouse.move)(x, y)
+    shown.wait_for_selector(f"#map-card canvas[data-position='{first}']")
+    before = shown.evaluate("document.querySelector('.map .ring').style.left")
+    shown.evaluate("document.querySelector('#zoom-in').click()")
+    moved = f".ring:not([style*='left: {before}']), .ring[hidden]"
+    shown.locator(".map").first.locator(moved).wait_for(state="attached")

@@ -1,7 +1,5 @@
 """What the results page holds."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

@@ -1,0 +1,107 @@
+"""For authors: a plugin to start from, the promises that a method must keep, and scores of any code's predictions."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import paths
+from benchmark.commands.app import app, argument, complete_study, read
+from benchmark.commands.stages import run, table
+from benchmark.errors import StaleOutput
+
+New = StrEnum("New", ["method", "dataset", "architecture"])
+Plugins = typer.Option("--plugin", metavar="FILE", help="the module or .py file with the method; may be repeated")
+Beside = typer.Option("--study", metavar="STUDY", autocompletion=complete_study, help="the study to compare with")
+Name = typer.Option("--name", metavar="NAME", help="the name of the method  [default: the folder's]")
+
+
+@app.command()
+def new(
+    what: Annotated[New, argument("what to start: a method, a dataset or an architecture", "WHAT")],
+    name: Annotated[str, argument("its name, such as my-method", "NAME")],
+) -> None:
+    """Write a plugin to start from.
+
+    A study that shows it and a test are written beside it. All of them work as they are.
+    """
+    from benchmark.study.starter import write
+
+    plugin, study, test = write(what, name)
+    print(f"{plugin}, {study} and {test} are written. Edit the first. Then")
+    if what == New.method:
+        print(f"  python -m benchmark test {name} --plugin {plugin}    says which promises of a method it keeps")
+    print(f"  python -m pytest {test}    runs its test")
+    print(f"  snakemake --cores {os.cpu_count()} all --config study={name}    compares it")
+
+
+@app.command()
+def test(
+    method: Annotated[str, argument("the method, such as ft or my-method", "METHOD")],
+    plugin: Annotated[list[str], Plugins] = [],  # noqa: B006 (never changed)
+) -> None:
+    """Try what every method promises.
+
+    That is to be repeated and resumed bit for bit, and more. It takes some seconds.
+
+    The exit status is 1 if a promise is broken.
+    """
+    from benchmark.training.contract import examine
+
+    findings = examine(method, plugin)
+    for promise, instead in findings:
+        print(f"{'broken' if instead else 'kept  '}  {promise}" + f"\n        {instead}" * bool(instead))
+    raise typer.Exit(int(any(instead for _, instead in findings)))
+
+
+@app.command()
+def leaderboard(
+    study: Annotated[str | None, argument("a study whose results are gathered", "STUDY", complete_study)] = None,
+) -> None:
+    """Make the leaderboard from the rows of its methods.
+
+    With a study, its rows and settings are put into the folders of its methods first, paper_tables/leaderboard/METHOD/.
+    """
+    from benchmark.report.leaderboard import refresh, write_board
+
+    print(*(refresh(read(study)) if study else [write_board()]), sep="\n")
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, argument("the folder with trial-0.parquet, trial-1.parquet and so on", "FOLDER")],
+    cell: Annotated[str, argument("what the predictions are of, such as digits/convnet/random-10", "CELL")],
+    study: Annotated[str, Beside] = "quick",
+    name: Annotated[str | None, Name] = None,
+) -> None:
+    """Score predictions of any other code.
+
+    They are compared with a study's Retrain, beside its methods.
+
+    A trial's file has a row for each training and test image: index, split, label, prediction, and loss or margin. The
+    study config/NAME.yaml is written, with a table of gaps and one of audits, and both are drawn.
+    """
+    from benchmark.study.template import write_scored
+
+    name = name or folder.resolve().name
+    file = write_scored(folder, study, cell, name)
+    try:
+        scored = read(name)
+        for one in scored.runs():
+            if one.name.method == name:
+                run(name, str(one.name))
+    except BaseException:  # the command can then be given again
+        file.unlink()
+        raise
+    print(f"{file} is written")
+    try:
+        for shown in ("comparison", "audit"):
+            table(name, shown)
+    except StaleOutput as error:
+        remedy = f"'snakemake --cores {os.cpu_count()} all --config study={name}' trains it and draws the tables"
+        raise StaleOutput(f"{error}: {remedy}") from None
+    print(paths.table(name, "comparison", ".md").read_text(encoding="utf-8"))

@@ -1,0 +1,62 @@
+"""Sharing results: pools put together, two results side by side, and all that is behind a number."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.commands.app import app, argument, flag
+
+Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
+Beside = typer.Option(
+    "--keep-both", metavar="NAME", help="keep runs that differ from those here in results/others/NAME, not in tables"
+)
+
+
+@app.command()
+def merge(
+    folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER...")],
+    keep_both: Annotated[str, Beside] = "",
+    dry_run: Annotated[bool, flag("--dry-run", "only say what would be added")] = False,
+) -> None:
+    """Take the runs of other checkouts and machines into this one. Nothing here is overwritten.
+
+    Every file is verified first. Runs of equal settings with unequal results are refused, all of them in one message,
+    before anything is copied. The exit status is 1 if something there is damaged, and so left out.
+    """
+    from benchmark.workflow.merge import merge
+
+    text, whole = merge(folders, keep_both, dry_run)
+    print(text)
+    raise typer.Exit(int(not whole))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, argument("STUDY, STUDY@COMMIT or STUDY@FOLDER; with --study a method", "A")],
+    second: Annotated[str, argument("the same, or @COMMIT or FOLDER alone, for the study of A; or a method", "B")],
+    study: Annotated[str, typer.Option(metavar="STUDY", help="compare two methods, A and B, within this study")] = "",
+    form: Annotated[Form, typer.Option("--format", help="how to write it")] = Form.text,
+    exact: Annotated[bool, flag("--exact", "take any run that is not identical for a difference")] = False,
+) -> None:
+    """Compare two results trial by trial: of two studies, commits, checkouts, machines or methods.
+
+    \b
+    compare quick my-study               two studies
+    compare quick @HEAD~1                a study as it stands, and as a commit has its gathered results
+    compare quick ../other-checkout      the same study in another folder
+    compare --study quick coun ft        two methods of a study; STUDY@COMMIT and STUDY@FOLDER are accepted too
+
+    A difference counts if its 95 % interval over trials excludes 0 and it exceeds the noise between two Retrains of as
+    many trials. The exit status is 0 without a difference, 1 with one, and 2 if the input is wrong.
+    """
+    from benchmark.report.comparison import Comparison
+    from benchmark.results.sides import read_sides, within
+
+    sides = within(study, first, second) if study else read_sides(first, second)
+    comparison = Comparison(*sides, of_methods=bool(study))
+    print(comparison.written(form))
+    raise typer.Exit(int(not comparison.exact if exact else comparison.data["differs"].any()))

@@ -1,0 +1,198 @@
+"""The leaderboard: a folder a method, with what was claimed for it, our re-run, and whether the two agree.
+
+``paper_tables/leaderboard/<method>/entry.yaml`` is written by hand. ``rows.csv`` and ``settings.csv`` beside it hold
+what a study found, and the board is made from the rows of all methods.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from benchmark import paths
+from benchmark.errors import BadInput, StaleOutput
+from benchmark.files import write_text
+from benchmark.metrics.bootstrap import estimate
+from benchmark.metrics.evidence import Trials
+from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.reported import reported_means
+from benchmark.names import RETRAIN, Cell
+from benchmark.report import markdown
+from benchmark.report.style import cell_label, method_label
+from benchmark.report.tabular import METHOD, Block, Column, Entry, Table, interval, number, sentences
+from benchmark.report.templates import template
+from benchmark.results import frames
+from benchmark.settings import Strict
+from benchmark.study.reading import validated
+from benchmark.study.resolve import plain_values
+from benchmark.study.study import Study
+
+BASELINE = "ft"  # every paper compares with it
+BOARD = paths.LEADERBOARD / "README.md"
+ENTRY, ROWS, SETTINGS = "entry.yaml", "rows.csv", "settings.csv"
+RUN = ("trial", "status", "collapsed", *METRICS, "pflops_executed", "device", "commit", "fingerprint")
+NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high")
+AGREES, DISAGREES, UNDECIDED, UNCLAIMED = "agrees", "disagrees", "undecided", "no claim"
+
+
+class ClaimedGap(Strict):
+    """What a publication prints for a method and for FT in the same cell: average gaps to Retrain, in points."""
+
+    cell: str
+    avg_gap: float
+    ft: float
+    source: str
+
+
+class EntryForm(Strict):
+    """The form of ``entry.yaml``."""
+
+    authors: str
+    reference: str
+    claims: list[ClaimedGap] = []
+
+
+class Claim(NamedTuple):
+    """By how many points a method's average gap was said to lie above FT's, and where that is printed."""
+
+    above_ft: float
+    source: str
+
+
+def entries() -> dict[str, EntryForm]:
+    """Return the methods of the board with their entries; raise `BadInput` for one that is not in order."""
+    forms = {}
+    for file in sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}")):
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise BadInput(f"{file}: not readable as YAML: {' '.join(str(error).split())}") from None
+        forms[file.parent.name] = validated(EntryForm, content, str(file))
+    return forms
+
+
+def refresh(study: Study) -> list[Path]:
+    """Write what a study's gathered results say of every method of the board; return the files.
+
+    Raises `StaleOutput` if the study's runs are not all gathered, and `BadInput` if it has none of the methods.
+    """
+    metrics = frames.gathered(study).metrics
+    frames.require(study, metrics)
+    named = sorted(entries().keys() & set(metrics["method"]))
+    if not named:
+        raise BadInput(f"study {study.name!r} has no run of a method in {paths.LEADERBOARD}")
+    files = []
+    for method in [RETRAIN, *named]:
+        mine = metrics[metrics["method"] == method]
+        folder = paths.LEADERBOARD / method
+        files += [
+            _replace(folder / ROWS, study.name, mine.reindex(columns=["study", *CELL, *RUN])),
+            _replace(folder / SETTINGS, study.name, _settings(study, method, mine)),
+        ]
+    return [*files, write_board()]
+
+
+def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
+    """Write rows of a study in the place of those that a file had of it."""
+    if path.is_file() and len(others := (before := pd.read_csv(path))[before["study"] != study]):
+        rows = pd.concat([others, rows])
+    write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
+    return path
+
+
+def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for place in metrics[CELL].drop_duplicates().itertuples(index=False):
+        cell = Cell(*place)
+        settings = plain_values(study.run(study.run_name(cell, method, 0)).settings)
+        rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings.items()]
+    return pd.DataFrame(rows)
+
+
+def write_board() -> Path:
+    """Write the board from the rows of all methods, and return its file; raise `StaleOutput` if there are none."""
+    table = board()
+    render = template("table.md", markdown.text).render
+    text = render(table=table, command="python -m benchmark leaderboard", data=paths.LEADERBOARD / "board.csv")
+    write_text(paths.LEADERBOARD / "board.csv", table.data.to_csv(index=False, lineterminator="\n"))
+    write_text(BOARD, f"# Leaderboard\n\n{text}")
+    return BOARD
+
+
+def board() -> Table:
+    """Return the board: a block a study and cell, the methods by their average gap."""
+    known = entries()
+    files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *known]]
+    rows = {file.parent.name: pd.read_csv(file) for file in files if file.is_file()}
+    if RETRAIN not in rows:
+        raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
+    runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
+    blocks, data = [], []
+    for (study, *place), mine in runs.groupby(["study", *CELL], sort=False):
+        cell = Cell(*place)
+        compared = [_compared(mine, cell, method, form) for method, form in known.items()]
+        ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
+        if ranked:
+            shown = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
+            blocks.append(Block(shown, f"{cell_label(cell)}, study {study}"))
+            data += [{"study": study, **vars(cell), **row} for row in ranked]
+    columns = [Column("Rank"), METHOD, Column("Avg. Gap ↓"), Column("95 % interval"), Column("Less FT's: here")]
+    columns += [Column("95 % interval"), Column("Less FT's: claimed")]
+    columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
+    notes = [
+        "Average gap to Retrain, in points. Less FT's: below 0 a method is nearer to Retrain than FT",
+        "Claims are of the same dataset and scenario, and of the network at full size. One agrees where the interval "
+        "here lies wholly on its side of 0, disagrees where it lies wholly on the other, and else is undecided",
+    ]
+    return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
+
+
+def _compared(runs: pd.DataFrame, cell: Cell, method: str, form: EntryForm) -> dict[str, Any]:
+    """Return a method's numbers in a cell, beside what was claimed for it."""
+    trials, claim = Trials(runs, cell, dict.fromkeys([method, BASELINE])), _claim(cell, method, form)
+    row = {"method": method, "trials": len(trials), **dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
+    if method in trials.values:
+        gap = estimate(partial(trials.gap, method), len(trials))
+        row |= {"avg_gap": gap.value, "low": gap.low, "high": gap.high}
+    if method in trials.values and method != BASELINE and BASELINE in trials.values:
+        above = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
+        row |= {"above_ft": above.value, "above_ft_low": above.low, "above_ft_high": above.high}
+    return row | {"verdict": _verdict(row), "source": claim.source}
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if not np.isfinite(row["claimed"]) or not row["claimed"]:
+        return UNCLAIMED
+    low, high = sorted(np.sign(row["claimed"]) * np.array([row["above_ft_low"], row["above_ft_high"]]))
+    return AGREES if low > 0 else DISAGREES if high < 0 else UNDECIDED
+
+
+def _claim(cell: Cell, method: str, form: EntryForm) -> Claim:
+    """Return what an entry claims in a cell, or what the paper's tables print there for the method."""
+    for one in form.claims:
+        if _is_of(cell, *vars(Cell.parse(one.cell)).values()):
+            return Claim(one.avg_gap - one.ft, one.source)
+    printed = reported_means()
+    here = [_is_of(cell, *place) for place in printed[CELL].itertuples(index=False)]
+    gaps = printed[here].drop_duplicates("method").set_index("method")
+    if method in gaps.index and method != BASELINE:
+        mine = gaps.loc[method]
+        return Claim(mine["avg_gap"] - gaps.loc[BASELINE, "avg_gap"], f"CoUn, Table {mine['table']}")
+    return Claim(np.nan, "")
+
+
+def _is_of(cell: Cell, dataset: str, arch: str, scenario: str) -> bool:
+    """Whether a cell is a claim's: the architecture may have another width or stride."""
+    return (dataset, scenario) == (cell.dataset, cell.scenario) and arch.split("-")[0] == cell.arch.split("-")[0]
+
+
+def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:
+    own = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
+    own += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
+    verdict = Entry(row["verdict"], bold=row["verdict"] == DISAGREES)
+    return [f"{rank}", method_label(row["method"]), *own, verdict, row["source"]]

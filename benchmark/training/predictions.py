@@ -1,0 +1,86 @@
+"""What a run's model predicts; and predictions made elsewhere, read from a file, checked, and brought into our form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from benchmark.errors import BadInput
+from benchmark.methods.scored import Scored
+from benchmark.metrics.samplewise.margins import margin_of_loss
+from benchmark.study.runs import Run
+from benchmark.training.batches import Images, predict
+from benchmark.training.device import Device
+
+COLUMNS = ("index", "split", "label", "prediction")
+SURE = 0.69  # a cross-entropy below ln 2 leaves no other class as probable
+
+
+def predictions_of(run: Run, model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
+    """Return what a run's model predicts, or what its file does where another program made the predictions.
+
+    See `benchmark.training.batches.predict` for the columns. The file's faults raise `BadInput`.
+    """
+    if issubclass(run.method, Scored):
+        return read(run.method.file(run.name), images)
+    return predict(model, images, device)
+
+
+def read(path: Path, images: Images) -> pd.DataFrame:
+    """Return what `benchmark.training.batches.predict` does, from a parquet file of any code's predictions.
+
+    The file has a row for each training and test image of the prepared dataset, in any order: ``index`` within the
+    split, ``split``, ``label``, ``prediction``, and ``loss`` (cross-entropy, natural logarithm) or ``margin``
+    (log p - log(1 - p) of the label's probability p), or both.
+
+    Raises
+    ------
+    BadInput
+        If a column or a sample is missing, a sample occurs twice, a label is not the dataset's, or a number is none.
+    """
+    try:
+        frame = pd.read_parquet(path)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # what a parquet reader makes of noise is not a closed list
+        raise BadInput(f"{path}: not readable as parquet: {' '.join(str(error).split())[:200]}") from None
+    numbers = [column for column in ("loss", "margin") if column in frame]
+    lacking = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
+    if lacking:
+        raise BadInput(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, frame.columns))}")
+    labels = [(name, np.asarray(label.cpu())) for name, label in images.labels.items()]
+    here = pd.concat(
+        [pd.DataFrame({"split": name, "index": np.arange(len(label)), "here": label}) for name, label in labels]
+    )
+    frame = here.merge(frame[[*COLUMNS, *numbers]], how="outer", on=["split", "index"], indicator="found")
+    for fault, rows in {
+        "this image is no part of the dataset": frame["found"] == "right_only",
+        "this image is missing": frame["found"] == "left_only",
+        "this image occurs twice": frame.duplicated(["split", "index"]),
+        "the label is not the dataset's: is the order of images another?": frame["label"] != frame["here"],
+        "the prediction is no class": ~frame["prediction"].isin(range(images.classes)),
+        **{f"the {column} is no number": ~np.isfinite(frame[column].astype(float)) for column in numbers},
+        "the loss is negative": frame["loss"] < 0 if "loss" in frame else np.zeros(len(frame), dtype=bool),
+    }.items():
+        _refuse(path, frame, fault, rows)
+    if "loss" not in frame:
+        frame["loss"] = np.logaddexp(0, -frame["margin"].astype(float))
+    if "margin" not in frame:
+        frame["margin"] = margin_of_loss(frame["loss"].to_numpy())
+    sure = (frame["loss"] < SURE) & (frame["prediction"] != frame["label"])
+    _refuse(path, frame, "the prediction is not the label, to which the loss gives more than half", sure)
+    whole = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
+    order = whole.sort_values(
+        ["split", "index"], key=lambda column: column == "test" if column.name == "split" else column
+    )
+    return order[[*COLUMNS, "loss", "margin"]].reset_index(drop=True)
+
+
+def _refuse(path: Path, frame: pd.DataFrame, fault: str, rows: pd.Series[bool]) -> None:
+    if rows.any():
+        first = frame[rows].iloc[0]
+        more = f", and so on in {int(rows.sum())} rows" if rows.sum() > 1 else ""
+        raise BadInput(f"{path}: {first['split']} image {first['index']}: {fault}{more}")

@@ -1,0 +1,97 @@
+"""What lies in a pool of runs, here or in another checkout, read and verified without any study."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark import paths
+from benchmark.errors import DamagedFile, StaleOutput
+from benchmark.files import digest, read_parquet, read_record, sha256, written_digest, written_origin
+from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.runs import SHORT
+from benchmark.workflow.targets import DERIVED_PLACE, RUN_PLACE, SPLIT_PLACE
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What lies at one place of a pool: a run, a split, or a file derived from a run.
+
+    Attributes
+    ----------
+    path : a run's folder, or the file.
+    place : the same, within the folder of results.
+    content : a digest of what a run says of its samples, or of the rows of the file.
+    key, made_from : what others are known by that this is made from: fingerprints of runs, contents of splits.
+    record : of a run.
+    """
+
+    path: Path
+    place: str
+    content: str
+    key: str = ""
+    made_from: frozenset[str] = frozenset()
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The folder of results that it lies in, such as ``runs``."""
+        return self.place.split("/")[0]
+
+    def __str__(self) -> str:
+        return str(self.record.get("run", self.place))
+
+
+def pieces(results: Path, say: Callable[[str], None]) -> Iterator[Piece]:
+    """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs."""
+    runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
+    files = [file for what in (MAPS, DISTANCES, VIEWS) for file in sorted((results / what).rglob("*.parquet"))]
+    for read, pattern, found in (
+        (_file, f"splits/{SPLIT_PLACE}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
+        (_run, f"runs/{RUN_PLACE}", sorted(runs, key=lambda run: run.parent.name != "original")),
+        (_file, DERIVED_PLACE, files),
+    ):
+        for path in found:
+            place = path.relative_to(results).as_posix()
+            if re.fullmatch(pattern, place.removesuffix(".parquet")):
+                try:
+                    yield read(path, place)
+                except StaleOutput as error:
+                    say(str(error))
+
+
+def _run(folder: Path, place: str) -> Piece:
+    """Read a run and verify every file of it."""
+    record = read_record(folder / RUN)
+    try:
+        fingerprint, digests = record["fingerprint"], record["sha256"]
+        if fingerprint != digest(record["slice"]) or place != f"runs/{record['run']}-{fingerprint[:SHORT]}":
+            raise DamagedFile(folder / RUN, "it belongs to another place")
+        for file in (folder / name for name in (SAMPLES, HISTORY, MODEL)):
+            if sha256(file) != digests[file.name] if file.is_file() else file.name != MODEL:
+                raise DamagedFile(file, f"it is not what {record['run']} wrote")
+        made_from = frozenset(filter(None, (record["slice"].get("original"), record.get("split"))))
+        # The clocks in the other files never agree.
+        content = written_digest(folder / SAMPLES) or digests[SAMPLES]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedFile(folder / RUN, repr(error)) from None
+    return Piece(folder, place, content, fingerprint, made_from, record)
+
+
+def _file(path: Path, place: str) -> Piece:
+    read_parquet(path)
+    content = written_digest(path) or sha256(path)
+    run = (written_origin(path) or {}).get("run")
+    return Piece(path, place, content, content, frozenset([run] if isinstance(run, str) else []))
+
+
+def piece_at(results: Path, place: str) -> Piece | None:
+    """Return what a pool has at a place; None where a run lacks a file, since it then counts as not done."""
+    path = results / place
+    if place.startswith("runs/"):
+        return _run(path, place) if all((path / name).is_file() for name in (RUN, SAMPLES, HISTORY)) else None
+    return _file(path, place) if path.is_file() else None

@@ -1,0 +1,160 @@
+"""Two results side by side: a planted change is found, and nothing where there is nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths
+from benchmark.metrics.gaps import METRICS, floor_of
+from benchmark.results.differences import differences
+from benchmark.results.gather import collect
+from benchmark.study.study import Study
+from tests.places import run_folder
+from tests.project import Project, call
+from tests.workflow.test_merge import come_out_otherwise
+
+SMALL = {"trials": 3, "tables": {"table2": {"methods": ["ft", "not"]}, "table8": None}}
+PLANTED = {"hyperparameters": {"*": {"ft": {"lr": 0.001}}}}
+CELL = {"dataset": "digits", "arch": "convnet", "scenario": "random-10"}
+
+
+@pytest.fixture(scope="module")
+def ran(prepared, tmp_path_factory) -> Path:
+    """A study, and one that differs from it in FT's learning rate; nothing is gathered."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(prepared, tmp_path_factory.mktemp("compared") / "here", patch)
+        planted, study = project.study(SMALL, PLANTED, name="planted"), project.study(SMALL)
+        for trial in range(3):
+            for method in ("retrain", "ft", "not"):
+                project.run(study, project.name(method, trial=trial))
+            project.run(planted, project.name("ft", trial=trial))
+    return project.root
+
+
+@pytest.fixture
+def here(ran, tmp_path, monkeypatch) -> Project:
+    return Project.copied(ran, tmp_path / "here", monkeypatch)
+
+
+def made_up(shift: dict[str, float], seed: int = 0, trials: int = 5, **columns: object) -> pd.DataFrame:
+    """Rows of Retrain and FT, whose trials spread by a point, FT's shifted."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        CELL
+        | {"method": method, "trial": trial, "status": "finished", "pflops": 1.0, "pflops_executed": 1.0}
+        | {metric: 90 + rng.normal() + (method == "ft") * shift.get(metric, 0) for metric in METRICS}
+        | columns
+        for method, trial in product(("retrain", "ft"), range(trials))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
+    same, shifted = made_up({}), made_up({"ua": 6.0, "ta": 0.1}, seed=1)
+    rows = differences(same, shifted).query("method == 'ft'").set_index("column")
+    assert list(rows.index[rows["differs"]]) == ["ua", "avg_gap"]
+    retrain = same[same["method"] == "retrain"]["ua"].to_numpy()[:, None]
+    assert rows.loc["ua", "noise_floor"] == floor_of(retrain, 5) and rows.loc["ua", "low"] > 0
+    # Of values that always rise, but by less than the noise, the interval excludes 0 and nothing is said.
+    small = same.assign(ra=same["ra"] + np.where(same["method"] == "ft", 0.05 + 0.001 * same["trial"], 0))
+    row = differences(same, small).query("method == 'ft' and column == 'ra'").iloc[0]
+    assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
+
+
+def test_the_average_gap_is_taken_to_each_sides_own_retrain():
+    first, second = made_up({"ua": 2.0}), made_up({"ua": 2.0}, seed=1)
+    row = differences(first, second).query("method == 'ft' and column == 'avg_gap'").iloc[0]
+    for side, frame in (("first", first), ("second", second)):
+        means = frame.groupby("method")[METRICS].mean()
+        assert row[side] == pytest.approx((means.loc["ft"] - means.loc["retrain"]).abs().mean())
+    alone = second[second["method"] == "ft"]
+    row = differences(first, alone).query("column == 'avg_gap'").iloc[0]
+    means, reference = alone[METRICS].mean(), first[first["method"] == "retrain"][METRICS].mean()
+    assert row["second"] == pytest.approx((means - reference).abs().mean())
+
+
+def test_computation_and_divergence_differ_wherever_they_are_not_equal():
+    first, second = (
+        made_up({}),
+        made_up({}).assign(pflops=lambda rows: rows["pflops"] * np.where(rows.method == "ft", 2, 1)),
+    )
+    second.loc[second["method"].eq("ft") & second["trial"].eq(0), ["status", *METRICS]] = ["diverged", *[np.nan] * 4]
+    rows = differences(first, second).set_index(["method", "column"])
+    assert rows.loc[("ft", "pflops"), "difference"] == pytest.approx(100) and rows.loc[("ft", "pflops"), "differs"]
+    assert rows.loc[("ft", "diverged"), "second"] == 1 and rows.loc[("ft", "diverged"), "differs"]
+    assert rows.loc[("ft", "ra"), "trials"] == 4 and not rows.loc["retrain", "differs"].any()
+
+
+def test_a_planted_hyperparameter_is_named_and_two_runs_of_one_study_are_identical(here):
+    ended = call("compare", "tiny", "planted")
+    assert ended.returncode == 1 and "lr 0.05 | 0.001: ft" in ended.stdout, ended.stdout
+    assert re.search(r"^  ft .*\*", ended.stdout, re.MULTILINE) and not re.search("^  not ", ended.stdout, re.MULTILINE)
+    assert "10 pairs of runs, 7 of them identical, sample by sample" in ended.stdout
+    study = Study.load("tiny")
+    shutil.copytree(".", "../again")
+    for method in ("retrain", "ft"):  # trained once more, in another checkout
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir("../again")
+            shutil.rmtree(run_folder(study, here.name(method)))
+            here.run(study, here.name(method))
+    ended = call("compare", "tiny", "../again", "--exact", check=True)
+    assert "no difference: all pairs are identical" in ended.stdout and "10 of them identical" in ended.stdout
+
+
+def test_another_machine_is_named_and_what_it_means(here):
+    shutil.copytree(".", "../xeon")
+    study = Study.load("tiny")
+    run = Path("../xeon") / run_folder(study, here.name("ft"))
+    come_out_otherwise(run, device="Xeon")
+    shutil.rmtree(Path("../xeon") / run_folder(study, here.name("not", trial=2)))
+    ended = call("compare", "tiny", "../xeon/results")
+    assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
+    assert "only in A: 1 runs: digits/convnet/random-10/not (1)" in ended.stdout
+    assert ended.returncode == 0 and "no difference: of" in ended.stdout
+    assert call("compare", "tiny", "../xeon", "--exact").returncode == 1
+
+
+def test_a_commit_and_a_folder_beside_are_places(here):
+    collect(Study.load("tiny"))
+    for arguments in (["init", "-q"], ["add", "results/tiny-metrics.parquet"], ["commit", "-qm", "results"]):
+        own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *own, *arguments], check=True)
+    said = json.loads(call("compare", "tiny", "@HEAD", "--format", "json", check=True).stdout)
+    assert said["pairs"] == said["identical"] == 10 and not any(row["differs"] for row in said["differences"])
+    shutil.copytree("results/runs", "../other/results/runs")
+    come_out_otherwise(Path("../other") / run_folder("tiny", here.name("retrain")))
+    call("merge", "../other", "--keep-both", "other", check=True)
+    assert "1 pairs of runs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
+
+
+def test_two_methods_of_a_study(here):
+    ended = call("compare", "--study", "tiny", "ft", "not", "--format", "csv")
+    rows = pd.read_csv(io.StringIO(ended.stdout))
+    assert set(rows["method"]) == {"not − ft"} and set(rows["trials"]) == {3}
+    ft, other = (
+        np.mean([pd.read_parquet(run_folder("tiny", name) / paths.HISTORY)["ua"].iloc[-1] for name in names])
+        for names in ([here.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
+    )
+    assert rows.set_index("column").loc["ua", "difference"] == pytest.approx(other - ft)
+
+
+def test_bad_sides_are_one_line(here):
+    for arguments, message in [
+        ("tiny @nope", "tiny@nope: neither a folder here nor a commit that has results/tiny-metrics.parquet"),
+        ("tiny tinny", "unknown study 'tinny'"),
+        ("../x tiny", "'../x': accepted first is STUDY"),
+        ("tiny ./config", "no results there"),
+        ("--study tiny ft salun", "unknown method 'salun'"),
+    ]:
+        ended = call("compare", *arguments.split())
+        assert ended.returncode == 2 and message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr

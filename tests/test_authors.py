@@ -1,0 +1,83 @@
+"""What authors of methods get: a plugin to start from, and what `test` says of one that breaks a promise."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.training import contract
+from tests.project import call, without_new_plugins
+
+PLUGIN = """
+import random
+
+import torch
+
+from benchmark.methods.base import Method, Part
+from benchmark.registry import METHODS
+
+
+@METHODS.register("breaks")
+class Breaks(Method):
+    {body}
+"""
+KEPT = "contrastive = True"
+BREAKS = {
+    contract.ends_well: "def after_step(self, model): next(model.parameters()).mul_(float('nan'))",
+    contract.repeats_its_steps: """def batches(self, epoch):
+        return super().batches(0)""",
+    contract.repeats: """def loss(self, outputs, batch, epoch):
+        return super().loss(outputs, batch, epoch) * random.random()""",
+    contract.resumes: """steps = 0
+
+    def loss(self, outputs, batch, epoch):
+        self.steps += 1
+        return super().loss(outputs, batch, epoch) * self.steps""",
+    contract.keeps_what_is_gone: """def batches(self, epoch):
+        every = torch.randperm(160, generator=self.context.streams.generator("order", epoch))
+        return [{"retain": Part(index, self.context.labels[index])} for index in every.split(32)]""",
+    contract.takes_the_term: """contrastive = True
+
+    def loss(self, outputs, batch, epoch):
+        return super().loss(outputs, batch, epoch) * (2 if type(self) is Breaks else 1)""",
+    contract.runs_in_bfloat16: """def loss(self, outputs, batch, epoch):
+        loss = super().loss(outputs, batch, epoch)
+        return loss * float("nan") if torch.is_autocast_enabled("cpu") else loss""",
+}
+UNPRICED = """def batches(self, epoch):
+        return [{"forget": part} for part in self.parts("forget", epoch)]
+
+    def loss(self, outputs, batch, epoch):
+        return outputs["forget"].cross_entropy(batch["forget"].label)"""
+
+
+@pytest.fixture
+def named(tmp_path):
+    """Return what a plugin's method is found to break."""
+
+    def named(body, promises=contract.PROMISES):
+        file = tmp_path / "breaking_plugin.py"
+        file.write_text(PLUGIN.format(body=body))
+        with without_new_plugins():
+            return contract.broken("breaks", [str(file)], promises)
+
+    return named
+
+
+@pytest.mark.parametrize(("promise", "body"), BREAKS.items(), ids=lambda one: getattr(one, "__name__", ""))
+def test_the_promise_that_a_plugin_breaks_is_named(named, promise, body):
+    assert [finding.promise for finding in named(body, [promise])] == [promise.__doc__]
+
+
+def test_one_that_keeps_them_all_and_one_that_cannot_run(named):
+    assert set(BREAKS) == set(contract.PROMISES) and not named(KEPT)
+    [finding] = named(UNPRICED)
+    assert finding.promise == "It does a run." and "no entry for the part 'forget'" in finding.instead
+
+
+def test_what_new_writes_is_never_written_over(empty):
+    assert call("new", "method", "mine").stdout.startswith("mine.py, config/mine.yaml and test_mine.py are written.")
+    before = Path("mine.py").read_text()
+    assert "mine.py exists already" in call("new", "dataset", "mine").stderr
+    assert "there is one of that name" in call("new", "method", "ft").stderr
+    assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
+    assert Path("mine.py").read_text() == before and not Path("test_ft.py").exists()
