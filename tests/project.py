@@ -210,7 +210,8 @@ def environment() -> dict[str, str]:
 
 def serve() -> None:
     """Have the jobs of all workflows that this process starts forked from one server, unless there is one already."""
-    warm.start({"run": 2, "embed": 2, "draw": 2}, dict.fromkeys(THREADS, "1"))
+    # Of this checkout, wherever this process works now: another one may be installed.
+    warm.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:

@@ -214,6 +214,7 @@ def test_time_left_by_finished_runs_of_the_method_and_by_how_many_run_at_once(pr
 def test_the_standing_in_words(study):
     lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines
+    assert re.fullmatch(r"\d+ files to be made by 'all', such as figures/tiny/index.html", lines[-2])
     assert re.fullmatch(r"time left: (\d+ min )?\d+ s, 1 at once", lines[-1])
     under_way(study, "ft", host="node7")
     assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]

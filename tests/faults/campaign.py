@@ -23,7 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.errors import StaleOutput
-from benchmark.files import read_parquet, read_record
+from benchmark.files import read_parquet, read_record, written_origin
 from tests.faults.faults import FAULTS, KINDS, PATIENCE, Trial
 from tests.faults.study import NAME, build
 from tests.project import CLOCKS
@@ -43,7 +43,8 @@ def _content(path: Path) -> object:
     try:
         if path.suffix in (".parquet", ".csv"):
             frame = read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-            return frame.drop(columns=DIFFERING, errors="ignore").to_csv()
+            origin = written_origin(path) if path.suffix == ".parquet" else None
+            return origin, frame.drop(columns=DIFFERING, errors="ignore").to_csv()
         if path.name == "run.json":
             record = read_record(path)
             digests = [record["sha256"].get(name) for name in ("samples.parquet", "model.safetensors")]

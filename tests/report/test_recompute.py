@@ -22,7 +22,11 @@ def test_a_forged_number_is_named_wherever_it_stands(project):
     assert WHOLE in call("verify", "tiny", "--recompute", check=True).stdout
     table, metrics = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "metrics")
     table.write_text(table.read_text().replace("1", "2", 1))
-    assert f"{table}: it is not what was drawn; set aside" in call("verify", "tiny").stderr
+    measured = next((paths.RESULTS / "measured").rglob("ft/*/*.json"))
+    measured.write_text(measured.read_text().replace('"mia": ', '"mia": 1'))
+    named = call("verify", "tiny").stderr
+    assert f"{table}: it is not what was drawn; set aside" in named
+    assert f"{measured} is damaged: its content is not what was written; set aside" in named
     table.with_name(f"{table.name}.damaged").rename(table)
 
     # Whoever forges the digests as well is not noticed by them.

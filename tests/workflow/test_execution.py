@@ -47,7 +47,8 @@ def test_a_study_from_nothing_to_its_tables_and_figures(ended):
     assert metrics.loc["retrain", "avg_gap"] == 0
     assert "diverged" in paths.table("tiny", "table2", ".tex").read_text()
     assert planned(ended, "all") == {}
-    assert "4 done" in call("status", "tiny", check=True).stdout
+    standing = call("status", "tiny", check=True).stdout
+    assert "4 done" in standing and "to be made" not in standing
     assert "files are intact" in call("verify", "tiny", check=True).stdout
 
 
@@ -89,6 +90,8 @@ def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
     assert jobs["run"] == {str(folder / paths.RUN) for folder in (coun, original)}
     assert jobs["split"] == {str(split_file("tiny"))} and jobs["embed"] == {str(retrain_map)}
     assert jobs.keys() >= {"prepare_digits", "weights", "draw_table2", "draw_figure4", "collect", "page"}
+    assert "files to be made by 'all', such as " in call("status", "tiny").stdout
+    assert "0 damaged, " in (missing := call("verify", "tiny").stderr) and "missing: " in missing
     ended.snakemake("all", check=True)
     assert planned(ended, "all") == {} and all(path.read_bytes() == content for path, content in before.items())
     assert "files are intact" in call("verify", "tiny", check=True).stdout
