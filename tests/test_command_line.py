@@ -20,8 +20,8 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 def test_every_command_and_kind_of_output_is_there():
     promised = (
-        "audit bench check claims collect compare cost embed figure init list memorisation merge page prepare run "
-        "schema split status table tune "
+        "audit bench check cite claims collect compare cost embed figure init list memorisation merge page prepare run "
+        "schema show split status table tune "
         "unused verify"
     )
     assert promised.split() == COMMANDS
