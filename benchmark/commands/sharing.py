@@ -19,7 +19,7 @@ Beside = typer.Option(
 
 @app.command()
 def merge(
-    folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER...")],
+    folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER")],
     keep_both: Annotated[str, Beside] = "",
     dry_run: Annotated[bool, flag("--dry-run", "only say what would be added")] = False,
 ) -> None:
@@ -65,7 +65,7 @@ def compare(
 
 Named = Annotated[
     list[str],
-    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT..."),
+    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT",
 ]
 
 

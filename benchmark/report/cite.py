@@ -20,7 +20,7 @@ from benchmark.study.runs import SHORT
 
 REFERENCES = Path(__file__).parent / "templates" / "references.bib"
 SOFTWARE, PAPER = "unlearning-benchmark", "coun"
-SOURCES = {"neggrad-plus": "scrub"}  # a method that another one's paper describes
+SOURCES = {"neggrad-plus": "scrub"}  # the entry of a method, where its key is not the method's name
 WIDTH = 110
 DIGEST = 16  # digits of a digest that text shows
 
@@ -154,7 +154,7 @@ def bibtex(behind: Behind) -> str:
 
 
 def references() -> dict[str, str]:
-    """Return the entries of the software, the paper and the methods, by key: a method's is its name, or in `SOURCES`."""
+    """Return the entries of the software, the paper and the methods, by key: see `SOURCES`."""
     entries = re.split(r"\n\n(?=@)", REFERENCES.read_text(encoding="utf-8").strip())
     return {re.findall(r"\{([\w-]+),", entry)[0]: entry for entry in entries}
 
