@@ -65,7 +65,7 @@ def compare(
 
 Named = Annotated[
     list[str],
-    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT",
+    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT"),
 ]
 
 
