@@ -185,7 +185,7 @@ def commands() -> str:
         options = [f"[{one.opts[0]}]" for one in command.params if one.param_type_name == "option"]
         words = [
             name,
-            *(piece.strip("{}").upper() for piece in pieces if piece != "[OPTIONS]"),
+            *(re.sub("[{}]", "", piece).upper() for piece in pieces if piece != "[OPTIONS]"),
             *(o for o in options if o != "[--help]"),
         ]
         # Examples, which a line with \b precedes, are for terminals.
