@@ -185,10 +185,12 @@ def commands() -> str:
         options = [f"[{one.opts[0]}]" for one in command.params if one.param_type_name == "option"]
         words = [
             name,
-            *(piece.strip("{}").upper() for piece in pieces if piece != "[OPTIONS]"),
+            *(re.sub("[{}]", "", piece).upper() for piece in pieces if piece != "[OPTIONS]"),
             *(o for o in options if o != "[--help]"),
         ]
-        rows.append([f"`{' '.join(words)}`", " ".join((command.help or "").split())])
+        # Examples, which a line with \b precedes, are for terminals.
+        about = [part for part in (command.help or "").split("\n\n") if not part.startswith("\b")]
+        rows.append([f"`{' '.join(words)}`", " ".join(" ".join(about).split())])
     return table(["command", "what it does"], rows)
 
 

@@ -8,13 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGES = (
-    Path("README.md"),
-    Path("docs/cifar10-small.md"),
-    Path("docs/speed.md"),
-    Path("docs/audit.md"),
-    Path("docs/leaderboard.md"),
-)
+MANUAL = ("audit", "cifar10-small", "leaderboard", "speed")
+PAGES = (Path("README.md"), *(Path(f"docs/{page}.md") for page in MANUAL))
 SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 

@@ -11,6 +11,7 @@ import typer
 from benchmark.commands.app import app, argument, flag
 
 Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
+Facts = StrEnum("Facts", ["text", "json"])
 Beside = typer.Option(
     "--keep-both", metavar="NAME", help="keep runs that differ from those here in results/others/NAME, not in tables"
 )
@@ -18,7 +19,7 @@ Beside = typer.Option(
 
 @app.command()
 def merge(
-    folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER...")],
+    folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER")],
     keep_both: Annotated[str, Beside] = "",
     dry_run: Annotated[bool, flag("--dry-run", "only say what would be added")] = False,
 ) -> None:
@@ -42,9 +43,7 @@ def compare(
     form: Annotated[Form, typer.Option("--format", help="how to write it")] = Form.text,
     exact: Annotated[bool, flag("--exact", "take any run that is not identical for a difference")] = False,
 ) -> None:
-    """Compare two results trial by trial.
-
-    They are of two studies, commits, checkouts, machines or methods.
+    """Compare two results, trial by trial. They are of two studies, commits, checkouts, machines or methods.
 
     \b
     compare quick my-study               two studies
@@ -62,3 +61,36 @@ def compare(
     comparison = Comparison(*sides, of_methods=bool(study))
     print(comparison.written(form))
     raise typer.Exit(int(not comparison.exact if exact else comparison.data["differs"].any()))
+
+
+Named = Annotated[
+    list[str],
+    argument("a run's folder, fingerprint or name; or STUDY RUN, STUDY TABLE or STUDY TABLE METHOD", "WHAT"),
+]
+
+
+@app.command()
+def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="how to write it")] = Facts.text) -> None:
+    """Show everything behind a number. That is settings, seeds, commit, versions, hardware, files and the command.
+
+    \b
+    show digits/convnet/random-10/coun/trial-0      a run by its name, or its folder or fingerprint
+    show quick table2 coun                          the runs behind a method's row
+    show quick table2                               what a table or figure is drawn from
+    """
+    import json
+
+    from benchmark.report import cite
+    from benchmark.results.provenance import behind
+
+    found = behind(what)
+    print(cite.text(found) if form == Facts.text else json.dumps(cite.data(found), indent=1))
+
+
+@app.command()
+def cite(what: Named) -> None:
+    """Cite a run or a table in BibTeX. The paper, the software and the methods have entries as well."""
+    from benchmark.report.cite import bibtex
+    from benchmark.results.provenance import behind
+
+    print(bibtex(behind(what)))

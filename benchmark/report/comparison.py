@@ -17,11 +17,11 @@ from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
 from benchmark.names import RETRAIN
 from benchmark.report.tabular import DASH, number
 from benchmark.results.differences import AVERAGE, COST, KEYS, differences, identical
+from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
 
-# Of a run's stamp: what may move its numbers in the last digit, and so all of them by its end; then the rest.
-MACHINE = ["device", "precision", "threads", "system", "torch", "torchvision", "numpy"]
-STAMP = [*MACHINE, "code", "plugins", "commit", "version", "python", "pandas", "scikit_learn", "vit_pytorch", "data"]
+# What may move a run's numbers in the last digit, and so all of them by its end.
+CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
 HEADS = {**{metric: metric.upper() for metric in METRICS}, AVERAGE: "Avg. Gap", COST: "Cost", DIVERGED: "Diverged"}
 NAMED = 5
 
@@ -116,7 +116,7 @@ class Comparison:
             mine = self.pairs[_apart(self.pairs, name, "first", "second")]
             yield f"  {name}: {_values(mine[f'{name}_first'])} | {_values(mine[f'{name}_second'])}"
         other = self.pairs[~self.pairs["same"]]
-        if not other.empty and not set(differing).isdisjoint(MACHINE):
+        if not other.empty and not CHAOS.isdisjoint(differing):
             yield (
                 "Between kinds of processor, precisions or versions of torch, equal settings give other runs by chaos "
                 "alone: judge by means over trials."

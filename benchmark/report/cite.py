@@ -1,0 +1,204 @@
+"""What is behind a number or a table, as text, as plain data and as BibTeX."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmark import __version__, paths
+from benchmark.files import sha256
+from benchmark.metrics.bootstrap import mean_interval
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import MethodName
+from benchmark.report.tabular import DASH, interval, number, remake
+from benchmark.results.provenance import Behind, Made
+from benchmark.study.runs import SHORT
+
+REFERENCES = Path(__file__).parent / "templates" / "references.bib"
+SOFTWARE, PAPER = "unlearning-benchmark", "coun"
+SOURCES = {"neggrad-plus": "scrub"}  # the entry of a method, where its key is not the method's name
+WIDTH = 110
+DIGEST = 16  # digits of a digest that text shows
+
+
+def data(behind: Behind) -> dict[str, Any] | list[dict[str, Any]]:
+    """Return all that is behind a table, or each of the runs behind a number."""
+    if behind.output:
+        return _table(behind)
+    return [run.facts(shown) for run, shown in zip(behind.runs, behind.shown_by(), strict=True)]
+
+
+def text(behind: Behind) -> str:
+    """Return the same for people: what several runs have in common is said once."""
+    facts = data(behind)
+    if isinstance(facts, dict):
+        return "\n".join(_lines(facts))
+    if len(facts) == 1:
+        return "\n".join(_lines(facts[0]))
+    common = _common(facts)
+    lines = [f"{behind.title}: {len(facts)} runs", *_lines(_means(behind.runs)), "", "all of them", *_lines(common)]
+    for one in facts:
+        own = {topic: _without(value, common.get(topic)) for topic, value in one.items()}
+        lines += ["", *_lines({topic: value for topic, value in own.items() if value})]
+    return "\n".join(lines)
+
+
+def _common(facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all facts agree in, topic by topic; of a topic with several values those that are equal."""
+    common: dict[str, Any] = {}
+    for topic, first in facts[0].items():
+        if isinstance(first, dict):
+            equal = {key for key in first if all(one[topic].get(key) == first[key] for one in facts)}
+            common[topic] = {key: value for key, value in first.items() if key in equal}
+        elif all(one[topic] == first for one in facts):
+            common[topic] = first
+    return {topic: value for topic, value in common.items() if value}
+
+
+def _without(value: Any, common: Any) -> Any:
+    """Return what is left of a topic without what is common to all."""
+    if isinstance(value, dict):
+        return {key: one for key, one in value.items() if key not in (common or {})}
+    return None if value == common else value
+
+
+def _means(runs: Iterable[Made]) -> dict[str, Any]:
+    """Return the metrics' means over the trials of each cell, with 95 % intervals."""
+    cells: dict[str, list[dict[str, float]]] = {}
+    for run in runs:
+        cells.setdefault(str(run.name).rpartition("/")[0], []).append(run.numbers)
+    return {
+        f"mean of {cell}": {metric: _mean([one[metric] for one in numbers if metric in one]) for metric in METRICS}
+        for cell, numbers in cells.items()
+    }
+
+
+def _mean(values: list[float]) -> str:
+    if not values:
+        return DASH
+    low, high = mean_interval(values)
+    return number(sum(values) / len(values)) + (f" {interval(low, high)}" if len(values) > 1 else "")
+
+
+def _table(behind: Behind) -> dict[str, Any]:
+    """Return what a table or figure is drawn from, by topic."""
+    study, name = behind.study, behind.output
+    assert study is not None
+    path, suffixes = (
+        (paths.table, paths.TABLE_SUFFIXES)
+        if study.section_of(name) == "tables"
+        else (paths.figure, paths.FIGURE_SUFFIXES)
+    )
+    files = [path(study.name, name, suffix) for suffix in suffixes]
+    fingerprint = study.output_fingerprint(name)
+    drawn = paths.receipt(study.name, name, fingerprint).is_file()
+    stamps = [run.record["stamp"] for run in behind.runs]
+    methods: dict[str, list[str]] = {}
+    for run in behind.runs:
+        methods.setdefault(str(run.name).rpartition("/")[0], []).append(run.record["fingerprint"][:SHORT])
+    return {
+        "output": f"{study.name} {name}: {' '.join(study.output(name).caption.split())}".removesuffix(": "),
+        "fingerprint": fingerprint,
+        "files": [f"{file} {sha256(file)}" for file in files if file.is_file()] or ["none here"],
+        "state": "drawn as the study stands now" if drawn else "not drawn as the study stands now",
+        "runs": len(behind.runs),
+        "code": _counted(stamp.get("code") for stamp in stamps),
+        "commits": _counted(stamp.get("commit") for stamp in stamps),
+        "machines": _counted(f"{stamp.get('device')}, {stamp.get('precision')}" for stamp in stamps),
+        "versions": _counted(f"torch {stamp.get('torch')}, python {stamp.get('python')}" for stamp in stamps),
+        "images": _counted(stamp.get("data") for stamp in stamps),
+        "shows": [f"{method}: {' '.join(dict.fromkeys(fingerprints))}" for method, fingerprints in methods.items()],
+        "again": remake(study.name, name),
+    }
+
+
+def _counted(values: Iterable[str | None]) -> dict[str, int]:
+    """Return how many runs have each value, the most frequent first."""
+    return dict(Counter(value or "not recorded" for value in values).most_common())
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield a topic a line, broken where it is long; of a list each item has a line."""
+    width = max(map(len, facts)) + 2
+    for topic, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {_shown(one)}" for key, one in value.items())
+        for place, item in enumerate(value if isinstance(value, list) else [value]):
+            start = f"{topic if not place else '':{width}}"
+            if text := _shown(item):
+                fill = textwrap.TextWrapper(WIDTH, start, " " * width, break_long_words=False, break_on_hyphens=False)
+                yield fill.fill(text)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if value is None:
+        return ""
+    return re.sub(rf"\b([0-9a-f]{{{DIGEST}}})[0-9a-f]{{48}}\b", r"\1", str(value))
+
+
+# --- BibTeX -----------------------------------------------------------------------------------------------------------
+
+
+def bibtex(behind: Behind) -> str:
+    """Return an entry for what is cited, and those of the software, the paper and the methods."""
+    known = references()
+    methods = [MethodName.parse(run.name.method).base for run in behind.runs]
+    keys = dict.fromkeys([SOFTWARE, PAPER, *(SOURCES.get(method, method) for method in methods)])
+    return "\n\n".join([_entry(behind), *(known[key] for key in keys if key in known)])
+
+
+def references() -> dict[str, str]:
+    """Return the entries of the software, the paper and the methods, by key: see `SOURCES`."""
+    entries = re.split(r"\n\n(?=@)", REFERENCES.read_text(encoding="utf-8").strip())
+    return {re.findall(r"\{([\w-]+),", entry)[0]: entry for entry in entries}
+
+
+def _entry(behind: Behind) -> str:
+    stamps = [run.record["stamp"] for run in behind.runs]
+    ended = sorted(run.record["ended"] for run in behind.runs if "ended" in run.record)
+    if behind.output:
+        assert behind.study is not None
+        key, caption = (
+            f"{behind.study.name}-{behind.output}",
+            " ".join(behind.study.output(behind.output).caption.split()),
+        )
+        title = f"{behind.output} of study {behind.study.name}{f': {caption}' * bool(caption)}"
+        identity = f"{len(behind.runs)} runs, fingerprint {behind.study.output_fingerprint(behind.output)}"
+        csv = paths.table(behind.study.name, behind.output, ".csv")
+        identity += f", {csv.name} with SHA-256 {sha256(csv)}" if csv.is_file() else ""
+    else:
+        prints = [run.record["fingerprint"] for run in behind.runs]
+        key, title = f"run-{prints[0][:SHORT]}", behind.title if len(prints) > 1 else str(behind.runs[0].name)
+        identity = f"Fingerprint{'s' * (len(prints) > 1)} {', '.join(prints)}"
+    note = [
+        identity,
+        f"commit {_listed(stamps, 'commit')}",
+        *([f"code {code}"] if (code := _listed(stamps, "code")) else []),
+        *([f"run until {ended[-1][:10]}"] if ended else []),
+        f"on {_listed(stamps, 'device')}",
+        f"in {_listed(stamps, 'precision')}",
+        f"with torch {_listed(stamps, 'torch')}",
+    ]
+    fields = {
+        "title": f"{{{_escaped(title)}}}",
+        "author": "{{The unlearning-benchmark authors}}",
+        **({"year": f"{{{ended[-1][:4]}}}"} if ended else {}),
+        "version": f"{{{_listed(stamps, 'version') or __version__}}}",
+        "note": f"{{{_escaped(', '.join(note))}}}",
+    }
+    width = max(map(len, fields))
+    return "\n".join([f"@misc{{{key},", ",\n".join(f"  {one:{width}} = {value}" for one, value in fields.items()), "}"])
+
+
+def _listed(stamps: list[dict[str, Any]], key: str) -> str:
+    return ", ".join(dict.fromkeys(str(stamp[key]) for stamp in stamps if stamp.get(key)))
+
+
+def _escaped(plain: str) -> str:
+    return re.sub(r"[&%$#_{}]", r"\\\g<0>", plain)

@@ -1,0 +1,226 @@
+"""Everything behind a number: the runs that a run's name, a fingerprint, a folder or a cell of a table stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import BadInput, StaleOutput, unknown
+from benchmark.files import read_record, sha256, written_digest
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import Cell, MethodName, RunName
+from benchmark.paths import HISTORY, RUN
+from benchmark.results import frames
+from benchmark.study.runs import SHORT, Run
+from benchmark.study.study import Study
+
+COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")
+MADE = ("commit", "code", "plugins", "version")
+MACHINE = ("device", "precision", "threads", "cores", "system")
+VERSIONS = ("python", "torch", "torchvision", "numpy", "pandas", "scikit_learn", "vit_pytorch")
+STAMP = (*MACHINE, *VERSIONS, *MADE, "data")  # what is gathered of a run's stamp
+GATHERED = ("study", "status", "wall_seconds", "peak_memory_mb", "started_from")
+FINGERPRINT = rf"[0-9a-f]{{{SHORT},16}}"
+ACCEPTED = (
+    "a run's folder, fingerprint or name, or 'STUDY RUN', 'STUDY TABLE' and 'STUDY TABLE METHOD', such as "
+    "'quick table2 coun'"
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run as its record has it or, where the run is not here, as the study's gathered results do.
+
+    Attributes
+    ----------
+    folder : its own, if it is here.
+    record : what ``run.json`` holds, or as much of it as is gathered.
+    """
+
+    folder: Path | None
+    record: dict[str, Any]
+
+    @property
+    def name(self) -> RunName:
+        """The run's name."""
+        return RunName.parse(self.record["run"])
+
+    @cached_property
+    def numbers(self) -> dict[str, float]:
+        """Metrics in per cent and costs, at the last epoch."""
+        if self.folder is None:
+            return dict(self.record["numbers"])
+        last = pd.read_parquet(self.folder / HISTORY).iloc[-1]
+        return {key: float(last[key]) for key in (*METRICS, *COSTS) if key in last and pd.notna(last[key])}
+
+    def facts(self, shown_by: dict[str, list[str]]) -> dict[str, Any]:
+        """Return all that is known of the run, by topic, as plain data.
+
+        ``shown_by`` has the tables and figures that show it, by study.
+        """
+        record, stamp, given = self.record, self.record["stamp"], dict(self.record["slice"])
+        settings, run = given.pop("settings"), given.pop("run")
+        versions = {key: value for key, value in stamp.items() if key not in (*MADE, *MACHINE, "data")}
+        costs = {key: self.numbers[key] for key in COSTS if key in self.numbers}
+        # The study that trained it, if that shows it still.
+        study = next(iter(sorted(shown_by, key=lambda name: name != record.get("study"))), record.get("study"))
+        return {
+            "run": run,
+            "fingerprint": record["fingerprint"],
+            "status": record["status"],
+            "metrics": {key: self.numbers[key] for key in METRICS if key in self.numbers},
+            "cost": costs | {key: record[key] for key in ("wall_seconds", "peak_memory_mb") if key in record},
+            "settings": settings,
+            "determined by": _flat(given),
+            "started from": self._original() if given.get("original") else {},
+            "forgets": self._split() if record.get("split") else {},
+            "made": {key: record[key] for key in ("started", "ended") if key in record}
+            | {key: stamp[key] for key in MADE if stamp.get(key)},
+            "machine": {key: stamp[key] for key in MACHINE if stamp.get(key)},
+            "versions": versions,
+            "images": stamp.get("data"),
+            "folder": str(self.folder or "not here: as gathered"),
+            "files": dict(self._files()),
+            "shown by": [f"{name}: {', '.join(outputs)}" for name, outputs in shown_by.items()],
+            "again": f"python -m benchmark run {study} {run} --again",
+        }
+
+    def _original(self) -> dict[str, Any]:
+        fingerprint, name = self.record["slice"]["original"], self.name
+        folders = (paths.RUNS / name.dataset / name.arch / "original").glob(f"trial-*-{fingerprint[:SHORT]}")
+        weights = self.record.get("started_from")
+        return {
+            "fingerprint": fingerprint,
+            **({"weights": weights} if weights else {}),
+            "folder": next((str(folder) for folder in folders), "not here"),
+        }
+
+    def _split(self) -> dict[str, Any]:
+        content, name = self.record["split"], self.name
+        files = (paths.SPLITS / name.dataset / name.scenario).glob("trial-*.parquet")
+        file = next((str(file) for file in files if written_digest(file) == content), "not here")
+        return {"content": content, "file": file}
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        for name, expected in self.record.get("sha256", {}).items() if self.folder else ():
+            path = self.folder / name
+            intact = path.is_file() and sha256(path) == expected
+            yield name, expected if intact else f"{expected} ({'damaged' if path.is_file() else 'not here'})"
+
+
+@dataclass(frozen=True)
+class Behind:
+    """The runs behind a number or a table.
+
+    Attributes
+    ----------
+    title : what was asked for, in words.
+    study, output : of a table or figure.
+    """
+
+    title: str
+    runs: list[Made]
+    study: Study | None = None
+    output: str = ""
+
+    def shown_by(self) -> list[dict[str, list[str]]]:
+        """Return for each run the tables and figures that show it, by study; a study that cannot be read has none."""
+        shown: list[dict[str, list[str]]] = [{} for _ in self.runs]
+        wanted = {run.record["fingerprint"]: place for place, run in enumerate(self.runs)}
+        for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
+            try:
+                study = Study.load(name)
+                outputs = {one: {run.fingerprint for run in study.runs_of(one)} for one in study.outputs}
+            except BadInput:
+                continue
+            for fingerprint, place in wanted.items():
+                if here := [one for one, runs in outputs.items() if fingerprint in runs]:
+                    shown[place][name] = here
+        return shown
+
+
+def behind(words: Sequence[str]) -> Behind:
+    """Return what is behind a run or a table, named as `ACCEPTED` says; raise `BadInput` where there is no such."""
+    if len(words) == 1:
+        return Behind(words[0], [_run(words[0])])
+    study = Study.load(words[0])
+    if len(words) == 2 and "/" in words[1]:
+        run = study.run(words[1])
+        return Behind(str(run.name), _made(study, [run]), study)
+    if len(words) > 3:
+        raise BadInput(f"{' '.join(words)!r}: accepted is {ACCEPTED}")
+    return _output(study, words[1], words[2] if len(words) == 3 else "")
+
+
+def _output(study: Study, name: str, method: str) -> Behind:
+    output = study.output(name)
+    runs = study.runs() if study.kind_of(name).gathered else study.runs_of(name)
+    if not method:
+        return Behind(f"{study.name} {name}", _made(study, runs), study, name)
+    shown = {study.run_name(Cell.parse(cell), method, 0).method for cell in output.cells} & {
+        r.name.method for r in runs
+    }
+    if not shown:
+        raise unknown("method", method, {run.name.method for run in runs}, f"{study.name} {name}")
+    mine = [run for run in runs if run.name.method in shown]
+    return Behind(f"{study.name} {name} {MethodName.parse(method)}", _made(study, mine), study)
+
+
+def _run(text: str) -> Made:
+    """Return the one run that a folder, a fingerprint or a name stands for."""
+    folder = Path(text).parent if Path(text).name == RUN else Path(text)
+    if (folder / RUN).is_file():
+        return Made(folder, read_record(folder / RUN))
+    pools = [paths.RUNS, *sorted(paths.RESULTS.glob("others/*/results/runs"))]
+    if re.fullmatch(FINGERPRINT, text):
+        found = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
+    else:
+        name = str(RunName.parse(text)) if text.count("/") > 2 else ""
+        found = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
+    runs = [Made(path, read_record(path / RUN)) for path in found if (path / RUN).is_file()]
+    runs = [run for run in runs if run.record["fingerprint"].startswith(text) or "/" in text]
+    if not runs:
+        raise BadInput(f"{text!r}: no such run in {paths.RUNS}: accepted is {ACCEPTED}")
+    if len({run.record["fingerprint"] for run in runs}) > 1:
+        several = ", ".join(f"{run.record['fingerprint'][:SHORT]} of {run.record.get('study')}" for run in runs)
+        raise BadInput(f"{text!r}: several runs, {several}: accepted is one of these, or 'STUDY RUN'")
+    return runs[0]
+
+
+def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
+    """Return runs as their records have them, else as they were gathered; raise `StaleOutput` where neither does."""
+    made, gathered = [], None
+    for run in runs:
+        folder = paths.run(run.place)
+        if (folder / RUN).is_file():
+            made.append(Made(folder, read_record(folder / RUN)))
+            continue
+        if gathered is None:
+            gathered = frames.gathered_frame(study, "metrics").drop_duplicates("fingerprint").set_index("fingerprint")
+        if run.fingerprint not in gathered.index:
+            raise StaleOutput(f"{run.name} has not been run: run snakemake")
+        row = gathered.loc[run.fingerprint].dropna().to_dict()
+        numbers = {key: float(row[key]) for key in (*METRICS, *COSTS) if key in row}
+        stamp = {key: row[key] for key in STAMP if key in row}
+        kept = {key: row[key] for key in GATHERED if key in row}
+        name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
+        made.append(Made(None, name | kept | {"stamp": stamp, "numbers": numbers}))
+    return made
+
+
+def _flat(data: dict[str, Any], place: str = "") -> dict[str, Any]:
+    """Return nested settings under names with dots; what is not set is left out."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{place}{key}.")
+        elif value is not None:
+            flat[place + key] = value
+    return flat

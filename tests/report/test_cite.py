@@ -1,0 +1,151 @@
+"""Everything behind a number: it is what the run's own files say, however the run is named."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from benchmark import paths
+from benchmark.files import read_record, sha256
+from benchmark.methods import METHODS
+from benchmark.report.cite import PAPER, SOFTWARE, SOURCES, references
+from benchmark.report.draw import draw_table
+from benchmark.results.gather import collect
+from benchmark.study.study import Study
+from tests.places import run_folder
+from tests.project import ROOT, Project, call
+
+SMALL = {"trials": 2, "tables": {"table2": {"caption": "50 % & more", "methods": ["salun"]}, "table8": None}}
+
+
+@pytest.fixture(scope="module")
+def ran(prepared, tmp_path_factory) -> Path:
+    """A finished study of two trials."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = Project.copied(prepared, tmp_path_factory.mktemp("cited") / "project", patch)
+        study = project.study(SMALL)
+        for method in ("retrain", "salun"):
+            for trial in range(2):
+                project.run(study, project.name(method, trial=trial))
+        draw_table(study, "table2")
+        collect(study)
+    return project.root
+
+
+@pytest.fixture
+def here(ran, tmp_path, monkeypatch) -> Project:
+    return Project.copied(ran, tmp_path / "project", monkeypatch)
+
+
+def shown(*words: str):
+    return json.loads(call("show", *words, "--format", "json", check=True).stdout)
+
+
+def test_a_run_is_what_its_files_say_by_whatever_name(here):
+    name = here.name("salun")
+    folder = run_folder("tiny", name)
+    record = read_record(folder / paths.RUN)
+    (facts,) = shown(name)
+    for words in ([str(folder)], [record["fingerprint"]], [record["fingerprint"][:8]], ["tiny", name]):
+        assert shown(*words) == [facts], words
+    assert facts["settings"] == record["slice"]["settings"] and facts["determined by"]["seed"] == 1
+    assert (
+        facts["made"]["commit"] == record["stamp"]["commit"] and facts["machine"]["device"] == record["stamp"]["device"]
+    )
+    assert facts["files"] == {
+        paths.SAMPLES: sha256(folder / paths.SAMPLES),
+        paths.HISTORY: sha256(folder / paths.HISTORY),
+    }
+    assert facts["started from"]["folder"] == str(run_folder("tiny", here.original))
+    assert Path(facts["forgets"]["file"]).is_file() and facts["shown by"] == ["tiny: table2"]
+    assert facts["again"] == f"python -m benchmark run tiny {name} --again"
+    last = pd.read_parquet(folder / paths.HISTORY).iloc[-1]
+    assert facts["metrics"] == {metric: last[metric] for metric in ("ra", "ua", "ta", "mia")}
+    with (folder / paths.SAMPLES).open("ab") as file:
+        file.write(b"more")
+    (folder / paths.HISTORY).rename(folder / "history.moved")
+    text = call("show", str(folder)).stderr
+    assert "history.parquet" in text
+    (folder / "history.moved").rename(folder / paths.HISTORY)
+    assert shown(name)[0]["files"][paths.SAMPLES].endswith("(damaged)")
+
+
+def test_a_row_of_a_table_is_its_runs_and_their_mean(here):
+    text = call("show", "tiny", "table2", "salun", check=True).stdout
+    row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]
+    assert f"ua {row['ua_mean']:.2f} [" in text and text.startswith("tiny table2 salun: 2 runs")
+    # What the trials have in common is said once.
+    assert text.count("batch_size 32") == 1 and text.count("ended ") == 2
+
+
+def test_without_the_runs_the_gathered_results_say_the_same(here):
+    before = shown("tiny", "table2", "salun")
+    shutil.rmtree(paths.RUNS)
+    for facts, earlier in zip(shown("tiny", "table2", "salun"), before, strict=True):
+        same = ("run", "fingerprint", "status", "metrics", "cost", "settings", "determined by", "machine", "versions")
+        assert {topic: facts[topic] for topic in same} == {topic: earlier[topic] for topic in same}
+    assert shown("tiny", "table2")["runs"] == 4
+
+
+def test_a_table_is_its_files_and_all_runs_behind_them(here):
+    facts = shown("tiny", "table2")
+    csv = paths.table("tiny", "table2", ".csv")
+    assert f"{csv} {sha256(csv)}" in facts["files"] and facts["runs"] == 4
+    assert [line.split(":")[0].rpartition("/")[2] for line in facts["shows"]] == ["retrain", "salun"]
+    assert sum(facts["machines"].values()) == sum(facts["commits"].values()) == 4
+
+
+def entries(text: str) -> dict[str, str]:
+    """Return BibTeX entries by key, each of them whole: its braces are balanced."""
+    found = re.findall(r"^@(\w+)\{([\w-]+),\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
+    assert len(found) == text.count("\n@") + text.startswith("@")
+    assert all(body.replace(r"\{", "").count("{") == body.replace(r"\}", "").count("}") for *_, body in found)
+    return {key: body for _, key, body in found}
+
+
+def test_a_citation_has_the_run_or_table_the_software_the_paper_and_the_methods(here):
+    run = read_record(run_folder("tiny", here.name("salun")) / paths.RUN)
+    cited = entries(call("cite", here.name("salun"), check=True).stdout)
+    mine = f"run-{run['fingerprint'][:8]}"
+    assert list(cited) == [mine, SOFTWARE, PAPER, "salun"]
+    for text in (run["fingerprint"], run["stamp"]["commit"], run["stamp"]["code"], run["ended"][:10]):
+        assert text in cited[mine]
+    cited = entries(call("cite", "tiny", "table2", check=True).stdout)
+    assert sha256(paths.table("tiny", "table2", ".csv")) in cited["tiny-table2"]
+    assert r"50 \% \& more" in cited["tiny-table2"]
+
+
+def test_every_method_of_the_paper_has_an_entry_and_ours_are_those_of_the_citation_file():
+    known = entries("\n\n".join(references().values()))
+    methods = set(METHODS) - {"original", "retrain", "ft", "ft2"}
+    assert known.keys() - {SOFTWARE} == {SOURCES.get(method, method) for method in methods}
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    for key, source in ((SOFTWARE, cff), (PAPER, cff["references"][0])):
+        assert f"{{{source['title']}}}" in known[key], key
+    assert cff["version"] in known[SOFTWARE] and cff["references"][0]["identifiers"][0]["value"] in known[PAPER]
+
+
+def test_what_is_not_there_is_one_line(here):
+    Study.load("tiny")
+    for words, message in [
+        ("nope", "'nope': no such run in results/runs: accepted is a run's folder, fingerprint or name"),
+        ("12345678", "no such run"),
+        (here.name("ft"), "no such run"),
+        (f"tiny {here.name('ft')}", "has not been run"),
+        ("tiny table3", "unknown table or figure 'table3'"),
+        ("tiny table2 ft", "unknown method 'ft'"),
+        ("tiny table2 ft 1", "accepted is a run's folder"),
+    ]:
+        ended = call("show", *words.split())
+        assert ended.returncode == 2 and message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    run = run_folder("tiny", here.name("salun"))
+    other = read_record(run / paths.RUN)["fingerprint"][:8]
+    shutil.copytree(run_folder("tiny", here.name("salun", trial=1)), run.with_name("trial-0-00000000"))
+    ended = call("cite", here.name("salun"))
+    assert ended.returncode == 2 and "several runs, " in ended.stderr and other in ended.stderr
