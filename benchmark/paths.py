@@ -122,6 +122,11 @@ def figure(study: str, name: str, suffix: str) -> Path:
     return FIGURES / study / f"{name}{suffix}"
 
 
+def overview(images: bool = True) -> Path:
+    """The page over all studies, with images or without."""
+    return FIGURES / f"index{'' if images else '.without-images'}.html"
+
+
 def page(study: str, partial: bool = False, images: bool = True) -> Path:
     """The page of all results of a study, with images of the dataset or without."""
     return FIGURES / study / f"index{'' if images else '.without-images'}{PARTIAL * partial}.html"

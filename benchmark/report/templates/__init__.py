@@ -1,4 +1,4 @@
-"""Templates of tables, in every format, and of the page."""
+"""Templates of tables, in every format, and of pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from benchmark.report.tabular import number
 
-FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "page")
+FOLDERS = (Path(__file__).parent, *(Path(__file__).parents[1] / name for name in ("page", "overview")))
 # LaTeX has braces of its own.
 DELIMITERS = {"block": ("<%", "%>"), "variable": ("<<", ">>"), "comment": ("<#", "#>")}
 

@@ -1,0 +1,60 @@
+"""One page over all studies: methods ranked by weights that the reader chooses, and single forgotten images."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from benchmark import files, paths
+from benchmark.errors import StaleOutput
+from benchmark.report import html
+from benchmark.report.overview import cells, forgotten
+from benchmark.report.style import use
+from benchmark.report.templates import template
+from benchmark.results import frames
+from benchmark.study.study import Study
+
+HERE = Path(__file__).parent
+PAGE = HERE.with_name("page")
+PARTS = (PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")  # of one script, in this order
+
+
+def draw_overview(names: Iterable[str], images: bool = True) -> Path:
+    """Write ``figures/index.html`` of the studies whose results are gathered, and return its path.
+
+    Without ``images``, write ``index.without-images.html``, which may be published where the images may not. Raises
+    `StaleOutput` if no study has results.
+    """
+    shown: list[dict[str, Any]] = []
+    pictured: list[dict[str, Any]] = []
+    for name in names:
+        if not paths.collected(name, "metrics").is_file():
+            continue
+        study = Study.load(name)
+        use(study)
+        results = frames.gathered(study)
+        for cell, facts in cells.build(results):
+            facts["images"] = None
+            if (found := forgotten.build(results, cell, images)) is not None:
+                facts["images"] = len(pictured)
+                pictured.append(found)
+            shown.append(facts)
+    if not shown:
+        raise StaleOutput("no study has gathered results: 'snakemake --cores 8 all' makes those of quick")
+    script = "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in PARTS), "})();"])
+    page = template("overview.html", html.text).render(
+        criteria=cells.CRITERIA,
+        drawn={"criteria": cells.CRITERIA, "cells": shown, "images": pictured},
+        studies=dict.fromkeys(cell["study"] for cell in shown),
+        css=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+    path = paths.overview(images)
+    files.write_text(path, page.rstrip())
+    return path

@@ -1,0 +1,77 @@
+// One forgotten image: what every method's models say of it, trial by trial.
+
+const images = () => (cell().images === null ? null : data.images[cell().images]);
+
+function thumbnail(facts, at) {
+  if (!facts.sprite || !facts.bitmap) return String(facts.index[at]);
+  const { width, height, columns } = facts.sprite, canvas = make("canvas", { width, height });
+  canvas.getContext("2d").drawImage(facts.bitmap, (at % columns) * width, Math.floor(at / columns) * height, width, height, 0, 0, width, height);
+  return canvas;
+}
+
+async function decoded(facts) {
+  if (!facts.sprite || facts.bitmap) return;
+  const image = new Image();
+  image.src = facts.sprite.src;
+  await image.decode();
+  facts.bitmap = image;
+}
+
+const at = (facts) => Math.max(0, facts.index.indexOf(Number($("one").value || facts.index[0])));
+
+async function pictures() {
+  const facts = images();
+  if (facts) await decoded(facts);
+  if (facts !== images()) return; // other results were chosen meanwhile, which are drawn by themselves
+  $("image-table").replaceChildren();
+  $("thumbs").replaceChildren();
+  if (!facts) {
+    $("thumbs").append(make("p", { class: "hint" }, "No images: the runs of these results were not on disk when the page was made."));
+    return;
+  }
+  $("thumbs").append(...facts.index.map((index, place) => {
+    const name = `image ${index}, ${facts.classes[facts.labels[place]]}`;
+    const button = make("button", { type: "button", "aria-pressed": place === at(facts), "aria-label": name, title: name }, thumbnail(facts, place));
+    button.addEventListener("click", () => { $("one").value = String(index); change($("one")); });
+    return button;
+  }));
+  said(facts, at(facts));
+}
+
+function said(facts, place) {
+  const truth = facts.labels[place], retrain = facts.said.find(({ name }) => name === "retrain").trials;
+  const on = new Set(["retrain", ...shown().map(({ name }) => name)]);
+  const heads = ["Method", ...facts.trials.map((trial) => `Trial ${trial}`)].map((text) => make("th", { scope: "col" }, text));
+  const rows = facts.said.filter(({ name }) => on.has(name)).map(({ label: name, trials }) => make("tr", {}, make("th", { scope: "row" }, name), ...facts.trials.map((trial, row) => {
+    const own = trials[trial];
+    if (!own) return make("td", {}, "–");
+    const [predicted, probability] = own.map((values) => values[place]), gone = facts.forgotten[row][place];
+    const other = gone && retrain[trial] && retrain[trial][0][place] !== predicted;
+    const text = `${facts.classes[predicted]}${predicted === truth ? "" : " ✗"}, ${number(probability, 1)} %`;
+    return make("td", { class: gone ? (other ? "other" : "") : "kept" }, gone ? text : `${text} (retained)`);
+  })));
+  const caption = make("caption", {}, `Training image ${facts.index[place]}, class ${facts.classes[truth]}${place < facts.far ? ": one on which methods differ most from Retrain" : ""}.`);
+  const whole = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
+  $("image-table").append(make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What the models say of the image" }, whole));
+}
+
+function begin() {
+  data.cells.forEach((one, place) => $("results").append(make("option", { value: place }, `${one.label} (${one.study})`)));
+  const most = data.cells.reduce((best, one, place) => (one.methods.length * one.methods[0].trials.length > data.cells[best].methods.length * data.cells[best].methods[0].trials.length ? place : best), 0);
+  $("results").value = String(most);
+  $("equal").addEventListener("click", () => {
+    for (const key of keys) $(`weight-${key}`).value = equal[key];
+    change($(`weight-${keys[0]}`));
+  });
+  $("results").addEventListener("change", () => { chips(); pictures(); });
+  $("chosen").addEventListener("change", () => { chips(); pictures(); });
+  $("one").addEventListener("change", pictures);
+  for (const control of [$("results"), $("chosen"), ...keys.map((key) => $(`weight-${key}`))]) control.addEventListener("change", rank);
+  for (const key of keys) $(`weight-${key}`).addEventListener("input", rank);
+  addressed();
+  chips();
+  rank();
+  pictures().then(() => { document.documentElement.dataset.ready = "yes"; });
+}
+
+begin();

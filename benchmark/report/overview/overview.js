@@ -1,0 +1,128 @@
+// The ranking: scores by weights, how far ranks move, and how far a single trial moves them.
+
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+function make(tag, attributes = {}, ...children) {
+  const element = ["svg", "g", "path", "circle", "text", "title"].includes(tag) ? document.createElementNS(NAMESPACE, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+const keys = data.criteria.map(({ key }) => key);
+const label = (key) => data.criteria.find((one) => one.key === key).label;
+const cell = () => data.cells[Number($("results").value)];
+const weights = () => Object.fromEntries(keys.map((key) => [key, Number($(`weight-${key}`).value)]));
+const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−"));
+const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
+
+// A method's gaps over some trials, with its attack and its cost.
+function readings(method, without = -1) {
+  const trials = method.trials.filter((_, at) => at !== without);
+  const mean = (side, metric) => trials.reduce((sum, pair) => sum + pair[side][metric], 0) / trials.length;
+  const gaps = [0, 1, 2, 3].map((metric) => Math.abs(mean(0, metric) - mean(1, metric)));
+  return Object.fromEntries(keys.map((key, at) => [key, at < 4 ? gaps[at] : method[key]]));
+}
+
+// The weighted mean; a method without a number that is weighed has no score.
+function score(values, by) {
+  const used = keys.filter((key) => by[key] > 0), total = used.reduce((sum, key) => sum + by[key], 0);
+  return used.length ? used.reduce((sum, key) => sum + (values[key] ?? NaN) * by[key], 0) / total : NaN;
+}
+
+// Each method's place, from 1; none where there is no score.
+function places(methods, scoreOf) {
+  const scores = methods.map(scoreOf);
+  return scores.map((own) => (Number.isNaN(own) ? null : 1 + scores.filter((other) => other < own - 1e-9).length));
+}
+
+const equal = Object.fromEntries(data.criteria.map(({ key, weight }) => [key, weight]));
+const aside = () => cell().methods.filter((method) => method.aside).map(({ name }) => name);
+// The hidden control holds the methods that differ from what is usual: hidden ones, or shown ones that stand aside.
+const toggled = () => $("chosen").value.split(" ").filter(Boolean);
+const shown = () => cell().methods.filter(({ name }) => aside().includes(name) === toggled().includes(name));
+
+function ranked() {
+  const methods = shown(), by = weights();
+  const now = places(methods, (method) => score(readings(method), by));
+  const usual = places(methods, (method) => score(readings(method), equal));
+  const least = Math.min(...methods.map(({ trials }) => trials.length));
+  const left = least > 1 ? [...Array(least).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
+  return methods
+    .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), place: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
+    .sort((one, other) => (one.place ?? 99) - (other.place ?? 99));
+}
+
+function moved({ place, usual }) {
+  if (place === null || usual === null || place === usual) return make("td", {}, place === null ? "–" : "=");
+  const up = place < usual;
+  return make("td", { class: up ? "up" : "down" }, `${up ? "▲" : "▼"} ${Math.abs(place - usual)}`);
+}
+
+function table(rows) {
+  const heads = ["Rank", "Method", "Score", ...keys.map(label), "Without one trial", "Against average gap"];
+  $("ranking").tHead.rows[0].replaceChildren(...heads.map((text, at) => make("th", { scope: "col", class: at === 1 ? "text" : "" }, text)));
+  const body = $("ranking").tBodies[0], before = new Map([...body.rows].map((row) => [row.dataset.method, row.getBoundingClientRect().top]));
+  body.replaceChildren(...rows.map((row) => {
+    const { method, values, among } = row, ends = among.filter((one) => one !== null);
+    const range = ends.length ? (Math.min(...ends) === Math.max(...ends) ? String(ends[0]) : `${Math.min(...ends)} to ${Math.max(...ends)}`) : "–";
+    const swatch = make("span", { class: "swatch", style: `background: ${method.colour}` });
+    return make("tr", { "data-method": method.name }, make("td", {}, String(row.place ?? "–")),
+      make("th", { scope: "row", class: "text" }, swatch, method.label + (method.collapsed ? "†" : "")), make("td", {}, number(row.score)),
+      ...keys.map((key) => make("td", {}, number(values[key], key === "cost" ? 0 : 2))), make("td", {}, range), moved(row));
+  }));
+  for (const row of body.rows) { // from where it was to where it is
+    const old = before.get(row.dataset.method);
+    if (old === undefined) continue;
+    row.style.transition = "none";
+    row.style.transform = `translateY(${old - row.getBoundingClientRect().top}px)`;
+    requestAnimationFrame(() => { row.style.transition = ""; row.style.transform = ""; });
+  }
+  const trials = Math.max(...cell().methods.map((method) => method.trials.length));
+  const collapsed = rows.some(({ method }) => method.collapsed) ? " † collapsed in at least one trial." : "";
+  $("ranking-caption").textContent = `${cell().label}, study ${cell().study}: means over ${trials} trial${trials > 1 ? "s" : ""}. "Without one trial": the ranks that a method has when any one trial is left out.${collapsed}`;
+}
+
+// A line a method through its ranks by your weights and by each criterion alone.
+function bump(rows) {
+  const by = [["your weights", weights()], ...keys.map((key) => [label(key), { [key]: 1 }])];
+  const methods = rows.map(({ method }) => method);
+  const ranks = by.map(([, one]) => places(methods, (method) => score(readings(method), { ...Object.fromEntries(keys.map((key) => [key, 0])), ...one })));
+  const x = (at) => 150 + at * 115, y = (place) => 20 + place * 24, height = y(methods.length) + 20;
+  const lines = methods.map((method, at) => {
+    const points = ranks.map((one, column) => [x(column), one[at] === null ? null : y(one[at])]).filter(([, place]) => place !== null);
+    const path = points.map(([left, top], step) => `${step ? "L" : "M"}${left} ${top}`).join(" ");
+    return make("g", {}, make("title", {}, method.label), make("path", { d: path, fill: "none", stroke: method.colour, "stroke-width": 2, "stroke-dasharray": method.dash.join(" ") }),
+      ...points.map(([cx, cy]) => make("circle", { cx, cy, r: 4, fill: method.colour })),
+      ...(points.length ? [make("text", { x: x(0) - 10, y: points[0][1] + 4, "text-anchor": "end" }, method.label)] : []));
+  });
+  const heads = by.map(([text], at) => make("text", { x: x(at), y: 14, "text-anchor": "middle" }, text));
+  const said = `Ranks by your weights: ${rows.map(({ method }) => method.label).join(", ")}.`;
+  $("bump").replaceChildren(make("svg", { viewBox: `0 0 ${x(by.length - 1) + 70} ${height}`, role: "img", "aria-label": said }, ...heads, ...lines));
+}
+
+function chips() {
+  const field = $("methods"), on = new Set(shown().map(({ name }) => name));
+  field.replaceChildren(field.querySelector("legend"));
+  for (const method of cell().methods) {
+    const box = make("input", { type: "checkbox" });
+    box.checked = on.has(method.name);
+    box.addEventListener("change", (event) => {
+      event.stopPropagation(); // the hidden control says it
+      const names = new Set(toggled());
+      names[names.has(method.name) ? "delete" : "add"](method.name);
+      $("chosen").value = [...names].sort().join(" ");
+      change($("chosen"));
+    });
+    field.append(make("label", {}, box, make("span", { class: "swatch", style: `background: ${method.colour}` }), method.label));
+  }
+}
+
+function rank() {
+  for (const key of keys) $(`shown-${key}`).textContent = $(`weight-${key}`).value;
+  const rows = ranked();
+  table(rows);
+  bump(rows);
+}

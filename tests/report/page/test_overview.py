@@ -1,0 +1,68 @@
+"""The page over all studies: its numbers, and what weights, methods and the address do to them in a browser."""
+
+import json
+import re
+
+import pytest
+
+from benchmark.errors import StaleOutput
+from benchmark.report.overview import draw_overview
+from tests.report.browser import MISSING, chromium, opened
+
+RANKED = "[...document.querySelectorAll('#ranking tbody tr')].map(row => row.dataset.method)"
+
+
+@pytest.fixture(scope="module")
+def overview(filled):
+    """The page over one study, whose FT lies 1.25 and CoUn 0.75 points from Retrain in all four metrics."""
+    return draw_overview([filled.name, "never-run"]).resolve()
+
+
+def test_it_has_every_method_with_its_trials_and_says_what_images_were_taken_for(overview) -> None:
+    html = overview.read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html)[1])
+    cell = next(one for one in data["cells"] if one["name"].endswith("random-10"))
+    gaps = {
+        one["name"]: [abs(mine - retrain) for mine, retrain in zip(*one["trials"][0], strict=True)]
+        for one in cell["methods"]
+    }
+    assert gaps["ft"] == pytest.approx([1.25] * 4) and gaps["coun"] == pytest.approx([0.75] * 4)
+    images = data["images"][cell["images"]]
+    assert images["sprite"] and len(images["index"]) == len(images["labels"]) <= 48
+    said = {one["name"]: one["trials"] for one in images["said"]}
+    assert {"retrain", "ft", "coun"} <= said.keys() and len(said["ft"]["0"][0]) == len(images["index"])
+
+
+def test_without_images_and_without_results(filled, tmp_path, monkeypatch) -> None:
+    assert "data:image" not in draw_overview([filled.name], images=False).read_text()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StaleOutput, match="no study has gathered results"):
+        draw_overview(["quick"])
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+def test_weights_move_ranks_and_the_address_says_which(overview, width, scheme) -> None:
+    axe = pytest.importorskip("axe_core_python.sync_playwright")
+    with chromium() as browser:
+        with opened(browser, overview, width=width, color_scheme=scheme, reduced_motion="reduce") as page:
+            page.wait_for_selector("html[data-ready=yes]")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(RANKED)[:2] == ["coun", "ft"]
+            for key in ("ra", "ua", "ta", "mia"):
+                page.fill(f"#weight-{key}", "0")
+            page.fill("#weight-cost", "2")
+            page.dispatch_event("#weight-cost", "change")
+            by_cost = page.evaluate(RANKED)
+            assert by_cost.index("ft") < by_cost.index("coun")
+            page.click("#thumbs button:nth-child(3)")
+            page.click("#methods label:has-text('CoUn')")
+            view = page.evaluate("location.hash")[1:]
+            result = axe.Axe().run(page, options={"resultTypes": ["violations"]})
+            assert len(result["passes"]) > 15 and not result["violations"]
+            shown = page.inner_text("#image-table caption")
+        with opened(browser, overview, view, width=width) as page:
+            page.wait_for_selector("html[data-ready=yes]")
+            assert "coun" not in page.evaluate(RANKED) and page.input_value("#weight-cost") == "2"
+            assert page.inner_text("#image-table caption") == shown
