@@ -83,8 +83,8 @@ def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="how 
     from benchmark.report import cite
     from benchmark.results.provenance import behind
 
-    found = behind(what)
-    print(cite.text(found) if form == Facts.text else json.dumps(cite.data(found), indent=1))
+    runs = behind(what)
+    print(cite.text(runs) if form == Facts.text else json.dumps(cite.data(runs), indent=1))
 
 
 @app.command()

@@ -59,6 +59,12 @@ class Comparison:
         rows = differences(self.first.rows, self.second.rows)
         return rows[rows["method"] != RETRAIN] if self.of_methods else rows
 
+    @cached_property
+    def moved(self) -> pd.DataFrame:
+        """The rows of ``data`` whose runs are not all identical."""
+        moved = self.pairs.loc[~self.pairs["same"], [*CELL, "method"]].drop_duplicates()
+        return self.data.merge(moved, on=[*CELL, "method"])
+
     @property
     def exact(self) -> bool:
         """Whether both have the same runs, all of them identical."""
@@ -79,12 +85,12 @@ class Comparison:
 
     def _heading(self) -> Iterator[str]:
         first, second = self.rows
-        yield f"A  {self.first.name}: {len(first)} runs"
-        yield f"B  {self.second.name}: {len(second)} runs"
+        yield f"A  {self.first.name}: {first['fingerprint'].nunique()} runs"
+        yield f"B  {self.second.name}: {second['fingerprint'].nunique()} runs"
         same, pairs = int(self.pairs["same"].sum()), len(self.pairs)
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
         how = "sample by sample" if by_sample else "to the last digit of every metric"
-        yield f"{pairs} pairs of runs, {same or 'none'} of them identical" + f", {how}" * bool(same)
+        yield f"{pairs} pairs, {same or 'none'} of them identical" + f", {how}" * bool(same)
         for letter, mine, other in (("A", first, second), ("B", second, first)):
             lacking = ~pd.MultiIndex.from_frame(mine[KEYS]).isin(pd.MultiIndex.from_frame(other[KEYS]))
             if lacking.any():
@@ -96,24 +102,24 @@ class Comparison:
         if changed.empty or self.of_methods:
             return
         names = [name.removesuffix("_first") for name in changed if re.fullmatch("setting_.*_first", name)]
-        found: dict[str, list[str]] = {}
+        changes: dict[str, list[str]] = {}
         for name in (name for name in names if f"{name}_second" in changed):
             columns = ["method", f"{name}_first", f"{name}_second"]
             for method, before, now in changed[columns].drop_duplicates().itertuples(index=False):
                 if before != now and not (pd.isna(before) and pd.isna(now)):
                     what = f"{name.removeprefix('setting_')} {_value(before)} | {_value(now)}"
-                    found.setdefault(what, []).append(str(method))
-        why = "other settings (A | B), or start from what has" if found else "other seeds, data or Originals"
+                    changes.setdefault(what, []).append(str(method))
+        why = "other settings (A | B), or start from what has" if changes else "other seeds, data or Originals"
         yield f"{len(changed)} pairs have {why}"
-        yield from (f"  {what}: {', '.join(dict.fromkeys(methods))}" for what, methods in found.items())
+        yield from (f"  {what}: {', '.join(dict.fromkeys(methods))}" for what, methods in changes.items())
 
     def _made(self) -> Iterator[str]:
         """Yield in what the making of pairs differs, and what that means."""
-        differing = [name for name in STAMP if _apart(self.pairs, name, "first", "second").any()]
+        differing = [name for name in STAMP if _apart(self.pairs, name).any()]
         if differing:
             yield "made differently (A | B)"
         for name in differing:
-            mine = self.pairs[_apart(self.pairs, name, "first", "second")]
+            mine = self.pairs[_apart(self.pairs, name)]
             yield f"  {name}: {_values(mine[f'{name}_first'])} | {_values(mine[f'{name}_second'])}"
         other = self.pairs[~self.pairs["same"]]
         if not other.empty and not CHAOS.isdisjoint(differing):
@@ -127,14 +133,10 @@ class Comparison:
     # --- how far apart it is ------------------------------------------------------------------------------------------
 
     def _tables(self, markdown: bool) -> Iterator[str]:
-        moved = self.pairs.loc[~self.pairs["same"], [*CELL, "method"]].drop_duplicates()
-        shown = self.data.merge(moved, on=[*CELL, "method"])
-        for place, cell in shown.groupby(CELL, sort=False):
-            floor = cell.loc[cell["column"] == AVERAGE, "noise_floor"].max()
-            noise = f"; noise floor of the average gap {number(floor)}" if np.isfinite(floor) else ""
+        for place, cell in self.moved.groupby(CELL, sort=False):
             trials = sorted(set(cell.loc[cell["column"] != DIVERGED, "trials"]))
-            counts = " or ".join(map(str, trials)) or "no"
-            yield f"\n{'/'.join(place)}: B − A, {counts} trial{'s' * (trials != [1])}{noise}"
+            counts = f"{' or '.join(map(str, trials)) or 'no'} trial{'s' * (trials != [1])}"
+            yield f"\n{'/'.join(place)}: B − A, {counts}{_noise(cell)}"
             heads = [column for column in HEADS if (cell["column"] == column).any()]
             rows = [["", *(HEADS[column] for column in heads)]]
             for method, mine in cell.groupby("method", sort=False):
@@ -145,7 +147,7 @@ class Comparison:
     def _verdict(self) -> str:
         if self.pairs["same"].all():
             return "no difference: all pairs are identical"
-        flagged, judged = int(self.data["differs"].sum()), int(self.data["low"].notna().sum())
+        flagged, judged = int(self.moved["differs"].sum()), int(self.moved["low"].notna().sum())
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise floor"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
@@ -153,6 +155,15 @@ class Comparison:
             f"{flagged} difference{'s' * (flagged != 1)} (*): beyond the noise between two Retrains, and the 95 % "
             f"interval (±) excludes 0; {chance}"
         )
+
+
+def _noise(cell: pd.DataFrame) -> str:
+    """Say what the noise floor of a cell is, as far as a difference is compared with it."""
+    floor = cell.loc[cell["column"] == AVERAGE, "noise_floor"].max()
+    if np.isfinite(floor):
+        return f"; noise floor of the average gap {number(floor)}"
+    alone = cell["low"].notna().any() and cell["noise_floor"].isna().all()
+    return "; no trials of Retrain, so the interval alone decides" * bool(alone)
 
 
 def _entry(row: Any) -> str:
@@ -189,11 +200,11 @@ def _counted(runs: pd.DataFrame) -> str:
     return f"{len(runs)} runs: {', '.join(groups[:NAMED])}{', ...' * (len(groups) > NAMED)}"
 
 
-def _apart(pairs: pd.DataFrame, name: str, first: str, second: str) -> pd.Series[bool]:
+def _apart(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:
     """Return of which pairs both sides say something of how they were made, and not the same."""
-    if f"{name}_{first}" not in pairs or f"{name}_{second}" not in pairs:
+    if not {f"{name}_first", f"{name}_second"} <= set(pairs):
         return pd.Series(False, index=pairs.index)
-    before, now = pairs[f"{name}_{first}"], pairs[f"{name}_{second}"]
+    before, now = pairs[f"{name}_first"], pairs[f"{name}_second"]
     return before.notna() & now.notna() & (before != now)
 
 

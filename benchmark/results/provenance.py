@@ -180,11 +180,11 @@ def _run(text: str) -> Made:
         return Made(folder, read_record(folder / RUN))
     pools = [paths.RUNS, *sorted(paths.RESULTS.glob("others/*/results/runs"))]
     if re.fullmatch(FINGERPRINT, text):
-        found = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
+        folders = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
     else:
         name = str(RunName.parse(text)) if text.count("/") > 2 else ""
-        found = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
-    runs = [Made(path, read_record(path / RUN)) for path in found if (path / RUN).is_file()]
+        folders = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
+    runs = [Made(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
     runs = [run for run in runs if run.record["fingerprint"].startswith(text) or "/" in text]
     if not runs:
         raise BadInput(f"{text!r}: no such run in {paths.RUNS}: accepted is {ACCEPTED}")

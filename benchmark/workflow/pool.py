@@ -50,12 +50,12 @@ def pieces(results: Path, say: Callable[[str], None]) -> Iterator[Piece]:
     """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs."""
     runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
     files = [file for what in (MAPS, DISTANCES, VIEWS) for file in sorted((results / what).rglob("*.parquet"))]
-    for read, pattern, found in (
+    for read, pattern, candidates in (
         (_file, f"splits/{SPLIT_PLACE}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
         (_run, f"runs/{RUN_PLACE}", sorted(runs, key=lambda run: run.parent.name != "original")),
         (_file, DERIVED_PLACE, files),
     ):
-        for path in found:
+        for path in candidates:
             place = path.relative_to(results).as_posix()
             if re.fullmatch(pattern, place.removesuffix(".parquet")):
                 try:

@@ -99,7 +99,7 @@ def test_a_planted_hyperparameter_is_named_and_two_runs_of_one_study_are_identic
     ended = call("compare", "tiny", "planted")
     assert ended.returncode == 1 and "lr 0.05 | 0.001: ft" in ended.stdout, ended.stdout
     assert re.search(r"^  ft .*\*", ended.stdout, re.MULTILINE) and not re.search("^  not ", ended.stdout, re.MULTILINE)
-    assert "10 pairs of runs, 7 of them identical, sample by sample" in ended.stdout
+    assert "10 pairs, 7 of them identical, sample by sample" in ended.stdout
     study = Study.load("tiny")
     shutil.copytree(".", "../again")
     for method in ("retrain", "ft"):  # trained once more, in another checkout
@@ -134,7 +134,7 @@ def test_a_commit_and_a_folder_beside_are_places(here):
     shutil.copytree("results/runs", "../other/results/runs")
     come_out_otherwise(Path("../other") / run_folder("tiny", here.name("retrain")))
     call("merge", "../other", "--keep-both", "other", check=True)
-    assert "1 pairs of runs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
+    assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
 def test_two_methods_of_a_study(here):
