@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
@@ -46,11 +47,19 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+@pytest.hookimpl(tryfirst=True)  # before hypothesis looks
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = f"{datetime.now(UTC):%Y%m%d}"
     config.addinivalue_line("markers", "browser: looks at the page in a headless Chromium")
     config.addinivalue_line(
         "markers", "slow: needs a whole workflow, a cluster, LaTeX or a browser; leave out with -m 'not slow'"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    seed = config.option.hypothesis_seed
+    terminalreporter.write_line(f"Random inputs, which change daily, were those of --hypothesis-seed={seed}")
 
 
 @pytest.fixture(scope="session")

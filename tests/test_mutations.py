@@ -126,10 +126,10 @@ def test_the_study_without_a_mistake_is_accepted(empty):
     assert len(Study.load("mutant").runs()) > 5
 
 
-FIXED = {"derandomize": True, "database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+FREELY = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=1000, phases=[Phase.generate], **FIXED)
+@settings(max_examples=1000, phases=[Phase.generate], **FREELY)
 @given(mistake=mistakes())
 def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mistake):
     data, named, value = mistake
@@ -143,7 +143,7 @@ def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mi
     assert sorted(path.name for path in empty.root.iterdir()) == ["config"]
 
 
-@settings(max_examples=300, **FIXED)
+@settings(max_examples=300, **FREELY)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 1, 4, 40]), st.sampled_from(NOISE)), max_size=5))
 def test_a_study_file_of_noise_is_refused_in_one_line_or_read(empty, cuts):
     text = bytearray(yaml.safe_dump(STUDY, sort_keys=False).encode())
