@@ -19,7 +19,7 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 def test_every_command_and_kind_of_output_is_there():
     promised = (
         "audit bench check cite claims collect compare cost embed figure init leaderboard list memorisation merge new "
-        "page prepare run schema score show split status table test tune "
+        "overview page prepare run schema score show split status table test tune "
         "unused verify"
     )
     assert promised.split() == COMMANDS
