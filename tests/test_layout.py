@@ -16,6 +16,7 @@ FLOORS = [
     *(
         "__main__",
         "commands",
+        "report.overview",
         "report.page",
         "report.figures",
         "report.tables",
