@@ -31,6 +31,7 @@ else:
     torch = _Later()
 
 Range = tuple[float, float]
+Schedule = Literal["cosine", "steps", "one-cycle"]
 
 
 def setting(
@@ -64,10 +65,12 @@ class Recipe(Strict):
     epochs: int = setting(50, "passes over the retain set", ge=0, le=1_000_000)
     batch_size: int = setting(256, "images per step; the last batch of an epoch may be smaller", ge=2)
     lr: float = setting(0.05, "peak learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
-    schedule: Literal["cosine", "steps"] = setting(
-        "cosine", "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them"
+    schedule: Schedule = setting(
+        "cosine",
+        "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them; `one-cycle` rises "
+        "from lr / 25 over the first 30 % and falls to final_lr over the rest",
     )
-    final_lr: float = setting(1e-4, "learning rate at the end of the cosine", ge=0)
+    final_lr: float = setting(1e-4, "learning rate at the end, but for `steps`", ge=0)
     warmup: int = setting(0, "epochs in which the learning rate first rises linearly from 0", ge=0)
     momentum: float = setting(0.9, "SGD's momentum", ge=0, lt=1)
     weight_decay: float = setting(5e-4, "SGD's weight decay, for all parameters", ge=0)
@@ -75,7 +78,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _falls(self) -> Recipe:
-        if self.schedule == "cosine" and self.final_lr > self.lr:
+        if self.schedule != "steps" and self.final_lr > self.lr:
             raise ValueError(f"final_lr is {self.final_lr}, lr {self.lr}: accepted is a final_lr of at most lr")
         return self
 
@@ -85,7 +88,7 @@ class TrainingRecipe(Recipe):
 
     epochs: int = setting(182, "passes over the training data", ge=1, le=1_000_000)
     lr: float = setting(0.1, "peak learning rate", gt=0)
-    schedule: Literal["cosine", "steps"] = setting("steps", "the learning rate's schedule, as for unlearning")
+    schedule: Schedule = setting("steps", "the learning rate's schedule, as for unlearning")
     evaluate_every: int = setting(1000, "evaluate every so many epochs, and after the last", ge=1)
 
 

@@ -11,18 +11,25 @@ from torch.optim.sgd import sgd
 
 from benchmark.methods.base import Recipe
 
+START, RISE = 25, 0.3  # of `one-cycle`: it begins at lr / START, and rises over this share of the epochs
+
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
     """Return the learning rate after ``progress`` epochs, which may be a fraction: it changes at every step.
 
-    ``steps`` is the paper's schedule for Original and Retrain, ``cosine`` its schedule for unlearning (Section 5).
+    ``steps`` is the paper's schedule for Original and Retrain, ``cosine`` its schedule for unlearning (Section 5);
+    ``one-cycle`` is that of Smith and Topin (2019, *Super-Convergence*), with half a cosine up and half a cosine down,
+    for training in few epochs.
     """
     if progress < recipe.warmup:
         return recipe.lr * progress / recipe.warmup
     part = progress / recipe.epochs
     if recipe.schedule == "steps":
         return recipe.lr * 0.1 ** ((part >= 0.5) + (part >= 0.75))
-    return recipe.final_lr + (recipe.lr - recipe.final_lr) * (1 + math.cos(math.pi * part)) / 2
+    end = recipe.final_lr
+    if recipe.schedule == "one-cycle":
+        end, part = (recipe.lr / START, 1 - part / RISE) if part < RISE else (end, (part - RISE) / (1 - RISE))
+    return end + (recipe.lr - end) * (1 + math.cos(math.pi * part)) / 2
 
 
 class SGD:

@@ -29,6 +29,17 @@ def test_the_cosine_falls_at_every_step():
     assert rates == sorted(set(rates), reverse=True)
 
 
+def test_one_cycle_is_that_of_torch():
+    recipe, steps = Recipe(epochs=10, lr=0.4, final_lr=0.0, schedule="one-cycle"), 10_000
+    optimiser = torch.optim.SGD(network().parameters(), lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.4, total_steps=steps + 1, final_div_factor=1e9)
+    for step in range(steps):
+        if step % 500 == 0:  # which is a step behind, since it counts to the last step of each phase
+            assert learning_rate(recipe, 10 * step / steps) == pytest.approx(theirs.get_last_lr()[0], abs=2e-4)
+        optimiser.step()
+        theirs.step()
+
+
 def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
