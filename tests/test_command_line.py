@@ -17,12 +17,8 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 
 def test_every_command_and_kind_of_output_is_there():
-    promised = (
-        "audit bench check claims collect cost embed figure init list memorisation page prepare run schema split "
-        "status table tune "
-        "unused verify"
-    )
-    assert promised.split() == COMMANDS
+    promised = "audit bench check claims collect cost embed figure init list memorisation page prepare run schema "
+    assert f"{promised} split status table tune unused verify".split() == COMMANDS
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit metrics"
     figures = "improvement cost stages ablation predictions theory audit memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
