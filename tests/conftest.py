@@ -51,10 +51,6 @@ def pytest_collection_finish() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = f"{datetime.now(UTC):%Y%m%d}"
-    config.addinivalue_line("markers", "browser: looks at the page in a headless Chromium")
-    config.addinivalue_line(
-        "markers", "slow: needs a whole workflow, a cluster, LaTeX or a browser; leave out with -m 'not slow'"
-    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

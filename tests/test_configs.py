@@ -56,11 +56,8 @@ def test_every_study_is_there_with_all_that_it_shows_and_has_runs():
 def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_needed_to_list_them(empty):
     empty.add_workflow()
     shutil.copytree(ROOT / paths.REPORTED, paths.REPORTED)
-    for study, option in (
-        ("cifar10-small", "--list-target-rules"),
-        ("paper-smoke", "--list-target-rules"),
-        ("quick", "--unlock"),
-    ):
+    listing = "--list-target-rules"
+    for study, option in (("cifar10-small", listing), ("paper-smoke", listing), ("quick", "--unlock")):
         command = [sys.executable, "-m", "snakemake", option, "--config", f"study={study}"]
         done = subprocess.run(command, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -74,9 +71,8 @@ def test_the_first_command_leaves_the_checkout_as_it_was():
     made = [*workflow.pool, *workflow.collected, *workflow.page, *workflow.dataset_files("digits")]
     made += [file for name in workflow.study.outputs for file in workflow.files_of(name)]
     paths_made = sorted({str(file) for file in made})
-    ignored = subprocess.run(
-        ["git", "check-ignore", "--stdin"], input="\n".join(paths_made), capture_output=True, text=True
-    )
+    asked = ["git", "check-ignore", "--stdin"]
+    ignored = subprocess.run(asked, input="\n".join(paths_made), capture_output=True, text=True)
     assert ignored.stdout.splitlines() == paths_made  # none of which is tracked: git says so of no tracked file
 
 
@@ -130,7 +126,7 @@ def test_the_block_plans_runs_of_the_paper_and_no_more_in_the_order_of_its_piece
         "table2": 20,
         "table7": 12,
         "table3": 21,
-    }  # further runs of each: Original and a Retrain first
+    }  # further runs of each: first Original and a Retrain
     for name, count in pieces.items():
         places = {str(run.place) for run in study.runs([name])}
         assert len(places - before) == count, name

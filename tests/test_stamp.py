@@ -19,9 +19,7 @@ def text(é):  # of a number
 '''
 
 
-def test_a_processor_is_told_apart_from_others_of_its_name_and_its_instructions_by_their_whole_names(
-    monkeypatch, tmp_path
-):
+def test_a_processor_is_told_from_others_of_its_name_and_instructions_by_whole_names(monkeypatch, tmp_path):
     monkeypatch.setattr(stamp, "CPU_INFO", tmp_path / "cpuinfo")
     assert stamp.processor_name() and not stamp.processor_has("avx2")  # no such file, as on other systems
     first = "model name\t: AMD EPYC\nflags\t: fpu amx_bf16_next avx2\n"

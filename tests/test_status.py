@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import psutil
@@ -36,16 +36,8 @@ def under_way(study, method, touched: float = 0, **changes):
     run = study.run(f"{CELL}/{method}/trial-0")
     path = paths.work(run.place) / paths.PROGRESS
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = {
-        "epoch": 3,
-        "epochs": 10,
-        "first_epoch": 0,
-        "started": (datetime.now(UTC) - timedelta(seconds=30)).isoformat(),
-        "seconds": 30.0,
-        "measured": {"loss": 0.123456, "ra": 98.7654},
-        "process": os.getpid(),
-        "host": HERE,
-    }
+    note = {"epoch": 3, "epochs": 10, "first_epoch": 0, "seconds": 30.0, "process": os.getpid(), "host": HERE}
+    note |= {"started": at(time.time() - 30), "measured": {"loss": 0.123456, "ra": 98.7654}}
     path.write_text(json.dumps({key: value for key, value in (note | changes).items() if value is not None}))
     os.utime(path, (time.time() - touched,) * 2)
     return state_of(study, run)

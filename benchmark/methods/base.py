@@ -67,8 +67,8 @@ class Recipe(Strict):
     lr: float = setting(0.05, "peak learning rate", paper=(0.01, 0.1), search=(0.001, 0.4), scale="log", gt=0)
     schedule: Schedule = setting(
         "cosine",
-        "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them; `one-cycle` rises "
-        "from lr / 25 over the first 30 % and falls to final_lr over the rest",
+        "`cosine` falls to final_lr over the epochs; `steps` falls tenfold at 50 % and at 75 % of them; `one-cycle` "
+        "rises from lr / 25 over the first 30 % and falls to final_lr over the rest",
     )
     final_lr: float = setting(1e-4, "learning rate at the end, but for `steps`", ge=0)
     warmup: int = setting(0, "epochs in which the learning rate first rises linearly from 0", ge=0)

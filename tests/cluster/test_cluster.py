@@ -32,13 +32,8 @@ class Workflow:
         build(root, EPOCHS)
         self.root, self.slurm, self.log = root, slurm, root / "snakemake.txt"
         # It saves as seldom as ever, and the cluster's GPU is a pretended one.
-        settings = {
-            "PYTHONPATH": str(ROOT),
-            "REST": str(rest),
-            "SAVE": "60",
-            "BENCHMARK_DEVICE": "cpu",
-            "BENCHMARK_SERVER": "off",
-        }
+        settings = {"PYTHONPATH": str(ROOT), "REST": str(rest), "SAVE": "60"}
+        settings |= {"BENCHMARK_DEVICE": "cpu", "BENCHMARK_SERVER": "off"}
         self.environment = (slurm.environment if slurm else dict(os.environ)) | settings
 
     def start(self, *options):

@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.data.splits import (
-    chosen_by,
-    equal_images,
-    forgotten,
-    held_out,
-    read_split,
-    split_frame,
-    twins,
-    write_split,
-)
+from benchmark.data import splits
+from benchmark.data.splits import forgotten, held_out, read_split, split_frame, write_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import write_parquet
 from benchmark.names import Scenario
@@ -104,7 +96,7 @@ def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
         ("typical-20", SCORES, [2, 5]),
     ):
         path.write_text(text)
-        chosen = chosen_by(path, Scenario(scenario), 10)
+        chosen = splits.chosen_by(path, Scenario(scenario), 10)
         assert chosen.tolist() == expected, scenario
         rng = np.random.default_rng(0)
         frame = split_frame(TRAIN[:10], TEST, CLASSES, Scenario(scenario), rng, 30, chosen)
@@ -123,16 +115,16 @@ def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
     ):
         path.write_text(text)
         with pytest.raises(BadInput, match=message):
-            chosen_by(path, Scenario(scenario), 10)
+            splits.chosen_by(path, Scenario(scenario), 10)
 
 
 def test_twins_are_equal_images_on_both_sides():
     images = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
     images[3], images[5], images[2] = images[0], images[4], images[1]
     # 0 has a twin in 3, 1 only in what is held out, 4 and 5 are both forgotten.
-    train, test = equal_images(images, images[[1, 6, 6]])
+    train, test = splits.equal_images(images, images[[1, 6, 6]])
     counts = {"twins": 1, "twins_forget_test": 1, "twins_retain_test": 1}
-    assert twins(train, test, np.array([0, 1, 4, 5]), np.array([3, 6])) == counts
+    assert splits.twins(train, test, np.array([0, 1, 4, 5]), np.array([3, 6])) == counts
 
 
 def test_copies_are_forgotten_together_and_splits_still_nest():
@@ -145,7 +137,7 @@ def test_copies_are_forgotten_together_and_splits_still_nest():
     small, large = drawn("random-10"), drawn("sequential-2x10")
     assert small < large and set(draw("random-10")) < small and not small & set(held)
     retained = np.setdiff1d(np.arange(len(TRAIN)), [*small, *held])
-    assert twins(groups, groups[:0], np.array(sorted(small)), retained)["twins"] == 0
+    assert splits.twins(groups, groups[:0], np.array(sorted(small)), retained)["twins"] == 0
     assert len(drawn("class-cat")) == (np.delete(TRAIN, held) == 0).sum()
 
 

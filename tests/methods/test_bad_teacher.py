@@ -40,9 +40,7 @@ def test_loss_by_hand_and_who_is_shown_what(forgotten):
     assert value.item() == pytest.approx(0, abs=1e-7) and logits.grad.abs().max() < 1e-7
 
 
-def test_one_teacher_is_original_and_the_other_a_fresh_model_of_its_own_stream_though_the_run_was_stopped(
-    project, original
-):
+def test_one_teacher_is_original_the_other_a_fresh_model_of_its_own_though_the_run_was_stopped(project, original):
     study = project.study()
     end = project.run(study, project.name("bad-teacher"), stops=(2,))
     method = end.trainer.method

@@ -58,9 +58,7 @@ def test_the_loss_of_coun_is_cross_entropy_of_the_first_view_plus_lambda_times_t
     assert trainer.method.loss(outputs, step, 0).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("with_term", "without"), [("coun", "ft"), ("neggrad-plus+cl", "neggrad-plus"), ("not+cl", "not")]
-)
+@pytest.mark.parametrize("with_term, without", [("coun", "ft"), ("neggrad-plus+cl", "neggrad-plus"), ("not+cl", "not")])
 def test_at_lambda_0_the_term_is_not_there_and_at_1_it_is(shared, with_term, without):
     plain, zero, one = (shared.run(method) for method in (without, f"{with_term}@lambda=0", with_term))
     assert zero.samples.equals(plain.samples) and zero.measured.equals(plain.measured)

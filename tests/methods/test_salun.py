@@ -17,9 +17,7 @@ def compared(end, start):
 
 
 @pytest.mark.parametrize(("threshold", "order", "stops"), [(0.1, "forget-first", ()), (0.9, "shuffled", (3, 7))])
-def test_frozen_weights_stay_bit_equal_over_whole_epochs_and_the_others_move(
-    project, original, threshold, order, stops
-):
+def test_frozen_weights_stay_bit_equal_and_the_others_move(project, original, threshold, order, stops):
     study = project.study({"hyperparameters": {"*": {"salun": {"threshold": threshold, "order": order}}}})
     end = project.run(study, project.name("salun"), stops)
     assert (end.trainer.settings.momentum, end.trainer.settings.weight_decay) == (0.9, 5e-4)

@@ -42,9 +42,7 @@ def test_a_method_loads_what_it_may_with_the_true_labels(project, shared, method
 
 
 @pytest.mark.parametrize(("method", "scenario"), CASES)
-def test_the_same_epoch_has_the_same_steps_of_priced_parts_on_every_call_and_another_has_others(
-    shared, method, scenario
-):
+def test_an_epoch_has_the_same_steps_of_priced_parts_on_every_call_another_has_others(shared, method, scenario):
     method = shared.run(method, scenario).trainer.method
 
     def steps(epoch):

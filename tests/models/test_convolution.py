@@ -48,9 +48,7 @@ def test_only_the_gradients_wanted_are_computed():
     assert images.grad is not None and fixed.grad is None
 
 
-def test_only_small_outputs_in_bfloat16_are_products_and_what_is_compiled_is_left_to_the_compiler(
-    unfolded, monkeypatch
-):
+def test_only_small_outputs_in_bfloat16_are_products_and_none_that_is_compiled(unfolded, monkeypatch):
     def is_product(side, channels, dtype=torch.bfloat16):
         before = len(unfolded)
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
@@ -83,9 +81,7 @@ def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, bias):
         torch.testing.assert_close(mine.grad, other.grad, rtol=2**-6, atol=2**-6 * float(other.grad.abs().max()))
 
 
-@pytest.mark.parametrize(
-    ("arch", "products"), [("resnet18", 5), ("resnet18-w16-s2", 5), ("resnet18-w16", 0), ("vgg16", 6)]
-)
+@pytest.mark.parametrize("arch, products", [("resnet18", 5), ("resnet18-w16-s2", 5), ("resnet18-w16", 0), ("vgg16", 6)])
 def test_the_last_stages_are_products(unfolded, arch, products):
     model = build(arch, 10, (3, 32, 32)).to(memory_format=torch.channels_last)
     images = some(4, 3, 32, 32, dtype=torch.float32)

@@ -30,9 +30,7 @@ def test_values_are_dropped_independently_and_by_the_seed() -> None:
     assert torch.equal(kept, (Dropout(0.5)(torch.ones(4, 250_000)) > 0).float())
 
 
-def test_gradients_pass_where_values_did_and_what_is_compiled_is_torchs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_gradients_pass_where_values_did_and_what_is_compiled_is_torchs(monkeypatch) -> None:
     torch.manual_seed(0)
     values = torch.randn(7, 5, requires_grad=True)
     dropped = Dropout(0.3)(values)

@@ -140,15 +140,8 @@ def plot(study: Study, name: str, partial: bool = False) -> Any:
     return figure
 
 
-def write_run(
-    study: Study,
-    name: str,
-    values: dict[str, float] | None = None,
-    status: str = results.FINISHED,
-    prediction: Any = None,
-    epochs: list[dict[str, float]] | None = None,
-) -> None:
-    """Write a run's files: the metrics of its last epoch as given, the rest random, seeded by the name.
+def write_run(study, name, values=None, status=results.FINISHED, prediction=None, epochs=None) -> None:
+    """Write a run's files: the metrics of its last epoch as ``values`` has them, the rest random, seeded by the name.
 
     ``prediction`` gives the training samples' predictions, (200,); ``epochs`` what the history's rows say instead.
     """

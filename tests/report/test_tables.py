@@ -9,15 +9,9 @@ import pytest
 from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
+from benchmark.report import style
 from benchmark.report.draw import draw_table
-from benchmark.report.style import (
-    METHODS,
-    architecture_label,
-    class_colours,
-    dataset_label,
-    method_colour,
-    method_label,
-)
+from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
 from benchmark.study.study import Study
@@ -202,9 +196,9 @@ def test_labels_and_colours_of_which_no_two_methods_have_one() -> None:
     registry.METHODS.add("own", "my_methods:Own", label="Mine", colour="#123456")
     registry.ARCHITECTURES.add("net", "my_networks:net", label="My net")
     assert (method_label("own@lr=1"), method_colour("own+cl")) == ("Mine (lr=1)", "#123456")
-    assert (architecture_label("net"), dataset_label("mnist")) == ("My net", "mnist")
+    assert (style.architecture_label("net"), style.dataset_label("mnist")) == ("My net", "mnist")
     assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
-    assert [len(set(class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
+    assert [len(set(style.class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
 
 
 def test_a_table_calls_things_what_its_study_calls_them(study) -> None:

@@ -116,13 +116,9 @@ def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, monkeypa
     undisturbed = (folder / paths.SAMPLES).read_bytes()
     shutil.rmtree(folder)
     # A process of its own is stopped in its training, which is slowed down so that it does not end before.
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOWLY, "run", "tiny", name],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [sys.executable, "-c", SLOWLY, "run", "tiny", name]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(), **streams) as process:
         while not process.stdout.readline().startswith("epoch 1/8"):
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)

@@ -188,6 +188,12 @@ def test_an_unknown_target_is_refused_by_name(fresh):
     assert not Path("x").exists() and not paths.RUNS.exists()
 
 
+def test_a_home_that_cannot_be_written_stops_nothing(fresh, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/dev/null")
+    assert "run" in planned(fresh, "table2")
+
+
 def test_no_line_that_snakemake_prints_of_a_job_is_long(fresh):
     lines = fresh.snakemake("all", "--dry-run", check=True).stdout.splitlines()
     of_all = next(line for line in lines if line.startswith("    input: paper_tables/tiny/table2.tex"))
