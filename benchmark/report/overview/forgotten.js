@@ -17,7 +17,18 @@ async function decoded(facts) {
   facts.bitmap = image;
 }
 
-const at = (facts) => Math.max(0, facts.index.indexOf(Number($("one").value || facts.index[0])));
+const group = (facts) => facts.groups[$("group").value] ?? facts.groups[""];
+
+// The chosen image, or the first of its group.
+const at = (facts) => ($("one").value && facts.index.includes(Number($("one").value)) ? facts.index.indexOf(Number($("one").value)) : group(facts)[0]);
+
+function groups() {
+  const facts = images(), before = $("group").value;
+  const labels = facts ? Object.fromEntries(facts.said.map(({ name, label }) => [name, label])) : {};
+  const text = (name) => (name === "" ? "all methods fail most" : name === "random" ? "nobody looked: drawn at random" : `${labels[name]} fails most`);
+  $("group").replaceChildren(...Object.keys(facts?.groups ?? { "": 0 }).map((name) => make("option", { value: name }, text(name))));
+  $("group").value = facts && before in facts.groups ? before : "";
+}
 
 async function pictures() {
   const facts = images();
@@ -29,7 +40,8 @@ async function pictures() {
     $("thumbs").append(make("p", { class: "hint" }, "No images: the runs of these results were not on disk when the page was made."));
     return;
   }
-  $("thumbs").append(...facts.index.map((index, place) => {
+  $("thumbs").append(...group(facts).map((place) => {
+    const index = facts.index[place];
     const name = `image ${index}, ${facts.classes[facts.labels[place]]}`;
     const button = make("button", { type: "button", "aria-pressed": place === at(facts), "aria-label": name, title: name }, thumbnail(facts, place));
     button.addEventListener("click", () => { $("one").value = String(index); change($("one")); });
@@ -50,7 +62,7 @@ function said(facts, place) {
     const text = `${facts.classes[predicted]}${predicted === truth ? "" : " ✗"}, ${number(probability, 1)} %`;
     return make("td", { class: gone ? (other ? "other" : "") : "kept" }, gone ? text : `${text} (retained)`);
   })));
-  const caption = make("caption", {}, `Training image ${facts.index[place]}, class ${facts.classes[truth]}${place < facts.far ? ": one on which methods differ most from Retrain" : ""}.`);
+  const caption = make("caption", {}, `Training image ${facts.index[place]}, class ${facts.classes[truth]}.`);
   const whole = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
   $("image-table").append(make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What the models say of the image" }, whole));
 }
@@ -63,7 +75,9 @@ function begin() {
     for (const key of keys) $(`weight-${key}`).value = equal[key];
     change($(`weight-${keys[0]}`));
   });
-  $("results").addEventListener("change", () => { chips(); pictures(); });
+  groups();
+  $("results").addEventListener("change", () => { groups(); chips(); pictures(); });
+  $("group").addEventListener("change", () => { $("one").value = ""; pictures(); });
   $("chosen").addEventListener("change", () => { chips(); pictures(); });
   $("one").addEventListener("change", pictures);
   for (const control of [$("results"), $("chosen"), ...keys.map((key) => $(`weight-${key}`))]) control.addEventListener("change", rank);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ from benchmark.report.style import in_order, method_label
 from benchmark.results.frames import Results
 from benchmark.results.sample_outputs import CellOutputs, Reader
 
-FARTHEST, RANDOM = 24, 24  # images on which methods differ most from Retrain, and others
-EXACT, MOST = 60_000, 200_000  # bytes of a cell's images: see `sprite`
+FARTHEST, RANDOM = 16, 24  # images that lie farthest from Retrain, for each method; and others
+EXACT, MOST = 100_000, 300_000  # bytes of a cell's images: see `sprite`
 
 
 def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     """Return a cell's images with predictions and probabilities; None where its runs are not on disk.
 
-    ``said`` has, for each method and trial, the predicted class and the probability of the true one, in per cent, of
-    each image; ``forgotten`` in which trials each image was forgotten.
+    ``groups`` has the places of images by whose models fail on them: see `_groups`. ``said`` has, for each method and
+    trial, the predicted class and the probability of the true one, in per cent, of each image; ``forgotten`` in which
+    trials each image was forgotten.
     """
     try:
         study = results.study
@@ -33,7 +35,8 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         return None
     if known is None:
         return None
-    index, far = _chosen(known)
+    groups = _groups(known)
+    index = np.unique(np.concatenate(list(groups.values())))
     said = []
     for name in in_order(list(known.methods)):
         mine = known.methods[name]
@@ -45,7 +48,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     return {
         "classes": classes,
         "index": index.tolist(),
-        "far": far,
+        "groups": {name: np.searchsorted(index, chosen).tolist() for name, chosen in groups.items()},
         "labels": known.label[index].tolist(),
         "trials": [int(trial) for trial in known.given.trials],
         "forgotten": known.given.forgotten[:, index].tolist(),
@@ -54,21 +57,27 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     }
 
 
-def _chosen(known: CellOutputs) -> tuple[npt.NDArray[np.int64], int]:
-    """Return the images that are shown, and how many of them, the first, are those that lie farthest from Retrain."""
+def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the images that are shown: those that lie farthest from Retrain by all methods, by each, and some others.
+
+    A method's models fail on an image whose margin lies far from its Retrain's, in the trials that forgot it.
+    """
     retrain, forgotten = known.methods[RETRAIN], known.given.forgotten
-    apart = np.zeros(forgotten.shape)
-    rows = {int(trial): row for row, trial in enumerate(retrain.trials)}
-    for name, mine in known.methods.items():
-        if name not in (RETRAIN, ORIGINAL):
-            for trial, margin in zip(mine.trials, mine.margin, strict=True):
-                apart[rows[int(trial)]] += np.abs(margin - retrain.margin[rows[int(trial)]])
+    row = {int(trial): number for number, trial in enumerate(retrain.trials)}
     gone = np.flatnonzero(forgotten.any(axis=0))
-    mean = (apart * forgotten).sum(axis=0)[gone] / forgotten.sum(axis=0)[gone]
-    far = gone[np.argsort(-mean, kind="stable")[:FARTHEST]]
-    rest = np.setdiff1d(gone, far)
-    others = np.random.default_rng(0).choice(rest, min(RANDOM, len(rest)), replace=False)
-    return np.concatenate([far, np.sort(others)]), len(far)
+    apart = {}
+    for name in in_order([name for name in known.methods if name not in (RETRAIN, ORIGINAL)]):
+        mine = known.methods[name]
+        rows = [row[int(trial)] for trial in mine.trials]
+        far = np.where(forgotten[rows], np.abs(mine.margin - retrain.margin[rows]), np.nan)[:, gone]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # none of the method's trials forgot the image
+            apart[name] = np.nan_to_num(np.nanmean(far, axis=0))
+    ranked = {"": np.mean(list(apart.values()), axis=0), **apart}
+    groups = {name: gone[np.argsort(-far, kind="stable")[:FARTHEST]] for name, far in ranked.items()}
+    others = np.setdiff1d(gone, np.concatenate(list(groups.values())))
+    random = np.random.default_rng(0).choice(others, min(RANDOM, len(others)), replace=False)
+    return groups | {"random": np.sort(random)}
 
 
 def _pictures(results: Results, cell: Cell, index: npt.NDArray[np.int64]) -> dict[str, Any] | None:
