@@ -131,9 +131,11 @@ def test_a_commit_and_a_folder_beside_are_places(here):
         subprocess.run(["git", *own, *arguments], check=True)
     said = json.loads(call("compare", "tiny", "@HEAD", "--format", "json", check=True).stdout)
     assert said["pairs"] == said["identical"] == 10 and not any(row["differs"] for row in said["differences"])
-    shutil.copytree("results/runs", "../other/results/runs")
-    come_out_otherwise(Path("../other") / run_folder("tiny", here.name("retrain")))
+    for what in ("runs", "splits"):
+        shutil.copytree(f"results/{what}", f"../other/results/{what}")
+    come_out_otherwise(Path("../other") / run_folder("tiny", here.original))
     call("merge", "../other", "--keep-both", "other", check=True)
+    # With it went the split that it is measured by.
     assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
