@@ -118,6 +118,7 @@ def test_another_machine_is_named_and_what_it_means(here):
     come_out_otherwise(run, device="Xeon")
     shutil.rmtree(Path("../xeon") / run_folder(study, here.name("not", trial=2)))
     ended = call("compare", "tiny", "../xeon/results")
+    assert "9 pairs, 8 of them identical" in ended.stdout
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
     assert "only in A: 1 runs: digits/convnet/random-10/not (1)" in ended.stdout
     assert ended.returncode == 0 and "no difference: of" in ended.stdout
