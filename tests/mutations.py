@@ -95,6 +95,28 @@ MUTATIONS = [
         "a learning rate of yes",
         *("settings.py", "if isinstance(one, bool) or (", "if (", "test_determines.py"),
     ),
+    Mutation(
+        "a run that is taken from another checkout as it lies there",
+        "workflow/pool.py",
+        "if sha256(file) != digests[file.name] if file.is_file()",
+        "if False if file.is_file()",
+        "workflow/test_merge.py",
+    ),
+    Mutation(
+        "a run in tables that started from another Original than those beside it",
+        *("workflow/merge.py", " and aside.isdisjoint(piece.made_from)", "", "workflow/test_merge.py"),
+    ),
+    Mutation(
+        "a difference that is smaller than the noise",
+        *("results/differences.py", " and not abs(result.value) <= floor", "", "report/test_comparison.py"),
+    ),
+    Mutation(
+        "equal metrics taken for equal samples",
+        "results/differences.py",
+        ' & (~known | (mine["samples"] == other["samples"]))',
+        "",
+        "report/test_comparison.py",
+    ),
 ]
 
 

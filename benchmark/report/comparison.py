@@ -128,7 +128,7 @@ class Comparison:
                 "alone: judge by means over trials."
             )
         elif len(other) and (other["fingerprint_first"] == other["fingerprint_second"]).all() and not differing:
-            yield "Settings, code and machine are the same, and results are not: something else moves them."
+            yield "Settings, code and machine are the same, and results are not: what is not recorded moves them."
 
     # --- how far apart it is ------------------------------------------------------------------------------------------
 

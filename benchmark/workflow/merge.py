@@ -95,6 +95,7 @@ def _results(folder: Path) -> Path:
 def _plan(plan: Merge, results: Path, other: Path | None) -> None:
     """Add what is to be done with a pool; what others are made from comes before them."""
     aside: set[str] = set()
+    splits: list[Piece] = []
     for piece in pieces(results, plan.damaged.append):
         if problem := _other_images(piece):
             plan.damaged.append(problem)
@@ -117,6 +118,9 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
                 plan.unequal.append((earlier, piece))
         elif mine is not None:
             plan.unequal.append((mine, piece))
+        splits += [piece] * (piece.kind == paths.SPLITS.name)
+    if other is not None and plan.beside:  # a pool of its own, in which runs can be measured
+        plan.beside |= {split.place: split for split in splits if not (other / split.place).exists()}
 
 
 def _other_images(piece: Piece) -> str:
@@ -140,10 +144,14 @@ def _lacks_weights(mine: Piece, theirs: Piece) -> bool:
 
 
 def _conflict(plan: Merge, other: Path | None) -> BadInput:
-    pairs = "; ".join(f"{mine}, here {_made(mine)}, there {_made(theirs)}" for mine, theirs in plan.unequal)
+    """Return the error that names all that is unequal, by where either side was made."""
+    groups: dict[str, list[str]] = {}
+    for mine, theirs in plan.unequal:
+        groups.setdefault(f"here {_made(mine)}, there {_made(theirs)}", []).append(str(mine))
+    named = "; ".join(f"{made}: {', '.join(names)}" for made, names in groups.items())
     keep = "'--keep-both NAME' keeps theirs beside, in results/others/NAME"
     advice = keep if other is None else f"{other.parent} has others already: '--keep-both' needs another name"
-    return BadInput(f"{len(plan.unequal)} of equal settings and unequal results: nothing was copied. {pairs}. {advice}")
+    return BadInput(f"{len(plan.unequal)} of equal settings and unequal results: nothing was copied. {named}. {advice}")
 
 
 def _made(piece: Piece) -> str:

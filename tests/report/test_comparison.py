@@ -118,6 +118,7 @@ def test_another_machine_is_named_and_what_it_means(here):
     come_out_otherwise(run, device="Xeon")
     shutil.rmtree(Path("../xeon") / run_folder(study, here.name("not", trial=2)))
     ended = call("compare", "tiny", "../xeon/results")
+    assert "9 pairs, 8 of them identical" in ended.stdout
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
     assert "only in A: 1 runs: digits/convnet/random-10/not (1)" in ended.stdout
     assert ended.returncode == 0 and "no difference: of" in ended.stdout
@@ -131,9 +132,11 @@ def test_a_commit_and_a_folder_beside_are_places(here):
         subprocess.run(["git", *own, *arguments], check=True)
     said = json.loads(call("compare", "tiny", "@HEAD", "--format", "json", check=True).stdout)
     assert said["pairs"] == said["identical"] == 10 and not any(row["differs"] for row in said["differences"])
-    shutil.copytree("results/runs", "../other/results/runs")
-    come_out_otherwise(Path("../other") / run_folder("tiny", here.name("retrain")))
+    for what in ("runs", "splits"):
+        shutil.copytree(f"results/{what}", f"../other/results/{what}")
+    come_out_otherwise(Path("../other") / run_folder("tiny", here.original))
     call("merge", "../other", "--keep-both", "other", check=True)
+    # With it went the split that it is measured by.
     assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
