@@ -82,7 +82,7 @@ def umap(features: Floats, seed: int) -> Floats:
     except RuntimeError:  # neither beside the library nor in the user's home can numba keep what it compiles
         import numba
 
-        numba.config.CACHE_DIR = str(paths.work("numba"))
+        numba.config.CACHE_DIR = str(paths.work("numba"))  # type: ignore[attr-defined]
         from umap import UMAP
 
     _keep_compiled()
