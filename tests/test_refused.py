@@ -9,16 +9,13 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.study import Study
 from tests.project import call, without_new_plugins
+from tests.test_study import hyper
 
 CELL, CELL_8 = "digits/convnet/random-10", "digits/convnet/class-8"
 
 
 def table2(**settings):
     return {"tables": {"table2": settings}}
-
-
-def hyper(pattern, **entries):
-    return {"hyperparameters": {pattern: entries}}
 
 
 def dataset(**settings):

@@ -1,9 +1,10 @@
-import subprocess
+from functools import partial
 
 import pytest
 
 from benchmark import stamp
 from benchmark.stamp import source_digest
+from tests.test_published import git
 
 SOURCE = '''
 """What it does."""
@@ -38,16 +39,10 @@ def checkout(tmp_path, monkeypatch):
     for name in ("__init__.py", "seeds.py", "methods/ft.py"):
         (package / name).write_text(SOURCE)
     monkeypatch.setattr(stamp, "PACKAGE", package)
-    for name in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{name}_NAME", "a test")
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "test@example.org")
-
-    def git(*arguments):
-        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
-
-    git("init")
-    git("commit", "--allow-empty", "--message", "of something else")
-    return tmp_path, git
+    there = partial(git, "-C", str(tmp_path))
+    there("init")
+    there("commit", "--allow-empty", "--message", "of something else")
+    return tmp_path, there
 
 
 def test_a_package_that_the_repository_around_it_does_not_know_has_no_commit_of_it(checkout):

@@ -64,6 +64,7 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
 
 def serve(listener: socket.socket, modules: list[str]) -> None:
     """Import what jobs need, and fork a process for each job that comes, until standard input is closed."""
+    import contextlib
     import gc
     import importlib
     import select
@@ -84,7 +85,8 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
             shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
             return
         if not ready:
-            importlib.import_module(modules.pop(0))
+            with contextlib.suppress(Exception):  # it is for the job to say what cannot be imported
+                importlib.import_module(modules.pop(0))
             gc.freeze()  # what is imported stays: a child that looked through it for garbage would copy it
             continue
         connection, _ = listener.accept()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmark import paths
 from benchmark.errors import BadInput
 
 Floats = npt.NDArray[np.float64]
@@ -76,7 +77,13 @@ def tsne(features: Floats, seed: int, threads: int = 1) -> Floats:
 
 def umap(features: Floats, seed: int) -> Floats:
     """Return the UMAP map, (n, 2); see `maps`."""
-    from umap import UMAP
+    try:
+        from umap import UMAP
+    except RuntimeError:  # neither beside the library nor in the user's home can numba keep what it compiles
+        import numba
+
+        numba.config.CACHE_DIR = str(paths.work("numba"))  # type: ignore[attr-defined]
+        from umap import UMAP
 
     _keep_compiled()
     # The spectral start needs more samples than this, and features that differ.

@@ -23,9 +23,8 @@ def aucs() -> pd.Series:
         margin = np.where(learnt, 4.0, hardness) + rng.normal(size=forgotten.shape)
         test = rng.normal(0, 2, (TRIALS, 1000))
         # Class 0 is right, 1 is not.
-        methods[method] = Outputs(
-            given.trials, margin, (margin < 0).astype(np.int16), test, test, np.zeros((TRIALS, 4))
-        )
+        predicted = (margin < 0).astype(np.int16)
+        methods[method] = Outputs(given.trials, margin, predicted, test, test, np.zeros((TRIALS, 4)))
     rows = by_memorisation(methods, given, np.zeros(SAMPLES, np.int64))
     assert set(rows["trial"]) == set(range(TRIALS)) and (rows["samples"] >= 20).all()
     return rows.groupby(["method", "memorisation"])["auc"].mean()

@@ -97,7 +97,6 @@ import sys, time; sys.path.insert(0, {str(ROOT)!r})
 from benchmark.report.draw import build
 from benchmark.report.source import Source
 from benchmark.results import frames
-from benchmark.study.prepare import split
 from benchmark.study.study import Study
 study = Study.load("cifar10-small")
 results = frames.of_output(study, "audit")

@@ -1,5 +1,9 @@
 """Maps of features, t-SNE and UMAP, and turning them alike."""
 
+import sys
+from types import ModuleType
+
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,3 +81,16 @@ def test_alignment_of_maps_without_common_classes_or_extent() -> None:
     np.testing.assert_array_equal(alignment.aligned(np.ones((3, 2)), np.array([0, 1, 2]), target), np.zeros((3, 2)))
     with pytest.raises(BadInput, match="1 coordinates"):
         alignment.standardised(np.array([[0.0, np.nan]]))
+
+
+def test_where_numba_can_keep_nothing_it_keeps_it_in_the_project(features, monkeypatch, tmp_path) -> None:
+    class Refusing(ModuleType):
+        def __getattr__(self, name):
+            if name == "UMAP" and not numba.config.CACHE_DIR:
+                raise RuntimeError("cannot cache function: no locator available")
+            return getattr(umap, name)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setitem(sys.modules, "umap", Refusing("umap"))
+    assert apart(projections.umap(features, seed=0)) and numba.config.CACHE_DIR == "results/work/numba"

@@ -19,9 +19,8 @@ def test_rates_at_known_epochs():
         (TrainingRecipe(warmup=75), [(0, 0), (30, 0.04), (74.9999999, 0.1), (75, 0.1), (100, 0.01), (150, 0.001)]),
         (TrainingRecipe(warmup=75, schedule="cosine"), [(0, 0), (30, 0.04), (91, 0.05005)]),
     ]:
-        assert [learning_rate(recipe, epoch) for epoch, _ in rates] == pytest.approx(
-            [rate for _, rate in rates], rel=1e-8
-        )
+        expected = pytest.approx([rate for _, rate in rates], rel=1e-8)
+        assert [learning_rate(recipe, epoch) for epoch, _ in rates] == expected
 
 
 def test_the_cosine_falls_at_every_step():
