@@ -39,6 +39,13 @@ def outcome(root: Path, study: str = NAME) -> dict[str, object]:
     return {str(path.relative_to(root)): _content(path) for path in paths - aside}
 
 
+def differing(root: Path, expected: dict[str, object]) -> set[str]:
+    """Which files do not say what is expected; what nothing needs that is finished may be missing."""
+    made = outcome(root)
+    names = made.keys() | {name for name in expected if not name.endswith(SPARE)}
+    return {name for name in names if made.get(name) != expected.get(name)}
+
+
 def _content(path: Path) -> object:
     try:
         if path.suffix in (".parquet", ".csv"):
@@ -81,9 +88,7 @@ def _recover(trial: Trial, expected: dict[str, object]) -> str:
     for call in ("1 run", "2 runs"):
         if trial.workflow().wait(PATIENCE):
             continue
-        made = outcome(trial.root)
-        names = made.keys() | {name for name in expected if not name.endswith(SPARE)}
-        differs = {name for name in names if made.get(name) != expected.get(name)}
+        differs = differing(trial.root, expected)
         if wrong := trial.untaken(differs):
             return f"wrong after {call}: {', '.join(wrong)}"
         if not trial.start("benchmark", "verify", NAME).wait(PATIENCE) and not differs:

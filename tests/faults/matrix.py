@@ -16,10 +16,10 @@ import fnmatch
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.campaign import outcome
+from tests.faults.campaign import differing, outcome
 from tests.faults.faults import COUN, KINDS, ORIGINAL, RETRAIN
 from tests.faults.study import CELL, NAME, build
 from tests.project import Project, call
@@ -100,8 +100,8 @@ def healed(project: Project, pattern: str, fault: str, beside: str | None, expec
     done = project.snakemake("all")
     if done.returncode or not path.exists():
         return f"not brought back: {done.stdout[-500:]}"
-    if outcome(project.root) != expected:
-        return "other files differ"
+    if others := differing(project.root, expected):
+        return f"differ: {', '.join(others)}"
     missing, said = look(project)
     return HEALED if missing is False and "intact" in said else f"afterwards: {said}"
 
@@ -113,7 +113,7 @@ def cells() -> Iterator[tuple[str, str, str | None]]:
     yield from ((pattern, "deleted", beside) for pattern, beside in FOLDERS.items())
 
 
-def matrix(only: str) -> dict[str, dict[str, str]]:
+def matrix(only: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return for each pattern and fault what `healed` does; print it on the way."""
     found: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
@@ -123,7 +123,7 @@ def matrix(only: str) -> dict[str, dict[str, str]]:
         assert done.returncode == 0, done.stdout
         expected = outcome(whole)
         for number, (pattern, fault, beside) in enumerate(cells()):
-            if not fnmatch.fnmatch(pattern, only):
+            if not any(fnmatch.fnmatch(pattern, one) for one in only):
                 continue
             copy = Path(shutil.copytree(whole, Path(folder) / str(number)))
             with contextlib.chdir(copy):
@@ -137,7 +137,7 @@ def matrix(only: str) -> dict[str, dict[str, str]]:
 def main() -> None:
     """Print the matrix as a Markdown table; exit status 1 where a cell has not healed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", default="*", help="a shell's pattern of the files to hit")
+    parser.add_argument("--only", nargs="+", default=["*"], help="shell's patterns of the rows to try")
     found = matrix(parser.parse_args().only)
     print(f"\n| what was hit | {' | '.join(FAULTS)} |\n|---|{'---|' * len(FAULTS)}")
     for pattern, verdicts in found.items():
