@@ -210,7 +210,7 @@ def environment() -> dict[str, str]:
 
 def serve() -> None:
     """Have the jobs of all workflows that this process starts forked from one server, unless there is one already."""
-    warm.start({"run": 2, "embed": 2, "draw": 2}, dict.fromkeys(THREADS, "1"))
+    warm.start({"run": 2, "embed": 2, "draw": 2}, dict.fromkeys(THREADS, "1") | {"PYTHONPATH": str(ROOT)})
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
