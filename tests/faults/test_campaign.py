@@ -1,7 +1,4 @@
-"""A few faults of the campaign at once; the campaign itself is run by hand.
-
-What is deleted after a real run comes back too: tests/workflow/test_execution.py.
-"""
+"""Seven sorts of fault at once. The campaign is run by hand; deletion after a real run is in tests/workflow."""
 
 import pytest
 
