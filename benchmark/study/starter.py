@@ -44,7 +44,6 @@ tables:
     caption: Gaps to Retrain
     cells: [digits/convnet/random-10]
     methods: [ft, coun, {name}, {name}+cl]
-    trials: 2
 """
 METHOD_TEST = '''\
 """What {title} promises, as every method does, and what it alone does."""
@@ -142,7 +141,6 @@ tables:
     caption: Gaps to Retrain
     cells: [digits/{name}/random-10]
     methods: [ft, coun]
-    trials: 2
 """
 ARCHITECTURE_TEST = '''\
 """What {title} makes of images."""
