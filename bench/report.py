@@ -59,7 +59,8 @@ def bench(names: Sequence[str], options: Options, name: str) -> Path:
         sections[section] = [{"stamp": _stamp(options, started), "rows": rows}]
         files.write_json(path, sections)
         files.write_text(paths.BENCH / "machines.md", page(read(paths.BENCH)))
-        print(f"{answered(section, {name: sections})}\n", flush=True)
+        meaning = "A short run: the numbers mean nothing.\n\n" if options.short else ""
+        print(f"{answered(section, {name: sections})}\n\n{meaning}", end="", flush=True)
     return path
 
 

@@ -19,7 +19,7 @@ ANSWERS = {
     "started by itself": "the first batch of a job that starts by itself comes after {} s",
     "forked": "that of a job forked from a warm process after {} s",
     "quick study": "the quick study takes {} s",
-    "dry run": "planning the paper study takes {} s",
+    "dry run of the paper study": "planning the paper study takes {} s",
 }
 
 

@@ -48,7 +48,8 @@ def test_a_section_measured_again_leaves_the_others_as_they_were(empty, monkeypa
     assert {name: part["rows"][0]["ours"] for name, [part] in sections.items()} == {"start": 1.0, "growth": 3.0}
     stamp = {"started", "ended", "device", "cores", "threads", "precision", "torch", "commit", "repeats", "short"}
     assert stamp <= set(sections["growth"][0]["stamp"])
-    assert "| quick study: 4 | 3 s | ours ≤ 240 |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| quick study: 4 | 3 s | ours ≤ 240 |\n\nA short run: the numbers mean nothing." in printed
     assert "here" not in (paths.BENCH / "machines.md").read_text()  # a short run
 
 
