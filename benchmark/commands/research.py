@@ -81,7 +81,7 @@ def bench(
         str | None, typer.Option(help="name of the file in results/bench/  [default: cpu, or short with --short]")
     ] = None,
 ) -> None:
-    """Measure speed: of training beside plain code and the hardware's peak, of a start, and how time grows."""
+    """Measure speed. Training beside plain code and the hardware's peak, the first batch, and how time grows."""
     if find_spec("bench") is None:
         here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
         raise BadInput(f"bench: not installed; {here}")
