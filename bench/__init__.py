@@ -1,5 +1,5 @@
-"""``python -m benchmark bench``: how fast this code is, beside plain code and beside the hardware's peak.
+"""``python -m benchmark bench``: how fast training is, how long until the first batch, how time grows.
 
-A section is a module with a function ``rows(options)``. Ours and the reference take turns on the same work; where
-memory matters (``train``, ``evaluate``, ``augment``) in processes of their own. ``docs/speed.md`` shows the results.
+A section is a module that answers one of these questions: ``rows(options)`` measures, ``answer(rows)`` is a sentence of
+what was measured. ``docs/speed.md`` shows both for every machine.
 """

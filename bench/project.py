@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from benchmark.workflow.resources import THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("Snakefile", "rules", "profiles", "config", "paper_tables/reported")
+BENCHMARK = ("-m", "benchmark")
 
 # Digits at 32 pixels, so that every architecture takes them: what is timed is everything but the training.
 STUDY = """
@@ -55,26 +56,32 @@ class Project:
         text = yaml.safe_dump(yaml.safe_load(STUDY) | changes)
         (self.folder / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
-    def command(self, *arguments: str, module: str = "benchmark") -> str:
-        """Run a module's command in a process and return what it prints; raise `RuntimeError` if it fails."""
+    def environment(self) -> dict[str, str]:
+        """Return what is set for a process of this project."""
         # The process that measures may hold the GPU already.
-        settings = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": str(ROOT), JOBS_PER_GPU: "100"}
-        command = [sys.executable, "-m", module, *arguments]
+        return {**dict.fromkeys(THREADS, "1"), "PYTHONPATH": str(ROOT), JOBS_PER_GPU: "100"}
+
+    def command(self, *arguments: str, program: Sequence[str] = BENCHMARK) -> str:
+        """Run a command in a process and return what it prints; raise `RuntimeError` if it fails.
+
+        ``program`` is what Python gets before the arguments.
+        """
+        command, settings = [sys.executable, *program, *arguments], os.environ | self.environment()
         done = subprocess.run(command, cwd=self.folder, env=settings, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
         return done.stdout
 
-    def seconds(self, *arguments: str, module: str = "benchmark", repeats: int = 1) -> list[float]:
+    def seconds(self, *arguments: str, program: Sequence[str] = BENCHMARK, repeats: int = 1) -> list[float]:
         """Return how long a command takes, from its start to its end; of several repeats one more is not counted."""
         seconds = []
         for _ in range(repeats + (repeats > 1)):
             before = time.perf_counter()
-            self.command(*arguments, module=module)
+            self.command(*arguments, program=program)
             seconds.append(time.perf_counter() - before)
         return seconds[-repeats:]
 
     def workflow(self, study: str, *arguments: str, repeats: int = 1) -> list[float]:
         """Return how long a call of Snakemake on two cores takes."""
         command = *arguments, "--cores", "2", "--config", f"study={study}"
-        return self.seconds(*command, module="snakemake", repeats=repeats)
+        return self.seconds(*command, program=("-m", "snakemake"), repeats=repeats)

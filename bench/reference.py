@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
+from sklearn.svm import SVC
 from torch import Tensor, nn
 from torch.optim import SGD
 from torch.utils.data import DataLoader, Dataset, RandomSampler
@@ -116,3 +117,12 @@ def evaluate(model: nn.Module, data: DataLoader[tuple[Tensor, ...]], device: tor
         predictions.append(logits.argmax(1).cpu())
         losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").cpu())
     return torch.cat(predictions), torch.cat(losses)
+
+
+def membership_attack(
+    members: NDArray[np.float64], nonmembers: NDArray[np.float64], queries: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which queries the exact SVC takes for members, as in the public code."""
+    svc = SVC(C=3, gamma="auto", kernel="rbf")
+    svc.fit(np.r_[members, nonmembers].reshape(-1, 1), np.repeat([1, 0], [len(members), len(nonmembers)]))
+    return np.asarray(svc.predict(queries.reshape(-1, 1)) == 1)

@@ -1,4 +1,4 @@
-"""Runs sections and writes them down: every repeat as JSON, a table, and the bounds of all machines side by side."""
+"""Runs sections and writes them down: every repeat as JSON, and the answers of all machines on one page."""
 
 from __future__ import annotations
 
@@ -14,26 +14,20 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from bench.rows import Options, Row, meets, number, table, value
+from bench.rows import Options, Row, missed, number, table, wanted
 from benchmark import files, paths
 from benchmark.errors import BadInput, unknown
 from benchmark.stamp import commit, stamp
 
-# Name -> module of this folder, and what it measures. In this order.
+# Module of this folder -> the question that it answers.
 SECTIONS = {
-    "ceiling": "what the hardware can do at most",
-    "train": "a training step on four architectures",
-    "evaluate": "one pass over train and test data",
-    "augment": "augmentation of a batch",
-    "mia": "the membership attack beside the exact SVC",
-    "startup": "a job until its first batch; a table",
-    "workflow": "the quick study whole; planning the paper study",
-    "scale": "time against trials and dataset size",
+    "training": "How fast is training, beside plain code and beside the hardware's peak?",
+    "start": "How long until the first batch?",
+    "growth": "How does time grow?",
 }
-# Of the section `ceiling`: what tells one machine from another.
-CEILING = ("matrix product, 2048 x 2048, bfloat16", "matrix product, 2048 x 2048, float32", "copy of 256 MiB")
-HEADS = ("work", "ours", "reference", "times better", "share of peak", "how", "also", "wanted", "met")
-Sections = dict[str, dict[str, Any]]  # by name: the stamp and the rows of each
+# By name, the parts of each section: rows, and the stamp of when they were measured, usually of all at once. A file may
+# hold a section `settled` too, of what no command measures any more.
+Sections = dict[str, list[dict[str, Any]]]
 
 
 def chosen(only: str) -> list[str]:
@@ -46,9 +40,10 @@ def chosen(only: str) -> list[str]:
 
 
 def bench(names: Sequence[str], options: Options, name: str) -> Path:
-    """Run sections and return the table's path, ``results/bench/<name>.md``; the JSON lies beside it.
+    """Run sections and return the path of what was measured, ``results/bench/<name>.json``.
 
-    Each section is written as soon as it is done; the file's other sections stay as they are.
+    Each section is written as soon as it is done; the file's other sections stay as they are. ``machines.md`` beside it
+    shows all machines.
 
     Raises
     ------
@@ -58,16 +53,15 @@ def bench(names: Sequence[str], options: Options, name: str) -> Path:
     path = paths.BENCH / f"{name}.json"
     sections = read(paths.BENCH).get(name, {})
     for section in names:
-        print(f"{section}: {SECTIONS[section]}", flush=True)
         started = _now()
         with threadpool_limits(options.threads):
             rows = importlib.import_module(f"bench.{section}").rows(options)
-        sections[section] = {"stamp": _stamp(options, started), "rows": rows}
-        print(_table(rows), flush=True)
+        sections[section] = [{"stamp": _stamp(options, started), "rows": rows}]
         files.write_json(path, sections)
-        files.write_text(path.with_suffix(".md"), markdown(sections))
-        files.write_text(paths.BENCH / "machines.md", comparison(read(paths.BENCH)))
-    return path.with_suffix(".md")
+        files.write_text(paths.BENCH / "machines.md", page(read(paths.BENCH)))
+        meaning = "A short run: the numbers mean nothing.\n\n" if options.short else ""
+        print(f"{answered(section, {name: sections})}\n\n{meaning}", end="", flush=True)
+    return path
 
 
 def read(folder: Path) -> dict[str, Sections]:
@@ -94,85 +88,58 @@ def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
     return run | asdict(options) | stamp() | libraries | {"commit": commit("bench")}
 
 
-def markdown(sections: Sections) -> str:
-    """Return all sections of a file as Markdown."""
-    parts = []
-    for name, section in sections.items():
-        what = SECTIONS.get(name, "no longer measured; the commit named here did")
-        parts += [f"**{name}**: {what}. {_origin(section['stamp'])}", _table(section["rows"])]
-    return "\n\n".join([*parts, f"{_met(sections)} with bounds meet them."]) + "\n"
-
-
-def _origin(stamp: dict[str, Any]) -> str:
-    versions = ", ".join(f"{package} {stamp[package]}" for package in ("torch", "torchvision", "numpy"))
-    return (
-        f"{stamp['device']}, {stamp['cores']} cores, {stamp['threads']} threads, {stamp['precision']}; load "
-        f"{stamp['started']['load']} before; {stamp['ended']['time'][:10]}, commit {stamp['commit']}; Python "
-        f"{stamp['python']}, {versions}.{' **Short run: the numbers mean nothing.**' * stamp['short']}"
-    )
-
-
-def _table(rows: list[Row]) -> str:
-    lines = [
-        [
-            row["work"],
-            f"{number(row['ours'])} {row['unit']}",
-            *(number(row[column]) for column in ("reference", "ratio", "share")),
-            row["how"],
-            "; ".join(f"{name} {number(figure)}" for name, figure in row["figures"].items()),
-            ", ".join(row["wanted"]),
-            {True: "yes", False: "**no**", None: ""}[row["met"]],
-        ]
-        for row in rows
-    ]
-    return table(HEADS, lines, ("work", "how", "also", "wanted"))
-
-
-def _met(sections: Sections) -> str:
-    bounded = [row["met"] for section in sections.values() for row in section["rows"] if row["met"] is not None]
-    return f"{sum(bounded)} of {len(bounded)} rows"
-
-
-def comparison(machines: dict[str, Sections]) -> str:
-    """Return what each machine can do, and each bound beside what the machines measured: two tables in Markdown.
-
-    A figure in bold misses its bound; a dash stands where a machine has not measured it. Short runs are left out.
-    """
+def page(machines: dict[str, Sections]) -> str:
+    """Return, as Markdown, each question with all machines' answers, and what they are; short runs are left out."""
     full = {
         name: sections
         for name, sections in machines.items()
-        if not any(section["stamp"]["short"] for section in sections.values())
+        if not any(part["stamp"]["short"] for parts in sections.values() for part in parts)
     }
-    heads = ("name", "hardware", *CEILING, "measured", "met")
-    hardware = [_hardware(name, sections) for name, sections in full.items()]
-    figures = [_bounds(sections) for sections in full.values()]
+    heads = ("name", "hardware", "threads", "measured", "at commit", "rows that meet their bounds")
+    lines = [[name, *_origin(sections)] for name, sections in full.items()]
+    questions = [answered(section, full) for section in SECTIONS]
+    return "\n\n".join([*questions, f"## Machines\n\n{table(heads, lines, heads)}"]) + "\n"
+
+
+def answered(section: str, machines: dict[str, Sections]) -> str:
+    """Return a question, its command, each machine's answer in a sentence, and a table with a column for each.
+
+    A figure in bold misses its bound; a dash stands where a machine has not measured it.
+    """
+    rows = {name: measured(sections, section) for name, sections in machines.items() if section in sections}
+    answer = importlib.import_module(f"bench.{section}").answer
+    answers = [f"- **{name}**: {answer(list(column.values()))}" for name, column in rows.items()]
     lines = [
-        [bound, *(measured.get(bound, "–") for measured in figures)]
-        for bound in dict.fromkeys(bound for measured in figures for bound in measured)
+        [work, *(_cell(column[work]) if work in column else "–" for column in rows.values()), ", ".join(wanted(work))]
+        for work in dict.fromkeys(work for column in rows.values() for work in column)
     ]
-    return f"{table(heads, hardware, heads[:1])}\n\n{table(('wanted', *full), lines, ('wanted',))}\n"
+    cells = table(("work", *rows, "wanted"), lines, ("work", "wanted"))
+    command = f"`python -m benchmark bench --only {section}`"
+    return "\n\n".join([f"## {SECTIONS[section]}", command, "\n".join(answers), cells])
 
 
-def _hardware(name: str, sections: Sections) -> list[str]:
-    stamps = [section["stamp"] for section in sections.values()]
+def measured(sections: Sections, section: str) -> dict[str, Row]:
+    """Return the rows of a section by their work."""
+    return {row["work"]: row for part in sections.get(section, []) for row in part["rows"]}
+
+
+def _cell(row: Row) -> str:
+    texts = {"ours": f"{number(row['ours'])} {row['unit']}"}
+    if row["ratio"] is not None:
+        texts["ratio"] = f"{number(row['ratio'])} times"
+    if row["share"] is not None:
+        texts["share"] = f"{number(row['share'])} of peak"
+    return ", ".join(f"**{text}**" if name in missed(row) else text for name, text in texts.items())
+
+
+def _origin(sections: Sections) -> list[str]:
+    stamps = [part["stamp"] for section in SECTIONS for part in sections.get(section, [])]
+    rows = [row for section in SECTIONS for row in measured(sections, section).values() if wanted(row["work"])]
     days = sorted(stamp["ended"]["time"][:10] for stamp in stamps)
-    rows = sections["ceiling"]["rows"] if "ceiling" in sections else []
-    peaks = [next((_figure(row, "ours") for row in rows if row["work"].startswith(work)), "–") for work in CEILING]
-    when = " to ".join(dict.fromkeys((days[0], days[-1])))
-    return [name, f"{stamps[0]['device']}, {stamps[0]['threads']} threads", *peaks, when, _met(sections)]
-
-
-def _bounds(sections: Sections) -> dict[str, str]:
-    """Return what was measured, by bound in words."""
-    figures = {}
-    for name, section in sections.items():
-        label = name if name in SECTIONS else f"{name} (no longer measured)"
-        for row in section["rows"]:
-            for bound in row["wanted"]:
-                figure = _figure(row, bound.rsplit(" ", 2)[0])
-                figures[f"{label}: {row['work']}: {bound}"] = figure if meets(row, bound) else f"**{figure}**"
-    return figures
-
-
-def _figure(row: Row, name: str) -> str:
-    return number(value(row, name)) + (f" {row['unit']}" if name == "ours" else "")
+    return [
+        stamps[0]["device"],
+        str(stamps[0]["threads"]),
+        " to ".join(dict.fromkeys((days[0], days[-1]))),
+        ", ".join(dict.fromkeys(stamp["commit"] for stamp in stamps)),
+        f"{sum(not missed(row) for row in rows)} of {len(rows)}",
+    ]

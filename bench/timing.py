@@ -8,6 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
 from typing import TypeAlias
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
@@ -70,26 +71,33 @@ class Process(ProcessPoolExecutor):
     Parameters
     ----------
     make : called there with ``given``, returns the work; a function of a module.
+    copies : processes that do the same side by side; the slowest counts.
     """
 
-    def __init__(self, make: Callable[..., Callable[[], object]], *given: object):
-        super().__init__(1, multiprocessing.get_context("spawn"), _make, (make, given))
-        self.submit(abs, 0)  # starts the process now, while others start
+    def __init__(self, make: Callable[..., Callable[[], object]], *given: object, copies: int = 1):
+        context = multiprocessing.get_context("spawn")
+        super().__init__(copies, context, _make, (make, given, context.Barrier(copies)))
+        self.copies = copies
+        for _ in range(copies):
+            self.submit(abs, 0)  # starts a process now, while others start
 
     def __call__(self, calls: int) -> float:
         """Do the work so many times and return the seconds of one."""
-        return float(self.submit(_seconds, calls).result())
+        pending = [self.submit(_seconds, calls) for _ in range(self.copies)]
+        return max(seconds.result() for seconds in pending)
 
 
 _work: Callable[[], object]  # of this process, if it is a `Process`
+_together: Barrier  # where it waits for its copies
 
 
-def _make(make: Callable[..., Callable[[], object]], given: tuple[object, ...]) -> None:
-    global _work
+def _make(make: Callable[..., Callable[[], object]], given: tuple[object, ...], together: Barrier) -> None:
+    global _work, _together
     # What this process starts, such as the workers of a loader, starts as it would from the command line.
     multiprocessing.set_start_method(None, force=True)
-    _work = make(*given)
+    _work, _together = make(*given), together
 
 
 def _seconds(calls: int) -> float:
+    _together.wait()
     return clock(_work)(calls)

@@ -1,4 +1,4 @@
-"""Images of noise and a trainer at its first step: the work that is timed, on the path that a job takes."""
+"""Images and confidences of noise, and a trainer at its first step: the work that is timed, on a job's path."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from benchmark.data.arrays import Arrays
 from benchmark.methods.base import Context
+from benchmark.metrics import mia
 from benchmark.models import build, forward_flops
 from benchmark.registry import METHODS
 from benchmark.seeds import Streams
@@ -22,6 +24,12 @@ from benchmark.training.loop import Trainer
 
 CLASSES = 10
 AUGMENTATION = Augmentation()
+
+Floats = NDArray[np.float64]
+# Of members, non-members and queries: a true label's logit above the others, as mean and deviation, and the share of
+# samples that are plainly wrong.
+SPREAD = ((2.0, 2.0, 0.0), (0.8, 2.4, 0.0), (1.2, 2.3, 0.0))
+SATURATED = ((16.0, 3.5, 0.0), (11.0, 4.5, 0.06), (3.5, 4.0, 0.1))
 
 
 def arrays(train: int, test: int = 2, size: int = 32) -> Arrays:
@@ -35,6 +43,19 @@ def arrays(train: int, test: int = 2, size: int = 32) -> Arrays:
         rng.integers(0, CLASSES, test),
         [str(number) for number in range(CLASSES)],
     )
+
+
+def confidences(
+    kind: tuple[tuple[float, float, float], ...], size: int, queries: int, seed: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return confidences of ``size`` members, ``size`` non-members and ``queries`` samples to judge."""
+    rng, drawn = np.random.default_rng(seed), []
+    for (mean, deviation, wrong), count in zip(kind, (size, size, queries), strict=True):
+        margin = rng.normal(mean, deviation, count)
+        margin = np.where(rng.random(count) < wrong, rng.normal(-3, 3, count), margin)
+        drawn.append(mia.confidence(np.logaddexp(0, -margin)))
+    members, nonmembers, judged = drawn
+    return members, nonmembers, judged
 
 
 def model(arch: str, data: Arrays) -> nn.Module:

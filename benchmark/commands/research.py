@@ -78,10 +78,10 @@ def bench(
     threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
     short: Annotated[bool, flag("--short", "do little work, only to see that it runs")] = False,
     name: Annotated[
-        str | None, typer.Option(help="name of the files in results/bench/  [default: cpu, or short with --short]")
+        str | None, typer.Option(help="name of the file in results/bench/  [default: cpu, or short with --short]")
     ] = None,
 ) -> None:
-    """Measure speed. It is compared with a plain implementation and the hardware's peak; see results/bench/."""
+    """Measure speed. Training beside plain code and the hardware's peak, the first batch, and how time grows."""
     if find_spec("bench") is None:
         here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
         raise BadInput(f"bench: not installed; {here}")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench import evaluate, reference, train, work
+from bench import reference, training, work
 from benchmark.models.layers import Dropout
 from benchmark.training.batches import Images
 from benchmark.training.device import Device
@@ -40,8 +40,8 @@ def test_a_step_moves_the_weights_alike(method, data):
 
 
 def test_evaluation_gives_the_same_predictions_and_losses(data):
-    frame = evaluate.ours("convnet", CPU, data, threads=1)()
-    theirs = evaluate.plain("convnet", CPU, data, threads=1)()
+    frame = training.evaluation("convnet", CPU, data, threads=1)()
+    theirs = training.plain_evaluation("convnet", CPU, data, threads=1)()
     for split, (prediction, loss) in zip(("train", "test"), theirs, strict=True):
         samples = frame[frame["split"] == split]
         np.testing.assert_array_equal(samples["prediction"], prediction)
@@ -68,7 +68,7 @@ def test_normalisation_is_torchvisions(data):
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than this machine has cores
 def test_a_loader_has_a_few_workers_at_most_and_evaluation_starts_its_once(data):
     assert reference.loader(pictures(data), BATCH, workers=64).num_workers == reference.WORKERS
-    piece = evaluate.plain("convnet", CPU, data, threads=1)
+    piece = training.plain_evaluation("convnet", CPU, data, threads=1)
     workers = []
     for _ in range(2):
         piece()
@@ -76,8 +76,11 @@ def test_a_loader_has_a_few_workers_at_most_and_evaluation_starts_its_once(data)
     assert workers[0] and workers[0] == workers[1]
 
 
-@pytest.mark.parametrize("section", [train, evaluate])
-def test_float32_is_not_tf32_on_a_gpu(section, data, monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch has it
-    section.plain(*(("ft", "convnet", CPU, 4, 1) if section is train else ("convnet", CPU, data, 1)))
-    assert torch.backends.cudnn.allow_tf32 is False
+def test_float32_is_not_tf32_on_a_gpu(data, monkeypatch):
+    for make, *given in (
+        (training.plain_step, "ft", "convnet", CPU, 4, 1),
+        (training.plain_evaluation, "convnet", CPU, data, 1),
+    ):
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch has it
+        make(*given)
+        assert torch.backends.cudnn.allow_tf32 is False

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,23 @@ def test_a_clock_gives_the_seconds_of_one_call_also_of_another_process_whose_err
         assert 0.02 <= there(2) < 0.04
         with pytest.raises(ZeroDivisionError):
             there(0)
+
+
+class Meeting:
+    """Work that ends once so many processes do it at the same time."""
+
+    def __init__(self, folder: Path, processes: int):
+        self.folder, self.processes = folder, processes
+
+    def __call__(self):
+        (self.folder / str(os.getpid())).touch()
+        until = time.monotonic() + 30
+        while len(list(self.folder.iterdir())) < self.processes:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+def test_copies_work_side_by_side(tmp_path):
+    with Process(Meeting, tmp_path, 2, copies=2) as there:
+        assert there(1) > 0
+    assert len(list(tmp_path.iterdir())) == 2

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
-from bench.mia import SATURATED, SPREAD, confidences
+from bench.work import SATURATED, SPREAD, confidences
 from benchmark.errors import BadInput
 from benchmark.metrics import mia
 

@@ -1,37 +1,47 @@
-"""How time grows with trials and the size of the dataset; figures/bench/scale shows it."""
+"""How does time grow, with trials and with the size of the dataset?"""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
-from pathlib import Path
+from itertools import groupby
 
-from bench import mia, work
+from bench import work
 from bench.project import project
-from bench.rows import Options, Row, timed
+from bench.rows import Options, Row, number, timed
 from bench.timing import clock, in_turns
-from benchmark import paths
 from benchmark.metrics.mia import mia_rate
 from benchmark.training.batches import Images, predict
 from benchmark.training.device import Device
 
-FIGURE = Path("figures/bench/scale")
-ARCH = "resnet18-w16-s2"
+ARCH = "resnet18-w16-s2"  # of epochs and evaluations
 Points = dict[int, list[float]]  # the seconds of every repeat, by what grows
 
 
 def rows(options: Options) -> list[Row]:
-    """Return a row a point, and draw them."""
-    series = {"trials of a cell": _studies((1, 2, 4) if not options.short else (1,), options)}
+    """Return a row for each number of trials and each size of the dataset."""
+    series = {"trials of a cell": _studies((1, 2, 4) if not options.short else (1, 2), options)}
     if not options.short:
         series["trials of the paper study (dry run)"] = _dry_runs((1, 3, 10))
     series |= _datasets((1_000, 2_000, 5_000, 10_000) if not options.short else (60, 120), options)
-    _draw(series, paths.BENCH / "short" if options.short else FIGURE)
     return [
-        timed(f"{what}: {n:,}", {"ours": seconds}, figures={"s each": statistics.median(seconds) / n})
-        for what, points in series.items()
-        for n, seconds in points.items()
+        timed(f"{what}: {n:,}", {"ours": seconds}) for what, points in series.items() for n, seconds in points.items()
     ]
+
+
+def answer(rows: list[Row]) -> str:
+    """Return how many times as long the most takes as the least, in a sentence."""
+    parts = []
+    for what, alike in groupby(rows, lambda row: _point(row)[0]):
+        points = list(alike)
+        more, longer = _point(points[-1])[1] // _point(points[0])[1], points[-1]["ours"] / points[0]["ours"]
+        parts.append(f"{more} times the {what} take {number(longer)} times as long")
+    return "; ".join(parts) + "."
+
+
+def _point(row: Row) -> tuple[str, int]:
+    """Return what grows in a row, and how many there are."""
+    what, _, n = row["work"].rpartition(": ")
+    return what, int(n.replace(",", ""))
 
 
 def _studies(counts: tuple[int, ...], options: Options) -> Points:
@@ -68,7 +78,7 @@ def _pieces(size: int, device: Device) -> dict[str, Callable[[], object]]:
     data = work.arrays(size, test=10)
     trainer = work.trainer("ft", ARCH, data, device, batch_size=256, forget=size // 10)
     images = Images(data, work.AUGMENTATION, device.device)
-    confidences = mia.confidences(mia.SPREAD, size, size // 10, seed=0)
+    confidences = work.confidences(work.SPREAD, size, size // 10, seed=0)
 
     def epoch() -> None:
         trainer.model.train()
@@ -76,28 +86,7 @@ def _pieces(size: int, device: Device) -> dict[str, Callable[[], object]]:
             trainer.train_step(step, progress=0.5)
 
     return {
-        f"training images (epoch of FT, {ARCH})": epoch,
-        f"training images (evaluation, {ARCH})": lambda: predict(trainer.model, images, device),
+        "training images (epoch of FT)": epoch,
+        "training images (evaluation)": lambda: predict(trainer.model, images, device),
         "members (attack)": lambda: mia_rate(*confidences),
     }
-
-
-def _draw(series: dict[str, Points], path: Path) -> None:
-    """Draw seconds against what grows, a panel for each, with the straight line from the first point to the last."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    from benchmark.report.style import FULL_WIDTH, RC
-
-    with rc_context(RC):
-        figure = Figure(figsize=(FULL_WIDTH, 3.4), layout="constrained")
-        for place, (what, points) in enumerate(series.items(), start=1):
-            axes = figure.add_subplot(2, 3, place)
-            x, y = list(points), [statistics.median(seconds) for seconds in points.values()]
-            axes.plot([x[0], x[-1]], [y[0], y[-1]], color="0.7", linewidth=0.8)
-            axes.plot(x, y, "o", markersize=3, color="C0")
-            axes.set_xlabel(what.replace(" (", "\n(").replace(", ", ",\n"))
-            axes.set(ylabel="seconds", xlim=(0, None), ylim=(0, None))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path.with_suffix(".pdf"))
-        figure.savefig(path.with_suffix(".png"))
