@@ -160,9 +160,10 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
         annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
         test, test_wnids = zip(*(line.split("\t")[:2] for line in annotations.splitlines()), strict=True)
         classes = sorted(set(wnids))
+        number = {wnid: place for place, wnid in enumerate(classes)}
 
         def decoded(files: list[str], wnids: Sequence[str]) -> Split:
-            labels = np.array([classes.index(wnid) for wnid in wnids], dtype=np.int64)
+            labels = np.array([number[wnid] for wnid in wnids], dtype=np.int64)
             return decode_all(len(files), ((f"{path}: {file}", archive.read(file)) for file in files), size), labels
 
         testing = decoded([f"{TINY}/val/images/{file}" for file in test], test_wnids)

@@ -99,7 +99,7 @@ def _at_every_stage(
 
 
 def _smallest(statistics: list[Statistic]) -> Statistic:
-    return lambda drawn: np.min([statistic(drawn) for statistic in statistics], axis=0)
+    return lambda drawn: np.asarray(np.min([statistic(drawn) for statistic in statistics], axis=0), dtype=float)
 
 
 def _staged(evidence: Evidence) -> Iterator[tuple[Cell, list[pd.DataFrame]]]:
