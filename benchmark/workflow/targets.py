@@ -133,6 +133,8 @@ class Workflow:
         study, kind = self.study, self.study.kind_of(output)
         if not kind.results:
             return []
+        if kind.of_studies:
+            return study.gathered_by(output)
         if kind.gathered:
             return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
