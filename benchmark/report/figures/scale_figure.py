@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.facts import competes
 from benchmark.report.figures.audit_figure import MARKERS
-from benchmark.report.figures.common import legend_above, page_wide
+from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide
 from benchmark.report.scales import AUDIT, GAP, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, line_style, method_colour, method_label, scenario_label
@@ -51,6 +51,7 @@ def build(source: Source) -> Figure:
     legend_above(
         figure, [grid[0, 0]], [Line2D([], [], label="Apart from the first", **hollow)], ncols=4, handlelength=2.4
     )
+    note_collapsed(figure, data["collapsed"])
     return figure
 
 
@@ -68,6 +69,8 @@ def _panel(axes: Axes, data: pd.DataFrame, names: list[str], methods: list[str])
         line: Any = {"linestyle": line_style(method, methods), "color": colour, "linewidth": 1}
         axes.plot(x, mine["rank"], **line)
         axes.plot([], [], label=method_label(method), marker=marker, markersize=5, **line)
+        marked = mine["collapsed"].to_numpy(dtype=bool)
+        draw_daggers(axes, x[marked], mine["rank"][marked], colour)
         for leads in (True, False):
             part = mine["leads"].to_numpy(dtype=bool) == leads
             face = colour if leads else "white"
