@@ -133,6 +133,7 @@ def test_the_longest_of_the_schedules_and_its_original_are_runs_of_the_study_tha
     places = {run.place for run in read("cifar10").runs()}
     shared = [run.name.method for run in read("cifar10-schedules").runs() if run.place in places]
     assert sorted(shared) == ["original", "retrain"]
+    assert tuned_cells(read("cifar10-schedules")) == {}  # Retrain has nothing to tune
 
 
 def test_tables_list_methods_in_the_papers_order():

@@ -91,10 +91,17 @@ class Scale:
 
 
 def scales(source: Source) -> list[Scale]:
-    """Return the scales of an output, the paper last; raise `BadInput` where a study has two cells of one scenario."""
+    """Return the scales of an output, the paper last.
+
+    Raises `BadInput` where a study has two cells of one scenario, or all studies were run and none has a cell.
+    """
     shown = [_gathered(source, name) for name in source.output.studies]
     printed = reported_means().drop_duplicates([*CELL, "method"])  # Tables 2 and 9 share rows
     cells = {cell.scenario: cell for cell in source.cells if len(in_cell(printed, cell))}
+    of_any = {cell for one in [cells, *(scale.cells for scale in shown)] for cell in one.values()}
+    if all(scale.cells for scale in shown) and (strange := [cell for cell in source.cells if cell not in of_any]):
+        accepted = f"accepted are cells of {', '.join(source.output.studies)}, and the paper's"
+        raise BadInput(f"{source.name}: cells: {strange[0]}: no results: {accepted}")
     nothing = pd.DataFrame(columns=[*CELL, "method", "audit", "trial", "value"])
     return [*shown, *([Scale(PAPER, cells, _listed(source, printed, cells), nothing)] if cells else [])]
 

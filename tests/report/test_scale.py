@@ -131,6 +131,12 @@ def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
         draw_table(study, "sizes")
 
 
+def test_a_cell_that_no_study_has_is_refused_unless_one_has_yet_to_be_run(study):
+    assert draw_table(study, "sizes")
+    with pytest.raises(BadInput, match=f"{ANOTHER}: no results: accepted are cells of tiny, and the paper's"):
+        draw_table(of_studies(studies=["tiny"]), "sizes")
+
+
 def test_the_figure_ranks_the_methods_and_marks_what_has_collapsed(study):
     figure = plot(study, "ranks")
     upper, lower = figure.axes
