@@ -191,6 +191,9 @@ class OutputSettings(Strict):
         [], description="classes; the first is the one whose samples are forgotten"
     )
     trials: Positive | None = Field(None, description="how many of the study's trials to use; by default all")
+    studies: Annotated[list[str], once("study")] = Field(
+        [], description="scale: the studies whose gathered results stand side by side, in the order shown"
+    )
     show: Literal["all", "forget"] = Field("all", description="maps: which samples to draw")
 
 
@@ -263,10 +266,7 @@ class StudyForm(Strict):
         False,
         description="refuse to show together runs that different code made; without it a table says so in its caption",
     )
-    published: bool = Field(
-        False,
-        description="never replace the committed results by different ones, unless told to",
-    )
+    published: bool = Field(False, description="never replace the committed results by different ones, unless told to")
     plugins: list[str] = Field(
         [], description="modules or .py files with methods, architectures or data sources of your own"
     )

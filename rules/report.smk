@@ -36,26 +36,28 @@ for name in study.outputs:
             "{command} {params.command} {study.name} {params.output} {replace} > {log} 2>&1"
 
 
-rule collect:
-    input:
-        lambda wildcards: old(files.pool),
-    output:
-        files.collected,
-    log:
-        paths.log(f"drawn/{study.name}/collect"),
-    shell:
-        "{command} collect {study.name} {replace} > {log} 2>&1"
+if files.page:  # a study without runs has nothing to gather
+
+    rule collect:
+        input:
+            lambda wildcards: old(files.pool),
+        output:
+            files.collected,
+        log:
+            paths.log(f"drawn/{study.name}/collect"),
+        shell:
+            "{command} collect {study.name} {replace} > {log} 2>&1"
 
 
-rule page:
-    input:
-        old(files.collected),
-        lambda wildcards: old(files.pool),  # it looks at single runs too
-        old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
-    output:
-        report(files.page[0], caption="captions/page.rst", category="Page", labels={"name": "results page"}),
-        files.page[1],
-    log:
-        paths.log(f"drawn/{study.name}/page"),
-    shell:
-        "{command} page {study.name} > {log} 2>&1"
+    rule page:
+        input:
+            old(files.collected),
+            lambda wildcards: old(files.pool),  # it looks at single runs too
+            old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
+        output:
+            report(files.page[0], caption="captions/page.rst", category="Page", labels={"name": "results page"}),
+            files.page[1],
+        log:
+            paths.log(f"drawn/{study.name}/page"),
+        shell:
+            "{command} page {study.name} > {log} 2>&1"

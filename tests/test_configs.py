@@ -3,16 +3,21 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from benchmark import paths
 from benchmark.metrics.reported import reported_means
-from benchmark.names import Cell, MethodName
+from benchmark.names import RETRAIN, Cell, MethodName
+from benchmark.study.reading import tuned_values
+from benchmark.study.resolve import plain_values
 from benchmark.study.schema import schema
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
+from benchmark.workflow.cost import cost, run_cost
 from benchmark.workflow.targets import Workflow
 from tests.project import ROOT, environment
 
@@ -27,6 +32,10 @@ SHIPPED = {
     "quick": f"{SMALL} {AUDIT}",
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 claims hyperparameters",
+    "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"
+    + " hyperparameters figure4 not-forgotten",
+    "cifar10-schedules": "lengths",
+    "scale": "scale ranks",
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
     "cifar10-longer": "table2 table9 claims",
     "cifar10-badt": "reductions",
@@ -48,7 +57,7 @@ def test_every_study_is_there_with_all_that_it_shows_and_has_runs():
     assert {file.stem for file in paths.CONFIG.glob("*.yaml")} == SHIPPED.keys()
     for name, outputs in SHIPPED.items():
         study = read(name)
-        assert set(study.outputs) == set(outputs.split()) and study.runs(), name
+        assert set(study.outputs) == set(outputs.split()) and bool(study.runs()) == (name != "scale"), name
     assert read("paper").trials == 10 and len(read("quick").runs()) <= 150  # which stays small
 
 
@@ -94,6 +103,37 @@ def test_the_audit_study_goes_on_from_the_runs_of_the_small_one():
     places = {run.place for run in read("cifar10-small").runs()}
     first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
     assert len(first) == 55 and all(run.place in places for run in first)
+
+
+def test_all_of_cifar10_takes_what_tuning_found_for_the_small_study_in_the_same_scenario():
+    study = read("cifar10")
+    scenarios = {cell.scenario for cell in study.cells}
+    checked = 0
+    for place, found in tuned_values("cifar10-small", "").items():
+        scenario = Cell.parse(place).scenario
+        for run in study.runs() if scenario in scenarios else ():
+            if run.name.scenario == scenario and (values := found.get(run.name.method)):
+                own = plain_values(run.settings)
+                assert {key: own[key] for key in values} == values, str(run.name)
+                checked += 1
+    assert checked == 2 * 9 * study.trials
+
+
+def test_on_all_of_cifar10_every_method_has_the_same_share_of_retrains_computation(monkeypatch):
+    monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("nowhere"))
+    study = Study.load("cifar10")
+    runs = [run for run in study.runs() if run.name.trial == 0 and run.original]
+    for run in runs:
+        retrain = study.run(replace(run.name, method=RETRAIN))
+        assert 0.25 < run_cost(study, run)[1] / run_cost(study, retrain)[1] < 0.4, str(run.name)
+    assert cost(study, 0.336).set_index("output").loc["all", "hours"] < 16
+
+
+def test_the_longest_of_the_schedules_and_its_original_are_runs_of_the_study_that_they_are_for():
+    places = {run.place for run in read("cifar10").runs()}
+    shared = [run.name.method for run in read("cifar10-schedules").runs() if run.place in places]
+    assert sorted(shared) == ["original", "retrain"]
+    assert tuned_cells(read("cifar10-schedules")) == {}  # Retrain has nothing to tune
 
 
 def test_tables_list_methods_in_the_papers_order():

@@ -53,6 +53,7 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         (table2(methods=["coun@tua=0.2"]), "tables.table2: method 'coun@tua=0.2': tua", "tau", "lambda"),
         (table2(cells=["digts/convnet/random-10"]), "tables.table2", "digits", "digits"),
         (table2(cells=["digits/convnt/random-10"]), "tables.table2", "convnet", "resnet18"),
+        (table2(kind="scale", studies=["tyni"]), "tables.table2.studies", "tiny", "tiny"),
         (table2(kind="unlerning"), "tables.table2.kind", "unlearning", "predictions"),
     ]:
         message = refused(empty, change)
@@ -100,6 +101,9 @@ CHANGES = [
     (table2(methods=["coun@tau=-1"]), "tables.table2: method 'coun@tau=-1': tau", "'-1'"),
     (table2(methods=["original@epochs=3"]), "tables.table2: method 'original@epochs=3'", "accepted is 'original'"),
     (table2(trials=9), "tables.table2.trials", "9"),
+    (table2(studies=["tiny"]), "tables.table2.studies", "accepted are ['scale']"),
+    (table2(kind="scale"), "tables.table2.studies", "empty"),
+    (table2(kind="scale", studies=["tiny", "tiny"]), "tables.table2.studies", "twice"),
     (table2(kind="maps"), "tables.table2.kind", "'maps'"),
     (table2(kind="predictions", classes=["3", "8"], cells=[CELL_8]), "tables.table2: classes", "'8'"),
     ({"tables": {"Table 2": {"kind": "unlearning"}}}, "tables", "'Table 2'"),

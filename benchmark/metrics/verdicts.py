@@ -7,6 +7,7 @@ trial share its Original and its split.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Estimate, estimate, holm, trials_needed
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.claims.claim import Tested
+from benchmark.metrics.claims.claim import Claim, Tested
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.gaps import DIVERGED
 
@@ -27,7 +28,7 @@ COLUMNS = ["claim", "family", "text", "where", "place", "subject", "value", "low
 COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
-def verdicts(evidence: Evidence) -> pd.DataFrame:
+def verdicts(evidence: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFrame:
     """Return a row for each claim in each place, and one for a claim that the evidence cannot test: `COLUMNS`.
 
     ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value, low, high`` are the formula
@@ -39,7 +40,7 @@ def verdicts(evidence: Evidence) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
-    for claim in CLAIMS:
+    for claim in claims:
         named = {"claim": claim.key, "family": PRIMARY if claim.primary else EXPLORATORY}
         named |= {"text": claim.text, "where": claim.where}
         tested = [named | _row(one) for one in claim.find(evidence)]

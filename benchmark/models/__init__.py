@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ARCHITECTURES.add("convnet", "benchmark.models.convnet:convnet")
 ARCHITECTURES.add("resnet18", "benchmark.models.resnet:resnet18")
+ARCHITECTURES.add("resnet18-w32", "benchmark.models.resnet:resnet18_w32")
 ARCHITECTURES.add("resnet18-w16", "benchmark.models.resnet:resnet18_w16")
 ARCHITECTURES.add("resnet18-w16-s2", "benchmark.models.resnet:resnet18_w16_s2")
 ARCHITECTURES.add("vgg16", "benchmark.models.vgg:vgg16")

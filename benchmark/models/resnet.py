@@ -26,6 +26,11 @@ def resnet18(classes: int, image_shape: tuple[int, int, int], width: int = 64, s
     return Classifier(body, nn.Linear(8 * width, classes))
 
 
+def resnet18_w32(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
+    """Return ResNet-18 with half of the width: 256 features, a quarter of the work."""
+    return resnet18(classes, image_shape, width=32)
+
+
 def resnet18_w16(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return ResNet-18 with a quarter of the width: 128 features, a sixteenth of the work."""
     return resnet18(classes, image_shape, width=16)

@@ -19,6 +19,7 @@ READING = {
     f"learning rate was high, which is not a run of that length; {FOLDED}",
     "stages": f"95 % intervals of average gaps, standard deviations of metrics; {FOLDED}",
     "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {FOLDED}",
+    "scale": "rank 1 is nearest to Retrain; filled: the first, or not to be told from it (95 % interval)",
     "maps": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
 PAGE = "page"
@@ -45,15 +46,17 @@ def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
 def _output(study: Study, name: str) -> str:
     output, kind = study.output(name), study.kind_of(name)
     chosen = study.report_epoch == "best" and kind.by_epoch
-    epoch = "the best, by the mean average gap over trials" if chosen else "the last" if kind.results else ""
+    own = kind.results and not kind.of_studies
+    epoch = "the best, by the mean average gap over trials" if chosen else "the last" if own else ""
     first = kind.derives == MAPS or not kind.results
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
         "Methods": ", ".join(method_label(method) for method in output.methods),
         "Classes": ", ".join(output.classes),
-        "Trials": "the first" if first else str(output.trials or study.trials),
+        "Studies": ", ".join(output.studies),
+        "Trials": "the first" if first else "" if output.studies else str(output.trials or study.trials),
         "Reported epoch": epoch,
-        "Hyperparameters": tuned(study) if kind.results else "",
+        "Hyperparameters": tuned(study) if own else "",
     }
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))

@@ -41,7 +41,7 @@ def _attempted(step: Callable[[], Iterable[str]]) -> list[str]:
 
 def _gathered(results: frames.Results, what: str) -> Iterator[str]:
     path = paths.collected(results.study.name, what)
-    now, before = getattr(results, what), frames.gathered_frame(results.study, what)
+    now, before = getattr(results, what), frames.gathered_frame(results.study.name, what)
     now = frames.with_gaps(now) if what == "metrics" else now
     if list(now) != list(before) or len(now) != len(before):
         yield f"{path}: it has {before.shape} rows and columns, its runs give {now.shape}"

@@ -43,6 +43,7 @@ DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", 
 ARCHITECTURES = {
     "convnet": "ConvNet",
     "resnet18": "ResNet-18",
+    "resnet18-w32": "ResNet-18 (width 32)",
     "resnet18-w16": "ResNet-18 (width 16)",
     "resnet18-w16-s2": "ResNet-18 (width 16, stride 2)",
     "vgg16": "VGG-16",

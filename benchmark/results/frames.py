@@ -159,7 +159,7 @@ class Gathered(Results):
 
     def collapse_limit(self, cell: Cell) -> float:
         """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
-        whole = gathered_frame(self.study, "history")
+        whole = gathered_frame(self.study.name, "history")
         originals = (whole["method"] == ORIGINAL) & (whole["trial"] == 0)
         mine = whole[originals & (whole["dataset"] == cell.dataset) & (whole["arch"] == cell.arch)]
         return float(mine["ra"].iloc[-1]) - measured.COLLAPSE if len(mine) else -np.inf
@@ -175,7 +175,7 @@ class Gathered(Results):
 
     def _frame(self, what: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
-        whole = gathered_frame(self.study, what)
+        whole = gathered_frame(self.study.name, what)
         if whole.empty:
             return whole
         names = {(run.name.dataset, run.name.arch, run.name.method, run.name.trial) for run in self.runs}
@@ -184,11 +184,11 @@ class Gathered(Results):
         return whole[here & whole["scenario"].isin(scenarios)].reset_index(drop=True)
 
 
-def gathered_frame(study: Study, what: str) -> pd.DataFrame:
+def gathered_frame(study: str, what: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
-    remedy = f"run snakemake for study {study.name} first, or 'python -m benchmark collect {study.name}'"
+    remedy = f"run snakemake for study {study} first, or 'python -m benchmark collect {study}'"
     try:
-        return read_parquet(paths.collected(study.name, what), remedy=remedy)
+        return read_parquet(paths.collected(study, what), remedy=remedy)
     except DamagedFile as error:  # not to be set aside: it may be one that git has
         raise StaleOutput(f"{error}: run snakemake again, or take it from git again") from None
 
@@ -219,7 +219,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
 
 def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:
     try:
-        known = set(gathered_frame(study, "metrics").get("fingerprint", ()))
+        known = set(gathered_frame(study.name, "metrics").get("fingerprint", ()))
     except StaleOutput:
         return False
     return all(run.fingerprint in known for run in runs)

@@ -203,7 +203,9 @@ def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
             made.append(Made(folder, read_record(folder / RUN)))
             continue
         if gathered is None:
-            gathered = frames.gathered_frame(study, "metrics").drop_duplicates("fingerprint").set_index("fingerprint")
+            gathered = (
+                frames.gathered_frame(study.name, "metrics").drop_duplicates("fingerprint").set_index("fingerprint")
+            )
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()

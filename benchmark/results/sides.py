@@ -126,7 +126,7 @@ def _rows(study: Study) -> pd.DataFrame:
     here = sum(map(is_there, runs))
     if here < len(runs):
         with contextlib.suppress(StaleOutput):
-            gathered = frames.gathered_frame(study, "metrics")
+            gathered = frames.gathered_frame(study.name, "metrics")
             if not here or not frames.lacking(study, gathered):
                 return gathered
     rows = frames.of_study(study, partial=True).metrics

@@ -55,6 +55,7 @@ def check(study: PlannedStudy) -> None:
             for needed in KINDS[section][output.kind].needs:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
+            _studies(where, output, KINDS[section][output.kind].of_studies)
             _scored(study, where, output, bool(KINDS[section][output.kind].derives))
             if (output.trials or 0) > study.trials:
                 accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
@@ -121,6 +122,16 @@ def _scored(study: PlannedStudy, where: str, output: OutputSettings, features: b
             path = method_class(parsed).file(RunName(cell.dataset, cell.arch, cell.scenario, parsed.base, trial))
             if not path.is_file():
                 raise BadInput(f"{where}: method {parsed.base!r}: there is no file {path}, of trial {trial}")
+
+
+def _studies(where: str, output: OutputSettings, shown: bool) -> None:
+    if output.studies and not shown:
+        kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
+        raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
+    known = [file.stem for file in paths.CONFIG.glob("*.yaml")]
+    for name in output.studies:
+        if name not in known:
+            raise unknown("study", name, known, f"{where}.studies")
 
 
 def check_classes(study: PlannedStudy, dataset: str, known: Sequence[str]) -> None:

@@ -31,6 +31,8 @@ class Kind:
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     judges : whether it calls numbers equal that lie within the study's margin.
+
+    One that needs ``studies`` is drawn from the gathered results of these, and has no runs.
     """
 
     shows: str
@@ -42,6 +44,11 @@ class Kind:
     reported: str | None = None
     gathered: bool = False
     judges: bool = False
+
+    @property
+    def of_studies(self) -> bool:
+        """Whether it sets the gathered results of several studies side by side."""
+        return "studies" in self.needs
 
     @property
     def reported_cells(self) -> set[str]:
@@ -220,6 +227,10 @@ KINDS = {
             by_epoch=True,
         ),
         "metrics": Kind("how far each metric and audit can be trusted", SHOWN, _audited, by_epoch=True),
+        "scale": Kind(
+            "gaps, audits, ranks and primary claims of several studies, side by side with the paper's numbers",
+            (*SHOWN, "studies"),
+        ),
     },
     "figures": {
         "improvement": Kind("how much `+cl` lowers each method's average gap", SHOWN, _improvement, by_epoch=True),
@@ -239,6 +250,10 @@ KINDS = {
         ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
         "audit": Kind("average gap against an audit of every sample", SHOWN, _audited, by_epoch=True),
+        "scale": Kind(
+            "ranks by average gap and by audit, from study to study and in the paper",
+            (*SHOWN, "studies"),
+        ),
         "memorisation": Kind("whether samples that were memorised are the ones not forgotten", SHOWN, _memorised),
         "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", SHOWN, _first_trial, derives=MAPS),
     },

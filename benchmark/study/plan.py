@@ -15,6 +15,8 @@ from benchmark.study.outputs import KINDS, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, placed
 
+ACROSS = ("metrics", "audits", "predictions")  # what is shown of other studies
+PRINTED = "unlearning.csv"  # and beside them of the paper
 VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
 
 
@@ -54,15 +56,23 @@ class PlannedStudy(ResolvedStudy):
     def output_fingerprint(self, name: str) -> str:
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
+        settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others had none at first
         shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
         drawn: list[Any] = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
         if name in self.compared:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.judges and self.margin != type(self).model_fields["margin"].default:
             drawn.append(self.margin)
+        drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
-        return digest([__version__, name, output.model_dump(), *drawn, shown])[:SHORT]
+        return digest([__version__, name, settings, *drawn, shown])[:SHORT]
+
+    def gathered_by(self, name: str) -> list[paths.Path]:
+        """Return the gathered files of other studies that a table or figure shows, and the paper's numbers."""
+        studies = self.output(name).studies
+        files = [paths.collected(study, what) for study in studies for what in ACROSS]
+        return [file for file in [*files, paths.REPORTED / PRINTED] if studies and file.is_file()]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -30,7 +30,7 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
         if output.kind == "unlearning":
             names = [name for name in map(MethodName.parse, output.methods) if method_class(name).starts_from_original]
             for cell in output.cells:
-                if Scenario(Cell.parse(cell).scenario).kind != "sequential":
+                if names and Scenario(Cell.parse(cell).scenario).kind != "sequential":
                     tuned.setdefault(cell, {}).update(dict.fromkeys(name.head for name in names))
     return {cell: list(methods) for cell, methods in tuned.items()}
 

@@ -77,14 +77,18 @@ class Workflow:
 
     @cached_property
     def collected(self) -> list[Path]:
-        """The gathered results, and their receipt."""
+        """The gathered results, and their receipt; none of a study without runs."""
         study = self.study
+        if not study.runs():
+            return []
         files = [paths.collected(study.name, what) for what in paths.FRAMES]
         return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
     @property
     def page(self) -> list[Path]:
-        """The page, and its receipt."""
+        """The page, and its receipt; none of a study without runs."""
+        if not self.study.runs():
+            return []
         return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.fingerprint)]
 
     # --- what a thing is made from ------------------------------------------------------------------------------
@@ -133,6 +137,8 @@ class Workflow:
         study, kind = self.study, self.study.kind_of(output)
         if not kind.results:
             return []
+        if kind.of_studies:
+            return study.gathered_by(output)
         if kind.gathered:
             return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []

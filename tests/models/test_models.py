@@ -161,9 +161,9 @@ def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, i
 
 
 def test_widths_and_strides_of_the_resnets():
-    models = [made(arch) for arch in ("resnet18", "resnet18-w16", "resnet18-w16-s2")]
-    assert [model.head.in_features for model in models] == [512, 128, 128]
-    assert [model.body.conv1.stride for model in models] == [(1, 1), (1, 1), (2, 2)]
+    models = [made(arch) for arch in ("resnet18", "resnet18-w32", "resnet18-w16", "resnet18-w16-s2")]
+    assert [model.head.in_features for model in models] == [512, 256, 128, 128]
+    assert [model.body.conv1.stride for model in models] == [(1, 1), (1, 1), (1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])

@@ -51,6 +51,7 @@ def whole(shared) -> Study:
     shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
     tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "metrics")}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
+    tables["scale"] = {"kind": "scale", **shown, "studies": ["tiny"]}
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
     shutil.copytree(GIVEN / "reported", paths.REPORTED)
@@ -58,6 +59,7 @@ def whole(shared) -> Study:
     figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
     figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "memorisation")}
+    figures["scale-figure"] = tables["scale"]
     figures["predictions-figure"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
     study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
     draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
@@ -98,7 +100,7 @@ def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
         if run.name.method == "coun":
             write_run(whole, str(run.name), {"ra": 50.0})
     gathered(whole)
-    without = ("hyperparameters", "metrics")  # which have no row of a method's results
+    without = ("hyperparameters", "metrics", "scale")  # which have no row of a method's results in one study
     showing = {name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind not in without}
     assert {one.kind for one in showing.values()} == {"unlearning", "predictions", "theory", "tuning", "power", "audit"}
     for name, output in showing.items():
@@ -123,7 +125,7 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, cop
     assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
 
 
-@pytest.mark.parametrize("kind", KINDS["figures"])
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS["figures"].items() if not kind.of_studies])
 def test_a_collapsed_run_appears_in_no_figure_without_its_mark(whole, copied, kind) -> None:
     name = [name for name, output in whole.figures.items() if output.kind == kind][-1]
 

@@ -1,0 +1,236 @@
+"""The same numbers at several scales: what studies gathered, and what the paper prints, in the cells of an output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.gaps import CELL
+from benchmark.metrics.reported import TRIALS, reported_means, reported_summary
+from benchmark.metrics.samplewise.battery import summary
+from benchmark.metrics.samplewise.standards import kendall
+from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
+from benchmark.names import CL, RETRAIN, Cell, MethodName
+from benchmark.report.facts import competes
+from benchmark.report.source import Source
+from benchmark.report.style import architecture_label, dataset_label
+from benchmark.report.summary import summaries
+from benchmark.results.frames import gathered_frame
+
+PAPER = "the paper"
+GAP, AUDIT, TAU = "avg_gap", "efficacy-auc", "tau"
+OF_RETRAIN = ("ua", "ta", "mia")
+PRIMARY = {claim.key: claim for claim in CLAIMS if claim.primary}
+
+
+class Number(NamedTuple):
+    """One number at one scale in one scenario.
+
+    ``what`` is a metric of Retrain, `GAP` or `AUDIT` of the method ``subject``, `TAU` of the ranking by that which
+    ``subject`` names, or a primary claim, of the method ``subject`` if it is of several. A ``rank`` is 1 for the least
+    distance from Retrain; ``leads``, whether the trials cannot tell it from that; ``collapsed``, whether any did.
+    """
+
+    what: str
+    subject: str
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+    rank: float = np.nan
+    leads: bool = False
+    collapsed: bool = False
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A study as it was gathered, or the paper: nothing but a name where nothing was.
+
+    Attributes
+    ----------
+    cells : by scenario, the listed cell that it has.
+    """
+
+    name: str
+    cells: dict[str, Cell]
+    metrics: pd.DataFrame
+    audits: pd.DataFrame
+    images: int | None = None
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether its numbers are printed means, without trials."""
+        return self.name == PAPER
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether any of its methods was."""
+        return bool(len(self.audits)) and bool(self.audits["value"].notna().any())
+
+    @property
+    def text(self) -> str:
+        """Its images, network and trials in words."""
+        if not self.cells:
+            return f"{self.name}: not run yet"
+        cell = next(iter(self.cells.values()))
+        counts = [TRIALS] if self.is_paper else sorted(self.metrics.groupby([*CELL, "method"]).size().unique())
+        trials = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+        images = [f"{self.images:,} images"] if self.images else []
+        network = architecture_label(cell.arch)
+        return f"{self.name}: {', '.join([dataset_label(cell.dataset), *images, network, f'{trials} trials'])}"
+
+
+def scales(source: Source) -> list[Scale]:
+    """Return the scales of an output, the paper last.
+
+    Raises `BadInput` where a study has two cells of one scenario, or all studies were run and none has a cell.
+    """
+    shown = [_gathered(source, name) for name in source.output.studies]
+    printed = reported_means().drop_duplicates([*CELL, "method"])  # Tables 2 and 9 share rows
+    cells = {cell.scenario: cell for cell in source.cells if len(in_cell(printed, cell))}
+    of_any = {cell for one in [cells, *(scale.cells for scale in shown)] for cell in one.values()}
+    if all(scale.cells for scale in shown) and (strange := [cell for cell in source.cells if cell not in of_any]):
+        accepted = f"accepted are cells of {', '.join(source.output.studies)}, and the paper's"
+        raise BadInput(f"{source.name}: cells: {strange[0]}: no results: {accepted}")
+    nothing = pd.DataFrame(columns=[*CELL, "method", "audit", "trial", "value"])
+    return [*shown, *([Scale(PAPER, cells, _listed(source, printed, cells), nothing)] if cells else [])]
+
+
+def numbers(source: Source, shown: list[Scale]) -> pd.DataFrame:
+    """Return all numbers, a row each: ``scenario, scale``, the cell's ``dataset, arch``, and those of `Number`."""
+    paper = {scenario: cell for scale in shown if scale.is_paper for scenario, cell in scale.cells.items()}
+    printed = {scenario: _gaps_of_paper(source, cell) for scenario, cell in paper.items()}
+    rows: list[dict[str, Any]] = []
+    for scale in shown:
+        for scenario, cell in scale.cells.items():
+            place = {"scenario": scenario, "scale": scale.name, "dataset": cell.dataset, "arch": cell.arch}
+            mine = list(_of_cell(source, scale, cell))
+            mine += [] if scale.is_paper else list(_taus(mine, printed.get(scenario, [])))
+            rows += [place | one._asdict() for one in mine]
+    return pd.DataFrame(rows, columns=["scenario", "scale", "dataset", "arch", *Number._fields])
+
+
+# --- what was gathered ------------------------------------------------------------------------------------------------
+
+
+def _gathered(source: Source, name: str) -> Scale:
+    files = {what: paths.collected(name, what).is_file() for what in ("metrics", "audits", "predictions")}
+    frames = {
+        what: gathered_frame(name, what) if there else pd.DataFrame(columns=[*CELL, "method", "trial"])
+        for what, there in files.items()
+    }
+    cells: dict[str, Cell] = {}
+    for cell in source.cells:
+        if len(in_cell(frames["metrics"], cell)):
+            if other := cells.get(cell.scenario):
+                raise BadInput(
+                    f"{source.name}: cells: {name} has both {other} and {cell}: accepted is one of a scenario"
+                )
+            cells[cell.scenario] = cell
+    metrics, audits = (_listed(source, frames[what], cells) for what in ("metrics", "audits"))
+    audits = audits[audits["audit"] == AUDIT] if len(audits) else audits.assign(value=np.nan)
+    return Scale(name, cells, metrics, audits, _images(frames["predictions"], cells))
+
+
+def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
+    """Return the rows of Retrain and of listed methods, with and without the contrastive term, in the cells."""
+    methods = {RETRAIN, *source.methods, *(MethodName.parse(method).base + CL for method in source.methods)}
+    parts = [in_cell(frame, cell) for cell in cells.values()]
+    whole = pd.concat(parts, ignore_index=True) if parts else frame[:0]
+    return whole[whole["method"].isin(methods)]
+
+
+def _images(predictions: pd.DataFrame, cells: dict[str, Cell]) -> int | None:
+    """Return how many training images a trial forgets and retains, as far as predictions were gathered."""
+    for cell in cells.values():
+        runs = in_cell(predictions, cell)
+        runs = runs[(runs["method"] == RETRAIN) & (runs["trial"] == 0)]
+        if len(runs):
+            return int(runs.loc[runs["membership"].isin(["forget", "retain"]), "count"].sum())
+    return None
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
+    metrics = in_cell(scale.metrics, cell)
+    retrain = metrics[metrics["method"] == RETRAIN]
+    for metric in OF_RETRAIN:
+        yield Number(metric, RETRAIN, float(retrain[metric].mean(skipna=False)))
+    yield from _gaps_of_paper(source, cell) if scale.is_paper else _gaps(source, metrics, cell)
+    if scale.is_audited:
+        yield from _audits(source, in_cell(scale.audits, cell), cell)
+    yield from _claims(scale, metrics)
+
+
+def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
+    known = summaries(metrics)
+    leaders = Trials(metrics, cell, filter(competes, source.methods)).leaders()
+    gaps = [
+        Number(GAP, method, one[GAP], one[f"{GAP}_low"], one[f"{GAP}_high"], collapsed=one["collapsed"] > 0)
+        for method in source.methods
+        if (one := known.get((cell, method)))
+    ]
+    return _ranked(gaps, {one.subject: one.value for one in gaps}, leaders)
+
+
+def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
+    """Return the average gaps as printed: that which is smallest leads."""
+    printed = in_cell(reported_summary(), cell).drop_duplicates("method").set_index("method")[GAP]
+    printed = printed.reindex(source.methods)
+    gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
+    return _ranked(gaps, printed.to_dict(), {str(printed.drop(RETRAIN, errors="ignore").idxmin())})
+
+
+def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:
+    """Return each method's audit, ranked by its distance from what a perfect unlearner reads."""
+    ideal = float(AUDITS[AUDIT].ideal or 0.5)
+    read = summary(audits, CELL).set_index("method").reindex(source.methods)
+    values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in read.itertuples()]
+    # With the ideal in Retrain's place, the distance is a gap, and trials tell methods apart as they do gaps.
+    known = audits.dropna(subset="value")
+    reference = known.drop_duplicates("trial").assign(method=RETRAIN, value=ideal)
+    both = pd.concat([known[known["method"] != RETRAIN], reference])
+    leaders = Trials(both, cell, filter(competes, source.methods), columns=["value"]).leaders()
+    return _ranked(values, {one.subject: abs(one.value - ideal) for one in values}, leaders)
+
+
+def _ranked(values: list[Number], distances: dict[str, float], leaders: set[str]) -> list[Number]:
+    """Return numbers with their ranks among the methods that unlearn, and which of them lead."""
+    ranks = pd.Series({m: far for m, far in distances.items() if competes(m)}, dtype=float).rank(method="min")
+    return [
+        one._replace(rank=float(ranks.get(one.subject, np.nan)), leads=one.subject in leaders)
+        for one in values
+        if np.isfinite(one.value)
+    ]
+
+
+def _taus(mine: list[Number], printed: list[Number]) -> Iterator[Number]:
+    """Yield Kendall's tau of the ranking by average gap, and of that by the audit, with the paper's by average gap."""
+    reference = {one.subject: one.rank for one in printed}
+    for what in (GAP, AUDIT):
+        ranks = {one.subject: one.rank for one in mine if one.what == what and np.isfinite(one.rank)}
+        both = [subject for subject in ranks if np.isfinite(reference.get(subject, np.nan))]
+        if len(both) > 1:
+            yield Number(TAU, what, float(kendall(*([side[one] for one in both] for side in (ranks, reference)))))
+
+
+def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:
+    """Yield the primary claims; those of the paper by the sign of its means, which have no interval."""
+    tests = verdicts(Evidence(metrics, pd.DataFrame(), pd.DataFrame()), PRIMARY.values())
+    for test in tests[tests["verdict"] != UNTESTED].itertuples():
+        method = re.match("`([^`]+)` with", test.subject)
+        signed = REPRODUCED if test.value > 0 else NOT_REPRODUCED
+        verdict = signed if scale.is_paper else test.verdict
+        yield Number(test.claim, method[1] if method else "", test.value, test.low, test.high, verdict=verdict)

@@ -1,0 +1,149 @@
+"""Several studies side by side: each as it was gathered, the paper as it is printed, and what changes between them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from matplotlib.text import Text
+
+from benchmark import paths
+from benchmark.errors import BadInput
+from benchmark.files import write_parquet
+from benchmark.report.draw import draw_table
+from benchmark.report.style import method_colour
+from benchmark.report.summary import COLLAPSED
+from benchmark.study.study import Study
+from benchmark.workflow.targets import Workflow
+from tests.report.conftest import GIVEN, TRAIN, Drawn, changed, gap, gathered, make_study, plot, write_forget, write_run
+
+CELL, ANOTHER = "digits/convnet/random-50", "digits/vit/random-50"
+METHODS = ["ft", "neggrad-plus", "coun"]
+POINTS = {"original": 0, "retrain": 0, "ft": 3, "neggrad-plus": 2, "coun": 1, "neggrad-plus+cl": 0.5}  # of average gap
+PRINTED = {"FT": 2.5, "NegGrad+": 0.5, "CoUn": 1.0}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Study:
+    """A study of no runs that shows two others, one that was run and one that was not, beside a paper of its own."""
+    monkeypatch.chdir(tmp_path)
+    make_study()
+    tables = {"audit": {"kind": "audit", "cells": [CELL], "methods": [*METHODS, "neggrad-plus+cl"]}}
+    tiny = changed(trials=5, resample=["original", "split"], tables=tables | {"claims": {"kind": "claims"}}, figures={})
+    for trial in range(tiny.trials):
+        half = np.flatnonzero(np.random.default_rng(trial).permutation(TRAIN) < TRAIN // 2)
+        write_forget(tiny, "random-50", half, trial=trial)
+    write_all(tiny)
+    printed = pd.read_csv(GIVEN / "reported" / "unlearning.csv")
+    retrain, ft = (printed[printed["method"] == name] for name in ("Retrain", "FT"))
+    rows = [ft.assign(method=method, avg_gap=far, ua_mean=5 + 4 * far) for method, far in PRINTED.items()]
+    paths.REPORTED.mkdir(parents=True)
+    pd.concat([retrain, *rows]).assign(scenario="random-50").to_csv(paths.REPORTED / "unlearning.csv", index=False)
+    paths.study_file("other").write_text(yaml.safe_dump({"datasets": {"digits": {"source": "digits"}}}))
+    return of_studies()
+
+
+def of_studies(**changes) -> Study:
+    """The study of no runs, with other settings of its table and its figure."""
+    one = {"kind": "scale", "studies": ["tiny", "other"], "cells": [CELL, ANOTHER], "methods": METHODS} | changes
+    content = {"datasets": {}, "tables": {"sizes": one}, "figures": {"ranks": one}}
+    paths.study_file("sizes").write_text(yaml.safe_dump(content))
+    return Study.load("sizes")
+
+
+def write_all(tiny: Study, points=POINTS, **values: float) -> None:
+    """Write all runs, with average gaps of so many points and a hundredth more in each trial, and gather them."""
+    for run in tiny.runs():
+        far = points.get(run.name.method, 20)
+        write_run(
+            tiny, str(run.name), gap(far * (1 + run.name.trial / 100)) | (values if run.name.method == "ft" else {})
+        )
+    gathered(tiny)
+
+
+def test_each_study_stands_beside_the_others_and_the_paper(study):
+    table = Drawn(study, "sizes")
+    scales = ["tiny: Avg. gap", "tiny: AUC", "other: not run yet", "the paper: Avg. gap"]
+    assert table.rows[0][1:] == [*scales, "Reproduced at"]
+    facts = "tiny: Digits, 200 images, ConvNet, 5 trials; other: not run yet; the paper: Digits, ConvNet, 10 trials."
+    assert facts in table.caption
+    assert table.row("Retrain: UA (%)")[::3] == ["10.00", "5.00"]
+    gaps = {label: table.row(label)[0] for label in ("FT", "NegGrad+", "CoUn")}
+    assert gaps == {"FT": "3.06 (3)", "NegGrad+": "2.04 (2)", "CoUn": "**1.02 (1)**"}
+    assert [table.row(label)[3] for label in gaps] == ["2.50 (3)", "**0.50 (1)**", "1.00 (2)"]
+    assert {table.row(label)[2] for label in gaps} == {"—"}
+    # Of three pairs of methods two are in the paper's order.
+    assert table.row("τ with the paper’s ranking")[0] == "0.33"
+
+
+def test_a_claim_names_the_scales_that_reproduce_it(study):
+    table = Drawn(study, "sizes")
+    best = table.row("CoUn has the lowest average gap")
+    assert (best[0], best[3], best[4]) == ("1.02✓", "−0.50✗", "tiny")
+    assert table.row("adding CL lowers the average gap: FT")[4] == "all"
+    assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
+
+
+def test_its_numbers_are_those_of_the_studys_own_tables(study):
+    numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
+    tiny = Study.load("tiny")
+    audits = Drawn(tiny, "audit").of("audit")["value"]
+    for method in METHODS:
+        for what, name in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
+            assert numbers.loc[(what, method), "value"] == pytest.approx(audits[method, name]), method
+    claims = Drawn(tiny, "claims").data.set_index("claim")
+    for key in ("best", "term"):
+        assert [*numbers.loc[key, "value"]] == pytest.approx([*claims.loc[[key], "value"]])
+        assert [*numbers.loc[key, "verdict"]] == [*claims.loc[[key], "verdict"]]
+
+
+def test_audits_rank_methods_by_their_distance_from_a_perfect_unlearner(study):
+    data = Drawn(study, "sizes").data
+    audits = data[data["what"] == "efficacy-auc"].set_index("subject")
+    assert list(audits["rank"]) == list((audits["value"] - 0.5).abs().rank())
+    assert audits["leads"][audits["rank"] == 1].all()
+
+
+def test_it_is_out_of_date_when_another_studys_results_change(study):
+    def state() -> list[str]:
+        """The files that the workflow expects of the table, whose receipt has the fingerprint."""
+        return list(map(str, Workflow(Study.load("sizes")).files_of("sizes")))
+
+    before, own = state(), Study.load("tiny").output_fingerprint("audit")
+    assert Workflow(study).drawn_from("sizes") == [*study.gathered_by("sizes")] != []
+    write_all(Study.load("tiny"), POINTS | {"coun": 1.5})
+    assert state()[:-1] == before[:-1] and state()[-1] != before[-1]
+    assert Study.load("tiny").output_fingerprint("audit") == own
+    paths.collected("tiny", "audits").unlink()
+    assert "tiny: AUC" not in Drawn(study, "sizes").rows[0] and len({*before, *state()}) == len(before) + 1
+
+
+def test_a_study_without_runs_is_whole_once_its_outputs_are_drawn(study):
+    workflow = Workflow(study)
+    assert workflow.collected == workflow.page == workflow.pool == []
+    assert workflow.all == [file for name in ("sizes", "ranks") for file in workflow.files_of(name)]
+
+
+def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
+    metrics = pd.read_parquet(paths.collected("tiny", "metrics"))
+    again = pd.concat([metrics, metrics.assign(arch="vit")])
+    write_parquet(paths.collected("tiny", "metrics"), again)
+    with pytest.raises(BadInput, match=f"tiny has both {CELL} and {ANOTHER}"):
+        draw_table(study, "sizes")
+
+
+def test_a_cell_that_no_study_has_is_refused_unless_one_has_yet_to_be_run(study):
+    assert draw_table(study, "sizes")
+    with pytest.raises(BadInput, match=f"{ANOTHER}: no results: accepted are cells of tiny, and the paper's"):
+        draw_table(of_studies(studies=["tiny"]), "sizes")
+
+
+def test_the_figure_ranks_the_methods_and_marks_what_has_collapsed(study):
+    figure = plot(study, "ranks")
+    upper, lower = figure.axes
+    lines = {line.get_color(): list(line.get_ydata()) for line in upper.lines if len(line.get_ydata()) == 2}
+    assert [lines[method_colour(method)] for method in METHODS] == [[3, 3], [2, 1], [1, 2]]
+    assert [tick.get_text() for tick in lower.get_xticklabels()] == ["tiny", "other\n(not run yet)", "the paper"]
+    write_all(Study.load("tiny"), ra=50.0)
+    texts = {text.get_text() for text in plot(study, "ranks").findobj(Text)}
+    assert {"†", COLLAPSED} <= texts
+    assert "†" in Drawn(study, "sizes").row("FT")[0]
