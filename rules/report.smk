@@ -48,7 +48,6 @@ if files.page:  # a study without runs has nothing to gather
         shell:
             "{command} collect {study.name} {replace} > {log} 2>&1"
 
-
     rule page:
         input:
             old(files.collected),

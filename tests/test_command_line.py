@@ -17,13 +17,12 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 
 def test_every_command_and_kind_of_output_is_there():
-    promised = (
-        "audit bench check cite claims collect compare cost embed figure init leaderboard list memorisation merge "
-    )
-    promised += "new overview page prepare run schema score show split status table test tune unused verify"
+    promised = "audit bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
+    promised += "merge new overview page prepare run schema score show split status table test tune unused verify"
     assert promised.split() == COMMANDS
-    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit metrics"
-    figures = "improvement cost stages ablation predictions theory audit memorisation maps"
+    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit "
+    tables += "metrics scale"
+    figures = "improvement cost stages ablation predictions theory audit scale memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
 
 

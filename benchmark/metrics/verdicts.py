@@ -28,19 +28,19 @@ COLUMNS = ["claim", "family", "text", "where", "place", "subject", "value", "low
 COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
-def verdicts(evidence: Evidence, claims: Iterable[Claim] = CLAIMS) -> pd.DataFrame:
-    """Return a row for each claim in each place, and one for a claim that the evidence cannot test: `COLUMNS`.
+def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.DataFrame:
+    """Return a row for each claim, of all unless given, in each place, and one for a claim that cannot be tested.
 
-    ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value, low, high`` are the formula
-    and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected for all tests of its family. The
-    ``verdict`` is reproduced where the interval lies above zero, not reproduced where it lies below, else undecided, as
-    where a method that is compared diverged in some trial; ``after_holm`` is the same by the corrected p-value. ``sd``
-    is that of a single trial, and ``trials_needed`` how many would show a difference of that size in four studies of
-    five. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
+    The columns are `COLUMNS`. ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value,
+    low, high`` are the formula and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected for all
+    tests of its family. The ``verdict`` is reproduced where the interval lies above zero, not reproduced where it lies
+    below, else undecided, as where a method that is compared diverged in some trial; ``after_holm`` is the same by the
+    corrected p-value. ``sd`` is that of a single trial, and ``trials_needed`` how many would show a difference of that
+    size in four studies of five. In ``subject`` and ``remark`` names of methods and settings stand between backticks.
     """
     rows: list[dict[str, Any]] = []
     diverged = "status" in evidence.metrics and bool((evidence.metrics["status"] == DIVERGED).any())
-    for claim in claims:
+    for claim in CLAIMS if claims is None else claims:
         named = {"claim": claim.key, "family": PRIMARY if claim.primary else EXPLORATORY}
         named |= {"text": claim.text, "where": claim.where}
         tested = [named | _row(one) for one in claim.find(evidence)]

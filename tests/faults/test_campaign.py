@@ -7,7 +7,7 @@ from tests.faults.faults import FAULTS
 
 pytestmark = pytest.mark.slow
 # In one copy of a finished study. The last is a kill in the midst of healing the others.
-TOGETHER = ["damaged dataset", "lost split", "lost map", "lost receipt", "lost table", "parked weights"]
+TOGETHER = ["damaged dataset", "lost split", "lost derived", "lost receipt", "lost table", "lost weights"]
 TOGETHER += ["SIGKILL to everything"]
 
 

@@ -81,7 +81,7 @@ def test_a_row_of_a_table_is_its_runs_and_their_mean(here):
     row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]
     assert f"ua {row['ua_mean']:.2f} [" in text and text.startswith("tiny table2 salun: 2 runs")
     # What the trials have in common is said once.
-    assert text.count("batch_size 32") == 1 and text.count("ended ") == 2
+    assert text.count("batch_size 32") == 1 and text.count("again  ") == 2
 
 
 def test_without_the_runs_the_gathered_results_say_the_same(here):
