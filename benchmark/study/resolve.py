@@ -32,7 +32,7 @@ class ResolvedStudy(StudyForm):
         """Whether what tuning found lies over its hyperparameters."""
         return self._load_untuned is not None
 
-    @property
+    @cached_property
     def untuned(self) -> Self:
         """This study without what tuning found."""
         return self._load_untuned() if self._load_untuned else self
