@@ -51,6 +51,7 @@ Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
 RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
 OutputName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
 Partial = Annotated[bool, flag("--partial", "use the runs that are finished, and write NAME.partial files")]
+WithoutImages = Annotated[bool, flag("--without-images", "leave the images out; writes index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "settings"])
 TERMINATED = 143  # 128 + SIGTERM

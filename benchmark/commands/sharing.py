@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.app import app, argument, flag, studies
+from benchmark.commands.app import WithoutImages, app, argument, flag, studies
 
 Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
 Facts = StrEnum("Facts", ["text", "json"])
@@ -98,9 +98,7 @@ def cite(what: Named) -> None:
 
 @app.command()
 def overview(
-    without_images: Annotated[
-        bool, flag("--without-images", "leave the images out; writes index.without-images.html")
-    ] = False,
+    without_images: WithoutImages = False,
 ) -> None:
     """Write a page over all studies with results. It is figures/index.html, and needs no server and no network."""
     from benchmark.report.overview import draw_overview

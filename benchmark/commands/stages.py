@@ -19,6 +19,7 @@ from benchmark.commands.app import (
     Replace,
     RunText,
     StudyName,
+    WithoutImages,
     app,
     argument,
     flag,
@@ -125,9 +126,7 @@ def figure(study: StudyName, name: OutputName, partial: Partial = False, replace
 def page(
     study: StudyName,
     partial: Partial = False,
-    without_images: Annotated[
-        bool, flag("--without-images", "leave the images out; writes index.without-images.html")
-    ] = False,
+    without_images: WithoutImages = False,
 ) -> None:
     """Write the page of results. It is one file, figures/STUDY/index.html, and needs no server and no network."""
     from benchmark.report.page import draw_page

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
@@ -28,7 +27,7 @@ from benchmark.report.tabular import METHOD, Block, Column, Entry, Table, interv
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
-from benchmark.study.reading import validated
+from benchmark.study.reading import parse, validated
 from benchmark.study.resolve import plain_values
 from benchmark.study.study import Study
 
@@ -68,11 +67,7 @@ def entries() -> dict[str, EntryForm]:
     """Return the methods of the board with their entries; raise `BadInput` for one that is not in order."""
     forms = {}
     for file in sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}")):
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BadInput(f"{file}: not readable as YAML: {' '.join(str(error).split())}") from None
-        forms[file.parent.name] = validated(EntryForm, content, str(file))
+        forms[file.parent.name] = validated(EntryForm, parse(file), str(file))
     return forms
 
 
@@ -132,10 +127,12 @@ def board() -> Table:
     if RETRAIN not in rows:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
-    blocks, data = [], []
+    printed, blocks, data = reported_means(), [], []
     for (study, *place), mine in runs.groupby(["study", *CELL], sort=False):
         cell = Cell(*place)
-        compared = [_compared(mine, cell, method, form) for method, form in known.items()]
+        compared = [
+            _compared(mine, cell, method, _claim(cell, method, form, printed)) for method, form in known.items()
+        ]
         ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
         if ranked:
             shown = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
@@ -152,9 +149,9 @@ def board() -> Table:
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 
-def _compared(runs: pd.DataFrame, cell: Cell, method: str, form: EntryForm) -> dict[str, Any]:
+def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict[str, Any]:
     """Return a method's numbers in a cell, beside what was claimed for it."""
-    trials, claim = Trials(runs, cell, dict.fromkeys([method, BASELINE])), _claim(cell, method, form)
+    trials = Trials(runs, cell, dict.fromkeys([method, BASELINE]))
     row = {"method": method, "trials": len(trials), **dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
     if method in trials.values:
         gap = estimate(partial(trials.gap, method), len(trials))
@@ -172,12 +169,11 @@ def _verdict(row: dict[str, Any]) -> str:
     return AGREES if low > 0 else DISAGREES if high < 0 else UNDECIDED
 
 
-def _claim(cell: Cell, method: str, form: EntryForm) -> Claim:
+def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> Claim:
     """Return what an entry claims in a cell, or what the paper's tables print there for the method."""
     for one in form.claims:
         if _is_of(cell, *vars(Cell.parse(one.cell)).values()):
             return Claim(one.avg_gap - one.ft, one.source)
-    printed = reported_means()
     here = [_is_of(cell, *place) for place in printed[CELL].itertuples(index=False)]
     gaps = printed[here].drop_duplicates("method").set_index("method")
     if method in gaps.index and method != BASELINE:

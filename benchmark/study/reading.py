@@ -73,7 +73,7 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
         raise BadInput(f"{where} {study!r}: no folder {paths.CONFIG} here: accepted is a checkout, at its top")
     if not path.is_file():
         raise unknown("study", study, (file.stem for file in paths.CONFIG.glob("*.yaml")), where)
-    data = _parse(path)
+    data = parse(path)
     if tuned and data.get("tuned"):
         data["hyperparameters"] = merge(data.get("hyperparameters") or {}, tuned_values(data["tuned"], str(path)))
     parent = data.pop("extends", None)
@@ -91,7 +91,7 @@ def tuned_values(name: Any, where: str) -> dict[str, Any]:
     path = paths.tuned(name)
     if not path.is_file():
         raise BadInput(f"{where}: tuned: {path} is missing: 'python -m benchmark tune {name}' makes it")
-    values = _parse(path).get("hyperparameters")
+    values = parse(path).get("hyperparameters")
     if not isinstance(values, dict):
         raise BadInput(f"{path}: hyperparameters: missing; 'python -m benchmark tune {name}' makes them")
     return values
@@ -106,7 +106,7 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
     path, named = paths.LOCAL_DATASETS, data.get("datasets")
     if not path.is_file() or not isinstance(named, dict):
         return data
-    local = _parse(path)
+    local = parse(path)
     for name, entry in local.items():
         if not isinstance(entry, dict) or not set(entry) <= set(WHERE):
             raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(WHERE)}")
@@ -123,7 +123,8 @@ def chosen(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
     return data | kept
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse(path: Path) -> dict[str, Any]:
+    """Return a file of YAML as plain data; raise `BadInput` if it is too large, malformed, or no mapping."""
     if path.stat().st_size > LONGEST_FILE:
         raise BadInput(f"{path}: {path.stat().st_size:,} bytes; accepted are at most {LONGEST_FILE:,}")
     try:

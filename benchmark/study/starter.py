@@ -33,18 +33,21 @@ class {title}(Method):
     def loss(self, outputs, batch, epoch):
         return outputs["retain"].cross_entropy(batch["retain"].label)
 '''
-METHOD_STUDY = """\
-description: {title} beside FT and CoUn
+EXTENDING = """\
+description: {description}
 extends: quick
-plugins: [{module}.py]
-only: [{name}]
+plugins: [{{module}}.py]
+only: [{{name}}]
 tables:
-  {name}: # snakemake --cores 8 {name} --config study={name}
+  {{name}}: # snakemake --cores 8 {{name}} --config study={{name}}
     kind: unlearning
     caption: Gaps to Retrain
-    cells: [digits/convnet/random-10]
-    methods: [ft, coun, {name}, {name}+cl]
+    cells: [digits/{arch}/random-10]
+    methods: [{methods}]
 """
+METHOD_STUDY = EXTENDING.format(
+    description="{title} beside FT and CoUn", arch="convnet", methods="ft, coun, {name}, {name}+cl"
+)
 METHOD_TEST = '''\
 """What {title} promises, as every method does, and what it alone does."""
 
@@ -130,18 +133,7 @@ def make(classes, image_shape):
     body = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, 32), nn.ReLU())
     return Classifier(body, nn.Linear(32, classes))
 '''
-ARCHITECTURE_STUDY = """\
-description: FT and CoUn with {title}
-extends: quick
-plugins: [{module}.py]
-only: [{name}]
-tables:
-  {name}: # snakemake --cores 8 {name} --config study={name}
-    kind: unlearning
-    caption: Gaps to Retrain
-    cells: [digits/{name}/random-10]
-    methods: [ft, coun]
-"""
+ARCHITECTURE_STUDY = EXTENDING.format(description="FT and CoUn with {title}", arch="{name}", methods="ft, coun")
 ARCHITECTURE_TEST = '''\
 """What {title} makes of images."""
 
