@@ -25,7 +25,7 @@ const at = (facts) => ($("one").value && facts.index.includes(Number($("one").va
 function groups() {
   const facts = images(), before = $("group").value;
   const labels = facts ? Object.fromEntries(facts.said.map(({ name, label }) => [name, label])) : {};
-  const text = (name) => (name === "" ? "all methods fail most" : name === "random" ? "nobody looked: drawn at random" : `${labels[name]} fails most`);
+  const text = (name) => (name === "" ? "on which all methods fail most" : name === "random" ? "drawn at random" : `on which ${labels[name]} fails most`);
   $("group").replaceChildren(...Object.keys(facts?.groups ?? { "": 0 }).map((name) => make("option", { value: name }, text(name))));
   $("group").value = facts && before in facts.groups ? before : "";
 }
