@@ -25,7 +25,7 @@ RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet",
 # Beside a checkpoint: how far a run under way is.
 PROGRESS = "progress.json"
 # What is gathered over all runs of a study.
-FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views", "audits", "memorised")
+FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views", "relearning", "audits", "memorised")
 TABLE_SUFFIXES = (".tex", ".csv", ".md", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png")
 PARTIAL = ".partial"  # after the name of what lacks something: it never replaces what is whole
@@ -60,7 +60,7 @@ def run(place: str) -> Path:
 
 
 def derived(place: str) -> Path:
-    """A file made from one run's features: below ``maps``, ``distances`` or ``views``."""
+    """A file made from one run's weights: below ``maps``, ``distances``, ``views`` or ``relearning``."""
     return RESULTS / f"{place}.parquet"
 
 

@@ -1,4 +1,4 @@
-"""The typed form of a study file. A key or value that these models do not know is refused, with its place named."""
+"""Typed settings: what all of them share, and those of a dataset. A key or value that they do not know is refused."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
-from benchmark.names import LONGEST, Cell, MethodName
-from benchmark.registry import COLOUR
 
 Positive = Annotated[int, Field(ge=1)]
-Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
 LARGEST = 10**15  # of a whole number
 UNKNOWN_KEY = "unknown_key"  # the type of that error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
@@ -129,172 +126,3 @@ class DatasetSettings(Strict):
         None, description="the side to resize images to, in pixels; needed only if their sizes differ"
     )
     augmentation: Augmentation = Augmentation()
-
-
-class SequentialSettings(Strict):
-    """What a stage of a sequential scenario takes over from the one before; the method itself always starts afresh."""
-
-    schedule: Literal["restart", "continue"] = Field(
-        "restart", description="whether the learning rate starts again at every stage, or decays once over all stages"
-    )
-    forget: Literal["new", "all"] = Field(
-        "new", description="whether the forget data of a stage is what it removes, or all that was removed so far"
-    )
-
-
-class TuneSettings(Strict):
-    """How ``tune`` searches the hyperparameters of every method that a table of gaps shows, in that table's cells."""
-
-    budget: Positive = Field(8, description="candidates per method and cell, including those stopped early")
-    seed: Annotated[int, Field(ge=0)] = Field(
-        1_000_003, description="the seed of all tuning runs; it differs from the study's"
-    )
-    hold_out: Annotated[int, Field(ge=0, le=50)] = Field(
-        10,
-        description="per cent of the training images to hold out from tuning runs, to choose candidates by; with 0 "
-        "they are chosen by the test images, which is an oracle",
-    )
-    utility: Annotated[float, Field(ge=0, le=100)] = Field(
-        2.0,
-        description="how far a candidate's accuracy on unseen images may fall below Retrain's, in points; each further "
-        "point counts as a point of average gap",
-    )
-    ranges: dict[str, dict[str, tuple[float, float]]] = Field(
-        {},
-        description="method, or `*` for all -> setting -> the lowest and highest value to try, in place of the "
-        "method's own range",
-    )
-    startup: Positive = Field(3, description="candidates per method and cell before one can be stopped early")
-    warmup: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="share of the epochs before a candidate can be stopped"
-    )
-    hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
-        {}, description="settings for tuning runs, on top of the study's: fewer epochs, less frequent evaluation"
-    )
-    reuse: dict[str, str] = Field(
-        {}, description="scenario -> the tuned scenario of the same dataset and architecture to take values from"
-    )
-
-
-class OutputSettings(Strict):
-    """One table or figure: what it is, and the cells, methods and classes that it shows."""
-
-    kind: str = Field(description="the kind of table or figure; config/schema.json lists them")
-    caption: str = Field("", description="the caption; facts such as the number of trials are added to it")
-    cells: Annotated[list[str], once("cell", Cell.parse)] = Field(
-        [], description="dataset/architecture/scenario, in the order shown"
-    )
-    methods: Annotated[list[str], once("method", MethodName.parse)] = Field(
-        [], description="methods, in the order shown; Retrain is always added"
-    )
-    classes: Annotated[list[str], once("class")] = Field(
-        [], description="classes; the first is the one whose samples are forgotten"
-    )
-    trials: Positive | None = Field(None, description="how many of the study's trials to use; by default all")
-    studies: Annotated[list[str], once("study")] = Field(
-        [], description="scale: the studies whose gathered results stand side by side, in the order shown"
-    )
-    show: Literal["all", "forget"] = Field("all", description="maps: which samples to draw")
-
-
-class StudyForm(Strict):
-    """The typed form of ``config/<study>.yaml``."""
-
-    description: str = Field("", description="one sentence about the study")
-    seed: int = Field(0, ge=0, description="the seed of all random numbers")
-    trials: UpTo1000 = Field(
-        3, description="runs per method and cell; they differ in seed and in what `resample` names"
-    )
-    resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
-        [],
-        description="what is drawn again for each trial, besides the unlearning run: Original's training, the forget "
-        "split",
-    )
-    hold_out: Annotated[int, Field(ge=0, le=90)] = Field(
-        0,
-        description="per cent of the training images to hold out from all runs of a trial, Original included, for "
-        "audits that compare forgotten images with images never seen",
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="`auto` is bfloat16 if the hardware supports it; recorded with every result"
-    )
-    report_epoch: Literal["last", "best"] = Field(
-        "last",
-        description="the epoch that tables show; `best` minimises the mean average gap, which needs Retrain: an oracle",
-    )
-    margin: Annotated[float, Field(gt=0)] = Field(
-        1.0,
-        description="points within which two numbers count as equal. Beside the paper's numbers: whether the 95 % "
-        "interval of the difference lies within them. In claims of equality: added to the noise (in Table 4 per cent)",
-    )
-    keep_twins: bool = Field(
-        False,
-        description="forget exact copies of a forgotten training image with it, so that none is retained; a split is "
-        "larger by them. Where a class is forgotten, copies in other classes stay",
-    )
-    members: Literal["first", "random"] = Field(
-        "first",
-        description="the retain samples that the MIA uses as members: the first in dataset order, or a random draw",
-    )
-    map_samples: Positive = Field(5000, description="random training samples in a map")
-    view_pairs: UpTo1000 = Field(
-        8, description="pairs of augmented views of each of these samples, for outputs of kind `theory`"
-    )
-    threads: UpTo1000 = Field(1, description="processor threads per job; recorded with every result")
-    sequential: SequentialSettings = SequentialSettings()
-    memorisation: dict[str, str] = Field(
-        {},
-        description="dataset -> the scores for the scenarios `memorised-<percent>` and `typical-<percent>`: a file "
-        "that `python -m benchmark memorisation` wrote",
-    )
-    lists: dict[str, str] = Field(
-        {},
-        description="name -> the training images that the scenario `listed-<name>` forgets: a file with their indices "
-        "in the prepared dataset, from 0, one per line",
-    )
-    datasets: dict[str, DatasetSettings] = Field(description="name -> a dataset")
-    hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
-        {},
-        description="pattern over dataset/arch/scenario -> method, `training` or `unlearning` -> settings",
-    )
-    tuned: str | None = Field(
-        None,
-        description="lay the values that `tune` found for a study, config/tuned/<name>.yaml, over `hyperparameters`",
-    )
-    tune: TuneSettings = TuneSettings()
-    one_code: bool = Field(
-        False,
-        description="refuse to show together runs that different code made; without it a table says so in its caption",
-    )
-    published: bool = Field(False, description="never replace the committed results by different ones, unless told to")
-    plugins: list[str] = Field(
-        [], description="modules or .py files with methods, architectures or data sources of your own"
-    )
-    scored: dict[str, str] = Field(
-        {},
-        description="name -> predictions made elsewhere, as a method of that name: a parquet file a trial, such as "
-        "`theirs/{scenario}/trial-{trial}.parquet`; docs/extending.md says what it holds",
-    )
-    labels: dict[str, str] = Field({}, description="method, dataset or architecture -> its name in tables and figures")
-    colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")
-    only: Annotated[list[str], once("output")] | None = Field(
-        None, description="the tables and figures to keep, own and inherited; by default all"
-    )
-    tables: dict[str, OutputSettings] = Field({}, description="name -> a table; `snakemake NAME` makes it")
-    figures: dict[str, OutputSettings] = Field({}, description="name -> a figure; `snakemake NAME` makes it")
-
-    _name: str = PrivateAttr()
-
-    @property
-    def name(self) -> str:
-        """The study's name: its file's, without the suffix."""
-        return self._name
-
-    @field_validator("datasets", "tables", "figures")
-    @classmethod
-    def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        for name in named:
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > LONGEST:
-                accepted = f"lower-case words and digits joined by '-', at most {LONGEST} characters"
-                raise ValueError(f"{name!r}: a name is {accepted}")
-        return named

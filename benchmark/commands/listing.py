@@ -12,7 +12,8 @@ from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.report.style import architecture_label, method_label, use
-from benchmark.settings import Augmentation, DatasetSettings, OutputSettings, SequentialSettings, TuneSettings
+from benchmark.settings import Augmentation, DatasetSettings
+from benchmark.study.form import OutputSettings, RelearningSettings, SequentialSettings, TuneSettings
 from benchmark.study.study import Study
 
 Rows = Iterator[tuple[str, ...]]
@@ -82,6 +83,7 @@ PLACES = {
     "datasets: NAME: augmentation: ": Augmentation,
     "tables, figures: NAME: ": OutputSettings,
     "sequential: ": SequentialSettings,
+    "relearning: ": RelearningSettings,
     "tune: ": TuneSettings,
 }
 LISTINGS: dict[Listing, Callable[[Study], Rows]] = {

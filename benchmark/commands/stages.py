@@ -83,14 +83,14 @@ def run(
 @app.command()
 def embed(
     study: StudyName,
-    what: Annotated[str, argument("maps, distances or views", "WHAT")],
+    what: Annotated[str, argument("maps, distances, views or relearning", "WHAT")],
     name: Annotated[str, argument("a run whose weights are kept", "RUN")],
     scenario: Annotated[str, argument("the scenario whose forget samples are marked", "SCENARIO")],
 ) -> None:
-    """Compute maps, distances or views from a run's features.
+    """Compute maps, distances, views or relearning of a run.
 
-    maps: t-SNE and UMAP. distances: from forget samples to the centroids of classes. views: distances between pairs of
-    augmented views.
+    maps: t-SNE and UMAP of features. distances: from forget samples to the centroids of classes. views: distances
+    between pairs of augmented views. relearning: how soon training on all images brings back what was forgotten.
     """
     from benchmark.features.embed import embed
 

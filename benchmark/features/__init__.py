@@ -1,1 +1,1 @@
-"""Features of trained models: maps, distances and views."""
+"""What is made from trained models: maps, distances, views and relearning."""

@@ -1,4 +1,4 @@
-"""What is made from the features of a run's model: maps, distances between classes, and distances between views."""
+"""What is made from a run's weights: maps, distances between classes and between views, and relearning."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from benchmark import paths
 from benchmark.errors import unknown
 from benchmark.features.embedding import Embedding
 from benchmark.features.projections import COORDINATES, maps
+from benchmark.features.relearning import relearning
 from benchmark.features.views import view_distances
 from benchmark.files import write_parquet
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from benchmark.training.device import memory_told
 
@@ -53,7 +54,7 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
 
 
-MAKERS = {MAPS: sample_maps, DISTANCES: class_distances, VIEWS: view_distances}
+MAKERS = {MAPS: sample_maps, DISTANCES: class_distances, VIEWS: view_distances, RELEARNING: relearning}
 
 
 def embed(study: Study, what: str, name: str, scenario: str) -> Path:

@@ -17,7 +17,7 @@ from benchmark.report.style import cell_label
 from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
 from benchmark.results.frames import Results
 from benchmark.results.measured import FELL
-from benchmark.settings import OutputSettings
+from benchmark.study.form import OutputSettings
 from benchmark.study.study import Study
 
 MEANING = f"collapsed in at least one trial: {FELL}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark import registry
 from benchmark.names import Cell, MethodName, Scenario
-from benchmark.settings import StudyForm
+from benchmark.study.form import StudyForm
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
 

@@ -24,7 +24,7 @@ from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST
 from benchmark.results.sample_outputs import Reader
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 
@@ -54,6 +54,7 @@ class Results:
     embeddings = _read_once("embeddings")  # a row a mapped run and sample; none for a run that diverged
     distances = _read_once("distances")  # a row a run, class of forget samples, and class of the centroid
     views = _read_once("views")  # a row a run and sample whose augmented views were compared
+    relearning = _read_once("relearning")  # a row a run and number of steps after which forgotten images were evaluated
     audits = _read_once("audits")  # a row a run and audit of its samples, in cells that have Retrain
     memorised = _read_once("memorised")  # a row a run and group of forgotten samples, by how far they are memorised
 
@@ -99,8 +100,8 @@ class FromRuns(Results):
             return self._join(self.runs, self._history)
         if what == "predictions":
             return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
-        kind = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS}[what]
-        return self._join([one for one in self.derived if one.what == kind], self._features)
+        kind = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS, "relearning": RELEARNING}[what]
+        return self._join([one for one in self.derived if one.what == kind], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
         from joblib import Parallel, delayed
@@ -137,7 +138,7 @@ class FromRuns(Results):
         counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
         return self._named(run, cell.scenario, self._with_class_names(run, counts))
 
-    def _features(self, one: Derived) -> pd.DataFrame:
+    def _derived(self, one: Derived) -> pd.DataFrame:
         frame = records.derived(one)
         if one.what == MAPS:
             frame = frame.dropna(ignore_index=True)  # a run that diverged has no places on a map

@@ -1,4 +1,4 @@
-"""All runs of a study in eight parquet files that open in plain pandas; docs/results.md describes every column."""
+"""All runs of a study in nine parquet files that open in plain pandas; docs/results.md describes every column."""
 
 from __future__ import annotations
 

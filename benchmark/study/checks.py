@@ -11,7 +11,7 @@ from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
-from benchmark.settings import OutputSettings
+from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
-from benchmark.settings import OutputSettings
+from benchmark.study.form import OutputSettings
 from benchmark.study.resolve import ResolvedStudy
 
-# What can be derived from a run's features; each is a file per run and scenario.
-MAPS, DISTANCES, VIEWS = "maps", "distances", "views"
+# What can be derived from a run's weights; each is a file per run and scenario.
+DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Kind:
     runs : the runs it shows, in its order.
     results : false where the runs' settings are shown, not what came of them.
     by_epoch : whether it shows the epoch that the study reports, which may be another than the last.
-    derives : what of the runs' features it shows, or None; such runs keep their weights.
+    derives : what is derived of the runs' weights, or None; such runs keep them.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     judges : whether it calls numbers equal that lie within the study's margin.
@@ -175,6 +175,10 @@ def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
             f"trials: {output.trials}: what an audit reads depends on how many trials there are: accepted are all "
             f"{study.trials} of the study"
         )
+    return _relearned(study, output)
+
+
+def _relearned(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _every(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
 
 
@@ -226,6 +230,12 @@ KINDS = {
             _audited,
             by_epoch=True,
         ),
+        "relearning": Kind(
+            "how soon a model knows again what it forgot, when it is trained on all images",
+            SHOWN,
+            _relearned,
+            derives=RELEARNING,
+        ),
         "metrics": Kind("how far each metric and audit can be trusted", SHOWN, _audited, by_epoch=True),
         "scale": Kind(
             "gaps, audits, ranks and primary claims of several studies, side by side with the paper's numbers",
@@ -250,6 +260,12 @@ KINDS = {
         ),
         "theory": Kind("how often two views of an image lie apart", SHOWN, _listed, derives=VIEWS),
         "audit": Kind("average gap against an audit of every sample", SHOWN, _audited, by_epoch=True),
+        "relearning": Kind(
+            "accuracy on forgotten images while a model is trained on all images",
+            SHOWN,
+            _relearned,
+            derives=RELEARNING,
+        ),
         "scale": Kind(
             "ranks by average gap and by audit, from study to study and in the paper",
             (*SHOWN, "studies"),

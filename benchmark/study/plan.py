@@ -10,8 +10,8 @@ from benchmark import __version__, paths
 from benchmark.errors import unknown
 from benchmark.files import digest, sha256
 from benchmark.names import Cell, RunName, Scenario
-from benchmark.settings import OutputSettings
-from benchmark.study.outputs import KINDS, VIEWS, Kind
+from benchmark.study.form import OutputSettings
+from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, placed
 
@@ -106,7 +106,7 @@ class PlannedStudy(ResolvedStudy):
 
     @cached_property
     def kept(self) -> frozenset[RunName]:
-        """The runs whose weights are kept: Originals, which others start from, and what is mapped."""
+        """The runs whose weights are kept: Originals, and those that something is derived from."""
         originals = (run.name for run in self.runs() if run.name.is_original)
         return frozenset(originals) | frozenset(one.run.name for one in self.derived)
 
@@ -158,18 +158,16 @@ class PlannedStudy(ResolvedStudy):
         return self.splits(self.runs(), self.cells)
 
     def derive(self, what: str, run: Run, scenario: str) -> Derived:
-        """Return a file made from a run's features, ``what`` being maps, distances or views."""
-        origin: dict[str, Any] = {
-            "what": what,
-            "run": run.fingerprint,
-            "scenario": scenario,
-            "map_samples": self.map_samples,
-            "view_pairs": self.view_pairs if what == VIEWS else 0,
-        }
+        """Return a file made from a run's weights, ``what`` being maps, distances, views or relearning."""
+        origin: dict[str, Any] = {"what": what, "run": run.fingerprint, "scenario": scenario}
+        if what == RELEARNING:
+            origin |= self.relearning.model_dump()
+        else:
+            origin |= {"map_samples": self.map_samples, "view_pairs": self.view_pairs if what == VIEWS else 0}
         return Derived(what, run, scenario, origin)
 
     def derived_of(self, output: str) -> list[Derived]:
-        """Return what a table or figure shows of its runs' features; Original is looked at once a scenario."""
+        """Return what a table or figure shows of its runs' weights; Original is looked at once a scenario."""
         kind = self.kind_of(output)
         if not kind.derives:
             return []
@@ -180,6 +178,6 @@ class PlannedStudy(ResolvedStudy):
 
     @cached_property
     def derived(self) -> list[Derived]:
-        """All that some output shows of features."""
+        """All that some output shows of weights."""
         by_place = {one.place: one for name in self.outputs for one in self.derived_of(name)}
         return list(by_place.values())

@@ -16,7 +16,7 @@ from benchmark.files import sha256
 from benchmark.methods.base import Recipe
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
-from benchmark.settings import StudyForm
+from benchmark.study.form import StudyForm
 from benchmark.study.plugins import code_version, method_class
 from benchmark.study.reading import validated
 from benchmark.study.runs import Run

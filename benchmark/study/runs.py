@@ -1,4 +1,4 @@
-"""What a study's results are made of: runs, splits, and files derived from the features of a run.
+"""What a study's results are made of: runs, splits, and files derived from the weights of a run.
 
 Each has a place in the pool under ``results/`` that is a function of all that determines it. So it belongs to no study,
 and one that is out of date is simply not there.
@@ -66,9 +66,9 @@ class Split:
 
 @dataclass(frozen=True)
 class Derived:
-    """A file made from the features of a run.
+    """A file made from the weights of a run.
 
-    ``what`` is maps, distances or views; Original has no scenario of its own, and is looked at once in each.
+    ``what`` is maps, distances, views or relearning; Original, of no scenario, is looked at once in each.
     """
 
     what: str

@@ -12,7 +12,7 @@ from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import digest, read_parquet, read_record, sha256, written_digest, written_origin
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DERIVED
 from benchmark.study.runs import SHORT
 from benchmark.workflow.targets import DERIVED_PLACE, RUN_PLACE, SPLIT_PLACE
 
@@ -49,7 +49,7 @@ class Piece:
 def pieces(results: Path, say: Callable[[str], None]) -> Iterator[Piece]:
     """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs."""
     runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
-    files = [file for what in (MAPS, DISTANCES, VIEWS) for file in sorted((results / what).rglob("*.parquet"))]
+    files = [file for what in DERIVED for file in sorted((results / what).rglob("*.parquet"))]
     for read, pattern, candidates in (
         (_file, f"splits/{SPLIT_PLACE}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
         (_run, f"runs/{RUN_PLACE}", sorted(runs, key=lambda run: run.parent.name != "original")),

@@ -21,14 +21,14 @@ from benchmark.files import read_record
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.records import is_there
 from benchmark.study.checks import check_prepared
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DERIVED
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
 # Places: what these do not match reaches no path and no shell.
 RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[\w-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
 SPLIT_PLACE = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
-DERIVED_PLACE = rf"({MAPS}|{DISTANCES}|{VIEWS})/{RUN_PLACE}"
+DERIVED_PLACE = rf"({'|'.join(DERIVED)})/{RUN_PLACE}"
 
 
 class Workflow:

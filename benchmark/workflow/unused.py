@@ -7,14 +7,14 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DERIVED
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, tuned_cells
 
 
 def unused(remove: bool = False) -> str:
     """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``."""
-    files = {path for what in ("splits", MAPS, DISTANCES, VIEWS) for path in (paths.RESULTS / what).rglob("*.parquet")}
+    files = {path for what in ("splits", *DERIVED) for path in (paths.RESULTS / what).rglob("*.parquet")}
     left_over = sorted((_runs() | files) - used())
     size = sum(file.stat().st_size for path in left_over for file in [path, *path.rglob("*")] if file.is_file())
     for path in left_over if remove else ():

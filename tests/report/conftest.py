@@ -19,7 +19,7 @@ from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.results.gather import collect
-from benchmark.study.outputs import DISTANCES, MAPS, VIEWS
+from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
 
@@ -187,13 +187,16 @@ def write_map(study: Study, run: str, scenario: str, seed: int = 0) -> None:
 
 
 def write_features(study: Study, *names: str) -> None:
-    """Write what is derived from features for some outputs, by default for all."""
+    """Write what is derived from weights for some outputs, by default for all."""
     for seed, one in enumerate([one for name in names for one in study.derived_of(name)] if names else study.derived):
         run = str(one.run.name)
         if one.what == MAPS:
             write_map(study, run, one.scenario, seed)
         elif one.what == DISTANCES:
             write_distances(study, run, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
+        elif one.what == RELEARNING:
+            frame = pd.DataFrame({"step": [0, 10, 20], "forget_accuracy": [0.0, 40.0 + seed, 90.0]})
+            write_derived(study, RELEARNING, run, one.scenario, frame)
         else:
             write_derived(study, VIEWS, run, one.scenario, views(0.3, alone=False))
 
@@ -206,7 +209,7 @@ def write_distances(study: Study, run: str, distances: dict[int, dict[int, float
 
 
 def write_derived(study: Study, what: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
-    """Write a file made from a run's features."""
+    """Write a file made from a run's weights."""
     one = study.derive(what, study.run(run), scenario)
     write_parquet(paths.derived(one.place), frame, one.origin)
 

@@ -23,7 +23,7 @@ from benchmark.report.summary import COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED
-from benchmark.study.outputs import DISTANCES, KINDS, MAPS, VIEWS
+from benchmark.study.outputs import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from tests.project import Project
@@ -42,14 +42,17 @@ from tests.report.conftest import (
 from tests.report.test_rendering import Page
 
 # All that can be made again; what the study gathered of it lies beside.
-POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in (MAPS, DISTANCES, VIEWS)))
+POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in DERIVED))
+
+
+RESULTS_OF_METHODS = ("unlearning", "predictions", "theory", "tuning", "power", "audit", "relearning")
 
 
 @pytest.fixture(scope="module")
 def whole(shared) -> Study:
     """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
     shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
-    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "metrics")}
+    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "relearning", "metrics")}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     tables["scale"] = {"kind": "scale", **shown, "studies": ["tiny"]}
     paths.TUNED.mkdir()
@@ -58,7 +61,7 @@ def whole(shared) -> Study:
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
-    figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "memorisation")}
+    figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "relearning", "memorisation")}
     figures["scale-figure"] = tables["scale"]
     figures["predictions-figure"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
     study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
@@ -102,7 +105,7 @@ def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
     gathered(whole)
     without = ("hyperparameters", "metrics", "scale")  # which have no row of a method's results in one study
     showing = {name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind not in without}
-    assert {one.kind for one in showing.values()} == {"unlearning", "predictions", "theory", "tuning", "power", "audit"}
+    assert {one.kind for one in showing.values()} == {*RESULTS_OF_METHODS}
     for name, output in showing.items():
         shown = Drawn(whole, name)
         labels = [row[0] for row in shown.rows]

@@ -1,0 +1,62 @@
+"""How soon a model knows again what it forgot: it is trained on all images, and asked about the forgotten ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+
+from benchmark.methods.base import Part, Recipe
+from benchmark.training.batches import outputs
+from benchmark.training.optimiser import SGD
+
+if TYPE_CHECKING:
+    from benchmark.features.embedding import Embedding
+
+
+def relearning(embedding: Embedding) -> pd.DataFrame:
+    """Train a model on retained and forgotten images together, and evaluate the forgotten ones in between.
+
+    A model in which the forgotten images have left a trace knows them again sooner than Retrain does: the relearn time
+    of Golatkar et al. (2020) and Tarun et al. (2021). The study's ``relearning`` says how it is trained. Every model of
+    a trial sees the same batches under the same augmentation; what a trial holds out is not among them.
+
+    Columns ``step``, from 0, and ``forget_accuracy``, in per cent, of the forgotten training images, not augmented.
+    """
+    settings, model, images = embedding.study.relearning, embedding.model, embedding.images
+    device, trial = embedding.device.device, embedding.one.run.name.trial
+    optimiser = SGD(model, Recipe(lr=settings.lr, final_lr=0))
+    augment = embedding.streams.generator("relearning-augment", trial, device)
+    torch.manual_seed(embedding.streams.integer("relearning-model", trial))  # layers such as dropout draw from it
+    rows = [(0, _accuracy(embedding))]
+    for step, index in zip(range(1, settings.steps + 1), _batches(embedding, settings.batch_size), strict=False):
+        index = index.to(device)
+        model.train()
+        with embedding.device.autocast():
+            _, logits = model(images.load(Part(index, index), augment))
+            loss = F.cross_entropy(logits, images.labels["train"][index])
+        model.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if step % settings.every == 0 or step == settings.steps:
+            rows.append((step, _accuracy(embedding)))
+    return pd.DataFrame(rows, columns=["step", "forget_accuracy"])
+
+
+def _batches(embedding: Embedding, size: int) -> Iterator[torch.Tensor]:
+    """Yield positions of retained and forgotten training images, pass after pass, each in a random order."""
+    known = np.flatnonzero(embedding.forgotten | embedding.retained)
+    rng = embedding.streams.numpy("relearning", embedding.one.run.name.trial)
+    while True:
+        yield from torch.from_numpy(rng.permutation(known)).split(size)
+
+
+def _accuracy(embedding: Embedding) -> float:
+    """Return the accuracy on the forgotten training images, in per cent."""
+    gone = torch.from_numpy(np.flatnonzero(embedding.forgotten)).to(embedding.device.device)
+    logits = torch.cat([out for _, out in outputs(embedding.model, embedding.images, "train", embedding.device, gone)])
+    return 100 * float((logits.argmax(1) == embedding.images.labels["train"][gone]).float().mean())

@@ -1,0 +1,51 @@
+"""How soon models know again what they forgot: accuracy on forgotten images while a model is trained again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.names import Cell
+from benchmark.report.figures.common import legend_above, note_collapsed, page_wide, rows_of
+from benchmark.report.source import Source
+from benchmark.report.style import line_style, method_colour, method_label, short_label
+from benchmark.report.tables.relearning_table import curves, methods
+
+HEIGHT, LEGEND = 2.1, 0.4  # inches, of a row of panels and of what stands above all
+PANELS_PER_ROW = 2
+
+
+def build(source: Source) -> Figure:
+    """Return the figure: a panel a cell, a line a method; bands reach from the least to the most of the trials."""
+    rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
+    figure = page_wide(LEGEND + HEIGHT * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, cell in zip(grid.flat, source.cells, strict=False):
+        _cell(axes, source, cell)
+        axes.set_title(short_label(cell, source.cells), loc="left")
+    for axes in grid[-1]:
+        axes.set_xlabel("Steps of training on all images")
+    for spare in list(grid.flat)[len(source.cells) :]:
+        spare.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Forgotten images\nknown again (%)")
+    legend_above(figure, [grid[0, 0]], ncols=4, columnspacing=1.5)
+    collapsed = [bool(source.collapsed(cell, method)) for cell in source.cells for method in methods(source)]
+    note_collapsed(figure, pd.Series(collapsed))
+    return figure
+
+
+def _cell(axes: Axes, source: Source, cell: Cell) -> None:
+    every = methods(source)
+    for method in every:
+        marked = "†" * bool(source.collapsed(cell, method))
+        look = {"color": method_colour(method), "linestyle": line_style(method, every), "linewidth": 1.1}
+        trials = list(curves(source, cell, method).values())
+        if not trials:
+            continue
+        step, accuracy = trials[0]["step"], np.array([curve["forget_accuracy"] for curve in trials])
+        axes.plot(step, accuracy.mean(0), label=method_label(method) + marked, **look)
+        axes.fill_between(step, accuracy.min(0), accuracy.max(0), color=look["color"], alpha=0.15, linewidth=0)
+    axes.set_ylim(-2, 102)
