@@ -115,7 +115,7 @@ def kinds() -> str:
         for name, kind in entries.items():
             needs = ", ".join(f"`{need}`" for need in kind.needs)
             made = "samples and history" if kind.results else "settings"
-            made = f"features ({kind.derives})" if kind.derives else "gathered results" if kind.gathered else made
+            made = f"weights ({kind.derives})" if kind.derives else "gathered results" if kind.gathered else made
             made = "gathered results, of several studies" if kind.of_studies else made
             rows.append([section[:-1], f"`{name}`", kind.shows, needs, made, "yes" if kind.reported else ""])
     return table(

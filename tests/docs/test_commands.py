@@ -34,10 +34,12 @@ MINIATURE = STUDY | {
     "trials": 1,
     "map_samples": 60,
     "view_pairs": 1,
+    "relearning": {"steps": 2},
     "tables": {
         "table2": {"kind": "unlearning", "cells": [RANDOM], "methods": ["original", "ft", "coun"]},
         "table4": {"kind": "distances", "cells": [CLASS], "methods": ["retrain"], "classes": ["8", "1"]},
         "theory": {"kind": "theory", "cells": [RANDOM], "methods": ["retrain"]},
+        "again": {"kind": "relearning", "cells": [CLASS], "methods": ["retrain"]},
     },
     "figures": {
         "figure1": {"kind": "maps", "cells": [RANDOM], "methods": ["retrain"]},
@@ -214,6 +216,7 @@ FILES = {
     "samples": f"results/runs/{RANDOM}/coun/trial-0-*/samples.parquet",
     "split": "results/splits/digits/class-8/trial-0-*.parquet",
     "distances": f"results/distances/{CLASS}/retrain/trial-0-*.parquet",
+    "relearning": f"results/relearning/{CLASS}/retrain/trial-0-*.parquet",
     "views": f"results/views/{RANDOM}/retrain/trial-0-*.parquet",
 }
 TYPES = {

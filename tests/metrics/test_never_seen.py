@@ -23,10 +23,12 @@ def test_plain_calibrated_and_relative_aucs_are_those_worked_out_on_paper():
     unseen = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 0]], dtype=bool)
     retrain = np.array([[9.0, 9.0, 9.0], [1.0, 9.0, 9.0], [3.0, 5.0, 9.0]])
     references = References(retrain, np.zeros((3, 40)), unseen)
-    margin, test = np.array([[2.5, 4.0, 0.0]] * 3), np.tile(np.linspace(-2, 2, 40), (3, 1))
-    # Above their means, 2 and 5, by 0.5 and -1.
-    found = references.calibrated_auc(margin, test, unseen)[0]
-    assert found == pytest.approx(np.mean([(test[0] < 0.5).mean(), (test[0] < -1).mean()]))
+    margin, test = np.array([[2.5, 4.0, 0], [6.5, 0, 0], [4.5, 9.5, 0]]), np.tile(np.linspace(-2, 2, 40), (3, 1))
+    below = lambda *values: np.mean([(test[0] < value).mean() for value in values])  # noqa: E731
+    # Above their means: trial 0's above 2 and 5, trial 1's above 6, trial 2's above 5 and 9.
+    every = [below(0.5, -1), below(0.5), below(-0.5, 0.5)]
+    found = references.calibrated_auc(margin, test, unseen)
+    assert found.mean() == pytest.approx(np.mean(every))
     # RMIA of one sample is the share of test samples that it exceeds.
     unseen = np.array([[True], [True]])
     logit = lambda p: np.log(p / (1 - p))  # noqa: E731
@@ -34,7 +36,8 @@ def test_plain_calibrated_and_relative_aucs_are_those_worked_out_on_paper():
     test = logit(np.array([[0.5, 0.7, 0.9]] * 2))
     # a = 1: p / E p is 0.6 / 0.4 = 1.5 for the sample, 1, 1.4 and 1.8 for the others, whose scores are 0, 1/3 and 2/3.
     found = references.rmia_auc(logit(np.array([[0.6], [0.6]])), test, unseen, a=1.0)
-    assert found[0] == pytest.approx((1 + 1 + 0.5) / 3)
+    # Trial 1's sample, with 0.6 / 0.5, exceeds one of them. Two trials say nothing of how the mean spreads.
+    assert found[0] == pytest.approx(np.mean([(1 + 1 + 0.5) / 3, (1 + 0.5 + 0) / 3])) and np.isnan(found[1])
 
 
 @pytest.mark.parametrize("trials", [3, 6])
@@ -69,3 +72,22 @@ def test_samples_that_no_other_trial_left_unseen_are_not_judged():
     references = References(retrain, test, alone)
     assert np.isnan(references.calibrated_auc(retrain, test, alone)).all()
     assert np.isnan(references.rmia_auc(retrain, test, alone, 0.5)).all()
+
+
+def test_trials_spread_as_the_mean_over_them_does_although_they_are_one_anothers_references():
+    """By their own AUCs, without the jackknife, the calibrated form's error would be a quarter too small."""
+    rng = np.random.default_rng(1)
+    difficulty = rng.normal(0, 2, (2, 1, 200))  # of forgotten and of test samples, the same whatever models are drawn
+    found: dict[str, list[np.ndarray]] = {"calibrated": [], "rmia": []}
+    for _ in range(60):
+        forgotten = rng.random((16, 200)) < 0.5
+        # Of models, Retrain and unlearned: each is shifted as a whole.
+        noise = rng.normal(size=(2, 2, 16, 200)) + 0.3 * rng.normal(size=(2, 1, 16, 1))
+        (retrain, retrain_test), (margin, test) = noise + difficulty
+        references = References(retrain, retrain_test, forgotten)
+        margin = margin + 0.7 * forgotten
+        found["calibrated"].append(references.calibrated_auc(margin, test, forgotten))
+        found["rmia"].append(references.rmia_auc(margin, test, forgotten, 0.5))
+    for name, values in found.items():
+        error = np.std(values, axis=1, ddof=1).mean() / np.sqrt(16)
+        assert 0.85 < error / np.mean(values, axis=1).std(ddof=1) < 1.2, name

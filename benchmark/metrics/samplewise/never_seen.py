@@ -8,13 +8,17 @@ sides, a test sample is compared with the Retrains of as many trials, those of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.agreement import confidence
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
+from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 
 SEED = 20_252
 OFFLINE = [tenth / 10 for tenth in range(11)]  # RMIA's a
@@ -24,6 +28,26 @@ def margin_auc(margin: Floats, test_margin: Floats, forgotten: Mask) -> Floats:
     """Return the AUC of forgotten against test samples by their margin, the same as by their loss, (trials,)."""
     trials = zip(margin, test_margin, forgotten, strict=True)
     return np.array([auc(mine[mask], test) for mine, test, mask in trials])
+
+
+class _Drawn(NamedTuple):
+    """What is judged in a trial: samples (n,), and the one that each test sample is treated like, (tests,)."""
+
+    trial: int
+    samples: Indices
+    like: Indices
+
+
+class _Means(NamedTuple):
+    """Means over references, of samples (n,) and of tests (m,), which those are that have any reference."""
+
+    samples: Indices
+    of_samples: Floats
+    tests: Indices
+    of_tests: Floats
+
+
+Attacked = Callable[[int, _Means], float]  # from a trial's number and its references' means to an AUC
 
 
 @dataclass(frozen=True)
@@ -41,50 +65,77 @@ class References:
     unseen: Mask
 
     def calibrated_auc(self, margin: Floats, test_margin: Floats, judged: Mask) -> Floats:
-        """Return the AUC by margin above the mean of the references' margins (Watson et al. 2022), (trials,)."""
-        means = self._means(judged, self.margin, self.test_margin)
-        return np.array(
-            [auc(margin[t, of] - mean, test_margin[t] - tests) for t, (of, mean, tests) in enumerate(means)]
-        )
+        """Return the AUC by margin above the mean of the references' margins (Watson et al. 2022), (trials,).
+
+        What stands for a trial is its contribution to the mean over trials: see `resampling.jackknife`.
+        """
+
+        def attacked(trial: int, means: _Means) -> float:
+            ours, theirs = margin[trial, means.samples], test_margin[trial, means.tests]
+            return auc(ours - means.of_samples, theirs - means.of_tests)
+
+        return self._contributions(judged, self.margin, self.test_margin, attacked)
 
     def rmia_auc(self, margin: Floats, test_margin: Floats, judged: Mask, a: float) -> Floats:
         """Return the AUC by offline RMIA with gamma 1, (trials,) (Zarifzadeh et al. 2024, *Low-Cost High-Power MIAs*).
 
         The score of x is the share of test samples z for which p(x) / E p(x) is above p(z) / E p(z), where p is the
         model's probability of the label and E p = ((1 + a) m + 1 - a) / 2 estimates, from the mean m over references,
-        the mean over models of which half were trained on the sample.
+        the mean over models of which half were trained on the sample. Trials contribute as in `calibrated_auc`.
         """
-        return self._rmia(margin, test_margin, judged, [a])[0]
+        ours, theirs = confidence(margin), confidence(test_margin)
+        references = confidence(self.margin), confidence(self.test_margin)
+        return self._contributions(judged, *references, partial(_rmia, ours, theirs, a))
 
     def offline_a(self) -> float:
         """Return the a by which RMIA tells best what the references were trained on: no unlearned model is asked."""
-        aucs = self._rmia(self.margin, self.test_margin, ~self.unseen, OFFLINE)
-        return OFFLINE[int(np.nan_to_num(aucs).sum(axis=1).argmax())]
-
-    def _rmia(self, margin: Floats, test_margin: Floats, judged: Mask, choices: Sequence[float]) -> Floats:
-        """Return the AUC for each choice of a, (choices, trials)."""
+        ours, theirs = confidence(self.margin), confidence(self.test_margin)
         aucs = []
-        means = self._means(judged, confidence(self.margin), confidence(self.test_margin))
-        for t, (of, mean, tests) in enumerate(means):
-            ours, theirs = confidence(margin[t, of]), confidence(test_margin[t])
-            row = []
-            for a in choices:
-                ratios = np.sort(ours / ((1 + a) * mean + 1 - a)), np.sort(theirs / ((1 + a) * tests + 1 - a))
-                row.append(auc(*(np.searchsorted(ratios[1], side) / len(theirs) for side in ratios)))
-            aucs.append(row)
-        return np.transpose(aucs)
+        for drawn in self._drawn(~self.unseen):
+            _, means = next(self._means(drawn, ours, theirs))
+            aucs.append([_rmia(ours, theirs, a, drawn.trial, means) for a in OFFLINE])
+        return OFFLINE[int(np.nan_to_num(aucs).sum(axis=0).argmax())]
 
-    def _means(self, judged: Mask, values: Floats, tests: Floats) -> Iterator[tuple[Mask, Floats, Floats]]:
-        """Yield, trial by trial, which samples are judged, the references' mean of these and of the test samples."""
+    def _contributions(self, judged: Mask, values: Floats, tests: Floats, attacked: Attacked) -> Floats:
+        """Return what each trial contributes, as attacked and as a reference, to the mean over trials of an AUC."""
+        trials = len(judged)
+        aucs = np.full((trials, 1 + trials), np.nan)  # of all references, then without each of them
+        for drawn in self._drawn(judged):
+            for out, means in self._means(drawn, values, tests):
+                aucs[drawn.trial, out + 1] = attacked(drawn.trial, means)
+        whole, *left = nan_mean(aucs)
+        return jackknife(whole, left)
+
+    def _drawn(self, judged: Mask) -> list[_Drawn]:
+        """Return, trial by trial, what is judged, and the forgotten sample that each test sample is treated like."""
         rng = np.random.default_rng(SEED)
-        for trial in range(len(judged)):
-            others = self.unseen & (np.arange(len(judged)) != trial)[:, None]
-            count = others.sum(axis=0)
-            of = judged[trial] & (count > 0)
-            chosen = np.flatnonzero(of)
-            if not len(chosen):
-                yield of, np.zeros(0), np.full(tests.shape[1], np.nan)
-                continue
-            like = rng.choice(chosen, tests.shape[1])
-            mean = np.where(others[:, chosen], values[:, chosen], 0).sum(axis=0) / count[chosen]
-            yield of, mean, np.where(others[:, like], tests, 0).sum(axis=0) / count[like]
+        drawn = []
+        for trial, mine in enumerate(judged):
+            samples = np.flatnonzero(mine & np.delete(self.unseen, trial, axis=0).any(axis=0))
+            tests = self.test_margin.shape[1] if len(samples) else 0
+            drawn.append(_Drawn(trial, samples, rng.choice(samples, tests) if tests else samples))
+        return drawn
+
+    def _means(self, drawn: _Drawn, values: Floats, tests: Floats) -> Iterator[tuple[int, _Means]]:
+        """Yield the means over the other trials' references, as -1, then without each of these by its number.
+
+        Samples without any reference are left out.
+        """
+        others = np.delete(np.arange(len(self.unseen)), drawn.trial)
+        count, like = self.unseen[:, drawn.samples], self.unseen[:, drawn.like]
+        value, test = np.where(count, values[:, drawn.samples], 0), np.where(like, tests[:, : len(drawn.like)], 0)
+        sums = [part[others].sum(axis=0) for part in (count, value, like, test)]
+        for out in (-1, *others):
+            n, total, m, total_test = (
+                whole - part[out] if out >= 0 else whole
+                for whole, part in zip(sums, (count, value, like, test), strict=True)
+            )
+            known, there = np.flatnonzero(n), np.flatnonzero(m)
+            yield int(out), _Means(drawn.samples[known], total[known] / n[known], there, total_test[there] / m[there])
+
+
+def _rmia(ours: Floats, theirs: Floats, a: float, trial: int, means: _Means) -> float:
+    """Return a trial's AUC by RMIA, from probabilities of the label, (trials, samples) and (trials, tests)."""
+    mine = ours[trial, means.samples] / ((1 + a) * means.of_samples + 1 - a)
+    tests = np.sort(theirs[trial, means.tests] / ((1 + a) * means.of_tests + 1 - a))
+    return auc(*(np.searchsorted(tests, side) / len(tests) for side in (np.sort(mine), tests)))
