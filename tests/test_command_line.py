@@ -20,7 +20,7 @@ def test_every_command_and_kind_of_output_is_there():
     promised = "audit bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
     promised += "merge new overview page prepare run schema score show split status table test tune unused verify"
     assert promised.split() == COMMANDS
-    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning power effort audit "
+    tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning search power effort audit "
     tables += "relearning metrics scale"
     figures = "improvement cost stages ablation predictions theory audit relearning scale memorisation maps"
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}

@@ -29,7 +29,8 @@ verdicts tuning effort reasons-stages"""
 AUDIT = "audit metrics gap-and-audit"
 PAPER = f"""{SMALL.replace("claims power", "")} table6 {" ".join(f"table{n}-vs-reported" for n in range(1, 11))}"""
 SHIPPED = {
-    "quick": f"{SMALL} {AUDIT}",
+    "quick": f"{SMALL} {AUDIT} relearning relearning-curves",
+    "cifar10-relearning": "relearning relearning-curves gaps",
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 claims hyperparameters",
     "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"

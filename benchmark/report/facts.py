@@ -41,11 +41,14 @@ def values(frame: pd.DataFrame, column: str) -> str:
 
 def tuned(study: Study) -> str:
     """That hyperparameters were searched with what a user who unlearns has not."""
-    return (
-        "Hyperparameters were tuned on other trials, with their Retrain and the test data"
-        if study.includes_tuned
-        else ""
+    if not study.includes_tuned:
+        return ""
+    seen = (
+        "images held out of their training data"
+        if study.tuned_file.get("about", {}).get("hold_out")
+        else "the test data"
     )
+    return f"Hyperparameters were tuned on other trials, with their Retrain and {seen}"
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:

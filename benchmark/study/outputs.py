@@ -129,6 +129,12 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
     return runs
 
 
+def _searched(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    if not study.tuned_file.get("found"):
+        raise BadInput("kind 'search' shows what a search found: the study includes no tuned values (tuned: <study>)")
+    return _first_trial(study, output)
+
+
 def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     """Return the setting that the listed methods give different values; raise `BadInput` unless it is exactly one."""
     methods = [method for method in output.methods if method != RETRAIN]
@@ -222,6 +228,9 @@ KINDS = {
             "the claims in short: how many verdicts of each sort", by_epoch=True, gathered=True, judges=True
         ),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
+        "search": Kind(
+            "what the search for hyperparameters found, and what each method's gained", SHOWN, _searched, results=False
+        ),
         "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", gathered=True),
         "audit": Kind(

@@ -63,6 +63,8 @@ class PlannedStudy(ResolvedStudy):
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.judges and self.margin != type(self).model_fields["margin"].default:
             drawn.append(self.margin)
+        if output.kind == "search":
+            drawn.append(digest(self.tuned_file))
         drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])

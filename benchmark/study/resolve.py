@@ -18,7 +18,7 @@ from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, match
 from benchmark.registry import ARCHITECTURES
 from benchmark.study.form import StudyForm
 from benchmark.study.plugins import code_version, method_class
-from benchmark.study.reading import validated
+from benchmark.study.reading import parse, validated
 from benchmark.study.runs import Run
 
 
@@ -31,6 +31,11 @@ class ResolvedStudy(StudyForm):
     def includes_tuned(self) -> bool:
         """Whether what tuning found lies over its hyperparameters."""
         return self._load_untuned is not None
+
+    @cached_property
+    def tuned_file(self) -> dict[str, Any]:
+        """What the search wrote that this study names: the values, and below ``about`` and ``found`` where from."""
+        return parse(paths.tuned(self.tuned)) if self.tuned else {}
 
     @cached_property
     def untuned(self) -> Self:

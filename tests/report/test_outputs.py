@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, RETRAIN
-from benchmark.report import latex
+from benchmark.report import facts, latex
 from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.page import draw_page
 from benchmark.report.summary import COLLAPSED
@@ -45,6 +45,23 @@ from tests.report.test_rendering import Page
 POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in DERIVED))
 
 
+SEARCHED = {
+    "about": {"hold_out": 10, "left": 3},
+    "found": {
+        RANDOM: {
+            "ft": {
+                "candidates": 5,
+                "pflops": 0.25,
+                "avg_gap": 2.0,
+                "avg_gap_of_own_values": 4.5,
+                "test_gap": 3.0,
+                "oracle_test_gap": 2.5,
+                "edges": ["lr high"],
+            }
+        }
+    },
+    "hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}},
+}
 RESULTS_OF_METHODS = ("unlearning", "predictions", "theory", "tuning", "power", "audit", "relearning")
 
 
@@ -52,11 +69,14 @@ RESULTS_OF_METHODS = ("unlearning", "predictions", "theory", "tuning", "power", 
 def whole(shared) -> Study:
     """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
     shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
-    tables = {kind: {"kind": kind, **shown} for kind in ("theory", "tuning", "power", "audit", "relearning", "metrics")}
+    tables = {
+        kind: {"kind": kind, **shown}
+        for kind in ("theory", "tuning", "power", "audit", "relearning", "metrics", "search")
+    }
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
     tables["scale"] = {"kind": "scale", **shown, "studies": ["tiny"]}
     paths.TUNED.mkdir()
-    paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
+    paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
     shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
@@ -103,7 +123,7 @@ def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
         if run.name.method == "coun":
             write_run(whole, str(run.name), {"ra": 50.0})
     gathered(whole)
-    without = ("hyperparameters", "metrics", "scale")  # which have no row of a method's results in one study
+    without = ("hyperparameters", "search", "metrics", "scale")  # which have no row of a method's results in one study
     showing = {name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind not in without}
     assert {one.kind for one in showing.values()} == {*RESULTS_OF_METHODS}
     for name, output in showing.items():
@@ -167,6 +187,18 @@ def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
         assert [[cell.replace(": ", "") for cell in row] for row in page.rows] == rows
         methods = [row[0] for row in rows if row[0] in ("FT", "CoUn")]
         assert re.findall("^(FT|CoUn) &", table.tex, re.MULTILINE) == methods
+
+
+def test_what_a_search_found_is_shown_with_its_oracle_and_its_edges(whole, drawn) -> None:
+    table = Drawn(whole, "search", before=list(drawn["search"]))
+    assert table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"] and len(table.rows) == 1
+    assert "3 of its candidates are left" in table.caption and "Gap on held-out images" in table.tex
+    # Captions of results say what the search looked at.
+    held_out, by_test = "images held out of their training data", "the test data"
+    assert held_out in Drawn(whole, "gaps", before=list(drawn["gaps"])).caption
+    paths.tuned("tiny").write_text(yaml.safe_dump({**SEARCHED, "about": {}}))
+    assert facts.tuned(Study.load("tiny")).endswith(by_test)
+    paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

@@ -1,0 +1,77 @@
+"""What the search for hyperparameters found: from the file that `tune` wrote, without any results."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics.gaps import CELL
+from benchmark.report.source import Source
+from benchmark.report.style import setting_label
+from benchmark.report.summary import UNITS, cost_unit
+from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, number
+
+BY_TEST = "By test images"
+GAPS = ("avg_gap_of_own_values", "avg_gap", "test_gap", "oracle_test_gap")
+NUMBERS = ("candidates", "pflops", *GAPS)
+
+
+def build(source: Source) -> Table:
+    """Return the table: a block a cell, a row a method that was searched there, with the values that were chosen.
+
+    Its ``.csv`` has ``candidates`` and ``pflops`` of a method's whole search; the average gaps on tuning trials
+    ``avg_gap_of_own_values`` and ``avg_gap`` (of the values chosen), by the images that they were chosen by;
+    ``test_gap`` of the values chosen and ``oracle_test_gap``, the smallest of any candidate, by test images; ``values``
+    and ``edges``, those that lie at an end of the range searched. An earlier version of `tune` did not write them all.
+    """
+    about = source.study.tuned_file["about"]
+    data = _gather(source)
+    unit, decimals = cost_unit(data[["pflops"]].to_numpy(dtype=float))
+    chosen_by = "Gap on held-out images" if about.get("hold_out") else "Gap on test images"
+    columns = [
+        METHOD,
+        Column("Cand."),
+        Column(unit),
+        Column("own", chosen_by),
+        Column("chosen", chosen_by),
+        Column("chosen", BY_TEST),
+        Column("oracle", BY_TEST),
+        Column("Chosen values", wrapped=True),
+    ]
+    blocks = source.blocks(data, lambda rows: [_row(row, unit, decimals) for row in rows.to_dict("records")])
+    return source.table(columns, blocks, _notes(about, data), data)
+
+
+def _gather(source: Source) -> pd.DataFrame:
+    file, rows = source.study.tuned_file, []
+    for cell, method in product(source.cells, source.methods):
+        if not (found := file["found"].get(str(cell), {}).get(method)):
+            continue
+        numbers = {name: np.nan if found.get(name) is None else float(found[name]) for name in NUMBERS}
+        values = ", ".join(f"{key}={value}" for key, value in file["hyperparameters"][str(cell)][method].items())
+        texts = {"values": values, "edges": ", ".join(found.get("edges", ()))}
+        rows.append({**vars(cell), "method": method, **numbers, **texts})
+    return pd.DataFrame(rows, columns=[*CELL, "method", *NUMBERS, "values", "edges"])
+
+
+def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
+    ends = dict(edge.split() for edge in row["edges"].split(", ") if edge)
+    values = [pair.split("=") for pair in row["values"].split(", ") if pair]
+    chosen = [f"{setting_label(key)} {value}" + f" ({ends.get(key)} end)" * (key in ends) for key, value in values]
+    took = number(row["candidates"], 0), number(row["pflops"] * UNITS[unit], decimals)
+    return method_row(row["method"], [*took, *(number(row[name]) for name in GAPS), ", ".join(chosen)])
+
+
+def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
+    by_test = "; by test images, of those chosen and of the candidate that is best by them, an oracle"
+    left = about.get("left")
+    return [
+        "Average gaps to Retrain of one run on a tuning trial, which no table shows, with the study's own values and "
+        "with those chosen" + by_test * bool(data["test_gap"].notna().any()),
+        "Cand.: candidates, and the computation that they took",
+        "Low, high end: the value lies in the outer twentieth of the range searched" if data["edges"].any() else "",
+        f"The search is not complete: {left} of its candidates are left" if left else "",
+    ]
