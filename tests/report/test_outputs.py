@@ -191,7 +191,9 @@ def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
 
 def test_what_a_search_found_is_shown_with_its_oracle_and_its_edges(whole, drawn) -> None:
     table = Drawn(whole, "search", before=list(drawn["search"]))
-    assert table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"] and len(table.data) == 1
+    assert (
+        table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"] and len(table.data) == 1
+    )
     assert "3 of its candidates are left" in table.caption and "Gap on held-out images: own" in table.rows[0]
     # Captions of results say what the search looked at.
     held_out, by_test = "images held out of their training data", "the test data"
