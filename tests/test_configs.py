@@ -36,6 +36,7 @@ SHIPPED = {
     "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"
     + " hyperparameters figure4 not-forgotten",
     "cifar10-schedules": "lengths",
+    "cifar10-full-size": "table3 table3-vs-reported",
     "scale": "scale ranks",
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
     "cifar10-longer": "table2 table9 claims",
