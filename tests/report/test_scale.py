@@ -1,5 +1,8 @@
 """Several studies side by side: each as it was gathered, the paper as it is printed, and what changes between them."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,10 +25,25 @@ POINTS = {"original": 0, "retrain": 0, "ft": 3, "neggrad-plus": 2, "coun": 1, "n
 PRINTED = {"FT": 2.5, "NegGrad+": 0.5, "CoUn": 1.0}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with a study of no runs that shows two others, one that was run and one that was not."""
+    root = tmp_path_factory.mktemp("scale")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        make()
+    return root
+
+
 @pytest.fixture
-def study(tmp_path, monkeypatch) -> Study:
-    """A study of no runs that shows two others, one that was run and one that was not, beside a paper of its own."""
-    monkeypatch.chdir(tmp_path)
+def study(made, tmp_path, monkeypatch) -> Study:
+    """That study, in a copy of its folder."""
+    monkeypatch.chdir(shutil.copytree(made, tmp_path / "copy"))
+    return Study.load("sizes")
+
+
+def make() -> None:
+    """Write the studies, the runs of the one, and a paper of their own."""
     make_study()
     tables = {"audit": {"kind": "audit", "cells": [CELL], "methods": [*METHODS, "neggrad-plus+cl"]}}
     tiny = changed(trials=5, resample=["original", "split"], tables=tables | {"claims": {"kind": "claims"}}, figures={})
@@ -39,7 +57,7 @@ def study(tmp_path, monkeypatch) -> Study:
     paths.REPORTED.mkdir(parents=True)
     pd.concat([retrain, *rows]).assign(scenario="random-50").to_csv(paths.REPORTED / "unlearning.csv", index=False)
     paths.study_file("other").write_text(yaml.safe_dump({"datasets": {"digits": {"source": "digits"}}}))
-    return of_studies()
+    of_studies()
 
 
 def of_studies(**changes) -> Study:
