@@ -7,14 +7,13 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, get_args, get_origin
-
-from pydantic import BaseModel
+from typing import Any
 
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES, Registry
 from benchmark.study.outputs import KINDS
+from benchmark.study.schema import mappings
 from benchmark.study.study import Study
 
 DOCS = Path(__file__).parent
@@ -90,22 +89,10 @@ def _default(one: dict[str, Any]) -> str:
 def study_settings() -> str:
     """Return the reference of a study file: a table for it and one for each of the mappings below it."""
     sections = [f"### The file\n\n{_first(Study)}\n\n{settings(Study)}"]
-    for model, places in _mappings(Study).items():
+    for model, places in mappings(Study).items():
         where = " and ".join(f"`{place}`" for place in places)
         sections.append(f"### {where}\n\n{_first(model)}\n\n{settings(model)}")
     return "\n".join(sections)
-
-
-def _mappings(model: Any, place: str = "") -> dict[Any, list[str]]:
-    """Return the models below a model, each with the places it stands at: ``datasets.NAME.augmentation``."""
-    found: dict[Any, list[str]] = {}
-    for name, one in model.model_fields.items():
-        for kind in (one.annotation, *get_args(one.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                here = place + name + (".NAME" if get_origin(one.annotation) is dict else "")
-                for inner, places in {kind: [here], **_mappings(kind, f"{here}.")}.items():
-                    found.setdefault(inner, []).extend(places)
-    return found
 
 
 def kinds() -> str:

@@ -12,8 +12,7 @@ from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.report.style import architecture_label, method_label, use
-from benchmark.settings import Augmentation, DatasetSettings
-from benchmark.study.form import OutputSettings, RelearningSettings, SequentialSettings, TuneSettings
+from benchmark.study.schema import mappings
 from benchmark.study.study import Study
 
 Rows = Iterator[tuple[str, ...]]
@@ -62,8 +61,9 @@ def _architectures(study: Study) -> Rows:
 
 def _settings(study: Study) -> Rows:
     """The study file's own, what stands below a name in it, and hyperparameters: all methods' and what each adds."""
-    for place, model in PLACES.items():
-        yield from _of_model(place, model, ())
+    yield from _of_model("", Study, ())
+    for model, places in mappings(Study).items():
+        yield from _of_model(f"{', '.join(places)}: ", model, ())
     recipes = {**GROUPS, **{name: METHODS.get(name).Settings for name in METHODS}, "+cl": ContrastiveSettings}
     for name, recipe in recipes.items():
         yield from _of_model(f"hyperparameters: {name}: ", recipe, () if name in GROUPS else Recipe.model_fields)
@@ -77,15 +77,6 @@ def _of_model(place: str, model: Any, without: Collection[str]) -> Rows:
             yield f"{place}{key}", shown, one.get("description", "")
 
 
-PLACES = {
-    "": Study,
-    "datasets: NAME: ": DatasetSettings,
-    "datasets: NAME: augmentation: ": Augmentation,
-    "tables, figures: NAME: ": OutputSettings,
-    "sequential: ": SequentialSettings,
-    "relearning: ": RelearningSettings,
-    "tune: ": TuneSettings,
-}
 LISTINGS: dict[Listing, Callable[[Study], Rows]] = {
     Listing.outputs: _outputs,
     Listing.datasets: _datasets,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
@@ -48,3 +50,15 @@ def _partial(model: type[Recipe]) -> dict[str, Any]:
     described = model.model_json_schema(by_alias=True)
     described.pop("required", None)
     return described
+
+
+def mappings(model: Any, place: str = "") -> dict[Any, list[str]]:
+    """Return the models below a model, each with the places it stands at: ``datasets.NAME.augmentation``."""
+    found: dict[Any, list[str]] = {}
+    for name, one in model.model_fields.items():
+        for kind in (one.annotation, *get_args(one.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                here = place + name + (".NAME" if get_origin(one.annotation) is dict else "")
+                for inner, places in {kind: [here], **mappings(kind, f"{here}.")}.items():
+                    found.setdefault(inner, []).extend(places)
+    return found
