@@ -56,7 +56,7 @@ def about(journal: Journal) -> dict[str, Any]:
         "given_up_early": sum(trial.state == TrialState.PRUNED for trial in trials),
         "left": journal.left(),
         "seed": journal.tune.seed,
-        "core_hours": round(sum(map(hours, trials)) * journal.study.threads, 2),
+        "core_hours": round(sum(map(core_hours, trials)), 2),
         "from": f"{times[0]:%Y-%m-%d}" if times else None,
         "to": f"{times[-1]:%Y-%m-%d}" if times else None,
         **{key: _distinct(stamp[key] for stamp in stamps) for key in ("commit", "device", "precision")},
@@ -116,12 +116,17 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
     so_far = f"; best so far {best.value:.2f}" if best else ""
     whole = journal.tune.budget * len(journal.pairs)
     place = f"[{whole - journal.left()}/{whole}] {pair.cell}/{pair.method}"
-    return f"{place} {values}: {outcome}{ra}, {3600 * hours(trial):.0f} s{so_far}"
+    return f"{place} {values}: {outcome}{ra}, {3600 * core_hours(trial):.0f} s{so_far}"
 
 
-def hours(trial: FrozenTrial) -> float:
-    """Return how long a candidate took, in hours."""
-    return trial.duration.total_seconds() / 3600 if trial.duration else 0.0
+def core_hours(trial: FrozenTrial) -> float:
+    """Return the processor time that a candidate's training took until it was last evaluated, in hours.
+
+    Where an earlier version did not note it, the time by the clock.
+    """
+    last = (trial.user_attrs.get("history") or [{}])[-1]
+    clock = trial.duration.total_seconds() if trial.duration else 0.0
+    return float(last.get("cpu_seconds", clock)) / 3600
 
 
 def _rounded(value: float | None) -> float | None:
