@@ -31,8 +31,8 @@ hypothesis.settings.load_profile("short")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    # More than there are cores, since who has started a workflow waits for it most of the time.
-    return 2 + (yield)
+    # One more than there are cores, since who has started a workflow waits for it; two more take longer.
+    return 1 + (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
