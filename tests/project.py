@@ -7,11 +7,13 @@ import copy
 import gc
 import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["snakemake.cli", "benchmark.workflow.targets", "benchmark.workflow.session", "tests.project"]
+)
 CELL = "digits/convnet/random-10"
 ORIGINAL = "digits/convnet/original/trial-0"
 CLOCKS = ["seconds", "cpu_seconds"]
@@ -179,11 +185,11 @@ class Project:
         return self._process("-m", "benchmark", *arguments, check=check, **how)
 
     def snakemake(self, *arguments: str, check: bool = False, **config: str) -> subprocess.CompletedProcess[str]:
-        """Run ``snakemake`` with the project's own rules, in a process of its own; all that it prints is ``stdout``."""
-        serve()
+        """Run ``snakemake`` with the project's own rules; all that it prints is ``stdout``."""
         settings = [f"{key}={value}" for key, value in ({"study": "tiny"} | config).items()]
-        command = ("-m", "snakemake", "--cores", "2", *arguments, "--config", *settings)
-        return self._process(*command, check=check, stderr=subprocess.STDOUT)
+        done = snakemake(["--cores", "2", *arguments, "--config", *settings], self.root, environment())
+        assert not check or done.returncode == 0, done.stdout
+        return done
 
     def python(self, code: str) -> str:
         """Run a few lines in a process of their own and return what they printed."""
@@ -212,6 +218,34 @@ def serve() -> None:
     """Have the jobs of all workflows that this process starts forked from one server, unless there is one already."""
     # Of this checkout, wherever this process works now: another one may be installed.
     warm.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
+
+
+def snakemake(arguments: list[str], root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run ``snakemake`` in a folder, in a process forked from one that has imported it; all it prints is ``stdout``."""
+    serve()
+    environment = {warm.SERVER: os.environ[warm.SERVER]} | environment
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as printed:
+        process = FORKS.Process(target=_snakemake, args=(arguments, str(root), environment, printed.name))
+        process.start()
+        process.join(300)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"snakemake {' '.join(arguments)}:\n{printed.read()}")
+        return subprocess.CompletedProcess(arguments, process.exitcode, printed.read(), "")
+
+
+def _snakemake(arguments: list[str], folder: str, environment: dict[str, str], output: str) -> None:
+    import snakemake.cli
+
+    with Path(output).open("w", encoding="utf-8") as printed:
+        os.dup2(printed.fileno(), 1)
+        os.dup2(printed.fileno(), 2)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:0] = [folder]
+    sys.argv = ["snakemake", *arguments]
+    snakemake.cli.main()
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:

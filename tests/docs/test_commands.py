@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import snakemake.cli
 import typer
 import yaml
+from snakemake.cli import parse_args
 
 from benchmark.__main__ import app
 from benchmark.study.reading import validated
@@ -25,7 +25,7 @@ from benchmark.study.study import Study
 from benchmark.workflow.resources import Options
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands, examples, prose
 from tests.docs.timed import CLONE, PAGE, TRANSCRIPT, steps, transcript
-from tests.project import STUDY, call, serve
+from tests.project import STUDY, call, serve, snakemake
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
 
@@ -70,6 +70,8 @@ def execute(text: str, root: Path) -> subprocess.CompletedProcess[str]:
             return call(*shlex.split(text)[3:])
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         patch.delenv("PYTHONPATH", raising=False)
+        if text.startswith("snakemake "):
+            return snakemake(shlex.split(text)[1:], root, dict(os.environ))
         arguments = ["bash", "-euo", "pipefail", "-c", text]
         return subprocess.run(arguments, capture_output=True, text=True, timeout=600)
 
@@ -150,7 +152,7 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
             place = words.index("--profile")
             assert (ROOT / words[place + 1]).is_dir()
             del words[place : place + 2]
-        _, options = snakemake.cli.parse_args(words[1:])
+        _, options = parse_args(words[1:])
         config = validated(Options, dict(setting.split("=") for setting in options.config), "--config")
         assert set(options.targets) <= {"all", "tune", *Study.load(config.study).outputs}
 
