@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.style import architecture_label, dataset_label, method_label
-from benchmark.report.tabular import THIN
+from benchmark.report.tabular import THIN, number
 from benchmark.study.plugins import REPLACED
 from benchmark.study.study import Study
 
@@ -22,6 +24,12 @@ def shared(cells: list[Cell]) -> str:
     """The dataset and the architecture that all cells have, which `style.short_label` leaves out."""
     labels = [(dataset_label, {cell.dataset for cell in cells}), (architecture_label, {cell.arch for cell in cells})]
     return ", ".join(label(*names) for label, names in labels if len(names) == 1)
+
+
+def floor(data: pd.DataFrame) -> str:
+    """Retrain's noise floor, which is the same in all of a cell's rows."""
+    value = data["noise_floor"].iloc[0]
+    return f"noise floor {number(value)}" if np.isfinite(value) else ""
 
 
 def listed(methods: Iterable[str]) -> str:

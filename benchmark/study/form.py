@@ -30,7 +30,7 @@ class RelearningSettings(Strict):
 
     steps: UpTo1000 = Field(100, description="steps of training")
     every: UpTo1000 = Field(10, description="steps between two evaluations of the forgotten images")
-    batch_size: Positive = Field(64, description="images a step, retained and forgotten alike")
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images a step, retained and forgotten alike")
     lr: Annotated[float, Field(gt=0)] = Field(
         0.01,
         description="the learning rate, constant; momentum and weight decay are methods' defaults",

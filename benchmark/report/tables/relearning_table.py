@@ -35,7 +35,7 @@ def build(source: Source) -> Table:
         Column("Above Retrain"),
         Column("Steps"),
     ]
-    blocks = source.blocks(data, bind(_rows, steps=steps), _floor)
+    blocks = source.blocks(data, bind(_rows, steps=steps), facts.floor)
     return source.table(columns, blocks, _notes(source, data), data)
 
 
@@ -94,11 +94,6 @@ def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
         cells.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
         rows.append(method_row(row["method"], cells, row["diverged"] == row["trials"], row["collapsed"]))
     return rows
-
-
-def _floor(data: pd.DataFrame) -> str:
-    floor = data["noise_floor"].iloc[0]
-    return f"noise floor {number(floor)}" if np.isfinite(floor) else ""
 
 
 def _notes(source: Source, data: pd.DataFrame) -> list[str]:

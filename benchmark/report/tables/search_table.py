@@ -17,6 +17,7 @@ from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, num
 BY_TEST = "By test images"
 GAPS = ("avg_gap_of_own_values", "avg_gap", "test_gap", "oracle_test_gap")
 NUMBERS = ("candidates", "pflops", *GAPS)
+SHOWN = "shown"  # the column with the values as the table has them
 
 
 def build(source: Source) -> Table:
@@ -42,7 +43,7 @@ def build(source: Source) -> Table:
         Column("Chosen values", wrapped=True),
     ]
     blocks = source.blocks(data, lambda rows: [_row(row, unit, decimals) for row in rows.to_dict("records")])
-    return source.table(columns, blocks, _notes(about, data), data)
+    return source.table(columns, blocks, _notes(about, data), data.drop(columns=SHOWN))
 
 
 def _gather(source: Source) -> pd.DataFrame:
@@ -50,19 +51,18 @@ def _gather(source: Source) -> pd.DataFrame:
     for cell, method in product(source.cells, source.methods):
         if not (found := file["found"].get(str(cell), {}).get(method)):
             continue
-        numbers = {name: np.nan if found.get(name) is None else float(found[name]) for name in NUMBERS}
-        values = ", ".join(f"{key}={value}" for key, value in file["hyperparameters"][str(cell)][method].items())
-        texts = {"values": values, "edges": ", ".join(found.get("edges", ()))}
-        rows.append({**vars(cell), "method": method, **numbers, **texts})
-    return pd.DataFrame(rows, columns=[*CELL, "method", *NUMBERS, "values", "edges"])
+        numbers: dict[str, Any] = {name: np.nan if found.get(name) is None else float(found[name]) for name in NUMBERS}
+        values, edges = file["hyperparameters"][str(cell)][method], found.get("edges", ())
+        ends = {name: f" ({end} end)" for name, end in map(str.split, edges)}
+        shown = [f"{setting_label(key)} {value}{ends.get(key, '')}" for key, value in values.items()]
+        texts = {"values": ", ".join(f"{key}={value}" for key, value in values.items()), "edges": ", ".join(edges)}
+        rows.append({**vars(cell), "method": method, **numbers, **texts, SHOWN: ", ".join(shown)})
+    return pd.DataFrame(rows, columns=[*CELL, "method", *NUMBERS, "values", "edges", SHOWN])
 
 
 def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
-    ends = dict(edge.split() for edge in row["edges"].split(", ") if edge)
-    values = [pair.split("=") for pair in row["values"].split(", ") if pair]
-    chosen = [f"{setting_label(key)} {value}" + f" ({ends.get(key)} end)" * (key in ends) for key, value in values]
     took = number(row["candidates"], 0), number(row["pflops"] * UNITS[unit], decimals)
-    return method_row(row["method"], [*took, *(number(row[name]) for name in GAPS), ", ".join(chosen)])
+    return method_row(row["method"], [*took, *(number(row[name]) for name in GAPS), row[SHOWN]])
 
 
 def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:

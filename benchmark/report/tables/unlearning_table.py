@@ -42,7 +42,7 @@ def build(source: Source) -> Table:
         *(Column(metric.upper(), centred=True) for metric in METRICS),
     ]
     columns += [Column(AVERAGE), Column("paper", unit), Column("executed", unit, optional=True)]
-    blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), _floor)
+    blocks = source.blocks(data, bind(_rows, unit=unit, decimals=decimals, paired=bool(pairs)), facts.floor)
     notes = [
         "CL: with (✓) or without (✗) the contrastive term; CoUn is FT with it" if pairs else "",
         *_notes(source, data, unit),
@@ -79,11 +79,6 @@ def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Ro
             label, cells = str(label).replace(" + CL", ""), [mark, *cells]
         rows.append([label, *cells])
     return rows
-
-
-def _floor(data: pd.DataFrame) -> str:
-    floor = data["noise_floor"].iloc[0]
-    return f"noise floor {number(floor)}" if np.isfinite(floor) else ""
 
 
 def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
