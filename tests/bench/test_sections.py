@@ -11,7 +11,7 @@ import re
 import pytest
 import torch
 
-from bench import report, training, work
+from bench import report, work
 from bench.project import BENCHMARK, Project
 from bench.report import SECTIONS, answered, measured
 from bench.rows import Options
@@ -46,7 +46,7 @@ def command(project, *arguments, program=BENCHMARK):
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_it_runs(section, empty, monkeypatch):
-    monkeypatch.setattr(training, "Process", here)
+    monkeypatch.setattr("bench.training.Process", here)
     monkeypatch.setattr(Project, "started", Project.command, raising=False)
     monkeypatch.setattr(Project, "command", command)
     monkeypatch.setattr("bench.timing.LEAST", 0.01)

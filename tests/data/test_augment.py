@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torchvision.transforms import functional as reference
 
 from benchmark.data import augment, colour
 from benchmark.data.augment import Transform
@@ -13,6 +12,14 @@ NAMES = ["CHN", "CN", "CH", "C", "H", "N", "CHJN", "CHJGN", "CHGN"]
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """What torchvision does. Its import takes a second, so only the worker that needs it does it."""
+    from torchvision.transforms import functional
+
+    return functional
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ def test_other_names_and_chance_without_a_generator_are_refused(batch):
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
-def test_colour_agrees_with_torchvision(name):
+def test_colour_agrees_with_torchvision(name, reference):
     ours, theirs = getattr(colour, name), getattr(reference, f"adjust_{name}")
     factors = [-0.2, -0.05, 0.0, 0.2] if name == "hue" else [0.2, 0.7, 1.0, 1.8]
     images = torch.rand(len(factors), 3, 16, 16, generator=seeded())
@@ -77,7 +84,7 @@ def test_colour_agrees_with_torchvision(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_transform_agrees_with_torchvision_image_by_image(name, batch, monkeypatch):
+def test_every_transform_agrees_with_torchvision_image_by_image(name, batch, reference, monkeypatch):
     # More images than are worked on together, and no whole number of such pieces.
     monkeypatch.setattr(augment, "CACHED", 32 * 12 * 10)
     chosen, draws, count = Augmentation(), seeded(5), len(batch)

@@ -3,7 +3,6 @@ import sys
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 from vit_pytorch import vit_for_small_dataset
 
@@ -25,6 +24,8 @@ def made(arch: str, shape=SHAPE, classes: int = 10) -> Classifier:
 
 def library(arch: str) -> nn.Module:
     """The library's own model, its weights another seed's."""
+    import torchvision
+
     torch.manual_seed(1)
     if arch == "vit":
         return vit_for_small_dataset.ViT(num_classes=10, dropout=0.1, emb_dropout=0.1, **VIT)
@@ -169,6 +170,8 @@ def test_widths_and_strides_of_the_resnets():
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])
 def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
     ours = made(arch).body[0]
+    import torchvision
+
     theirs = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], batch_norm=arch.endswith("bn"))
     ours.load_state_dict(theirs.state_dict())
     with torch.no_grad():

@@ -1,13 +1,14 @@
-"""Maps of features, t-SNE and UMAP, and turning them alike."""
+"""Maps of features, t-SNE and UMAP, and turning them alike.
+
+UMAP is slow to import, so only tests that look into it do.
+"""
 
 import sys
 from types import ModuleType
 
-import numba
 import numpy as np
 import pandas as pd
 import pytest
-import umap
 
 from benchmark.errors import BadInput
 from benchmark.features import alignment, projections
@@ -30,6 +31,8 @@ def apart(points: np.ndarray) -> bool:
 
 
 def test_maps_are_deterministic_and_separate_clusters(features) -> None:
+    import umap
+
     first = projections.maps(features, seed=1)
     pd.testing.assert_frame_equal(first, projections.maps(features, seed=1))
     assert list(first) == ["tsne_x", "tsne_y", "umap_x", "umap_y"] and len(first) == len(features)
@@ -41,6 +44,8 @@ def test_maps_are_deterministic_and_separate_clusters(features) -> None:
 
 @pytest.mark.filterwarnings("ignore:precomputed_knn")
 def test_neighbours_of_many_samples_are_exact(features, monkeypatch) -> None:
+    import umap
+
     kept = []
     fit = umap.UMAP.fit_transform
     monkeypatch.setattr(umap.UMAP, "fit_transform", lambda self, *given: kept.append(self) or fit(self, *given))
@@ -84,6 +89,9 @@ def test_alignment_of_maps_without_common_classes_or_extent() -> None:
 
 
 def test_where_numba_can_keep_nothing_it_keeps_it_in_the_project(features, monkeypatch, tmp_path) -> None:
+    import numba
+    import umap
+
     class Refusing(ModuleType):
         def __getattr__(self, name):
             if name == "UMAP" and not numba.config.CACHE_DIR:
