@@ -1,6 +1,7 @@
 """Methods from outside: by file, by module, by installed package; and what a change of their code changes."""
 
 import importlib.metadata
+import os
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_its_run_is_another_when_its_code_changes_and_the_same_when_a_comment_do
     assert fingerprints(COMMENTED) == fingerprints(PLUGIN) == (half, ft)
     other, same = fingerprints(CHANGED)
     assert other != half and same == ft == empty.study().run(f"{CELL}/ft/trial-0").fingerprint
+
+
+def test_an_edit_counts_though_a_compiled_copy_of_its_time_and_length_is_there(empty, outside, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    for share in (0.5, 0.7, 0.2):
+        outside.write_text(PLUGIN.replace("0.5", str(share)))
+        os.utime(outside, (0, 0))
+        with without_new_plugins():
+            assert empty.study(using(outside)).run(HALF).settings.share == share
 
 
 def test_a_module_by_its_name_and_an_installed_package_by_its_entry_point(empty, outside, monkeypatch):

@@ -9,7 +9,9 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import benchmark.data
@@ -53,6 +55,13 @@ def _place(error: BaseException, name: str) -> str:
     return f" (line {own[-1]})" if own else ""
 
 
+class _Source(SourceFileLoader):
+    """Reads a file itself, never a compiled copy: of two texts of one length within a second, that may be the first."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _import(name: str, where: str) -> None:
     if not name.endswith(".py"):
         importlib.import_module(name)
@@ -63,11 +72,12 @@ def _import(name: str, where: str) -> None:
     module_name = _module(name)
     if module_name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec and spec.loader
+    loader = _Source(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    assert spec
     module = sys.modules[module_name] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
         del sys.modules[module_name]
         raise
