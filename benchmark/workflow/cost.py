@@ -26,7 +26,8 @@ from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
 from benchmark.names import Cell, Scenario
 from benchmark.seeds import Streams
-from benchmark.study.runs import Run
+from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
+from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, tuned_cells
 
@@ -46,14 +47,18 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
     share runs: the row ``all`` is less than the sum. The row ``tune`` is a search for hyperparameters, which ``all``
-    does not include: at most, since some candidates are given up early.
+    does not include: at most, since some candidates are given up early. What is made from the weights of runs, such as
+    maps, is executed, and no part of what the paper counts.
     """
-    of_run = {run.place: run_cost(study, run) for run in study.runs()}
+    costs_of = {run.place: run_cost(study, run) for run in study.runs()}
+    costs_of |= {one.place: (0.0, derived_cost(study, one)) for one in study.derived}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
-        costs = [of_run[run.place] for run in study.runs(None if name == "all" else [name])]
+        runs = study.runs(None if name == "all" else [name])
+        derived = study.derived if name == "all" else study.derived_of(name)
+        costs = [costs_of[place] for place in [run.place for run in runs] + [one.place for one in derived]]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
-        rows.append((name, len(costs), paper, executed))
+        rows.append((name, len(runs), paper, executed))
     if tuned_cells(study):
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
@@ -78,6 +83,19 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     # Each row of the history is one pass over everything, of which the last is written as the run's samples.
     evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
+
+
+def derived_cost(study: Study, one: Derived) -> float:
+    """Return the PFLOPs of a file made from a run's weights: the images that pass through the model to make it."""
+    train, _, classes, shape = _size(study, one.run.name.dataset)
+    sample, again = min(study.map_samples, train), study.relearning
+    if one.what == RELEARNING:  # trained on whole batches, and asked about the forgotten images in between
+        scenario = Scenario(one.scenario)
+        forgot, _ = _forgotten(scenario, _listed(study, one.run.name.dataset, scenario, train), 1, train, classes)
+        images = 3 * again.steps * again.batch_size + (1 - (-again.steps // again.every)) * forgot
+    else:
+        images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[one.what]
+    return images * forward_flops(one.run.name.arch, classes, shape) / 1e15
 
 
 def against_reported(study: Study) -> pd.DataFrame:
@@ -151,23 +169,23 @@ def _stand_in(classes: int) -> nn.Module:
 def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
     """Return how many images pass through the model once, by the paper's counting and as executed."""
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
-    values, listed = settings.model_dump_json(by_alias=True), 0
-    if scenario and scenario.list_name and (file := study.chosen_by(run.name.dataset, scenario)):
-        listed = len(chosen_by(file[0], scenario, train))
+    listed = _listed(study, run.name.dataset, scenario, train) if scenario else 0
+    values = settings.model_dump_json(by_alias=True)
     return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes)
+
+
+def _listed(study: Study, dataset: str, scenario: Scenario, train: int) -> int:
+    """Return how many images the file names that a scenario takes its forget set from; 0 for all other scenarios."""
+    file = study.chosen_by(dataset, scenario) if scenario.list_name else None
+    return len(chosen_by(file[0], scenario, train)) if file else 0
 
 
 def stand_in_context(
     scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int
 ) -> Context:
     """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
-    gone = new = 0
-    if scenario:
-        # A class is taken to have its even share; `random` and each stage round half up, as splits do.
-        share = round(train / classes) if scenario.class_name else (train * scenario.percent * stage + 50) // 100
-        share = listed if scenario.list_name else share
-        before = 0 if scenario.class_name or again else (train * scenario.percent * (stage - 1) + 50) // 100
-        gone, new = share, share - before
+    gone, before = _forgotten(scenario, listed, stage, train, classes) if scenario else (0, 0)
+    new = gone if again else gone - before
     everything = torch.arange(train)
     return Context(
         labels=everything % classes,
@@ -178,6 +196,14 @@ def stand_in_context(
         load=lambda part, generator: torch.zeros(len(part.index), 1, 1, 1),
         fresh=lambda purpose: _stand_in(classes),
     )
+
+
+def _forgotten(scenario: Scenario, listed: int, stage: int, train: int, classes: int) -> tuple[int, int]:
+    """Return how many images are to be forgotten by the end of a stage, and how many were by the end of the last."""
+    if scenario.class_name or scenario.list_name:  # a class is taken to have its even share
+        return listed or round(train / classes), 0
+    now, before = ((train * scenario.percent * count + 50) // 100 for count in (stage, stage - 1))  # as splits round
+    return now, before
 
 
 def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:

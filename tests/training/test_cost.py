@@ -4,11 +4,22 @@ from itertools import accumulate
 
 import pytest
 
+from benchmark.features.embed import MAKERS
+from benchmark.features.embedding import Embedding
 from benchmark.methods.base import Meter
+from benchmark.workflow.cost import cost, derived_cost, run_cost
 
 # Of 160 images 16 are forgotten, at each stage of two if there are stages. The paper's counting charges whole batches
 # of 32: five of retain images, the last of which holds 16, and one of forget images.
 SIZE = 32
+# Three 3x3 convolutions to 32, 64 and 64 channels at 8x8, 4x4 and 4x4 pixels, and a head; 2 a multiply-accumulate.
+FLOPS = 2 * (64 * 9 * 1 * 32 + 16 * 9 * 32 * 64 + 16 * 9 * 64 * 64 + 64 * 10)
+SHOWN = {
+    "maps": ("figures", {"kind": "maps"}),
+    "distances": ("tables", {"kind": "distances", "classes": ["8", "1"]}),
+    "views": ("tables", {"kind": "theory"}),
+    "relearning": ("tables", {"kind": "relearning"}),
+}
 COSTS = {
     **dict.fromkeys(("retrain", "ft", "l1-sparse", "not", "coun@lambda=0"), ([3 * 5] * 2, [3 * 144] * 2)),
     **dict.fromkeys(("coun", "not+cl", "l1-sparse+cl"), ([4 * 5] * 2, [6 * 144] * 2)),
@@ -36,13 +47,34 @@ CASES += [(method, "sequential-2x10", *costs) for method, costs in STAGES.items(
 @pytest.mark.parametrize(("method", "scenario", "batches", "executed"), CASES)
 def test_cost_after_each_epoch(shared, method, scenario, batches, executed):
     end = shared.run(method, scenario, epochs=len(batches))
-    # Three 3x3 convolutions to 32, 64 and 64 channels at 8x8, 4x4 and 4x4 pixels, and a head; 2 a multiply-accumulate.
-    flops = 2 * (64 * 9 * 1 * 32 + 16 * 9 * 32 * 64 + 16 * 9 * 64 * 64 + 64 * 10)
-    assert end.record["forward_flops"] == flops
+    assert end.record["forward_flops"] == FLOPS
     for column, units in (("pflops", [SIZE * count for count in batches]), ("pflops_executed", executed)):
-        totals = [total * flops / 1e15 for total in accumulate(units)]
+        totals = [total * FLOPS / 1e15 for total in accumulate(units)]
         expected = [totals[epoch - 1] for epoch in end.history["epoch"]]
         assert end.history[column].tolist() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("what", MAKERS)
+def test_what_is_made_from_weights_is_priced_at_what_passes_through_the_model(project, monkeypatch, what):
+    again = {"steps": 7, "every": 3, "batch_size": 20}  # no number of images that a pass over them leaves over
+    section, shown = SHOWN[what]
+    shown = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | shown
+    study = project.study({"relearning": again, "map_samples": 50, "view_pairs": 2, section: {"shown": shown}})
+    one = study.derive(what, study.run(project.original), "class-8")
+    embedding = Embedding(study, one)
+    passed = []
+    embedding.model.register_forward_hook(
+        lambda model, given, _: passed.append(len(given[0]) * (1 + 2 * model.training))
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # of features, no images
+        MAKERS[what](embedding)
+    assert derived_cost(study, one) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
+    priced = cost(study, 1.0).set_index("output")["pflops_executed"]
+    runs = [run_cost(study, run)[1] for run in study.runs(["shown"])]
+    made = [derived_cost(study, derived) for derived in study.derived_of("shown")]
+    assert one in study.derived_of("shown") and priced["shown"] == pytest.approx(sum(runs) + sum(made))
+    assert priced["all"] > priced["shown"]
 
 
 def test_the_counting_gives_the_papers_printed_costs_of_resnet18_on_cifar10():
