@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -49,17 +50,21 @@ class Strict(BaseModel):
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         """Refuse an unknown key before a missing one: it may be that one, misspelt."""
-        accepted = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in data if isinstance(data, dict) else ():
+        accepted = _numeric(cls)
+        for key, value in data.items() if isinstance(data, dict) else ():
             if key not in accepted:
-                raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": accepted})
-        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
-            value, kinds = data.get(field.alias or name), str(field.annotation)
-            if re.search(r"\b(int|float)\b", kinds) and "bool" not in kinds:
-                for one in leaves(value):
-                    if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
-                        raise ValueError(f"{field.alias or name}: {one}: accepted are numbers, whole ones to {LARGEST}")
+                raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": list(accepted)})
+            for one in leaves(value) if accepted[key] else ():
+                if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
+                    raise ValueError(f"{key}: {one}: accepted are numbers, whole ones to {LARGEST}")
         return data
+
+
+@cache
+def _numeric(model: type[BaseModel]) -> dict[str, bool]:
+    """Return the keys that a model accepts, and whether each stands for numbers alone."""
+    kinds = {field.alias or name: str(field.annotation) for name, field in model.model_fields.items()}
+    return {key: bool(re.search(r"\b(int|float)\b", kind)) and "bool" not in kind for key, kind in kinds.items()}
 
 
 class Augmentation(Strict):

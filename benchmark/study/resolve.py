@@ -90,6 +90,10 @@ class ResolvedStudy(StudyForm):
         return {}
 
     @cached_property
+    def _recipes(self) -> dict[tuple[Cell, MethodName], Recipe]:
+        return {}
+
+    @cached_property
     def _digests(self) -> dict[Path, str]:
         return {}
 
@@ -167,6 +171,12 @@ class ResolvedStudy(StudyForm):
             raise BadInput(f"{where}: in this study that run is called {str(canonical)!r}")
 
     def _settings(self, cell: Cell, method: MethodName) -> Recipe:
+        """Return a method's hyperparameters in a cell, which all trials share."""
+        if (recipe := self._recipes.get((cell, method))) is None:
+            recipe = self._recipes[cell, method] = self._laid_over(cell, method)
+        return recipe
+
+    def _laid_over(self, cell: Cell, method: MethodName) -> Recipe:
         """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
         kind = method_class(method)
         values: dict[str, Any] = {}
