@@ -32,6 +32,7 @@ KINDS = {
     "weights": "results/runs/**/model.safetensors",
     "split": "results/splits/**/*.parquet",
     "derived": "results/[dmv]*s/**/*.parquet",  # distances, maps and views
+    "relearning": "results/relearning/**/*.parquet",
     "dataset": "data/*/*",
     "receipt": "results/drawn/*/*.json",
     "gathered": f"results/{NAME}-*.parquet",
@@ -41,7 +42,7 @@ KINDS = {
 # What is made from files of a kind: where it is gone the workflow reads them, where it is not only ``verify`` does.
 MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
 MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "results")}
-MADE_FROM |= {KINDS["derived"]: ((), (KINDS["figure"], KINDS["table"]))}
+MADE_FROM |= {KINDS[kind]: ((), (KINDS["figure"], KINDS["table"])) for kind in ("derived", "relearning")}
 MADE_FROM |= {KINDS["weights"]: ((), (COUN, KINDS["derived"]))}
 ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
 

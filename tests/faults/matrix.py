@@ -36,7 +36,7 @@ FILES: dict[str, str | None] = {
     f"{RETRAIN}/*/run.json": None,
     f"{RETRAIN}/*/model.safetensors": MAPS,
     **dict.fromkeys([f"{COUN}/*/{name}" for name in ("run.json", "samples.parquet", "history.parquet")]),
-    **dict.fromkeys([f"results/{what}/**/*.parquet" for what in ("maps", "distances", "views")]),
+    **dict.fromkeys([f"results/{what}/**/*.parquet" for what in ("maps", "distances", "views", "relearning")]),
     "results/measured/**/*.json": GATHERED,
     **dict.fromkeys([f"results/{NAME}-{what}.parquet" for what in ("metrics", "history", "audits")]),
     **dict.fromkeys([f"results/drawn/*/{name}-*.json" for name in ("table2", "figure1", "collected", "page")]),

@@ -13,6 +13,7 @@ CELL = "digits/convnet/class-8"
 FAULTY = {
     "trials": 1,
     "map_samples": 60,
+    "relearning": {"steps": 2},
     "plugins": ["slowly.py"],
     "datasets": {"digits": {"subset": 100, "test_subset": 40}},
     "tables": {
@@ -20,6 +21,7 @@ FAULTY = {
         "table4": {"kind": "distances", "cells": [CELL], "methods": ["original"], "classes": ["8", "1"]},
         "table5": {"kind": "predictions", "cells": [CELL], "methods": ["slowly"], "classes": ["8", "1"]},
         "table8": None,
+        "again": {"kind": "relearning", "cells": [CELL], "methods": ["retrain"]},
     },
     "figures": {
         "figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]},
