@@ -111,9 +111,9 @@ def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = 
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: {remedy}") from None
-    except PermissionError:
-        raise
     except Exception as error:  # what a parquet reader makes of noise is not a closed list
+        if isinstance(error, MemoryError) or getattr(error, "errno", None):
+            raise  # the machine's fault, not the file's: it is not to be set aside
         raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
     if not same:
         raise DamagedFile(path, "its content is not what was written")

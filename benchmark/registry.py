@@ -40,7 +40,7 @@ class Registry:
         """
         if not NAME.fullmatch(name):
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
-        if isinstance(target, str) and not re.fullmatch(r"[^:]+:[^:]+", target):
+        if not (re.fullmatch(r"[^:]+:[^:]+", target) if isinstance(target, str) else hasattr(target, "__qualname__")):
             raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")
         if colour and not re.fullmatch(COLOUR, colour):
             raise BadInput(f"{self.kind} {name!r}: colour {colour!r}: accepted is '#RRGGBB'")

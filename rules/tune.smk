@@ -3,5 +3,7 @@
 
 rule tune:
     threads: workflow.resource_settings.cores
+    params:
+        jobs=max(1, (workflow.resource_settings.cores or 1) // job_threads),
     shell:
-        "{command} tune {study.name} --jobs {threads}"
+        "{command} tune {study.name} --jobs {params.jobs}"

@@ -101,6 +101,20 @@ def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):
             assert "\n" not in str(caught.value), content
 
 
+@pytest.mark.parametrize("fault", [MemoryError("no memory"), OSError(errno.EMFILE, "Too many open files")])
+def test_what_the_machine_lacks_is_no_damage_to_a_file(tmp_path, frame, monkeypatch, fault):
+    path = tmp_path / "x.parquet"
+    files.write_parquet(path, frame)
+
+    def fail(*_, **__):
+        raise fault
+
+    with monkeypatch.context() as patch, files.repairing(), pytest.raises(type(fault)):
+        patch.setattr("pyarrow.parquet.ParquetFile", fail)
+        files.read_parquet(path)
+    pd.testing.assert_frame_equal(files.read_parquet(path), frame)
+
+
 def test_a_lock_is_held_by_one_process_and_ends_with_it(tmp_path):
     code = f"""
 import sys, time

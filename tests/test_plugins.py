@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -191,4 +192,6 @@ def test_a_registry_finds_by_name_and_imports_late():
     assert registry.get("late").__name__ == "OrderedDict"
     with pytest.raises(BadInput, match=r"here: unknown thing 'lat'; did you mean 'late'\? Accepted: late"):
         registry.get("lat", "here")
+    with pytest.raises(BadInput, match=r"thing 'part': functools\.partial\(.*\): accepted is a class, a function or"):
+        registry.add("part", partial(int, base=2))
     assert "resnet18" in ARCHITECTURES

@@ -99,7 +99,7 @@ def score(
         raise
     print(f"{file} is written")
     try:
-        for shown in ("comparison", "audit"):
+        for shown in scored.tables:
             table(name, shown)
     except StaleOutput as error:
         remedy = f"'snakemake --cores {os.cpu_count()} all --config study={name}' trains it and draws the tables"

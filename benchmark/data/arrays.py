@@ -70,8 +70,10 @@ class Arrays:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 or more")
-        if clean_classes(self.classes, self.where) != self.classes:
-            raise BadInput(f"{self.where}: class names hold characters other than letters, digits, '_' and '-'")
+        for given, clean in zip(self.classes, clean_classes(self.classes, self.where), strict=True):
+            if given != clean:
+                accepted = f"letters, digits, '_' and '-', such as {clean!r}"
+                raise BadInput(f"{self.where}: class {given!r} holds other characters; accepted are {accepted}")
         for split in SPLITS:
             where, (images, labels) = f"{self.where}: {split}", self.split(split)
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):

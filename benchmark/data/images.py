@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -40,8 +41,8 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
     """
     try:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
-            if image.mode not in MODES:
-                raise ValueError(f"its pixels are of mode {image.mode}")
+            if image.mode not in MODES or re.search(";16[BLN]", str(image.tile)):  # which would lose their low bytes
+                raise ValueError(f"its pixels are of mode {image.mode}, and not of 8 bits")
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width}x{image.height} pixels, and {MOST_PIXELS:,} are the most")
             return np.asarray(_resized(image.convert("RGB"), size))

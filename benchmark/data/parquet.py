@@ -20,8 +20,7 @@ from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
-IMAGE_COLUMNS = ("img", "image")
-LABEL_COLUMNS = ("label", "fine_label")
+COLUMNS = {"image": ("img", "image"), "label": ("label", "fine_label")}
 ROWS, BUFFER = 1024, 1 << 20  # images, and bytes, that are read at a time
 MOST_CLASSES = 100_000  # where no names say how many there are
 
@@ -35,6 +34,9 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     """
     folder = source_folder(name, settings)
     train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
+    if shared := sorted({*train} & {*test}):
+        accepted = "accepted are patterns that share no file"
+        raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")
     classes = settings.classes or _class_names(train, test, settings)
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
     of_train, of_test = (_read_split(shards, classes, settings) for shards in (train, test))
@@ -59,22 +61,15 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _column(shard: Path, schema: pa.Schema, chosen: str | None, usual: tuple[str, ...], what: str) -> str:
-    accepted = (chosen,) if chosen else usual
+def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, what: str) -> str:
+    chosen = getattr(settings, f"{what}_column")
+    accepted = (chosen,) if chosen else COLUMNS[what]
     for column in accepted:
         if column in schema.names:
-            return column
+            return str(column)
     hint = "" if chosen else f", or the one that the setting '{what}_column' names"
     columns = ", ".join(schema.names)
     raise BadInput(f"{shard}: no {what} column among {columns}; accepted are {' or '.join(accepted)}{hint}")
-
-
-def _image_column(shard: Path, schema: pa.Schema, settings: DatasetSettings) -> str:
-    return _column(shard, schema, settings.image_column, IMAGE_COLUMNS, "image")
-
-
-def _label_column(shard: Path, schema: pa.Schema, settings: DatasetSettings) -> str:
-    return _column(shard, schema, settings.label_column, LABEL_COLUMNS, "label")
 
 
 def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetSettings) -> list[str]:
@@ -84,6 +79,8 @@ def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetS
             raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
     if names is not None:
         return names
+    if len({pa.types.is_integer(_labels(shard, settings).type) for shard in (*train, *test)}) > 1:
+        raise BadInput(f"{train[0].parent}: labels are integers in some shards and texts in others: all must agree")
     values = {value for shard in train for value in _labels(shard, settings).unique().to_pylist()} - {None}
     if all(isinstance(value, int) for value in values):
         largest = max(values, default=-1)
@@ -97,7 +94,7 @@ def _written_names(shard: Path, settings: DatasetSettings) -> list[str] | None:
     """Return the class names that the datasets library has written into a shard's metadata, if it has."""
     with _opened(shard) as file:
         schema = file.schema_arrow
-    label = _label_column(shard, schema, settings)
+    label = _column(shard, schema, settings, "label")
     try:
         names = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):
@@ -116,7 +113,7 @@ def _read_split(shards: Sequence[Path], classes: Sequence[str], settings: Datase
 def _images(shard: Path, settings: DatasetSettings) -> Iterator[tuple[str, bytes]]:
     """Yield the place and the bytes of each image, read a few rows at a time."""
     with _opened(shard) as file:
-        batches = file.iter_batches(ROWS, columns=[_image_column(shard, file.schema_arrow, settings)])
+        batches = file.iter_batches(ROWS, columns=[_column(shard, file.schema_arrow, settings, "image")])
         for row, value in enumerate(value for batch in batches for value in batch.column(0).to_pylist()):
             payload = value.get("bytes") if isinstance(value, dict) else value
             if not isinstance(payload, bytes):
@@ -127,7 +124,7 @@ def _images(shard: Path, settings: DatasetSettings) -> Iterator[tuple[str, bytes
 
 def _labels(shard: Path, settings: DatasetSettings) -> pa.ChunkedArray:
     with _opened(shard) as file:
-        labels = file.read(columns=[label := _label_column(shard, file.schema_arrow, settings)])[label]
+        labels = file.read(columns=[label := _column(shard, file.schema_arrow, settings, "label")])[label]
     if pa.types.is_dictionary(labels.type):  # as pandas writes categories
         labels = labels.cast(labels.type.value_type)
     text = pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.data.arrays import Labels, Pixels
 from benchmark.errors import BadInput, DamagedFile, unknown
@@ -88,15 +89,13 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
     """
     import pandas as pd
 
-    from benchmark.metrics.samplewise.memorisation import extreme
-
     of_list = scenario.kind == "listed"
     try:
         types: Any = {0: "int64"} if of_list else {"index": "int64", "score": "float64"}
         rows = pd.read_csv(path, comment="#", header=None if of_list else 0, dtype=types)
+        if [*rows] != [*types]:
+            raise ValueError(f"{rows.shape[1]} columns" if of_list else f"heading {','.join(rows)}")
         index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
-        if rows.shape[1] != (1 if of_list else 2):
-            raise ValueError(f"{rows.shape[1]} columns")
     except ValueError as error:
         accepted = "an index a line" if of_list else "a heading index,score and a line for each image"
         raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
@@ -111,6 +110,18 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
         raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
     scores = rows.iloc[np.argsort(index), 1].to_numpy(dtype=float)
     return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
+
+
+def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Indices:
+    """Return the indices, ascending, of the samples with the highest or lowest scores: per cent of all, half up.
+
+    Of equal scores the first samples are taken; NaN never. Raises `BadInput` where fewer have a score.
+    """
+    wanted, known = _share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
+    if len(known) < wanted:
+        raise BadInput(f"memorisation: {wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
+    order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
+    return np.sort(known[order[:wanted]])
 
 
 def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:

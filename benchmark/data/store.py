@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import platform
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,8 @@ from benchmark.settings import DatasetSettings
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
-LATER = (
-    "image_column",
-    "label_column",
-    "classes",
-    "checksum",
-)  # came later than the first results: left out where not given
-WHERE = ("source", "path", "train", "test", "checksum", *LATER[:2])  # settings that say where images come from
+LATER = ("image_column", "label_column", "classes", "checksum")  # than the first results: left out where not given
+WHERE = ("source", "path", "train", "test", "checksum", "image_column", "label_column")  # settings: where images lie
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
@@ -96,9 +92,16 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
         if len(settings.classes) != len(arrays.classes):
             raise BadInput(f"{where}: {len(settings.classes)} names: accepted are {len(arrays.classes)}, one a class")
         changes["classes"] = clean_classes(settings.classes, where)
+        for number, given in enumerate(changes["classes"]):
+            # One of the source's own names in another place would name another class's images.
+            if given in arrays.classes and arrays.classes[number] != given:
+                accepted = f"accepted are new names, or the source's where they stand: {', '.join(arrays.classes)}"
+                raise BadInput(f"{where}: {given!r} stands where the source has {arrays.classes[number]!r}: {accepted}")
     subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
     for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
         images, labels = arrays.split(split)
+        if settings.order == "content":  # some sources have resized them already: the order must not depend on that
+            images = resize_all(images, settings.size)
         kept = by_content(images, labels) if settings.order == "content" else None
         if count is not None:
             rng = np.random.default_rng([settings.subset_seed, number])
@@ -176,7 +179,7 @@ def load(folder: Path, verify: bool = False) -> Arrays:
         except FileNotFoundError:
             # Without its record the workflow prepares the dataset again.
             raise DamagedFile(folder / PROVENANCE, f"{path.name} beside it is missing; {_remedy(folder)}") from None
-        except (ValueError, EOFError, MemoryError) as error:
+        except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:  # numpy reads a header as Python
             raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
         parts[file] = array
     return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))

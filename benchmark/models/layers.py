@@ -114,7 +114,7 @@ def _folded(patches: Tensor, images: Tensor, stride: int, padding: int) -> Tenso
 class Dropout(nn.Dropout):
     """`torch.nn.Dropout`, its mask made of 16 random bits a value where it works on a processor.
 
-    The expected value is that of the input exactly: what is kept is scaled by the probability that was rounded.
+    The expected value is that of the input, exactly so in float32: what is kept is scaled by the rounded probability.
     """
 
     def forward(self, values: Tensor) -> Tensor:

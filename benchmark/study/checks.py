@@ -16,6 +16,7 @@ from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
+from benchmark.study.tuning import check_tuning
 
 # Of the images that the built-in sources bring: those of files are read as colour.
 CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
@@ -64,6 +65,7 @@ def check(study: PlannedStudy) -> None:
                 study.runs_of(name)
             except BadInput as error:
                 raise BadInput(f"{where}: {error}") from None
+    check_tuning(study)
     for name, dataset in study.datasets.items():
         if dataset.subset:
             _check_batches(study, name, dataset.subset)

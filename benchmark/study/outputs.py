@@ -102,6 +102,9 @@ def stage_cell(cell: Cell, stage: int) -> Cell:
 
 
 def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    for cell in output.cells:
+        if Scenario(Cell.parse(cell).scenario).kind != "sequential":
+            raise BadInput(f"cells: {cell}: accepted are sequential ones, such as digits/convnet/sequential-5x10")
     cells = [
         stage_cell(cell, stage)
         for cell in map(Cell.parse, output.cells)

@@ -58,7 +58,8 @@ class PlannedStudy(ResolvedStudy):
         output, kind = self.output(name), self.kind_of(name)
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others had none at first
         shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
-        drawn: list[Any] = [self.report_epoch, self.trials, [one.place for one in self.derived_of(name)]]
+        of = self.derived if kind.gathered else self.derived_of(name)
+        drawn: list[Any] = [self.report_epoch, self.trials, sorted(one.place for one in of)]
         if name in self.compared:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.judges and self.margin != type(self).model_fields["margin"].default:
@@ -66,6 +67,8 @@ class PlannedStudy(ResolvedStudy):
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))
         drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
+        if self.one_code:
+            drawn.append("one_code")
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, settings, *drawn, shown])[:SHORT]

@@ -66,7 +66,8 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if study in seen:
         raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
     if not re.fullmatch(NAME, study) or len(study) > LONGEST:
-        accepted = "the name of a file config/<name>.yaml, without folder or suffix"
+        named = "the name of a file config/<name>.yaml, without folder or suffix"
+        accepted = f"{named}: lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
         raise BadInput(f"{where} {study!r}: accepted is {accepted}")
     path = paths.study_file(study)
     if not paths.CONFIG.is_dir():
@@ -81,7 +82,8 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
         return data
     if not isinstance(parent, str):
         raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
-    return merge(read(parent, (*seen, study), tuned), data)
+    # Tuned values of its own, or none, take the place of those that the parent includes.
+    return merge(read(parent, (*seen, study), tuned and "tuned" not in data), data)
 
 
 def tuned_values(name: Any, where: str) -> dict[str, Any]:

@@ -26,6 +26,10 @@ class ResolvedStudy(StudyForm):
     """A study whose runs can be asked for by name."""
 
     _load_untuned: Callable[[], Any] | None = PrivateAttr(default=None)
+    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)  # looked up once a trial and output
+    _recipes: dict[tuple[Cell, MethodName], Recipe] = PrivateAttr(default_factory=dict)
+    _digests: dict[Path, str] = PrivateAttr(default_factory=dict)
+    _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
 
     @property
     def includes_tuned(self) -> bool:
@@ -83,23 +87,6 @@ class ResolvedStudy(StudyForm):
         return path, self._digests[path]
 
     # --- how a name is resolved -----------------------------------------------------------------------------------
-
-    # Looked up once a trial and output.
-    @cached_property
-    def _canonical(self) -> dict[tuple[Cell, str], str]:
-        return {}
-
-    @cached_property
-    def _recipes(self) -> dict[tuple[Cell, MethodName], Recipe]:
-        return {}
-
-    @cached_property
-    def _digests(self) -> dict[Path, str]:
-        return {}
-
-    @cached_property
-    def _runs(self) -> dict[RunName, Run]:
-        return {}
 
     def _original(self, dataset: str, arch: str, trial: int) -> RunName:
         return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import keyword
 import re
 from pathlib import Path
 
@@ -168,6 +170,8 @@ def write(kind: str, name: str) -> list[Path]:
     for file in files:
         if file.exists():
             raise BadInput(f"{file} exists already: call the new {kind} something else")
+    if keyword.iskeyword(module) or importlib.util.find_spec(module):
+        raise BadInput(f"{kind} {name!r}: Python has {module!r} already: call the new one something else")
     for file, template in zip(files, templates, strict=True):
         write_text(file, template.format(name=name, module=module, title=title))
     return files

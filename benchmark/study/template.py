@@ -45,7 +45,7 @@ tables:
 """
 SCORED = """\
 extends: {extends}
-only: [comparison, audit]
+only: [{outputs}]
 scored:
   {method}: {files}
 tables:
@@ -55,6 +55,8 @@ tables:
     cells: [{cell}]
     methods: [{methods}] # Retrain is always there
     trials: {trials}
+"""
+AUDIT = """\
   audit:
     <<: *scored
     kind: audit
@@ -99,8 +101,10 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     if not shown:
         raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
     files, methods = json.dumps(str(folder / "trial-{trial}.parquet")), ", ".join([*shown[0], name])
-    body = SCORED.format(
-        name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials
+    whole = trials == study.trials  # what an audit reads depends on how many trials there are
+    outputs = "comparison, audit" if whole else "comparison"
+    body = (SCORED + AUDIT * whole).format(
+        name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials, outputs=outputs
     )
     write_text(path, HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body)
     return path

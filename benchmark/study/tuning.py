@@ -7,7 +7,7 @@ earlier tuning found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchmark import paths
@@ -15,6 +15,7 @@ from benchmark.errors import BadInput, unknown
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
+from benchmark.study.reading import validated
 
 TUNING = "-tuning"
 
@@ -35,6 +36,35 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     return {cell: list(methods) for cell, methods in tuned.items()}
 
 
+def check_tuning(study: PlannedStudy) -> None:
+    """Raise `BadInput` for what `tune` could not search, of the whole study: ``only`` may leave out a table of it."""
+    file, cells = paths.study_file(study.name), tuned_cells(study)
+    if cells and (taken := paths.study_file(study.name + TUNING)).is_file():
+        raise BadInput(f"{taken}: what is trained to tune {study.name!r} has that name: call the study something else")
+    known = {Cell.parse(cell).scenario for cell in cells}
+    for scenario, source in study.tune.reuse.items():
+        try:
+            Scenario(scenario)
+        except BadInput as error:
+            raise BadInput(f"{file}: tune.reuse: {error}") from None
+        if source not in known:
+            raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
+    for pattern in study.tune.hyperparameters:
+        where = f"{file}: tune.hyperparameters.{pattern}"
+        if pattern in study.hyperparameters:
+            raise BadInput(
+                f"{where}: the study's hyperparameters have that pattern too, and its place: write it otherwise, such "
+                "as '*/*/*'"
+            )
+        if not any(matches(pattern, place) for place in _places(cells)):
+            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {', '.join(cells) or 'none'}")
+
+
+def _places(cells: Iterable[str]) -> list[str]:
+    return [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
+
+
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     """Return the derived study as plain data, as a file would hold it."""
     file = paths.study_file(study.name)
@@ -43,18 +73,9 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         raise BadInput(f"{file}: tables: none of kind 'unlearning', so there is nothing to tune")
     if study.tune.seed == study.seed:
         raise BadInput(f"{file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on")
-    known = {Cell.parse(cell).scenario for cell in cells}
-    for scenario, source in study.tune.reuse.items():
-        if source not in known:
-            raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
-    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
-    places = [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
-    for pattern in study.tune.hyperparameters.keys() & study.hyperparameters.keys():
-        raise BadInput(
-            f"{file}: tune.hyperparameters.{pattern}: the study's hyperparameters have that pattern too, and its "
-            "place: write it otherwise, such as '*/*/*'"
-        )
-    same = ("precision", "members", "keep_twins", "threads", "sequential", "datasets", "plugins")
+    places = _places(cells)
+    images = ("datasets", "plugins", "lists", "memorisation")
+    same = ("precision", "members", "keep_twins", "threads", "sequential", *images)
     return {
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
@@ -92,6 +113,9 @@ def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> 
                     "above 0" if scale == "log" else "below 1"
                 )
                 raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
+            for one in methods if method == "*" else [method]:
+                for end in (low, high) if name in fields[one] else ():
+                    validated(method_class(MethodName.parse(one)).Settings, {"final_lr": 0, name: end}, where)
 
 
 def _numbers(method: str) -> Iterator[tuple[str, str]]:

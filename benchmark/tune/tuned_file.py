@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_text
-from benchmark.names import Cell, Scenario
+from benchmark.names import Cell
 from benchmark.tune.journal import Journal, Pair
 
 OBJECTIVE = (
@@ -96,7 +96,6 @@ def hyperparameters(journal: Journal) -> dict[str, dict[str, dict[str, Any]]]:
         if best := journal.best(pair):
             out.setdefault(str(pair.cell), {})[pair.method] = journal.values(best)
     for target, source in journal.tune.reuse.items():
-        Scenario(target)
         for place in list(out):
             cell = Cell.parse(place)
             if cell.scenario == source:

@@ -54,8 +54,9 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     costs_of |= {one.place: (0.0, derived_cost(study, one)) for one in study.derived}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
-        runs = study.runs(None if name == "all" else [name])
-        derived = study.derived if name == "all" else study.derived_of(name)
+        whole = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
+        runs = study.runs(None if whole else [name])
+        derived = study.derived if whole else study.derived_of(name)
         costs = [costs_of[place] for place in [run.place for run in runs] + [one.place for one in derived]]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
         rows.append((name, len(runs), paper, executed))
@@ -125,7 +126,7 @@ def against_reported(study: Study) -> pd.DataFrame:
 
 @cache
 def _counted(
-    method: Any, settings: str, scenario: Scenario | None, listed: int, again: bool, train: int, classes: int
+    method: Any, settings: str, scenario: Scenario | None, listed: int, again: bool, train: int, classes: int, held: int
 ) -> tuple[float, float]:
     """Count units by going through a run's steps; its trials share the count."""
     recipe = method.Settings.model_validate_json(settings)
@@ -133,7 +134,7 @@ def _counted(
     recipe = recipe.model_copy(update={"epochs": recipe.epochs // stages})
     total = np.zeros(2)
     for stage in range(1, stages + 1):
-        started = method(recipe, stand_in_context(scenario, listed, stage, again, train, classes))
+        started = method(recipe, stand_in_context(scenario, listed, stage, again, train, classes, held))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
         meter = started.context.meter
@@ -170,8 +171,8 @@ def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -
     """Return how many images pass through the model once, by the paper's counting and as executed."""
     scenario = Scenario(run.name.scenario) if run.name.scenario else None
     listed = _listed(study, run.name.dataset, scenario, train) if scenario else 0
-    values = settings.model_dump_json(by_alias=True)
-    return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes)
+    values, held = settings.model_dump_json(by_alias=True), (train * study.hold_out + 50) // 100  # as splits round
+    return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes, held)
 
 
 def _listed(study: Study, dataset: str, scenario: Scenario, train: int) -> int:
@@ -181,7 +182,7 @@ def _listed(study: Study, dataset: str, scenario: Scenario, train: int) -> int:
 
 
 def stand_in_context(
-    scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int
+    scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int, held: int = 0
 ) -> Context:
     """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
     gone, before = _forgotten(scenario, listed, stage, train, classes) if scenario else (0, 0)
@@ -189,7 +190,7 @@ def stand_in_context(
     everything = torch.arange(train)
     return Context(
         labels=everything % classes,
-        retain=everything[gone:],
+        retain=everything[gone : train - held],
         forget=everything[:new],
         classes=classes,
         streams=Streams(0, ("cost",)),
@@ -213,7 +214,8 @@ def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:
         arrays = store.load(study.dataset_folder(dataset))
         return len(arrays.train_labels), len(arrays.test_labels), len(arrays.classes), arrays.image_shape
     except StaleOutput:
-        if settings.source != "official" or settings.subset or settings.test_subset or settings.size:
+        whole = settings.source == "official" and not (settings.subset or settings.test_subset or settings.size)
+        if not whole or dataset not in OFFICIAL:
             raise BadInput(
                 f"dataset {dataset!r} has not been prepared, so its size is unknown: run "
                 f"'python -m benchmark prepare {study.name} {dataset}' first"

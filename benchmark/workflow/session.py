@@ -125,7 +125,7 @@ def by_rule(jobs: Iterable[Any]) -> Counter[str]:
 def aligned(markdown: str) -> list[str]:
     """Return the tables in a Markdown text as columns of plain text, and the lines in bold that stand above them."""
     shown = [line for line in markdown.splitlines() if line.startswith(("| ", "**")) and not line.startswith("| :--")]
-    plain = [line.replace("**", "").strip("| ").split(" | ") for line in shown]
+    plain = [line.replace("**", "").removeprefix("| ").removesuffix(" |").split(" | ") for line in shown]
     rows = [cells for cells, line in zip(plain, shown, strict=True) if line.startswith("|")]
     first, *widths = (max(map(len, column)) for column in zip(*rows, strict=False))
     lines = []

@@ -14,6 +14,7 @@ from benchmark import paths
 from benchmark.study.study import Study
 from benchmark.workflow.status import ENDED, State, counted, failed_datasets, spell, state_of, time_left
 
+BAD = ("failed", "damaged")  # what nothing under way makes good
 INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -64,7 +65,7 @@ class Watch:
 
 def is_over(states: Sequence[State]) -> bool:
     """Whether nothing is under way and nothing is left that could be: all has ended, or failed."""
-    return all(state.state in (*ENDED, "failed") for state in states)
+    return all(state.state in (*ENDED, *BAD) for state in states)
 
 
 def jobs_of(states: Sequence[State]) -> list[str]:
@@ -97,7 +98,7 @@ def watch(study: Study, seconds: float) -> int:
         states = _redrawn(view, console, seconds) if console.is_terminal else _printed(view, seconds)
     except KeyboardInterrupt:
         return INTERRUPTED
-    failed = [f"failed: {one.run.name}: {one.remark}" for one in states if one.state == "failed"]
+    failed = [f"{one.state}: {one.run.name}: {one.remark}" for one in states if one.state in BAD]
     failed += failed_datasets(study)
     for line in failed:
         console.print(line, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
     with pytest.raises(BadInput, match=r"a\.png: .*it has 7072x7072 pixels, and 50,000,000 are the most"):
         decode(IMAGES["many pixels"], "a.png")
+
+
+def test_colours_of_more_than_eight_bits_are_refused_like_such_greys():
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)  # one pixel of 16-bit RGB
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + struct.pack(">3H", 1992, 2298, 2307))), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    with pytest.raises(BadInput, match=r"a\.png: .*pixels are of mode RGB, and not of 8 bits"):
+        decode(png, "a.png")
 
 
 def test_a_shard_that_is_none_is_refused_by_name(photos):

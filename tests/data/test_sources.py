@@ -63,9 +63,8 @@ def test_parquet_gives_the_pixels_back_shards_in_order(photos, shard, pngs, pixe
 
 def test_parquet_takes_other_column_names_raw_bytes_patterns_and_greyscale_as_three_equal_channels(photos, pixels):
     settings = photos(image="image", label="fine_label", raw=True)
-    read = parquet.read("photos", settings.model_copy(update={"train": "*-0.parquet", "test": "tes?-*.parquet"}))
-    assert np.array_equal(read.train_images, np.concatenate([pixels[8:], pixels[:4]]))  # test-0 before train-0
-    assert np.array_equal(read.test_images, pixels[8:])
+    read = parquet.read("photos", settings.model_copy(update={"train": "t?ain-*.parquet", "test": "tes?-*.parquet"}))
+    assert np.array_equal(read.train_images, pixels[:4]) and np.array_equal(read.test_images, pixels[8:])
     grey = pixels[0, :, :, 0]
     read = parquet.read("photos", photos([encoded(grey)]))
     assert all(np.array_equal(read.train_images[0, :, :, channel], grey) for channel in range(3))
@@ -112,6 +111,23 @@ def test_a_study_can_name_the_classes_of_any_source(image_folder):
     assert store.load(store.prepare("pictures", named)).classes == ["Felis_catus", "Canis"]
     with pytest.raises(BadInput, match=r"datasets\.pictures\.classes: 1 names: accepted are 2, one a class"):
         store.prepare("pictures", named.model_copy(update={"classes": ["cat"]}))
+
+
+def test_names_of_classes_never_stand_for_another_class(image_folder):
+    for classes in (["dog", "cat"], ["dog", "wolf"]):
+        named = folder_settings(image_folder).model_copy(update={"classes": classes})
+        with pytest.raises(BadInput, match=r"classes: 'dog' stands where the source has 'cat': accepted are new names"):
+            store.prepare("pictures", named)
+
+
+def test_no_shard_holds_training_and_test_images_and_all_hold_labels_of_one_type(photos):
+    both = photos().model_copy(update={"train": "*.parquet"})
+    with pytest.raises(BadInput, match=r"photos\.test: .*/test-0\.parquet is a file of training images too"):
+        parquet.read("photos", both)
+    for labels, test_labels in ((["a", "b", "a", "b"], [0, 1, 0, 1]), ([0, 1, 0, 1], ["a", "b", "a", "b"])):
+        mixed = photos(labels=labels, test_labels=test_labels, names=None)
+        with pytest.raises(BadInput, match="labels are integers in some shards and texts in others"):
+            parquet.read("photos", mixed)
 
 
 def test_a_source_that_returns_something_else_is_refused():

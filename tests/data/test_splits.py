@@ -111,6 +111,8 @@ def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
         ("listed-mine", "", "accepted is an index a line"),
         ("typical-20", SCORES[:-6], "file.csv: 9 scores: there are 10 training images"),
         ("typical-20", "index\n1\n", "accepted is a heading index,score"),
+        ("typical-20", "score,index\n" + "0.5,1\n" * 10, "heading score,index: accepted is a heading index,score"),
+        ("typical-20", "index,memorisation\n1,low\n", "heading index,memorisation: accepted"),
         ("memorised-90", SCORES, "9 samples are wanted, 8 of 10 have a score"),
     ):
         path.write_text(text)

@@ -5,6 +5,7 @@ import pytest
 
 from benchmark.data import store
 from benchmark.data.arrays import Arrays
+from benchmark.data.images import resize_all
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.paths import LOCAL_DATASETS
 from benchmark.registry import SOURCES
@@ -59,6 +60,13 @@ def test_too_large_a_subset_and_an_unknown_source_are_refused_by_their_keys():
         store.prepare("digits", digits(subset=5000))
     with pytest.raises(BadInput, match=r"datasets\.d\.source.*did you mean 'digits'"):
         store.prepare("d", DatasetSettings(source="digit"))
+
+
+def test_a_header_that_python_cannot_read_is_damage(folder):
+    path = folder / "train_images.npy"
+    path.write_bytes(path.read_bytes().replace(b"}", b"]", 1))
+    with pytest.raises(DamagedFile, match=r"train_images\.npy .*prepare <study> digits"):
+        store.load(folder)
 
 
 @pytest.mark.parametrize("file", ["provenance.json", "train_images.npy", "test_labels.npy"])
@@ -128,8 +136,9 @@ def sources(pixels):
     """Two sources of the same images, in two orders."""
     for name, order in (("first", np.arange(12)), ("second", np.random.default_rng(1).permutation(12))):
 
-        def read(_, settings, order=order):
+        def read(_, settings, name=name, order=order):
             images, labels = pixels[order], LABELS[order]
+            images = resize_all(images, settings.size if name == "first" else None)
             return Arrays(images, labels, images[:6], labels[:6], ["a", "b", "c"], {"source": settings.source})
 
         SOURCES.add(name, read)
@@ -148,6 +157,10 @@ def test_two_sources_of_the_same_images_give_the_same_arrays(sources):
     second, _ = prepared("second", order="content", path="elsewhere")
     assert first == second  # one name, so that runs are the same runs
     assert np.array_equal(store.load(second).train_images, train)
+    # Also where one source has resized its images before they are put in order, as those that decode files do.
+    resize = {"order": "content", "size": 5}
+    resized = [prepared(name, path=name, **resize)[1].train_images.copy() for name in ("first", "second")]
+    assert np.array_equal(*resized)
     # The test sets of these sources differ, and that shows.
     assert store.content_hash(second) != digest
     # In the order of the source they are told apart.

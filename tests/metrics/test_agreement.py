@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from benchmark.data.splits import extreme
 from benchmark.errors import BadInput
 from benchmark.metrics.samplewise.agreement import TUG_OF_WAR_MIA, confidence_difference, disagreement, tug_of_war
-from benchmark.metrics.samplewise.memorisation import extreme, memorisation
+from benchmark.metrics.samplewise.memorisation import memorisation
 
 
 def test_agreement_is_counted_over_forgotten_samples():

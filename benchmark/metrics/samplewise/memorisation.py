@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.errors import BadInput
-from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.battery import Outputs
 from benchmark.metrics.samplewise.likelihood import LEAST as JUDGED
 from benchmark.metrics.samplewise.likelihood import likelihood_ratios
@@ -84,15 +82,3 @@ def _aucs(unlearned: Floats, retrain: Floats, group: Floats) -> Floats:
 
     places, trials = range(len(GROUPS)), range(len(group))
     return nan_mean([[of(trial, place) for place in places] for trial in trials])
-
-
-def extreme(scores: Floats, percent: int, highest: bool) -> Indices:
-    """Return the indices, ascending, of the samples with the highest or lowest scores: per cent of all, half up.
-
-    Of equal scores the first samples are taken; NaN never. Raises `BadInput` where fewer have a score.
-    """
-    wanted, known = (len(scores) * percent + 50) // 100, np.flatnonzero(~np.isnan(scores))
-    if len(known) < wanted:
-        raise BadInput(f"memorisation: {wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
-    order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
-    return np.sort(known[order[:wanted]])
