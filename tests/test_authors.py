@@ -80,4 +80,8 @@ def test_what_new_writes_is_never_written_over(empty):
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr
     assert "there is one of that name" in call("new", "method", "ft").stderr
     assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
+    for kind, name in (("method", "random"), ("dataset", "numpy"), ("architecture", "import")):
+        refused = call("new", kind, name).stderr
+        assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused
+        assert not Path(f"{name}.py").exists()
     assert Path("mine.py").read_text() == before and not Path("test_ft.py").exists()

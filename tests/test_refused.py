@@ -18,6 +18,10 @@ def table2(**settings):
     return {"tables": {"table2": settings}}
 
 
+def stages(cell):
+    return {"figures": {"figure6": {"kind": "stages", "cells": [cell], "methods": ["ft"]}}}
+
+
 def dataset(**settings):
     return {"datasets": {"digits": settings}}
 
@@ -101,6 +105,8 @@ CHANGES = [
     (table2(methods=["coun@tau=-1"]), "tables.table2: method 'coun@tau=-1': tau", "'-1'"),
     (table2(methods=["original@epochs=3"]), "tables.table2: method 'original@epochs=3'", "accepted is 'original'"),
     (table2(trials=9), "tables.table2.trials", "9"),
+    (stages("digits/convnet/class-8"), f"figures.figure6: cells: {CELL_8}", "accepted are sequential ones"),
+    (stages("digits/convnet/random-10"), f"figures.figure6: cells: {CELL}", "such as digits/convnet/sequential-5x10"),
     (table2(studies=["tiny"]), "tables.table2.studies", "accepted are ['scale']"),
     (table2(kind="scale"), "tables.table2.studies", "empty"),
     (table2(kind="scale", studies=["tiny", "tiny"]), "tables.table2.studies", "twice"),

@@ -14,7 +14,7 @@ from benchmark import paths
 from benchmark.files import write_record
 from benchmark.training import progress
 from benchmark.training.loop import Interrupted
-from benchmark.workflow.session import Session
+from benchmark.workflow.session import Session, aligned
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, call
@@ -23,6 +23,14 @@ FT = f"{CELL}/ft/trial-0"
 DEAD = 2**22  # above the kernel's highest number of a process
 HERE = os.uname().nodename
 ONE = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
+
+
+def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_where_cells_are_empty():
+    table = "**Gaps**\n\n| | UA | TA |\n| :-- | --: | --: |\n| FT | | 2.0 |\n| CoUn | **1.0** | |\n"
+    assert aligned(table.replace("| |", "|  |")) == [
+        *("", "Gaps"),
+        *("         UA   TA", "  FT         2.0", "  CoUn  1.0     "),
+    ]
 
 
 @pytest.fixture

@@ -68,6 +68,16 @@ def test_the_margin_draws_again_what_it_judges_and_nothing_else(empty):
     assert changed == {"claims", "verdicts"} and given.fingerprint == same.fingerprint != other.fingerprint
 
 
+def test_what_is_gathered_is_drawn_again_when_what_lies_behind_it_changes_and_where_code_must_be_one(empty):
+    cells = {"cells": [CELL], "methods": ["ft", "coun"]}
+    tables = {"claims": {"kind": "claims"}, "theory": {"kind": "theory"} | cells}
+    changes = ({}, {"view_pairs": 2}, {"one_code": True})
+    given, views, code = (empty.study({"tables": tables} | change) for change in changes)
+    names = {name: given.output_fingerprint(name) for name in given.outputs}
+    assert {"claims", "theory"} == {name for name, old in names.items() if views.output_fingerprint(name) != old}
+    assert all(code.output_fingerprint(name) != old for name, old in names.items())
+
+
 RULES = [
     # Groups reach the methods they are for.
     ({"*": {"training": {"momentum": 0.1}}}, "momentum", {"original retrain": 0.1, "ft coun salun not+cl": 0.9}),

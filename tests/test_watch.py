@@ -139,6 +139,15 @@ def test_a_study_that_is_done_is_printed_once(project, study):
     assert call("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
 
 
+def test_it_ends_where_a_run_is_damaged_and_names_it(project, study):
+    for method in ("retrain", "ft"):
+        project.run(study, f"{CELL}/{method}/trial-0")
+    record = run_folder(study, FT) / paths.RUN
+    record.write_bytes(record.read_bytes()[:50])
+    done = call("status", "tiny", "--watch")
+    assert done.returncode == 1 and f"damaged: {FT}: " in done.stdout
+
+
 def test_it_remembers_how_many_have_run_at_once_and_reads_again_what_has_changed(study):
     view = Watch(study)
     under_way(study, "ft")

@@ -13,6 +13,8 @@ from benchmark.errors import BadInput
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
 from benchmark.results.measured import metrics
+from benchmark.study.study import Study
+from benchmark.study.template import write_scored
 from tests.project import CELL
 
 FT, THEIRS = f"{CELL}/ft/trial-0", f"{CELL}/theirs/trial-0"
@@ -50,6 +52,16 @@ def test_the_same_predictions_have_the_same_numbers_inside_and_outside(project, 
         frame.loc["theirs", ["pflops", "seconds"]].isna().all()
         and not frame.filter(like="setting_").loc["theirs"].notna().any()
     )
+
+
+@pytest.mark.parametrize(("files", "tables"), [(1, ["comparison"]), (2, ["comparison", "audit"])])
+def test_audits_want_a_file_for_every_trial(project, files, tables):
+    project.study()
+    Path("theirs").mkdir()
+    for trial in range(files):
+        Path(f"theirs/trial-{trial}.parquet").touch()
+    write_scored(Path("theirs"), "tiny", CELL, "theirs")
+    assert list(Study.load("theirs").tables) == tables
 
 
 def test_other_predictions_are_another_run(project, ft):

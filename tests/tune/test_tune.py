@@ -25,6 +25,7 @@ from benchmark.study.tuning import tuned_cells
 from benchmark.tune.candidate import Candidate, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
+from benchmark.workflow.unused import used
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
 
@@ -135,10 +136,10 @@ def test_ranges_that_cannot_be_searched_are_refused(project):
         ({"ft": {"lr": [0.2, 0.1]}}, r"ft\.lr: 0\.2 to 0\.1: accepted is a lower and then a higher number"),
         ({"ft": {"lr": [0, 1]}}, r"tune\.ranges\.ft\.lr: 0 to 1: its orders of magnitude are searched"),
         ({"ft": {"schedule": [0, 1]}}, r"tune\.ranges\.ft: unknown setting 'schedule'"),
+        ({"*": {"momentum": [0.5, 1.5]}}, r"tune\.ranges\.\*: momentum: 1\.5: .* less than 1"),
     ):
-        study = project.study(TUNE, {"tune": {"ranges": searched}})
         with pytest.raises(BadInput, match=message):
-            Study.load(f"{study.name}-tuning")
+            project.study(TUNE, {"tune": {"ranges": searched}})
 
 
 def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
@@ -291,11 +292,49 @@ def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
     for change, message in [
         ({"seed": 1}, r"tune\.seed: 1 is the study's own"),
         ({"hyperparameters": {CELL: {"ft": {"lr": True}}}}, r"ft: lr: True: accepted are numbers"),
-        ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
     ]:
         project.study(TUNE, {"figures": STAGES, "tune": change})
         with pytest.raises(BadInput, match=message):
             Study.load("tiny-tuning")
+    place = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
+    for change, message in [
+        ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
+        ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
+        ({"hyperparameters": place}, rf"tune\.hyperparameters\.{next(iter(place))}: matches no tuned cell"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            project.study(TUNE, {"figures": STAGES, "tune": change})
+    paths.study_file("tiny-tuning").write_text("extends: tiny\n")
+    with pytest.raises(BadInput, match=r"config/tiny-tuning\.yaml: what is trained to tune 'tiny' has that name"):
+        project.study(TUNE)
+
+
+def test_what_is_trained_to_tune_forgets_what_the_study_says_it_forgets(project):
+    (project.root / "mine.csv").write_text("1\n2\n3\n")
+    cell = "digits/convnet/listed-mine"
+    project.study(TUNE, {"lists": {"mine": "mine.csv"}, "tables": {"table2": {"cells": [cell]}}})
+    assert Study.load("tiny-tuning").run(f"{cell}/ft/trial-0")
+
+
+def test_a_study_that_leaves_the_tuned_table_out_is_as_good_as_the_whole(project):
+    other = {"table3": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
+    reuse = {"reuse": {"sequential-2x10": "random-10"}}
+    project.study(TUNE, {"figures": STAGES, "tables": other, "tune": reuse})
+    paths.study_file("part").write_text("extends: tiny\nonly: [table3]\n")
+    assert used() and list(Study.load("part").tables) == ["table3"]
+
+
+def test_a_study_that_says_null_has_its_own_values_again(project):
+    own = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
+    pretend(count=3)
+    write(Journal(Study.load("tiny")))
+    tuned = project.study(TUNE, {"tuned": "tiny"})
+    assert tuned.run(f"{CELL}/ft/trial-0").settings.lr != own
+    paths.study_file("child").write_text("extends: tiny\ntuned: null\n")
+    child = Study.load("child")
+    assert child.run(f"{CELL}/ft/trial-0").settings.lr == own and not child.includes_tuned
+    paths.study_file("child").write_text("extends: tiny\n")
+    assert Study.load("child").run(f"{CELL}/ft/trial-0").fingerprint == tuned.run(f"{CELL}/ft/trial-0").fingerprint
 
 
 def test_a_reused_scenario_gets_the_values(project):

@@ -1,5 +1,6 @@
 """What jobs ask for: GPUs where the user asks for them, time and memory of a cluster."""
 
+import os
 import re
 
 import pytest
@@ -37,6 +38,14 @@ def test_unless_asked_for_no_job_holds_a_gpu_and_what_others_wait_for_goes_first
     priorities = {rule: {job["priority"] for job in jobs} for rule, jobs in planned.items()}
     assert priorities.pop("weights") == {"1"} and set.union(*priorities.values()) == {"0"}
     assert {(job["runtime"], job["mem_mb"]) for job in planned["run"]} == {("120", "7000")}
+
+
+@pytest.mark.slow
+def test_a_search_takes_no_more_jobs_at_once_than_runs_do(fresh):
+    path = paths.study_file("tiny")
+    path.write_text(path.read_text() + "threads: 2\n")
+    planned = fresh.snakemake("tune", "--dry-run", "--printshellcmds", "--cores", "all", check=True).stdout
+    assert f"tune tiny --jobs {max(1, (os.cpu_count() or 1) // 2)}\n" in planned
 
 
 @pytest.mark.slow
