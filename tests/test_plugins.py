@@ -77,6 +77,13 @@ def test_its_settings_are_checked_like_any_other(empty, outside):
         empty.study(using(outside, hyperparameters={"*": {"half": {"shar": 0.25}}}))
 
 
+def test_a_setting_named_as_one_of_the_terms_is_refused_where_both_are_used(empty, outside):
+    outside.write_text(PLUGIN.replace("share", "tau"))
+    assert empty.study(using(outside)).run(HALF).settings.tau == 0.5
+    with pytest.raises(BadInput, match="method Half: Settings: tau: the contrastive term has a setting of that name"):
+        empty.study(using(outside, method="half+cl"))
+
+
 def test_its_run_is_another_when_its_code_changes_and_the_same_when_a_comment_does(empty, outside):
     def fingerprints(text):
         outside.write_text(text)

@@ -17,7 +17,7 @@ from benchmark.features.views import view_distances
 from benchmark.files import write_parquet
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
-from benchmark.training.device import memory_told
+from benchmark.training.device import explained
 
 
 def sample_maps(embedding: Embedding) -> pd.DataFrame:
@@ -66,6 +66,6 @@ def embed(study: Study, what: str, name: str, scenario: str) -> Path:
         raise unknown("derived file", what, MAKERS, "embed")
     one = study.derive(what, study.run(name), scenario)
     path = paths.derived(one.place)
-    with memory_told(f"{what} of {name}"):
+    with explained(f"{what} of {name}"):
         write_parquet(path, MAKERS[what](Embedding(study, one)), one.origin)
     return path

@@ -16,6 +16,7 @@ from functools import cache
 
 from pydantic import create_model
 
+from benchmark.errors import IncompletePlugin
 from benchmark.methods.base import Batch, Method, Output, Recipe, cosine_similarity, setting, torch
 from benchmark.methods.ft import FT
 from benchmark.registry import METHODS
@@ -52,6 +53,11 @@ class ContrastiveTerm(Method):
         """Give the class the settings and the costs of the method and of the term."""
         method = cls.__bases__[1]
         assert issubclass(method, Method)
+        own = method.Settings.model_fields.keys() - Recipe.model_fields.keys()
+        if shared := sorted(own & ContrastiveSettings.model_fields.keys()):
+            accepted = "accepted is another name, or contrastive = False"
+            what = f"method {method.__name__}: Settings: {', '.join(shared)}"
+            raise IncompletePlugin(f"{what}: the contrastive term has a setting of that name: {accepted}")
         # Where the method has no settings of its own, Recipe is already among the term's bases.
         cls.Settings = ContrastiveSettings
         if method.Settings is not Recipe:

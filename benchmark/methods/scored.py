@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def register(scored: dict[str, Any], where: str) -> None:
     """Register predictions as methods, by a mapping from names to files; raise `BadInput`, beginning with ``where``."""
     for name, files in scored.items():
         try:
-            pattern = Path(str(files).format(**dict.fromkeys(PLACES, "*")))
-        except (LookupError, ValueError):
+            pattern = Path(glob.escape(str(files)).format(**dict.fromkeys(PLACES, "*")))
+        except (LookupError, ValueError, AttributeError):
             pattern = Path()
         if "{trial}" not in str(files) or not pattern.name:
             accepted = "a file with {trial} in its name and, for several cells, {dataset}, {arch} or {scenario}"

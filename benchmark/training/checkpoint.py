@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,20 +13,10 @@ import torch
 from benchmark.errors import StaleOutput
 from benchmark.files import replacing, set_aside
 from benchmark.results.records import difference
+from benchmark.training.device import out_of_memory
 
 LAYOUT = 2  # raise when `benchmark.training.loop.Trainer.state` has other keys
 CPU = torch.device("cpu")
-# What reading a damaged file ends in.
-DAMAGES = (
-    RuntimeError,
-    EOFError,
-    LookupError,
-    TypeError,
-    ValueError,
-    OSError,
-    zipfile.BadZipFile,
-    pickle.UnpicklingError,
-)
 
 
 class Checkpoint:
@@ -38,17 +28,19 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, device: torch.device = CPU, **made_from: Any):
-        self.folder, self.device = folder, device
+        self.folder = folder
         self.path = folder / "checkpoint.pt"
         self.owner = made_from | {"device": device.type, "layout": LAYOUT}
 
     def save(self, state: dict[str, Any]) -> None:
         """Write ``state``: numbers, texts, lists, dictionaries and tensors."""
+        content = io.BytesIO()  # of a full disk torch says "unexpected pos", and no OSError
+        torch.save({"owner": self.owner, "state": state}, content)
         with replacing(self.path) as temporary:
-            torch.save({"owner": self.owner, "state": state}, temporary)
+            temporary.write_bytes(content.getbuffer())
 
     def load(self) -> dict[str, Any] | None:
-        """Return the saved state with its tensors on the device, or None if there is none.
+        """Return the saved state with its tensors in main memory, or None if there is none.
 
         A damaged one is set aside and counts as none: the run then starts again. So does the next call, if it is
         another configuration's and therefore set aside: `StaleOutput` names what differs.
@@ -61,7 +53,9 @@ class Checkpoint:
                     raise ValueError(f"{member} is not what was written")
             saved = torch.load(self.path, map_location=CPU, weights_only=True)
             owner, state = saved["owner"], saved["state"]
-        except DAMAGES as error:
+        except Exception as error:  # what reading noise ends in is not a closed list
+            if out_of_memory(error):  # the file is whole, and there will be more
+                raise
             aside = set_aside(self.path)
             print(f"{self.path} is damaged ({type(error).__name__}): set aside as {aside}; starting from the beginning")
             return None
@@ -70,17 +64,8 @@ class Checkpoint:
             raise StaleOutput(
                 f"{self.path} is of another configuration ({what}): set aside as {aside}; run again to start anew"
             )
-        # Only now to the device: where that has no room, the checkpoint is as good as before.
-        return dict(_moved(state, self.device))
+        return dict(state)
 
     def remove(self) -> None:
         """Delete the working folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _moved(value: Any, device: torch.device) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {key: _moved(one, device) for key, one in value.items()}
-    return [_moved(one, device) for one in value] if isinstance(value, list) else value

@@ -233,7 +233,7 @@ def takes_the_term(trial: Trial, whole: Ended) -> None:
     """With the contrastive term at weight 0 it is what it is without."""
     if not whole.trainer.method.contrastive or trial.method.contrastive:
         return
-    term = str(MethodName(trial.method.base, True, (("lambda", "0"),)))
+    term = str(MethodName(trial.method.base, True, tuple(sorted([*trial.method.settings, ("lambda", "0")]))))
     if not trial.run(term).samples.equals(whole.samples):
         raise Broken(f"{term} differs: its steps need a part 'retain', and its loss the method's own")
 

@@ -49,8 +49,9 @@ class Device:
         """
         prepare_process(threads)
         device = _choose_device()
-        # Else convolutions would take their inputs in TF32, with the mantissa of float16, and be called float32.
-        torch.backends.cudnn.allow_tf32 = False
+        # Else convolutions would take their inputs in TF32, with the mantissa of float16, and be called float32; and so
+        # would matrix products where TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set, as it is in NVIDIA's containers.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         if precision == "auto":
             on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
             # A processor that only emulates it is slower than in float32.
@@ -149,19 +150,28 @@ def take_gpu() -> torch.device:
     return torch.device("cuda", place)
 
 
-@contextlib.contextmanager
-def memory_told(what: str, batch_size: int | None = None) -> Iterator[None]:
-    """Turn an out-of-memory error inside ``with`` into a `BadInput` that says what to change.
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory was refused, the machine's or a GPU's."""
+    # torch has a class of its own for it only where its own allocator for GPUs was refused.
+    texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
+
+@contextlib.contextmanager
+def explained(what: str, batch_size: int | None = None) -> Iterator[None]:
+    """Turn two of torch's errors inside ``with`` into a `BadInput` that says what to change.
+
+    They are a lack of memory, and a last batch of one image where a network's maps have shrunk to one pixel.
     ``what`` was being done; ``batch_size`` is the study's, if it decides how much memory that takes.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        # torch has a class of its own for it only where its own allocator for GPUs was refused.
-        texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
-        out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not (out_of_memory or any(text in str(error) for text in texts)):
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if "more than 1 value per channel" in str(error):  # a batch norm's words
+            size = "" if batch_size is None else f" {batch_size}"
+            one = f"batch_size{size} leaves one image for the last batch, and one pixel of it to a batch norm"
+            raise BadInput(f"{what}: {one}: accepted is a batch_size that leaves more") from None
+        if not out_of_memory(error):
             raise
         on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
         where = "the GPU" if on_gpu else "this machine"

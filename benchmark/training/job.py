@@ -42,7 +42,7 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.batches import Images
 from benchmark.training.checkpoint import Checkpoint
-from benchmark.training.device import OFF, Device, compile_mode, memory_told, process_memory_mb
+from benchmark.training.device import OFF, Device, compile_mode, explained, process_memory_mb
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run
@@ -197,7 +197,7 @@ class Job:
         """Between two steps: save now and then, and end the job if it was asked to end."""
         if self._stop is not None:
             self._save(trainer)
-            epoch = trainer.offset + trainer.epoch + 1
+            epoch = min(trainer.offset + trainer.epoch + 1, self.run.settings.epochs)
             raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {epoch}; state saved")
         if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
             self._save(trainer)
@@ -229,9 +229,8 @@ class Job:
 
     def _write(self, trainer: Trainer, status: str) -> None:
         # The last epoch has been evaluated here, unless it diverged or ended in an earlier call of this job.
-        samples = self._samples
-        if samples is None or trainer.diverged:
-            samples = self._predict(trainer.model)
+        stale = self._samples is None or trainer.diverged
+        samples = self._predict(trainer.model) if stale else self._samples
         content = {
             "study": self.study.name,
             "run": str(self.run.name),
@@ -287,10 +286,11 @@ def run(
             remark = "" if model.is_file() or resolved.name not in study.kept else "; --weights makes its weights again"
             print(f"already finished: {paths.run(place)}; --again trains it again{remark}", flush=True)
             return status
-        keep = model if weights or resolved.name in study.kept else None
+        # Weights that are there may be another study's: a record without their digest would make them useless.
+        keep = model if weights or resolved.name in study.kept or model.is_file() else None
         if keep and planned and not model.is_file():
             keep = paths.parked_weights(place)  # where the workflow's rule `weights` expects them
-        with memory_told(f"run {name}", resolved.settings.batch_size):
+        with explained(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command, keep)
             try:
                 return job.go()

@@ -163,11 +163,12 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         for key in KEPT:
             setattr(self, key, state[key])
+        self._loss, self._first_bad = (value.to(self.device.device) for value in (self._loss, self._first_bad))
         for cost, spent in state["meter"].items():
             setattr(self.meter, cost, spent)
         for name, saved in state["generators"].items():
-            self._generator(name).set_state(saved.cpu())
-        _model_generator(self.device).set_state(state["model_generator"].cpu())
+            self._generator(name).set_state(saved)
+        _model_generator(self.device).set_state(state["model_generator"])
 
 
 def _model_generator(device: Device) -> torch.Generator:

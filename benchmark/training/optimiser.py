@@ -71,4 +71,5 @@ class SGD:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
-        self.lr, self._momenta = state["lr"], list(state["momenta"])
+        self.lr, pairs = state["lr"], zip(state["momenta"], self._weights, strict=True)
+        self._momenta = [momentum if momentum is None else momentum.to(weight.device) for momentum, weight in pairs]

@@ -51,11 +51,15 @@ def read(path: Path, images: Images) -> pd.DataFrame:
     lacking = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
     if lacking:
         raise BadInput(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, frame.columns))}")
+    for column in ("index", "label", "prediction", *numbers):
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise BadInput(f"{path}: column {column} holds {frame[column].dtype}: accepted are numbers")
     labels = [(name, np.asarray(label.cpu())) for name, label in images.labels.items()]
     here = pd.concat(
         [pd.DataFrame({"split": name, "index": np.arange(len(label)), "here": label}) for name, label in labels]
     )
-    frame = here.merge(frame[[*COLUMNS, *numbers]], how="outer", on=["split", "index"], indicator="found")
+    theirs = frame[[*COLUMNS, *numbers]].astype({"split": str})
+    frame = here.merge(theirs, how="outer", on=["split", "index"], indicator="found")
     for fault, rows in {
         "this image is no part of the dataset": frame["found"] == "right_only",
         "this image is missing": frame["found"] == "left_only",

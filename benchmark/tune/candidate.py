@@ -17,7 +17,7 @@ from benchmark.results.measured import members_stream
 from benchmark.stamp import stamp
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training.device import memory_told
+from benchmark.training.device import explained
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
 
@@ -90,7 +90,7 @@ class Candidate(Job):
 
     def go(self) -> str:
         """Train and evaluate; return ``finished`` or ``diverged``, or raise `optuna.TrialPruned` or `Interrupted`."""
-        with self._signals(), memory_told(f"candidate {self.run.name}", self.run.settings.batch_size):
+        with self._signals(), explained(f"candidate {self.run.name}", self.run.settings.batch_size):
             trainer = self._train(self._starting_model(), {"stage": 1, "start": None}, [self._report])
         self.history = trainer.history
         return results.DIVERGED if trainer.diverged else results.FINISHED

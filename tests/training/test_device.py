@@ -185,7 +185,7 @@ ERRORS = {
 def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch):
     for error, where in ERRORS.items():
         monkeypatch.delenv(gpus.JOBS_PER_GPU, raising=False)
-        with pytest.raises(BadInput) as caught, device.memory_told("run x", 32):
+        with pytest.raises(BadInput) as caught, device.explained("run x", 32):
             raise error
         assert str(caught.value) == (
             f"run x: {where} ran out of memory at batch size 32: set a smaller batch_size in the study's "
@@ -193,9 +193,11 @@ def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch
         )
         monkeypatch.setenv(gpus.JOBS_PER_GPU, "4")
         shared = rf"^maps: {where} ran out of memory: let fewer.*\(BENCHMARK_JOBS_PER_GPU is 4\)$"
-        with pytest.raises(BadInput, match=shared), device.memory_told("maps"):
+        with pytest.raises(BadInput, match=shared), device.explained("maps"):
             raise error
-    with pytest.raises(RuntimeError, match="sizes differ"), device.memory_told("maps"):
+    with pytest.raises(BadInput, match="maps: batch_size leaves one image for the last"), device.explained("maps"):
+        torch.nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))
+    with pytest.raises(RuntimeError, match="sizes differ"), device.explained("maps"):
         raise RuntimeError("sizes differ")
 
 

@@ -104,6 +104,15 @@ def test_what_comes_out_otherwise_is_kept_beside_what_takes_its_place(project, m
     assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
 
 
+def test_weights_that_another_study_keeps_stay_of_use_when_the_run_is_done_again(project):
+    name = project.name("ft")
+    mapped = {"kind": "maps", "cells": [name.rpartition("/ft/")[0]], "methods": ["ft"]}
+    keeps, other = project.study({"figures": {"figure1": mapped}}, name="keeps"), project.study()
+    run(keeps, name, "a test")
+    run(other, name, "a test", again=True)
+    assert weights_of(keeps, keeps.run(name))
+
+
 def test_missing_weights_are_made_again_when_asked(project, capsys):
     study = project.study()
     folder = run_folder(study, project.original)

@@ -72,6 +72,13 @@ def test_other_predictions_are_another_run(project, ft):
     write(samples.assign(loss=samples["loss"] * 1.01))
     assert scored(project).run(THEIRS).fingerprint != before.fingerprint
     assert scored(project).run(FT).fingerprint == project.study().run(FT).fingerprint
+    # A name may hold what a pattern of files gives a meaning to.
+    odd = "their [v2]/trial-{trial}.parquet"
+    fingerprints = []
+    for more in (1.0, 1.01):
+        write(samples.assign(loss=samples["loss"] * more), odd.format(trial=0))
+        fingerprints.append(scored(project, odd).run(THEIRS).fingerprint)
+    assert fingerprints[0] != fingerprints[1]
 
 
 def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
@@ -88,6 +95,8 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
             "test image 59: the loss is no number",
         ),
         "minus": (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
+        "text": (samples.assign(loss="low"), "column loss holds str: accepted are numbers"),
+        "split": (samples.assign(split=0), "image 0: this image is"),
         "other": (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
     }.values():
         write(frame)

@@ -92,7 +92,8 @@ def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
         half = (row["difference_high"] - row["difference_low"]) / 2
         cells.append(DASH if row["method"] == RETRAIN else mean_text(row["difference"], half))
         cells.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
-        rows.append(method_row(row["method"], cells, row["diverged"] == row["trials"], row["collapsed"]))
+        gone = row["diverged"] and not row["trials"]  # trials are those that did not
+        rows.append(method_row(row["method"], cells, gone, row["collapsed"]))
     return rows
 
 
