@@ -73,11 +73,6 @@ class Trials:
         """Return how far a method's means lie above those of another: (columns,)."""
         return np.asarray(self.values[method].mean(axis=0) - self.values[reference].mean(axis=0))
 
-    @property
-    def lost(self) -> int:
-        """How many trials at least were left out, since a method diverged in them."""
-        return max(self.diverged.values(), default=0)
-
     def gap(self, method: str, drawn: Indices) -> Floats:
         """Return a method's average gap to Retrain, in points, over the trials of each draw: (draws,)."""
         mine, reference = (self.values[m][drawn].mean(axis=1) for m in (method, RETRAIN))

@@ -63,18 +63,18 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     return out[[*CELL, "method", "trials", DIVERGED, *columns, "avg_gap", *costs]]
 
 
-def per_run_gaps(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
+def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the runs with their own gaps to the mean of Retrain: ``ra_gap, ua_gap, ta_gap, mia_gap, avg_gap``, points.
 
     The mean of such average gaps is no smaller than the average gap of the means, which is what tables show.
     Parameters and errors are those of `summarise`; rows keep their order.
     """
     runs = _checked(metrics)
-    gaps = _distance(runs, METRICS, runs, reference)
+    gaps = _distance(runs, METRICS, runs, RETRAIN)
     return metrics.assign(**dict(zip(GAPS, gaps.T, strict=True)), avg_gap=gaps.mean(axis=1))
 
 
-def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
+def noise_floor(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the average gap that Retrain has to itself: what one more Retrain would be expected to show.
 
     Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged.
@@ -88,7 +88,7 @@ def noise_floor(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame
     """
     runs = _checked(metrics)
     rows = []
-    for cell, trials in runs[runs["method"] == reference].groupby(CELL, sort=False):
+    for cell, trials in runs[runs["method"] == RETRAIN].groupby(CELL, sort=False):
         floor = np.nan if trials[DIVERGED].any() else floor_of(trials[METRICS].to_numpy(dtype=float))
         rows.append((*cell, len(trials), floor))
     return pd.DataFrame(rows, columns=[*CELL, "trials", "noise_floor"])

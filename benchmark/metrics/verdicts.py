@@ -72,5 +72,7 @@ def _remark(one: Tested, result: Estimate) -> str:
         if lost
     ]
     if math.isnan(result.low):
-        remarks.append("one trial: no interval" if one.trials == 1 else "all trials are alike: no interval")
+        alike = "all trials are alike" if result.sd == 0 else "not defined in every trial"
+        why = "one trial" if one.trials == 1 else alike
+        remarks.append(f"{why}: no interval")
     return "; ".join(remarks)

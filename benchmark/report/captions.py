@@ -8,7 +8,7 @@ from benchmark import paths
 from benchmark.names import Cell
 from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label, use
-from benchmark.report.tabular import remake
+from benchmark.report.tabular import remake, sentences
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
 
@@ -20,7 +20,7 @@ READING = {
     "stages": f"95 % intervals of average gaps, standard deviations of metrics; {FOLDED}",
     "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {FOLDED}",
     "scale": "rank 1 is nearest to Retrain; filled: the first, or not to be told from it (95 % interval)",
-    "maps": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
+    "forget": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
 PAGE = "page"
 WHOLE = "study"
@@ -48,20 +48,20 @@ def _output(study: Study, name: str) -> str:
     chosen = study.report_epoch == "best" and kind.by_epoch
     own = kind.results and not kind.of_studies
     epoch = "the best, by the mean average gap over trials" if chosen else "the last" if own else ""
-    first = kind.derives == MAPS or not kind.results
+    trials = str(output.trials or study.trials) if own else ""
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
         "Methods": ", ".join(method_label(method) for method in output.methods),
         "Classes": ", ".join(output.classes),
         "Studies": ", ".join(output.studies),
-        "Trials": "the first" if first else "" if output.studies else str(output.trials or study.trials),
+        "Trials": "the first" if kind.derives == MAPS else trials,
         "Reported epoch": epoch,
         "Hyperparameters": tuned(study) if own else "",
     }
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
     else:
-        facts["How to read it"] = READING.get(output.kind, "")
+        facts["How to read it"] = READING.get(output.show if kind.derives == MAPS else output.kind, "")
         facts["For print"] = str(paths.figure(study.name, name, ".pdf"))
     return _caption(f"{name}: {output.caption or output.kind}", facts, name, study)
 
@@ -82,7 +82,7 @@ def _caption(title: str, facts: dict[str, str], target: str, study: Study) -> st
     # A text that began with its fields would lose them: they would be taken for a document's author, date and so on.
     fields = [f":{key}: {_escape(value)}" for key, value in facts.items() if value]
     fields.append(f":Remade by: ``{remake(study.name, target)}``")
-    return "\n".join([f"{_escape(title.rstrip('.'))}.", "", *fields, ""])
+    return "\n".join([_escape(sentences([title])), "", *fields, ""])
 
 
 def _escape(text: str) -> str:

@@ -176,21 +176,16 @@ def _entry(behind: Behind) -> str:
         prints = [run.record["fingerprint"] for run in behind.runs]
         key, title = f"run-{prints[0][:SHORT]}", behind.title if len(prints) > 1 else str(behind.runs[0].name)
         identity = f"Fingerprint{'s' * (len(prints) > 1)} {', '.join(prints)}"
-    note = [
-        identity,
-        f"commit {_listed(stamps, 'commit')}",
-        *([f"code {code}"] if (code := _listed(stamps, "code")) else []),
-        *([f"run until {ended[-1][:10]}"] if ended else []),
-        f"on {_listed(stamps, 'device')}",
-        f"in {_listed(stamps, 'precision')}",
-        f"with torch {_listed(stamps, 'torch')}",
-    ]
+    made = [*(f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key))]
+    made += [f"run until {ended[-1][:10]}"] if ended else []
+    words = {"on": "device", "in": "precision", "with torch": "torch"}
+    made += [f"{word} {_listed(stamps, key)}" for word, key in words.items() if _listed(stamps, key)]
     fields = {
         "title": f"{{{_escaped(title)}}}",
         "author": "{{The unlearning-benchmark authors}}",
         **({"year": f"{{{ended[-1][:4]}}}"} if ended else {}),
         "version": f"{{{_listed(stamps, 'version') or __version__}}}",
-        "note": f"{{{_escaped(', '.join(note))}}}",
+        "note": f"{{{_escaped(', '.join([identity, *made]))}}}",
     }
     width = max(map(len, fields))
     return "\n".join([f"@misc{{{key},", ",\n".join(f"  {one:{width}} = {value}" for one, value in fields.items()), "}"])

@@ -47,6 +47,8 @@ class Comparison:
     def pairs(self) -> pd.DataFrame:
         """The runs that both sides have: ``KEYS``, the columns of both with ``_first`` and ``_second``, ``same``."""
         first, second = self.rows
+        columns = first.columns.union(second.columns, sort=False)  # of two versions of the code, one may have more
+        first, second = (side.reindex(columns=columns) for side in (first, second))
         both = first.merge(second, on=KEYS, suffixes=("_first", "_second"))
         if both.empty:
             raise BadInput(f"{self.first.name} and {self.second.name} have no cell, method and trial in common")
@@ -103,7 +105,7 @@ class Comparison:
             return
         names = [name.removesuffix("_first") for name in changed if re.fullmatch("setting_.*_first", name)]
         changes: dict[str, list[str]] = {}
-        for name in (name for name in names if f"{name}_second" in changed):
+        for name in names:
             columns = ["method", f"{name}_first", f"{name}_second"]
             for method, before, now in changed[columns].drop_duplicates().itertuples(index=False):
                 if before != now and not (pd.isna(before) and pd.isna(now)):
@@ -148,12 +150,16 @@ class Comparison:
         if self.pairs["same"].all():
             return "no difference: all pairs are identical"
         flagged, judged = int(self.moved["differs"].sum()), int(self.moved["low"].notna().sum())
+        starred = f"{flagged} difference{'s' * (flagged != 1)} (*)"
+        if not judged:
+            nothing = "no interval to judge metrics by: trials are fewer than two, or all alike"
+            return f"{starred} of computation or divergence; {nothing}" if flagged else f"undecided: {nothing}"
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise floor"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
         return (
-            f"{flagged} difference{'s' * (flagged != 1)} (*): beyond the noise between two Retrains, and the 95 % "
-            f"interval (±) excludes 0; {chance}"
+            f"{starred}: beyond the noise between two Retrains, and the 95 % interval (±) excludes 0; or another "
+            f"computation, or number of diverged trials; {chance}"
         )
 
 

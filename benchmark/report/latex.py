@@ -134,7 +134,8 @@ def _line(row: list[Entry], cells: tuple[str, ...], fit: Layout) -> Line:
     spanning = [rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(one.text)}}}" for one in row[wide : wide + 1]]
     long = [ems(entry.text) for place, entry in zip(fit.places, row, strict=True) if place in fit.broken]
     lines = [ceil(LOOSE * one * fit.points / fit.room) for one in long]
-    return " & ".join([*cells[:wide], *spanning]) + r" \\", max([1, *lines])
+    whole = " & ".join([*cells[:wide], *spanning])
+    return "{}" * whole.startswith("[") + whole + r" \\", max([1, *lines])  # \\ and \midrule take what is in brackets
 
 
 def _column(column: Column, entries: list[Entry]) -> list[str]:

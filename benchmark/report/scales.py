@@ -14,8 +14,8 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
-from benchmark.metrics.gaps import CELL
-from benchmark.metrics.reported import TRIALS, reported_means, reported_summary
+from benchmark.metrics.gaps import CELL, summarise
+from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.samplewise.sufficiency import AUDITS
@@ -186,11 +186,12 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
 
 
 def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
-    """Return the average gaps as printed: that which is smallest leads."""
-    printed = in_cell(reported_summary(), cell).drop_duplicates("method").set_index("method")[GAP]
-    printed = printed.reindex(source.methods)
+    """Return the average gaps of the printed means, some printed gaps being slips: that which is smallest leads."""
+    means = in_cell(reported_means(), cell).drop_duplicates("method")
+    printed = summarise(means).set_index("method")[GAP].reindex(source.methods)
     gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
-    return _ranked(gaps, printed.to_dict(), {str(printed.drop(RETRAIN, errors="ignore").idxmin())})
+    competing = printed[[competes(method) for method in printed.index]].dropna()
+    return _ranked(gaps, printed.to_dict(), {str(competing.idxmin())} if len(competing) else set())
 
 
 def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:

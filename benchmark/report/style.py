@@ -126,7 +126,7 @@ def readable(text: str) -> str:
     def label(match: re.Match[str]) -> str:
         """Return the label of a name; what is no method's and could be a variable's is a setting."""
         name = match[1]
-        is_setting = name in SETTINGS or (name not in METHODS and name.isidentifier())
+        is_setting = name in SETTINGS or (name.isidentifier() and name not in METHODS and name not in registry.METHODS)
         return setting_label(name) if is_setting else method_label(name)
 
     return re.sub(r"`([^`]+)`", label, text)

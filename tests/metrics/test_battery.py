@@ -1,5 +1,7 @@
 """All audits of simulated methods: one that forgets, one that does not, one that shifts, and Original."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,6 +148,21 @@ def test_metrics_are_held_to_a_standard(trials: pd.DataFrame):
     assert tau["efficacy-auc", "efficacy-accuracy"] == 1
 
 
+def test_a_method_that_draws_nothing_at_random_is_told_from_retrain_and_hides_no_other():
+    methods, given = simulated(samples=400)
+    alike = np.repeat(methods["perfect"].margin[:1], TRIALS, axis=0)
+    methods = methods | {"fixed": replace(methods["perfect"], margin=alike)}
+    trials = by_trial(methods, given)
+    rows = summary(trials, []).set_index(["method", "audit"])
+    assert rows.loc[("fixed", "efficacy-auc"), "value"] > 0.99
+    held = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
+    assert held.loc["efficacy-auc", "methods"] == len(methods) - 2  # without Original and Retrain
+    missing = trials[(trials["method"] != "fixed") | (trials["trial"] < 2)]
+    none = missing["value"].where((missing["method"] != "fixed") | (missing["audit"] != "efficacy-auc"))
+    held = standards.standards(missing.assign(dataset="d", value=none), ["dataset"]).set_index("audit")
+    assert held.loc["efficacy-auc", "trials"] == TRIALS and held.loc["unseen-auc", "trials"] == 2
+
+
 def test_rankings_and_pairs_are_compared_as_on_paper():
     assert kendall([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
     assert kendall([1, 1, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
@@ -157,4 +174,7 @@ def test_rankings_and_pairs_are_compared_as_on_paper():
     assert stays == 100 and 1 / 3 < tau < 1
     # Of two methods and two trials, one of four resamples is decided by the trial in which they change places.
     assert ranking_stability(np.array([[0.0, 2.0], [3.0, 1.0]]), 0.0) == (0.5, 75.0)
+    # A draw that ties all methods has no rank correlation, and the others have one.
+    tau, stays = ranking_stability(np.array([[1.0, 2.0, 2.0], [1.0, 3.0, 3.0]]), 0.0)
+    assert tau == 1 and stays == 100
     assert np.isnan(ranking_stability(values[:1], 0.0)).all() and np.isnan(told_apart(values[:, :1]))

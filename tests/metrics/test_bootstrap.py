@@ -55,6 +55,8 @@ def test_one_trial_and_trials_that_are_all_alike_prove_nothing():
     assert (result.value, result.sd) == (2.0, 0.0) and np.isnan([result.low, result.high, result.p]).all()
     none = estimate(mean_of(np.zeros(3)), 3)
     assert (none.low, none.high, none.p) == (0.0, 0.0, 1.0)
+    dust = estimate(mean_of(np.full(3, abs(0.3 - 0.2) - abs(0.4 - 0.3))), 3)  # a tie, but for rounding
+    assert (dust.value, dust.low, dust.high, dust.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():

@@ -28,6 +28,21 @@ def test_what_the_term_improves_is_compared_between_the_smallest_and_the_largest
     assert rows_of("growth", *frames[:3])["verdict"][0] == UNTESTED
 
 
+def test_what_diverged_or_collapsed_at_one_share_is_named_where_two_are_compared():
+    frames = [
+        runs(method, shift, scenario=scenario, lr=0.1).assign(status="finished", collapsed=False)
+        for scenario, without, added in (("random-50", 8.0, 2.0), ("random-10", 4.0, 3.0))
+        for method, shift in (("retrain", 0.0), ("ft", without), ("coun", added))
+    ]
+    frames[2].loc[0, "collapsed"] = True
+    frames[5].loc[:2, "collapsed"] = True
+    (row,) = rows_of("growth", *frames).to_dict("records")
+    assert row["verdict"] == REPRODUCED and row["remark"] == "collapsed: `coun` in 4"
+    frames[2].loc[4, "status"] = "diverged"
+    (row,) = rows_of("growth", *frames).to_dict("records")
+    assert row["verdict"] == UNDECIDED and row["remark"].startswith("diverged: `coun` in 1")
+
+
 def test_stages_are_compared_with_the_retrain_of_what_is_gone_and_a_trial_counts_at_every_stage_or_at_none():
     metrics = [retrain(scenario=f"random-{percent}") for percent in (10, 20)]
     history = []
@@ -80,6 +95,8 @@ def test_the_lemma_reads_the_theorys_table():
     assert row["trials"] == 3 and row["verdict"] == REPRODUCED
     lost = theory.assign(diverged=theory["trial"] == 2)
     lost.loc[lost["diverged"], ["r_0.2", "r_0.4"]] = np.nan
+    twice = pd.concat([theory, theory], ignore_index=True)  # as of two tables that show the same runs
+    assert rows_of("lemma", retrain(), runs("coun", 1.0), theory=twice).iloc[0]["value"] == row["value"]
     row = rows_of("lemma", retrain(), runs("coun", 1.0), theory=lost).iloc[0]
     assert row["trials"] == 2 and row["verdict"] == UNDECIDED and row["remark"] == "diverged: `coun` in 1"
 
@@ -106,6 +123,13 @@ def test_distances_to_centroids_are_scaled_and_compared_with_retrains():
     assert list(rows["subject"]) == ["truck: against `ft`", "truck: `coun` and Retrain"] * 2
     assert list(rows["unit"][::2]) == ["% of the largest distance", "% of the mean distance"]
     assert rows["value"][0] == pytest.approx((10.0 - 40.0) / 3, abs=0.5) and set(rows["verdict"]) == {NOT_REPRODUCED}
+    # A run that diverged has no features, and none of its distances is a number: nothing is decided without it.
+    broken = [frame.assign(status="finished") for frame in frames]
+    broken[4].loc[2, "status"] = "diverged"
+    gone = (whole["method"] == "coun") & (whole["trial"] == 2)
+    for left in (whole[~gone], whole.assign(distance=whole["distance"].where(~gone))):
+        rows = rows_of("centroids", *broken, distances=left)
+        assert set(rows["verdict"]) == {UNDECIDED} and set(rows["remark"]) == {"diverged: `coun` in 1"}
     # Where all classes are forgotten, that of Table 4 stands beside all of them; a centroid of the own class is none.
     part = distances("random-10", ["truck"], {"retrain": 0.0, "ft": 4.0, "coun": 1.0})
     others = distances("random-10", ["ship", "dog"], {"retrain": 0.0, "ft": 1.0, "coun": 1.0})
@@ -135,5 +159,13 @@ def test_clusters_of_forget_samples_are_looser_on_the_map_of_a_strong_view():
     (row,) = rows_of("compact", *frames, embeddings=maps).to_dict("records")
     assert row["subject"] == "`cl_transform` CHN against CHJGN" and row["trials"] == 2 and row["unit"] == "silhouette"
     assert 0.4 < row["value"] < 1.0
+    lost = [frame.assign(status="finished") for frame in frames]
+    lost[1].loc[1, "status"] = "diverged"
+    left = maps[(maps["method"] != "coun") | (maps["trial"] == 0)]
+    (row,) = rows_of("compact", *lost, embeddings=left).to_dict("records")
+    assert row["verdict"] == UNDECIDED and "diverged: `coun` in 1" in row["remark"]
+    one = maps.assign(prediction=maps["prediction"].where((maps["method"] != "coun") | (maps["trial"] == 0), "ship"))
+    (row,) = rows_of("compact", *frames, embeddings=one).to_dict("records")
+    assert row["verdict"] == UNDECIDED and row["remark"] == "not defined in every trial: no interval"
     (row,) = rows_of("compact", *frames, embeddings=maps[maps["trial"] == 0]).to_dict("records")
     assert row["verdict"] == UNDECIDED and row["remark"] == "one trial: no interval"

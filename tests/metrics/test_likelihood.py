@@ -114,8 +114,13 @@ def test_auc_and_true_positives_are_counts():
     assert auc(np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0])) == pytest.approx((1 + 1.5 + 2) / 6)
     assert np.isnan(auc(np.array([]), np.array([1.0])))
     negatives = np.arange(200.0)
-    assert true_positives(np.array([197.0, 197.5, 198.0, 250.0]), negatives) == 75.0  # two false alarms: 198 and 199
-    assert np.isnan(true_positives(negatives, negatives[:99]))
+    # Of 201 ranks 2.01 are false alarms: 198 and 199, and a hundredth of the way on to 197.
+    assert true_positives(np.array([197.0, 197.5, 198.0, 250.0]), negatives) == pytest.approx(25 + 0.01 * 50)
+    assert np.isnan(true_positives(negatives, negatives[:98]))
+    rng = np.random.default_rng(0)
+    for count in (100, 150):  # what is like the negatives reads 1 %
+        read = np.mean([true_positives(*rng.normal(size=(2, count))) for _ in range(4000)])
+        assert read == pytest.approx(1, abs=0.08), count
 
 
 def test_margins_come_back_from_losses_as_far_as_a_loss_has_them():

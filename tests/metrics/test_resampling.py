@@ -26,6 +26,8 @@ def test_contributions_have_the_statistic_as_their_mean_and_are_nan_where_a_spre
     assert few[0] == 7 and np.isnan(few[1:]).all()
     two = over_pairs([np.array([3.0, 3.0])])
     assert two[0] == 3 and np.isnan(two[1])
+    pair = over_pairs([np.array([3.0, 3.0, np.nan, np.nan, np.nan])])  # of five trials, the one pair with a number
+    assert pair[0] == 3 and np.isnan(pair[1:]).all()
 
 
 def test_halves_have_no_trial_in_common():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -45,7 +46,8 @@ def _grown(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) 
         both = _together(frames)
         if all(len(trials.methods) == 2 and len(trials) for trials in both):
             test = Tested.of(large, words, _more(*both), both[1], "points of improvement")
-            diverged, collapsed = both[0].diverged | both[1].diverged, both[0].collapsed | both[1].collapsed
+            lost = [Counter(Trials(*frame).diverged) for frame in frames]  # in `both`, such trials are left out already
+            diverged, collapsed = lost[0] + lost[1], Counter(both[0].collapsed) + Counter(both[1].collapsed)
             yield test._replace(diverged=diverged, collapsed=collapsed)
 
 

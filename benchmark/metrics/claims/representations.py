@@ -60,9 +60,16 @@ def _nearer_than_ft(
     status = [name for name in ("status", "collapsed") if name in evidence.metrics]
     runs = wide.reset_index().merge(evidence.metrics[[*RUN, *status]], on=RUN)
     trials = Trials(runs, cell, ["ft", OURS], range(wide.shape[1]))
+    trials.diverged = _diverged(evidence, cell, ["ft", OURS], here)
     if len(trials.methods) == 2 and len(trials):
         yield Tested.of(cell, f"{of}against `ft`", lead(trials, [OURS], ["ft"]), trials, unit)
         yield Tested.of(cell, f"{of}`{OURS}` and Retrain", within(trials, OURS, evidence.margin), trials, unit)
+
+
+def _diverged(evidence: Evidence, cell: Cell, methods: list[str], rows: pd.DataFrame) -> dict[str, int]:
+    """Return in how many of the rows' trials each method diverged: to features that are no numbers, it has no row."""
+    shown = evidence.metrics["trial"].isin(rows["trial"])
+    return Trials(evidence.metrics[shown], cell, methods).diverged
 
 
 def compactness(evidence: Evidence) -> Iterator[Tested]:
@@ -77,6 +84,7 @@ def compactness(evidence: Evidence) -> Iterator[Tested]:
         runs = runs[pd.MultiIndex.from_frame(runs[["method", "trial"]]).isin(drawn) | (runs["method"] == RETRAIN)]
         for mild, strong, subject in mild_and_strong(runs):
             trials = Trials(runs, cell, [*mild, *strong])
+            trials.diverged = _diverged(evidence, cell, [*mild, *strong], forget)
             if mild and strong and {*mild, *strong} == {*trials.methods} and len(trials):
                 of = {method: np.array([drawn[method, trial] for trial in trials.numbers]) for method in trials.methods}
                 apart = np.max([of[m] for m in mild], axis=0) - np.max([of[m] for m in strong], axis=0)
@@ -94,6 +102,7 @@ def lemma(evidence: Evidence) -> Iterator[Tested]:
         return
     columns = [column for column in theory if str(column).startswith("r_")]
     for place, rows in theory[theory["method"] == OURS].groupby(CELL, sort=False):
+        rows = rows.drop_duplicates(["trial", "group"])  # two tables may show the same runs
         means = rows.assign(r=rows[columns].mean(axis=1)).pivot(index="trial", columns="group", values="r").dropna()
         lost = int(rows.loc[rows["diverged"].astype(bool), "trial"].nunique()) if "diverged" in rows else 0
         if len(means):

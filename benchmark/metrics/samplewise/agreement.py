@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from benchmark.metrics.gaps import METRICS
 from benchmark.metrics.samplewise.margins import Floats, Mask
@@ -26,7 +27,7 @@ def confidence_difference(margin: Floats, reference: Floats, forgotten: Mask) ->
 
 def confidence(margin: Floats) -> Floats:
     """Return the probability of the label."""
-    return np.asarray(0.5 + 0.5 * np.tanh(margin / 2))
+    return np.asarray(special.expit(margin))
 
 
 def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TUG_OF_WAR) -> Floats:

@@ -12,7 +12,6 @@ from benchmark.metrics.samplewise.margins import Floats
 
 BINS = 20
 FLOOR = 1e-5
-PERCENTILE = 95
 MODELS = 100  # a side, in the source
 
 

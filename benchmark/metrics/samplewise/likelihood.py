@@ -23,6 +23,7 @@ from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 # A sample's variance is drawn towards that of all samples, which counts as this many of its models (Smyth 2004): a few
 # models say little of a variance, and one other model nothing.
 PRIOR = 4
+SMALLEST = 1e-12  # variance, of a method without any randomness: its trials are equal
 # Margins of a side that intervals are computed from, at most: of many trials, every second or third sample.
 ENTRIES = 100_000
 SEED = 20_254
@@ -120,7 +121,8 @@ def _without_own(margin: Floats) -> tuple[Floats, Floats]:
         mean = (values.sum(axis=0) - values) / count
         squares = np.where(count, (values**2).sum(axis=0) - values**2 - count * mean**2, 0)
         pooled = squares.sum(axis=1, keepdims=True) / freedom.sum(axis=1, keepdims=True)
-    return mean + centre, (np.maximum(squares, 0) + PRIOR * pooled) / (freedom + PRIOR)
+    variance = (np.maximum(squares, 0) + PRIOR * pooled) / (freedom + PRIOR)
+    return mean + centre, np.maximum(variance, SMALLEST)
 
 
 def _log_density(value: Floats, mean: Floats, variance: Floats) -> Floats:

@@ -37,12 +37,15 @@ def auc(positives: Floats, negatives: Floats) -> float:
     return float(below.mean() / 2 / len(negatives))
 
 
-def true_positives(positives: Floats, negatives: Floats, false_alarms: float = FALSE_ALARMS) -> float:
-    """Return the per cent of positives above the threshold that at most ``false_alarms`` of the negatives exceed.
+def true_positives(positives: Floats, negatives: Floats) -> float:
+    """Return the per cent of positives above the threshold that `FALSE_ALARMS` of what is like the negatives exceed.
 
-    NaN where there are too few negatives for a single false alarm.
+    The k-th largest of n negatives is exceeded by k / (n + 1) of them, in expectation, whatever their distribution; it
+    is interpolated between two of them. NaN where there are too few negatives for a single false alarm.
     """
-    allowed = int(false_alarms * len(negatives))
-    if not allowed or not len(positives):
+    rank = FALSE_ALARMS * (len(negatives) + 1)
+    if rank < 1 or not len(positives):
         return float("nan")
-    return float(100 * np.mean(positives > np.sort(negatives)[-allowed - 1]))
+    ordered, whole = np.sort(negatives), int(rank)
+    strict, loose = (float(np.mean(positives > ordered[-place])) for place in (whole, whole + 1))
+    return 100 * (strict + (rank - whole) * (loose - strict))

@@ -41,7 +41,7 @@ def over_pairs(by_pair: list[Floats]) -> Floats:
     """
     own = nan_mean(by_pair)
     trials, mean = len(own), float(nan_mean(own))
-    if trials < 3:
+    if trials < 3 or np.isnan(own).sum() > trials / 2:  # of a pair or two the spread says nothing
         return jackknife(mean, [np.nan] * trials)
     return np.asarray(mean + 2 * (trials - 1) / (trials - 2) * (own - mean))
 

@@ -17,6 +17,7 @@ from scipy import special
 
 from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
 from benchmark.metrics.samplewise.margins import Floats, auc
+from benchmark.metrics.samplewise.resampling import nan_mean
 from benchmark.metrics.samplewise.sufficiency import AUDITS
 from benchmark.names import ORIGINAL
 
@@ -66,7 +67,8 @@ def ranking_stability(values: Floats, ideal: float) -> tuple[float, float]:
         return np.nan, np.nan
     whole = np.abs(values.mean(axis=1) - ideal)
     resampled = np.abs(values[:, draws(trials)].mean(axis=2) - ideal)
-    return float(np.mean(kendall(whole, resampled.T))), float(100 * np.mean(resampled.argmin(axis=0) == whole.argmin()))
+    first = resampled.argmin(axis=0) == whole.argmin()
+    return float(nan_mean(kendall(whole, resampled.T))), float(100 * np.mean(first))
 
 
 def told_apart(values: Floats) -> float:
@@ -104,4 +106,4 @@ def _metrics(trials: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str,
 def _by_method(group: pd.DataFrame) -> pd.DataFrame:
     """Return the values of each method but Original, (methods, trials), of the trials that all have."""
     methods = group[group["method"] != ORIGINAL]
-    return methods.pivot(index="method", columns="trial", values="value").dropna(axis="columns")
+    return methods.pivot(index="method", columns="trial", values="value").dropna(how="all").dropna(axis="columns")

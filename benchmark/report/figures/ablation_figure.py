@@ -88,7 +88,7 @@ def build(source: Source) -> Figure:
             cell = Cell(*rows[CELL].iloc[0])
             pair[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
     legend_above(figure, grid[0], handlelength=1.3)
-    note_collapsed(figure, data["collapsed"])
+    note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
 

@@ -44,9 +44,9 @@ def floor_handle() -> Patch:
     return Patch(facecolor=FLOOR["color"], label=FLOOR_LABEL)
 
 
-def note_collapsed(figure: Figure, collapsed: pd.Series[Any]) -> None:
+def note_collapsed(figure: Figure, collapsed: bool) -> None:
     """Say below the figure what the dagger means, if anything in it has one."""
-    if collapsed.any():
+    if collapsed:
         handle = Line2D([], [], linestyle="none", label=COLLAPSED)
         figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
 

@@ -117,7 +117,7 @@ def build(source: Source) -> Figure:
     more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
     more += [Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT)] * bool(len(on_the_way))
     legend_above(figure, grid[0, :1], [*more, floor_handle()], ncols=LEGEND_COLUMNS, handlelength=2)
-    note_collapsed(figure, data["collapsed"])
+    note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
 

@@ -80,7 +80,7 @@ def build(source: Source) -> Figure:
         axes.set_ylim(*_limits(data))
         axes.set_ylabel(f"Improvement (%)\n{over(source.trials)}")
     legend_above(figure, grid[:1], ncols=min(len(source.methods), 6), columnspacing=None, handlelength=1)
-    note_collapsed(figure, data["collapsed"])
+    note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
 
@@ -101,7 +101,7 @@ def _limits(data: pd.DataFrame) -> tuple[float, float]:
     """Return the axis' ends: 0 inside, room for the values printed beyond the bars, and for upright notes."""
     known = data[["improvement", "low", "high"]].stack()
     low, high = min(0.0, known.clip(lower=FLOOR).min()), max(0.0, known.max())
-    if known.empty or low == high:
+    if low == high:
         low, high = 0.0, 100.0
     room = 0.17 * (high - low)
     low, high = (low - room if low < 0 else 0.0), (high + room if high > 0 else room)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmark.metrics.bootstrap import mean_interval
+from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.report.facts import over
@@ -50,9 +50,9 @@ def build(source: Source) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     collapsed = {(cell, method) for cell, method in product(source.cells, methods) if source.collapsed(cell, method)}
     for axes, cell in zip(grid.flat, source.cells, strict=False):
-        here = np.logical_and.reduce([data[part] == value for part, value in vars(cell).items()])
+        here = in_cell(data, cell)
         for place, method in enumerate(methods):
-            mine = data[here & (data["method"] == method)]
+            mine = here[here["method"] == method]
             at = mine["memorisation"] + APART * (place - (len(methods) - 1) / 2)
             errors = [mine["auc"] - mine["low"], mine["high"] - mine["auc"]]
             label = method_label(method) + "†" * any(of == method for _, of in collapsed)
@@ -69,5 +69,5 @@ def build(source: Source) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
     legend_above(figure, grid.flat[:1], ncols=LEGEND_COLUMNS)
-    note_collapsed(figure, pd.Series(len(collapsed)))
+    note_collapsed(figure, bool(collapsed))
     return figure

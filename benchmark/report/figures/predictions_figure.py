@@ -23,15 +23,16 @@ def build(source: Source) -> Figure:
     trial diverged or is missing, and has a dagger where one collapsed.
     """
     data = numbers(source)
-    collapsed = [len(source.collapsed(cell, method)) for cell in source.cells for method in data["method"].unique()]
-    figure = page_wide(len(source.cells) * (AROUND + ROW * data["method"].nunique()))
+    methods = data["method"].unique()
+    collapsed = {cell: {method for method in methods if source.collapsed(cell, method)} for cell in source.cells}
+    figure = page_wide(len(source.cells) * (AROUND + ROW * len(methods)))
     grid = figure.subplots(len(source.cells), 1, squeeze=False, sharex=True)[:, 0]
     for axes, cell in zip(grid, source.cells, strict=True):
-        _cell(axes, in_cell(data, cell), {m for m in data["method"].unique() if source.collapsed(cell, m)})
+        _cell(axes, in_cell(data, cell), collapsed[cell])
         axes.set_title(short_label(cell, source.cells), loc="left")
     grid[-1].tick_params(axis="x", labelrotation=30)
     grid[-1].set_xlabel(f"Forget samples of class {source.output.classes[0]} predicted as (%)")
-    note_collapsed(figure, pd.Series(collapsed))
+    note_collapsed(figure, any(collapsed.values()))
     return figure
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmark.names import Cell
+from benchmark.report.figures.audit_figure import MARKERS
 from benchmark.report.figures.common import legend_above, note_collapsed, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
@@ -22,8 +25,14 @@ def build(source: Source) -> Figure:
     rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     figure = page_wide(LEGEND + HEIGHT * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    every = methods(source)
+    looks: dict[str, Any] = {
+        method: {"color": method_colour(method), "linestyle": line_style(method, every), "linewidth": 1.1}
+        | {"marker": marker, "markersize": 4, "markevery": (place, len(every))}
+        for place, (method, marker) in enumerate(zip(every, MARKERS * len(every), strict=False))
+    }
     for axes, cell in zip(grid.flat, source.cells, strict=False):
-        _cell(axes, source, cell)
+        _cell(axes, source, cell, looks)
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("Steps of training on all images")
@@ -31,21 +40,19 @@ def build(source: Source) -> Figure:
         spare.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("Forgotten images\nknown again (%)")
-    legend_above(figure, [grid[0, 0]], ncols=4, columnspacing=1.5)
-    collapsed = [bool(source.collapsed(cell, method)) for cell in source.cells for method in methods(source)]
-    note_collapsed(figure, pd.Series(collapsed))
+    collapsed = {method for cell in source.cells for method in every if source.collapsed(cell, method)}
+    handles = [Line2D([], [], label=method_label(m) + "†" * (m in collapsed), **look) for m, look in looks.items()]
+    legend_above(figure, [], handles, ncols=4, columnspacing=1.5)
+    note_collapsed(figure, bool(collapsed))
     return figure
 
 
-def _cell(axes: Axes, source: Source, cell: Cell) -> None:
-    every = methods(source)
-    for method in every:
-        marked = "†" * bool(source.collapsed(cell, method))
-        look = {"color": method_colour(method), "linestyle": line_style(method, every), "linewidth": 1.1}
+def _cell(axes: Axes, source: Source, cell: Cell, looks: dict[str, Any]) -> None:
+    for method, look in looks.items():
         trials = list(curves(source, cell, method).values())
         if not trials:
             continue
         step, accuracy = trials[0]["step"], np.array([curve["forget_accuracy"] for curve in trials])
-        axes.plot(step, accuracy.mean(0), label=method_label(method) + marked, **look)
+        axes.plot(step, accuracy.mean(0), **look)
         axes.fill_between(step, accuracy.min(0), accuracy.max(0), color=look["color"], alpha=0.15, linewidth=0)
     axes.set_ylim(-2, 102)

@@ -51,7 +51,7 @@ def build(source: Source) -> Figure:
     legend_above(
         figure, [grid[0, 0]], [Line2D([], [], label="Apart from the first", **hollow)], ncols=4, handlelength=2.4
     )
-    note_collapsed(figure, data["collapsed"])
+    note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
 

@@ -76,7 +76,7 @@ def build(source: Source) -> Figure:
         if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     legend_above(figure, [axes["avg_gap"]], [floor_handle()], ncols=4, handlelength=2.6, columnspacing=1.5)
-    note_collapsed(figure, pd.concat(every.values())["collapsed"])
+    note_collapsed(figure, any(frame["collapsed"].any() for frame in every.values()))
     return figure
 
 

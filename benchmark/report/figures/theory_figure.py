@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -59,7 +58,7 @@ def build(source: Source) -> Figure:
     grid[0, 0].set_xlim(0, end)
     collapsed = {m for m in source.methods for cell in source.cells if source.collapsed(cell, m)}
     _label(figure, grid, {m: method_label(m) + "†" * (m in collapsed) for m in source.methods})
-    note_collapsed(figure, pd.Series([bool(collapsed)]))
+    note_collapsed(figure, bool(collapsed))
     return figure
 
 

@@ -51,6 +51,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
         criteria=cells.CRITERIA,
         drawn={"criteria": cells.CRITERIA, "cells": shown, "images": pictured},
         studies=dict.fromkeys(cell["study"] for cell in shown),
+        page=paths.page("", images).name,
         css=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

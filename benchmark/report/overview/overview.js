@@ -48,8 +48,8 @@ function ranked() {
   const methods = shown(), by = weights();
   const now = places(methods, (method) => score(readings(method), by));
   const usual = places(methods, (method) => score(readings(method), equal));
-  const least = Math.min(...methods.map(({ trials }) => trials.length));
-  const left = least > 1 ? [...Array(least).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
+  const counts = methods.map(({ trials }) => trials.length);
+  const left = Math.min(...counts) > 1 ? [...Array(Math.max(...counts)).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
   return methods
     .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), place: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
     .sort((one, other) => (one.place ?? 99) - (other.place ?? 99));
@@ -80,9 +80,9 @@ function table(rows) {
     row.style.transform = `translateY(${old - row.getBoundingClientRect().top}px)`;
     requestAnimationFrame(() => { row.style.transition = ""; row.style.transform = ""; });
   }
-  const trials = Math.max(...cell().methods.map((method) => method.trials.length));
+  const counts = cell().methods.map((method) => method.trials.length), least = Math.min(...counts), trials = Math.max(...counts);
   const collapsed = rows.some(({ method }) => method.collapsed) ? " † collapsed in at least one trial." : "";
-  $("ranking-caption").textContent = `${cell().label}, study ${cell().study}: means over ${trials} trial${trials > 1 ? "s" : ""}. "Without one trial": the ranks that a method has when any one trial is left out.${collapsed}`;
+  $("ranking-caption").textContent = `${cell().label}, study ${cell().study}: means over ${least < trials ? `${least} to ` : ""}${trials} trial${trials > 1 ? "s" : ""}. "Without one trial": the ranks that a method has when any one trial is left out.${collapsed}`;
 }
 
 // A line a method through its ranks by your weights and by each criterion alone.

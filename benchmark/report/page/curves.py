@@ -39,7 +39,7 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     methods = []
     for name in listed:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
-        methods.append({**appearance(name, listed), "trials": int((runs["method"] == name).sum()), **series})
+        methods.append({**appearance(name, listed), **series})
     last = reference_cell(cell)
     return {
         "name": str(cell),

@@ -13,7 +13,7 @@ function readings(table) {
       const { value, low, high } = row.cells[at].dataset;
       if (!lacks(value)) values[key] = { value: Number(value), ends: lacks(low) ? null : [Number(low), Number(high)] };
     });
-    cells.get(name).rows.push({ method, label: row.cells[0].querySelector("a").textContent, colour, dash: [], values });
+    cells.get(name).rows.push({ method, label: row.cells[0].querySelector("a").textContent, colour, values });
   }
   return [...cells.values()];
 }

@@ -49,15 +49,8 @@ def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     # Of the method with the most trials, where some lack one.
     most = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
     null: Row = [f"{method_label(RETRAIN)} in its place", *(_cell(known, (most, audit), "null") for audit in shown)]
-    marked = {
-        method for method in methods for cell in source.cells if _is(cell, data) and source.collapsed(cell, method)
-    }
-    return [null, *(method_row(method, cells[method], collapsed=method in marked) for method in methods)]
-
-
-def _is(cell: Cell, data: pd.DataFrame) -> bool:
-    """Whether rows are those of a cell."""
-    return len(data) > 0 and tuple(data[CELL].iloc[0]) == (cell.dataset, cell.arch, cell.scenario)
+    collapsed = {m: source.collapsed(Cell(*data[CELL].iloc[0]), m) if len(data) else {} for m in methods}
+    return [null, *(method_row(method, cells[method], collapsed=collapsed[method]) for method in methods)]
 
 
 def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value") -> Entry:
@@ -71,10 +64,11 @@ def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value"
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
-    lost = [
-        {"method": method, "diverged": len(source.diverged(cell, method))}
-        for cell, method in product(source.cells, source.compared)
+    pairs = product(source.cells, source.compared)  # a trial is lost where the method diverged, or Retrain
+    diverged = [
+        (cell, method, source.diverged(cell, method) | source.diverged(cell, RETRAIN)) for cell, method in pairs
     ]
+    lost = pd.DataFrame({**vars(cell), "method": method, "diverged": len(gone)} for cell, method, gone in diverged)
     unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
     carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
     few = [audit for audit in SHOWN if audit in carried and audit not in shown]
@@ -96,6 +90,6 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
         facts.tuned(source.study),
         facts.control(source.controls),
-        facts.left_out(pd.DataFrame(lost)),
-        facts.incomplete(data, count) if len(data) else "",
+        facts.left_out(lost),
+        facts.incomplete(data.merge(lost).eval("trials = trials + diverged"), count) if len(data) else "",
     ]

@@ -24,7 +24,7 @@ def compared(source: Source, cell: Cell, first: str, second: str, fewest: int = 
     if source.results.metrics.empty:
         return numbers
     trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
-    numbers["diverged"] = trials.lost
+    numbers["diverged"] = max(trials.diverged.values(), default=0)  # so many were left out, at least
     if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):
         return numbers
     numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()

@@ -92,8 +92,7 @@ def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
         half = (row["difference_high"] - row["difference_low"]) / 2
         cells.append(DASH if row["method"] == RETRAIN else mean_text(row["difference"], half))
         cells.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
-        gone = row["diverged"] and not row["trials"]  # trials are those that did not
-        rows.append(method_row(row["method"], cells, gone, row["collapsed"]))
+        rows.append(method_row(row["method"], cells, row["diverged"] and not row["trials"], row["collapsed"]))
     return rows
 
 
@@ -110,9 +109,10 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         f"Noise floor{f' {number(floor)}' if known else ''}: by how much one trial of Retrain differs from the others"
         if data["noise_floor"].notna().any()
         else "",
-        f"Steps: until forgotten images are known within {NEAR:g} points of what Original knows of them",
+        f"Steps: until forgotten images are known within {NEAR:g} points of what Original knows of them"
+        + f"; > {how.steps} where in some trial they were not by then" * bool(np.isinf(data["steps"]).any()),
         facts.tuned(study),
         facts.control(source.controls),
         facts.left_out(data),
-        facts.incomplete(data, trials),
+        facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), trials),
     ]
