@@ -93,7 +93,7 @@ def number(value: float | None) -> str:
     """Return three significant digits, without exponents."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def table(heads: Sequence[str], rows: list[list[str]], texts: Sequence[str]) -> str:

@@ -29,13 +29,12 @@ Floats = NDArray[np.float64]
 # Of members, non-members and queries: a true label's logit above the others, as mean and deviation, and the share of
 # samples that are plainly wrong.
 SPREAD = ((2.0, 2.0, 0.0), (0.8, 2.4, 0.0), (1.2, 2.3, 0.0))
-SATURATED = ((16.0, 3.5, 0.0), (11.0, 4.5, 0.06), (3.5, 4.0, 0.1))
 
 
-def arrays(train: int, test: int = 2, size: int = 32) -> Arrays:
-    """Return ``train`` and ``test`` images of noise, uint8 (N, size, size, 3): work takes as long as on real ones."""
+def arrays(train: int, test: int = 2) -> Arrays:
+    """Return ``train`` and ``test`` images of noise, uint8 (N, 32, 32, 3): work takes as long as on real ones."""
     rng = np.random.default_rng(0)
-    shape = (size, size, 3)
+    shape = (32, 32, 3)
     return Arrays(
         rng.integers(0, 256, (train, *shape), np.uint8),
         rng.integers(0, CLASSES, train),

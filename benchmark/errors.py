@@ -39,7 +39,7 @@ def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> Ba
 
     ``what`` is the kind of thing, such as ``"method"``; ``where`` the file and key, or the part of the command line.
     """
-    accepted = sorted(accepted)
+    accepted = sorted(set(accepted))
     close = closest(str(value), accepted)
     hint = f"; did you mean {close!r}?" if close else "."
     return BadInput(f"{where}: unknown {what} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")

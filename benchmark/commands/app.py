@@ -42,8 +42,10 @@ def complete_study(incomplete: str) -> list[str]:
 
 
 def complete_output(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the tables and figures, of the study named before, that begin as typed."""
-    return [name for name in read(context.params["study"]).outputs if name.startswith(incomplete)]
+    """Return the tables, or the figures for the command ``figure``, of the study named before that begin as typed."""
+    study = read(context.params["study"])
+    own = study.figures if context.info_name == "figure" else study.tables
+    return [name for name in own if name.startswith(incomplete)]
 
 
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]

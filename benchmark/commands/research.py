@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.app import TERMINATED, StudyName, app, argument, flag, read
+from benchmark.commands.app import TERMINATED, StudyName, app, argument, complete_study, flag, read
 from benchmark.errors import BadInput
 
 
@@ -51,13 +51,12 @@ def memorisation(
 
 @app.command()
 def claims(
-    study: Annotated[str, argument("a study whose results are gathered", "STUDY")] = "quick",
-    named: Annotated[str | None, typer.Option("--study", help="the same, as an option")] = None,
+    study: Annotated[str, argument("a study whose results are gathered", "STUDY", complete_study)] = "quick",
 ) -> None:
     """Test the paper's claims on the gathered results."""
     from benchmark.report.tables.claims_table import text
 
-    print(text(read(named or study)))
+    print(text(read(study)))
 
 
 @app.command()

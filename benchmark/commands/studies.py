@@ -81,7 +81,7 @@ def cost(
 
 @app.command()
 def status(
-    study: Annotated[str, argument("the study", "STUDY")] = "quick",
+    study: Annotated[str, argument("the study", "STUDY", complete_study)] = "quick",
     watch: Annotated[bool, flag("--watch", "keep the display up to date until the study is done")] = False,
     seconds: Annotated[
         float, typer.Argument(min=0.1, metavar="SECONDS", help="the time between updates, with --watch")

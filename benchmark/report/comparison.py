@@ -74,12 +74,13 @@ class Comparison:
 
     def written(self, form: str) -> str:
         """Return the comparison as text, markdown, csv or json; the first two also say how the sides were made."""
+        pairs = self.pairs  # first, since without any there is nothing to compare
         if form == "csv":
             return self.data.to_csv(index=False, lineterminator="\n").rstrip()
         if form == "json":
-            about = {"first": self.first.name, "second": self.second.name, "pairs": len(self.pairs)}
+            about = {"first": self.first.name, "second": self.second.name, "pairs": len(pairs)}
             rows = json.loads(self.data.to_json(orient="records"))
-            return json.dumps(about | {"identical": int(self.pairs["same"].sum()), "differences": rows}, indent=1)
+            return json.dumps(about | {"identical": int(pairs["same"].sum()), "differences": rows}, indent=1)
         lines = [*self._heading(), *self._settings(), *self._made()]
         return "\n".join([*lines, *self._tables(form == "markdown"), "", self._verdict()])
 

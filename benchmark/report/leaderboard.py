@@ -156,8 +156,9 @@ def board() -> Table:
     columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
     notes = [
         "Average gap to Retrain, in points. Less FT's: below 0 a method is nearer to Retrain than FT",
-        "Claims are of the same dataset and scenario, and of the network at full size. One agrees where the interval "
-        "here lies wholly on its side of 0, disagrees where it lies wholly on the other, and else is undecided",
+        "Claims are of the same dataset and scenario, and of the network at full size; the CoUn paper’s are the gaps "
+        "of the means that it prints. One agrees where the interval here lies wholly on its side of 0, disagrees where "
+        "it lies wholly on the other, and else is undecided",
     ]
     notes += [f"{DAGGER}{THIN}{MEANING}"] * any(row["collapsed"] for row in data)
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))

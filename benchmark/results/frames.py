@@ -64,7 +64,7 @@ class Results:
 
     def collapse_limit(self, cell: Cell) -> float:
         """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
-        return measured.collapse_limit(self.study, cell.dataset, cell.arch)
+        raise NotImplementedError
 
     @property
     def codes(self) -> dict[str, str]:
@@ -80,6 +80,10 @@ class FromRuns(Results):
     """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
 
     partial: bool = False
+
+    def collapse_limit(self, cell: Cell) -> float:
+        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
+        return measured.collapse_limit(self.study, cell.dataset, cell.arch, self.partial)
 
     @property
     def codes(self) -> dict[str, str]:

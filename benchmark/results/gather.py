@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import StaleOutput
+from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_parquet
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
@@ -28,11 +28,13 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
     replace : whether results that the study calls published may come out otherwise than they are in git.
     """
+    if not study.runs():
+        raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
     results = gather(study, partial)
     if study.published and not replace:
         published.keep(study, results["metrics"])
-    datasets = sorted({run.name.dataset for run in study.runs()})
-    classes = {dataset: records.classes(study, dataset) for dataset in datasets}
+    known = sorted(results["predictions"]["dataset"].unique())  # the others are missing
+    classes = {dataset: records.classes(study, dataset) for dataset in known}
     files = [paths.collected(study.name, what + paths.PARTIAL * partial) for what in results]
     for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes})

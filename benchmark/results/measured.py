@@ -39,7 +39,7 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
         with _passing_over_if(partial):
             rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
     table = pd.DataFrame(rows)
-    return table if table.empty else _collapsed(study, table, cells)
+    return table if table.empty else _collapsed(study, table, cells, partial)
 
 
 def _passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
@@ -136,16 +136,19 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
     return best
 
 
-def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell]) -> pd.DataFrame:
+def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bool) -> pd.DataFrame:
     """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original."""
-    floors = {key: collapse_limit(study, *key) for key in {(cell.dataset, cell.arch) for cell in cells}}
+    floors = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
     floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < floor)
 
 
-def collapse_limit(study: Study, dataset: str, arch: str) -> float:
-    """Return the retain accuracy, in per cent, below which a run has collapsed; -inf where Original is missing."""
+def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:
+    """Return the retain accuracy, in per cent, below which a run has collapsed.
+
+    Where Original is missing or damaged, `StaleOutput` is raised; it is -inf where only what exists is wanted.
+    """
     original = study.run(RunName(dataset, arch, "", "original", 0))
-    with contextlib.suppress(StaleOutput):
+    with _passing_over_if(partial):
         return float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
     return -np.inf

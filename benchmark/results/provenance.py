@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
-from benchmark.files import read_record, sha256, written_digest
+from benchmark.files import read_parquet, read_record, sha256, written_digest
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell, MethodName, RunName
-from benchmark.paths import HISTORY, RUN
+from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
 from benchmark.study.runs import SHORT, Run
 from benchmark.study.study import Study
@@ -57,8 +55,8 @@ class Made:
         """Metrics in per cent and costs, at the last epoch."""
         if self.folder is None:
             return dict(self.record["numbers"])
-        last = pd.read_parquet(self.folder / HISTORY).iloc[-1]
-        return {key: float(last[key]) for key in (*METRICS, *COSTS) if key in last and pd.notna(last[key])}
+        last = read_parquet(self.folder / HISTORY).iloc[-1]
+        return {key: float(value) for key, value in last.dropna().items() if key in (*METRICS, *COSTS)}
 
     def facts(self, shown_by: dict[str, list[str]]) -> dict[str, Any]:
         """Return all that is known of the run, by topic, as plain data.
@@ -94,8 +92,9 @@ class Made:
 
     def _original(self) -> dict[str, Any]:
         fingerprint, name = self.record["slice"]["original"], self.name
-        folders = (paths.RUNS / name.dataset / name.arch / "original").glob(f"trial-*-{fingerprint[:SHORT]}")
         weights = self.record.get("started_from")
+        pattern = f"{name.dataset}/{name.arch}/original/trial-*-{fingerprint[:SHORT]}"
+        folders = (path for pool in _pools() for path in pool.glob(pattern) if _holds(path, weights))
         return {
             "fingerprint": fingerprint,
             **({"weights": weights} if weights else {}),
@@ -164,9 +163,8 @@ def _output(study: Study, name: str, method: str) -> Behind:
     runs = study.runs() if study.kind_of(name).gathered else study.runs_of(name)
     if not method:
         return Behind(f"{study.name} {name}", _made(study, runs), study, name)
-    shown = {study.run_name(Cell.parse(cell), method, 0).method for cell in output.cells} & {
-        r.name.method for r in runs
-    }
+    cells = study.cells if study.kind_of(name).gathered else map(Cell.parse, output.cells)
+    shown = {study.run_name(cell, method, 0).method for cell in cells} & {run.name.method for run in runs}
     if not shown:
         raise unknown("method", method, {run.name.method for run in runs}, f"{study.name} {name}")
     mine = [run for run in runs if run.name.method in shown]
@@ -178,7 +176,7 @@ def _run(text: str) -> Made:
     folder = Path(text).parent if Path(text).name == RUN else Path(text)
     if (folder / RUN).is_file():
         return Made(folder, read_record(folder / RUN))
-    pools = [paths.RUNS, *sorted(paths.RESULTS.glob("others/*/results/runs"))]
+    pools = _pools()
     if re.fullmatch(FINGERPRINT, text):
         folders = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
     else:
@@ -192,6 +190,16 @@ def _run(text: str) -> Made:
         several = ", ".join(f"{run.record['fingerprint'][:SHORT]} of {run.record.get('study')}" for run in runs)
         raise BadInput(f"{text!r}: several runs, {several}: accepted is one of these, or 'STUDY RUN'")
     return runs[0]
+
+
+def _pools() -> list[Path]:
+    return [paths.RUNS, *sorted(paths.RESULTS.glob("others/*/results/runs"))]
+
+
+def _holds(folder: Path, weights: str | None) -> bool:
+    """Whether an Original's record says that it wrote these weights; what is not known is taken for them."""
+    written = read_record(folder / RUN)["sha256"].get(MODEL) if (folder / RUN).is_file() else None
+    return not weights or (written or "").startswith(weights)
 
 
 def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
@@ -209,7 +217,9 @@ def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
-        numbers = {key: float(row[key]) for key in (*METRICS, *COSTS) if key in row}
+        # Original's metrics are of whichever cell comes first.
+        known = COSTS if run.name.is_original else (*METRICS, *COSTS)
+        numbers = {key: float(row[key]) for key in known if key in row}
         stamp = {key: row[key] for key in STAMP if key in row}
         kept = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}

@@ -92,7 +92,10 @@ def read_side(study: str, place: str = "") -> Side:
 
 def _in_commit(study: str, revision: str) -> pd.DataFrame:
     path = paths.collected(study, "metrics")
-    rows = committed(path, revision) if re.fullmatch(REVISION, revision) else None
+    try:
+        rows = committed(path, revision) if re.fullmatch(REVISION, revision) else None
+    except BadInput:
+        rows = None
     if rows is None:
         raise BadInput(f"{study}@{revision}: neither a folder here nor a commit that has {path}")
     return rows
@@ -127,7 +130,7 @@ def _rows(study: Study) -> pd.DataFrame:
     if here < len(runs):
         with contextlib.suppress(StaleOutput):
             gathered = frames.gathered_frame(study.name, "metrics")
-            if not here or not frames.lacking(study, gathered):
+            if not here or len({run.fingerprint for run in runs} & {*gathered["fingerprint"]}) > here:
                 return gathered
     rows = frames.of_study(study, partial=True).metrics
     if rows.empty:

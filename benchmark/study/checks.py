@@ -53,14 +53,18 @@ def check(study: PlannedStudy) -> None:
             where = f"{file}: {section}.{name}"
             if output.kind not in KINDS[section]:
                 raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
-            for needed in KINDS[section][output.kind].needs:
+            kind = KINDS[section][output.kind]
+            for needed in kind.needs:
                 if not getattr(output, needed):
                     raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
-            _studies(where, output, KINDS[section][output.kind].of_studies)
-            _scored(study, where, output, bool(KINDS[section][output.kind].derives))
+            _studies(where, output, kind.of_studies)
+            _scored(study, where, output, bool(kind.derives))
             if (output.trials or 0) > study.trials:
                 accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
                 raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
+            if study.report_epoch == "best" and kind.by_epoch and output.trials not in (None, study.trials):
+                one = f"{where}.trials: {output.trials}: the best epoch depends on how many trials there are"
+                raise BadInput(f"{one}: accepted are all {study.trials} of the study")
             try:
                 study.runs_of(name)
             except BadInput as error:

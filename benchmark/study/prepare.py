@@ -12,7 +12,7 @@ from benchmark import paths
 from benchmark.data import splits, store
 from benchmark.data.arrays import Arrays
 from benchmark.data.splits import split_frame, write_split
-from benchmark.errors import StaleOutput, unknown
+from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import locked, sweep
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
@@ -56,6 +56,11 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     on another side, so that results can be read without the images.
     """
     draw = study.split(dataset, scenario, trial)
+    draws = study.trials if "split" in study.resample else 1
+    if not 0 <= trial < draws:
+        shared = "0, whose draw all trials share (resample names no 'split')"
+        accepted = f"0 to {draws - 1}" if draws > 1 else shared
+        raise BadInput(f"{paths.study_file(study.name)}: trial {trial} of {dataset}/{scenario}: accepted is {accepted}")
     arrays = load(study, dataset)
     file = study.chosen_by(dataset, Scenario(scenario))
     chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None

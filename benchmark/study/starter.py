@@ -7,6 +7,7 @@ import keyword
 import re
 from pathlib import Path
 
+import benchmark.study.plugins  # noqa: F401 (it fills the registries)
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_text

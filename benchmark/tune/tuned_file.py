@@ -29,7 +29,7 @@ SAMPLER = (
 def write(journal: Journal) -> Path:
     """Write what has been found so far and return the path."""
     path = paths.tuned(journal.parent.name)
-    if path.is_file() and not any(journal.ended(pair) for pair in journal.pairs):
+    if not any(journal.ended(pair) for pair in journal.pairs):
         raise BadInput(f"{path}: {journal.path} has no candidate of this configuration: it would be left empty")
     content = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
     command = f"python -m benchmark tune {journal.parent.name}"

@@ -16,9 +16,10 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput
-from benchmark.files import replacing, sha256
+from benchmark.files import replacing, sha256, written_origin
 from benchmark.names import WORD, RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.study.runs import SHORT
 from benchmark.workflow.pool import Piece, piece_at, pieces
 from benchmark.workflow.unused import used
 
@@ -95,10 +96,17 @@ def _results(folder: Path) -> Path:
 def _plan(plan: Merge, results: Path, other: Path | None) -> None:
     """Add what is to be done with a pool; what others are made from comes before them."""
     aside: set[str] = set()
+    refused: set[str] = set()  # the digits that end the places of what is not taken
     splits: list[Piece] = []
-    for piece in pieces(results, plan.damaged.append):
-        if problem := _other_images(piece):
-            plan.damaged.append(problem)
+
+    def refuse(place: str, why: str) -> None:
+        plan.damaged.append(why)
+        refused.add(place.removesuffix(".parquet").rpartition("-")[2])
+
+    for piece in pieces(results, refuse):
+        lost = any(key[:SHORT] in refused for key in piece.made_from)
+        if problem := f"{piece.path} was made from what is not taken" if lost else _other_images(piece):
+            refuse(piece.place, problem)
             continue
         mine = plan.added.get(piece.place) or piece_at(paths.RESULTS, piece.place)
         if mine is not None and mine.content == piece.content:
@@ -124,11 +132,14 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
 
 
 def _other_images(piece: Piece) -> str:
-    """Say if a run was made from other images than are prepared here: the workflow would not go on with it."""
-    if not piece.record:
-        return ""
-    name, made = piece.record["run"].split("/")[0], piece.record["stamp"].get("data")
-    on_disk = store.content_hash_if_known(paths.dataset(name, piece.record["slice"]["dataset"]["provenance"]))
+    """Say if a run or split is of other images than are prepared here: the workflow would not go on with it."""
+    if piece.record:
+        name, made = piece.record["run"].split("/")[0], piece.record["stamp"].get("data")
+        folder = paths.dataset(name, piece.record["slice"]["dataset"]["provenance"])
+    else:
+        origin = written_origin(piece.path) or {}
+        name, made, folder = piece.place.split("/")[1], origin.get("images"), paths.DATA / str(origin.get("dataset"))
+    on_disk = store.content_hash_if_known(folder)
     other = made and on_disk and made != on_disk
     return (
         f"{piece.path} was made from other images of {name} ({made}) than are prepared here ({on_disk})"

@@ -46,8 +46,11 @@ class Piece:
         return str(self.record.get("run", self.place))
 
 
-def pieces(results: Path, say: Callable[[str], None]) -> Iterator[Piece]:
-    """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs."""
+def pieces(results: Path, say: Callable[[str, str], None]) -> Iterator[Piece]:
+    """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs.
+
+    ``say`` is told the place of what is damaged, and why.
+    """
     runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
     files = [file for what in DERIVED for file in sorted((results / what).rglob("*.parquet"))]
     for read, pattern, candidates in (
@@ -61,7 +64,7 @@ def pieces(results: Path, say: Callable[[str], None]) -> Iterator[Piece]:
                 try:
                     yield read(path, place)
                 except StaleOutput as error:
-                    say(str(error))
+                    say(place, str(error))
 
 
 def _run(folder: Path, place: str) -> Piece:

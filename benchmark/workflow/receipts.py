@@ -22,7 +22,7 @@ def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
     """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other."""
     path = paths.receipt(study, name, fingerprint)
     for other in path.parent.glob(f"{name}-*.json"):
-        if other.stem.rpartition("-")[0] == name:
+        if other != path and other.stem.rpartition("-")[0] == name:
             other.unlink()
     files: list[Path] = []
     yield files

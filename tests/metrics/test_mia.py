@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.svm import SVC
 
-from bench.work import SATURATED, SPREAD, confidences
+from bench.work import SPREAD, confidences
 from benchmark.errors import BadInput
 from benchmark.metrics import mia
+
+SATURATED = ((16.0, 3.5, 0.0), (11.0, 4.5, 0.06), (3.5, 4.0, 0.1))  # as `SPREAD`
 
 
 @pytest.mark.parametrize("kind", [SPREAD, SATURATED], ids=["spread", "saturated"])

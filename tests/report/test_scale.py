@@ -53,7 +53,12 @@ def make() -> None:
     write_all(tiny)
     printed = pd.read_csv(GIVEN / "reported" / "unlearning.csv")
     retrain, ft = (printed[printed["method"] == name] for name in ("Retrain", "FT"))
-    rows = [ft.assign(method=method, avg_gap=far, ua_mean=5 + 4 * far) for method, far in PRINTED.items()]
+    same = {name: retrain[name].item() for name in ("ra_mean", "ta_mean", "mia_mean")}
+    # The gap that is printed for NegGrad+ is a slip: it is not that of the means, which count.
+    rows = [
+        ft.assign(method=method, avg_gap=9.0 if method == "NegGrad+" else far, ua_mean=5 + 4 * far, **same)
+        for method, far in PRINTED.items()
+    ]
     paths.REPORTED.mkdir(parents=True)
     pd.concat([retrain, *rows]).assign(scenario="random-50").to_csv(paths.REPORTED / "unlearning.csv", index=False)
     paths.study_file("other").write_text(yaml.safe_dump({"datasets": {"digits": {"source": "digits"}}}))

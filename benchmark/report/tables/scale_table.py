@@ -87,7 +87,7 @@ def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
     return [
         "; ".join(scale.text for scale in shown),
         "Settings and hyperparameters differ from scale to scale too",
-        "Avg. gap: to Retrain, in points, with its rank in parentheses",
+        "Avg. gap: to Retrain, in points, with its rank in parentheses; the paper’s are the gaps of its printed means",
         "AUC: of an attack on each forget sample against Retrain, ranked by its distance from a perfect unlearner’s 0.5"
         if audited
         else "",
