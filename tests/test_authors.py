@@ -74,6 +74,12 @@ def test_one_that_keeps_them_all_and_one_that_cannot_run(named):
     assert finding.promise == "It does a run." and "no entry for the part 'forget'" in finding.instead
 
 
+def test_what_is_built_in_is_not_written_again(empty):
+    for kind, name in (("method", "ft"), ("architecture", "vit"), ("dataset", "digits")):  # in a process of its own
+        ended = empty.command("new", kind, name)
+        assert ended.returncode == 2 and "there is one of that name" in ended.stderr and not Path(f"{name}.py").exists()
+
+
 def test_what_new_writes_is_never_written_over(empty):
     assert call("new", "method", "mine").stdout.startswith("mine.py, config/mine.yaml and test_mine.py are written.")
     before = Path("mine.py").read_text()

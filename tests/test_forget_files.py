@@ -12,6 +12,7 @@ from benchmark.files import written_origin
 from benchmark.results import records
 from benchmark.results.sample_outputs import write_scores
 from benchmark.study.prepare import split
+from tests.project import call
 
 LIST = Path("mine.txt")
 
@@ -34,6 +35,16 @@ def test_a_list_is_a_scenario_and_its_content_is_part_of_what_determines_a_run(p
     assert paths.split(changed.split("digits", "listed-mine", 0).place) != before[1]
     others = [study.run(project.name(method)).slice for method in ("retrain", "ft")]
     assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == others
+
+
+def test_a_split_that_no_run_uses_is_not_drawn(project):
+    project.study()  # of two trials, which forget the same
+    for trial in ("1", "7", "-1"):
+        ended = call("split", "tiny", "digits", "random-10", "--", trial)
+        assert ended.returncode == 2 and f"trial {trial} of digits/random-10: accepted is 0, whose draw" in ended.stderr
+    project.study({"resample": ["split"]})
+    assert call("split", "tiny", "digits", "random-10", "1").returncode == 0
+    assert "accepted is 0 to 1" in call("split", "tiny", "digits", "random-10", "2").stderr
 
 
 def test_a_scenario_without_its_file_is_refused_with_the_place_that_names_it(project):

@@ -93,6 +93,28 @@ def test_without_the_runs_the_gathered_results_say_the_same(here):
     assert shown("tiny", "table2")["runs"] == 4
 
 
+def test_a_table_whose_original_is_damaged_is_not_drawn_without_its_marks_and_no_mistake_costs_a_receipt(here):
+    assert call("table", "tiny", "table2").returncode == 0
+    [receipt] = (paths.RESULTS / "drawn" / "tiny").glob("table2-*.json")
+    assert call("figure", "tiny", "table2").returncode == 2 and receipt.is_file()
+    history = run_folder("tiny", here.original) / paths.HISTORY
+    history.write_bytes(history.read_bytes()[:100])
+    ended = call("table", "tiny", "table2")
+    assert ended.returncode == 2 and f"{history} is damaged" in ended.stderr and receipt.is_file()
+    assert call("table", "tiny", "table2", "--partial").returncode == 0
+
+
+def test_a_damaged_run_is_one_line(here):
+    history = run_folder("tiny", here.name("salun")) / paths.HISTORY
+    content = history.read_bytes()
+    for damaged in (content[:100], None):
+        history.write_bytes(damaged) if damaged else history.unlink()
+        for words in (["tiny", here.name("salun")], ["tiny", "table2", "salun"]):
+            ended = call("show", *words)
+            assert ended.returncode == 2 and str(history) in ended.stderr and ended.stderr.count("\n") == 1
+            assert ("damaged" if damaged else "missing") in ended.stderr
+
+
 def test_a_table_is_its_files_and_all_runs_behind_them(here):
     facts = shown("tiny", "table2")
     csv = paths.table("tiny", "table2", ".csv")

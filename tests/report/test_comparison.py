@@ -15,9 +15,12 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
+from benchmark.errors import BadInput
 from benchmark.metrics.gaps import METRICS, floor_of
+from benchmark.report.comparison import Comparison
 from benchmark.results.differences import differences
 from benchmark.results.gather import collect
+from benchmark.results.sides import Side
 from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.project import Project, call
@@ -69,6 +72,16 @@ def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
     small = same.assign(ra=same["ra"] + np.where(same["method"] == "ft", 0.05 + 0.001 * same["trial"], 0))
     row = differences(same, small).query("method == 'ft' and column == 'ra'").iloc[0]
     assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
+
+
+def test_what_has_nothing_in_common_or_too_few_trials_is_not_said_to_be_alike():
+    one, other = made_up({}), made_up({}).assign(scenario="random-50")
+    for form in ("csv", "json", "text"):
+        with pytest.raises(BadInput, match="a and b have no cell, method and trial in common"):
+            Comparison(Side("a", one), Side("b", other)).written(form)
+    sides = [Side(far, made_up({"ra": -30.0 * (far == "b")}, trials=1, fingerprint=far, samples=None)) for far in "ab"]
+    verdict = list(Comparison(*sides).written("text").splitlines())[-1]
+    assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two, or all alike"
 
 
 def test_the_average_gap_is_taken_to_each_sides_own_retrain():

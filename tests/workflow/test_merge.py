@@ -118,6 +118,16 @@ def test_what_is_damaged_or_half_written_there_is_not_taken(study):
     assert "0 runs added, 2 already here" in merge([Path("../there")])[0]
 
 
+def test_what_was_made_from_what_is_not_taken_is_not_taken_either(study):
+    with (there(study, "original") / paths.HISTORY).open("ab") as file:
+        file.write(b"more")
+    original, ft = there(study, "original"), there(study, "ft@lr=0.02")
+    said, well = merge([Path("../there")])
+    assert not well and f"not taken: {original / paths.HISTORY} is damaged" in said
+    assert f"not taken: {ft} was made from what is not taken" in said and not paths.run(ft.name).exists()
+    assert "0 runs added" in said
+
+
 def test_a_copy_that_is_cut_off_leaves_no_run_and_goes_on(study, monkeypatch):
     copyfile = shutil.copyfile
 
