@@ -146,9 +146,12 @@ def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bo
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:
     """Return the retain accuracy, in per cent, below which a run has collapsed.
 
-    Where Original is missing or damaged, `StaleOutput` is raised; it is -inf where only what exists is wanted.
+    Where Original is missing or damaged, `StaleOutput` is raised; it is -inf where only what exists is wanted, and
+    where the study trains no Original.
     """
     original = study.run(RunName(dataset, arch, "", "original", 0))
+    if all(run.name != original.name for run in study.runs()):
+        return -np.inf
     with _passing_over_if(partial):
         return float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
     return -np.inf

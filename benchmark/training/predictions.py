@@ -16,6 +16,7 @@ from benchmark.training.batches import Images, predict
 from benchmark.training.device import Device
 
 COLUMNS = ("index", "split", "label", "prediction")
+NUMBERS = ("loss", "margin")  # of which there must be one
 SURE = 0.69  # a cross-entropy below ln 2 leaves no other class as probable
 
 
@@ -41,19 +42,8 @@ def read(path: Path, images: Images) -> pd.DataFrame:
     BadInput
         If a column or a sample is missing, a sample occurs twice, a label is not the dataset's, or a number is none.
     """
-    try:
-        frame = pd.read_parquet(path)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # what a parquet reader makes of noise is not a closed list
-        raise BadInput(f"{path}: not readable as parquet: {' '.join(str(error).split())[:200]}") from None
-    numbers = [column for column in ("loss", "margin") if column in frame]
-    lacking = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
-    if lacking:
-        raise BadInput(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, frame.columns))}")
-    for column in ("index", "label", "prediction", *numbers):
-        if not pd.api.types.is_numeric_dtype(frame[column]):
-            raise BadInput(f"{path}: column {column} holds {frame[column].dtype}: accepted are numbers")
+    frame = _read(path)
+    numbers = [column for column in NUMBERS if column in frame]
     labels = [(name, np.asarray(label.cpu())) for name, label in images.labels.items()]
     here = pd.concat(
         [pd.DataFrame({"split": name, "index": np.arange(len(label)), "here": label}) for name, label in labels]
@@ -81,6 +71,24 @@ def read(path: Path, images: Images) -> pd.DataFrame:
         ["split", "index"], key=lambda column: column == "test" if column.name == "split" else column
     )
     return order[[*COLUMNS, "loss", "margin"]].reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return what a file holds, if it has the columns."""
+    try:
+        frame = pd.read_parquet(path)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # what a parquet reader makes of noise is not a closed list
+        raise BadInput(f"{path}: not readable as parquet: {' '.join(str(error).split())[:200]}") from None
+    numbers = [column for column in NUMBERS if column in frame]
+    lacking = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
+    if lacking:
+        raise BadInput(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, frame.columns))}")
+    for column in ("index", "label", "prediction", *numbers):
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise BadInput(f"{path}: column {column} holds {frame[column].dtype}: accepted are numbers")
+    return frame
 
 
 def _refuse(path: Path, frame: pd.DataFrame, fault: str, rows: pd.Series[bool]) -> None:

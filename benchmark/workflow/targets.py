@@ -143,11 +143,11 @@ class Workflow:
             return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
+        originals = {study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)).place for cell in cells}
+        runs = {place: self._at[place] for place in originals if place in self._at}  # by which runs have collapsed
         if derived := study.derived_of(output):
-            return self._files([], study.splits([one.run for one in derived], cells), derived) + beside
-        runs = {run.name: run for run in study.runs_of(output)}
-        originals = [RunName(cell.dataset, cell.arch, "", ORIGINAL, 0) for cell in cells]
-        runs |= {name: study.run(name) for name in originals}
+            return self._files(runs.values(), study.splits([one.run for one in derived], cells), derived) + beside
+        runs |= {run.place: run for run in study.runs_of(output)}
         return self._files(runs.values(), study.splits(runs.values(), cells), []) + beside
 
     def drawn_from(self, output: str) -> list[Path]:

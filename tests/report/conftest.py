@@ -238,5 +238,5 @@ def gathered(study: Study) -> None:
 
 def write_runs(study: Study, *outputs: str) -> None:
     """Write every run of some outputs with random numbers."""
-    for name in {run.name for output in outputs for run in study.runs_of(output)}:
+    for name in {run.name for run in study.runs(outputs)}:
         write_run(study, str(name))

@@ -15,6 +15,7 @@ from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
 from tests.places import run_folder
+from tests.project import ORIGINAL
 from tests.report.conftest import CLASS, RANDOM, STAGED, altered, changed, metrics, plot, source, write_run, write_runs
 
 
@@ -34,6 +35,7 @@ def study(shared) -> Study:
     Cost: FT's gaps are 4 and 2, then -1 and 2; NoT's grow; NoT + CL diverges in one trial. Stages, of an epoch each:
     Retrain's metrics are 50 after the first and 40 after the second.
     """
+    write_run(shared, ORIGINAL, metrics(50.0))
     for trial in range(2):
         for cell in (RANDOM, CLASS):
             name = f"{cell}/{{}}/trial-{trial}"

@@ -117,7 +117,7 @@ def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -
 
 def test_best_epoch_is_called_oracle(study) -> None:
     fill(study, {})
-    best = changed(report_epoch="best")
+    best = changed(report_epoch="best", figures={})
     # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
     near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
     for trial, first in enumerate(near):
