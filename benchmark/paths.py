@@ -122,6 +122,12 @@ def figure(study: str, name: str, suffix: str) -> Path:
     return FIGURES / study / f"{name}{suffix}"
 
 
+def drawn(section: str, study: str, name: str) -> list[Path]:
+    """All files of one of a study's ``tables`` or ``figures``."""
+    path, suffixes = (table, TABLE_SUFFIXES) if section == "tables" else (figure, FIGURE_SUFFIXES)
+    return [path(study, name, suffix) for suffix in suffixes]
+
+
 def overview(images: bool = True) -> Path:
     """The page over all studies, with images or without."""
     return FIGURES / f"index{'' if images else '.without-images'}.html"

@@ -88,12 +88,7 @@ def _table(behind: Behind) -> dict[str, Any]:
     """Return what a table or figure is drawn from, by topic."""
     study, name = behind.study, behind.output
     assert study is not None
-    path, suffixes = (
-        (paths.table, paths.TABLE_SUFFIXES)
-        if study.section_of(name) == "tables"
-        else (paths.figure, paths.FIGURE_SUFFIXES)
-    )
-    files = [path(study.name, name, suffix) for suffix in suffixes]
+    files = paths.drawn(study.section_of(name), study.name, name)
     fingerprint = study.output_fingerprint(name)
     drawn = paths.receipt(study.name, name, fingerprint).is_file()
     stamps = [run.record["stamp"] for run in behind.runs]

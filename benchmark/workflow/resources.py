@@ -9,7 +9,6 @@ import contextlib
 import glob
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import paths
@@ -31,28 +30,23 @@ class Options(Strict):
     replace: bool = False  # whether other results may take the place of published ones
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What a finished run took, by its record: time by the clock in seconds, memory in MiB."""
-
-    seconds: float
-    memory_mb: float
-
-
 def minutes(place: str, attempt: int, first: int = Options().minutes) -> int:
     """Return a run's time limit in minutes: ``first``, unless runs like it have finished; more at every attempt."""
-    taken = [usage.seconds for usage in _alike(place)]
+    taken = [seconds for seconds, _ in _alike(place)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
 
 
 def memory_mb(place: str, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
-    taken = [usage.memory_mb for usage in _alike(place)]
+    taken = [memory for _, memory in _alike(place)]
     return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
 
 
-def _alike(place: str) -> list[Usage]:
-    """Finished runs of the same dataset, architecture and method; else all of the same dataset and architecture."""
+def _alike(place: str) -> list[tuple[float, float]]:
+    """What finished runs took, of the same dataset, architecture and method; else of the same dataset and architecture.
+
+    That is, by their records, time by the clock in seconds and memory in MiB.
+    """
     dataset, arch, *_, method, _ = place.split("/")
     for pattern in (f"**/{glob.escape(method)}/*/{paths.RUN}", f"**/{paths.RUN}"):
         if alike := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path))]:
@@ -60,11 +54,11 @@ def _alike(place: str) -> list[Usage]:
     return []
 
 
-def _usage(path: Path) -> Usage | None:
+def _usage(path: Path) -> tuple[float, float] | None:
     """Return what a run took, all calls of its job together; None where its record is no whole one."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = json.loads(path.read_text(encoding="utf-8"))
         # On a GPU the peak is the card's.
         memory = record.get("process_memory_mb", record["peak_memory_mb"])
-        return Usage(float(record["wall_seconds"]), float(memory))
+        return float(record["wall_seconds"]), float(memory)
     return None

@@ -149,7 +149,5 @@ def _pattern(study: Study, names: list[str]) -> str:
     """Return the files of drawn tables, or of drawn figures, as a shell's pattern."""
     if not names:
         return ""
-    tables = study.section_of(names[0]) == "tables"
-    path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if tables else (paths.figure, paths.FIGURE_SUFFIXES)
-    name = names[0] if len(names) == 1 else "*"
-    return str(path(study.name, name, f".{{{','.join(suffix[1:] for suffix in suffixes)}}}"))
+    files = paths.drawn(study.section_of(names[0]), study.name, names[0] if len(names) == 1 else "*")
+    return str(files[0].with_suffix(f".{{{','.join(file.suffix[1:] for file in files)}}}"))

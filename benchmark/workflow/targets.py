@@ -65,10 +65,8 @@ class Workflow:
     def files_of(self, output: str) -> list[Path]:
         """The files of a table or figure, and the receipt that they are drawn as the study stands now."""
         study = self.study
-        tables = study.section_of(output) == "tables"
-        path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if tables else (paths.figure, paths.FIGURE_SUFFIXES)
         receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
-        return [*(path(study.name, output, suffix) for suffix in suffixes), receipt]
+        return [*paths.drawn(study.section_of(output), study.name, output), receipt]
 
     @cache
     def dataset_files(self, dataset: str) -> list[Path]:

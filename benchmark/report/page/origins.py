@@ -50,9 +50,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     shared, differing = _stamps(results.metrics)
     outputs = []
     for name, output in study.outputs.items():
-        is_table = study.section_of(name) == "tables"
-        path, suffixes = (paths.table, paths.TABLE_SUFFIXES) if is_table else (paths.figure, paths.FIGURE_SUFFIXES)
-        files = [path(study.name, name, suffix).as_posix() for suffix in suffixes]
+        files = [file.as_posix() for file in paths.drawn(study.section_of(name), study.name, name)]
         command = remake(study.name, name)
         outputs.append({"name": name, "caption": output.caption, "files": files, "command": command})
     return {
