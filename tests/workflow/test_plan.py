@@ -12,7 +12,7 @@ from benchmark.data.store import content_hash
 from benchmark.files import write_json, write_record
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
-from tests.project import CELL, ORIGINAL, ORIGINAL, Project, call
+from tests.project import CELL, ORIGINAL, Project, call
 from tests.workflow.conftest import SHOWN, planned
 
 CLASS, MINE = "digits/convnet/class-8", "mine/convnet/random-10"
