@@ -255,6 +255,7 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
     output, errors, status = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, without_new_plugins():
         patch.setattr(sys, "argv", ["python -m benchmark", *arguments])
+        patch.setattr(gc, "freeze", lambda: None)  # which is for a process that ends soon
         patch.syspath_prepend(str(Path.cwd()))
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
@@ -263,8 +264,6 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
                 status = end.code if isinstance(end.code, int) else int(bool(end.code))
                 if isinstance(end.code, str):  # which the interpreter prints
                     print(end.code, file=sys.stderr)
-            finally:
-                gc.unfreeze()
     assert not check or status == 0, output.getvalue() + errors.getvalue()
     return subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
 

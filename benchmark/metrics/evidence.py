@@ -49,12 +49,14 @@ class Trials:
         self, metrics: pd.DataFrame, cell: Cell, methods: Iterable[str], columns: Sequence[str | int] = tuple(METRICS)
     ):
         here, methods = in_cell(metrics, cell), list(methods)
+        here = here[here["method"].isin([RETRAIN, *methods])]
         self.diverged: dict[str, int] = {}
         if "status" in here:
             lost = here.loc[here["status"] == DIVERGED, "method"].value_counts()
             self.diverged = {method: int(lost[method]) for method in [RETRAIN, *methods] if method in lost}
             here = here[here["status"] != DIVERGED]
-        tables = {m: rows.set_index("trial")[list(columns)] for m, rows in here.groupby("method")}
+        numbers = here.set_index("trial")[["method", *columns]]
+        tables = {method: rows[list(columns)] for method, rows in numbers.groupby("method")}
         self.methods = [method for method in methods if method in tables]
         wanted = [RETRAIN, *self.methods]
         trials = set.intersection(*(set(tables[m].index) for m in wanted)) if RETRAIN in tables else set()

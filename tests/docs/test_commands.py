@@ -155,6 +155,10 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
         _, options = parse_args(words[1:])
         config = validated(Options, dict(setting.split("=") for setting in options.config), "--config")
         assert set(options.targets) <= {"all", "tune", *Study.load(config.study).outputs}
+    elif not re.fullmatch(INSTALLED, command.text):
+        files = [word for word in words if "/" in word or word.endswith((".py", ".yml"))]
+        assert all((ROOT / word).exists() for word in files), command.text
+        assert files or words[0] in ("conda", "unlearning-benchmark"), command.text
 
 
 def parse(arguments: list[str]) -> None:

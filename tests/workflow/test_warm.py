@@ -14,15 +14,15 @@ import pytest
 from benchmark import paths
 from benchmark.commands import warm
 from tests.places import run_folder
-from tests.project import CELL, Project, environment
+from tests.project import CELL, environment
 
 CLIENT = [sys.executable, "-I", "-S", warm.__file__]
 FT = f"{CELL}/ft/trial-0"
 PATIENCE = 60
 
 
-@pytest.fixture
-def server(project: Project) -> Iterator[psutil.Process]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[psutil.Process]:
     """A process like Snakemake's, below which a server waits for jobs."""
     start = """if True:
         import os, sys
