@@ -83,7 +83,7 @@ def score(
     They are compared with a study's Retrain, beside its methods.
 
     A trial's file has a row for each training and test image: index, split, label, prediction, and loss or margin. The
-    study config/NAME.yaml is written, with a table of gaps and one of audits, and both are drawn.
+    study config/NAME.yaml is written and drawn: a table of gaps and, with a file for every trial, one of audits.
     """
     from benchmark.study.template import write_scored
 
@@ -98,6 +98,8 @@ def score(
         file.unlink()
         raise
     print(f"{file} is written")
+    if "audit" not in scored.tables:
+        print("no table of audits: it needs a file for every trial of the study")
     try:
         for shown in scored.tables:
             table(name, shown)

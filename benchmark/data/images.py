@@ -37,12 +37,12 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
     """Return one image as uint8 (H, W, 3), resized to ``size`` x ``size`` pixels; greyscale becomes three channels.
 
     Of an animation it is the first picture. Raises `BadInput`, naming ``where``, if the bytes are no image in one of
-    `FORMATS`, or hold more than 8 bits a channel, floats, or more than `MOST_PIXELS`.
+    `FORMATS`, or hold more than 8 bits a channel (those of a PPM are scaled), floats, or more than `MOST_PIXELS`.
     """
     try:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
             if image.mode not in MODES or re.search(";16[BLN]", str(image.tile)):  # which would lose their low bytes
-                raise ValueError(f"its pixels are of mode {image.mode}, and not of 8 bits")
+                raise ValueError(f"its pixels are of mode {image.mode}, or have more than 8 bits a channel")
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width}x{image.height} pixels, and {MOST_PIXELS:,} are the most")
             return np.asarray(_resized(image.convert("RGB"), size))

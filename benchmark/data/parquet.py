@@ -28,7 +28,7 @@ MOST_CLASSES = 100_000  # where no names say how many there are
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of all shards that match the patterns ``train`` and ``test``, in the order of the files' names.
 
-    Classes are those that the study names, else those of the metadata, else the texts of the training labels in
+    Classes are those of the metadata, else those that the study names, else the texts of the training labels in
     alphabetical order, else the numbers from 0 on. Images that differ in size need ``size``. What is wrong raises
     `BadInput` with file and row.
     """
@@ -37,7 +37,8 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     if shared := sorted({*train} & {*test}):
         accepted = "accepted are patterns that share no file"
         raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")
-    classes = settings.classes or _class_names(train, test, settings)
+    written = _written_names(train[0], settings)  # which `benchmark.data.store` renames
+    classes = (settings.classes if written is None else None) or _class_names(train, test, settings)
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
     of_train, of_test = (_read_split(shards, classes, settings) for shards in (train, test))
     return Arrays(*of_train, *of_test, clean_classes(classes, str(train[0])), origin, name)

@@ -109,7 +109,10 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
     if len(index) < count:
         raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
     scores = rows.iloc[np.argsort(index), 1].to_numpy(dtype=float)
-    return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
+    try:
+        return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
 
 
 def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Indices:
@@ -119,7 +122,7 @@ def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Ind
     """
     wanted, known = _share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
     if len(known) < wanted:
-        raise BadInput(f"memorisation: {wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
+        raise BadInput(f"{wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
     order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
     return np.sort(known[order[:wanted]])
 

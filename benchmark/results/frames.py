@@ -215,7 +215,8 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
-    files = [*(paths.derived(one.place) for one in derived), *(paths.run(run.place) / paths.RUN for run in runs)]
+    read = [*runs, *(study.run(run.original) for run in runs if run.original)]  # Original says what has collapsed
+    files = [*(paths.derived(one.place) for one in derived), *(paths.run(run.place) / paths.RUN for run in read)]
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)

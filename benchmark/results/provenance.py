@@ -197,7 +197,7 @@ def _pools() -> list[Path]:
 
 
 def _holds(folder: Path, weights: str | None) -> bool:
-    """Whether an Original's record says that it wrote these weights; what is not known is taken for them."""
+    """Whether an Original's record says that it wrote these weights; any will do for a run that does not say which."""
     written = read_record(folder / RUN)["sha256"].get(MODEL) if (folder / RUN).is_file() else None
     return not weights or (written or "").startswith(weights)
 

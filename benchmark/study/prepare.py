@@ -58,8 +58,8 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     draw = study.split(dataset, scenario, trial)
     draws = study.trials if "split" in study.resample else 1
     if not 0 <= trial < draws:
-        shared = "0, whose draw all trials share (resample names no 'split')"
-        accepted = f"0 to {draws - 1}" if draws > 1 else shared
+        shared = ", whose draw all trials share (resample names no 'split')" * ("split" not in study.resample)
+        accepted = f"0{f' to {draws - 1}' * (draws > 1)}{shared}"
         raise BadInput(f"{paths.study_file(study.name)}: trial {trial} of {dataset}/{scenario}: accepted is {accepted}")
     arrays = load(study, dataset)
     file = study.chosen_by(dataset, Scenario(scenario))

@@ -171,7 +171,8 @@ def write(kind: str, name: str) -> list[Path]:
     for file in files:
         if file.exists():
             raise BadInput(f"{file} exists already: call the new {kind} something else")
-    if keyword.iskeyword(module) or importlib.util.find_spec(module):
+    spec = importlib.util.find_spec(module)
+    if keyword.iskeyword(module) or (spec and spec.origin):  # a folder has no origin, and is in no module's way
         raise BadInput(f"{kind} {name!r}: Python has {module!r} already: call the new one something else")
     for file, template in zip(files, templates, strict=True):
         write_text(file, template.format(name=name, module=module, title=title))

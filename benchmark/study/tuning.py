@@ -18,6 +18,7 @@ from benchmark.study.plugins import method_class
 from benchmark.study.reading import validated
 
 TUNING = "-tuning"
+INHERITED = "null removes what a study inherits from another"
 
 
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
@@ -48,7 +49,8 @@ def check_tuning(study: PlannedStudy) -> None:
         except BadInput as error:
             raise BadInput(f"{file}: tune.reuse: {error}") from None
         if source not in known:
-            raise unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+            one = unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+            raise BadInput(f"{one} ({INHERITED})")
     _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
     for pattern in study.tune.hyperparameters:
         where = f"{file}: tune.hyperparameters.{pattern}"
@@ -58,7 +60,8 @@ def check_tuning(study: PlannedStudy) -> None:
                 "as '*/*/*'"
             )
         if not any(matches(pattern, place) for place in _places(cells)):
-            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {', '.join(cells) or 'none'}")
+            shown = ", ".join(cells) or "none"
+            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {shown} ({INHERITED})")
 
 
 def _places(cells: Iterable[str]) -> list[str]:
@@ -115,7 +118,8 @@ def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> 
                 raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
             for one in methods if method == "*" else [method]:
                 for end in (low, high) if name in fields[one] else ():
-                    validated(method_class(MethodName.parse(one)).Settings, {"final_lr": 0, name: end}, where)
+                    # By steps, since only the other schedules hold final_lr against lr.
+                    validated(method_class(MethodName.parse(one)).Settings, {"schedule": "steps", name: end}, where)
 
 
 def _numbers(method: str) -> Iterator[tuple[str, str]]:

@@ -92,7 +92,9 @@ def derived_cost(study: Study, one: Derived) -> float:
     sample, again = min(study.map_samples, train), study.relearning
     if one.what == RELEARNING:  # trained on whole batches, and asked about the forgotten images in between
         scenario = Scenario(one.scenario)
-        forgot, _ = _forgotten(scenario, _listed(study, one.run.name.dataset, scenario, train), 1, train, classes)
+        forgot, _ = _forgotten(
+            scenario, _listed(study, one.run.name.dataset, scenario, train), scenario.stages, train, classes
+        )
         images = 3 * again.steps * again.batch_size + (1 - (-again.steps // again.every)) * forgot
     else:
         images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[one.what]

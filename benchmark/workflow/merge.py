@@ -96,7 +96,7 @@ def _results(folder: Path) -> Path:
 def _plan(plan: Merge, results: Path, other: Path | None) -> None:
     """Add what is to be done with a pool; what others are made from comes before them."""
     aside: set[str] = set()
-    refused: set[str] = set()  # the digits that end the places of what is not taken
+    refused: set[str] = set()  # the digits that end the places of what is not taken; runs name splits by content
     splits: list[Piece] = []
 
     def refuse(place: str, why: str) -> None:

@@ -64,7 +64,7 @@ class Watch:
 
 
 def is_over(states: Sequence[State]) -> bool:
-    """Whether nothing is under way and nothing is left that could be: all has ended, or failed."""
+    """Whether nothing is under way and nothing is left that could be: all has ended, has failed, or is damaged."""
     return all(state.state in (*ENDED, *BAD) for state in states)
 
 
@@ -88,7 +88,7 @@ def _facts(state: State) -> tuple[str, ...]:
 
 
 def watch(study: Study, seconds: float) -> int:
-    """Show a study until it is over; return the exit status: 0, 1 if runs failed, 130 after Ctrl-C.
+    """Show a study until it is over; return the exit status: 0, 1 if runs failed or are damaged, 130 after Ctrl-C.
 
     On a terminal the lines are redrawn in place, every so many seconds; elsewhere they are printed when they change.
     """

@@ -95,7 +95,7 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
             "test image 59: the loss is no number",
         ),
         "minus": (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
-        "text": (samples.assign(loss="low"), "column loss holds str: accepted are numbers"),
+        "text": (samples.assign(loss="low"), ": accepted are numbers"),
         "split": (samples.assign(split=0), "image 0: this image is"),
         "other": (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
     }.values():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.page.curves import appearance
 from benchmark.report.style import cell_label, in_order
@@ -29,7 +29,7 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
 
     Of each method: the four metrics in per cent, a list a trial, with those of its Retrain beside them; ``attack``, by
     how many points the AUC of an attack on single samples differs from chance; and ``cost``, the computation executed
-    in per cent of Retrain's. A number that is none is null.
+    in per cent of Retrain's. A number that is none is null. A method that ``diverged`` in a trial has no rank.
     """
     for place in results.metrics[CELL].drop_duplicates().itertuples(index=False):
         cell = Cell(*place)
@@ -55,6 +55,7 @@ def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.D
         # Ablations and the control stand beside, until they are asked for.
         "aside": bool(MethodName.parse(name).settings) or name == ORIGINAL,
         "collapsed": bool(mine["collapsed"].astype(bool).any()),
+        "diverged": bool((mine["status"] == DIVERGED).any()),
         "trials": [[_rounded(side) for side in pair] for pair in whole],
         "attack": _number(100 * abs(attacked["value"].mean() - 0.5) if len(attacked) else np.nan),
         "cost": _number(100 * cost),

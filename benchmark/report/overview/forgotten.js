@@ -34,6 +34,7 @@ async function pictures() {
   const facts = images();
   if (facts) await decoded(facts);
   if (facts !== images()) return; // other results were chosen meanwhile, which are drawn by themselves
+  const focused = $("thumbs").contains(document.activeElement);
   $("image-table").replaceChildren();
   $("thumbs").replaceChildren();
   if (!facts) {
@@ -47,6 +48,7 @@ async function pictures() {
     button.addEventListener("click", () => { $("one").value = String(index); change($("one")); });
     return button;
   }));
+  if (focused) $("thumbs").querySelector("[aria-pressed=true]")?.focus();
   said(facts, at(facts));
 }
 
@@ -68,9 +70,9 @@ function said(facts, place) {
 }
 
 function begin() {
-  data.cells.forEach((one, place) => $("results").append(make("option", { value: place }, `${one.label} (${one.study})`)));
-  const most = data.cells.reduce((best, one, place) => (one.methods.length * one.methods[0].trials.length > data.cells[best].methods.length * data.cells[best].methods[0].trials.length ? place : best), 0);
-  $("results").value = String(most);
+  data.cells.forEach((one) => $("results").append(make("option", { value: called(one) }, `${one.label} (${one.study})`)));
+  const size = ({ methods }) => methods.length * methods[0].trials.length;
+  $("results").value = called(data.cells.reduce((best, one) => (size(one) > size(best) ? one : best)));
   $("equal").addEventListener("click", () => {
     for (const key of keys) $(`weight-${key}`).value = equal[key];
     change($(`weight-${keys[0]}`));
@@ -82,6 +84,7 @@ function begin() {
   $("one").addEventListener("change", pictures);
   for (const control of [$("results"), $("chosen"), ...keys.map((key) => $(`weight-${key}`))]) control.addEventListener("change", rank);
   for (const key of keys) $(`weight-${key}`).addEventListener("input", rank);
+  dark.addEventListener("change", () => { chips(); rank(); });
   addressed();
   chips();
   rank();

@@ -77,7 +77,7 @@ def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
     groups = {name: gone[np.argsort(-far, kind="stable")[:FARTHEST]] for name, far in ranked.items()}
     others = np.setdiff1d(gone, np.concatenate(list(groups.values())))
     random = np.random.default_rng(0).choice(others, min(RANDOM, len(others)), replace=False)
-    return groups | {"random": np.sort(random)}
+    return groups | ({"random": np.sort(random)} if len(random) else {})
 
 
 def _pictures(results: Results, cell: Cell, index: npt.NDArray[np.int64]) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ function make(tag, attributes = {}, ...children) {
 
 const keys = data.criteria.map(({ key }) => key);
 const label = (key) => data.criteria.find((one) => one.key === key).label;
-const cell = () => data.cells[Number($("results").value)];
+const called = ({ study, name }) => `${study}/${name}`; // in the address: it outlives a change of the order
+const cell = () => data.cells.find((one) => called(one) === $("results").value);
 const weights = () => Object.fromEntries(keys.map((key) => [key, Number($(`weight-${key}`).value)]));
 const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−"));
 const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
@@ -22,7 +23,7 @@ const change = (control) => control.dispatchEvent(new Event("change", { bubbles:
 function readings(method, without = -1) {
   const trials = method.trials.filter((_, at) => at !== without);
   const mean = (side, metric) => trials.reduce((sum, pair) => sum + pair[side][metric], 0) / trials.length;
-  const gaps = [0, 1, 2, 3].map((metric) => Math.abs(mean(0, metric) - mean(1, metric)));
+  const gaps = [0, 1, 2, 3].map((metric) => (method.diverged ? NaN : Math.abs(mean(0, metric) - mean(1, metric))));
   return Object.fromEntries(keys.map((key, at) => [key, at < 4 ? gaps[at] : method[key]]));
 }
 
@@ -49,7 +50,7 @@ function ranked() {
   const now = places(methods, (method) => score(readings(method), by));
   const usual = places(methods, (method) => score(readings(method), equal));
   const counts = methods.map(({ trials }) => trials.length);
-  const left = Math.min(...counts) > 1 ? [...Array(Math.max(...counts)).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
+  const left = methods.length && Math.min(...counts) > 1 ? [...Array(Math.max(...counts)).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
   return methods
     .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), place: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
     .sort((one, other) => (one.place ?? 99) - (other.place ?? 99));
@@ -68,9 +69,9 @@ function table(rows) {
   body.replaceChildren(...rows.map((row) => {
     const { method, values, among } = row, ends = among.filter((one) => one !== null);
     const range = ends.length ? (Math.min(...ends) === Math.max(...ends) ? String(ends[0]) : `${Math.min(...ends)} to ${Math.max(...ends)}`) : "–";
-    const swatch = make("span", { class: "swatch", style: `background: ${method.colour}` });
+    const swatch = make("span", { class: "swatch", style: `background: ${visible(method.colour)}` });
     return make("tr", { "data-method": method.name }, make("td", {}, String(row.place ?? "–")),
-      make("th", { scope: "row", class: "text" }, swatch, method.label + (method.collapsed ? "†" : "")), make("td", {}, number(row.score)),
+      make("th", { scope: "row", class: "text" }, swatch, method.label + (method.collapsed ? "†" : "") + (method.diverged ? " (diverged)" : "")), make("td", {}, number(row.score)),
       ...keys.map((key) => make("td", {}, number(values[key], key === "cost" ? 0 : 2))), make("td", {}, range), moved(row));
   }));
   for (const row of body.rows) { // from where it was to where it is
@@ -89,13 +90,14 @@ function table(rows) {
 function bump(rows) {
   const by = [["your weights", weights()], ...keys.map((key) => [label(key), { [key]: 1 }])];
   const methods = rows.map(({ method }) => method);
-  const ranks = by.map(([, one]) => places(methods, (method) => score(readings(method), { ...Object.fromEntries(keys.map((key) => [key, 0])), ...one })));
-  const x = (at) => 150 + at * 115, y = (place) => 20 + place * 24, height = y(methods.length) + 20;
+  const ranks = by.map(([, one]) => places(methods, (method) => score(readings(method), one)));
+  const room = Math.max(150, ...methods.map((method) => 20 + 7 * method.label.length));
+  const x = (at) => room + at * 115, y = (place) => 20 + place * 24, height = y(methods.length) + 20;
   const lines = methods.map((method, at) => {
     const points = ranks.map((one, column) => [x(column), one[at] === null ? null : y(one[at])]).filter(([, place]) => place !== null);
     const path = points.map(([left, top], step) => `${step ? "L" : "M"}${left} ${top}`).join(" ");
-    return make("g", {}, make("title", {}, method.label), make("path", { d: path, fill: "none", stroke: method.colour, "stroke-width": 2, "stroke-dasharray": method.dash.join(" ") }),
-      ...points.map(([cx, cy]) => make("circle", { cx, cy, r: 4, fill: method.colour })),
+    return make("g", {}, make("title", {}, method.label), make("path", { d: path, fill: "none", stroke: visible(method.colour), "stroke-width": 2, "stroke-dasharray": method.dash.join(" ") }),
+      ...points.map(([cx, cy]) => make("circle", { cx, cy, r: 4, fill: visible(method.colour) })),
       ...(points.length ? [make("text", { x: x(0) - 10, y: points[0][1] + 4, "text-anchor": "end" }, method.label)] : []));
   });
   const heads = by.map(([text], at) => make("text", { x: x(at), y: 14, "text-anchor": "middle" }, text));
@@ -105,6 +107,7 @@ function bump(rows) {
 
 function chips() {
   const field = $("methods"), on = new Set(shown().map(({ name }) => name));
+  const focused = [...field.querySelectorAll("input")].indexOf(document.activeElement);
   field.replaceChildren(field.querySelector("legend"));
   for (const method of cell().methods) {
     const box = make("input", { type: "checkbox" });
@@ -116,8 +119,9 @@ function chips() {
       $("chosen").value = [...names].sort().join(" ");
       change($("chosen"));
     });
-    field.append(make("label", {}, box, make("span", { class: "swatch", style: `background: ${method.colour}` }), method.label));
+    field.append(make("label", {}, box, make("span", { class: "swatch", style: `background: ${visible(method.colour)}` }), method.label));
   }
+  field.querySelectorAll("input")[focused]?.focus();
 }
 
 function rank() {

@@ -22,6 +22,7 @@ from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
 PARTS = (
+    "colours.js",
     "table.js",
     "address.js",
     "plots.js",

@@ -101,7 +101,7 @@ function card(map, dataset, known, number) {
   if (known.image && position >= 0) top.append(picture(dataset, known.image, position));
   top.append(make("p", {}, "true class ", make("b", {}, ...coloured(dataset, truth)), make("br"), make("small", {}, `forget image ${known.index[at]} of ${dataset.label}`)));
   const list = make("dl");
-  const reference = map.predictions.findIndex((method) => method.label === "Retrain");
+  const reference = map.predictions.findIndex((method) => method.name === "retrain");
   map.predictions.forEach((method, which) => {
     const value = known.predictions[which][number], row = make("div", {}, make("dt", {}, method.label), make("dd", {}, ...coloured(dataset, value)));
     row.classList.toggle("same", reference >= 0 && which !== reference && value === known.predictions[reference][number]);

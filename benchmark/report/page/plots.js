@@ -1,15 +1,6 @@
-// Colours, and a plot whose points can be chosen with mouse, finger and keys.
+// A plot whose points can be chosen with mouse, finger and keys.
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-// On dark paper, dark colours are mixed with white until they can be seen.
-function visible(colour) {
-  if (!dark.matches) return colour;
-  let parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  const light = () => (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
-  while (light() < 0.45) parts = parts.map((part) => part + 0.15 * (255 - part));
-  return "#" + parts.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
-}
 
 const create = (kind, settings) => new (Bokeh.Models.get(kind))(settings);
 
@@ -113,6 +104,7 @@ function explored(box, drawing, points, choose, key) {
     event.preventDefault();
     choose(next);
   };
-  new ResizeObserver(() => setTimeout(() => mark(marked), 150)).observe(box);
+  const watch = new ResizeObserver(() => (ring.isConnected ? setTimeout(() => mark(marked), 150) : watch.disconnect()));
+  watch.observe(box);
   return mark;
 }

@@ -2,7 +2,6 @@
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
-const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

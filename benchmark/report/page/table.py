@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
+from benchmark.metrics.arithmetic import corrected_summary
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
-from benchmark.metrics.reported import reported_summary
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.curves import reference_cell
 from benchmark.report.style import cell_parts, in_order, method_colour, method_label, scenario_label
@@ -77,7 +77,7 @@ def with_reference(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
     if not (paths.REPORTED / REPORTED_FILE).is_file():
         return {}  # a project of somebody's own need not hold the paper's numbers
-    rows = reported_summary().to_dict("records")
+    rows = corrected_summary().to_dict("records")
     # A row that the paper prints twice is taken from the first table that has it.
     return {(Cell(*(row[part] for part in CELL)), row["method"]): row for row in reversed(rows)}
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchmark.metrics.arithmetic import corrected_summary, gap_slips
 from benchmark.metrics.bootstrap import welch_interval
 from benchmark.metrics.gaps import CELL, METRICS, average_difference
-from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions, reported_summary
+from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
@@ -119,12 +120,13 @@ def _both(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return our numbers and the paper's, as `compared` takes them."""
     if source.output.kind == "unlearning":
         ours = _melted(gather(source, [RETRAIN, *source.methods]), [*CELL, "method", *COUNTS], "ours")
-        return ours, _melted(reported_summary(), [*CELL, "method"], "reported")
+        return ours, _melted(corrected_summary(), [*CELL, "method"], "reported")
     numbers, reported, column, value = BY_CLASS[source.output.kind]
     ours = numbers(source).rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"})
     # Where classes are digits, pandas reads numbers.
     theirs = reported().rename(columns={column: "column", value: "reported"}).astype({"true_class": str, "column": str})
     theirs = theirs[(theirs["true_class"] == source.output.classes[0]) & theirs["column"].isin(ours["column"])]
+    ours = ours[ours["column"].isin(theirs["column"])]  # averages are over the classes that both have
     # The paper prints no deviation of these.
     return (
         _with_average(ours, "ours", [*KEYS, *COUNTS, "ours_sd"]),
@@ -206,5 +208,17 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
         else "",
         f"τ: Kendall's rank correlation of the averages, over {ranks.pairs} pairs of methods" if ranks.pairs else "",
         f"Order flips: {'; '.join(flips)}" if flips else "",
+        _slips(source, data),
         facts.incomplete(data, trials),
     ]
+
+
+def _slips(source: Source, data: pd.DataFrame) -> str:
+    """Say which of the paper's averages are those of its means, since it prints others."""
+    shown = set(data[[*CELL, "method"]].itertuples(index=False, name=None))
+    texts = [
+        f"{method_label(one['method'])} {number(one['recomputed'])} (it prints {number(one['printed'])})"
+        for one in (gap_slips() if source.output.kind == "unlearning" else [])
+        if one["what"] == "avg_gap" and (*(one[key] for key in CELL), one["method"]) in shown
+    ]
+    return f"The paper's average gap as its means give it, where it prints another: {', '.join(texts)}" if texts else ""

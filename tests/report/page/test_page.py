@@ -109,7 +109,7 @@ def test_the_papers_numbers_stand_beside_ours(filled, copied, monkeypatch) -> No
     row = printed[printed["scenario"] == "random-10"].iloc[[0]].assign(dataset="digits", arch="convnet")
     paths.REPORTED.mkdir(parents=True)
     (paths.REPORTED / "unlearning.csv").touch()
-    monkeypatch.setattr("benchmark.report.page.table.reported_summary", lambda: row)
+    monkeypatch.setattr("benchmark.report.page.table.corrected_summary", lambda: row)
     text = drawn(filled)
     assert f'<span class="paper">{row["ua_mean"].item():.2f}</span>' in text and "Avg. gap, paper" in text
 
