@@ -113,7 +113,11 @@ def test_a_study_can_name_the_classes_of_any_source(image_folder):
         store.prepare("pictures", named.model_copy(update={"classes": ["cat"]}))
 
 
-def test_names_of_classes_never_stand_for_another_class(image_folder):
+def test_names_of_classes_never_stand_for_another_class(image_folder, photos):
+    with pytest.raises(BadInput, match=r"classes: 'sea_dog' stands where the source has 'cat'"):
+        store.prepare("photos", photos().model_copy(update={"classes": ["sea dog", "cat"]}))
+    wolf = photos().model_copy(update={"classes": ["wolf", "sea dog"]})
+    assert store.load(store.prepare("photos", wolf)).classes == ["wolf", "sea_dog"]
     for classes in (["dog", "cat"], ["dog", "wolf"]):
         named = folder_settings(image_folder).model_copy(update={"classes": classes})
         with pytest.raises(BadInput, match=r"classes: 'dog' stands where the source has 'cat': accepted are new names"):

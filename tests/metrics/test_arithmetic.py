@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark.metrics import arithmetic
+from benchmark.metrics.reported import reported_summary
 
 REPORTED = Path(__file__).parents[2] / "paper_tables" / "reported"
 
@@ -62,3 +63,11 @@ def test_a_slip_put_in_is_found(tmp_path: Path):
         (tmp_path / "unlearning.csv").write_text(text.replace(before, after))
         added = set(listed(arithmetic.audit(tmp_path))) - set(listed(arithmetic.audit(REPORTED)))
         assert added == ({(2, "cifar10", "resnet18", "ft", slip)} if slip else set())
+
+
+def test_only_slips_are_corrected() -> None:
+    printed, corrected = reported_summary(REPORTED), arithmetic.corrected_summary(REPORTED)
+    slips = [one for one in arithmetic.gap_slips(REPORTED) if one["what"] == "avg_gap"]
+    changed = printed["avg_gap"] != corrected["avg_gap"]
+    assert list(corrected.loc[changed, "avg_gap"].round(4)) == [one["recomputed"] for one in slips]
+    assert ("neggrad-plus", 0.9, 3.26) in {(one["method"], one["printed"], one["recomputed"]) for one in slips}
