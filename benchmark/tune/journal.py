@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -219,15 +219,18 @@ class Journal:
         return trial
 
     def _of(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:
-        return self._open(pair).get_trials(deepcopy=False, states=states)
+        return self._open(pair).get_trials(deepcopy=False, states=states) if self._is_there(pair) else []
+
+    def _is_there(self, pair: Pair) -> bool:
+        return pair.name in self._optuna or pair.name in optuna.get_all_study_names(self.storage)
 
     def _open(self, pair: Pair) -> optuna.Study:
         if pair.name not in self._optuna:
             warmup = int(self.tune.warmup * pair.default.settings.epochs)
             pruner = optuna.pruners.MedianPruner(n_startup_trials=self.tune.startup, n_warmup_steps=warmup)
-            self._optuna[pair.name] = optuna.create_study(
-                storage=self.storage, study_name=pair.name, load_if_exists=True, pruner=pruner
-            )
+            # To create one that is there would load it, and add a line to the file of who only reads it.
+            make = optuna.load_study if self._is_there(pair) else partial(optuna.create_study, load_if_exists=True)
+            self._optuna[pair.name] = make(storage=self.storage, study_name=pair.name, pruner=pruner)
         return self._optuna[pair.name]
 
 

@@ -309,6 +309,16 @@ def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
         project.study(TUNE)
 
 
+def test_who_reads_a_journal_leaves_it_as_it_is(tiny):
+    pretend(count=2)
+    before = paths.journal("tiny").read_bytes()
+    journal = Journal(tiny)
+    assert journal.left() > 0 and sum(len(journal.ended(pair)) for pair in journal.pairs) == 2
+    assert paths.journal("tiny").read_bytes() == before
+    paths.journal("tiny").unlink()
+    assert not any(Journal(tiny).ended(pair) for pair in journal.pairs) and not paths.journal("tiny").read_bytes()
+
+
 def test_what_is_trained_to_tune_forgets_what_the_study_says_it_forgets(project):
     (project.root / "mine.csv").write_text("1\n2\n3\n")
     cell = "digits/convnet/listed-mine"
