@@ -28,6 +28,7 @@ from benchmark.report.summary import gather
 from benchmark.study.outputs import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
+CROWDED, SMALL = 12, 6  # bars, from which on values are printed in so many points, not to touch one another
 FLOOR = -100.0  # a bar that would go lower is cut here and says its value: one small gap must not flatten all others
 ROW_HEIGHT, WIDEST_BAR = 1.7, 0.5  # inches
 
@@ -111,6 +112,7 @@ def _limits(data: pd.DataFrame) -> tuple[float, float]:
 def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> None:
     cells = list(dict.fromkeys(data["cell"]))
     width = min(0.84 / len(methods), WIDEST_BAR * widest / FULL_WIDTH)
+    size = SMALL if len(methods) * widest > CROWDED else None
     for place, method in enumerate(methods):
         mine = data[data["method"] == method]
         centres = np.arange(len(cells)) + (place - (len(methods) - 1) / 2) * width
@@ -119,7 +121,7 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
         reach = np.nan_to_num([heights - mine["low"].clip(lower=FLOOR), mine["high"] - heights]).clip(min=0)
         bars = axes.bar(centres, heights, width * 0.92, yerr=reach, error_kw={"elinewidth": 0.8}, **look)
         values = [_value(*row) for row in zip(mine["improvement"], mine["collapsed"], strict=True)]
-        axes.bar_label(bars, values, padding=1.5, linespacing=0.7)
+        axes.bar_label(bars, values, padding=1.5, linespacing=0.7, fontsize=size)
         axes.bar_label(bars, mine["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
     one = data["scenario"].nunique() == 1
