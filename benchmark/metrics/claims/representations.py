@@ -67,7 +67,7 @@ def _nearer_than_ft(
 
 
 def _diverged(evidence: Evidence, cell: Cell, methods: list[str], rows: pd.DataFrame) -> dict[str, int]:
-    """Return in how many of the rows' trials each method diverged: to features that are no numbers, it has no row."""
+    """Return in how many of the rows' trials each method diverged: such a run may have no row of its own."""
     shown = evidence.metrics["trial"].isin(rows["trial"])
     return Trials(evidence.metrics[shown], cell, methods).diverged
 
