@@ -29,7 +29,7 @@ hypothesis.settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis.settings.load_profile("short")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, optionalhook=True)  # of xdist
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     # One more than there are cores, since who has started a workflow waits for it; two more take longer.
     return 1 + (yield)
