@@ -1,4 +1,4 @@
-"""Names to code: the methods, architectures and data sources that a study can name.
+"""Names to code: the methods, architectures, data sources and own audits that a study can name.
 
 A registry holds names and where their code is, never the code of torch: reading a study, drawing a table or
 planning a workflow imports no deep-learning library. Built-in entries are registered by their package; further ones
@@ -110,3 +110,4 @@ def code_digest(module: str) -> str | None:
 METHODS = Registry("method")
 ARCHITECTURES = Registry("architecture")
 SOURCES = Registry("data source")
+OWN_AUDITS = Registry("audit")  # functions of a run's samples; those of ours need every trial of a cell

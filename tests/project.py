@@ -24,7 +24,7 @@ import yaml
 from benchmark import paths
 from benchmark.commands import warm
 from benchmark.names import RunName
-from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
 from benchmark.workflow.resources import THREADS
@@ -274,7 +274,8 @@ def without_new_plugins() -> Iterator[None]:
     import benchmark.study.plugins  # noqa: F401 (what is built in stays)
 
     kept = [
-        (one, {key: copy.copy(value) for key, value in vars(one).items()}) for one in (METHODS, ARCHITECTURES, SOURCES)
+        (one, {key: copy.copy(value) for key, value in vars(one).items()})
+        for one in (METHODS, ARCHITECTURES, SOURCES, OWN_AUDITS)
     ]
     before = set(sys.modules)
     try:

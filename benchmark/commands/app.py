@@ -55,7 +55,7 @@ OutputName = Annotated[str, argument("its name in the study, such as table2", "N
 Partial = Annotated[bool, flag("--partial", "use the runs that are finished, and write NAME.partial files")]
 WithoutImages = Annotated[bool, flag("--without-images", "leave the images out; writes index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
-Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "settings"])
+Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "audits", "settings"])
 TERMINATED = 143  # 128 + SIGTERM
 
 

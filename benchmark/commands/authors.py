@@ -14,7 +14,7 @@ from benchmark.commands.app import app, argument, complete_study, read
 from benchmark.commands.stages import run, table
 from benchmark.errors import StaleOutput
 
-New = StrEnum("New", ["method", "dataset", "architecture"])
+New = StrEnum("New", ["method", "dataset", "architecture", "audit"])
 Plugins = typer.Option("--plugin", metavar="FILE", help="the module or .py file with the method; may be repeated")
 Beside = typer.Option("--study", metavar="STUDY", autocompletion=complete_study, help="the study to compare with")
 Name = typer.Option("--name", metavar="NAME", help="the name of the method  [default: the folder's]")
@@ -22,7 +22,7 @@ Name = typer.Option("--name", metavar="NAME", help="the name of the method  [def
 
 @app.command()
 def new(
-    what: Annotated[New, argument("what to start: a method, a dataset or an architecture", "WHAT")],
+    what: Annotated[New, argument("what to start: a method, a dataset, an architecture or an audit", "WHAT")],
     name: Annotated[str, argument("its name, such as my-method", "NAME")],
 ) -> None:
     """Write a plugin to start from.

@@ -10,7 +10,8 @@ from benchmark.commands.app import Listing, read, studies
 from benchmark.data.store import PROVENANCE
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import ContrastiveSettings
-from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
+from benchmark.report import audits
 from benchmark.report.style import architecture_label, method_label, use
 from benchmark.study.schema import mappings
 from benchmark.study.study import Study
@@ -59,6 +60,13 @@ def _architectures(study: Study) -> Rows:
         yield name, architecture_label(name)
 
 
+def _audits(study: Study) -> Rows:
+    for name, label in audits.NAMES.items():
+        yield name, label, ""
+    for name in OWN_AUDITS:
+        yield name, audits.label(name), audits.meaning(name)
+
+
 def _settings(study: Study) -> Rows:
     """The study file's own, what stands below a name in it, and hyperparameters: all methods' and what each adds."""
     yield from _of_model("", Study, ())
@@ -82,5 +90,6 @@ LISTINGS: dict[Listing, Callable[[Study], Rows]] = {
     Listing.datasets: _datasets,
     Listing.methods: _methods,
     Listing.architectures: _architectures,
+    Listing.audits: _audits,
     Listing.settings: _settings,
 }

@@ -58,8 +58,8 @@ def list_(
 ) -> None:
     """List studies, methods, settings and more.
 
-    WHAT is one of studies, outputs, methods, architectures, datasets and settings. All but the studies belong to one
-    study, with its plugins.
+    WHAT is one of studies, outputs, methods, architectures, datasets, audits and settings. All but the studies belong
+    to one study, with its plugins.
     """
     from benchmark.commands.listing import lines
 

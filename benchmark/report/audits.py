@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.registry import OWN_AUDITS
 from benchmark.report.facts import is_control
 from benchmark.report.source import Source
 
@@ -32,6 +33,16 @@ NAMES = {
 }
 
 
+def label(audit: str) -> str:
+    """Return what tables and figures call an audit, one of ours or a study's own."""
+    return NAMES.get(audit) or OWN_AUDITS.labels.get(audit, audit)
+
+
+def meaning(audit: str) -> str:
+    """Return the first line of an own audit's docstring, without its full stop."""
+    return (inspect.getdoc(OWN_AUDITS.get(audit)) or "").partition("\n")[0].rstrip(".")
+
+
 def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
     """Return the audits of listed methods, by the names that the study lists: a row a cell, method, audit and trial."""
     audits = source.results.audits
@@ -49,7 +60,7 @@ def refused(data: pd.DataFrame, trials: int) -> str:
             least, most = (f"{count:,.0f}" for count in (needed.min(), needed.max()))
             more = "held-out images" if np.isinf(needed.max()) else least
             more = f"{least} to {most}" if np.isfinite(needed.max()) and least != most else more
-            texts.setdefault(NAMES[str(audit)].partition(":")[0], f"needs {more}")
+            texts.setdefault(label(str(audit)).partition(":")[0], f"needs {more}")
     what = ", ".join(f"{name} ({need})" for name, need in texts.items())
     return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {what}" if what else ""
 
@@ -62,9 +73,3 @@ def twins(data: pd.DataFrame) -> str:
     if not known.any():
         return "No forgotten image has an exact twin among the retained ones"
     return f"At most {known.max():.0f} forgotten images of a trial have an exact twin among the retained ones"
-
-
-def ideal(audit: str, null: float) -> float:
-    """Return what a perfect unlearner reads in an audit: where only its null says, the null."""
-    known = AUDITS[audit].ideal
-    return null if known is None else known

@@ -14,6 +14,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text, written_origin
+from benchmark.metrics import membership
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.metrics.samplewise import battery
@@ -22,6 +23,7 @@ from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
 from benchmark.metrics.samplewise.sufficiency import Forgetting
 from benchmark.names import HELD_OUT, RETRAIN, Cell
+from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST
 from benchmark.study.runs import Run, placed
@@ -29,7 +31,7 @@ from benchmark.study.study import Study
 
 
 class Samples(NamedTuple):
-    """What one run says: `Outputs` of a single trial, the samples' labels, and which of them it held out."""
+    """What one run says: `Outputs` of one trial, the samples' labels, which of them it held out, and own audits."""
 
     margin: Floats
     prediction: npt.NDArray[np.int16]
@@ -37,15 +39,20 @@ class Samples(NamedTuple):
     unseen_margin: Floats
     label: npt.NDArray[np.int64]
     held_out: Mask
+    own: dict[str, float]
 
 
 @dataclass(frozen=True)
 class CellOutputs:
-    """What each method's models say, what the trials of Retrain forgot, and the labels, (samples,)."""
+    """What each method's models say, what the trials of Retrain forgot, and the labels, (samples,).
+
+    ``own`` has what the study's own audits read: columns ``method, audit, trial, value``.
+    """
 
     methods: dict[str, Outputs]
     given: Forgetting
     label: npt.NDArray[np.int64]
+    own: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Reader:
         def audited(cell: Cell, of: CellOutputs) -> pd.DataFrame:
             twins = {trial: self._twins(cell, trial) for trial in map(int, of.given.trials)}
             frame = battery.by_trial(of.methods, of.given)
+            if self.study.audits:
+                frame = pd.concat([frame, _beside_retrain(of.own)], ignore_index=True)
             return frame.assign(twins=frame["trial"].map(twins).astype(float))
 
         return self._of_every_cell(audited)
@@ -113,7 +122,14 @@ class Reader:
             row[_indices(forgets[trial], "train")] = True
         held_out = np.stack([one.held_out for one in said[RETRAIN].values()])
         label = next(iter(said[RETRAIN].values())).label
-        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label)
+        read = [
+            (method, audit, trial, value)
+            for method, mine in said.items()
+            for trial, one in mine.items()
+            for audit, value in one.own.items()
+        ]
+        own = pd.DataFrame(read, columns=["method", "audit", "trial", "value"])
+        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, own)
 
     def _read(self, runs: dict[int, Run], read: Callable[[Run], Any]) -> dict[int, Any]:
         """Return what is read of each trial's run."""
@@ -168,7 +184,23 @@ def _samples(study: Study, run: Run, forget: pd.DataFrame) -> Samples:
     tests, held_out = margin(test), (train["split"] == HELD_OUT).to_numpy()
     unseen = tests[left_out] if left_out.any() else tests
     prediction, label = (train[column].to_numpy() for column in ("prediction", "label"))
-    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out)
+    own = {audit: _own_audit(audit, run, rows, forget) for audit in study.audits}
+    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, own)
+
+
+def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
+    """Return what an audit of the study's own reads of a run; raise `BadInput` where that is no number."""
+    try:
+        return float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
+    except Exception as error:
+        raise BadInput(f"audit {audit!r} of run {run.name}: {type(error).__name__}: {error}") from error
+
+
+def _beside_retrain(own: pd.DataFrame) -> pd.DataFrame:
+    """Return rows as `battery.by_trial` does, of own audits: their null is what they read of the trial's Retrain."""
+    is_retrain = own["method"] == RETRAIN
+    null = own[is_retrain].rename(columns={"value": "null"}).drop(columns="method")
+    return own[~is_retrain].merge(null, on=["audit", "trial"]).assign(enough=1.0)
 
 
 def _stacked(trials: dict[int, Samples], metrics: pd.DataFrame) -> Outputs:

@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
-from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
@@ -46,6 +46,7 @@ def check(study: PlannedStudy) -> None:
         for name in getattr(study, key):
             if name not in named:
                 raise unknown("name", name, named, f"{file}: {key}")
+    _own_audits(study, f"{file}: audits")
     _hyperparameters(study, file)
     _hold_out(study, file)
     for section, outputs in (("tables", study.tables), ("figures", study.figures)):
@@ -73,6 +74,18 @@ def check(study: PlannedStudy) -> None:
     for name, dataset in study.datasets.items():
         if dataset.subset:
             _check_batches(study, name, dataset.subset)
+
+
+def _own_audits(study: PlannedStudy, where: str) -> None:
+    if not study.audits:
+        return
+    from benchmark.metrics.samplewise.sufficiency import AUDITS  # here, since it imports scipy
+
+    for name in study.audits:
+        if name not in OWN_AUDITS:
+            raise unknown("audit", name, OWN_AUDITS, where)
+        if name in AUDITS:
+            raise BadInput(f"{where}: {name!r} is an audit of ours: call yours something else")
 
 
 def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:

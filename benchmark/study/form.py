@@ -164,7 +164,10 @@ class StudyForm(Strict):
     )
     published: bool = Field(False, description="never replace the committed results by different ones, unless told to")
     plugins: list[str] = Field(
-        [], description="modules or .py files with methods, architectures or data sources of your own"
+        [], description="modules or .py files with methods, architectures, data sources or audits of your own"
+    )
+    audits: Annotated[list[str], once("audit")] = Field(
+        [], description="audits of your own, which plugins register: tables and figures of audits show them beside ours"
     )
     scored: dict[str, str] = Field(
         {},

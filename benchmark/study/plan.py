@@ -10,6 +10,7 @@ from benchmark import __version__, paths
 from benchmark.errors import unknown
 from benchmark.files import digest, sha256
 from benchmark.names import Cell, RunName, Scenario
+from benchmark.registry import OWN_AUDITS
 from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
@@ -69,6 +70,8 @@ class PlannedStudy(ResolvedStudy):
         drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
         if self.one_code:
             drawn.append("one_code")
+        if self.audits:
+            drawn.append({audit: OWN_AUDITS.code(audit) for audit in self.audits})
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
         return digest([__version__, name, settings, *drawn, shown])[:SHORT]

@@ -11,7 +11,7 @@ import benchmark.study.plugins  # noqa: F401 (it fills the registries)
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_text
-from benchmark.registry import ARCHITECTURES, METHODS, NAME, SOURCES, Registry
+from benchmark.registry import ARCHITECTURES, METHODS, NAME, OWN_AUDITS, SOURCES, Registry
 
 METHOD = '''\
 """{title}: say here what it does, and where it is from."""
@@ -149,10 +149,51 @@ def test_features_and_logits_have_their_shapes():
     features, logits = make(10, (1, 8, 8))(torch.zeros(3, 1, 8, 8))
     assert features.ndim == 2 and logits.shape == (3, 10)
 '''
+AUDIT = '''\
+"""{title}: say here what it asks, and where it is from."""
+
+from benchmark.registry import OWN_AUDITS
+
+
+@OWN_AUDITS.register("{name}", label="{title}")
+def read(samples):
+    """Mean loss of the forgotten images, in nats."""
+    return samples.loc[samples["membership"] == "forget", "loss"].mean()
+'''
+AUDIT_STUDY = """\
+description: {title} beside the other audits
+extends: quick
+plugins: [{module}.py]
+audits: [{name}]
+only: [{name}, {name}-trusted]
+tables:
+  {name}: &audit # snakemake --cores 8 {name} --config study={name}
+    kind: audit
+    caption: Is it forgotten?
+    cells: [digits/convnet/random-50]
+    methods: [original, ft, coun]
+  {name}-trusted:
+    <<: *audit
+    kind: metrics
+    caption: How far can each audit be trusted?
+"""
+AUDIT_TEST = '''\
+"""What {title} reads."""
+
+import pandas as pd
+
+from {module} import read
+
+
+def test_forgotten_images_alone_count():
+    samples = pd.DataFrame({{"membership": ["retain", "forget", "forget", "test"], "loss": [9.0, 1.0, 3.0, 9.0]}})
+    assert read(samples) == 2
+'''
 KINDS: dict[str, tuple[Registry, str, str, str]] = {
     "method": (METHODS, METHOD, METHOD_STUDY, METHOD_TEST),
     "dataset": (SOURCES, DATASET, DATASET_STUDY, DATASET_TEST),
     "architecture": (ARCHITECTURES, ARCHITECTURE, ARCHITECTURE_STUDY, ARCHITECTURE_TEST),
+    "audit": (OWN_AUDITS, AUDIT, AUDIT_STUDY, AUDIT_TEST),
 }
 
 

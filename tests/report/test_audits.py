@@ -1,16 +1,19 @@
 """Tables and figures of audits: a null beside each, what the trials do not carry refused, and what else is said."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark import paths
 from benchmark.data.splits import write_split
 from benchmark.errors import BadInput
 from benchmark.report.audits import NAMES
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
-from tests.places import split_file
+from tests.places import run_folder, split_file
 from tests.report.conftest import TRAIN, Drawn, changed, gap, make_study, source, write_run
 
 CELL = "digits/convnet/random-50"
@@ -59,6 +62,72 @@ def test_a_perfect_unlearner_stands_above_the_methods_and_what_is_refused_in_the
     assert auc["low"] < auc["value"] < auc["high"] and auc["null"] == pytest.approx(0.5, abs=0.1)
     assert np.isnan(data.loc[("coun", "efficacy-auc"), "null"])
     assert "A dash in the first row: too few trials to attack half of them." in table.caption
+
+
+PLUGIN = '''
+from benchmark.registry import OWN_AUDITS
+
+@OWN_AUDITS.register("forget-loss", label="Forget loss")
+def forget_loss(samples):
+    """Mean loss of forgotten images."""
+    return samples.loc[samples["membership"] == "forget", "loss"].mean()
+
+@OWN_AUDITS.register("broken")
+def broken(samples):
+    return samples["no-such-column"]
+
+@OWN_AUDITS.register("klom")
+def taken(samples):
+    return 0
+'''
+
+
+def own(*audits: str) -> Study:
+    Path("plugin.py").write_text(PLUGIN)
+    return changed(plugins=["plugin.py"], audits=list(audits))
+
+
+def mean_loss(study: Study, method: str) -> float:
+    losses = []
+    for trial in range(5):
+        samples = pd.read_parquet(run_folder(study, f"{CELL}/{method}/trial-{trial}") / paths.SAMPLES)
+        gone = pd.read_parquet(split_file(study, "random-50", trial))["index"]
+        losses.append(samples[(samples["split"] == "train") & samples["index"].isin(gone)]["loss"].mean())
+    return float(np.mean(losses))
+
+
+def test_an_own_audit_stands_beside_ours_with_what_it_reads_of_retrain_and_trains_nothing(study):
+    before = study
+    study = own("forget-loss")
+    assert study.output_fingerprint("audit") != before.output_fingerprint("audit")
+    assert [run.place for run in study.runs()] == [run.place for run in before.runs()]
+    table, expected = Drawn(study, "audit"), [mean_loss(study, method) for method in ("ft", "retrain")]
+    row = table.of("audit").loc[("ft", "forget-loss")]
+    assert [row["value"], row["null"]] == pytest.approx(expected)
+    assert table.rows[0][-1] == "Own audits: Forget loss"
+    assert "Forget loss: Mean loss of forgotten images." in table.caption
+    for label, value in zip(("FT", "Retrain in its place"), expected, strict=True):
+        assert table.row(label)[-1].startswith(f"{value:.3f}±")
+    assert "Forget loss" in [row[0] for row in Drawn(study, "metrics").rows]
+    assert "Forget loss" in [axes.get_ylabel() for axes in build(source(study, "gaps")).axes]
+
+
+@pytest.mark.parametrize(
+    ("audit", "message"),
+    [
+        ("forget-los", "unknown audit 'forget-los'; did you mean 'forget-loss'?"),
+        ("klom", "'klom' is an audit of ours: call yours something else"),
+    ],
+)
+def test_an_own_audit_that_is_not_there_or_has_a_name_of_ours_is_refused(study, audit, message):
+    with pytest.raises(BadInput) as refused:
+        own(audit)
+    assert str(refused.value).startswith(f"config/tiny.yaml: audits: {message}")
+
+
+def test_an_own_audit_that_fails_says_of_which_run(study):
+    with pytest.raises(BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column'"):
+        Drawn(own("broken"), "audit")
 
 
 def test_trials_that_diverged_are_left_out_and_named(study):

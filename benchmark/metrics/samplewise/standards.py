@@ -18,7 +18,7 @@ from scipy import special
 from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
 from benchmark.metrics.samplewise.margins import Floats, auc
 from benchmark.metrics.samplewise.resampling import nan_mean
-from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.names import ORIGINAL
 
 
@@ -34,14 +34,14 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     trials, on average; ``best_stays``, the per cent of these that have the same method in front.
     """
     rows = []
-    for place, audit, ideal, group in _metrics(trials, keys):
+    for place, audit, perfect, group in _metrics(trials, keys):
         values = _by_method(group)
         null = group.groupby("trial")["null"].first().dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
-        faithfulness = auc(np.abs(original - ideal), np.abs(null - ideal))
-        floor = np.abs(np.array(mean_interval(null)) - ideal).max()
+        faithfulness = auc(np.abs(original - perfect), np.abs(null - perfect))
+        floor = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
-        verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), ideal)
+        verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
         rows.append([*place, audit, *counts, faithfulness, floor, *verdicts])
     names = ["trials", "methods", "faithfulness", "noise_floor", "apart", "stability", "best_stays"]
     return pd.DataFrame(rows, columns=[*keys, "audit", *names])
@@ -50,8 +50,8 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def rank_correlations(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return Kendall's tau-b between the rankings of every two metrics of a cell: ``keys, audit, other, tau``."""
     distances: dict[tuple[str, ...], dict[str, pd.Series[float]]] = {}
-    for place, audit, ideal, group in _metrics(trials, keys):
-        distances.setdefault(place, {})[audit] = (_by_method(group).mean(axis=1) - ideal).abs()
+    for place, audit, perfect, group in _metrics(trials, keys):
+        distances.setdefault(place, {})[audit] = (_by_method(group).mean(axis=1) - perfect).abs()
     rows = [
         [*place, one, other, float(kendall(*metrics[one].align(metrics[other], join="inner")))]
         for place, metrics in distances.items()
@@ -60,13 +60,13 @@ def rank_correlations(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "audit", "other", "tau"])
 
 
-def ranking_stability(values: Floats, ideal: float) -> tuple[float, float]:
+def ranking_stability(values: Floats, perfect: float) -> tuple[float, float]:
     """Return the mean tau between the ranking of (methods, trials) values and those of resamples, and best_stays."""
     methods, trials = values.shape
     if methods < 2 or trials < 2:
         return np.nan, np.nan
-    whole = np.abs(values.mean(axis=1) - ideal)
-    resampled = np.abs(values[:, draws(trials)].mean(axis=2) - ideal)
+    whole = np.abs(values.mean(axis=1) - perfect)
+    resampled = np.abs(values[:, draws(trials)].mean(axis=2) - perfect)
     first = resampled.argmin(axis=0) == whole.argmin()
     return float(nan_mean(kendall(whole, resampled.T))), float(100 * np.mean(first))
 
@@ -97,10 +97,9 @@ def _metrics(trials: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str,
     """Yield each cell and metric with its ideal and its rows, where methods have numbers and the ideal is known."""
     for names, group in trials.groupby([*keys, "audit"], sort=False):
         *place, audit = names
-        known = AUDITS[audit].ideal
-        ideal = float(group["null"].mean()) if known is None else known
-        if np.isfinite(ideal) and not _by_method(group).empty:
-            yield tuple(place), audit, ideal, group
+        perfect = ideal(audit, float(group["null"].mean()))
+        if np.isfinite(perfect) and not _by_method(group).empty:
+            yield tuple(place), audit, perfect, group
 
 
 def _by_method(group: pd.DataFrame) -> pd.DataFrame:

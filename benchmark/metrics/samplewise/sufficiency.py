@@ -102,3 +102,9 @@ AUDITS: Mapping[str, Audit] = {
     "rmia-auc": Audit(0.5, for_attack),
     **_attack("u-lira-{}", for_strict),
 }
+
+
+def ideal(audit: str, null: float) -> float:
+    """Return what a perfect unlearner reads in an audit: the null where only that says, as of a study's own audits."""
+    known = AUDITS[audit].ideal if audit in AUDITS else None
+    return null if known is None else known

@@ -14,13 +14,14 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
+from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.report import audits, facts
 from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide, rows_of
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
 
 AVERAGE_GAP = "average-gap"
-SHOWN = {
+SHOWN = {  # and the study's own
     "efficacy-auc": "AUC against Retrain\nmargins as they are",
     "efficacy-auc-standardised": "AUC against Retrain\nmargins standardised",
 }
@@ -35,34 +36,35 @@ def points(source: Source) -> pd.DataFrame:
     """Return what the figure shows: `summary` of the average gap and of the audits of the listed methods."""
     trials = audits.by_trial(source, source.compared)
     rows = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
-    return rows[rows["audit"].isin([AVERAGE_GAP, *SHOWN])].reset_index(drop=True)
+    return rows[rows["audit"].isin([AVERAGE_GAP, *SHOWN, *source.study.audits])].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a column a cell, above by margins as they are, below by standardised ones.
+    """Return the figure: a column a cell, a row an audit: margins as they are, standardised ones, own audits.
 
     Bars are 95 % intervals over trials; dotted is what a perfect unlearner reads. Each panel says Kendall's tau
     between the two rankings of the methods, by their distance from a perfect unlearner; Original is not ranked.
     A dagger stands where a trial collapsed.
     """
     data = points(source)
+    shown = SHOWN | {audit: audits.label(audit) for audit in source.study.audits}
     bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     lines = 1 + len(source.compared) // LEGEND_COLUMNS
-    figure = page_wide(len(SHOWN) * bands * PANEL_HEIGHT + LEGEND_LINE * lines)
-    grid = figure.subplots(len(SHOWN) * bands, columns, squeeze=False, sharey="row")
+    figure = page_wide(len(shown) * bands * PANEL_HEIGHT + LEGEND_LINE * lines)
+    grid = figure.subplots(len(shown) * bands, columns, squeeze=False, sharey="row")
     collapsed = {cell: {m for m in source.compared if source.collapsed(cell, m)} for cell in source.cells}
     markers = dict(zip(in_order(source.compared), MARKERS * len(source.compared), strict=False))
     for number, cell in enumerate(source.cells):
         band, column = divmod(number, columns)
-        for place, audit in enumerate(SHOWN):
-            axes = grid[len(SHOWN) * band + place, column]
+        for place, audit in enumerate(shown):
+            axes = grid[len(shown) * band + place, column]
             tau = _panel(axes, in_cell(data, cell) if len(data) else data, audit, markers, collapsed[cell])
             known = f"τ = {tau:.2f}".replace("-", "−") if np.isfinite(tau) else "too few numbers to rank"
             axes.set_title(f"{short_label(cell, source.cells)}: {known}", loc="left")
             if column == 0:
-                axes.set_ylabel(SHOWN[audit])
-        grid[len(SHOWN) * (band + 1) - 1, column].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
-    for axes in grid[len(SHOWN) * (bands - 1) :, len(source.cells) - columns * (bands - 1) :].flat:
+                axes.set_ylabel(shown[audit])
+        grid[len(shown) * (band + 1) - 1, column].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
+    for axes in grid[len(shown) * (bands - 1) :, len(source.cells) - columns * (bands - 1) :].flat:
         axes.set_visible(False)
     handles = [
         Line2D([], [], color=method_colour(m), marker=marker, linestyle="none", label=method_label(m))
@@ -86,7 +88,7 @@ def _panel(axes: Axes, data: pd.DataFrame, audit: str, markers: dict[str, str], 
         axes.errorbar(gap["value"], audited["value"], xerr=errors[0], yerr=errors[1], linestyle="none", **look)
         if method in collapsed:
             draw_daggers(axes, [gap["value"]], [audited["value"]], method_colour(method))
-        ideals = [audits.ideal(name, one["null"]) for name, one in ((AVERAGE_GAP, gap), (audit, audited))]
+        ideals = [ideal(name, one["null"]) for name, one in ((AVERAGE_GAP, gap), (audit, audited))]
         axes.axvline(ideals[0], zorder=0, **NULL)
         axes.axhline(ideals[1], zorder=0, **NULL)
         if not facts.is_control(method):

@@ -14,8 +14,8 @@ from benchmark.report.source import Source
 from benchmark.report.style import method_label
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
 
-AGAINST_RETRAIN, NEVER_SEEN = "Against Retrain", "Against never seen"
-# The audits that are shown, with their decimals; the .csv has all.
+AGAINST_RETRAIN, NEVER_SEEN, OWN = "Against Retrain", "Against never seen", "Own audits"
+# The audits of ours that are shown, with their decimals; the .csv has all.
 SHOWN = {
     "average-gap": (Column("Avg. Gap ↓"), 2),
     "efficacy-auc": (Column("AUC", AGAINST_RETRAIN), 3),
@@ -37,7 +37,8 @@ def build(source: Source) -> Table:
     data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
     known = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
     shown = [audit for audit in SHOWN if audit in (known or set(SHOWN) - {"u-lira-auc"})]
-    columns = [METHOD, *(SHOWN[audit][0] for audit in shown)]
+    shown += source.study.audits
+    columns = [METHOD, *(_look(audit)[0] for audit in shown)]
     blocks = source.blocks(data, lambda rows: _rows(source, rows, shown))
     return source.table(columns, blocks, _notes(source, trials, data, shown), data)
 
@@ -57,9 +58,14 @@ def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value"
     """Return a number, ± half of its interval where there is one."""
     if place not in data.index:
         return Entry(DASH)
-    row, before, decimals = data.loc[place], "null_" * (what == "null"), SHOWN[place[1]][1]
+    row, before, decimals = data.loc[place], "null_" * (what == "null"), _look(place[1])[1]
     text, half = number(row[what], decimals), number((row[f"{before}high"] - row[f"{before}low"]) / 2, decimals)
     return Entry(text + f"±{half}" * (half != DASH) if text != DASH else DASH)
+
+
+def _look(audit: str) -> tuple[Column, int]:
+    """Return the column of an audit, one of ours or the study's own, and its decimals."""
+    return SHOWN.get(audit) or (Column(audits.label(audit), OWN), 3)
 
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
@@ -81,6 +87,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         f"the whole model; true positives at 1{THIN}% false positives",
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
+        *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
         audits.refused(data, count) if len(data) else "",
         f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in few)}"
         if few

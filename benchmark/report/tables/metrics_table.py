@@ -66,6 +66,6 @@ def _row(row: dict[str, Any]) -> Row:
         f"tau_{AVERAGE_GAP}": 2,
     }
     return [
-        audits.NAMES[row["audit"]],
+        audits.label(row["audit"]),
         *(number(row.get(what, float("nan")), places) for what, places in decimals.items()),
     ]
