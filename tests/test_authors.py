@@ -1,11 +1,13 @@
 """What authors of methods get: a plugin to start from, and what `test` says of one that breaks a promise."""
 
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmark.training import contract
-from tests.project import call, without_new_plugins
+from tests.project import ROOT, call, without_new_plugins
 
 PLUGIN = """
 import random
@@ -91,3 +93,17 @@ def test_what_new_writes_is_never_written_over(empty):
         assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused
         assert not Path(f"{name}.py").exists()
     assert Path("mine.py").read_text() == before and not Path("test_ft.py").exists()
+
+
+@pytest.mark.parametrize("kind", ["dataset", "architecture", "audit"])  # of methods the manual's own command does it
+def test_what_new_writes_works_as_it_is(empty, monkeypatch, kind):
+    Path("config").mkdir()
+    shutil.copy(ROOT / "config" / "quick.yaml", "config")
+    call("new", kind, f"new-{kind}", check=True)
+    assert "no mistakes" in call("check", f"new-{kind}", check=True).stdout
+    monkeypatch.syspath_prepend(str(empty.root))
+    with without_new_plugins():
+        tests = [value for name, value in runpy.run_path(f"test_new_{kind}.py").items() if name.startswith("test_")]
+        assert tests
+        for test in tests:
+            test()
