@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.samplewise.sufficiency import AUDITS
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import CL, RETRAIN, Cell, MethodName
+from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
@@ -144,10 +144,10 @@ def _gathered(source: Source, name: str) -> Scale:
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
     """Return the rows of Retrain and of listed methods, with and without the contrastive term, in the cells."""
-    methods = {RETRAIN, *source.methods, *(MethodName.parse(method).base + CL for method in source.methods)}
+    with_term = {str(replace(MethodName.parse(method), contrastive=True, settings=())) for method in source.methods}
     parts = [in_cell(frame, cell) for cell in cells.values()]
     whole = pd.concat(parts, ignore_index=True) if parts else frame[:0]
-    return whole[whole["method"].isin(methods)]
+    return whole[whole["method"].isin({RETRAIN, *source.methods, *with_term})]
 
 
 def _images(predictions: pd.DataFrame, cells: dict[str, Cell]) -> int | None:

@@ -106,6 +106,12 @@ def test_a_claim_names_the_scales_that_reproduce_it(study):
     assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
 
 
+def test_the_term_of_a_listed_method_is_tested_though_it_is_not_listed_itself(study):
+    table = Drawn(of_studies(methods=["ft"]), "sizes")
+    assert table.row("adding CL lowers the average gap: FT")[0] == "2.04✓"
+    assert "CoUn" not in [row[0] for row in table.rows]
+
+
 def test_its_numbers_are_those_of_the_studys_own_tables(study):
     numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
     tiny = Study.load("tiny")
