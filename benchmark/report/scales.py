@@ -176,12 +176,14 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
 
 def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
     known = summaries(metrics)
-    leaders = Trials(metrics, cell, filter(competes, source.methods)).leaders()
     gaps = [
         Number(GAP, method, one[GAP], one[f"{GAP}_low"], one[f"{GAP}_high"], collapsed=one["collapsed"] > 0)
         for method in source.methods
         if (one := known.get((cell, method)))
     ]
+    # One that diverged has no gap: it neither leads nor takes its lost trials from the others.
+    competing = [one.subject for one in gaps if competes(one.subject) and np.isfinite(one.value)]
+    leaders = Trials(metrics, cell, competing).leaders()
     return _ranked(gaps, {one.subject: one.value for one in gaps}, leaders)
 
 

@@ -15,6 +15,7 @@ from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
 from benchmark.report.style import method_colour
 from benchmark.report.summary import COLLAPSED
+from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
 from tests.report.conftest import GIVEN, TRAIN, Drawn, changed, gap, gathered, make_study, plot, write_forget, write_run
@@ -110,6 +111,13 @@ def test_the_term_of_a_listed_method_is_tested_though_it_is_not_listed_itself(st
     table = Drawn(of_studies(methods=["ft"]), "sizes")
     assert table.row("adding CL lowers the average gap: FT")[0] == "2.04✓"
     assert "CoUn" not in [row[0] for row in table.rows]
+
+
+def test_a_method_that_diverged_has_no_rank_and_the_first_of_the_others_leads(study):
+    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", gap(1), status=DIVERGED)
+    gathered(Study.load("tiny"))
+    table = Drawn(study, "sizes")
+    assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
 
 
 def test_its_numbers_are_those_of_the_studys_own_tables(study):
