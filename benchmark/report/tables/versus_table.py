@@ -27,7 +27,7 @@ from benchmark.study.outputs import KINDS
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
 NONE = "the paper prints none of these methods"
 WITHIN, BEYOND, UNDECIDED = "within", "beyond", "undecided"
-MARKS = {WITHIN: "✓", BEYOND: "*", UNDECIDED: ""}
+MARKS = {WITHIN: "✓", BEYOND: "*"}
 KEYS = [*CELL, "method", "column"]
 COUNTS = ["trials", "diverged", "collapsed"]
 ORDER = [*COUNTS, "ours", "ours_sd", "reported", "reported_sd", "difference", "low", "high", "verdict"]
@@ -169,15 +169,10 @@ def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
         label, *cells = method_row(str(method), ours, (mine["diverged"] > 0).any(), (mine["collapsed"] > 0).any())
         rows.append([label, "ours", *cells])
         rows.append(["", "paper", *(mean_text(*pair) for pair in mine[["reported", "reported_sd"]].to_numpy())])
-        rows.append(["", "difference", *map(_difference, mine["difference"], mine["verdict"])])
+        differences = zip(mine["difference"], mine["verdict"], strict=True)
+        marked = [Entry(number(value, signed=True), after=MARKS.get(verdict, "")) for value, verdict in differences]
+        rows.append(["", "difference", *marked])
     return rows
-
-
-def _difference(value: float, verdict: str | None) -> Entry:
-    """Return a difference with its sign, and the mark of its verdict."""
-    text = number(value)
-    sign = "" if text == DASH or float(f"{value:.2f}") <= 0 else "+"
-    return Entry(sign + text, after=MARKS[verdict] if isinstance(verdict, str) else "")
 
 
 def _summary(data: pd.DataFrame, columns: list[str], ranks: Ranking) -> Row:
