@@ -22,21 +22,9 @@ from benchmark.metrics.gaps import CELL, METRICS, summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import markdown
-from benchmark.report.source import MEANING
+from benchmark.report.source import COLLAPSED
 from benchmark.report.style import cell_label
-from benchmark.report.tabular import (
-    DAGGER,
-    METHOD,
-    THIN,
-    Block,
-    Column,
-    Entry,
-    Table,
-    interval,
-    method_row,
-    number,
-    sentences,
-)
+from benchmark.report.tabular import METHOD, Block, Column, Entry, Table, interval, method_row, number, sentences
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
@@ -160,7 +148,7 @@ def board() -> Table:
         "of the means that it prints. One agrees where the interval here lies wholly on its side of 0, disagrees where "
         "it lies wholly on the other, and else is undecided",
     ]
-    notes += [f"{DAGGER}{THIN}{MEANING}"] * any(row["collapsed"] for row in data)
+    notes += [COLLAPSED] * any(row["collapsed"] for row in data)
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 

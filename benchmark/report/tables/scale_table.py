@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import RETRAIN
 from benchmark.report.scales import AUDIT, GAP, OF_RETRAIN, PRIMARY, TAU, Scale, numbers, scales
-from benchmark.report.source import MEANING, Source
+from benchmark.report.source import Source
 from benchmark.report.style import method_label, scenario_label
 from benchmark.report.tabular import DAGGER, DASH, THIN, Block, Column, Entry, Row, Table, number
 
@@ -34,7 +34,7 @@ def build(source: Source) -> Table:
         Block(_rows(source, shown, data[data["scenario"] == scenario]), scenario_label(scenario))
         for scenario in dict.fromkeys(cell.scenario for cell in source.cells)
     ]
-    return source.table(columns, blocks, _notes(shown, data), data)
+    return source.table(columns, blocks, _notes(shown), data)
 
 
 def _columns(scale: Scale) -> list[str]:
@@ -81,7 +81,7 @@ def _where(tests: pd.DataFrame) -> str:
     return "all" if len(names) == len(tests) else ", ".join(names) or "none"
 
 
-def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
+def _notes(shown: list[Scale]) -> list[str]:
     interval = f"95{THIN}% interval"
     audited = any(scale.is_audited for scale in shown)
     return [
@@ -96,5 +96,4 @@ def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
         f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({interval} above 0), ✗ not "
         "reproduced (below 0), ? undecided; the paper’s by the sign of its printed means",
         "Reproduced at: of the scales that test the claim",
-        f"{DAGGER}{THIN}{MEANING}" if data["collapsed"].any() else "",
     ]
