@@ -64,11 +64,11 @@ def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value"
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
-    pairs = product(source.cells, source.compared)  # a trial is lost where the method diverged, or Retrain
-    diverged = [
-        (cell, method, source.diverged(cell, method) | source.diverged(cell, RETRAIN)) for cell, method in pairs
-    ]
-    lost = pd.DataFrame({**vars(cell), "method": method, "diverged": len(gone)} for cell, method, gone in diverged)
+    gone = source.diverged
+    lost = pd.DataFrame(  # a trial is lost where the method diverged, or Retrain
+        {**vars(cell), "method": method, "diverged": len(gone(cell, method) | gone(cell, RETRAIN))}
+        for cell, method in product(source.cells, source.compared)
+    )
     unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
     carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
     few = [audit for audit in SHOWN if audit in carried and audit not in shown]
@@ -87,7 +87,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         else "",
         "A dash in the first row: too few trials to attack half of them" if unknown else "",
         audits.twins(trials),
-        "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
+        audits.epochs(source.study),
         facts.tuned(source.study),
         facts.control(source.controls),
         facts.left_out(lost),
