@@ -32,6 +32,14 @@ def floor(data: pd.DataFrame) -> str:
     return f"noise floor {number(value)}" if np.isfinite(value) else ""
 
 
+def meaning_of_floor(data: pd.DataFrame, cells: list[Cell], meaning: str) -> str:
+    """What the noise floor is, if any cell has one; and its value, if there is a single cell."""
+    if data["noise_floor"].isna().all():
+        return ""
+    value = f" {number(data['noise_floor'].iloc[0])}" if len(cells) == 1 else ""
+    return f"Noise floor{value}: {meaning}"
+
+
 def listed(methods: Iterable[str]) -> str:
     """Methods' labels, each once, joined by commas."""
     return ", ".join(map(method_label, dict.fromkeys(methods)))

@@ -90,14 +90,10 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         + (f" ({cell_label(Cell(row.dataset, row.arch, row.scenario))})" if len(source.cells) > 1 else "")
         for row in data[data["diverged"] > 0].itertuples()
     ]
-    floor = ""
-    if data["noise_floor"].notna().any():
-        floor = f" {number(data['noise_floor'].iloc[0])}" if len(source.cells) == 1 else ""
-        floor = f"Noise floor{floor}: the average gap of one trial of Retrain to the others"
     return [
         f"{spread}; in parentheses the gap to Retrain, in points",
         "Best epoch (an oracle: chosen with Retrain and the test data)" if best else "Last epoch",
-        floor,
+        facts.meaning_of_floor(data, source.cells, "the average gap of one trial of Retrain to the others"),
         facts.tuned(study),
         facts.leading("average gap", trials),
         f"Cost in {unit}, by the paper's counting and as executed",
