@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial as bind
 
-import numpy as np
 import pandas as pd
 
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import Trials, in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
@@ -32,9 +31,8 @@ def build(source: Source) -> Table:
     """
     pairs = _pairs([method for method in source.methods if facts.competes(method)])
     data = gather(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
-    data["leads"] = False
-    for cell in source.cells:
-        data.loc[_leading(source, data, cell), "leads"] = True
+    leaders = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
+    data["leads"] = [row.run_method in leaders[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
     columns = [
         METHOD,
@@ -58,13 +56,11 @@ def _pairs(methods: list[str]) -> list[str]:
     return [named[name] for name in pairs] if named.keys() == set(pairs) else []
 
 
-def _leading(source: Source, data: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
-    """Return which rows have the smallest average gap of their cell, or one that cannot be told from it."""
-    here = np.logical_and.reduce([data[column] == value for column, value in vars(cell).items()])
+def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
+    """Return the runs' methods with the smallest average gap of a cell, or one that cannot be told from it."""
     competes = data["method"].map(facts.competes)
-    names = data.loc[here & competes & data["avg_gap"].notna() & ~data["collapsed"].astype(bool), "run_method"]
-    leaders = Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
-    return here & data["run_method"].isin(leaders)
+    names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
+    return Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
 
 
 def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Row]:
