@@ -13,16 +13,19 @@ from benchmark.report.source import Source
 
 
 def compared(source: Source, cell: Cell, first: str, second: str, fewest: int = 1) -> dict[str, float]:
-    """Return the average gaps of two methods, by their runs' names, and how much higher the second's is.
+    """Return the average gaps of two listed methods, and how much higher the second's is.
 
-    ``trials`` counts those that both have, ``diverged`` those left out since a method diverged. ``first`` and
-    ``second`` are the gaps in points; ``value, low, high, p, sd`` are `benchmark.metrics.bootstrap.Estimate`'s of their
-    difference. All are NaN where one of the methods, or Retrain, has fewer than ``fewest`` trials.
+    ``trials`` counts those that both have, ``diverged`` those left out since a method diverged, ``collapsed`` those in
+    which one did. ``first`` and ``second`` are the gaps in points; ``value, low, high, p, sd`` are
+    `benchmark.metrics.bootstrap.Estimate`'s of their difference. All five and the gaps are NaN where one of the
+    methods, or Retrain, has fewer than ``fewest`` trials.
     """
     numbers: dict[str, float] = dict.fromkeys(("first", "second", "value", "low", "high", "p", "sd"), np.nan)
     numbers |= {"trials": 0, "diverged": 0}
+    numbers["collapsed"] = len(source.collapsed(cell, first) | source.collapsed(cell, second))
     if source.results.metrics.empty:
         return numbers
+    first, second = (source.run_method(cell, method) for method in (first, second))
     trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
     numbers["diverged"] = max(trials.diverged.values(), default=0)  # so many were left out, at least
     if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):

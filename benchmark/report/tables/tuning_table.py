@@ -36,15 +36,13 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    tuned, own = (source.run_method(cell, name) for name in (method, own_values(source.study, cell, method)))
-    both = compared(source, cell, tuned, own)
+    own = own_values(source.study, cell, method)
+    both = compared(source, cell, method, own)
     values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
-    names = {"own_gap": "second", "tuned_gap": "first", "gain": "value"}
-    names |= {key: key for key in ("low", "high", "trials", "diverged")}
-    collapsed = len(source.collapsed(cell, method) | source.collapsed(cell, own))
-    numbers = {name: both[key] for name, key in names.items()} | {"collapsed": collapsed}
-    return {**vars(cell), "method": method, **numbers, "changed": changed}
+    gaps = {"own_gap": both["second"], "tuned_gap": both["first"], "gain": both["value"]}
+    others = {key: both[key] for key in ("low", "high", "trials", "diverged", "collapsed")}
+    return {**vars(cell), "method": method, **gaps, **others, "changed": changed}
 
 
 def _row(row: Any) -> Row:
