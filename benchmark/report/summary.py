@@ -80,10 +80,15 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
             trials = Trials(runs, cell, [method])
             row["avg_gap_low"] = row["avg_gap_high"] = np.nan
             if method != RETRAIN and np.isfinite(row["avg_gap"]) and len(trials):
-                gap = estimate(bind(trials.gap, method), len(trials))
-                row["avg_gap_low"], row["avg_gap_high"] = float(np.maximum(0.0, gap.low)), gap.high
+                _, row["avg_gap_low"], row["avg_gap_high"] = average_gap(trials, method)
             known[cell, method] = row
     return known
+
+
+def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
+    """Return a method's average gap to Retrain and the ends of its 95 % interval, in points: no gap is below 0."""
+    gap = estimate(bind(trials.gap, method), len(trials))
+    return gap.value, float(np.maximum(0.0, gap.low)), gap.high
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
