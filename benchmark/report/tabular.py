@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
 DAGGER = "†"  # behind the label of a method that collapsed in some trial
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"  # the digits and the minus of a power
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
 
