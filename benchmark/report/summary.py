@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor, summarise
+from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, METRICS, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
 from benchmark.report.tabular import DAGGER, THIN
@@ -23,7 +23,6 @@ from benchmark.results.records import FINISHED
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
-GAPS = [*(f"{metric}_gap" for metric in METRICS), "avg_gap"]
 COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
 
 
@@ -70,7 +69,7 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
         cell, methods = Cell(*place), list(runs["method"].unique())
         summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
         if RETRAIN not in methods:
-            summary[GAPS] = np.nan
+            summary[[*GAPS, "avg_gap"]] = np.nan
         for row in summary.drop(columns=CELL).to_dict("records"):
             method = str(row.pop("method"))
             mine = runs[runs["method"] == method]

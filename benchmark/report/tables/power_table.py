@@ -12,6 +12,7 @@ from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
+from benchmark.report.summary import COUNTS
 from benchmark.report.tables.paired import compared
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, method_row, number
 
@@ -39,7 +40,7 @@ def build(source: Source) -> Table:
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     both = compared(source, cell, source.methods[0], method, fewest=2)
-    row = {**vars(cell), "method": method, **{key: both[key] for key in ("trials", "diverged", "collapsed")}}
+    row = {**vars(cell), "method": method, **{key: both[key] for key in COUNTS}}
     row |= {"difference": both["value"], "sd": both["sd"]}
     known = not np.isnan(both["value"])
     return row | {f"for_{size:g}": trials_needed(size, both["sd"], most=MOST) if known else np.nan for size in SIZES}

@@ -11,7 +11,7 @@ from benchmark.names import Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import setting_label
-from benchmark.report.summary import floors_of
+from benchmark.report.summary import COUNTS, floors_of
 from benchmark.report.tables.paired import compared
 from benchmark.report.tabular import METHOD, THIN, Column, Row, Table, interval, method_row, number
 from benchmark.study.outputs import own_values
@@ -41,7 +41,7 @@ def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
     gaps = {"own_gap": both["second"], "tuned_gap": both["first"], "gain": both["value"]}
-    others = {key: both[key] for key in ("low", "high", "trials", "diverged", "collapsed")}
+    others = {key: both[key] for key in ("low", "high", *COUNTS)}
     return {**vars(cell), "method": method, **gaps, **others, "changed": changed}
 
 

@@ -18,7 +18,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
-from benchmark.report.summary import gather
+from benchmark.report.summary import COUNTS, gather
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
 from benchmark.report.tabular import DASH, METHOD, THIN, Block, Column, Entry, Row, Table, mean_text, method_row, number
@@ -29,7 +29,6 @@ NONE = "the paper prints none of these methods"
 WITHIN, BEYOND, UNDECIDED = "within", "beyond", "undecided"
 MARKS = {WITHIN: "✓", BEYOND: "*"}
 KEYS = [*CELL, "method", "column"]
-COUNTS = ["trials", "diverged", "collapsed"]
 ORDER = [*COUNTS, "ours", "ours_sd", "reported", "reported_sd", "difference", "low", "high", "verdict"]
 BY_CLASS = {
     "predictions": (predictions_table.numbers, reported_predictions, "predicted_class", "percent"),
