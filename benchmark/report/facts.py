@@ -19,6 +19,8 @@ from benchmark.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+INTERVAL = f"95{THIN}% interval"  # see `benchmark.metrics.bootstrap`
+
 
 def shared(cells: list[Cell]) -> str:
     """The dataset and the architecture that all cells have, which `style.short_label` leaves out."""
@@ -92,7 +94,7 @@ def is_control(method: str) -> bool:
 
 def leading(what: str, trials: int) -> str:
     """Which numbers are bold."""
-    means = f"Bold: the smallest {what} and all that cannot be told from it (95{THIN}% interval of the difference)"
+    means = f"Bold: the smallest {what} and all that cannot be told from it ({INTERVAL} of the difference)"
     return means if trials > 1 else ""
 
 

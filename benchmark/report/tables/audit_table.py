@@ -75,7 +75,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
-        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval. The first row is a perfect unlearner: Retrain in "
+        f"Mean {facts.over(count)} ± half of the {facts.INTERVAL}. The first row is a perfect unlearner: Retrain in "
         "a method's place, by the same formula",
         f"{AGAINST_RETRAIN}: {against}; 0.5 is chance; standardised by each model's test data, to leave out a shift of "
         f"the whole model; true positives at 1{THIN}% false positives",

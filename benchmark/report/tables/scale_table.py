@@ -10,10 +10,11 @@ import pandas as pd
 
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import RETRAIN
+from benchmark.report.facts import INTERVAL
 from benchmark.report.scales import AUDIT, GAP, OF_RETRAIN, PRIMARY, TAU, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, scenario_label
-from benchmark.report.tabular import DAGGER, DASH, THIN, Block, Column, Entry, Row, Table, number
+from benchmark.report.tabular import DAGGER, DASH, Block, Column, Entry, Row, Table, number
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", UNDECIDED: "?"}
 Known = Mapping[tuple[str, str, str], Any]  # the row of data of a scale, what it is, and its subject
@@ -82,7 +83,6 @@ def _where(tests: pd.DataFrame) -> str:
 
 
 def _notes(shown: list[Scale]) -> list[str]:
-    interval = f"95{THIN}% interval"
     audited = any(scale.is_audited for scale in shown)
     return [
         "; ".join(scale.text for scale in shown),
@@ -91,9 +91,9 @@ def _notes(shown: list[Scale]) -> list[str]:
         "AUC: of an attack on each forget sample against Retrain, ranked by its distance from a perfect unlearner’s 0.5"
         if audited
         else "",
-        f"Bold: first, or not to be told from it ({interval} of the difference); of the paper the first",
+        f"Bold: first, or not to be told from it ({INTERVAL} of the difference); of the paper the first",
         "τ: Kendall’s rank correlation with the paper’s average gaps",
-        f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({interval} above 0), ✗ not "
+        f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
         "reproduced (below 0), ? undecided; the paper’s by the sign of its printed means",
         "Reproduced at: of the scales that test the claim",
     ]

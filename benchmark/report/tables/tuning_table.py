@@ -13,7 +13,7 @@ from benchmark.report.source import Source
 from benchmark.report.style import setting_label
 from benchmark.report.summary import COUNTS, floors_of
 from benchmark.report.tables.paired import compared
-from benchmark.report.tabular import METHOD, THIN, Column, Row, Table, interval, method_row, number
+from benchmark.report.tabular import METHOD, Column, Row, Table, interval, method_row, number
 from benchmark.study.outputs import own_values
 
 
@@ -24,8 +24,8 @@ def build(source: Source) -> Table:
     floors = floors_of(source.results.metrics)
     known = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
     notes = [
-        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the 95{THIN}% interval of the "
-        "gain, from resampling the trials",
+        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the {facts.INTERVAL} of "
+        "the gain, from resampling the trials",
         "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
         f"Noise floor {known}" if known else "",
         facts.left_out(data),

@@ -21,7 +21,7 @@ from benchmark.report.style import method_label, short_label
 from benchmark.report.summary import COUNTS, gather
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
-from benchmark.report.tabular import DASH, METHOD, THIN, Block, Column, Entry, Row, Table, mean_text, method_row, number
+from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
 from benchmark.study.outputs import KINDS
 
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
@@ -196,7 +196,7 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
     return [
         f"Ours, {'mean ± standard deviation ' * (trials > 1)}{facts.over(trials)} at the "
         f"{'oracle' if oracle else 'last'} epoch; the paper's, over {TRIALS} trials; and the difference",
-        f"Welch's 95{THIN}% interval of the difference is within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
+        f"Welch's {facts.INTERVAL} of the difference is within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
         f"{counts.sum()}), outside (*: {counts.get(BEYOND, 0)}), or neither ({counts.get(UNDECIDED, 0)})"
         if counts.sum()
         else "",
