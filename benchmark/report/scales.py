@@ -124,22 +124,22 @@ def numbers(source: Source, shown: list[Scale]) -> pd.DataFrame:
 
 
 def _gathered(source: Source, name: str) -> Scale:
-    files = {what: paths.collected(name, what).is_file() for what in ("metrics", "audits", "predictions")}
-    frames = {
-        what: gathered_frame(name, what) if there else pd.DataFrame(columns=[*CELL, "method", "trial"])
-        for what, there in files.items()
-    }
+    nothing = pd.DataFrame(columns=[*CELL, "method", "trial"])
+    metrics, audits, predictions = (
+        gathered_frame(name, what) if paths.collected(name, what).is_file() else nothing
+        for what in ("metrics", "audits", "predictions")
+    )
     cells: dict[str, Cell] = {}
     for cell in source.cells:
-        if len(in_cell(frames["metrics"], cell)):
+        if len(in_cell(metrics, cell)):
             if other := cells.get(cell.scenario):
                 raise BadInput(
                     f"{source.name}: cells: {name} has both {other} and {cell}: accepted is one of a scenario"
                 )
             cells[cell.scenario] = cell
-    metrics, audits = (_listed(source, frames[what], cells) for what in ("metrics", "audits"))
+    metrics, audits = (_listed(source, frame, cells) for frame in (metrics, audits))
     audits = audits[audits["audit"] == AUDIT] if len(audits) else audits.assign(value=np.nan)
-    return Scale(name, cells, metrics, audits, _images(frames["predictions"], cells))
+    return Scale(name, cells, metrics, audits, _images(predictions, cells))
 
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
