@@ -110,7 +110,8 @@ def control(methods: list[str]) -> str:
 
 def elsewhere(methods: Iterable[str]) -> str:
     """Of which methods only the predictions are known."""
-    return f"Predictions made elsewhere, and scored here: {listed(methods)}" if (methods := list(methods)) else ""
+    names = listed(methods)
+    return f"Predictions made elsewhere, and scored here: {names}" if names else ""
 
 
 def incomplete(data: pd.DataFrame, trials: int) -> str:
