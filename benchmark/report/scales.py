@@ -84,10 +84,14 @@ class Scale:
             return f"{self.name}: not run yet"
         cell = next(iter(self.cells.values()))
         counts = [TRIALS] if self.is_paper else sorted(self.metrics.groupby([*CELL, "method"]).size().unique())
-        trials = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        images = [f"{self.images:,} images"] if self.images else []
-        network = architecture_label(cell.arch)
-        return f"{self.name}: {', '.join([dataset_label(cell.dataset), *images, network, f'{trials} trials'])}"
+        trials = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
+        parts = [
+            dataset_label(cell.dataset),
+            f"{self.images:,} images" if self.images else "",
+            architecture_label(cell.arch),
+            f"{trials} trials" if trials else "",  # of none of the listed methods there may be a run
+        ]
+        return f"{self.name}: {', '.join(filter(None, parts))}"
 
 
 def scales(source: Source) -> list[Scale]:

@@ -168,6 +168,15 @@ def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
         draw_table(study, "sizes")
 
 
+def test_a_study_that_has_none_of_the_methods_still_says_what_it_is(study):
+    path = paths.collected("tiny", "metrics")
+    metrics = pd.read_parquet(path)
+    write_parquet(path, metrics[metrics["method"] == "original"])
+    table = Drawn(study, "sizes")
+    assert "tiny: Digits, 200 images, ConvNet; other: not run yet;" in table.caption
+    assert {table.row(label)[0] for label in ("FT", "CoUn")} == {"—"}
+
+
 def test_a_cell_that_no_study_has_is_refused_unless_one_has_yet_to_be_run(study):
     assert draw_table(study, "sizes")
     with pytest.raises(BadInput, match=f"{ANOTHER}: no results: accepted are cells of tiny, and the paper's"):
