@@ -11,8 +11,7 @@ from benchmark.names import Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import setting_label
-from benchmark.report.summary import COUNTS, floors_of
-from benchmark.report.tables.paired import compared
+from benchmark.report.summary import COUNTS, floors_of, gaps_of_two
 from benchmark.report.tabular import METHOD, Column, Row, Table, interval, method_row, number
 from benchmark.study.outputs import own_values
 
@@ -37,7 +36,7 @@ def build(source: Source) -> Table:
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     own = own_values(source.study, cell, method)
-    both = compared(source, cell, method, own)
+    both = gaps_of_two(source, cell, method, own)
     values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
     gaps = {"own_gap": both["second"], "tuned_gap": both["first"], "gain": both["value"]}
