@@ -11,15 +11,19 @@ import pandas as pd
 from benchmark.registry import OWN_AUDITS
 from benchmark.report.facts import is_control
 from benchmark.report.source import Source
+from benchmark.study.study import Study
 
 NAMES = {
     "average-gap": "Average gap",
-    **{
-        f"{audit}-{what}{form}": f"{name}: {text}{', standardised' * bool(form)}"
-        for audit, name, forms in (("efficacy", "Against Retrain", ("", "-standardised")), ("u-lira", "U-LiRA", ("",)))
-        for form in forms
-        for what, text in (("auc", "AUC"), ("accuracy", "accuracy (%)"), ("tpr", "TPR at 1 % FPR (%)"))
-    },
+    "efficacy-auc": "Against Retrain: AUC",
+    "efficacy-accuracy": "Against Retrain: accuracy (%)",
+    "efficacy-tpr": "Against Retrain: TPR at 1 % FPR (%)",
+    "efficacy-auc-standardised": "Against Retrain: AUC, standardised",
+    "efficacy-accuracy-standardised": "Against Retrain: accuracy (%), standardised",
+    "efficacy-tpr-standardised": "Against Retrain: TPR at 1 % FPR (%), standardised",
+    "u-lira-auc": "U-LiRA: AUC",
+    "u-lira-accuracy": "U-LiRA: accuracy (%)",
+    "u-lira-tpr": "U-LiRA: TPR at 1 % FPR (%)",
     "klom": "KLoM",
     "klom-95": "KLoM: 95th percentile",
     "forgetting-quality": "Forgetting quality",
@@ -57,12 +61,18 @@ def refused(data: pd.DataFrame, trials: int) -> str:
     for audit, rows in methods.groupby("audit", sort=False):
         needed = rows["enough"]
         if (needed > trials).all():
-            least, most = (f"{count:,.0f}" for count in (needed.min(), needed.max()))
-            more = "held-out images" if np.isinf(needed.max()) else least
-            more = f"{least} to {most}" if np.isfinite(needed.max()) and least != most else more
+            if np.isinf(needed.max()):
+                more = "held-out images"
+            else:
+                more = " to ".join(dict.fromkeys(f"{count:,.0f}" for count in (needed.min(), needed.max())))
             texts.setdefault(label(str(audit)).partition(":")[0], f"needs {more}")
     what = ", ".join(f"{name} ({need})" for name, need in texts.items())
     return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {what}" if what else ""
+
+
+def epochs(study: Study) -> str:
+    """Which numbers are of which epoch, where a study reports the best: of samples only the last is known."""
+    return "Average gap and ToW: best epoch (oracle); all else: last epoch" if study.report_epoch == "best" else ""
 
 
 def twins(data: pd.DataFrame) -> str:

@@ -52,8 +52,8 @@ def _common(facts: list[dict[str, Any]]) -> dict[str, Any]:
     common: dict[str, Any] = {}
     for topic, first in facts[0].items():
         if isinstance(first, dict):
-            equal = {key for key in first if all(one[topic].get(key) == first[key] for one in facts)}
-            common[topic] = {key: value for key, value in first.items() if key in equal}
+            others = [one[topic] for one in facts[1:]]
+            common[topic] = {key: value for key, value in first.items() if all(one.get(key) == value for one in others)}
         elif all(one[topic] == first for one in facts):
             common[topic] = first
     return {topic: value for topic, value in common.items() if value}
@@ -159,10 +159,8 @@ def _entry(behind: Behind) -> str:
     ended = sorted(run.record["ended"] for run in behind.runs if "ended" in run.record)
     if behind.output:
         assert behind.study is not None
-        key, caption = (
-            f"{behind.study.name}-{behind.output}",
-            " ".join(behind.study.output(behind.output).caption.split()),
-        )
+        key = f"{behind.study.name}-{behind.output}"
+        caption = " ".join(behind.study.output(behind.output).caption.split())
         title = f"{behind.output} of study {behind.study.name}{f': {caption}' * bool(caption)}"
         identity = f"{len(behind.runs)} runs, fingerprint {behind.study.output_fingerprint(behind.output)}"
         csv = paths.table(behind.study.name, behind.output, ".csv")
@@ -171,7 +169,7 @@ def _entry(behind: Behind) -> str:
         prints = [run.record["fingerprint"] for run in behind.runs]
         key, title = f"run-{prints[0][:SHORT]}", behind.title if len(prints) > 1 else str(behind.runs[0].name)
         identity = f"Fingerprint{'s' * (len(prints) > 1)} {', '.join(prints)}"
-    made = [*(f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key))]
+    made = [f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key)]
     made += [f"run until {ended[-1][:10]}"] if ended else []
     words = {"on": "device", "in": "precision", "with torch": "torch"}
     made += [f"{word} {_listed(stamps, key)}" for word, key in words.items() if _listed(stamps, key)]

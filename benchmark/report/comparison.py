@@ -178,8 +178,7 @@ def _entry(row: Any) -> str:
     if row.column == DIVERGED:
         text = f"{row.first:.0f} | {row.second:.0f}"
     else:
-        text = number(row.difference)
-        text = f"+{text}" if float(f"{row.difference:.2f}") > 0 else text
+        text = number(row.difference, signed=True)
         text += f"±{number(row.high - row.difference)}" if np.isfinite(row.high) else ""
         text += " %" if row.column == COST else ""
     return text + "*" * row.differs

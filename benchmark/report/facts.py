@@ -19,6 +19,8 @@ from benchmark.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+INTERVAL = f"95{THIN}% interval"  # see `benchmark.metrics.bootstrap`
+
 
 def shared(cells: list[Cell]) -> str:
     """The dataset and the architecture that all cells have, which `style.short_label` leaves out."""
@@ -30,6 +32,14 @@ def floor(data: pd.DataFrame) -> str:
     """Retrain's noise floor, which is the same in all of a cell's rows."""
     value = data["noise_floor"].iloc[0]
     return f"noise floor {number(value)}" if np.isfinite(value) else ""
+
+
+def meaning_of_floor(data: pd.DataFrame, cells: list[Cell], meaning: str) -> str:
+    """What the noise floor is, if any cell has one; and its value, if there is a single cell."""
+    if data["noise_floor"].isna().all():
+        return ""
+    value = f" {number(data['noise_floor'].iloc[0])}" if len(cells) == 1 else ""
+    return f"Noise floor{value}: {meaning}"
 
 
 def listed(methods: Iterable[str]) -> str:
@@ -84,7 +94,7 @@ def is_control(method: str) -> bool:
 
 def leading(what: str, trials: int) -> str:
     """Which numbers are bold."""
-    means = f"Bold: the smallest {what} and all that cannot be told from it (95{THIN}% interval of the difference)"
+    means = f"Bold: the smallest {what} and all that cannot be told from it ({INTERVAL} of the difference)"
     return means if trials > 1 else ""
 
 
@@ -100,7 +110,8 @@ def control(methods: list[str]) -> str:
 
 def elsewhere(methods: Iterable[str]) -> str:
     """Of which methods only the predictions are known."""
-    return f"Predictions made elsewhere, and scored here: {listed(methods)}" if (methods := list(methods)) else ""
+    names = listed(methods)
+    return f"Predictions made elsewhere, and scored here: {names}" if names else ""
 
 
 def incomplete(data: pd.DataFrame, trials: int) -> str:

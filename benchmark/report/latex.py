@@ -8,7 +8,7 @@ from math import ceil
 
 from benchmark.errors import BadInput
 from benchmark.report.layout import HALF, LINE, NUMBER, Layout, ems, group_heading, halves, heading, layout
-from benchmark.report.tabular import THIN, Block, Column, Entry, Table, remake, typeset
+from benchmark.report.tabular import RAISED, THIN, Block, Column, Entry, Table, remake, typeset
 from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
@@ -33,7 +33,7 @@ SPECIAL = {
     **{"✓": r"$\checkmark$", "✗": r"$\times$"},
     **dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΧ", "oABEZHIKMNOPTX", strict=True)),
 }
-LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+LOWERED = str.maketrans(RAISED, "0123456789-")
 MATH = {**{letter: rf"\{name}" for letter, name in GREEK.items()}, "·": r"\!\cdot\!"}
 
 
@@ -105,7 +105,7 @@ def text(plain: str) -> str:
 
 def math(formula: str) -> str:
     """Return a formula as LaTeX writes it between dollar signs, for GitHub too."""
-    powers = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda power: f"^{{{power[0].translate(LOWERED)}}}", formula)
+    powers = re.sub(f"[{RAISED}]+", lambda power: f"^{{{power[0].translate(LOWERED)}}}", formula)
     return "".join(MATH.get(sign, sign) for sign in powers.replace("max ", r"\max"))
 
 

@@ -124,10 +124,11 @@ def _content(table: Table, place: int) -> float:
         if number:
             one = {part: ems(number[part] + SIGNS[part]) for part in SIGNS if number[part]}
             one["value"] *= weight
+        elif entry.spans:
+            one = {}
         else:
-            after = (
-                entry.after if column.is_text or len(entry.after) > 1 else ""
-            )  # beside a number a mark takes no room
-            one = {} if entry.spans else {"words": ems(entry.text) * weight + ems(after)}
+            # Beside a number a mark takes no room.
+            after = entry.after if column.is_text or len(entry.after) > 1 else ""
+            one = {"words": ems(entry.text) * weight + ems(after)}
         parts |= {part: max(parts[part], wide) for part, wide in one.items()}
     return max(parts.pop("words"), sum(parts.values()))

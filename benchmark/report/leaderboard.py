@@ -6,7 +6,6 @@ what a study found, and the board is made from the rows of all methods.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,21 +21,10 @@ from benchmark.metrics.gaps import CELL, METRICS, summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import markdown
-from benchmark.report.source import MEANING
+from benchmark.report.source import COLLAPSED
 from benchmark.report.style import cell_label
-from benchmark.report.tabular import (
-    DAGGER,
-    METHOD,
-    THIN,
-    Block,
-    Column,
-    Entry,
-    Table,
-    interval,
-    method_row,
-    number,
-    sentences,
-)
+from benchmark.report.summary import average_gap
+from benchmark.report.tabular import METHOD, Block, Column, Entry, Table, interval, method_row, number, sentences
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
@@ -107,8 +95,10 @@ def refresh(study: Study) -> list[Path]:
 
 def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
     """Write rows of a study in the place of those that a file had of it."""
-    if path.is_file() and len(others := (before := pd.read_csv(path))[before["study"] != study]):
-        rows = pd.concat([others, rows])
+    if path.is_file():
+        before = pd.read_csv(path)
+        if len(others := before[before["study"] != study]):
+            rows = pd.concat([others, rows])
     write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
     return path
 
@@ -160,7 +150,7 @@ def board() -> Table:
         "of the means that it prints. One agrees where the interval here lies wholly on its side of 0, disagrees where "
         "it lies wholly on the other, and else is undecided",
     ]
-    notes += [f"{DAGGER}{THIN}{MEANING}"] * any(row["collapsed"] for row in data)
+    notes += [COLLAPSED] * any(row["collapsed"] for row in data)
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 
@@ -170,8 +160,7 @@ def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict
     row = {"method": method, "trials": len(trials), "collapsed": trials.collapsed.get(method, 0)}
     row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
     if method in trials.values:
-        gap = estimate(partial(trials.gap, method), len(trials))
-        row |= {"avg_gap": gap.value, "low": float(np.maximum(0.0, gap.low)), "high": gap.high}
+        row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
     if method in trials.values and method != BASELINE and BASELINE in trials.values:
         above = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
         row |= {"above_ft": above.value, "above_ft_low": above.low, "above_ft_high": above.high}
@@ -188,9 +177,9 @@ def _verdict(row: dict[str, Any]) -> str:
 def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> Claim:
     """Return what an entry claims in a cell, or what the paper's tables print there for the method."""
     for one in form.claims:
-        if _is_of(cell, *vars(Cell.parse(one.cell)).values()):
+        if _is_of(cell, Cell.parse(one.cell)):
             return Claim(one.avg_gap - one.ft, one.source)
-    here = [_is_of(cell, *place) for place in printed[CELL].itertuples(index=False)]
+    here = [_is_of(cell, Cell(*place)) for place in printed[CELL].itertuples(index=False)]
     means = printed[here].drop_duplicates("method").set_index("method")
     if method in means.index and method != BASELINE:
         gaps = summarise(means.reset_index()).set_index("method")["avg_gap"]  # some printed gaps are slips
@@ -198,9 +187,10 @@ def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> C
     return Claim(np.nan, "")
 
 
-def _is_of(cell: Cell, dataset: str, arch: str, scenario: str) -> bool:
+def _is_of(cell: Cell, claimed: Cell) -> bool:
     """Whether a cell is a claim's: the architecture may have another width or stride."""
-    return (dataset, scenario) == (cell.dataset, cell.scenario) and arch.split("-")[0] == cell.arch.split("-")[0]
+    same_network = claimed.arch.split("-")[0] == cell.arch.split("-")[0]
+    return same_network and (claimed.dataset, claimed.scenario) == (cell.dataset, cell.scenario)
 
 
 def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:

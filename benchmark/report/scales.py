@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.samplewise.sufficiency import AUDITS
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
-from benchmark.names import CL, RETRAIN, Cell, MethodName
+from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import competes
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label
@@ -84,10 +84,14 @@ class Scale:
             return f"{self.name}: not run yet"
         cell = next(iter(self.cells.values()))
         counts = [TRIALS] if self.is_paper else sorted(self.metrics.groupby([*CELL, "method"]).size().unique())
-        trials = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        images = [f"{self.images:,} images"] if self.images else []
-        network = architecture_label(cell.arch)
-        return f"{self.name}: {', '.join([dataset_label(cell.dataset), *images, network, f'{trials} trials'])}"
+        trials = " to ".join(str(count) for count in dict.fromkeys([*counts[:1], *counts[-1:]]))
+        parts = [
+            dataset_label(cell.dataset),
+            f"{self.images:,} images" if self.images else "",
+            architecture_label(cell.arch),
+            f"{trials} trials" if trials else "",  # of none of the listed methods there may be a run
+        ]
+        return f"{self.name}: {', '.join(filter(None, parts))}"
 
 
 def scales(source: Source) -> list[Scale]:
@@ -124,30 +128,30 @@ def numbers(source: Source, shown: list[Scale]) -> pd.DataFrame:
 
 
 def _gathered(source: Source, name: str) -> Scale:
-    files = {what: paths.collected(name, what).is_file() for what in ("metrics", "audits", "predictions")}
-    frames = {
-        what: gathered_frame(name, what) if there else pd.DataFrame(columns=[*CELL, "method", "trial"])
-        for what, there in files.items()
-    }
+    nothing = pd.DataFrame(columns=[*CELL, "method", "trial"])
+    metrics, audits, predictions = (
+        gathered_frame(name, what) if paths.collected(name, what).is_file() else nothing
+        for what in ("metrics", "audits", "predictions")
+    )
     cells: dict[str, Cell] = {}
     for cell in source.cells:
-        if len(in_cell(frames["metrics"], cell)):
+        if len(in_cell(metrics, cell)):
             if other := cells.get(cell.scenario):
                 raise BadInput(
                     f"{source.name}: cells: {name} has both {other} and {cell}: accepted is one of a scenario"
                 )
             cells[cell.scenario] = cell
-    metrics, audits = (_listed(source, frames[what], cells) for what in ("metrics", "audits"))
+    metrics, audits = (_listed(source, frame, cells) for frame in (metrics, audits))
     audits = audits[audits["audit"] == AUDIT] if len(audits) else audits.assign(value=np.nan)
-    return Scale(name, cells, metrics, audits, _images(frames["predictions"], cells))
+    return Scale(name, cells, metrics, audits, _images(predictions, cells))
 
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
     """Return the rows of Retrain and of listed methods, with and without the contrastive term, in the cells."""
-    methods = {RETRAIN, *source.methods, *(MethodName.parse(method).base + CL for method in source.methods)}
+    with_term = {str(replace(MethodName.parse(method), contrastive=True, settings=())) for method in source.methods}
     parts = [in_cell(frame, cell) for cell in cells.values()]
     whole = pd.concat(parts, ignore_index=True) if parts else frame[:0]
-    return whole[whole["method"].isin(methods)]
+    return whole[whole["method"].isin({RETRAIN, *source.methods, *with_term})]
 
 
 def _images(predictions: pd.DataFrame, cells: dict[str, Cell]) -> int | None:
@@ -176,12 +180,14 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
 
 def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
     known = summaries(metrics)
-    leaders = Trials(metrics, cell, filter(competes, source.methods)).leaders()
     gaps = [
         Number(GAP, method, one[GAP], one[f"{GAP}_low"], one[f"{GAP}_high"], collapsed=one["collapsed"] > 0)
         for method in source.methods
         if (one := known.get((cell, method)))
     ]
+    # One that diverged has no gap: it neither leads nor takes its lost trials from the others.
+    competing = [one.subject for one in gaps if competes(one.subject) and np.isfinite(one.value)]
+    leaders = Trials(metrics, cell, competing).leaders()
     return _ranked(gaps, {one.subject: one.value for one in gaps}, leaders)
 
 

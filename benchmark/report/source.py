@@ -20,7 +20,7 @@ from benchmark.results.measured import FELL
 from benchmark.study.form import OutputSettings
 from benchmark.study.study import Study
 
-MEANING = f"collapsed in at least one trial: {FELL}"
+COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {FELL}"  # of a method; of a run, see `summary`
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class Source:
         """
         own = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
-        if any(DAGGER in str(row[0]) for block in blocks for row in block.rows):
-            notes = [*notes, f"{DAGGER}{THIN}{MEANING}"]
+        if any(DAGGER in str(entry) for block in blocks for row in block.rows for entry in row):
+            notes = [*notes, COLLAPSED]
         made = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
         elsewhere = facts.elsewhere(method for method in self.methods if method in self.study.scored)
         return Table(columns, blocks, sentences([own, subject]), sentences([*notes, elsewhere, made]), data)

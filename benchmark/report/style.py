@@ -93,7 +93,7 @@ def _label(name: str, registered: dict[str, str], known: dict[str, str]) -> str:
 def method_label(name: str) -> str:
     """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
-    known = listed(method)
+    known = key_of(method)
     ours = {key: label for key, (label, _) in METHODS.items()}
     label = _label(known, registry.METHODS.labels, ours) + (
         " + CL" if method.contrastive and known == method.base else ""
@@ -103,7 +103,7 @@ def method_label(name: str) -> str:
     return label
 
 
-def listed(method: MethodName) -> str:
+def key_of(method: MethodName) -> str:
     """Return the name that a method has in `METHODS`: its own, as CoUn's, or that of its base."""
     return method.head if method.head in METHODS else method.base
 
@@ -114,7 +114,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     def place(name: str) -> tuple[int, str, bool, bool, str]:
         """Return what a name is sorted by; methods of plugins come last."""
         method = MethodName.parse(name)
-        base = listed(method)
+        base = key_of(method)
         return [*METHODS, base].index(base), base, method.contrastive, bool(method.settings), name
 
     return sorted(names, key=place)
@@ -134,7 +134,7 @@ def readable(text: str) -> str:
 
 def method_colour(name: str) -> str:
     """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings."""
-    base = listed(MethodName.parse(name))
+    base = key_of(MethodName.parse(name))
     if chosen := Own.colours.get(base) or registry.METHODS.colours.get(base):
         return chosen
     if base in METHODS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial as bind
 from itertools import product
 from typing import Any
@@ -13,7 +14,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, noise_floor, summarise
+from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, METRICS, noise_floor, summarise
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
 from benchmark.report.tabular import DAGGER, THIN
@@ -23,7 +24,6 @@ from benchmark.results.records import FINISHED
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
-GAPS = [*(f"{metric}_gap" for metric in METRICS), "avg_gap"]
 COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
 
 
@@ -70,7 +70,7 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
         cell, methods = Cell(*place), list(runs["method"].unique())
         summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
         if RETRAIN not in methods:
-            summary[GAPS] = np.nan
+            summary[[*GAPS, "avg_gap"]] = np.nan
         for row in summary.drop(columns=CELL).to_dict("records"):
             method = str(row.pop("method"))
             mine = runs[runs["method"] == method]
@@ -80,10 +80,37 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
             trials = Trials(runs, cell, [method])
             row["avg_gap_low"] = row["avg_gap_high"] = np.nan
             if method != RETRAIN and np.isfinite(row["avg_gap"]) and len(trials):
-                gap = estimate(bind(trials.gap, method), len(trials))
-                row["avg_gap_low"], row["avg_gap_high"] = float(np.maximum(0.0, gap.low)), gap.high
+                _, row["avg_gap_low"], row["avg_gap_high"] = average_gap(trials, method)
             known[cell, method] = row
     return known
+
+
+def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
+    """Return a method's average gap to Retrain and the ends of its 95 % interval, in points: no gap is below 0."""
+    gap = estimate(bind(trials.gap, method), len(trials))
+    return gap.value, float(np.maximum(0.0, gap.low)), gap.high
+
+
+def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int = 1) -> dict[str, float]:
+    """Return the average gaps of two listed methods, trial by trial, and how much higher the second's is.
+
+    ``trials`` counts those that both have, ``diverged`` those left out since a method diverged, ``collapsed`` those in
+    which one did. ``first`` and ``second`` are the gaps in points; ``value, low, high, p, sd`` are
+    `benchmark.metrics.bootstrap.Estimate`'s of their difference. All five and the gaps are NaN where one of the
+    methods, or Retrain, has fewer than ``fewest`` trials.
+    """
+    numbers: dict[str, float] = dict.fromkeys(("first", "second", "value", "low", "high", "p", "sd"), np.nan)
+    numbers |= {"trials": 0, "diverged": 0}
+    numbers["collapsed"] = len(source.collapsed(cell, first) | source.collapsed(cell, second))
+    if source.results.metrics.empty:
+        return numbers
+    first, second = (source.run_method(cell, method) for method in (first, second))
+    trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
+    numbers["diverged"] = max(trials.diverged.values(), default=0)  # so many were left out, at least
+    if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):
+        return numbers
+    numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()
+    return numbers | asdict(estimate(lambda drawn: trials.gap(second, drawn) - trials.gap(first, drawn), len(trials)))
 
 
 def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:

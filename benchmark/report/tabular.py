@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
 DAGGER = "†"  # behind the label of a method that collapsed in some trial
+RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"  # the digits and the minus of a power
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
 
@@ -118,12 +119,12 @@ def typeset(plain: str, words: Callable[[str], str], math: Callable[[str], str])
     return "".join((math if place % 2 else words)(part) for place, part in enumerate(parts))
 
 
-def number(value: float, decimals: int = 2) -> str:
-    """Return a number with fixed decimals, never as minus zero; a dash for NaN."""
+def number(value: float, decimals: int = 2, signed: bool = False) -> str:
+    """Return a number with fixed decimals, and with its plus if ``signed``; zero has no sign, NaN is a dash."""
     if np.isnan(value):
         return DASH
-    text = f"{value:.{decimals}f}"
-    text = text.removeprefix("-") if float(text) == 0 else text
+    text = f"{value:{'+' * signed}.{decimals}f}"
+    text = text.lstrip("+-") if float(text) == 0 else text
     return text.replace("-", "−")
 
 

@@ -142,6 +142,12 @@ def test_what_a_study_took_counts_every_run_once(study):
     assert took.row("Retrain")[0] == "random 10 %"
 
 
+def test_what_a_study_took_is_said_in_its_own_words(study, copied):
+    named = changed(labels={"retrain": "Gold"})
+    assert Drawn(named, "took").row("Gold")[0] == "random 10 %"
+    assert Drawn(changed(labels={}), "took").row("Retrain")[0] == "random 10 %"
+
+
 def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(study, copied):
     other = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):

@@ -73,7 +73,9 @@ def test_a_table_of_letters_that_pdflatex_lacks_says_what_it_needs() -> None:
 
 
 def test_texts_numbers_and_every_label_survive_in_letters_that_latex_knows() -> None:
-    assert [number(value) for value in (1.005, -0.001, -2.5, float("nan"))] == ["1.00", "0.00", "−2.50", "—"]
+    values = (1.005, -0.001, -2.5, float("nan"))
+    assert [number(value) for value in values] == ["1.00", "0.00", "−2.50", "—"]
+    assert [number(value, signed=True) for value in values] == ["+1.00", "0.00", "−2.50", "—"]
     assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
     for plain, rendered in TEXTS.items():
         assert (latex.text(plain), markdown.text(plain), html.text(plain)) == rendered

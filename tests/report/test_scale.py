@@ -15,6 +15,7 @@ from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
 from benchmark.report.style import method_colour
 from benchmark.report.summary import COLLAPSED
+from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
 from tests.report.conftest import GIVEN, TRAIN, Drawn, changed, gap, gathered, make_study, plot, write_forget, write_run
@@ -106,6 +107,19 @@ def test_a_claim_names_the_scales_that_reproduce_it(study):
     assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
 
 
+def test_the_term_of_a_listed_method_is_tested_though_it_is_not_listed_itself(study):
+    table = Drawn(of_studies(methods=["ft"]), "sizes")
+    assert table.row("adding CL lowers the average gap: FT")[0] == "2.04✓"
+    assert "CoUn" not in [row[0] for row in table.rows]
+
+
+def test_a_method_that_diverged_has_no_rank_and_the_first_of_the_others_leads(study):
+    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", gap(1), status=DIVERGED)
+    gathered(Study.load("tiny"))
+    table = Drawn(study, "sizes")
+    assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
+
+
 def test_its_numbers_are_those_of_the_studys_own_tables(study):
     numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
     tiny = Study.load("tiny")
@@ -152,6 +166,15 @@ def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
     write_parquet(paths.collected("tiny", "metrics"), again)
     with pytest.raises(BadInput, match=f"tiny has both {CELL} and {ANOTHER}"):
         draw_table(study, "sizes")
+
+
+def test_a_study_that_has_none_of_the_methods_still_says_what_it_is(study):
+    path = paths.collected("tiny", "metrics")
+    metrics = pd.read_parquet(path)
+    write_parquet(path, metrics[metrics["method"] == "original"])
+    table = Drawn(study, "sizes")
+    assert "tiny: Digits, 200 images, ConvNet; other: not run yet;" in table.caption
+    assert {table.row(label)[0] for label in ("FT", "CoUn")} == {"—"}
 
 
 def test_a_cell_that_no_study_has_is_refused_unless_one_has_yet_to_be_run(study):

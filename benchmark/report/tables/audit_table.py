@@ -70,18 +70,18 @@ def _look(audit: str) -> tuple[Column, int]:
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
-    pairs = product(source.cells, source.compared)  # a trial is lost where the method diverged, or Retrain
-    diverged = [
-        (cell, method, source.diverged(cell, method) | source.diverged(cell, RETRAIN)) for cell, method in pairs
-    ]
-    lost = pd.DataFrame({**vars(cell), "method": method, "diverged": len(gone)} for cell, method, gone in diverged)
+    gone = source.diverged
+    lost = pd.DataFrame(  # a trial is lost where the method diverged, or Retrain
+        {**vars(cell), "method": method, "diverged": len(gone(cell, method) | gone(cell, RETRAIN))}
+        for cell, method in product(source.cells, source.compared)
+    )
     unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
     carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
     few = [audit for audit in SHOWN if audit in carried and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
-        f"Mean {facts.over(count)} ± half of the 95{THIN}% interval. The first row is a perfect unlearner: Retrain in "
+        f"Mean {facts.over(count)} ± half of the {facts.INTERVAL}. The first row is a perfect unlearner: Retrain in "
         "a method's place, by the same formula",
         f"{AGAINST_RETRAIN}: {against}; 0.5 is chance; standardised by each model's test data, to leave out a shift of "
         f"the whole model; true positives at 1{THIN}% false positives",
@@ -94,7 +94,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         else "",
         "A dash in the first row: too few trials to attack half of them" if unknown else "",
         audits.twins(trials),
-        "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
+        audits.epochs(source.study),
         facts.tuned(source.study),
         facts.control(source.controls),
         facts.left_out(lost),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput
-from benchmark.metrics.bootstrap import Floats
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import average_difference
 from benchmark.names import RETRAIN, Cell
@@ -32,7 +32,7 @@ def gather(source: Source, frame: pd.DataFrame, read: Read, values: list[str], c
     Parameters
     ----------
     frame : rows about forget samples, whose class stands in column ``label``.
-    read : from a trial's rows about the first listed class to its numbers, with ``values`` as columns, by class.
+    read : from a trial's rows about the first listed class to its numbers: ``classes`` as rows, ``values`` as columns.
     classes : the further classes; the index's name is that of their column.
 
     Raises
@@ -41,19 +41,17 @@ def gather(source: Source, frame: pd.DataFrame, read: Read, values: list[str], c
         If a dataset lacks a class that the study names, or if no sample of the first one is forgotten.
     """
     parts = []
+    lost = pd.DataFrame(np.nan, index=classes, columns=values)
     for cell in source.cells:
         methods = dict.fromkeys([*source.controls, RETRAIN, *source.methods])
-        known = {method: _by_trial(source, frame, cell, method, read) for method in methods}
-        part = []
+        known = {method: _by_trial(source, frame, cell, method, read, lost) for method in methods}
+        collapsed = {method: len(source.collapsed(cell, method)) for method in methods}
+        numbers = [_summary(cell, known, value, len(classes), collapsed) for value in values]
         for method, tables in known.items():
             names = {**vars(cell), "true_class": source.output.classes[0], "method": method, "trials": len(tables)}
-            counts = {"diverged": len(source.diverged(cell, method)), "collapsed": len(source.collapsed(cell, method))}
-            part.append(pd.DataFrame({**names, **counts, str(classes.name): classes}))
-            known[method] = {t: table.reindex(index=classes, columns=values) for t, table in tables.items()}
-        whole = pd.concat(part)
-        marked = set(whole.loc[whole["collapsed"] > 0, "method"])
-        columns = [_summary(cell, known, value, len(classes), marked) for value in values]
-        parts.append(whole.assign(**{name: numbers for one in columns for name, numbers in one.items()}))
+            counts = {"diverged": len(source.diverged(cell, method)), "collapsed": collapsed[method]}
+            columns = {name: by_method[method] for one in numbers for name, by_method in one.items()}
+            parts.append(pd.DataFrame({**names, **counts, str(classes.name): classes, **columns}))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -81,13 +79,13 @@ def notes(source: Source, data: pd.DataFrame) -> list[str]:
     ]
 
 
-def _by_trial(source: Source, frame: pd.DataFrame, cell: Cell, method: str, read: Read) -> Tables:
-    """Return each trial's numbers, none of one that diverged."""
+def _by_trial(source: Source, frame: pd.DataFrame, cell: Cell, method: str, read: Read, lost: pd.DataFrame) -> Tables:
+    """Return each trial's numbers, ``lost`` of one that diverged."""
     true_class = source.output.classes[0]
     known, diverged = source.by_trial(frame, cell, method), source.diverged(cell, method)
     if known:
         check_classes(source.study, cell.dataset, source.results.classes(cell.dataset))
-    tables = dict.fromkeys(diverged, pd.DataFrame())
+    tables = dict.fromkeys(diverged, lost)
     for trial in known.keys() - diverged:
         mine = known[trial][known[trial]["label"] == true_class]
         if mine.empty:
@@ -96,24 +94,25 @@ def _by_trial(source: Source, frame: pd.DataFrame, cell: Cell, method: str, read
     return dict(sorted(tables.items()))
 
 
-def _summary(cell: Cell, known: dict[str, Tables], value: str, classes: int, collapsed: set[str]) -> dict[str, Floats]:
-    """Return the columns of a value: a number a method and class."""
+def _summary(
+    cell: Cell, known: dict[str, Tables], value: str, classes: int, collapsed: dict[str, int]
+) -> dict[str, dict[str, Any]]:
+    """Return the columns of a value, each by method: a number a class, or one for all of them."""
     lacking = np.full((1, classes), np.nan)
     stacks = {m: np.array([t[value] for t in tables.values()] or lacking, float) for m, tables in known.items()}
     means = {method: stack.mean(axis=0) for method, stack in stacks.items()}
     averages = {method: average_difference(mean, means[RETRAIN]) for method, mean in means.items()}
-    competing = [m for m in known if facts.competes(m) and m not in collapsed and np.isfinite(averages[m])]
+    competing = [m for m in known if facts.competes(m) and not collapsed[m] and np.isfinite(averages[m])]
     shares = [
         {**vars(cell), "method": method, "trial": trial, **dict(enumerate(table[value]))}
         for method in [RETRAIN, *competing]
         for trial, table in known[method].items()
     ]
     leaders = Trials(pd.DataFrame(shares), cell, competing, range(classes)).leaders() if competing else set()
-    columns = {
-        "": means,
-        "_sd": {m: stack.std(axis=0, ddof=1) if len(stack) > 1 else lacking[0] for m, stack in stacks.items()},
-        "_gap": {method: np.abs(mean - means[RETRAIN]) for method, mean in means.items()},
-        "_avg_diff": {method: np.full(classes, average) for method, average in averages.items()},
-        "_leads": {method: np.full(classes, method in leaders) for method in known},
+    return {
+        value: means,
+        f"{value}_sd": {m: stack.std(axis=0, ddof=1) if len(stack) > 1 else lacking[0] for m, stack in stacks.items()},
+        f"{value}_gap": {method: np.abs(mean - means[RETRAIN]) for method, mean in means.items()},
+        f"{value}_avg_diff": averages,
+        f"{value}_leads": {method: method in leaders for method in known},
     }
-    return {value + suffix: np.concatenate(list(by_method.values())) for suffix, by_method in columns.items()}

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.bootstrap import LEVEL
 from benchmark.metrics.evidence import Evidence
 from benchmark.metrics.verdicts import (
     EXPLORATORY,
@@ -31,7 +30,6 @@ from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
 VERDICTS = (*DECIDED, UNDECIDED, UNTESTED)
-INTERVAL = f"{100 * LEVEL:.0f}{THIN}% interval"
 
 
 def tested(results: Results) -> pd.DataFrame:
@@ -69,12 +67,12 @@ def build(source: Source) -> Table:
         for _, rows in data.groupby("claim", sort=False)
     ]
     columns = [Column("Where", heads=True), Column("What", heads=True, wrapped=True)]
-    columns += map(Column, ("Value", INTERVAL, "Trials", f"{formula('p')} (Holm)"))
+    columns += map(Column, ("Value", facts.INTERVAL, "Trials", f"{formula('p')} (Holm)"))
     columns.append(Column("Verdict", text=True))
     notes = [
         facts.shared(cells),
         "The value is positive if the claim holds; in points of average gap unless another unit is named",
-        f"In brackets: {INTERVAL} from resampling the trials, Retrain's included",
+        f"In brackets: {facts.INTERVAL} from resampling the trials, Retrain's included",
         "Reproduced: the interval is above 0; not reproduced: below 0",
         f"*{THIN}{corrected(data)}",
         _counts(data),

@@ -50,7 +50,8 @@ def numbers(source: Source) -> pd.DataFrame:
         raw = rows.set_index("centroid")["distance"]
         far = raw.drop(true_class, errors="ignore")
         scales = {"distance": far.max(), "over_mean": far.mean()}
-        return pd.DataFrame({name: raw / (scale or np.nan) for name, scale in scales.items()} | {"raw": raw})
+        columns = {name: raw / (scale or np.nan) for name, scale in scales.items()} | {"raw": raw}
+        return pd.DataFrame(columns).reindex(classes)
 
     classes = pd.Index(others, name="centroid_class")
     return by_class.gather(source, source.results.distances, scaled_and_raw, [*DIVISORS, "raw"], classes)

@@ -13,7 +13,7 @@ from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
 from benchmark.report.tabular import Block, Column, Row, Table
 
-WORK = {ORIGINAL: method_label(ORIGINAL), RETRAIN: method_label(RETRAIN), "unlearning": "Unlearning"}
+WORK = (ORIGINAL, RETRAIN, "unlearning")
 STAMPS = ("device", "cores", "precision", "torch", "commit", "threads")
 
 
@@ -26,7 +26,7 @@ def build(source: Source) -> Table:
         for (dataset, arch), rows in data.groupby(["dataset", "arch"], sort=False)
     ]
     if len(blocks) > 1:
-        blocks.append(Block(_rows(pd.DataFrame([_sums(runs)])), "All"))
+        blocks.append(Block(_rows(pd.DataFrame([{"scenario": "", "work": "all"} | _sums(runs)])), "All"))
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
     of = {column: facts.values(runs, column) for column in STAMPS}
@@ -75,7 +75,8 @@ def _sums(runs: pd.DataFrame) -> dict[str, Any]:
 def _rows(data: pd.DataFrame) -> list[Row]:
     rows: list[Row] = []
     for row in data.to_dict("records"):
-        where = scenario_label(row["scenario"]) if row.get("scenario") else ""
+        work = method_label(row["work"]) if row["work"] in (ORIGINAL, RETRAIN) else row["work"].capitalize()
+        where = scenario_label(row["scenario"]) if row["scenario"] else ""
         numbers = [f"{row['hours']:.2f}", f"{row['minutes_a_run']:.1f}", f"{row['peak_memory_mb']:.0f}"]
-        rows.append([WORK.get(row.get("work", "all"), "All"), where, f"{row['runs']}", *numbers])
+        rows.append([work, where, f"{row['runs']}", *numbers])
     return rows

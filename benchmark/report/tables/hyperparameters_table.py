@@ -11,9 +11,9 @@ from benchmark.metrics.gaps import CELL
 from benchmark.names import Cell
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, setting_label
-from benchmark.report.tabular import METHOD, Block, Column, Row, Table, formula, method_row
+from benchmark.report.tabular import METHOD, RAISED, Block, Column, Row, Table, formula, method_row
 
-RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+RAISING = str.maketrans("0123456789-", RAISED)
 NAMED = 4  # cells in a heading, which makes the table as wide as it is; the .csv names all
 
 
@@ -96,5 +96,5 @@ def _value(value: Any) -> str:
     if not isinstance(value, float) or "e" not in text:
         return text
     digits, power = text.split("e")
-    raised = f"10{str(int(power)).translate(RAISED)}"
+    raised = f"10{str(int(power)).translate(RAISING)}"
     return formula(raised if digits == "1" else f"{digits}·{raised}")

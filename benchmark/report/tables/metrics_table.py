@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy as np
 import pandas as pd
 
 from benchmark.metrics.gaps import CELL
@@ -14,6 +13,15 @@ from benchmark.report.source import Source
 from benchmark.report.tabular import THIN, Column, Row, Table, number
 
 AVERAGE_GAP = "average-gap"
+# The numbers that are shown, with their decimals; the .csv has all.
+SHOWN = {
+    "faithfulness": (Column("Faithfulness ↑"), 2),
+    "noise_floor": (Column("Noise floor ↓"), 3),
+    "apart": (Column("Pairs apart (%) ↑"), 0),
+    "stability": (Column("τ ↑", "Resampled ranking"), 2),
+    "best_stays": (Column("same best (%) ↑", "Resampled ranking"), 0),
+    f"tau_{AVERAGE_GAP}": (Column("τ with average gap"), 2),
+}
 
 
 def build(source: Source) -> Table:
@@ -21,24 +29,16 @@ def build(source: Source) -> Table:
     methods = [method for method in source.compared if not facts.is_control(method)]
     trials = audits.by_trial(source, [ORIGINAL, *methods])
     data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL, "audit"])
-    columns = [
-        Column("Metric", heads=True),
-        Column("Faithfulness ↑"),
-        Column("Noise floor ↓"),
-        Column("Pairs apart (%) ↑"),
-        Column("τ ↑", "Resampled ranking"),
-        Column("same best (%) ↑", "Resampled ranking"),
-        Column("τ with average gap"),
-    ]
+    columns = [Column("Metric", heads=True), *(column for column, _ in SHOWN.values())]
     notes = [
         f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
         "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials (AUC)",
-        f"Noise floor: the largest distance in the 95{THIN}% interval of Retrain in a method's place",
+        f"Noise floor: the largest distance in the {facts.INTERVAL} of Retrain in a method's place",
         f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
         "Resampled ranking: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
         "τ with average gap: Kendall's τ with the ranking by average gap",
         audits.refused(trials, source.trials) if len(trials) else "",
-        "Average gap and ToW: best epoch (oracle); all else: last epoch" if source.study.report_epoch == "best" else "",
+        audits.epochs(source.study),
         facts.tuned(source.study),
     ]
     return source.table(columns, source.blocks(data, _rows), notes, data)
@@ -53,19 +53,7 @@ def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:
-    return [_row(row) for row in data.to_dict("records") or [{"audit": AVERAGE_GAP}]]
-
-
-def _row(row: dict[str, Any]) -> Row:
-    decimals = {
-        "faithfulness": 2,
-        "noise_floor": 3,
-        "apart": 0,
-        "stability": 2,
-        "best_stays": 0,
-        f"tau_{AVERAGE_GAP}": 2,
-    }
     return [
-        audits.label(row["audit"]),
-        *(number(row.get(what, float("nan")), places) for what, places in decimals.items()),
+        [audits.label(row["audit"]), *(number(row.get(key, np.nan), decimals) for key, (_, decimals) in SHOWN.items())]
+        for row in data.to_dict("records") or [{"audit": AVERAGE_GAP}]
     ]

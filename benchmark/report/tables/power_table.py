@@ -12,7 +12,7 @@ from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label
-from benchmark.report.tables.paired import compared
+from benchmark.report.summary import COUNTS, gaps_of_two
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, method_row, number
 
 SIZES = (0.25, 0.5, 1.0, 2.0)  # differences in points of average gap
@@ -38,10 +38,8 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    first, second = (source.run_method(cell, name) for name in (source.methods[0], method))
-    both = compared(source, cell, first, second, fewest=2)
-    row = {**vars(cell), "method": method, "trials": both["trials"], "diverged": both["diverged"]}
-    row["collapsed"] = len(source.collapsed(cell, method) | source.collapsed(cell, source.methods[0]))
+    both = gaps_of_two(source, cell, source.methods[0], method, fewest=2)
+    row = {**vars(cell), "method": method, **{key: both[key] for key in COUNTS}}
     row |= {"difference": both["value"], "sd": both["sd"]}
     known = not np.isnan(both["value"])
     return row | {f"for_{size:g}": trials_needed(size, both["sd"], most=MOST) if known else np.nan for size in SIZES}

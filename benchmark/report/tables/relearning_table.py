@@ -98,17 +98,14 @@ def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
 
 def _notes(source: Source, data: pd.DataFrame) -> list[str]:
     study, trials = source.study, source.trials
-    how, floor = study.relearning, data["noise_floor"].iloc[0]
-    known = len(source.cells) == 1 and np.isfinite(floor)
+    how = study.relearning
     return [
         f"{'Mean ± standard deviation' if trials > 1 else 'Numbers'} {facts.over(trials)}, while a model is trained "
         f"again on all training images, retained and forgotten: {how.steps} steps of {how.batch_size} images at a "
         f"learning rate of {how.lr:g}, evaluated every {how.every}",
         "Above Retrain: how much higher the mean over steps is than Retrain's of the same trial, in points"
         + ", ± half of its 95 % interval" * (trials > 1),
-        f"Noise floor{f' {number(floor)}' if known else ''}: by how much one trial of Retrain differs from the others"
-        if data["noise_floor"].notna().any()
-        else "",
+        facts.meaning_of_floor(data, source.cells, "by how much one trial of Retrain differs from the others"),
         f"Steps: until forgotten images are known within {NEAR:g} points of what Original knows of them"
         + f"; > {how.steps} where in some trial they were not by then" * bool(np.isinf(data["steps"]).any()),
         facts.tuned(study),

@@ -10,10 +10,11 @@ import pandas as pd
 
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import RETRAIN
+from benchmark.report.facts import INTERVAL
 from benchmark.report.scales import AUDIT, GAP, OF_RETRAIN, PRIMARY, TAU, Scale, numbers, scales
-from benchmark.report.source import MEANING, Source
+from benchmark.report.source import Source
 from benchmark.report.style import method_label, scenario_label
-from benchmark.report.tabular import DAGGER, DASH, THIN, Block, Column, Entry, Row, Table, number
+from benchmark.report.tabular import DAGGER, DASH, Block, Column, Entry, Row, Table, number
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", UNDECIDED: "?"}
 Known = Mapping[tuple[str, str, str], Any]  # the row of data of a scale, what it is, and its subject
@@ -34,7 +35,7 @@ def build(source: Source) -> Table:
         Block(_rows(source, shown, data[data["scenario"] == scenario]), scenario_label(scenario))
         for scenario in dict.fromkeys(cell.scenario for cell in source.cells)
     ]
-    return source.table(columns, blocks, _notes(shown, data), data)
+    return source.table(columns, blocks, _notes(shown), data)
 
 
 def _columns(scale: Scale) -> list[str]:
@@ -81,8 +82,7 @@ def _where(tests: pd.DataFrame) -> str:
     return "all" if len(names) == len(tests) else ", ".join(names) or "none"
 
 
-def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
-    interval = f"95{THIN}% interval"
+def _notes(shown: list[Scale]) -> list[str]:
     audited = any(scale.is_audited for scale in shown)
     return [
         "; ".join(scale.text for scale in shown),
@@ -91,10 +91,9 @@ def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
         "AUC: of an attack on each forget sample against Retrain, ranked by its distance from a perfect unlearner’s 0.5"
         if audited
         else "",
-        f"Bold: first, or not to be told from it ({interval} of the difference); of the paper the first",
+        f"Bold: first, or not to be told from it ({INTERVAL} of the difference); of the paper the first",
         "τ: Kendall’s rank correlation with the paper’s average gaps",
-        f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({interval} above 0), ✗ not "
+        f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
         "reproduced (below 0), ? undecided; the paper’s by the sign of its printed means",
         "Reproduced at: of the scales that test the claim",
-        f"{DAGGER}{THIN}{MEANING}" if data["collapsed"].any() else "",
     ]

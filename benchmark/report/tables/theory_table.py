@@ -19,7 +19,8 @@ from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, for
 EPS = (0.2, 0.4, 0.6)
 R_EPS, RETAIN, FORGET = formula("R[ε]"), formula("D_r"), formula("D_u")
 COLUMNS = [
-    *(METHOD, Column("Data", heads=True)),
+    METHOD,
+    Column("Data", heads=True),
     *(Column(f"{eps}", f"{R_EPS} (%)") for eps in EPS),
     *(Column(name, "Lemma 1") for name in ("area", "≤", "<")),
     *(Column(formula(name), "Theorem 1") for name in ("max μ_lμ_k", "Δ_μ")),

@@ -11,9 +11,8 @@ from benchmark.names import Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import setting_label
-from benchmark.report.summary import floors_of
-from benchmark.report.tables.paired import compared
-from benchmark.report.tabular import METHOD, THIN, Column, Row, Table, interval, method_row, number
+from benchmark.report.summary import COUNTS, floors_of, gaps_of_two
+from benchmark.report.tabular import METHOD, Column, Row, Table, interval, method_row, number
 from benchmark.study.outputs import own_values
 
 
@@ -24,8 +23,8 @@ def build(source: Source) -> Table:
     floors = floors_of(source.results.metrics)
     known = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
     notes = [
-        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the 95{THIN}% interval of the "
-        "gain, from resampling the trials",
+        f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the {facts.INTERVAL} of "
+        "the gain, from resampling the trials",
         "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
         f"Noise floor {known}" if known else "",
         facts.left_out(data),
@@ -36,15 +35,13 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    tuned, own = (source.run_method(cell, name) for name in (method, own_values(source.study, cell, method)))
-    both = compared(source, cell, tuned, own)
+    own = own_values(source.study, cell, method)
+    both = gaps_of_two(source, cell, method, own)
     values, before = source.settings(cell, method), MethodName.parse(own).settings
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
-    names = {"own_gap": "second", "tuned_gap": "first", "gain": "value"}
-    names |= {key: key for key in ("low", "high", "trials", "diverged")}
-    collapsed = len(source.collapsed(cell, method) | source.collapsed(cell, own))
-    numbers = {name: both[key] for name, key in names.items()} | {"collapsed": collapsed}
-    return {**vars(cell), "method": method, **numbers, "changed": changed}
+    gaps = {"own_gap": both["second"], "tuned_gap": both["first"], "gain": both["value"]}
+    others = {key: both[key] for key in ("low", "high", *COUNTS)}
+    return {**vars(cell), "method": method, **gaps, **others, "changed": changed}
 
 
 def _row(row: Any) -> Row:

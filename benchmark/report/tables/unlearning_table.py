@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial as bind
 
-import numpy as np
 import pandas as pd
 
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import Trials, in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
@@ -32,9 +31,8 @@ def build(source: Source) -> Table:
     """
     pairs = _pairs([method for method in source.methods if facts.competes(method)])
     data = gather(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
-    data["leads"] = False
-    for cell in source.cells:
-        data.loc[_leading(source, data, cell), "leads"] = True
+    leaders = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
+    data["leads"] = [row.run_method in leaders[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
     columns = [
         METHOD,
@@ -58,13 +56,11 @@ def _pairs(methods: list[str]) -> list[str]:
     return [named[name] for name in pairs] if named.keys() == set(pairs) else []
 
 
-def _leading(source: Source, data: pd.DataFrame, cell: Cell) -> pd.Series[bool]:
-    """Return which rows have the smallest average gap of their cell, or one that cannot be told from it."""
-    here = np.logical_and.reduce([data[column] == value for column, value in vars(cell).items()])
+def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
+    """Return the runs' methods with the smallest average gap of a cell, or one that cannot be told from it."""
     competes = data["method"].map(facts.competes)
-    names = data.loc[here & competes & data["avg_gap"].notna() & ~data["collapsed"].astype(bool), "run_method"]
-    leaders = Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
-    return here & data["run_method"].isin(leaders)
+    names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
+    return Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
 
 
 def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Row]:
@@ -90,14 +86,10 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         + (f" ({cell_label(Cell(row.dataset, row.arch, row.scenario))})" if len(source.cells) > 1 else "")
         for row in data[data["diverged"] > 0].itertuples()
     ]
-    floor = ""
-    if data["noise_floor"].notna().any():
-        floor = f" {number(data['noise_floor'].iloc[0])}" if len(source.cells) == 1 else ""
-        floor = f"Noise floor{floor}: the average gap of one trial of Retrain to the others"
     return [
         f"{spread}; in parentheses the gap to Retrain, in points",
         "Best epoch (an oracle: chosen with Retrain and the test data)" if best else "Last epoch",
-        floor,
+        facts.meaning_of_floor(data, source.cells, "the average gap of one trial of Retrain to the others"),
         facts.tuned(study),
         facts.leading("average gap", trials),
         f"Cost in {unit}, by the paper's counting and as executed",

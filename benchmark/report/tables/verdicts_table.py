@@ -11,7 +11,7 @@ from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import short_label
 from benchmark.report.tables import claims_table
-from benchmark.report.tables.claims_table import DECIDED, INTERVAL, VERDICTS
+from benchmark.report.tables.claims_table import DECIDED, VERDICTS
 from benchmark.report.tabular import DASH, Block, Column, Entry, Row, Table
 
 
@@ -40,7 +40,7 @@ def build(source: Source) -> Table:
     columns += [Column(verdict.capitalize()) for verdict in VERDICTS]
     notes = [
         facts.shared(cells),
-        f"Number of tests with each verdict. Reproduced: the {INTERVAL} of the value is above 0; not reproduced: "
+        f"Number of tests with each verdict. Reproduced: the {facts.INTERVAL} of the value is above 0; not reproduced: "
         "below 0; else undecided",
         f"In parentheses: {claims_table.corrected(tests)}",
         *claims_table.limits(source.results, tests),

@@ -18,18 +18,17 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
-from benchmark.report.summary import gather
+from benchmark.report.summary import COUNTS, gather
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
-from benchmark.report.tabular import DASH, METHOD, THIN, Block, Column, Entry, Row, Table, mean_text, method_row, number
+from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
 from benchmark.study.outputs import KINDS
 
 ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
 NONE = "the paper prints none of these methods"
 WITHIN, BEYOND, UNDECIDED = "within", "beyond", "undecided"
-MARKS = {WITHIN: "✓", BEYOND: "*", UNDECIDED: ""}
+MARKS = {WITHIN: "✓", BEYOND: "*"}
 KEYS = [*CELL, "method", "column"]
-COUNTS = ["trials", "diverged", "collapsed"]
 ORDER = [*COUNTS, "ours", "ours_sd", "reported", "reported_sd", "difference", "low", "high", "verdict"]
 BY_CLASS = {
     "predictions": (predictions_table.numbers, reported_predictions, "predicted_class", "percent"),
@@ -169,15 +168,10 @@ def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
         label, *cells = method_row(str(method), ours, (mine["diverged"] > 0).any(), (mine["collapsed"] > 0).any())
         rows.append([label, "ours", *cells])
         rows.append(["", "paper", *(mean_text(*pair) for pair in mine[["reported", "reported_sd"]].to_numpy())])
-        rows.append(["", "difference", *map(_difference, mine["difference"], mine["verdict"])])
+        differences = zip(mine["difference"], mine["verdict"], strict=True)
+        marked = [Entry(number(value, signed=True), after=MARKS.get(verdict, "")) for value, verdict in differences]
+        rows.append(["", "difference", *marked])
     return rows
-
-
-def _difference(value: float, verdict: str | None) -> Entry:
-    """Return a difference with its sign, and the mark of its verdict."""
-    text = number(value)
-    sign = "" if text == DASH or float(f"{value:.2f}") <= 0 else "+"
-    return Entry(sign + text, after=MARKS[verdict] if isinstance(verdict, str) else "")
 
 
 def _summary(data: pd.DataFrame, columns: list[str], ranks: Ranking) -> Row:
@@ -202,7 +196,7 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
     return [
         f"Ours, {'mean ± standard deviation ' * (trials > 1)}{facts.over(trials)} at the "
         f"{'oracle' if oracle else 'last'} epoch; the paper's, over {TRIALS} trials; and the difference",
-        f"Welch's 95{THIN}% interval of the difference is within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
+        f"Welch's {facts.INTERVAL} of the difference is within ±{margin:g} (✓: {counts.get(WITHIN, 0)} of "
         f"{counts.sum()}), outside (*: {counts.get(BEYOND, 0)}), or neither ({counts.get(UNDECIDED, 0)})"
         if counts.sum()
         else "",
