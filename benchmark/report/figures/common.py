@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,12 @@ from matplotlib.patches import Patch
 from benchmark.report.style import FULL_WIDTH
 from benchmark.report.summary import COLLAPSED
 
+Grid = npt.NDArray[Any]  # of axes
+
 FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
+# Methods of one colour differ in their markers; colours alone are hard to tell apart for some.
+MARKERS = "os^DvPX*<>hd"
 INTERVAL_ROOM = 1.5  # of the largest gap: an interval that reaches further is cut by the edge of the panel
 
 
@@ -33,10 +37,27 @@ def legend_above(figure: Figure, axes: Iterable[Axes], more: Iterable[Any] = (),
     figure.legend(handles, [handle.get_label() for handle in handles], loc="outside upper center", **options)
 
 
-def rows_of(panels: int, per_row: int) -> tuple[int, int]:
-    """Return in how many rows and columns so many panels stand."""
-    columns = min(panels, per_row)
-    return -(-panels // columns), columns
+def panels(
+    cells: int, heights: Sequence[float], above: float, per_row: int = 2, **options: Any
+) -> tuple[Figure, Grid, list[Grid]]:
+    """Return a figure of so many cells side by side, the grid of all its panels, and each cell's own, from the top.
+
+    Parameters
+    ----------
+    heights : of each of a cell's panels, in inches.
+    above : inches for what stands above all panels.
+    per_row : cells, at most; the panels that the last row has left over are not shown.
+    options : of `matplotlib.figure.Figure.subplots`.
+    """
+    columns, each = min(cells, per_row), len(heights)
+    rows = -(-cells // columns)
+    figure = page_wide(above + rows * sum(heights))
+    grid = figure.subplots(rows * each, columns, squeeze=False, height_ratios=[*heights] * rows, **options)
+    own = [grid[each * row : each * (row + 1), column] for row in range(rows) for column in range(columns)]
+    for spare in own[cells:]:
+        for axes in spare:
+            axes.set_visible(False)
+    return figure, grid, own[:cells]
 
 
 def floor_handle() -> Patch:

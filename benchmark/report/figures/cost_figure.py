@@ -22,8 +22,7 @@ from benchmark.report.figures.common import (
     highest_gap,
     legend_above,
     note_collapsed,
-    page_wide,
-    rows_of,
+    panels,
 )
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_parts
@@ -97,21 +96,16 @@ def build(source: Source) -> Figure:
     on_the_way = on_the_way[on_the_way["method"].isin(data.loc[~several, "method"])]
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
-    bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     lines = data["line"].nunique() + len(on_the_way["method"].unique()[:1]) + 2
-    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS)))
-    grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
+    above = LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS))
+    figure, grid, pairs = panels(len(source.cells), [PANEL_HEIGHT] * 2, above, PANELS_PER_ROW, sharey=True)
     highest = highest_gap(data)
-    for number, cell in enumerate(source.cells):
-        band, column = divmod(number, columns)
-        pair = grid[2 * band : 2 * band + 2, column]
+    for cell, pair in zip(source.cells, pairs, strict=True):
         _cell(pair, in_cell(data, cell), in_cell(on_the_way, cell), unit, highest)
         # Lines are broken between a cell's parts, not within them.
         title = ", ".join(part.replace(" ", NO_BREAK) for part in short_parts(cell, source.cells))
-        title = textwrap.fill(title, LETTERS // columns, break_long_words=False)
+        title = textwrap.fill(title, LETTERS // grid.shape[1], break_long_words=False)
         pair[0].set_title(title.replace(NO_BREAK, " "))
-    for axes in grid[-2:, len(source.cells) - columns * (bands - 1) :].flat:
-        axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
     more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
