@@ -16,6 +16,7 @@ from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
     FLOOR_LABEL,
+    GAP_COLUMNS,
     draw_gaps,
     highest_gap,
     legend_above,
@@ -59,8 +60,7 @@ def numbers(source: Source) -> pd.DataFrame:
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
-    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "noise_floor", "collapsed"]
-    return data[[*CELL, "head", "value", "own", *gaps, *columns]].reset_index(drop=True)
+    return data[[*CELL, "head", "value", "own", *GAP_COLUMNS, *columns]].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:

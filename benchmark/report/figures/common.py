@@ -13,11 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from benchmark.names import RETRAIN, Cell
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH
-from benchmark.report.summary import COLLAPSED
+from benchmark.report.summary import COLLAPSED, at_end, floors_of, summaries
 
 Grid = npt.NDArray[Any]  # of axes
 
+GAP_COLUMNS = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]  # what `draw_gaps` draws
 FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
 # Methods of one colour differ in their markers; colours alone are hard to tell apart for some.
@@ -70,6 +73,19 @@ def note_collapsed(figure: Figure, collapsed: bool) -> None:
     if collapsed:
         handle = Line2D([], [], linestyle="none", label=COLLAPSED)
         figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
+
+
+def reached(source: Source, cell: Cell, histories: dict[str, dict[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return a row of `summaries` for Retrain, then for each method, at the end of its histories, which are by trial.
+
+    NaN where a trial has diverged by then, or where runs are missing.
+    """
+    histories = {RETRAIN: source.histories(cell, RETRAIN), **histories}
+    ends = [at_end(source, cell, method, trials) for method, trials in histories.items()]
+    metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
+    known, floor = summaries(metrics), floors_of(metrics).get(cell, np.nan)
+    rows = [{"method": method, "collapsed": 0, **known.get((cell, method), {})} for method in histories]
+    return pd.DataFrame(rows).assign(noise_floor=floor)
 
 
 def highest_gap(data: pd.DataFrame) -> float:

@@ -17,16 +17,18 @@ from benchmark.names import RETRAIN, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
+    GAP_COLUMNS,
     draw_gaps,
     floor_handle,
     highest_gap,
     legend_above,
     note_collapsed,
     panels,
+    reached,
 )
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_parts
-from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of, summaries
+from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -53,17 +55,15 @@ def points(source: Source) -> pd.DataFrame:
     """
     parts = []
     for cell in source.cells:
-        ends = [at_end(source, cell, RETRAIN, source.histories(cell, RETRAIN))]
+        histories = {}
         for method in source.compared:
-            lost = source.diverged(cell, method)
-            trials = {t: history[:0] if t in lost else history for t, history in source.histories(cell, method).items()}
-            ends.append(at_end(source, cell, method, trials))
-        metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
-        known, floor = summaries(metrics), floors_of(metrics).get(cell, np.nan)
-        rows = [{"method": m, "line": line_of(m), "collapsed": 0, **known.get((cell, m), {})} for m in source.compared]
-        parts.append(pd.DataFrame(rows).assign(**vars(cell), noise_floor=floor))
-    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]
-    return pd.concat(parts, ignore_index=True).reindex(columns=[*CELL, "method", "line", *COSTS, *gaps])
+            lost, trials = source.diverged(cell, method), source.histories(cell, method)
+            histories[method] = {t: history[:0] if t in lost else history for t, history in trials.items()}
+        rows = reached(source, cell, histories)
+        parts.append(rows[rows["method"] != RETRAIN].assign(**vars(cell)))
+    data = pd.concat(parts, ignore_index=True)
+    data["line"] = data["method"].map(line_of)
+    return data.reindex(columns=[*CELL, "method", "line", *COSTS, *GAP_COLUMNS])
 
 
 def curves(source: Source) -> pd.DataFrame:
