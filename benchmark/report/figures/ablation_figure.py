@@ -118,7 +118,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
         for number in np.flatnonzero(collapsed):
-            text = f"{difference.iloc[number]:+.0f}†".replace("-", "−")
+            text = f"{difference.iloc[number]:+z.0f}†".replace("-", "−")
             at: Any = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
             at["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
             axes.annotate(text, **at, xytext=(0, -2 - 10 * place), ha="center", va="top", color=colour)

@@ -19,6 +19,7 @@ from benchmark.report import audits, facts
 from benchmark.report.figures.common import MARKERS, draw_daggers, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
+from benchmark.report.tabular import number
 
 AVERAGE_GAP = "average-gap"
 SHOWN = {
@@ -52,7 +53,7 @@ def build(source: Source) -> Figure:
     for cell, pair in zip(source.cells, pairs, strict=True):
         for axes, audit in zip(pair, SHOWN, strict=True):
             tau = _panel(axes, in_cell(data, cell), audit, markers, collapsed[cell])
-            known = f"τ = {tau:.2f}".replace("-", "−") if np.isfinite(tau) else "too few numbers to rank"
+            known = f"τ = {number(tau)}" if np.isfinite(tau) else "too few numbers to rank"
             axes.set_title(f"{short_label(cell, source.cells)}: {known}", loc="left")
         pair[-1].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
     for axes, label in zip(grid[:, 0], cycle(SHOWN.values())):
