@@ -31,9 +31,8 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
     its class; ``reach``, from `benchmark.metrics.theory.peel`; ``centre_square`` and ``centre_product``, equal for all
     samples of a class: its centre's product with itself and the largest with another class's, NaN where there is none.
     """
-    index = embedding.sample()
-    features, logits = embedding.features(index)
-    frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    frame, features = embedding.sampled()
+    index = frame["index"].to_numpy()
     means = torch.empty_like(features)
     for label, rows in frame.groupby("label").indices.items():
         images, views = views_of(embedding, index[rows], int(label))
