@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, RETRAIN, Cell
+from benchmark.report.page.maps import images_of
 from benchmark.report.page.sprites import sprite
 from benchmark.report.style import in_order, method_label
 from benchmark.results.frames import Results
@@ -45,6 +45,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         said.append(
             {"name": name, "label": method_label(name), "trials": dict(zip(map(int, mine.trials), rows, strict=True))}
         )
+    pictures = images_of(results, cell.dataset, index, partial=True) if images else None
     return {
         "classes": classes,
         "index": index.tolist(),
@@ -53,7 +54,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         "trials": [int(trial) for trial in known.given.trials],
         "forgotten": known.given.forgotten[:, index].tolist(),
         "said": said,
-        "sprite": _pictures(results, cell, index) if images else None,
+        "sprite": None if pictures is None else sprite(pictures, MOST, EXACT),
     }
 
 
@@ -78,11 +79,3 @@ def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
     others = np.setdiff1d(gone, np.concatenate(list(groups.values())))
     random = np.random.default_rng(0).choice(others, min(RANDOM, len(others)), replace=False)
     return groups | ({"random": np.sort(random)} if len(random) else {})
-
-
-def _pictures(results: Results, cell: Cell, index: npt.NDArray[np.int64]) -> dict[str, Any] | None:
-    try:
-        arrays = store.load(results.study.dataset_folder(cell.dataset))
-    except StaleOutput:
-        return None
-    return sprite(np.asarray(arrays.train_images[index]), MOST, EXACT)

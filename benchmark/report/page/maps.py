@@ -47,7 +47,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
                 maps.append(shown | {"predictions": list(_predictions(results, cell, forgotten, partial))})
         pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
         labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
-        pictures = _images(results, dataset, index[pictured], partial) if images else None
+        pictures = images_of(results, dataset, index[pictured], partial) if images else None
         datasets[dataset] = {
             "label": dataset_label(dataset),
             "classes": classes,
@@ -108,8 +108,11 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
         yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
 
 
-def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
-    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk."""
+def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
+    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk.
+
+    What is damaged raises `StaleOutput`, unless ``partial``.
+    """
     folder = results.study.dataset_folder(dataset)
     try:
         return np.asarray(store.load(folder).train_images[index])
