@@ -96,7 +96,11 @@ def build(source: Source) -> Figure:
     on_the_way = on_the_way[on_the_way["method"].isin(data.loc[~several, "method"])]
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
-    lines = data["line"].nunique() + len(on_the_way["method"].unique()[:1]) + 2
+    more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
+    if len(on_the_way):
+        more.append(Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT))
+    more.append(floor_handle())
+    lines = data["line"].nunique() + len(more)
     above = LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS))
     figure, grid, pairs = panels(len(source.cells), [PANEL_HEIGHT] * 2, above, PANELS_PER_ROW, sharey=True)
     highest = highest_gap(data)
@@ -108,9 +112,7 @@ def build(source: Source) -> Figure:
         pair[0].set_title(title.replace(NO_BREAK, " "))
     for axes in grid[:, 0]:
         axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
-    more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
-    more += [Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT)] * bool(len(on_the_way))
-    legend_above(figure, grid[0, :1], [*more, floor_handle()], ncols=LEGEND_COLUMNS, handlelength=2)
+    legend_above(figure, grid[0, :1], more, ncols=LEGEND_COLUMNS, handlelength=2)
     note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
