@@ -72,7 +72,7 @@ def _images(study: Study, name: str) -> str:
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key.replace('_', ' ')} {_plain(value)}"
+        f"{key.replace('_', ' ')} {_in_words(value)}"
         for key, value in known["origin"].items()
         if not isinstance(value, dict) or "files" in value  # other counts are of images, and stand there already
     ]
@@ -81,7 +81,7 @@ def _images(study: Study, name: str) -> str:
     return "; ".join(", ".join(some) for some in (counts, origin) if some)
 
 
-def _plain(value: Any) -> str:
+def _in_words(value: Any) -> str:
     """Return a fact about a dataset's origin as a text; of files that were skipped, how many."""
     if isinstance(value, dict):
         return f"{value['files']} files"
