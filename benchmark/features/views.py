@@ -38,7 +38,7 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
         images, views = views_of(embedding, index[rows], int(label))
         means[rows] = views[:-1].mean(0).cpu()
         frame.loc[rows, ["max_distance", "mean_distance", "lipschitz"]] = _own(images, views)
-        for _, mine in frame.iloc[rows].groupby("membership").indices.items():
+        for mine in frame.iloc[rows].groupby("membership").indices.values():
             distance, ratio = nearest_views(images[:, mine], views[:, mine])
             frame.loc[rows[mine], "lipschitz"] = np.maximum(frame["lipschitz"].to_numpy()[rows[mine]], ratio)
             frame.loc[rows[mine], "reach"] = peel(distance)

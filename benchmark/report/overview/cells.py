@@ -35,7 +35,7 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
         cell = Cell(*place)
         runs, audits = (in_cell(frame, cell) for frame in (results.metrics, results.audits))
         reference = runs[runs["method"] == RETRAIN].set_index("trial")
-        names = [name for name in in_order(list(runs["method"].unique())) if name != RETRAIN]
+        names = [name for name in in_order(runs["method"].unique()) if name != RETRAIN]
         methods = [_method(name, runs[runs["method"] == name], reference, audits) for name in names]
         methods = [method | appearance(str(method["name"]), names) for method in methods if method["trials"]]
         if any(method["name"] != ORIGINAL for method in methods):

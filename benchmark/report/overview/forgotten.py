@@ -38,13 +38,12 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     groups = _groups(known)
     index = np.unique(np.concatenate(list(groups.values())))
     said = []
-    for name in in_order(list(known.methods)):
+    for name in in_order(known.methods):
         mine = known.methods[name]
         probability = 100 / (1 + np.exp(-mine.margin[:, index].clip(-50, 50)))
         rows = zip(mine.prediction[:, index].tolist(), np.round(probability, 1).tolist(), strict=True)
-        said.append(
-            {"name": name, "label": method_label(name), "trials": dict(zip(map(int, mine.trials), rows, strict=True))}
-        )
+        trials = dict(zip(map(int, mine.trials), rows, strict=True))
+        said.append({"name": name, "label": method_label(name), "trials": trials})
     pictures = images_of(results, cell.dataset, index, partial=True) if images else None
     return {
         "classes": classes,
@@ -67,7 +66,7 @@ def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
     row = {int(trial): number for number, trial in enumerate(retrain.trials)}
     gone = np.flatnonzero(forgotten.any(axis=0))
     apart = {}
-    for name in in_order([name for name in known.methods if name not in (RETRAIN, ORIGINAL)]):
+    for name in in_order(known.methods.keys() - {RETRAIN, ORIGINAL}):
         mine = known.methods[name]
         rows = [row[int(trial)] for trial in mine.trials]
         far = np.where(forgotten[rows], np.abs(mine.margin - retrain.margin[rows]), np.nan)[:, gone]

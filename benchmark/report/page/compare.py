@@ -26,7 +26,7 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
             rows = with_reference(results.predictions, cell)
             methods = [
                 {"name": name, "label": method_label(name), "counts": _counts(rows[rows["method"] == name], classes)}
-                for name in in_order(list(rows["method"].unique()))
+                for name in in_order(rows["method"].unique())
             ]
             compared.append({"name": str(cell), "label": cell_label(cell), "classes": classes, "methods": methods})
     return compared

@@ -30,7 +30,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     runs, histories = (in_cell(frame, cell) for frame in (results.metrics, results.history))
-    listed = [name for name in in_order(list(histories["method"].unique())) if name not in (ORIGINAL, RETRAIN)]
+    listed = [name for name in in_order(histories["method"].unique()) if name not in (ORIGINAL, RETRAIN)]
     spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
     unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
     retrain = results.metrics[results.metrics["method"] == RETRAIN]

@@ -98,7 +98,7 @@ def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
 def _methods(results: Results, cell: Cell) -> Iterator[dict[str, Any]]:
     """Yield each method's runs, which are rows of the metrics with the ``command`` that made them, and its settings."""
     runs = in_cell(results.metrics, cell)
-    for method in in_order(list(runs["method"].unique())):
+    for method in in_order(runs["method"].unique()):
         mine = runs[runs["method"] == method].sort_values("trial").to_dict("records")
         # The settings of other methods are empty.
         settings = {key: value for key, value in mine[0].items() if key.startswith(SETTING) and not pd.isna(value)}
