@@ -135,3 +135,9 @@ def draw_daggers(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, colour: str) ->
         if np.isfinite(point).all():
             style: Any = {"color": colour, "textcoords": "offset points", "annotation_clip": False}
             axes.annotate("†", point, (3, 1), ha="left", va="bottom", **style)
+
+
+def draw_trials(axes: Axes, x: npt.ArrayLike, trials: npt.NDArray[Any], alpha: float, **look: Any) -> None:
+    """Draw the mean of lines (trials, n), and a band from the least to the most of them."""
+    axes.plot(x, trials.mean(0), **look)
+    axes.fill_between(x, trials.min(0), trials.max(0), color=look["color"], alpha=alpha, linewidth=0)

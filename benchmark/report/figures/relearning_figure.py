@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.names import Cell
-from benchmark.report.figures.common import MARKERS, legend_above, note_collapsed, panels
+from benchmark.report.figures.common import MARKERS, draw_trials, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 from benchmark.report.tables.relearning_table import curves, methods
@@ -48,6 +48,5 @@ def _cell(axes: Axes, source: Source, cell: Cell, looks: dict[str, Any]) -> None
         if not trials:
             continue
         step, accuracy = trials[0]["step"], np.array([curve["forget_accuracy"] for curve in trials])
-        axes.plot(step, accuracy.mean(0), **look)
-        axes.fill_between(step, accuracy.min(0), accuracy.max(0), color=look["color"], alpha=0.15, linewidth=0)
+        draw_trials(axes, step, accuracy, 0.15, **look)
     axes.set_ylim(-2, 102)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.report.figures.common import legend_above, note_collapsed, panels
+from benchmark.report.figures.common import draw_trials, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
 
@@ -60,20 +60,15 @@ def _cell(upper: Axes, lower: Axes, methods: dict[str, list[tuple[Floats, ...]]]
         if not trials:
             continue
         lines = 100 * np.array([[r_curve(values, eps) for values in groups] for groups in trials])
+        look: Any = {"color": method_colour(method), "linewidth": 1.1}
         for group, style in enumerate(STYLES.values()):
-            _line(upper, eps, lines[:, group], style, method)
-        _line(lower, eps, lines[:, 1] - lines[:, 0], "-", method)
+            draw_trials(upper, eps, lines[:, group], 0.2, linestyle=style, **look)
+        draw_trials(lower, eps, lines[:, 1] - lines[:, 0], 0.2, **look)
     sizes = [tuple(map(len, groups)) for trials in methods.values() for groups in trials]
     if sizes:
         by_chance = 100 * chance(*sizes[0])
         lower.axhspan(-by_chance, by_chance, color=GREY, linewidth=0, zorder=0)
     lower.axhline(0, color="black", linewidth=0.6, zorder=1)
-
-
-def _line(axes: Axes, eps: Floats, lines: Floats, style: str, method: str) -> None:
-    colour = method_colour(method)
-    axes.plot(eps, lines.mean(0), style, color=colour, linewidth=1.1)
-    axes.fill_between(eps, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
 def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> None:
