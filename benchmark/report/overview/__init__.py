@@ -21,7 +21,7 @@ from benchmark.study.study import Study
 HERE = Path(__file__).parent
 PAGE = HERE.with_name("page")
 # Of one script, in this order.
-PARTS = (PAGE / "colours.js", PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")
+PARTS = (PAGE / "shared.js", PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")
 
 
 def draw_overview(names: Iterable[str], images: bool = True) -> Path:

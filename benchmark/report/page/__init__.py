@@ -23,7 +23,7 @@ from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
 # Of one script, in this order.
-PARTS = ("colours", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
+PARTS = ("shared", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
 COMMAND = "python -m benchmark page"
 LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the package itself is never imported
 
