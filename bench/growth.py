@@ -19,10 +19,10 @@ Points = dict[int, list[float]]  # the seconds of every repeat, by what grows
 
 def rows(options: Options) -> list[Row]:
     """Return a row for each number of trials and each size of the dataset."""
-    series = {"trials of a cell": _studies((1, 2, 4) if not options.short else (1, 2), options)}
+    series = {"trials of a cell": _studies(options.pick((1, 2, 4), (1, 2)), options)}
     if not options.short:
         series["trials of the paper study (dry run)"] = _dry_runs((1, 3, 10))
-    series |= _datasets((1_000, 2_000, 5_000, 10_000) if not options.short else (60, 120), options)
+    series |= _datasets(options.pick((1_000, 2_000, 5_000, 10_000), (60, 120)), options)
     return [
         timed(f"{what}: {n:,}", {"ours": seconds}) for what, points in series.items() for n, seconds in points.items()
     ]
@@ -69,7 +69,7 @@ def _datasets(sizes: tuple[int, ...], options: Options) -> dict[str, Points]:
     series: dict[str, Points] = {}
     for size in sizes:
         clocks = {name: clock(piece) for name, piece in _pieces(size, device).items()}
-        for name, seconds in in_turns(clocks, options.size(3, 1)).items():
+        for name, seconds in in_turns(clocks, options.pick(3, 1)).items():
             series.setdefault(name, {})[size] = seconds
     return series
 

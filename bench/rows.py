@@ -6,9 +6,10 @@ import operator
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 Row: TypeAlias = dict[str, Any]  # as it is written to JSON: see `timed`
+T = TypeVar("T")
 SIGNS = {"≥": operator.ge, "≤": operator.le}
 # Work, by how its name begins -> bounds on ``ours``, ``ratio`` or ``share``.
 WANTED = {
@@ -34,8 +35,8 @@ class Options:
     threads: int = 1
     short: bool = False
 
-    def size(self, full: int, short: int) -> int:
-        """Return how much work to do."""
+    def pick(self, full: T, short: T) -> T:
+        """Return what is to be done, or the little that a short run does of it."""
         return short if self.short else full
 
 

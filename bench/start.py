@@ -25,9 +25,9 @@ ANSWERS = {
 
 def rows(options: Options) -> list[Row]:
     """Return a row for each start of a job, for the quick study, and for planning and pricing the paper study."""
-    study = "start" if options.short else "paper"
+    study = options.pick("paper", "start")
     with project() as fresh:
-        measured = _first_batches(fresh, ["convnet", "resnet18"][: options.size(2, 1)], options)
+        measured = _first_batches(fresh, options.pick(["convnet", "resnet18"], ["convnet"]), options)
         if not options.short:
             measured.append(timed("quick study, all, 2 cores, once", {"ours": fresh.workflow("quick", "all")}))
         dry = fresh.workflow(study, "all", "-n", "--quiet", repeats=options.repeats)

@@ -40,9 +40,9 @@ def rows(options: Options) -> list[Row]:
     device = Device.choose("auto", options.threads)
     return [
         *_peaks(device, options),
-        *[_step(*step, device, options) for step in (STEPS if not options.short else STEPS[-2:])],
-        _evaluation("resnet18" if not options.short else "convnet", device, options),
-        _attack(45_000 if not options.short else 1_000, options),
+        *[_step(*step, device, options) for step in options.pick(STEPS, STEPS[-2:])],
+        _evaluation(options.pick("resnet18", "convnet"), device, options),
+        _attack(options.pick(45_000, 1_000), options),
     ]
 
 
@@ -57,7 +57,7 @@ def answer(rows: list[Row]) -> str:
 
 def side(device: Device, options: Options) -> int:
     """Return the side of the square matrices whose product is the hardware's peak."""
-    return options.size(4096 if device.device.type == "cuda" else 2048, 128)
+    return options.pick(4096 if device.device.type == "cuda" else 2048, 128)
 
 
 def product(device: Device, precision: str, side: int) -> Clock:
@@ -76,7 +76,7 @@ def _peaks(device: Device, options: Options) -> list[Row]:
 
 def _step(arch: str, method: str, full: int, device: Device, options: Options) -> Row:
     jobs = options.threads if arch in SIDE_BY_SIDE and device.device.type == "cpu" else 1
-    batch, n = options.size(full, 4), side(device, options)
+    batch, n = options.pick(full, 4), side(device, options)
     given = method, arch, device, batch, options.threads // jobs
     clocks: dict[str, Clock] = {"matrix product": product(device, device.precision, n)}
     with Process(step, *given, copies=jobs) as ours, Process(plain_step, *given, copies=jobs) as plain:
@@ -115,7 +115,7 @@ def plain_step(method: str, arch: str, device: Device, batch: int, threads: int)
 
 def _evaluation(arch: str, device: Device, options: Options) -> Row:
     """Time a pass over two batches of training and one of test images: all that any metric is computed from."""
-    size = options.size(BATCH, 4)
+    size = options.pick(BATCH, 4)
     given = arch, device, work.arrays(2 * size, size), options.threads
     with Process(evaluation, *given) as ours, Process(plain_evaluation, *given) as plain:
         seconds = in_turns({"ours": ours, "reference": plain}, options.repeats)

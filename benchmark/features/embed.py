@@ -26,9 +26,7 @@ def sample_maps(embedding: Embedding) -> pd.DataFrame:
     Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``; places are NaN where the run
     diverged to features that are no numbers.
     """
-    index = embedding.sample()
-    features, logits = embedding.features(index)
-    frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    frame, features = embedding.sampled()
     if not features.isfinite().all():
         return frame.assign(**dict.fromkeys(COORDINATES, np.nan))
     seed = embedding.streams.integer("map") % 2**31

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 
 from benchmark.data.splits import forgotten
@@ -36,13 +37,19 @@ class Embedding:
         self.retained = ~self.forgotten
         self.retained[held_out(study, one.run, len(self.labels))] = False
 
-    def sample(self) -> np.ndarray:
-        """Return up to ``map_samples`` training samples, sorted: one random draw per dataset, the same for every
-        model and scenario, so that what is made from them can be compared. What is held out is not among them.
+    def sampled(self) -> tuple[pd.DataFrame, torch.Tensor]:
+        """Return up to ``map_samples`` training samples, a row each in order, and their features (N, D).
+
+        They are one random draw per dataset, the same for every model and scenario, so that what is made from them can
+        be compared. What is held out is not among them. Columns ``index, membership, label, prediction``.
         """
         order = self.streams.numpy("map-samples").permutation(len(self.labels))
         order = order[(self.forgotten | self.retained)[order]]
-        return np.sort(order[: self.study.map_samples])
+        index = np.sort(order[: self.study.map_samples])
+        features, logits = self.features(index)
+        membership = np.where(self.forgotten[index], "forget", "retain")
+        columns = {"index": index, "membership": membership, "label": self.labels[index]}
+        return pd.DataFrame(columns | {"prediction": logits.argmax(1).numpy()}), features
 
     def features(self, index: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return features (N, D) and logits (N, K) of training samples, all unless given, without augmentation."""
@@ -50,8 +57,3 @@ class Embedding:
         batches = outputs(self.model, self.images, "train", self.device, positions)
         features, logits = (torch.cat(column).cpu() for column in zip(*batches, strict=True))
         return features, logits
-
-    def facts(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the columns that say which samples the rows of a frame are."""
-        membership = np.where(self.forgotten[index], "forget", "retain")
-        return {"index": index, "membership": membership, "label": self.labels[index]}

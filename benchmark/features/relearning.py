@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.methods.base import Part, Recipe
-from benchmark.training.batches import outputs
 from benchmark.training.optimiser import SGD
 
 if TYPE_CHECKING:
@@ -57,6 +56,6 @@ def _batches(embedding: Embedding, size: int) -> Iterator[torch.Tensor]:
 
 def _accuracy(embedding: Embedding) -> float:
     """Return the accuracy on the forgotten training images, in per cent."""
-    gone = torch.from_numpy(np.flatnonzero(embedding.forgotten)).to(embedding.device.device)
-    logits = torch.cat([out for _, out in outputs(embedding.model, embedding.images, "train", embedding.device, gone)])
-    return 100 * float((logits.argmax(1) == embedding.images.labels["train"][gone]).float().mean())
+    gone = np.flatnonzero(embedding.forgotten)
+    _, logits = embedding.features(gone)
+    return 100 * float((logits.argmax(1) == torch.from_numpy(embedding.labels[gone])).float().mean())

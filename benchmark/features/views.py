@@ -31,15 +31,14 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
     its class; ``reach``, from `benchmark.metrics.theory.peel`; ``centre_square`` and ``centre_product``, equal for all
     samples of a class: its centre's product with itself and the largest with another class's, NaN where there is none.
     """
-    index = embedding.sample()
-    features, logits = embedding.features(index)
-    frame = pd.DataFrame(embedding.facts(index) | {"prediction": logits.argmax(1).numpy()})
+    frame, features = embedding.sampled()
+    index = frame["index"].to_numpy()
     means = torch.empty_like(features)
     for label, rows in frame.groupby("label").indices.items():
         images, views = views_of(embedding, index[rows], int(label))
         means[rows] = views[:-1].mean(0).cpu()
         frame.loc[rows, ["max_distance", "mean_distance", "lipschitz"]] = _own(images, views)
-        for _, mine in frame.iloc[rows].groupby("membership").indices.items():
+        for mine in frame.iloc[rows].groupby("membership").indices.values():
             distance, ratio = nearest_views(images[:, mine], views[:, mine])
             frame.loc[rows[mine], "lipschitz"] = np.maximum(frame["lipschitz"].to_numpy()[rows[mine]], ratio)
             frame.loc[rows[mine], "reach"] = peel(distance)

@@ -76,6 +76,11 @@ def test_every_bar_has_its_value_and_a_low_one_is_cut(study, copied) -> None:
     assert axes.get_ylabel() == "Improvement (%)\nover 3 trials"
 
 
+def test_no_value_is_minus_zero(study, copied) -> None:
+    fill(study, {"neggrad-plus+cl": 4.001, "not": 4.0, "not+cl": 4.001})
+    assert {text.get_text() for text in plot(study, "gain").axes[0].texts} == {"0.0", ""}
+
+
 def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     cells = [(f"d{number}", "vit", scenario) for scenario in ("random-10", "random-50") for number in range(5)]
     data = pd.DataFrame([(*cell, method) for cell in cells for method in "abc"])

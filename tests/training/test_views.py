@@ -40,19 +40,15 @@ def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
         index = part.index.numpy()
         return on_circle(angles[index] + next(left[label[index[0]]]))[:, :, None, None]
 
+    columns = {"index": np.arange(len(angles)), "membership": np.where(forgotten, "forget", "retain"), "label": label}
+    columns["prediction"] = on_circle(angles).argmax(1).numpy()
     return SimpleNamespace(
         study=SimpleNamespace(view_pairs=len(turns) // 2),
         device=SimpleNamespace(device=CPU, autocast=nullcontext),
         streams=Streams(0, ("hand-made",)),
         images=SimpleNamespace(load=load),
         model=Direction(),
-        sample=lambda: np.arange(len(angles)),
-        features=lambda index: (on_circle(angles[index]), on_circle(angles[index])),
-        facts=lambda index: {
-            "index": index,
-            "membership": np.where(forgotten[index], "forget", "retain"),
-            "label": label[index],
-        },
+        sampled=lambda: (pd.DataFrame(columns), on_circle(angles)),
     )
 
 
@@ -131,8 +127,8 @@ def test_every_model_and_scenario_sees_the_same_views(project) -> None:
 def test_features_that_are_no_numbers_have_no_place_on_a_map(project, monkeypatch) -> None:
     study = project.study()
     embedding = embedding_of(study, project.original, "class-8")
-    features, logits = embedding.features(embedding.sample())
-    monkeypatch.setattr(embedding, "features", lambda index: (features.fill_(torch.nan), logits))
+    sampled, features = embedding.sampled()
+    monkeypatch.setattr(embedding, "sampled", lambda: (sampled, features.fill_(torch.nan)))
     frame = sample_maps(embedding)
     assert frame[COORDINATES].isna().all(axis=None) and frame["prediction"].notna().all()
 

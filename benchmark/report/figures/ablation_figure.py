@@ -16,6 +16,7 @@ from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
     FLOOR_LABEL,
+    GAP_COLUMNS,
     draw_gaps,
     highest_gap,
     legend_above,
@@ -59,8 +60,7 @@ def numbers(source: Source) -> pd.DataFrame:
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
-    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "noise_floor", "collapsed"]
-    return data[[*CELL, "head", "value", "own", *gaps, *columns]].reset_index(drop=True)
+    return data[[*CELL, "head", "value", "own", *GAP_COLUMNS, *columns]].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
@@ -118,7 +118,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
         difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
         for number in np.flatnonzero(collapsed):
-            text = f"{difference.iloc[number]:+.0f}†".replace("-", "−")
+            text = f"{difference.iloc[number]:+z.0f}†".replace("-", "−")
             at: Any = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
             at["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
             axes.annotate(text, **at, xytext=(0, -2 - 10 * place), ha="center", va="top", color=colour)

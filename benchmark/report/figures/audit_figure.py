@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,17 @@ from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
 from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.report import audits, facts
-from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide, rows_of
+from benchmark.report.figures.common import MARKERS, draw_daggers, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, method_colour, method_label, short_label
+from benchmark.report.tabular import number
 
 AVERAGE_GAP = "average-gap"
 SHOWN = {  # and the study's own
     "efficacy-auc": "AUC against Retrain\nmargins as they are",
     "efficacy-auc-standardised": "AUC against Retrain\nmargins standardised",
 }
-PANELS_PER_ROW = 2
 PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 1.75, 0.2, 4  # inches, and methods in a line
-# Methods of one colour differ in their markers; colours alone are hard to tell apart for some.
-MARKERS = "os^DvPX*<>hd"
 NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 
@@ -48,24 +47,19 @@ def build(source: Source) -> Figure:
     """
     data = points(source)
     shown = SHOWN | {audit: audits.label(audit) for audit in source.study.audits}
-    bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
     lines = 1 + len(source.compared) // LEGEND_COLUMNS
-    figure = page_wide(len(shown) * bands * PANEL_HEIGHT + LEGEND_LINE * lines)
-    grid = figure.subplots(len(shown) * bands, columns, squeeze=False, sharey="row")
+    heights = [PANEL_HEIGHT] * len(shown)
+    figure, grid, pairs = panels(len(source.cells), heights, LEGEND_LINE * lines, sharey="row")
     collapsed = {cell: {m for m in source.compared if source.collapsed(cell, m)} for cell in source.cells}
-    markers = dict(zip(in_order(source.compared), MARKERS * len(source.compared), strict=False))
-    for number, cell in enumerate(source.cells):
-        band, column = divmod(number, columns)
-        for place, audit in enumerate(shown):
-            axes = grid[len(shown) * band + place, column]
-            tau = _panel(axes, in_cell(data, cell) if len(data) else data, audit, markers, collapsed[cell])
-            known = f"τ = {tau:.2f}".replace("-", "−") if np.isfinite(tau) else "too few numbers to rank"
+    markers = dict(zip(in_order(source.compared), cycle(MARKERS)))
+    for cell, pair in zip(source.cells, pairs, strict=True):
+        for axes, audit in zip(pair, shown, strict=True):
+            tau = _panel(axes, in_cell(data, cell), audit, markers, collapsed[cell])
+            known = f"τ = {number(tau)}" if np.isfinite(tau) else "too few numbers to rank"
             axes.set_title(f"{short_label(cell, source.cells)}: {known}", loc="left")
-            if column == 0:
-                axes.set_ylabel(shown[audit])
-        grid[len(shown) * (band + 1) - 1, column].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
-    for axes in grid[len(shown) * (bands - 1) :, len(source.cells) - columns * (bands - 1) :].flat:
-        axes.set_visible(False)
+        pair[-1].set_xlabel(f"Average gap (points), {facts.over(source.trials)}")
+    for axes, label in zip(grid[:, 0], cycle(shown.values())):
+        axes.set_ylabel(label)
     handles = [
         Line2D([], [], color=method_colour(m), marker=marker, linestyle="none", label=method_label(m))
         for m, marker in markers.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from benchmark.names import RETRAIN, Cell
+from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH
-from benchmark.report.summary import COLLAPSED
+from benchmark.report.summary import COLLAPSED, at_end, floors_of, summaries
 
+Grid = npt.NDArray[Any]  # of axes
+
+GAP_COLUMNS = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]  # what `draw_gaps` draws
 FLOOR: Any = {"color": "#C8C8C8", "linewidth": 0, "zorder": 0}
 FLOOR_LABEL = "Noise floor"
+# Methods of one colour differ in their markers; colours alone are hard to tell apart for some.
+MARKERS = "os^DvPX*<>hd"
 INTERVAL_ROOM = 1.5  # of the largest gap: an interval that reaches further is cut by the edge of the panel
 
 
@@ -33,10 +40,27 @@ def legend_above(figure: Figure, axes: Iterable[Axes], more: Iterable[Any] = (),
     figure.legend(handles, [handle.get_label() for handle in handles], loc="outside upper center", **options)
 
 
-def rows_of(panels: int, per_row: int) -> tuple[int, int]:
-    """Return in how many rows and columns so many panels stand."""
-    columns = min(panels, per_row)
-    return -(-panels // columns), columns
+def panels(
+    cells: int, heights: Sequence[float], above: float, per_row: int = 2, **options: Any
+) -> tuple[Figure, Grid, list[Grid]]:
+    """Return a figure of so many cells side by side, the grid of all its panels, and each cell's own, from the top.
+
+    Parameters
+    ----------
+    heights : of each of a cell's panels, in inches.
+    above : inches for what stands above all panels.
+    per_row : cells, at most; the panels that the last row has left over are not shown.
+    options : of `matplotlib.figure.Figure.subplots`.
+    """
+    columns, each = min(cells, per_row), len(heights)
+    rows = -(-cells // columns)
+    figure = page_wide(above + rows * sum(heights))
+    grid = figure.subplots(rows * each, columns, squeeze=False, height_ratios=[*heights] * rows, **options)
+    own = [grid[each * row : each * (row + 1), column] for row in range(rows) for column in range(columns)]
+    for spare in own[cells:]:
+        for axes in spare:
+            axes.set_visible(False)
+    return figure, grid, own[:cells]
 
 
 def floor_handle() -> Patch:
@@ -49,6 +73,19 @@ def note_collapsed(figure: Figure, collapsed: bool) -> None:
     if collapsed:
         handle = Line2D([], [], linestyle="none", label=COLLAPSED)
         figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
+
+
+def reached(source: Source, cell: Cell, histories: dict[str, dict[int, pd.DataFrame]]) -> pd.DataFrame:
+    """Return a row of `summaries` for Retrain, then for each method, at the end of its histories, which are by trial.
+
+    NaN where a trial has diverged by then, or where runs are missing.
+    """
+    histories = {RETRAIN: source.histories(cell, RETRAIN), **histories}
+    ends = [at_end(source, cell, method, trials) for method, trials in histories.items()]
+    metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
+    known, floor = summaries(metrics), floors_of(metrics).get(cell, np.nan)
+    rows = [{"method": method, "collapsed": 0, **known.get((cell, method), {})} for method in histories]
+    return pd.DataFrame(rows).assign(noise_floor=floor)
 
 
 def highest_gap(data: pd.DataFrame) -> float:
@@ -98,3 +135,9 @@ def draw_daggers(axes: Axes, x: npt.ArrayLike, y: npt.ArrayLike, colour: str) ->
         if np.isfinite(point).all():
             style: Any = {"color": colour, "textcoords": "offset points", "annotation_clip": False}
             axes.annotate("†", point, (3, 1), ha="left", va="bottom", **style)
+
+
+def draw_trials(axes: Axes, x: npt.ArrayLike, trials: npt.NDArray[Any], alpha: float, **look: Any) -> None:
+    """Draw the mean of lines (trials, n), and a band from the least to the most of them."""
+    axes.plot(x, trials.mean(0), **look)
+    axes.fill_between(x, trials.min(0), trials.max(0), color=look["color"], alpha=alpha, linewidth=0)

@@ -17,17 +17,18 @@ from benchmark.names import RETRAIN, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
+    GAP_COLUMNS,
     draw_gaps,
     floor_handle,
     highest_gap,
     legend_above,
     note_collapsed,
-    page_wide,
-    rows_of,
+    panels,
+    reached,
 )
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_parts
-from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit, floors_of, summaries
+from benchmark.report.summary import COSTS, UNITS, at_end, by_epoch, cost_unit
 
 COUNTINGS = {"pflops": "by the paper's counting", "pflops_executed": "as executed"}
 PANELS_PER_ROW = 3
@@ -54,17 +55,15 @@ def points(source: Source) -> pd.DataFrame:
     """
     parts = []
     for cell in source.cells:
-        ends = [at_end(source, cell, RETRAIN, source.histories(cell, RETRAIN))]
+        histories = {}
         for method in source.compared:
-            lost = source.diverged(cell, method)
-            trials = {t: history[:0] if t in lost else history for t, history in source.histories(cell, method).items()}
-            ends.append(at_end(source, cell, method, trials))
-        metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
-        known, floor = summaries(metrics), floors_of(metrics).get(cell, np.nan)
-        rows = [{"method": m, "line": line_of(m), "collapsed": 0, **known.get((cell, m), {})} for m in source.compared]
-        parts.append(pd.DataFrame(rows).assign(**vars(cell), noise_floor=floor))
-    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]
-    return pd.concat(parts, ignore_index=True).reindex(columns=[*CELL, "method", "line", *COSTS, *gaps])
+            lost, trials = source.diverged(cell, method), source.histories(cell, method)
+            histories[method] = {t: history[:0] if t in lost else history for t, history in trials.items()}
+        rows = reached(source, cell, histories)
+        parts.append(rows[rows["method"] != RETRAIN].assign(**vars(cell)))
+    data = pd.concat(parts, ignore_index=True)
+    data["line"] = data["method"].map(line_of)
+    return data.reindex(columns=[*CELL, "method", "line", *COSTS, *GAP_COLUMNS])
 
 
 def curves(source: Source) -> pd.DataFrame:
@@ -97,26 +96,23 @@ def build(source: Source) -> Figure:
     on_the_way = on_the_way[on_the_way["method"].isin(data.loc[~several, "method"])]
     # By what each method costs as a whole, as in the tables.
     unit, _ = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
-    bands, columns = rows_of(len(source.cells), PANELS_PER_ROW)
-    lines = data["line"].nunique() + len(on_the_way["method"].unique()[:1]) + 2
-    figure = page_wide(2 * bands * PANEL_HEIGHT + LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS)))
-    grid = figure.subplots(2 * bands, columns, squeeze=False, sharey=True)
+    more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
+    if len(on_the_way):
+        more.append(Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT))
+    more.append(floor_handle())
+    lines = data["line"].nunique() + len(more)
+    above = LEGEND_LINE * (1 + -(-lines // LEGEND_COLUMNS))
+    figure, grid, pairs = panels(len(source.cells), [PANEL_HEIGHT] * 2, above, PANELS_PER_ROW, sharey=True)
     highest = highest_gap(data)
-    for number, cell in enumerate(source.cells):
-        band, column = divmod(number, columns)
-        pair = grid[2 * band : 2 * band + 2, column]
+    for cell, pair in zip(source.cells, pairs, strict=True):
         _cell(pair, in_cell(data, cell), in_cell(on_the_way, cell), unit, highest)
         # Lines are broken between a cell's parts, not within them.
         title = ", ".join(part.replace(" ", NO_BREAK) for part in short_parts(cell, source.cells))
-        title = textwrap.fill(title, LETTERS // columns, break_long_words=False)
+        title = textwrap.fill(title, LETTERS // grid.shape[1], break_long_words=False)
         pair[0].set_title(title.replace(NO_BREAK, " "))
-    for axes in grid[-2:, len(source.cells) - columns * (bands - 1) :].flat:
-        axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"Average gap (points)\n{over(source.trials)}")
-    more: list[Any] = [Line2D([], [], color=GREY, marker="o", markersize=3.5, linestyle="none", label="Whole run")]
-    more += [Line2D([], [], color=GREY, label="The run on its way", **CUT_SHORT)] * bool(len(on_the_way))
-    legend_above(figure, grid[0, :1], [*more, floor_handle()], ncols=LEGEND_COLUMNS, handlelength=2)
+    legend_above(figure, grid[0, :1], more, ncols=LEGEND_COLUMNS, handlelength=2)
     note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 

@@ -25,6 +25,7 @@ from benchmark.report.style import (
     short_parts,
 )
 from benchmark.report.summary import gather
+from benchmark.report.tabular import number
 from benchmark.study.outputs import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
@@ -139,5 +140,4 @@ def _value(gain: float, collapsed: int) -> str:
     """Return a bar's value, with a dagger if a run collapsed and an arrow if the bar was cut; nothing without one."""
     if np.isnan(gain):
         return ""
-    text = f"{gain:.1f}" if abs(gain) < 99.95 else f"{gain:.0f}"
-    return text.replace("-", "−") + "†" * bool(collapsed) + "\n▾" * (gain < FLOOR)
+    return number(gain, 1 if abs(gain) < 99.95 else 0) + "†" * bool(collapsed) + "\n▾" * (gain < FLOOR)

@@ -19,6 +19,7 @@ from benchmark.names import Cell, MethodName
 from benchmark.report.figures.placing import write_names
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH, class_colours, method_label, setting_label, short_label
+from benchmark.report.tabular import number
 
 PROJECTION = "tsne"  # for print; the page shows UMAP too
 NAMED_CLASSES = 10  # with more, names would cover the dots
@@ -68,8 +69,8 @@ def _panel(source: Source, cell: Cell, method: str, targets: dict[str, pd.DataFr
     label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
     if remark := _remark(source, cell, method, samples):
         return Panel(method, label, cell, samples[:0], np.empty((0, 2)), remark)
-    numbers = {name: number for number, name in enumerate(source.results.classes(cell.dataset))}
-    samples = samples.assign(**{column: samples[column].map(numbers) for column in ("label", "prediction")})
+    places = {name: place for place, name in enumerate(source.results.classes(cell.dataset))}
+    samples = samples.assign(**{column: samples[column].map(places) for column in ("label", "prediction")})
     points = samples[[f"{PROJECTION}_x", f"{PROJECTION}_y"]].to_numpy(dtype=float)
     classes = samples["label"].to_numpy()
     if cell.dataset in targets:
@@ -131,7 +132,7 @@ def build(source: Source) -> Figure:
         classes = source.results.classes(panel.cell.dataset)
         if len(panel.samples) and len(classes) <= NAMED_CLASSES:
             predicted = panel.samples["prediction"].to_numpy()
-            clusters = {classes[number]: panel.points[predicted == number] for number in np.unique(predicted)}
+            clusters = {classes[one]: panel.points[predicted == one] for one in np.unique(predicted)}
             write_names(panel_axes, clusters, renderer)
     return figure
 
@@ -172,7 +173,7 @@ def headings(grid: list[list[Panel]], forgotten: bool = False) -> tuple[list[str
     for panel in grid[0]:
         lines = [short_label(panel.cell, every)] * (len(set(every)) > 1) + [panel.label]
         compact = panel.silhouette
-        above.append("\n".join(lines + [f"silhouette {compact:.2f}".replace("-", "−")] * bool(np.isfinite(compact))))
+        above.append("\n".join(lines + [f"silhouette {number(compact)}"] * bool(np.isfinite(compact))))
     return [""], above
 
 

@@ -13,11 +13,10 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.memorisation import GROUPS
 from benchmark.report.facts import over
-from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide, rows_of
+from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 
-PANELS_PER_ROW = 2
 PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 2.1, 0.2, 5  # inches, and methods in a line
 APART = 0.012  # of the axis, between two methods' error bars
 
@@ -45,11 +44,10 @@ def build(source: Source) -> Figure:
     method has daggers, and one in the legend.
     """
     data, methods = points(source), source.compared
-    rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
-    figure = page_wide(rows * PANEL_HEIGHT + LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS))
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    above = LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS)
+    figure, grid, own = panels(len(source.cells), [PANEL_HEIGHT], above, sharey=True)
     collapsed = {(cell, method) for cell, method in product(source.cells, methods) if source.collapsed(cell, method)}
-    for axes, cell in zip(grid.flat, source.cells, strict=False):
+    for cell, (axes,) in zip(source.cells, own, strict=True):
         here = in_cell(data, cell)
         for place, method in enumerate(methods):
             mine = here[here["method"] == method]
@@ -64,8 +62,6 @@ def build(source: Source) -> Figure:
         axes.set_xticks(GROUPS)
         axes.set_title(short_label(cell, source.cells), loc="left")
         axes.set_xlabel("Memorisation, by the Retrains of other trials")
-    for axes in grid.flat[len(source.cells) :]:
-        axes.set_visible(False)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"AUC against Retrain,\nstandardised, {over(source.trials)}")
     legend_above(figure, grid.flat[:1], ncols=LEGEND_COLUMNS)

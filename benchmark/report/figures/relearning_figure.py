@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,28 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.names import Cell
-from benchmark.report.figures.audit_figure import MARKERS
-from benchmark.report.figures.common import legend_above, note_collapsed, page_wide, rows_of
+from benchmark.report.figures.common import MARKERS, draw_trials, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 from benchmark.report.tables.relearning_table import curves, methods
 
 HEIGHT, LEGEND = 2.1, 0.4  # inches, of a row of panels and of what stands above all
-PANELS_PER_ROW = 2
 
 
 def build(source: Source) -> Figure:
     """Return the figure: a panel a cell, a line a method; bands reach from the least to the most of the trials."""
-    rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
-    figure = page_wide(LEGEND + HEIGHT * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    figure, grid, own = panels(len(source.cells), [HEIGHT], LEGEND, sharex=True, sharey=True)
     every = methods(source)
     looks: dict[str, Any] = {
         method: {"color": method_colour(method), "linestyle": line_style(method, every), "linewidth": 1.1}
         | {"marker": marker, "markersize": 4, "markevery": (place, len(every))}
-        for place, (method, marker) in enumerate(zip(every, MARKERS * len(every), strict=False))
+        for place, (method, marker) in enumerate(zip(every, cycle(MARKERS)))
     }
-    for axes, cell in zip(grid.flat, source.cells, strict=False):
+    for cell, (axes,) in zip(source.cells, own, strict=True):
         _cell(axes, source, cell, looks)
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("Steps of training on all images")
-    for spare in list(grid.flat)[len(source.cells) :]:
-        spare.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel("Forgotten images\nknown again (%)")
     collapsed = {method for cell in source.cells for method in every if source.collapsed(cell, method)}
@@ -53,6 +48,5 @@ def _cell(axes: Axes, source: Source, cell: Cell, looks: dict[str, Any]) -> None
         if not trials:
             continue
         step, accuracy = trials[0]["step"], np.array([curve["forget_accuracy"] for curve in trials])
-        axes.plot(step, accuracy.mean(0), **look)
-        axes.fill_between(step, accuracy.min(0), accuracy.max(0), color=look["color"], alpha=0.15, linewidth=0)
+        draw_trials(axes, step, accuracy, 0.15, **look)
     axes.set_ylim(-2, 102)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.report.facts import competes
-from benchmark.report.figures.audit_figure import MARKERS
-from benchmark.report.figures.common import draw_daggers, legend_above, note_collapsed, page_wide
+from benchmark.report.figures.common import MARKERS, draw_daggers, legend_above, note_collapsed, page_wide
 from benchmark.report.scales import AUDIT, GAP, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import in_order, line_style, method_colour, method_label, scenario_label
@@ -62,7 +62,7 @@ def _tick(scale: Scale) -> str:
 
 def _panel(axes: Axes, data: pd.DataFrame, names: list[str], methods: list[str]) -> None:
     """Draw each method's ranks over the scales that have it."""
-    for method, marker in zip(methods, MARKERS * len(methods), strict=False):
+    for method, marker in zip(methods, cycle(MARKERS)):
         mine = data[data["subject"] == method].set_index("scale").reindex(names)
         x = np.flatnonzero(mine["rank"].notna())
         mine, colour = mine.iloc[x], method_colour(method)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,16 +13,17 @@ from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
     FLOOR,
+    GAP_COLUMNS,
     draw_gaps,
     floor_handle,
     highest_gap,
     legend_above,
     note_collapsed,
     page_wide,
+    reached,
 )
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
-from benchmark.report.summary import at_end, floors_of, summaries
 from benchmark.study.outputs import stage_cell
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches, of a cell's panels and of what stands above all of them
@@ -42,18 +42,13 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     parts = []
     for stage in range(1, Scenario(cell.scenario).stages + 1):
         place = stage_cell(cell, stage)
-        ends = [at_end(source, place, RETRAIN, source.histories(place, RETRAIN))]
-        for method, trials in histories.items():
-            here = {trial: history[history["stage"] == stage] for trial, history in trials.items()}
-            ends.append(at_end(source, place, method, here))
-        metrics = pd.concat([end for end in ends if len(end)] or ends[:1])
-        summary, floor = summaries(metrics), floors_of(metrics).get(place, np.nan)
-        rows = [{"method": m, "collapsed": 0, **summary.get((place, m), {})} for m in (RETRAIN, *histories)]
-        percent = Scenario(place.scenario).percent
-        parts.append(pd.DataFrame(rows).assign(percent=percent, noise_floor=floor))
+        here = {
+            method: {trial: history[history["stage"] == stage] for trial, history in trials.items()}
+            for method, trials in histories.items()
+        }
+        parts.append(reached(source, place, here).assign(percent=Scenario(place.scenario).percent))
     columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
-    gaps = ["avg_gap", "avg_gap_low", "avg_gap_high", "collapsed", "noise_floor"]
-    return pd.concat(parts).reindex(columns=["percent", "method", *columns, *gaps])
+    return pd.concat(parts).reindex(columns=["percent", "method", *columns, *GAP_COLUMNS])
 
 
 def build(source: Source) -> Figure:

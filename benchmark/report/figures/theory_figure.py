@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.metrics.theory import GROUPS, LEVEL, chance, r_curve
-from benchmark.report.figures.common import legend_above, note_collapsed, page_wide, rows_of
+from benchmark.report.figures.common import draw_trials, legend_above, note_collapsed, panels
 from benchmark.report.source import Source
 from benchmark.report.style import method_colour, method_label, short_label
 
@@ -22,8 +22,7 @@ Floats = npt.NDArray[np.float64]
 STYLES: dict[str, Any] = dict(zip(GROUPS, ("-", "--"), strict=True))
 GREY = "#E4E4E4"
 POINTS = 201  # at which the curves are drawn
-PANELS_PER_ROW = 2
-CURVE_HEIGHT, DIFFERENCE_HEIGHT = 1.6, 1.0  # inches
+HEIGHTS, LEGEND = (1.6, 1.0), 0.4  # inches, of a cell's two panels and of what stands above all
 
 
 def build(source: Source) -> Figure:
@@ -44,17 +43,11 @@ def build(source: Source) -> Figure:
     }
     every = [np.concatenate(groups) for trials in distances.values() for groups in trials]
     end = max((float(np.quantile(values, 0.999)) for values in every), default=0.0) or 1.0
-    rows, columns = rows_of(len(source.cells), PANELS_PER_ROW)
-    figure = page_wide(0.4 + rows * (CURVE_HEIGHT + DIFFERENCE_HEIGHT))
-    heights = [CURVE_HEIGHT, DIFFERENCE_HEIGHT] * rows
-    grid = figure.subplots(2 * rows, columns, squeeze=False, sharex=True, height_ratios=heights)
-    for place, cell in enumerate(source.cells):
-        upper, lower = grid[2 * (place // columns) :, place % columns][:2]
+    figure, grid, pairs = panels(len(source.cells), HEIGHTS, LEGEND, sharex=True)
+    for cell, (upper, lower) in zip(source.cells, pairs, strict=True):
         _cell(upper, lower, {m: distances[cell, m] for m in source.methods}, np.linspace(0, end, POINTS))
         upper.set_title(short_label(cell, source.cells), loc="left")
         lower.set_xlabel("ε")
-    for spare in grid[-2:, len(source.cells) - columns * (rows - 1) :].flat:
-        spare.set_axis_off()
     grid[0, 0].set_xlim(0, end)
     collapsed = {m for m in source.methods for cell in source.cells if source.collapsed(cell, m)}
     _label(figure, grid, {m: method_label(m) + "†" * (m in collapsed) for m in source.methods})
@@ -67,20 +60,15 @@ def _cell(upper: Axes, lower: Axes, methods: dict[str, list[tuple[Floats, ...]]]
         if not trials:
             continue
         lines = 100 * np.array([[r_curve(values, eps) for values in groups] for groups in trials])
+        look: Any = {"color": method_colour(method), "linewidth": 1.1}
         for group, style in enumerate(STYLES.values()):
-            _line(upper, eps, lines[:, group], style, method)
-        _line(lower, eps, lines[:, 1] - lines[:, 0], "-", method)
+            draw_trials(upper, eps, lines[:, group], 0.2, linestyle=style, **look)
+        draw_trials(lower, eps, lines[:, 1] - lines[:, 0], 0.2, **look)
     sizes = [tuple(map(len, groups)) for trials in methods.values() for groups in trials]
     if sizes:
         by_chance = 100 * chance(*sizes[0])
         lower.axhspan(-by_chance, by_chance, color=GREY, linewidth=0, zorder=0)
     lower.axhline(0, color="black", linewidth=0.6, zorder=1)
-
-
-def _line(axes: Axes, eps: Floats, lines: Floats, style: str, method: str) -> None:
-    colour = method_colour(method)
-    axes.plot(eps, lines.mean(0), style, color=colour, linewidth=1.1)
-    axes.fill_between(eps, lines.min(0), lines.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
 def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from benchmark import files, paths
 from benchmark.errors import StaleOutput
 from benchmark.report import html
 from benchmark.report.overview import cells, forgotten
+from benchmark.report.page import digest, joined
 from benchmark.report.style import use
 from benchmark.report.templates import template
 from benchmark.results import frames
@@ -22,7 +21,7 @@ from benchmark.study.study import Study
 HERE = Path(__file__).parent
 PAGE = HERE.with_name("page")
 # Of one script, in this order.
-PARTS = (PAGE / "colours.js", PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")
+PARTS = (PAGE / "shared.js", PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")
 
 
 def draw_overview(names: Iterable[str], images: bool = True) -> Path:
@@ -47,7 +46,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
             shown.append(facts)
     if not shown:
         raise StaleOutput("no study has gathered results: 'snakemake --cores 8 all' makes those of quick")
-    script = "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in PARTS), "})();"])
+    script = joined(PARTS)
     page = template("overview.html", html.text).render(
         criteria=cells.CRITERIA,
         drawn={"criteria": cells.CRITERIA, "cells": shown, "images": pictured},
@@ -55,7 +54,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
         page=paths.page("", images).name,
         css=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        digest=digest(script),
     )
     path = paths.overview(images)
     files.write_text(path, page.rstrip())

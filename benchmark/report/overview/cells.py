@@ -35,7 +35,7 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
         cell = Cell(*place)
         runs, audits = (in_cell(frame, cell) for frame in (results.metrics, results.audits))
         reference = runs[runs["method"] == RETRAIN].set_index("trial")
-        names = [name for name in in_order(list(runs["method"].unique())) if name != RETRAIN]
+        names = [name for name in in_order(runs["method"].unique()) if name != RETRAIN]
         methods = [_method(name, runs[runs["method"] == name], reference, audits) for name in names]
         methods = [method | appearance(str(method["name"]), names) for method in methods if method["trials"]]
         if any(method["name"] != ORIGINAL for method in methods):
@@ -46,8 +46,8 @@ def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
 def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.DataFrame) -> dict[str, Any]:
     mine = runs.set_index("trial")
     trials = [trial for trial in mine.index if trial in reference.index]
-    pairs = [(mine.loc[trial, METRICS], reference.loc[trial, METRICS]) for trial in trials]
-    whole = [pair for pair in pairs if np.isfinite(np.array(pair, dtype=float)).all()]
+    pairs = np.stack([frame.loc[trials, METRICS].to_numpy(dtype=float) for frame in (mine, reference)], axis=1)
+    whole = pairs[np.isfinite(pairs).all(axis=(1, 2))].tolist()
     attacked = audits[(audits["method"] == name) & (audits["audit"] == ATTACK)] if len(audits) else audits
     cost = mine["pflops_executed"].mean() / reference["pflops_executed"].mean() if len(reference) else np.nan
     return {
@@ -56,14 +56,10 @@ def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.D
         "aside": bool(MethodName.parse(name).settings) or name == ORIGINAL,
         "collapsed": bool(mine["collapsed"].astype(bool).any()),
         "diverged": bool((mine["status"] == DIVERGED).any()),
-        "trials": [[_rounded(side) for side in pair] for pair in whole],
+        "trials": [[[round(value, 4) for value in side] for side in pair] for pair in whole],
         "attack": _number(100 * abs(attacked["value"].mean() - 0.5) if len(attacked) else np.nan),
         "cost": _number(100 * cost),
     }
-
-
-def _rounded(values: pd.Series) -> list[float]:
-    return [round(float(value), 4) for value in values]
 
 
 def _number(value: float) -> float | None:

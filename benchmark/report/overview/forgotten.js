@@ -3,18 +3,7 @@
 const images = () => (cell().images === null ? null : data.images[cell().images]);
 
 function thumbnail(facts, at) {
-  if (!facts.sprite || !facts.bitmap) return String(facts.index[at]);
-  const { width, height, columns } = facts.sprite, canvas = make("canvas", { width, height });
-  canvas.getContext("2d").drawImage(facts.bitmap, (at % columns) * width, Math.floor(at / columns) * height, width, height, 0, 0, width, height);
-  return canvas;
-}
-
-async function decoded(facts) {
-  if (!facts.sprite || facts.bitmap) return;
-  const image = new Image();
-  image.src = facts.sprite.src;
-  await image.decode();
-  facts.bitmap = image;
+  return facts.image ? cut(facts.sprite, facts.image, at) : String(facts.index[at]);
 }
 
 const group = (facts) => facts.groups[$("group").value] ?? facts.groups[""];
@@ -32,7 +21,7 @@ function groups() {
 
 async function pictures() {
   const facts = images();
-  if (facts) await decoded(facts);
+  if (facts) facts.image ??= await decoded(facts.sprite);
   if (facts !== images()) return; // other results were chosen meanwhile, which are drawn by themselves
   const focused = $("thumbs").contains(document.activeElement);
   $("image-table").replaceChildren();

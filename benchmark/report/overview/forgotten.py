@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.names import ORIGINAL, RETRAIN, Cell
+from benchmark.report.page.maps import images_of
 from benchmark.report.page.sprites import sprite
 from benchmark.report.style import in_order, method_label
 from benchmark.results.frames import Results
@@ -38,13 +38,13 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     groups = _groups(known)
     index = np.unique(np.concatenate(list(groups.values())))
     said = []
-    for name in in_order(list(known.methods)):
+    for name in in_order(known.methods):
         mine = known.methods[name]
         probability = 100 / (1 + np.exp(-mine.margin[:, index].clip(-50, 50)))
         rows = zip(mine.prediction[:, index].tolist(), np.round(probability, 1).tolist(), strict=True)
-        said.append(
-            {"name": name, "label": method_label(name), "trials": dict(zip(map(int, mine.trials), rows, strict=True))}
-        )
+        trials = dict(zip(map(int, mine.trials), rows, strict=True))
+        said.append({"name": name, "label": method_label(name), "trials": trials})
+    pictures = images_of(results, cell.dataset, index, partial=True) if images else None
     return {
         "classes": classes,
         "index": index.tolist(),
@@ -53,7 +53,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         "trials": [int(trial) for trial in known.given.trials],
         "forgotten": known.given.forgotten[:, index].tolist(),
         "said": said,
-        "sprite": _pictures(results, cell, index) if images else None,
+        "sprite": None if pictures is None else sprite(pictures, MOST, EXACT),
     }
 
 
@@ -66,7 +66,7 @@ def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
     row = {int(trial): number for number, trial in enumerate(retrain.trials)}
     gone = np.flatnonzero(forgotten.any(axis=0))
     apart = {}
-    for name in in_order([name for name in known.methods if name not in (RETRAIN, ORIGINAL)]):
+    for name in in_order(known.methods.keys() - {RETRAIN, ORIGINAL}):
         mine = known.methods[name]
         rows = [row[int(trial)] for trial in mine.trials]
         far = np.where(forgotten[rows], np.abs(mine.margin - retrain.margin[rows]), np.nan)[:, gone]
@@ -78,11 +78,3 @@ def _groups(known: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
     others = np.setdiff1d(gone, np.concatenate(list(groups.values())))
     random = np.random.default_rng(0).choice(others, min(RANDOM, len(others)), replace=False)
     return groups | ({"random": np.sort(random)} if len(random) else {})
-
-
-def _pictures(results: Results, cell: Cell, index: npt.NDArray[np.int64]) -> dict[str, Any] | None:
-    try:
-        arrays = store.load(results.study.dataset_folder(cell.dataset))
-    except StaleOutput:
-        return None
-    return sprite(np.asarray(arrays.train_images[index]), MOST, EXACT)

@@ -1,16 +1,5 @@
 // The ranking: scores by weights, how far ranks move, and how far a single trial moves them.
 
-const $ = (id) => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
-const NAMESPACE = "http://www.w3.org/2000/svg";
-
-function make(tag, attributes = {}, ...children) {
-  const element = ["svg", "g", "path", "circle", "text", "title"].includes(tag) ? document.createElementNS(NAMESPACE, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 const keys = data.criteria.map(({ key }) => key);
 const label = (key) => data.criteria.find((one) => one.key === key).label;
 const called = ({ study, name }) => `${study}/${name}`; // in the address: it outlives a change of the order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 
 from markupsafe import Markup
@@ -21,17 +22,8 @@ from benchmark.results import frames
 from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
-PARTS = (
-    "colours.js",
-    "table.js",
-    "address.js",
-    "plots.js",
-    "curves.js",
-    "maps.js",
-    "tradeoff.js",
-    "compare.js",
-    "start.js",
-)  # of one script, in this order
+# Of one script, in this order.
+PARTS = ("shared", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
 COMMAND = "python -m benchmark page"
 LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the package itself is never imported
 
@@ -52,7 +44,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         frames.require(study, results.metrics)
     frames.require_one_code(results)
     cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
-    scripts = _scripts()
+    scripts = [_library(), joined(HERE / f"{part}.js" for part in PARTS)]
     page = template("page.html", html.text).render(
         study=study,
         metrics=METRICS,
@@ -67,17 +59,24 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         },
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
-        hashes=[base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts],
+        hashes=[digest(script) for script in scripts],
     )
     path = paths.page(study.name, partial, images)
     files.write_text(path, page.rstrip())
     return path
 
 
-def _scripts() -> list[str]:
-    """Return the plotting library and the page's own script."""
+def _library() -> str:
     spec = importlib.util.find_spec("bokeh")
     assert spec and spec.origin
-    library = (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
-    parts = [(HERE / part).read_text(encoding="utf-8") for part in PARTS]
-    return [library, "\n".join(['"use strict";', "(() => {", *parts, "})();"])]
+    return (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
+
+
+def joined(parts: Iterable[Path]) -> str:
+    """Return the files of a page's own script as one, whose names no other script sees."""
+    return "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in parts), "})();"])
+
+
+def digest(script: str) -> str:
+    """Return what a page's Content-Security-Policy calls a script that may run."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

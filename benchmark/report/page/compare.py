@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
@@ -27,18 +26,13 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
             rows = with_reference(results.predictions, cell)
             methods = [
                 {"name": name, "label": method_label(name), "counts": _counts(rows[rows["method"] == name], classes)}
-                for name in in_order(list(rows["method"].unique()))
+                for name in in_order(rows["method"].unique())
             ]
             compared.append({"name": str(cell), "label": cell_label(cell), "classes": classes, "methods": methods})
     return compared
 
 
 def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:
-    counts = {}
-    for membership in MEMBERSHIPS:
-        mine = rows[rows["membership"] == membership]
-        matrix = np.zeros((len(classes), len(classes)), dtype=np.int64)
-        place = tuple(pd.Index(classes).get_indexer(mine[column].astype(str)) for column in ("label", "prediction"))
-        np.add.at(matrix, place, mine["count"].to_numpy())
-        counts[membership] = packed(matrix.ravel())
-    return counts
+    every = pd.MultiIndex.from_product([MEMBERSHIPS, classes, classes])
+    counts = rows.groupby(["membership", "label", "prediction"])["count"].sum().reindex(every, fill_value=0)
+    return {membership: packed(counts[membership].to_numpy()) for membership in MEMBERSHIPS}

@@ -1,6 +1,5 @@
 // The average gap against computation, and the history by epoch.
 
-const NAMES = { avg_gap: "average gap", ra: "RA", ua: "UA", ta: "TA", mia: "MIA", loss: "training loss" };
 const hidden = new Set();
 
 // Fill a list with items' labels, their names as its values; keep what was chosen where that is still there.
@@ -15,13 +14,8 @@ const named = (items, name) => items.find((item) => item.name === name);
 const richest = (cells, parts) => cells.reduce((best, cell) => (cell[parts].length > best[parts].length ? cell : best)).name;
 
 function swatch(method) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  for (const [name, value] of Object.entries({ width: 26, height: 8, "aria-hidden": "true" })) svg.setAttribute(name, value);
-  const attributes = { x1: 0, y1: 4, x2: 26, y2: 4, stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
-  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
-  svg.append(line);
-  return svg;
+  const look = { stroke: visible(method.colour), "stroke-width": 3, "stroke-dasharray": method.dash.join(" ") };
+  return make("svg", { width: 26, height: 8, "aria-hidden": "true" }, make("line", { x1: 0, y1: 4, x2: 26, y2: 4, ...look }));
 }
 
 function chips(cell, redraw) {
@@ -54,7 +48,7 @@ function references(methods, levels) {
   if (levels.length < 2) return levels.map((location) => create("Span", { location, dimension: "width", ...line }));
   const steps = methods.map((method) => ({ x: [0, ...method.epoch], y: [method.stage[0], ...method.stage].map((stage) => levels[stage] ?? NaN) }));
   const apart = new Map(steps.map((step) => [JSON.stringify(step), step]));
-  return [...apart.values()].map((step) => glyph("Step", step, { x: { field: "x" }, y: { field: "y" }, mode: "before", ...line }));
+  return [...apart.values()].map((step) => glyph("Step", step, { ...AT, mode: "before", ...line }));
 }
 
 // A chart of the shown methods: x and y name their lists, levels are Retrain's, one or by stage, tell describes a point.
@@ -68,11 +62,10 @@ async function chart(box, readout, cell, x, y, levels, label, tell) {
   methods.forEach((method, number) => {
     const columns = { x: kept[number].map((at) => method[x][at]), y: kept[number].map((at) => method[y][at]) };
     const colour = visible(method.colour);
-    const place = { x: { field: "x" }, y: { field: "y" } };
-    renderers.push(glyph("Line", columns, { ...place, line_color: colour, line_width: 2, line_dash: method.dash }));
-    renderers.push(glyph("Scatter", columns, { ...place, size: 4, fill_color: colour, line_color: null }));
+    renderers.push(glyph("Line", columns, { ...AT, line_color: colour, line_width: 2, line_dash: method.dash }));
+    renderers.push(glyph("Scatter", columns, { ...AT, size: 4, fill_color: colour, line_color: null }));
     const last = { x: columns.x.slice(-1), y: columns.y.slice(-1) };
-    renderers.push(glyph("Scatter", last, { ...place, size: 9, fill_color: colour, line_color: style("--paper"), line_width: 1.5 }));
+    renderers.push(glyph("Scatter", last, { ...AT, size: 9, fill_color: colour, line_color: style("--paper"), line_width: 1.5 }));
   });
   const ys = points.map((point) => point[1]).concat(heights);
   const drawing = await drawn(box, {
@@ -117,7 +110,7 @@ function curves() {
   const redraw = oneByOne(async () => {
     old.forEach((drawing) => drawing.clear());
     const cell = named(cells, $("curve-cell").value), cost = $("curve-cost").value, metric = $("curve-metric").value;
-    const counting = $("curve-cost").selectedOptions[0].text;
+    const [counting, name] = ["curve-cost", "curve-metric"].map((id) => $(id).selectedOptions[0].text);
     const points = metric === "loss" ? "" : metric === "avg_gap" ? " (points)" : " (%)";
     const retrain = cell.retrain[metric] ?? []; // by stage
     const number = (value) => value.toFixed(metric === "loss" ? 4 : 2);
@@ -125,8 +118,8 @@ function curves() {
       chart($("gap-chart"), $("gap-readout"), cell, cost, "avg_gap", [cell.floor], { x: `${cell.unit} ${counting}`, y: "Average gap (points)" }, (method, at) =>
         `: average gap ${method.avg_gap[at].toFixed(2)} points after ${method[cost][at].toPrecision(3)} ${cell.unit}, epoch ${method.epoch[at]}`),
       chart($("history-chart"), $("history-readout"), cell, "epoch", metric, metric === "avg_gap" ? [cell.floor] : retrain,
-        { x: "Epoch", y: NAMES[metric][0].toUpperCase() + NAMES[metric].slice(1) + points }, (method, at) =>
-          `: ${NAMES[metric]} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
+        { x: "Epoch", y: name[0].toUpperCase() + name.slice(1) + points }, (method, at) =>
+          `: ${name} ${number(method[metric][at])}${points && points[2] === "%" ? " %" : points && " points"} after epoch ${method.epoch[at]}` +
           (retrain[method.stage[at]] == null ? "" : `; Retrain ${number(retrain[method.stage[at]])} %`)),
     ]);
     savable($("gap-chart"), "average-gap", old[0]);

@@ -30,7 +30,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     runs, histories = (in_cell(frame, cell) for frame in (results.metrics, results.history))
-    listed = [name for name in in_order(list(histories["method"].unique())) if name not in (ORIGINAL, RETRAIN)]
+    listed = [name for name in in_order(histories["method"].unique()) if name not in (ORIGINAL, RETRAIN)]
     spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
     unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
     retrain = results.metrics[results.metrics["method"] == RETRAIN]
@@ -46,8 +46,8 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
         "label": cell_label(cell),
         "unit": unit,
         "methods": methods,
-        "retrain": {metric: [*map(_plain, references[metric])] for metric in METRICS},
-        "floor": _plain(floors_of(in_cell(retrain, last)).get(last, np.nan)),
+        "retrain": {metric: [*map(_rounded, references[metric])] for metric in METRICS},
+        "floor": _rounded(floors_of(in_cell(retrain, last)).get(last, np.nan)),
     }
 
 
@@ -71,7 +71,7 @@ def _series(runs: pd.DataFrame, references: pd.DataFrame, factor: float) -> dict
     stage = runs.groupby("epoch")["stage"].first() - 1 if len(references) > 1 else 0 * runs.groupby("epoch").size()
     means = by_epoch(runs, references.loc[stage].set_index(stage.index))
     means[list(COSTS)] *= factor
-    columns = {column: [*map(_plain, means[column])] for column in (*MEASURED, *COSTS)}
+    columns = {column: [*map(_rounded, means[column])] for column in (*MEASURED, *COSTS)}
     return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(one) for one in stage], **columns}
 
 
@@ -88,6 +88,6 @@ def _reference_cells(cell: Cell) -> list[Cell]:
     return [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
 
 
-def _plain(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     """Return a number with six significant digits, which is more than a screen shows; None for what is none."""
     return float(f"{value:.6g}") if np.isfinite(value) else None

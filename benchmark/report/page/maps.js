@@ -38,7 +38,7 @@ function names({ x, y }, predicted, dataset) {
 
 // Text over a halo of its own: an outline alone would be drawn over the letters.
 function haloed(labels, other = {}) {
-  const place = { x: { field: "x" }, y: { field: "y" }, text: { field: "text" }, text_align: "center", text_baseline: "middle" };
+  const place = { ...AT, text: { field: "text" }, text_align: "center", text_baseline: "middle" };
   const font = { ...place, text_font: "sans-serif", text_font_size: "14px", text_font_style: "bold", text_color: style("--ink"), ...other };
   return [{ text_outline_color: style("--paper"), text_outline_width: 4 }, {}].map((halo) => glyph("Text", labels, { ...font, ...halo }));
 }
@@ -49,7 +49,7 @@ async function panel(box, one, map, dataset, projection) {
   const colours = dataset.colours.map(visible);
   const columns = (numbers) => ({ x: numbers.map((at) => x[at]), y: numbers.map((at) => y[at]), colour: numbers.map((at) => colours[predicted[at]]) });
   const retain = [...x.keys()].filter((at) => !gone.has(at));
-  const dots = { x: { field: "x" }, y: { field: "y" }, fill_color: { field: "colour" } };
+  const dots = { ...AT, fill_color: { field: "colour" } };
   const size = Math.min(4, Math.max(2, 4 * Math.sqrt(1500 / x.length)));
   const renderers = [
     glyph("Scatter", columns(retain), { ...dots, size, fill_alpha: 0.4, line_color: null }),
@@ -85,12 +85,7 @@ function coloured(dataset, number) {
 }
 
 function picture(dataset, image, position) {
-  const { width, height, columns } = dataset.sprite;
-  const canvas = make("canvas", { width, height, role: "img", "aria-label": "the chosen image" });
-  const at = [(position % columns) * width, Math.floor(position / columns) * height];
-  canvas.getContext("2d").drawImage(image, ...at, width, height, 0, 0, width, height);
-  canvas.dataset.position = position;
-  return canvas;
+  return cut(dataset.sprite, image, position, { role: "img", "aria-label": "the chosen image", "data-position": position });
 }
 
 function card(map, dataset, known, number) {
@@ -113,11 +108,7 @@ function card(map, dataset, known, number) {
 }
 
 async function known(map, dataset) {
-  const image = dataset.sprite && new Image();
-  if (image) {
-    image.src = dataset.sprite.src;
-    await image.decode();
-  }
+  const image = await decoded(dataset.sprite);
   const own = (part) => unpacked(map[part]), shared = (part) => unpacked(dataset[part]);
   return {
     image, place: own("place"), forget: own("forget"), predictions: map.predictions.map((method) => unpacked(method.prediction)),

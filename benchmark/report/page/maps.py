@@ -47,7 +47,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
                 maps.append(shown | {"predictions": list(_predictions(results, cell, forgotten, partial))})
         pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
         labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
-        pictures = _images(results, dataset, index[pictured], partial) if images else None
+        pictures = images_of(results, dataset, index[pictured], partial) if images else None
         datasets[dataset] = {
             "label": dataset_label(dataset),
             "classes": classes,
@@ -64,7 +64,7 @@ def _map(
     rows: pd.DataFrame, cell: Cell, index: Ints, classes: list[str], targets: dict[str, pd.DataFrame]
 ) -> tuple[dict[str, Any], pd.Index[int]]:
     """Return a cell's panels, with where in ``index`` its samples stand, and which of these are to be forgotten."""
-    methods = in_order(list(rows["method"].unique()))
+    methods = in_order(rows["method"].unique())
     frames = {method: rows[rows["method"] == method].set_index("index").sort_index() for method in methods}
     first = frames[methods[0]]
     for method, frame in frames.items():
@@ -77,10 +77,8 @@ def _map(
     for projection in PROJECTIONS:
         points = []
         for frame in frames.values():
-            place, label = (
-                frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float),
-                frame["label"].to_numpy(),
-            )
+            place = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
+            label = frame["label"].to_numpy()
             # Turned like the first map of its dataset, its middle at the origin.
             place = aligned(place, label, targets.setdefault("first", centroids(standardised(place), label)))
             points.append(place - (place.min(axis=0) + place.max(axis=0)) / 2)
@@ -96,7 +94,7 @@ def _map(
 def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:
     """Yield what each of a cell's methods takes the forget samples for, in its first trial."""
     runs, study = in_cell(results.metrics, cell), results.study
-    for method in in_order(list(runs.loc[runs["trial"] == 0, "method"].unique())):
+    for method in in_order(runs.loc[runs["trial"] == 0, "method"].unique()):
         run = study.run(study.run_name(cell, method, 0))
         try:
             samples = records.frame(study, run, records.SAMPLES)
@@ -108,8 +106,11 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
         yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
 
 
-def _images(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
-    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk."""
+def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
+    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk.
+
+    What is damaged raises `StaleOutput`, unless ``partial``.
+    """
     folder = results.study.dataset_folder(dataset)
     try:
         return np.asarray(store.load(folder).train_images[index])

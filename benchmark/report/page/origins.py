@@ -72,7 +72,7 @@ def _images(study: Study, name: str) -> str:
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key.replace('_', ' ')} {_plain(value)}"
+        f"{key.replace('_', ' ')} {_in_words(value)}"
         for key, value in known["origin"].items()
         if not isinstance(value, dict) or "files" in value  # other counts are of images, and stand there already
     ]
@@ -81,7 +81,7 @@ def _images(study: Study, name: str) -> str:
     return "; ".join(", ".join(some) for some in (counts, origin) if some)
 
 
-def _plain(value: Any) -> str:
+def _in_words(value: Any) -> str:
     """Return a fact about a dataset's origin as a text; of files that were skipped, how many."""
     if isinstance(value, dict):
         return f"{value['files']} files"
@@ -98,7 +98,7 @@ def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
 def _methods(results: Results, cell: Cell) -> Iterator[dict[str, Any]]:
     """Yield each method's runs, which are rows of the metrics with the ``command`` that made them, and its settings."""
     runs = in_cell(results.metrics, cell)
-    for method in in_order(list(runs["method"].unique())):
+    for method in in_order(runs["method"].unique()):
         mine = runs[runs["method"] == method].sort_values("trial").to_dict("records")
         # The settings of other methods are empty.
         settings = {key: value for key, value in mine[0].items() if key.startswith(SETTING) and not pd.isna(value)}

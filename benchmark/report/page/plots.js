@@ -9,6 +9,8 @@ const glyph = (kind, columns, settings) => create("GlyphRenderer", {
   glyph: create(kind, settings),
 });
 
+const AT = { x: { field: "x" }, y: { field: "y" } }; // where a glyph stands: in the columns of these names
+
 // Of drawings that are wanted one after the other, draw one at a time, and the last one last.
 function oneByOne(draw) {
   let running = null, wanted = false;

@@ -1,14 +1,4 @@
-// What every part uses, and the table: sorted by its headings, filtered by the form above it, saved as CSV.
-
-const $ = (id) => document.getElementById(id);
-const data = JSON.parse($("data").textContent);
-
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
+// The table: sorted by its headings, filtered by the form above it, saved as CSV.
 
 const heads = (table) => [...table.tHead.rows[0].cells];
 

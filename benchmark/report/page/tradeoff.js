@@ -56,7 +56,7 @@ async function scatter(box, readout, rows, x, y) {
   const reach = (key) => rows.flatMap((row) => [row.values[key].value, ...(row.values[key].ends ?? [])]);
   const columns = { x: points.map((point) => point[0]), y: points.map((point) => point[1]), colour: rows.map((row) => visible(row.colour)) };
   const [x_range, y_range] = [x, y].map(({ key, log }) => create("Range1d", span(reach(key), log)));
-  const dots = { x: { field: "x" }, y: { field: "y" }, size: 10, fill_color: { field: "colour" }, line_color: style("--paper") };
+  const dots = { ...AT, size: 10, fill_color: { field: "colour" }, line_color: style("--paper") };
   const drawing = await drawn(box, {
     renderers: [
       whiskers(rows, x.key, y.key, true), whiskers(rows, y.key, x.key, false), glyph("Scatter", columns, dots),

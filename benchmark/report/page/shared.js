@@ -1,0 +1,40 @@
+// What both pages use: their data and elements, pictures out of a sprite, and colours on light and on dark paper.
+
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const SVG = ["svg", "g", "path", "line", "circle", "text", "title"]; // elements that are of SVG
+
+function make(tag, attributes = {}, ...children) {
+  const element = SVG.includes(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+// The image of a sprite, once it can be drawn; null where there is no sprite.
+async function decoded(sprite) {
+  if (!sprite) return null;
+  const image = new Image();
+  image.src = sprite.src;
+  await image.decode();
+  return image;
+}
+
+// One picture of a sprite, by its number.
+function cut({ width, height, columns }, image, number, attributes = {}) {
+  const canvas = make("canvas", { width, height, ...attributes });
+  const place = [(number % columns) * width, Math.floor(number / columns) * height];
+  canvas.getContext("2d").drawImage(image, ...place, width, height, 0, 0, width, height);
+  return canvas;
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+// On dark paper, dark colours are mixed with white until they can be seen.
+function visible(colour) {
+  if (!dark.matches) return colour;
+  let parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  const light = () => (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
+  while (light() < 0.45) parts = parts.map((part) => part + 0.15 * (255 - part));
+  return "#" + parts.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("");
+}
