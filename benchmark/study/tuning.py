@@ -37,6 +37,11 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     return {cell: list(methods) for cell, methods in tuned.items()}
 
 
+def can_be_tuned(study: PlannedStudy) -> bool:
+    """Whether there is something to tune, and on other trials than the study's own: not where it is itself a tuning."""
+    return bool(tuned_cells(study)) and study.tune.seed != study.seed
+
+
 def check_tuning(study: PlannedStudy) -> None:
     """Raise `BadInput` for what `tune` could not search, of the whole study: ``only`` may leave out a table of it."""
     file, cells = paths.study_file(study.name), tuned_cells(study)

@@ -29,7 +29,7 @@ from benchmark.seeds import Streams
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
-from benchmark.study.tuning import TUNING, tuned_cells
+from benchmark.study.tuning import TUNING, can_be_tuned
 
 # Training images, test images, classes and shape of what the official sources bring.
 OFFICIAL = {
@@ -60,7 +60,7 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
         costs = [costs_of[place] for place in [run.place for run in runs] + [one.place for one in derived]]
         paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
         rows.append((name, len(runs), paper, executed))
-    if tuned_cells(study):
+    if can_be_tuned(study):
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
     return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
