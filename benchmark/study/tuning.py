@@ -44,7 +44,7 @@ def can_be_tuned(study: PlannedStudy) -> bool:
 
 def check_tuning(study: PlannedStudy) -> None:
     """Raise `BadInput` for what `tune` could not search, of the whole study: ``only`` may leave out a table of it."""
-    file, cells = paths.study_file(study.name), tuned_cells(study)
+    cells = tuned_cells(study)
     if cells and (taken := paths.study_file(study.name + TUNING)).is_file():
         raise BadInput(f"{taken}: what is trained to tune {study.name!r} has that name: call the study something else")
     known = {Cell.parse(cell).scenario for cell in cells}
@@ -52,13 +52,13 @@ def check_tuning(study: PlannedStudy) -> None:
         try:
             Scenario(scenario)
         except BadInput as error:
-            raise BadInput(f"{file}: tune.reuse: {error}") from None
+            raise BadInput(f"{study.file}: tune.reuse: {error}") from None
         if source not in known:
-            one = unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+            one = unknown("tuned scenario", source, known, f"{study.file}: tune.reuse.{scenario}")
             raise BadInput(f"{one} ({INHERITED})")
-    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
+    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)))
     for pattern in study.tune.hyperparameters:
-        where = f"{file}: tune.hyperparameters.{pattern}"
+        where = f"{study.file}: tune.hyperparameters.{pattern}"
         if pattern in study.hyperparameters:
             raise BadInput(
                 f"{where}: the study's hyperparameters have that pattern too, and its place: write it otherwise, such "
@@ -75,12 +75,13 @@ def _places(cells: Iterable[str]) -> list[str]:
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     """Return the derived study as plain data, as a file would hold it."""
-    file = paths.study_file(study.name)
     cells = tuned_cells(study)
     if not cells:
-        raise BadInput(f"{file}: tables: none of kind 'unlearning', so there is nothing to tune")
+        raise BadInput(f"{study.file}: tables: none of kind 'unlearning', so there is nothing to tune")
     if study.tune.seed == study.seed:
-        raise BadInput(f"{file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on")
+        raise BadInput(
+            f"{study.file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on"
+        )
     places = _places(cells)
     images = ("datasets", "plugins", "lists", "memorisation")
     same = ("precision", "members", "keep_twins", "threads", "sequential", *images)
@@ -102,14 +103,14 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     }
 
 
-def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> None:
+def _check_ranges(study: PlannedStudy, methods: list[str]) -> None:
     """Raise `BadInput` for a range of a method or setting that is not tuned, or that cannot be searched."""
     fields = {method: dict(_numbers(method)) for method in methods}
     fields["*"] = {name: scale for known in fields.values() for name, scale in known.items()}
     for method, given in study.tune.ranges.items():
-        where = f"{file}: tune.ranges.{method}"
+        where = f"{study.file}: tune.ranges.{method}"
         if method not in fields:
-            raise unknown("method", method, fields, f"{file}: tune.ranges")
+            raise unknown("method", method, fields, f"{study.file}: tune.ranges")
         for name, (low, high) in given.items():
             if name not in fields[method]:
                 raise unknown("setting", name, fields[method], where)
