@@ -9,14 +9,14 @@ from typing import Any
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
-from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.names import Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES
 from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
-from benchmark.study.tuning import check_tuning
+from benchmark.study.tuning import check_tuning, with_originals
 
 # Of the images that the built-in sources bring: those of files are read as colour.
 CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
@@ -47,27 +47,8 @@ def check(study: PlannedStudy) -> None:
                 raise unknown("name", name, named, f"{study.file}: {key}")
     _hyperparameters(study)
     _hold_out(study)
-    for section, outputs in (("tables", study.tables), ("figures", study.figures)):
-        for name, output in outputs.items():
-            where = f"{study.file}: {section}.{name}"
-            if output.kind not in KINDS[section]:
-                raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
-            kind = KINDS[section][output.kind]
-            for needed in kind.needs:
-                if not getattr(output, needed):
-                    raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
-            _studies(where, output, kind.of_studies)
-            _scored(study, where, output, bool(kind.derives))
-            if (output.trials or 0) > study.trials:
-                accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
-                raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
-            if study.report_epoch == "best" and kind.by_epoch and output.trials not in (None, study.trials):
-                one = f"{where}.trials: {output.trials}: the best epoch depends on how many trials there are"
-                raise BadInput(f"{one}: accepted are all {study.trials} of the study")
-            try:
-                study.runs_of(name)
-            except BadInput as error:
-                raise BadInput(f"{where}: {error}") from None
+    for name in [*study.tables, *study.figures]:
+        _output(study, name)
     check_tuning(study)
     for name, dataset in study.datasets.items():
         if dataset.subset:
@@ -105,11 +86,34 @@ def _hold_out(study: PlannedStudy) -> None:
         )
     for cell in study.listed_cells:
         scenario = Scenario(cell.scenario)
-        gone = 0 if scenario.kind == "class" else scenario.percent * scenario.stages
+        gone = scenario.percent * scenario.stages
         if gone + study.hold_out >= 100:
             raise BadInput(
                 f"{study.file}: hold_out: {study.hold_out}: {cell} forgets {gone} %, so that nothing is retained"
             )
+
+
+def _output(study: PlannedStudy, name: str) -> None:
+    output, section = study.output(name), study.section_of(name)
+    where = f"{study.file}: {section}.{name}"
+    if output.kind not in KINDS[section]:
+        raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
+    kind = study.kind_of(name)
+    for needed in kind.needs:
+        if not getattr(output, needed):
+            raise BadInput(f"{where}.{needed}: empty; a {output.kind!r} needs at least one")
+    _studies(where, output, kind.of_studies)
+    _scored(study, where, output, bool(kind.derives))
+    if (output.trials or 0) > study.trials:
+        accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
+        raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
+    if study.report_epoch == "best" and kind.by_epoch and output.trials not in (None, study.trials):
+        one = f"{where}.trials: {output.trials}: the best epoch depends on how many trials there are"
+        raise BadInput(f"{one}: accepted are all {study.trials} of the study")
+    try:
+        study.runs_of(name)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
 
 
 def _scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:
@@ -167,14 +171,13 @@ def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> 
 
 
 def _hyperparameters(study: PlannedStudy) -> None:
-    cells = [str(cell) for cell in study.listed_cells]
-    cells += [f"{cell.dataset}/{cell.arch}/{ORIGINAL}" for cell in study.listed_cells]
+    places = with_originals(map(str, study.listed_cells))
     tuned = tuned_values(study.tuned, study.file) if study.includes_tuned else {}
     for pattern, entries in study.hyperparameters.items():
         where = f"{study.file}: hyperparameters.{pattern}"
         # Tuned values may be of cells that a study which extends the tuned one does not show.
-        if not any(matches(pattern, cell) for cell in cells) and pattern not in tuned:
-            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(dict.fromkeys(cells))}")
+        if not any(matches(pattern, place) for place in places) and pattern not in tuned:
+            raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(places)}")
         for name, values in entries.items():
             if name in GROUPS:
                 model = GROUPS[name]

@@ -64,13 +64,15 @@ def check_tuning(study: PlannedStudy) -> None:
                 f"{where}: the study's hyperparameters have that pattern too, and its place: write it otherwise, such "
                 "as '*/*/*'"
             )
-        if not any(matches(pattern, place) for place in _places(cells)):
+        if not any(matches(pattern, place) for place in with_originals(cells)):
             shown = ", ".join(cells) or "none"
             raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {shown} ({INHERITED})")
 
 
-def _places(cells: Iterable[str]) -> list[str]:
-    return [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
+def with_originals(cells: Iterable[str]) -> list[str]:
+    """Return cells, and the places of their Originals: all that a pattern of hyperparameters can match."""
+    cells = list(cells)
+    return [*cells, *dict.fromkeys(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
 
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         raise BadInput(
             f"{study.file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on"
         )
-    places = _places(cells)
+    places = with_originals(cells)
     images = ("datasets", "plugins", "lists", "memorisation")
     same = ("precision", "members", "keep_twins", "threads", "sequential", *images)
     return {
