@@ -24,6 +24,7 @@ from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.names import RETRAIN, Cell
+from benchmark.study.resolve import plain_values
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
@@ -127,7 +128,7 @@ class Pair:
     @cached_property
     def start(self) -> dict[str, Any]:
         """The study's own values of what is searched, moved into the ranges where they lie outside."""
-        values = self.default.settings.model_dump(by_alias=True)
+        values = plain_values(self.default.settings)
         return {name: searched.inside(values[name]) for name, searched in self.ranges.items()}
 
     @cached_property
