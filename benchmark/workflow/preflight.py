@@ -75,7 +75,7 @@ def _first_steps(run: Run) -> None:
     from benchmark.methods.base import units_of
     from benchmark.workflow.cost import stand_in_context
 
-    method = run.method(run.settings, stand_in_context(None, 0, 1, False, SAMPLES, CLASSES))
+    method = run.method(run.settings, stand_in_context(0, 0, SAMPLES, CLASSES))
     for batch in method.batches(0):
         for part in batch:
             units_of(method, part)
