@@ -27,7 +27,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.study.resolve import plain_values
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.study.tuning import tuned_cells
+from benchmark.study.tuning import TUNING, tuned_cells
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
@@ -149,7 +149,7 @@ class Journal:
 
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
-        self.study = Study.load(f"{parent.name}-tuning")
+        self.study = Study.load(parent.name + TUNING)
         given = self.tune.ranges
         self.pairs = [
             Pair(self.study, Cell.parse(cell), method, given.get("*", {}) | given.get(method, {}))
