@@ -67,9 +67,7 @@ def lazily(inputs_of, name):
 rule all:
     default_target: True
     input:
-        old(file for name in study.outputs for file in files.files_of(name)),
-        old(files.collected),
-        old(files.page),
+        old(files.drawn),
         lambda wildcards: old(files.pool),
 
 

@@ -79,9 +79,7 @@ def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_need
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
 def test_the_first_command_leaves_the_checkout_as_it_was():
     workflow = Workflow(read("quick"))
-    made = [*workflow.pool, *workflow.collected, *workflow.page, *workflow.dataset_files("digits")]
-    made += [file for name in workflow.study.outputs for file in workflow.files_of(name)]
-    paths_made = sorted({str(file) for file in made})
+    paths_made = sorted({str(file) for file in [*workflow.all, *workflow.dataset_files("digits")]})
     asked = ["git", "check-ignore", "--stdin"]
     ignored = subprocess.run(asked, input="\n".join(paths_made), capture_output=True, text=True)
     assert ignored.stdout.splitlines() == paths_made  # none of which is tracked: git says so of no tracked file

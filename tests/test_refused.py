@@ -202,6 +202,16 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
     assert not Path("executed").exists()
 
 
+def test_a_key_is_text_whatever_it_looks_like(empty):
+    empty.study({"labels": {}})
+    file = paths.study_file("tiny")
+    written = "scored: {12: 'x/{trial}', true: 'y/{trial}'}\nlists: {<<: {3: c.csv}, 1e5: d.csv}\n"
+    file.write_text(file.read_text() + written)
+    with without_new_plugins():
+        study = Study.load("tiny")
+    assert [*study.scored, *study.lists] == ["12", "true", "3", "1e5"]
+
+
 def test_a_study_name_that_is_no_plain_word_or_unknown_is_refused(empty):
     empty.study()
     for name in ("../tiny", "a/b", "", "a b", "x.yaml", "tiny\n", "; ls"):

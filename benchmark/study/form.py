@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from benchmark.names import LONGEST, Cell, MethodName
+from benchmark import paths
+from benchmark.names import LONGEST, WORD, Cell, MethodName
 from benchmark.registry import COLOUR
 from benchmark.settings import DatasetSettings, Positive, Strict, UpTo1000, once
 
@@ -189,11 +190,16 @@ class StudyForm(Strict):
         """The study's name: its file's, without the suffix."""
         return self._name
 
+    @property
+    def file(self) -> str:
+        """Its file, with which every message about it begins."""
+        return str(paths.study_file(self._name))
+
     @field_validator("datasets", "tables", "figures")
     @classmethod
     def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
         for name in named:
-            if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > LONGEST:
+            if not re.fullmatch(WORD, name) or len(name) > LONGEST:
                 accepted = f"lower-case words and digits joined by '-', at most {LONGEST} characters"
                 raise ValueError(f"{name!r}: a name is {accepted}")
         return named

@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.study.form import OutputSettings
-from benchmark.study.resolve import ResolvedStudy
+from benchmark.study.resolve import ResolvedStudy, plain_values
 
 # What can be derived from a run's weights; each is a file per run and scenario.
 DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
@@ -60,16 +60,17 @@ class Kind:
             return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
 
 
-def _of_cells(
-    study: ResolvedStudy, output: OutputSettings, cells: Iterable[Cell], methods: Collection[str], trials: int = 0
+def _every(
+    study: ResolvedStudy,
+    output: OutputSettings,
+    methods: Collection[str],
+    cells: Iterable[Cell] | None = None,
+    trials: int = 0,
 ) -> list[RunName]:
-    """Every method in every cell and trial, so many of the trials or as many as the output shows."""
+    """Every method in every cell and trial; unless given, in the cells and trials that the output shows."""
+    cells = map(Cell.parse, output.cells) if cells is None else cells
     shown = range(trials or output.trials or study.trials)
     return [study.run_name(cell, method, trial) for cell in cells for method in methods for trial in shown]
-
-
-def _every(study: ResolvedStudy, output: OutputSettings, methods: Collection[str], trials: int = 0) -> list[RunName]:
-    return _of_cells(study, output, map(Cell.parse, output.cells), methods, trials)
 
 
 def _listed(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
@@ -102,22 +103,18 @@ def stage_cell(cell: Cell, stage: int) -> Cell:
 
 
 def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    for cell in output.cells:
-        if Scenario(Cell.parse(cell).scenario).kind != "sequential":
+    stages = []
+    for cell in map(Cell.parse, output.cells):
+        scenario = Scenario(cell.scenario)
+        if scenario.kind != "sequential":
             raise BadInput(f"cells: {cell}: accepted are sequential ones, such as digits/convnet/sequential-5x10")
-    cells = [
-        stage_cell(cell, stage)
-        for cell in map(Cell.parse, output.cells)
-        for stage in range(1, Scenario(cell.scenario).stages + 1)
-    ]
-    return _of_cells(study, output, cells, [RETRAIN]) + _listed(study, output)
+        stages += [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
+    return _every(study, output, [RETRAIN], stages) + _listed(study, output)
 
 
 def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
     """Return a method's name with the values that it has in the study before tuned ones are laid over them."""
-    before, now = (
-        one.run(one.run_name(cell, method, 0)).settings.model_dump(by_alias=True) for one in (study.untuned, study)
-    )
+    before, now = (plain_values(one.run(one.run_name(cell, method, 0)).settings) for one in (study.untuned, study))
     changed = [f"{key}={before[key]}" for key in before if before[key] != now[key]]
     return str(MethodName.parse("@".join([method, *changed])))
 
@@ -128,7 +125,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
     runs = _every(study, output, [RETRAIN])
     for cell in map(Cell.parse, output.cells):
         both = [name for method in output.methods for name in (method, own_values(study, cell, method))]
-        runs += _of_cells(study, output, [cell], both)
+        runs += _every(study, output, both, [cell])
     return runs
 
 
@@ -150,7 +147,7 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     (key,) = keys
     for cell in map(Cell.parse, output.cells):
         for method in methods:
-            if key not in study.run(study.run_name(cell, method, 0)).settings.model_dump(by_alias=True):
+            if key not in plain_values(study.run(study.run_name(cell, method, 0)).settings):
                 raise BadInput(f"methods: {method!r} has no setting {key!r}, which this figure varies")
     return key
 
@@ -167,15 +164,21 @@ def _power(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 
 def _predictions(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    _check_forgotten(output)
+    for cell in output.cells:
+        forgotten = Scenario(Cell.parse(cell).scenario).class_name
+        if forgotten not in (None, output.classes[0]):
+            raise BadInput(f"classes: {output.classes[0]!r} comes first, but {cell} forgets {forgotten!r}")
     return _with_reference(study, output)
 
 
 def _distances(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if len(output.classes) < 2:
         raise BadInput(f"classes: {output.classes[0]}: accepted are two or more, the first being the forgotten one")
-    _check_forgotten(output)
-    return _with_reference(study, output)
+    return _predictions(study, output)
+
+
+def _relearned(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    return _every(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
 
 
 def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
@@ -187,22 +190,11 @@ def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _relearned(study, output)
 
 
-def _relearned(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return _every(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
-
-
 def _memorised(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     for cell in output.cells:
         if "split" not in study.resample or Scenario(Cell.parse(cell).scenario).kind != "random":
             raise BadInput(f"cells: {cell}: accepted are random ones of a study with resample: [original, split]")
     return _audited(study, output)
-
-
-def _check_forgotten(output: OutputSettings) -> None:
-    for cell in output.cells:
-        forgotten = Scenario(Cell.parse(cell).scenario).class_name
-        if forgotten not in (None, output.classes[0]):
-            raise BadInput(f"classes: {output.classes[0]!r} comes first, but {cell} forgets {forgotten!r}")
 
 
 SHOWN = ("cells", "methods")

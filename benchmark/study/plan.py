@@ -43,7 +43,7 @@ class PlannedStudy(ResolvedStudy):
     def output(self, name: str) -> OutputSettings:
         """Return a table or figure; raise `BadInput` if the study has none of that name."""
         if name not in self.outputs:
-            raise unknown("table or figure", name, self.outputs, str(paths.study_file(self.name)))
+            raise unknown("table or figure", name, self.outputs, self.file)
         return self.outputs[name]
 
     def kind_of(self, name: str) -> Kind:
@@ -138,7 +138,7 @@ class PlannedStudy(ResolvedStudy):
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
         """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset or file."""
         if dataset not in self.datasets:
-            raise unknown("dataset", dataset, self.datasets, str(paths.study_file(self.name)))
+            raise unknown("dataset", dataset, self.datasets, self.file)
         folder = self.dataset_folder(dataset).name
         origin = {"seed": self.seed, "dataset": folder, "scenario": scenario, "trial": trial}
         if chosen := self.chosen_by(dataset, Scenario(scenario)):

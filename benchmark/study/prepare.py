@@ -24,7 +24,7 @@ from benchmark.study.study import Study
 def prepare(study: Study, dataset: str) -> Path:
     """Store a dataset and return its folder; raise `BadInput` if it cannot be read, or is not what the study needs."""
     if dataset not in study.datasets:
-        raise unknown("dataset", dataset, study.datasets, str(paths.study_file(study.name)))
+        raise unknown("dataset", dataset, study.datasets, study.file)
     folder = study.dataset_folder(dataset)
     with locked(folder.with_name(f".{folder.name}.lock")) as waited:
         # Another process may just have prepared it.
@@ -60,7 +60,7 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     if not 0 <= trial < draws:
         shared = ", whose draw all trials share (resample names no 'split')" * ("split" not in study.resample)
         accepted = f"0{f' to {draws - 1}' * (draws > 1)}{shared}"
-        raise BadInput(f"{paths.study_file(study.name)}: trial {trial} of {dataset}/{scenario}: accepted is {accepted}")
+        raise BadInput(f"{study.file}: trial {trial} of {dataset}/{scenario}: accepted is {accepted}")
     arrays = load(study, dataset)
     file = study.chosen_by(dataset, Scenario(scenario))
     chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None

@@ -17,6 +17,7 @@ from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
+OF_YAML = "tag:yaml.org,2002:"  # how the tags of its own begin
 LONGEST_FILE = 2_000_000  # bytes
 LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
 
@@ -24,7 +25,7 @@ LARGEST = 100_000  # values in a study file, aliases written out: the paper's ha
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the one in C is much faster
     """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last.
 
-    Truth values and numbers are those of YAML 1.2: neither ``yes`` nor ``1:30`` is a number.
+    Truth values and numbers are those of YAML 1.2: neither ``yes`` nor ``1:30`` is a number. A key is text, even ``1``.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -35,13 +36,18 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.YAMLError(f"{line}: a key must be plain text")
             # YAML's own "<<" lays an anchor's mapping under this one; that is not a second giving of its keys.
-            if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
+            if key.value in keys and key.tag != OF_YAML + "merge":
                 raise yaml.YAMLError(f"{line}: key {key.value!r} is given twice")
             keys.append(key.value)
         return super().construct_mapping(node, deep)
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put the keys that "<<" names into a mapping, and read all of them as text."""
+        super().flatten_mapping(node)
+        for key, _ in node.value:
+            key.tag = OF_YAML + "str"
 
-OF_YAML = "tag:yaml.org,2002:"
+
 PLAIN = {
     "bool": "true|True|TRUE|false|False|FALSE",
     "int": "[-+]?(0|[1-9][0-9]*)",

@@ -76,7 +76,7 @@ class ResolvedStudy(StudyForm):
         if scenario.kind not in ("memorised", "typical", "listed"):
             return None
         named, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
-        where = f"{paths.study_file(self.name)}: {'lists' if scenario.list_name else 'memorisation'}.{key}"
+        where = f"{self.file}: {'lists' if scenario.list_name else 'memorisation'}.{key}"
         if key not in named:
             raise BadInput(f"{where}: missing; scenario {scenario.name!r} needs a file there")
         path = Path(named[str(key)])
@@ -171,7 +171,7 @@ class ResolvedStudy(StudyForm):
             if matches(pattern, str(cell)):
                 values |= entries.get("unlearning" if kind.starts_from_original else "training", {})
                 values |= entries.get(method.head, {})
-        own = validated(kind.Settings, values, f"{paths.study_file(self.name)}: hyperparameters of {method.head}")
+        own = validated(kind.Settings, values, f"{self.file}: hyperparameters of {method.head}")
         return validated(kind.Settings, plain_values(own) | dict(method.settings), f"method {str(method)!r}")
 
 

@@ -72,9 +72,10 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
     """
     path = _new(name)
     if images is None:
-        gaps = [output for output in Study.load(extends).tables.values() if output.kind == "unlearning"]
+        parent = Study.load(extends)
+        gaps = [output for output in parent.tables.values() if output.kind == "unlearning"]
         if not gaps:
-            raise BadInput(f"{paths.study_file(extends)}: tables: none of kind 'unlearning', to start a study from")
+            raise BadInput(f"{parent.file}: tables: none of kind 'unlearning', to start a study from")
         cell, methods, body = gaps[0].cells[0], gaps[0].methods, EXTENDING.format(extends=extends)
         description = f"{extends}, with changes"
     else:

@@ -37,9 +37,14 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
     return {cell: list(methods) for cell, methods in tuned.items()}
 
 
+def can_be_tuned(study: PlannedStudy) -> bool:
+    """Whether there is something to tune, and on other trials than the study's own: not where it is itself a tuning."""
+    return bool(tuned_cells(study)) and study.tune.seed != study.seed
+
+
 def check_tuning(study: PlannedStudy) -> None:
     """Raise `BadInput` for what `tune` could not search, of the whole study: ``only`` may leave out a table of it."""
-    file, cells = paths.study_file(study.name), tuned_cells(study)
+    cells = tuned_cells(study)
     if cells and (taken := paths.study_file(study.name + TUNING)).is_file():
         raise BadInput(f"{taken}: what is trained to tune {study.name!r} has that name: call the study something else")
     known = {Cell.parse(cell).scenario for cell in cells}
@@ -47,36 +52,39 @@ def check_tuning(study: PlannedStudy) -> None:
         try:
             Scenario(scenario)
         except BadInput as error:
-            raise BadInput(f"{file}: tune.reuse: {error}") from None
+            raise BadInput(f"{study.file}: tune.reuse: {error}") from None
         if source not in known:
-            one = unknown("tuned scenario", source, known, f"{file}: tune.reuse.{scenario}")
+            one = unknown("tuned scenario", source, known, f"{study.file}: tune.reuse.{scenario}")
             raise BadInput(f"{one} ({INHERITED})")
-    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)), file)
+    _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)))
     for pattern in study.tune.hyperparameters:
-        where = f"{file}: tune.hyperparameters.{pattern}"
+        where = f"{study.file}: tune.hyperparameters.{pattern}"
         if pattern in study.hyperparameters:
             raise BadInput(
                 f"{where}: the study's hyperparameters have that pattern too, and its place: write it otherwise, such "
                 "as '*/*/*'"
             )
-        if not any(matches(pattern, place) for place in _places(cells)):
+        if not any(matches(pattern, place) for place in with_originals(cells)):
             shown = ", ".join(cells) or "none"
             raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {shown} ({INHERITED})")
 
 
-def _places(cells: Iterable[str]) -> list[str]:
-    return [*cells, *(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
+def with_originals(cells: Iterable[str]) -> list[str]:
+    """Return cells, and the places of their Originals: all that a pattern of hyperparameters can match."""
+    cells = list(cells)
+    return [*cells, *dict.fromkeys(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
 
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     """Return the derived study as plain data, as a file would hold it."""
-    file = paths.study_file(study.name)
     cells = tuned_cells(study)
     if not cells:
-        raise BadInput(f"{file}: tables: none of kind 'unlearning', so there is nothing to tune")
+        raise BadInput(f"{study.file}: tables: none of kind 'unlearning', so there is nothing to tune")
     if study.tune.seed == study.seed:
-        raise BadInput(f"{file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on")
-    places = _places(cells)
+        raise BadInput(
+            f"{study.file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on"
+        )
+    places = with_originals(cells)
     images = ("datasets", "plugins", "lists", "memorisation")
     same = ("precision", "members", "keep_twins", "threads", "sequential", *images)
     return {
@@ -97,14 +105,14 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     }
 
 
-def _check_ranges(study: PlannedStudy, methods: list[str], file: paths.Path) -> None:
+def _check_ranges(study: PlannedStudy, methods: list[str]) -> None:
     """Raise `BadInput` for a range of a method or setting that is not tuned, or that cannot be searched."""
     fields = {method: dict(_numbers(method)) for method in methods}
     fields["*"] = {name: scale for known in fields.values() for name, scale in known.items()}
     for method, given in study.tune.ranges.items():
-        where = f"{file}: tune.ranges.{method}"
+        where = f"{study.file}: tune.ranges.{method}"
         if method not in fields:
-            raise unknown("method", method, fields, f"{file}: tune.ranges")
+            raise unknown("method", method, fields, f"{study.file}: tune.ranges")
         for name, (low, high) in given.items():
             if name not in fields[method]:
                 raise unknown("setting", name, fields[method], where)

@@ -24,9 +24,10 @@ from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.names import RETRAIN, Cell
+from benchmark.study.resolve import plain_values
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.study.tuning import tuned_cells
+from benchmark.study.tuning import TUNING, tuned_cells
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
@@ -127,7 +128,7 @@ class Pair:
     @cached_property
     def start(self) -> dict[str, Any]:
         """The study's own values of what is searched, moved into the ranges where they lie outside."""
-        values = self.default.settings.model_dump(by_alias=True)
+        values = plain_values(self.default.settings)
         return {name: searched.inside(values[name]) for name, searched in self.ranges.items()}
 
     @cached_property
@@ -148,7 +149,7 @@ class Journal:
 
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
-        self.study = Study.load(f"{parent.name}-tuning")
+        self.study = Study.load(parent.name + TUNING)
         given = self.tune.ranges
         self.pairs = [
             Pair(self.study, Cell.parse(cell), method, given.get("*", {}) | given.get(method, {}))

@@ -57,8 +57,8 @@ def about(journal: Journal) -> dict[str, Any]:
         "left": journal.left(),
         "seed": journal.tune.seed,
         "core_hours": round(sum(map(core_hours, trials)), 2),
-        "from": f"{times[0]:%Y-%m-%d}" if times else None,
-        "to": f"{times[-1]:%Y-%m-%d}" if times else None,
+        "from": f"{times[0]:%Y-%m-%d}",
+        "to": f"{times[-1]:%Y-%m-%d}",
         **{key: _distinct(stamp[key] for stamp in stamps) for key in ("commit", "device", "precision")},
     }
 
@@ -132,6 +132,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(float(value), 3)
 
 
-def _distinct(values: Iterable[str]) -> str | list[str] | None:
+def _distinct(values: Iterable[str]) -> str | list[str]:
     names = sorted(set(values))
-    return names[0] if len(names) == 1 else names or None
+    return names[0] if len(names) == 1 else names

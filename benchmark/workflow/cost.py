@@ -5,7 +5,9 @@ How many images pass through the model, and how often, does not depend on what m
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +20,7 @@ from torch import nn
 from benchmark.data import store
 from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.methods.base import Context, Meter, Method, Recipe, units_of
+from benchmark.methods.base import Context, Meter, Method, units_of
 from benchmark.metrics.arithmetic import epoch_slips
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.reported import reported_means
@@ -29,7 +31,7 @@ from benchmark.seeds import Streams
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
-from benchmark.study.tuning import TUNING, tuned_cells
+from benchmark.study.tuning import TUNING, can_be_tuned
 
 # Training images, test images, classes and shape of what the official sources bring.
 OFFICIAL = {
@@ -57,10 +59,9 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
         whole = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
         runs = study.runs(None if whole else [name])
         derived = study.derived if whole else study.derived_of(name)
-        costs = [costs_of[place] for place in [run.place for run in runs] + [one.place for one in derived]]
-        paper, executed = (sum(column) for column in zip(*costs, strict=True)) if costs else (0.0, 0.0)
-        rows.append((name, len(runs), paper, executed))
-    if tuned_cells(study):
+        costs = [costs_of[run.place] for run in runs] + [costs_of[one.place] for one in derived]
+        rows.append((name, len(runs), sum((paper for paper, _ in costs), 0.0), sum((ran for _, ran in costs), 0.0)))
+    if can_be_tuned(study):
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
     return table.assign(hours=table["pflops_executed"] * 1e3 / teraflops / 3600)
@@ -80,7 +81,10 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     name = run.name
     train, test, classes, shape = _size(study, name.dataset)
     flops = forward_flops(name.arch, classes, shape)
-    paper, executed = _units(study, run, run.settings, train, classes)
+    values = run.settings.model_dump_json(by_alias=True)
+    gone = _gone(study, name.dataset, name.scenario, train, classes)
+    again, held = study.sequential.forget == "all", _share(train, study.hold_out)
+    paper, executed = _counted(run.method, values, gone, again, train, classes, held)
     # Each row of the history is one pass over everything, of which the last is written as the run's samples.
     evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
@@ -91,10 +95,7 @@ def derived_cost(study: Study, one: Derived) -> float:
     train, _, classes, shape = _size(study, one.run.name.dataset)
     sample, again = min(study.map_samples, train), study.relearning
     if one.what == RELEARNING:  # trained on whole batches, and asked about the forgotten images in between
-        scenario = Scenario(one.scenario)
-        forgot, _ = _forgotten(
-            scenario, _listed(study, one.run.name.dataset, scenario, train), scenario.stages, train, classes
-        )
+        forgot = _gone(study, one.run.name.dataset, one.scenario, train, classes)[-1]
         images = 3 * again.steps * again.batch_size + (1 - (-again.steps // again.every)) * forgot
     else:
         images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[one.what]
@@ -116,27 +117,28 @@ def against_reported(study: Study) -> pd.DataFrame:
     for row in table.itertuples():
         run = study.run(study.run_name(Cell(row.dataset, row.arch, row.scenario), row.method, 0))
         epochs = round(row.implied_epochs)
-        train, _, classes, shape = _size(study, row.dataset)
-        paper, _ = _units(study, run, run.settings.model_copy(update={"epochs": epochs}), train, classes)
-        counted = paper * forward_flops(row.arch, classes, shape) / 1e15
+        counted, _ = run_cost(study, replace(run, settings=run.settings.model_copy(update={"epochs": epochs})))
         slip = f"the printed cost implies {row.implied_epochs:.1f} epochs"
         note = slip if tuple(getattr(row, key) for key in keys) in odd else ""
         rows.append((epochs, row.pflops, counted, 100 * (counted / row.pflops - 1), note))
     columns = ["epochs", "printed", "counted", "difference", "note"]
-    return table[keys].assign(**dict(zip(columns, zip(*rows, strict=True), strict=True))).reset_index(drop=True)
+    return table[keys].reset_index(drop=True).join(pd.DataFrame(rows, columns=columns))
 
 
 @cache
 def _counted(
-    method: Any, settings: str, scenario: Scenario | None, listed: int, again: bool, train: int, classes: int, held: int
+    method: Any, settings: str, gone: tuple[int, ...], again: bool, train: int, classes: int, held: int
 ) -> tuple[float, float]:
-    """Count units by going through a run's steps; its trials share the count."""
+    """Count how many images pass through the model once, by the paper's counting and as executed.
+
+    A run's steps are gone through, stage by stage; its trials share the count. Where a stage is asked to forget
+    ``again``, it forgets what earlier ones have removed, too.
+    """
     recipe = method.Settings.model_validate_json(settings)
-    stages = scenario.stages if scenario else 1
-    recipe = recipe.model_copy(update={"epochs": recipe.epochs // stages})
+    recipe = recipe.model_copy(update={"epochs": recipe.epochs // (len(gone) - 1)})
     total = np.zeros(2)
-    for stage in range(1, stages + 1):
-        started = method(recipe, stand_in_context(scenario, listed, stage, again, train, classes, held))
+    for before, now in itertools.pairwise(gone):
+        started = method(recipe, stand_in_context(now, now if again else now - before, train, classes, held))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
         meter = started.context.meter
@@ -169,31 +171,13 @@ def _stand_in(classes: int) -> nn.Module:
     return Classifier(nn.Flatten(), nn.Linear(1, classes))
 
 
-def _units(study: Study, run: Run, settings: Recipe, train: int, classes: int) -> tuple[float, float]:
-    """Return how many images pass through the model once, by the paper's counting and as executed."""
-    scenario = Scenario(run.name.scenario) if run.name.scenario else None
-    listed = _listed(study, run.name.dataset, scenario, train) if scenario else 0
-    values, held = settings.model_dump_json(by_alias=True), (train * study.hold_out + 50) // 100  # as splits round
-    return _counted(run.method, values, scenario, listed, study.sequential.forget == "all", train, classes, held)
-
-
-def _listed(study: Study, dataset: str, scenario: Scenario, train: int) -> int:
-    """Return how many images the file names that a scenario takes its forget set from; 0 for all other scenarios."""
-    file = study.chosen_by(dataset, scenario) if scenario.list_name else None
-    return len(chosen_by(file[0], scenario, train)) if file else 0
-
-
-def stand_in_context(
-    scenario: Scenario | None, listed: int, stage: int, again: bool, train: int, classes: int, held: int = 0
-) -> Context:
-    """Return what a stage sees; with ``again`` it is asked to forget what earlier ones have removed, too."""
-    gone, before = _forgotten(scenario, listed, stage, train, classes) if scenario else (0, 0)
-    new = gone if again else gone - before
+def stand_in_context(gone: int, forget: int, train: int, classes: int, held: int = 0) -> Context:
+    """Return what a stage sees at whose end so many images are gone, so many of which it is asked to forget."""
     everything = torch.arange(train)
     return Context(
         labels=everything % classes,
         retain=everything[gone : train - held],
-        forget=everything[:new],
+        forget=everything[:forget],
         classes=classes,
         streams=Streams(0, ("cost",)),
         load=lambda part, generator: torch.zeros(len(part.index), 1, 1, 1),
@@ -201,12 +185,24 @@ def stand_in_context(
     )
 
 
-def _forgotten(scenario: Scenario, listed: int, stage: int, train: int, classes: int) -> tuple[int, int]:
-    """Return how many images are to be forgotten by the end of a stage, and how many were by the end of the last."""
-    if scenario.class_name or scenario.list_name:  # a class is taken to have its even share
-        return listed or round(train / classes), 0
-    now, before = ((train * scenario.percent * count + 50) // 100 for count in (stage, stage - 1))  # as splits round
-    return now, before
+def _gone(study: Study, dataset: str, name: str, train: int, classes: int) -> tuple[int, ...]:
+    """Return how many images are to be forgotten before the first stage of a scenario, and by the end of each.
+
+    Original, which has no scenario, is trained in one stage and forgets none.
+    """
+    if not name:
+        return 0, 0
+    scenario = Scenario(name)
+    if scenario.list_name and (file := study.chosen_by(dataset, scenario)):
+        return 0, len(chosen_by(file[0], scenario, train))
+    if scenario.class_name:  # it is taken to have its even share
+        return 0, round(train / classes)
+    return tuple(_share(train, stage * scenario.percent) for stage in range(scenario.stages + 1))
+
+
+def _share(count: int, percent: int) -> int:
+    """Return so many per cent of a number, rounded as `benchmark.data.splits` does."""
+    return (count * percent + 50) // 100
 
 
 def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:

@@ -34,7 +34,7 @@ class Merge:
     Attributes
     ----------
     added, beside : pieces that go into this pool, and beside it since they, or what they are made from, differ.
-    weights : weights of runs that are here without them.
+    weights : runs whose weights are taken, since they are here without them.
     here, beside_already : how many runs are there already.
     unequal : pairs of what is here and what is there, at one place, with unequal content.
     damaged : why a piece cannot be taken, a line each.
@@ -42,7 +42,7 @@ class Merge:
 
     added: dict[str, Piece] = field(default_factory=dict)
     beside: dict[str, Piece] = field(default_factory=dict)
-    weights: list[Piece] = field(default_factory=list)
+    weights: dict[str, Piece] = field(default_factory=dict)
     here: int = 0
     beside_already: int = 0
     unequal: list[tuple[Piece, Piece]] = field(default_factory=list)
@@ -78,7 +78,7 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
             _copy(piece, paths.RESULTS / piece.place)
         for piece in plan.beside.values():
             _copy(piece, (other or paths.RESULTS) / piece.place)
-        for piece in plan.weights:
+        for piece in plan.weights.values():
             _copy_file(piece.path / MODEL, paths.RESULTS / piece.place / MODEL, piece.record["sha256"][MODEL])
     return "\n".join(_report(plan, other, folders, dry_run)), not plan.damaged
 
@@ -112,7 +112,7 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
         if mine is not None and mine.content == piece.content:
             plan.here += piece.kind == paths.RUNS.name
             if _lacks_weights(mine, piece):
-                plan.weights.append(piece)
+                plan.weights[piece.place] = piece
         elif mine is None and aside.isdisjoint(piece.made_from):
             plan.added[piece.place] = piece
         elif other is not None:

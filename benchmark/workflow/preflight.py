@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin
 from benchmark.names import MethodName
@@ -39,7 +38,7 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
             try:
                 source_folder(name, study.datasets[name])
             except BadInput as error:
-                raise BadInput(f"{paths.study_file(study.name)}: {error}") from None
+                raise BadInput(f"{study.file}: {error}") from None
 
 
 def check_plugins(study: Study) -> None:
@@ -67,7 +66,7 @@ def _only_what_is_lacking(study: Study) -> Iterator[None]:
     try:
         yield
     except IncompletePlugin as error:
-        raise BadInput(f"{paths.study_file(study.name)}: plugins: {error}") from None
+        raise BadInput(f"{study.file}: plugins: {error}") from None
     except Exception:
         return
 
@@ -76,7 +75,7 @@ def _first_steps(run: Run) -> None:
     from benchmark.methods.base import units_of
     from benchmark.workflow.cost import stand_in_context
 
-    method = run.method(run.settings, stand_in_context(None, 0, 1, False, SAMPLES, CLASSES))
+    method = run.method(run.settings, stand_in_context(0, 0, SAMPLES, CLASSES))
     for batch in method.batches(0):
         for part in batch:
             units_of(method, part)

@@ -58,17 +58,20 @@ class Session(logging.Filter):
         ``dag`` is Snakemake's, with the jobs of this call.
         """
         study, done = self.study, by_rule(dag.finished_jobs)
-        drawn = [name for name in study.outputs if done[f"draw_{name}"]]
+        tables, figures = (
+            [name for name in study.outputs if study.section_of(name) == section and done[f"draw_{name}"]]
+            for section in ("tables", "figures")
+        )
         files = {
-            "tables": _pattern(study, [name for name in drawn if study.section_of(name) == "tables"]),
-            "figures": _pattern(study, [name for name in drawn if study.section_of(name) == "figures"]),
+            "tables": _pattern(study, "tables", tables),
+            "figures": _pattern(study, "figures", figures),
             "page": str(paths.page(study.name)) if done["page"] else "",
             "numbers": str(paths.collected(study.name, "*")) if done["collect"] else "",
         }
         took = spell(time.monotonic() - self._clock)
         head = f"Study {study.name}: {done['run']} run{'s' * (done['run'] != 1)} trained in {took}. {self._standing()}"
         return "\n".join(
-            ["", head, *(f"  {what:8} {where}" for what, where in files.items() if where), *self._main(drawn)]
+            ["", head, *(f"  {what:8} {where}" for what, where in files.items() if where), *self._main(tables)]
         )
 
     def failure(self, dag: Any) -> str:
@@ -107,9 +110,8 @@ class Session(logging.Filter):
             return ""  # a target, which makes nothing itself
         return ONE.get(rule, rule.removeprefix("draw_"))
 
-    def _main(self, drawn: list[str]) -> list[str]:
-        """Return the first table of gaps among what was drawn, as text; else the only table, if there is one."""
-        tables = [name for name in drawn if self.study.section_of(name) == "tables"]
+    def _main(self, tables: list[str]) -> list[str]:
+        """Return the first table of gaps among those that were drawn, as text; else the only table, if there is one."""
         gaps = [name for name in tables if self.study.output(name).kind == "unlearning"]
         for name in gaps[:1] or tables[: len(tables) == 1]:
             text = paths.table(self.study.name, name, ".md").read_text(encoding="utf-8")
@@ -145,9 +147,9 @@ def _fault(logs: list[str], message: str | None) -> str:
     return message or f"ended without a message ({', '.join(logs) or 'it has no log'})"
 
 
-def _pattern(study: Study, names: list[str]) -> str:
+def _pattern(study: Study, section: str, names: list[str]) -> str:
     """Return the files of drawn tables, or of drawn figures, as a shell's pattern."""
     if not names:
         return ""
-    files = paths.drawn(study.section_of(names[0]), study.name, names[0] if len(names) == 1 else "*")
+    files = paths.drawn(section, study.name, names[0] if len(names) == 1 else "*")
     return str(files[0].with_suffix(f".{{{','.join(file.suffix[1:] for file in files)}}}"))

@@ -141,8 +141,8 @@ class Workflow:
             return [*self.collected, *self.pool]
         beside = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
-        originals = {study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)).place for cell in cells}
-        runs = {place: self._at[place] for place in originals if place in self._at}  # by which runs have collapsed
+        originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
+        runs = {run.place: run for run in originals if run.place in self._at}  # by which runs have collapsed
         if derived := study.derived_of(output):
             return self._files(runs.values(), study.splits([one.run for one in derived], cells), derived) + beside
         runs |= {run.place: run for run in study.runs_of(output)}
@@ -153,14 +153,15 @@ class Workflow:
         return self.collected if self.study.kind_of(output).gathered else self.shown_by(output)
 
     @property
+    def drawn(self) -> list[Path]:
+        """All that is made from the pool: every table and figure, the gathered results, and the page."""
+        outputs = [file for name in self.study.outputs for file in self.files_of(name)]
+        return [*outputs, *self.collected, *self.page]
+
+    @property
     def all(self) -> list[Path]:
-        """All that the study is to have: every table and figure, the gathered results, the page, and their pool."""
-        return [
-            *(file for name in self.study.outputs for file in self.files_of(name)),
-            *self.collected,
-            *self.page,
-            *self.pool,
-        ]
+        """All that the study is to have."""
+        return [*self.drawn, *self.pool]
 
     @cached_property
     def pool(self) -> list[Path]:

@@ -9,7 +9,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.study.outputs import DERIVED
 from benchmark.study.study import Study
-from benchmark.study.tuning import TUNING, tuned_cells
+from benchmark.study.tuning import TUNING, can_be_tuned
 
 
 def unused(remove: bool = False) -> str:
@@ -43,7 +43,7 @@ def used() -> set[Path]:
     for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
         study = Study.load(name)
         studies = [study, study.untuned]
-        if tuned_cells(study) and study.tune.seed != study.seed:
+        if can_be_tuned(study):
             studies.append(Study.load(name + TUNING))
         for one in studies:
             used |= {paths.run(run.place) for run in one.runs()}

@@ -25,6 +25,7 @@ from benchmark.study.tuning import tuned_cells
 from benchmark.tune.candidate import Candidate, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
+from benchmark.workflow.cost import cost
 from benchmark.workflow.unused import used
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
@@ -188,6 +189,11 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
 
     drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
     assert not np.array_equal(*drawn)
+
+
+def test_what_is_trained_to_tune_has_a_cost_and_no_search_of_its_own(tiny):
+    assert cost(Study.load("tiny-tuning"), 1.0)["output"].tolist() == ["tuning-1", "all"]
+    assert cost(tiny, 1.0)["output"].tolist() == ["table2", "all", "tune"]
 
 
 def test_which_methods_are_tuned(project):

@@ -69,8 +69,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         study = project.study(SHOWN)
         prepare(study, "digits")
         workflow = Workflow(study)
-        files = [*workflow.pool, *workflow.collected, *workflow.page]
-        files += [file for name in study.outputs for file in workflow.files_of(name)]
+        files = workflow.all
         files += [paths.run(run.place) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
         files += [paths.run(run.place) / paths.MODEL for run in study.runs() if run.name in study.kept]
         for file in files:

@@ -78,6 +78,15 @@ def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
     assert "0 runs added, 3 already here" in merge([Path("../there/results")])[0]
 
 
+def test_weights_that_are_missing_here_are_taken_once(study):
+    shutil.copytree("../there", "../twin")
+    weights = paths.run(place(study, "digits/convnet/original/trial-0")) / paths.MODEL
+    before = weights.read_bytes()
+    weights.unlink()
+    text, _ = merge([Path("../there"), Path("../twin")])
+    assert "weights of 1 runs that were here without them" in text and weights.read_bytes() == before
+
+
 def test_a_run_of_no_study_is_named(study):
     Path("config/tiny.yaml").write_text(Path("config/tiny.yaml").read_text().replace("- ft@lr=0.02\n", ""))
     assert "1 of them are of no study in config: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
