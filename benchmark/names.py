@@ -17,6 +17,8 @@ from benchmark.registry import METHODS
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
+# The columns that say which run a row of results is of. Original's rows name the scenario of the cell they stand in.
+KEYS = ["dataset", "arch", "scenario", "method", "trial"]
 # What a sample is of: the stored arrays' training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)

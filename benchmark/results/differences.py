@@ -14,10 +14,9 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
-from benchmark.names import RETRAIN
+from benchmark.names import KEYS, RETRAIN
 
 AVERAGE, COST = "avg_gap", "pflops"
-KEYS = [*CELL, "method", "trial"]
 NUMBERS = ["trials", "first", "second", "difference", "low", "high", "noise_floor", "differs"]
 COLUMNS = [*CELL, "method", "column", *NUMBERS]
 COUNTED = 1e-9  # relative: computation is counted, not measured

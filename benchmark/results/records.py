@@ -14,7 +14,7 @@ from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, read_record, sha256, written_digest, written_origin
-from benchmark.names import ORIGINAL
+from benchmark.names import KEYS, ORIGINAL
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINISHED, DIVERGED = "finished", "diverged"
-FIRST = ("study", "dataset", "arch", "scenario", "method", "trial")  # the first columns of everything that is gathered
+FIRST = ("study", *KEYS)  # the first columns of everything that is gathered
 
 
 class OtherData(StaleOutput):
