@@ -121,6 +121,11 @@ class RunName:
         dataset, arch, original, scenario, method, trial = match.groups()
         return cls(dataset, arch, scenario or "", original or method, int(trial))
 
+    @classmethod
+    def of_row(cls, dataset: str, arch: str, scenario: str, method: str, trial: int) -> RunName:
+        """Return the run that a row of results is of, from its `KEYS`."""
+        return cls(dataset, arch, "" if method == ORIGINAL else scenario, method, trial)
+
     def __str__(self) -> str:
         middle = f"{self.scenario}/{self.method}" if self.scenario else self.method
         return f"{self.dataset}/{self.arch}/{middle}/trial-{self.trial}"

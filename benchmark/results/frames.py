@@ -20,7 +20,7 @@ from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import ORIGINAL, RETRAIN, Cell
+from benchmark.names import KEYS, ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST
 from benchmark.results.sample_outputs import Reader
@@ -172,11 +172,11 @@ class Gathered(Results):
     @property
     def codes(self) -> dict[str, str]:
         """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
-        known = self.metrics.dropna(subset=["code"]) if "code" in self.metrics else self.metrics[:0]
-        return {
-            row.code: f"{row.dataset}/{row.arch}/{row.scenario}/{row.method}/trial-{row.trial}"
-            for row in known.itertuples()
-        }
+        if "code" not in self.metrics:
+            return {}
+        known = self.metrics.dropna(subset=["code"])
+        names = [str(RunName.of_row(*row)) for row in known[KEYS].itertuples(index=False)]
+        return dict(zip(known["code"], names, strict=True))
 
     def _frame(self, what: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
