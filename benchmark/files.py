@@ -132,10 +132,10 @@ def written_digest(path: Path) -> str | None:
     return str(written)[:16] if written else None
 
 
-def written_origin(path: Path) -> dict[str, Any] | None:
-    """Return what the content was made from, as `write_parquet` noted it; None if the file does not say."""
+def written_origin(path: Path) -> dict[str, Any]:
+    """Return what the content was made from, as `write_parquet` noted it; nothing if the file does not say."""
     about = _note(path).get("about")
-    return about if isinstance(about, dict) else None
+    return about if isinstance(about, dict) else {}
 
 
 def _note(path: Path) -> dict[str, Any]:

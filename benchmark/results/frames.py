@@ -159,7 +159,7 @@ class Gathered(Results):
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
         path = paths.collected(self.study.name, "predictions")
-        known = (written_origin(path) or {}).get("classes", {})
+        known = written_origin(path).get("classes", {})
         return list(known[dataset]) if dataset in known else super().classes(dataset)
 
     def collapse_limit(self, cell: Cell) -> float:

@@ -123,7 +123,7 @@ def drawn(study: Study, split: Split) -> pd.DataFrame:
     """Return the rows of a split; raise `OtherData` if it says that it was drawn for other images than are on disk."""
     path = paths.split(split.place)
     rows = read_split(path, split.origin)
-    drawn_for = (written_origin(path) or {}).get("images")
+    drawn_for = written_origin(path).get("images")
     on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
     if drawn_for and on_disk and drawn_for != on_disk:
         raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
@@ -133,7 +133,7 @@ def drawn(study: Study, split: Split) -> pd.DataFrame:
 def classes(study: Study, dataset: str) -> list[str]:
     """Return a dataset's class names, in the order of its labels: from a split or, without one, from its images."""
     for split in study.all_splits:
-        if split.dataset == dataset and (names := (written_origin(paths.split(split.place)) or {}).get("classes")):
+        if split.dataset == dataset and (names := written_origin(paths.split(split.place)).get("classes")):
             return list(names)
     return list(store.facts(study.dataset_folder(dataset))["classes"])
 
