@@ -6,6 +6,7 @@ other images or another split `OtherData`; `benchmark.files.repairing` sets dama
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,11 @@ class OtherData(StaleOutput):
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
         super().__init__(f"{path}: {problem}: {remedy}")
         self.path = path
+
+
+def passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
+    """Pass over what is missing or damaged, where only what exists is wanted."""
+    return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 
 def is_there(run: Run) -> bool:
