@@ -62,13 +62,12 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
-    made_from = {"images": content.get("stamp", {}).get("data"), "split": content.get("split")}
-    on_disk = {"images": store.content_hash_if_known(study.dataset_folder(run.name.dataset)), "split": None}
-    if made_from["split"]:
-        on_disk["split"] = written_digest(paths.split(study.split_of(run).place))
-    for what, made in made_from.items():
-        if made and on_disk[what] and made != on_disk[what]:
-            return f"{run.name} was made from other {what} ({made}) than there are now ({on_disk[what]})"
+    images, split = content.get("stamp", {}).get("data"), content.get("split")
+    images_now = store.content_hash_if_known(study.dataset_folder(run.name.dataset))
+    split_now = written_digest(paths.split(study.split_of(run).place)) if split else None
+    for what, made_from, now in (("images", images, images_now), ("split", split, split_now)):
+        if made_from and now and made_from != now:
+            return f"{run.name} was made from other {what} ({made_from}) than there are now ({now})"
     return ""
 
 
