@@ -133,7 +133,7 @@ class Behind:
         """Return for each run the tables and figures that show it, by study; a study that cannot be read has none."""
         shown: list[dict[str, list[str]]] = [{} for _ in self.runs]
         wanted = {run.record["fingerprint"]: place for place, run in enumerate(self.runs)}
-        for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
+        for name in paths.studies():
             try:
                 study = Study.load(name)
                 outputs = {one: {run.fingerprint for run in study.runs_of(one)} for one in study.outputs}
