@@ -59,7 +59,7 @@ def _of_method(
         return
     mine, other = (side.loc[trials] for side in both)
     retrains = [_retrain(side, cell) for side in (first, second)]
-    known = [one if one is not None else retrains[1 - place] for place, one in enumerate(retrains)]
+    known = [other if own is None else own for own, other in (retrains, retrains[::-1])]
     values, others = (side[METRICS].to_numpy(dtype=float) for side in (mine, other))
     noise = known[0].to_numpy(dtype=float) if known[0] is not None else np.empty((0, len(METRICS)))
     for place, metric in enumerate(METRICS):
