@@ -132,10 +132,10 @@ def written_digest(path: Path) -> str | None:
     return str(written)[:16] if written else None
 
 
-def written_origin(path: Path) -> dict[str, Any] | None:
-    """Return what the content was made from, as `write_parquet` noted it; None if the file does not say."""
+def written_origin(path: Path) -> dict[str, Any]:
+    """Return what the content was made from, as `write_parquet` noted it; nothing if the file does not say."""
     about = _note(path).get("about")
-    return about if isinstance(about, dict) else None
+    return about if isinstance(about, dict) else {}
 
 
 def _note(path: Path) -> dict[str, Any]:
@@ -151,21 +151,18 @@ def _note(path: Path) -> dict[str, Any]:
 
 def _content(table: pa.Table) -> str:
     """Return a SHA-256 of names and values, the same for every version of the file format."""
+    import pyarrow as pa
+
     content = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
         content.update(f"{len(name)} {name} {len(column)}\n".encode())
-        numbers = None if column.null_count else column.to_numpy() if _is_number(column) else None
-        if numbers is None:
-            content.update(json.dumps(column.to_pylist(), default=str).encode())
-        else:
+        are_numbers = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        if are_numbers and not column.null_count:
+            numbers = column.to_numpy()
             content.update(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+        else:
+            content.update(json.dumps(column.to_pylist(), default=str).encode())
     return content.hexdigest()
-
-
-def _is_number(column: pa.ChunkedArray) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
 
 
 def set_aside(path: Path, why: str = "damaged") -> Path:

@@ -17,6 +17,8 @@ from benchmark.registry import METHODS
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
+# The columns that say which run a row of results is of. Original's rows name the scenario of the cell they stand in.
+KEYS = ["dataset", "arch", "scenario", "method", "trial"]
 # What a sample is of: the stored arrays' training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)
@@ -118,6 +120,11 @@ class RunName:
             raise BadInput(f"run {text!r}: accepted is {form}, or 'dataset/arch/original/trial-<number>'")
         dataset, arch, original, scenario, method, trial = match.groups()
         return cls(dataset, arch, scenario or "", original or method, int(trial))
+
+    @classmethod
+    def of_row(cls, dataset: str, arch: str, scenario: str, method: str, trial: int) -> RunName:
+        """Return the run that a row of results is of, from its `KEYS`."""
+        return cls(dataset, arch, "" if method == ORIGINAL else scenario, method, trial)
 
     def __str__(self) -> str:
         middle = f"{self.scenario}/{self.method}" if self.scenario else self.method

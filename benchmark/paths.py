@@ -31,6 +31,11 @@ FIGURE_SUFFIXES = (".pdf", ".png")
 PARTIAL = ".partial"  # after the name of what lacks something: it never replaces what is whole
 
 
+def studies() -> list[str]:
+    """The names of the studies in ``config/``."""
+    return sorted(file.stem for file in CONFIG.glob("*.yaml"))
+
+
 def study_file(study: str) -> Path:
     """The YAML file of a study."""
     return CONFIG / f"{study}.yaml"

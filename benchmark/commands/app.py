@@ -31,14 +31,9 @@ def flag(name: str, text: str) -> Any:
     return typer.Option(name, help=text)
 
 
-def studies() -> list[str]:
-    """Return the names of the studies in ``config/``."""
-    return sorted(file.stem for file in paths.CONFIG.glob("*.yaml"))
-
-
 def complete_study(incomplete: str) -> list[str]:
     """Return the studies that begin as typed."""
-    return [name for name in studies() if name.startswith(incomplete)]
+    return [name for name in paths.studies() if name.startswith(incomplete)]
 
 
 def complete_output(context: typer.Context, incomplete: str) -> list[str]:

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from benchmark.commands.app import Listing, read, studies
+from benchmark import paths
+from benchmark.commands.app import Listing, read
 from benchmark.data.store import PROVENANCE
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import ContrastiveSettings
@@ -21,20 +22,14 @@ Rows = Iterator[tuple[str, ...]]
 
 def lines(what: Listing, study: str) -> list[str]:
     """Return the lines of a listing; all but the studies' are of one study, with its plugins."""
-    rows = list(_studies() if what == Listing.studies else LISTINGS[what](_used(study)))
+    if what == Listing.studies:
+        rows: list[tuple[str, ...]] = [(name, read(name).description) for name in paths.studies()]
+    else:
+        whole = read(study)
+        use(whole)
+        rows = list(LISTINGS[what](whole))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _used(name: str) -> Study:
-    study = read(name)
-    use(study)
-    return study
-
-
-def _studies() -> Rows:
-    for name in studies():
-        yield name, read(name).description
 
 
 def _outputs(study: Study) -> Rows:

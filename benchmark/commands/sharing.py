@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.app import WithoutImages, app, argument, flag, studies
+from benchmark import paths
+from benchmark.commands.app import WithoutImages, app, argument, flag
 
 Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
 Facts = StrEnum("Facts", ["text", "json"])
@@ -103,4 +104,4 @@ def overview(
     """Write a page over all studies with results. It is figures/index.html, and needs no server and no network."""
     from benchmark.report.overview import draw_overview
 
-    print(draw_overview(studies(), images=not without_images))
+    print(draw_overview(paths.studies(), images=not without_images))

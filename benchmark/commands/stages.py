@@ -103,7 +103,7 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
     """Gather all runs of a study in results/STUDY-NAME.parquet."""
     from benchmark.results.gather import collect
 
-    _draw(study, "collected", lambda read: collect(read, partial, replace), partial)
+    _draw(study, "collected", lambda whole: collect(whole, partial, replace), partial)
 
 
 @app.command()
@@ -111,7 +111,7 @@ def table(study: StudyName, name: OutputName, partial: Partial = False, replace:
     """Write a table. Its files are paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.draw import draw_table
 
-    _draw(study, name, lambda read: draw_table(read, name, partial, replace), partial)
+    _draw(study, name, lambda whole: draw_table(whole, name, partial, replace), partial)
 
 
 @app.command()
@@ -119,7 +119,7 @@ def figure(study: StudyName, name: OutputName, partial: Partial = False, replace
     """Draw a figure. Its files are figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.draw import draw_figure
 
-    _draw(study, name, lambda read: draw_figure(read, name, partial, replace), partial)
+    _draw(study, name, lambda whole: draw_figure(whole, name, partial, replace), partial)
 
 
 @app.command()
@@ -132,7 +132,7 @@ def page(
     from benchmark.report.page import draw_page
 
     # The workflow's page has images: one without them is an extra, and leaves no receipt.
-    _draw(study, "page", lambda read: [draw_page(read, partial, not without_images)], partial or without_images)
+    _draw(study, "page", lambda whole: [draw_page(whole, partial, not without_images)], partial or without_images)
 
 
 def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:

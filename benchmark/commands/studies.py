@@ -40,7 +40,7 @@ def check(
     whole = read(study)
     check_all(whole)
     runs = whole.runs()
-    shown = f"{', '.join([*whole.tables, *whole.figures]) or 'no table and no figure'}"
+    shown = ", ".join([*whole.tables, *whole.figures]) or "no table and no figure"
     print(f"{study}: no mistakes. It shows {shown}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
     if speed:
         from benchmark.training.device import Device

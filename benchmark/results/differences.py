@@ -14,10 +14,9 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
-from benchmark.names import RETRAIN
+from benchmark.names import KEYS, RETRAIN
 
 AVERAGE, COST = "avg_gap", "pflops"
-KEYS = [*CELL, "method", "trial"]
 NUMBERS = ["trials", "first", "second", "difference", "low", "high", "noise_floor", "differs"]
 COLUMNS = [*CELL, "method", "column", *NUMBERS]
 COUNTED = 1e-9  # relative: computation is counted, not measured
@@ -60,7 +59,7 @@ def _of_method(
         return
     mine, other = (side.loc[trials] for side in both)
     retrains = [_retrain(side, cell) for side in (first, second)]
-    known = [one if one is not None else retrains[1 - place] for place, one in enumerate(retrains)]
+    known = [other if own is None else own for own, other in (retrains, retrains[::-1])]
     values, others = (side[METRICS].to_numpy(dtype=float) for side in (mine, other))
     noise = known[0].to_numpy(dtype=float) if known[0] is not None else np.empty((0, len(METRICS)))
     for place, metric in enumerate(METRICS):

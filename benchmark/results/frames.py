@@ -20,7 +20,7 @@ from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import ORIGINAL, RETRAIN, Cell
+from benchmark.names import KEYS, ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST
 from benchmark.results.sample_outputs import Reader
@@ -29,6 +29,7 @@ from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
 
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
+FROM_WEIGHTS = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS, "relearning": RELEARNING}
 
 
 def _read_once(what: str) -> cached_property[pd.DataFrame]:
@@ -104,8 +105,7 @@ class FromRuns(Results):
             return self._join(self.runs, self._history)
         if what == "predictions":
             return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
-        kind = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS, "relearning": RELEARNING}[what]
-        return self._join([one for one in self.derived if one.what == kind], self._derived)
+        return self._join([one for one in self.derived if one.what == FROM_WEIGHTS[what]], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
         from joblib import Parallel, delayed
@@ -159,7 +159,7 @@ class Gathered(Results):
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
         path = paths.collected(self.study.name, "predictions")
-        known = (written_origin(path) or {}).get("classes", {})
+        known = written_origin(path).get("classes", {})
         return list(known[dataset]) if dataset in known else super().classes(dataset)
 
     def collapse_limit(self, cell: Cell) -> float:
@@ -172,21 +172,31 @@ class Gathered(Results):
     @property
     def codes(self) -> dict[str, str]:
         """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
-        known = self.metrics.dropna(subset=["code"]) if "code" in self.metrics else self.metrics[:0]
-        return {
-            row.code: f"{row.dataset}/{row.arch}/{row.scenario}/{row.method}/trial-{row.trial}"
-            for row in known.itertuples()
-        }
+        if "code" not in self.metrics:
+            return {}
+        known = self.metrics.dropna(subset=["code"])
+        names = [str(RunName.of_row(*row)) for row in known[KEYS].itertuples(index=False)]
+        return dict(zip(known["code"], names, strict=True))
 
     def _frame(self, what: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
         whole = gathered_frame(self.study.name, what)
         if whole.empty:
             return whole
-        names = {(run.name.dataset, run.name.arch, run.name.method, run.name.trial) for run in self.runs}
-        here = pd.MultiIndex.from_frame(whole[["dataset", "arch", "method", "trial"]]).isin(names)
-        scenarios = {cell.scenario for cell in self.cells} | {run.name.scenario for run in self.runs} | {""}
-        return whole[here & whole["scenario"].isin(scenarios)].reset_index(drop=True)
+        shown = {
+            (run.name.dataset, run.name.arch, scenario, run.name.method, run.name.trial)
+            for run, scenario in self._shown(what)
+        }
+        here = [row in shown for row in whole[KEYS].itertuples(index=False, name=None)]
+        return whole[here].reset_index(drop=True)
+
+    def _shown(self, what: str) -> list[tuple[Run, str]]:
+        """Return the runs that have rows in a frame, each with the scenario that the rows name."""
+        if what == "history":
+            return [(run, run.name.scenario) for run in self.runs]
+        if what in FROM_WEIGHTS:
+            return [(one.run, one.scenario) for one in self.derived if one.what == FROM_WEIGHTS[what]]
+        return [(run, cell.scenario) for run, cell in placed(self.runs, self.cells)]
 
 
 def gathered_frame(study: str, what: str) -> pd.DataFrame:

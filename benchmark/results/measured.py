@@ -17,7 +17,7 @@ from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
-from benchmark.results.records import DIVERGED, checked, forget, frame, record
+from benchmark.results.records import DIVERGED, checked, forget, frame, passing_over_if, record
 from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
 from benchmark.study.plugins import stamp_with
@@ -36,15 +36,10 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:
-        with _passing_over_if(partial):
+        with passing_over_if(partial):
             rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
     table = pd.DataFrame(rows)
     return table if table.empty else _collapsed(study, table, cells, partial)
-
-
-def _passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
-    """Pass over what is missing, where only what exists is wanted."""
-    return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
@@ -121,7 +116,7 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
     """
     by_method: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for run, cell in by_cell:
-        with _passing_over_if(partial):
+        with passing_over_if(partial):
             if not run.name.is_original:
                 by_method.setdefault((str(cell), run.name.method), []).append(frame(study, run, HISTORY))
     best = {}
@@ -152,6 +147,6 @@ def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False)
     original = study.run(RunName(dataset, arch, "", "original", 0))
     if all(run.name != original.name for run in study.runs()):
         return -np.inf
-    with _passing_over_if(partial):
+    with passing_over_if(partial):
         return float(frame(study, original, HISTORY)["ra"].iloc[-1]) - COLLAPSE
     return -np.inf

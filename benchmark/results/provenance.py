@@ -16,13 +16,14 @@ from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
+from benchmark.stamp import PACKAGES
 from benchmark.study.runs import SHORT, Run
 from benchmark.study.study import Study
 
 COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")
 MADE = ("commit", "code", "plugins", "version")
 MACHINE = ("device", "precision", "threads", "cores", "system")
-VERSIONS = ("python", "torch", "torchvision", "numpy", "pandas", "scikit_learn", "vit_pytorch")
+VERSIONS = ("python", *(package.replace("-", "_") for package in PACKAGES))
 STAMP = (*MACHINE, *VERSIONS, *MADE, "data")  # what is gathered of a run's stamp
 GATHERED = ("study", "status", "wall_seconds", "peak_memory_mb", "started_from")
 FINGERPRINT = rf"[0-9a-f]{{{SHORT},16}}"
@@ -133,7 +134,7 @@ class Behind:
         """Return for each run the tables and figures that show it, by study; a study that cannot be read has none."""
         shown: list[dict[str, list[str]]] = [{} for _ in self.runs]
         wanted = {run.record["fingerprint"]: place for place, run in enumerate(self.runs)}
-        for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
+        for name in paths.studies():
             try:
                 study = Study.load(name)
                 outputs = {one: {run.fingerprint for run in study.runs_of(one)} for one in study.outputs}

@@ -12,11 +12,11 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import METRICS
+from benchmark.names import KEYS
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
-RUN = [*CELL, "method", "trial"]
 FATAL = 128  # what git returns where it can say nothing
 REPLACE = "to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
 SAME = 1e-6  # points: the same numbers written twice
@@ -37,7 +37,7 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
     path = paths.collected(study.name, "metrics")
     if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
-    old, new = (pd.MultiIndex.from_frame(frame[RUN]) for frame in (before, results.metrics))
+    old, new = (pd.MultiIndex.from_frame(frame[KEYS]) for frame in (before, results.metrics))
     if what := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
         raise BadInput(f"{name} would show other results than are published in {path}: {what}; {REPLACE}")
 
@@ -72,7 +72,7 @@ def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
 
     When, where and how fast they were run is no difference.
     """
-    old, new = (frame.set_index(RUN)[["fingerprint", *METRICS]].sort_index() for frame in (before, now))
+    old, new = (frame.set_index(KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, now))
     for what, only in (("are gone", old.index.difference(new.index)), ("are new", new.index.difference(old.index))):
         if len(only):
             return f"{len(only)} runs {what}, such as {_name(only[0])}"

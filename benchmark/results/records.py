@@ -6,6 +6,7 @@ other images or another split `OtherData`; `benchmark.files.repairing` sets dama
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, read_record, sha256, written_digest, written_origin
-from benchmark.names import ORIGINAL
+from benchmark.names import KEYS, ORIGINAL
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINISHED, DIVERGED = "finished", "diverged"
-FIRST = ("study", "dataset", "arch", "scenario", "method", "trial")  # the first columns of everything that is gathered
+FIRST = ("study", *KEYS)  # the first columns of everything that is gathered
 
 
 class OtherData(StaleOutput):
@@ -33,6 +34,11 @@ class OtherData(StaleOutput):
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
         super().__init__(f"{path}: {problem}: {remedy}")
         self.path = path
+
+
+def passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
+    """Pass over what is missing or damaged, where only what exists is wanted."""
+    return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 
 def is_there(run: Run) -> bool:
@@ -56,13 +62,12 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
-    made_from = {"images": content.get("stamp", {}).get("data"), "split": content.get("split")}
-    on_disk = {"images": store.content_hash_if_known(study.dataset_folder(run.name.dataset)), "split": None}
-    if made_from["split"]:
-        on_disk["split"] = written_digest(paths.split(study.split_of(run).place))
-    for what, made in made_from.items():
-        if made and on_disk[what] and made != on_disk[what]:
-            return f"{run.name} was made from other {what} ({made}) than there are now ({on_disk[what]})"
+    images, split = content.get("stamp", {}).get("data"), content.get("split")
+    images_now = store.content_hash_if_known(study.dataset_folder(run.name.dataset))
+    split_now = written_digest(paths.split(study.split_of(run).place)) if split else None
+    for what, made_from, now in (("images", images, images_now), ("split", split, split_now)):
+        if made_from and now and made_from != now:
+            return f"{run.name} was made from other {what} ({made_from}) than there are now ({now})"
     return ""
 
 
@@ -123,7 +128,7 @@ def drawn(study: Study, split: Split) -> pd.DataFrame:
     """Return the rows of a split; raise `OtherData` if it says that it was drawn for other images than are on disk."""
     path = paths.split(split.place)
     rows = read_split(path, split.origin)
-    drawn_for = (written_origin(path) or {}).get("images")
+    drawn_for = written_origin(path).get("images")
     on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
     if drawn_for and on_disk and drawn_for != on_disk:
         raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
@@ -133,7 +138,7 @@ def drawn(study: Study, split: Split) -> pd.DataFrame:
 def classes(study: Study, dataset: str) -> list[str]:
     """Return a dataset's class names, in the order of its labels: from a split or, without one, from its images."""
     for split in study.all_splits:
-        if split.dataset == dataset and (names := (written_origin(paths.split(split.place)) or {}).get("classes")):
+        if split.dataset == dataset and (names := written_origin(paths.split(split.place)).get("classes")):
             return list(names)
     return list(store.facts(study.dataset_folder(dataset))["classes"])
 

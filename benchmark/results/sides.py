@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import written_digest
-from benchmark.names import ORIGINAL, RETRAIN, MethodName, RunName
+from benchmark.names import KEYS, RETRAIN, MethodName, RunName
 from benchmark.results import frames
 from benchmark.results.published import committed
 from benchmark.results.records import is_there
@@ -135,10 +135,8 @@ def _rows(study: Study) -> pd.DataFrame:
     rows = frames.of_study(study, partial=True).metrics
     if rows.empty:
         return rows
-    named = rows[["dataset", "arch", "scenario", "method", "trial", "fingerprint"]].itertuples(index=False)
-    return rows.assign(samples=[_said(*row) for row in named])
-
-
-def _said(dataset: str, arch: str, scenario: str, method: str, trial: int, fingerprint: str) -> str | None:
-    name = RunName(dataset, arch, "" if method == ORIGINAL else scenario, method, trial)
-    return written_digest(paths.run(f"{name}-{fingerprint[:SHORT]}") / paths.SAMPLES)
+    files = [
+        paths.run(f"{RunName.of_row(*row)}-{fingerprint[:SHORT]}") / paths.SAMPLES
+        for *row, fingerprint in rows[[*KEYS, "fingerprint"]].itertuples(index=False)
+    ]
+    return rows.assign(samples=[written_digest(file) for file in files])

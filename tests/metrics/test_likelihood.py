@@ -104,7 +104,7 @@ def test_the_null_of_the_attack_is_unbiased(trials: int):
 def test_too_few_trials_or_samples_say_nothing():
     one, other = equals(3, 500)
     few = np.zeros(one.shape, bool)
-    few[:, : likelihood.LEAST - 1] = True
+    few[:, : likelihood.LEAST_JUDGED - 1] = True
     assert np.isnan(efficacy(one, other, few).auc).all()
     assert np.isnan(nulls.efficacy_of_retrain(one, np.ones(one.shape, bool)).auc).all()
     assert np.isnan(efficacy(one[:1], other[:1], few[:1] | True).auc).all()

@@ -15,7 +15,7 @@ from benchmark.report.page import draw_page
 from benchmark.results.gather import differing
 from tests.places import run_folder
 from tests.project import CELL, ROOT
-from tests.report.conftest import Drawn, changed, write_runs
+from tests.report.conftest import Drawn, changed, gathered, write_runs
 
 TWO = "Runs were made by 2 versions of the code"
 
@@ -38,6 +38,18 @@ def test_a_table_and_a_page_say_that_different_code_made_their_runs_and_a_settin
         draw_table(strict, "gaps")
     with pytest.raises(StaleOutput, match="one_code"):
         draw_page(strict, partial=True)
+
+
+def test_a_run_is_named_as_a_command_takes_it_where_only_the_gathered_files_are_left(study):
+    write_runs(study, "gaps")
+    original = study.run("digits/convnet/original/trial-0")
+    made_by(study, original, "0" * 16)
+    made_by(study, f"{CELL}/coun/trial-0", "1" * 16)
+    strict = changed(one_code=True, tables={"gaps": study.tables["gaps"].model_dump()}, figures={})
+    gathered(strict)
+    shutil.rmtree(paths.RUNS)
+    with pytest.raises(StaleOutput, match=f"such as .*{original.name} by 0000"):
+        draw_table(strict, "gaps")
 
 
 def test_a_run_that_an_edited_module_of_the_package_made_is_named_and_refused(project):

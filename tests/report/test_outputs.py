@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,9 @@ from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.page import draw_page
 from benchmark.report.summary import COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
+from benchmark.results import frames
 from benchmark.results.measured import COLLAPSE
-from benchmark.results.records import DIVERGED
+from benchmark.results.records import DIVERGED, FIRST
 from benchmark.study.outputs import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -146,6 +148,22 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, cop
     later = draw_page(alone).read_text(encoding="utf-8")
     assert shown.findall(later) == shown.findall(page) != []
     assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
+
+
+def test_the_gathered_files_have_the_same_rows_of_an_output_as_its_runs(whole, copied) -> None:
+    names = [name for name in whole.outputs if whole.kind_of(name).results and not whole.kind_of(name).gathered]
+    assert "removed" in names  # which shows Retrain's runs of other cells
+    from_runs = {name: shown_rows(whole, name) for name in names}
+    for folder in POOL:
+        shutil.rmtree(folder)
+    assert {name: shown_rows(whole, name) for name in names} == from_runs
+
+
+def shown_rows(study: Study, name: str) -> list[set[tuple[Any, ...]]]:
+    """The runs that have rows in the results of an output, frame by frame."""
+    results = frames.of_output(study, name)
+    read = (results.metrics, results.history, results.predictions, results.embeddings)
+    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in read]
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS["figures"].items() if not kind.of_studies])

@@ -101,24 +101,15 @@ def _ablation(setting: str, choice: Choice, runs: pd.DataFrame) -> Pairs:
         yield both[: len(favoured)], both[len(favoured) :], f"`{setting}` {values}{shared}"
 
 
-def _where(favours: Callable[[Any], bool]) -> Choice:
-    """Favour the values for which this holds, against all others."""
-    return lambda values: ([v for v in values if favours(v)], [v for v in values if not favours(v)])
+def _where(favours: Callable[[Any], bool], rivals: Callable[[Any], bool] | None = None) -> Choice:
+    """Favour the values for which this holds, against those that are named as rivals, or else against all others."""
+    is_rival = rivals or (lambda value: not favours(value))
+    return lambda values: ([v for v in values if favours(v)], [v for v in values if is_rival(v)])
 
 
 def _inner(values: list[Any]) -> tuple[list[Any], list[Any]]:
     """Favour what lies between the smallest and the largest value."""
     return values[1:-1], [values[0], values[-1]]
-
-
-def _mild(values: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Favour CHN, against every view with colour jitter."""
-    return [v for v in values if v == "CHN"], [v for v in values if "J" in v]
-
-
-def _plain(values: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Take CHN, and CN, which does not flip."""
-    return [v for v in values if v == "CHN"], [v for v in values if v == "CN"]
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
@@ -144,9 +135,10 @@ def easy(evidence: Evidence) -> Iterator[Tested]:
 
 def equal_views(evidence: Evidence) -> Iterator[Tested]:
     """By how much the average gaps with CHN and with CN differ less than the margin allows."""
+    both = _where(lambda views: views == "CHN", lambda views: views == "CN")
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
-        for ours, others, subject in _ablation("cl_transform", _plain, runs):
+        for ours, others, subject in _ablation("cl_transform", both, runs):
             trials = Trials(runs, cell, [*ours, *others])
             if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
                 shown = signed(METRICS, trials.difference(*trials.methods))
@@ -164,6 +156,7 @@ further = partial(_compared, lambda runs: [([OURS], FURTHER, "")])
 term, budget = partial(_compared, _with_term), partial(_compared, _budget)
 weight = partial(_compared, partial(_ablation, "lambda", _inner))
 temperature = partial(_compared, partial(_ablation, "tau", _where(lambda tau: 1 / NEAR <= tau / 0.1 <= NEAR)))
-mild_and_strong = partial(_ablation, "cl_transform", _mild)
+# CHN against every view with colour jitter.
+mild_and_strong = partial(_ablation, "cl_transform", _where(lambda views: views == "CHN", lambda views: "J" in views))
 strong_view = partial(_compared, mild_and_strong)
 batch = partial(_compared, partial(_ablation, "batch_size", _where(lambda size: size == 256)))

@@ -14,7 +14,7 @@ from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against,
 from benchmark.metrics.claims.comparisons import differing
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import CELL, METRICS, improvement
-from benchmark.names import RETRAIN, Cell, MethodName, Scenario
+from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
 
@@ -120,4 +120,4 @@ def _end(evidence: Evidence, cell: Cell, rows: pd.DataFrame, stage: int) -> pd.D
     gone = f"random-{stage * Scenario(cell.scenario).percent}"
     known = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, gone))
     known = known[known["method"] == RETRAIN].assign(scenario=cell.scenario)
-    return pd.concat([known, ends])[[*CELL, "method", "trial", *METRICS]].dropna(subset=METRICS)
+    return pd.concat([known, ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)

@@ -12,9 +12,7 @@ from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import CELL
-from benchmark.names import RETRAIN, Cell, Scenario
-
-RUN = [*CELL, "method", "trial"]
+from benchmark.names import KEYS, RETRAIN, Cell, Scenario
 
 
 def predictions(evidence: Evidence) -> Iterator[Tested]:
@@ -37,7 +35,7 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
     if rows.empty:
         return
     rows = rows[rows["label"] != rows["centroid"]]
-    distances = rows.groupby([*RUN, "label"])["distance"]
+    distances = rows.groupby([*KEYS, "label"])["distance"]
     whole = rows["label"].isin([Scenario(cell.scenario).class_name for cell in evidence.cells("class")])
     named = ", ".join(sorted(rows.loc[whole, "label"].unique()))
     for divisor, name in (("max", "largest"), ("mean", "mean")):
@@ -55,10 +53,10 @@ def _nearer_than_ft(
     """Compare each ``label``'s and ``column``'s ``value`` with Retrain's: ours beside FT's, and within the margin."""
     here = in_cell(rows, cell)
     here = here[here["method"].isin(["ft", OURS, RETRAIN])]
-    wide = here.pivot_table(index=RUN, columns=["label", column], values="value", fill_value=0.0)
+    wide = here.pivot_table(index=KEYS, columns=["label", column], values="value", fill_value=0.0)
     wide.columns = pd.RangeIndex(wide.shape[1])
     status = [name for name in ("status", "collapsed") if name in evidence.metrics]
-    runs = wide.reset_index().merge(evidence.metrics[[*RUN, *status]], on=RUN)
+    runs = wide.reset_index().merge(evidence.metrics[[*KEYS, *status]], on=KEYS)
     trials = Trials(runs, cell, ["ft", OURS], range(wide.shape[1]))
     trials.diverged = _diverged(evidence, cell, ["ft", OURS], here)
     if len(trials.methods) == 2 and len(trials):

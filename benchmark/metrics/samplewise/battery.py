@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -139,6 +139,16 @@ class Battery:
         return references, references.offline_a()
 
 
+def beside_retrain(
+    methods: Mapping[str, Outputs], given: Forgetting
+) -> Iterator[tuple[str, Outputs, Outputs, Forgetting]]:
+    """Yield each other method, its outputs, Retrain's, and what was forgotten: of the trials that all of them have."""
+    for method, outputs in methods.items():
+        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), given.trials)
+        if method != RETRAIN and len(shared):
+            yield method, outputs.of(shared), methods[RETRAIN].of(shared), given.of(shared)
+
+
 def by_trial(methods: Mapping[str, Outputs], given: Forgetting) -> pd.DataFrame:
     """Return a row a method, audit and trial: columns ``method, audit, trial, value, null, enough``.
 
@@ -147,16 +157,13 @@ def by_trial(methods: Mapping[str, Outputs], given: Forgetting) -> pd.DataFrame:
     """
     batteries: dict[tuple[int, ...], Battery] = {}
     rows = []
-    for method, outputs in methods.items():
-        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), given.trials)
-        if method == RETRAIN or not len(shared):
-            continue
-        key = tuple(map(int, shared))
+    for method, outputs, retrain, here in beside_retrain(methods, given):
+        key = tuple(map(int, here.trials))
         if key not in batteries:
-            batteries[key] = Battery(methods[RETRAIN].of(shared), given.of(shared))
+            batteries[key] = Battery(retrain, here)
         battery = batteries[key]
-        for audit, values in battery.audit(outputs.of(shared)).items():
-            columns = {"method": method, "audit": audit, "trial": shared, "value": values}
+        for audit, values in battery.audit(outputs).items():
+            columns = {"method": method, "audit": audit, "trial": here.trials, "value": values}
             rows.append(pd.DataFrame({**columns, "null": battery.null[audit], "enough": battery.enough[audit]}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 

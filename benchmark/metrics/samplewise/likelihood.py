@@ -27,7 +27,7 @@ SMALLEST = 1e-12  # variance, of a method without any randomness: its trials are
 # Margins of a side that intervals are computed from, at most: of many trials, every second or third sample.
 ENTRIES = 100_000
 SEED = 20_254
-LEAST = 20  # judged samples of a trial: of fewer, rates say nothing
+LEAST_JUDGED = 20  # judged samples of a trial: of fewer, rates say nothing
 
 
 class Attack(NamedTuple):
@@ -134,7 +134,7 @@ def _attack(one: Floats, other: Floats) -> Attack:
     rates = []
     for row in zip(one, other, strict=True):
         sides = [side[~np.isnan(side)] for side in row]
-        few = min(map(len, sides)) < LEAST
+        few = min(map(len, sides)) < LEAST_JUDGED
         rates.append([np.nan] * 3 if few else [rate(*sides) for rate in (auc, _accuracy, true_positives)])
     return Attack(*np.reshape(rates, (-1, 3)).T)
 

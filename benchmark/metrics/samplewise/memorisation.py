@@ -8,20 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.samplewise.battery import Outputs
-from benchmark.metrics.samplewise.likelihood import LEAST as JUDGED
-from benchmark.metrics.samplewise.likelihood import likelihood_ratios
+from benchmark.metrics.samplewise.battery import Outputs, beside_retrain
+from benchmark.metrics.samplewise.likelihood import LEAST_JUDGED, likelihood_ratios
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 from benchmark.metrics.samplewise.sufficiency import FITTED, Forgetting
-from benchmark.names import RETRAIN
 
-LEAST = 2  # models on either side: of one, a sample's accuracy is 0 or 1
+LEAST_MODELS = 2  # models on either side: of one, a sample's accuracy is 0 or 1
 GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count as 0
 COLUMNS = ["method", "trial", "memorisation", "samples", "auc"]
 
 
-def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST) -> Floats:
+def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST_MODELS) -> Floats:
     """Return P(correct | trained on) - P(correct | not) of each sample over models, (samples,), from -1 to 1.
 
     NaN where fewer than ``least`` models, (models, samples), are on either side (Feldman and Zhang 2020, *What Neural
@@ -51,24 +49,22 @@ def by_memorisation(methods: Mapping[str, Outputs], given: Forgetting, label: np
     score, as where all trials forget the same.
     """
     rows = []
-    for method, outputs in methods.items():
-        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), given.trials)
-        if method == RETRAIN or len(shared) < FITTED:
+    for method, outputs, retrain, here in beside_retrain(methods, given):
+        if len(here.trials) < FITTED:
             continue
-        retrain, forgotten = methods[RETRAIN].of(shared), given.of(shared).forgotten
-        correct, trained_on = retrain.prediction == label, ~given.of(shared).unseen
-        each = np.arange(len(shared))
+        correct, trained_on = retrain.prediction == label, ~here.unseen
+        each = np.arange(len(here.trials))
         scores = np.stack([memorisation(np.delete(correct, t, 0), np.delete(trained_on, t, 0)) for t in each])
-        group = np.where(forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
-        ours, theirs = (np.where(forgotten, one.standardised.margin, np.nan) for one in (outputs.of(shared), retrain))
+        group = np.where(here.forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
+        ours, theirs = (np.where(here.forgotten, one.standardised.margin, np.nan) for one in (outputs, retrain))
         left = [_aucs(np.delete(ours, t, 0), np.delete(theirs, t, 0), np.delete(group, t, 0)) for t in each]
         whole = _aucs(ours, theirs, group)
         for place, score in enumerate(GROUPS):
             samples = (group == place).sum(axis=1)
-            if (samples >= JUDGED).all():
+            if (samples >= LEAST_JUDGED).all():
                 values = jackknife(float(whole[place]), [one[place] for one in left])
-                columns = {"method": method, "trial": shared, "memorisation": score, "samples": samples, "auc": values}
-                rows.append(pd.DataFrame(columns))
+                columns = {"method": method, "trial": here.trials, "memorisation": score, "samples": samples}
+                rows.append(pd.DataFrame({**columns, "auc": values}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
