@@ -88,6 +88,7 @@ def test_what_new_writes_is_never_written_over(empty):
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr
     assert "there is one of that name" in call("new", "method", "ft").stderr
     assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
+    assert "method 'true': a study file reads that as no name" in call("new", "method", "true").stderr
     for kind, name in (("method", "random"), ("dataset", "numpy"), ("architecture", "import")):
         refused = call("new", kind, name).stderr
         assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused

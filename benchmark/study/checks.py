@@ -152,7 +152,7 @@ def _studies(where: str, output: OutputSettings, shown: bool) -> None:
     if output.studies and not shown:
         kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
         raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
-    known = [file.stem for file in paths.CONFIG.glob("*.yaml")]
+    known = paths.studies()
     for name in output.studies:
         if name not in known:
             raise unknown("study", name, known, f"{where}.studies")

@@ -79,7 +79,7 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if not paths.CONFIG.is_dir():
         raise BadInput(f"{where} {study!r}: no folder {paths.CONFIG} here: accepted is a checkout, at its top")
     if not path.is_file():
-        raise unknown("study", study, (file.stem for file in paths.CONFIG.glob("*.yaml")), where)
+        raise unknown("study", study, paths.studies(), where)
     data = parse(path)
     if tuned and data.get("tuned"):
         data["hyperparameters"] = merge(data.get("hyperparameters") or {}, tuned_values(data["tuned"], str(path)))

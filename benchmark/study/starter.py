@@ -189,6 +189,7 @@ def test_forgotten_images_alone_count():
     samples = pd.DataFrame({{"membership": ["retain", "forget", "forget", "test"], "loss": [9.0, 1.0, 3.0, 9.0]}})
     assert read(samples) == 2
 '''
+NO_TEXT = ("true", "false", "null")  # to YAML
 KINDS: dict[str, tuple[Registry, str, str, str]] = {
     "method": (METHODS, METHOD, METHOD_STUDY, METHOD_TEST),
     "dataset": (SOURCES, DATASET, DATASET_STUDY, DATASET_TEST),
@@ -205,6 +206,8 @@ def write(kind: str, name: str) -> list[Path]:
     registry, *templates = KINDS[kind]
     if not NAME.fullmatch(name) or not name[0].isalpha():
         raise BadInput(f"{kind} {name!r}: accepted are lower-case words and digits joined by '-', a letter first")
+    if name in NO_TEXT:
+        raise BadInput(f"{kind} {name!r}: a study file reads that as no name: call the new one something else")
     if name in registry:
         raise BadInput(f"{kind} {name!r}: there is one of that name: call the new one something else")
     module, title = name.replace("-", "_"), re.sub("(^|-)(.)", lambda match: match[2].upper(), name)

@@ -137,7 +137,7 @@ def _other_images(piece: Piece) -> str:
         name, made = piece.record["run"].split("/")[0], piece.record["stamp"].get("data")
         folder = paths.dataset(name, piece.record["slice"]["dataset"]["provenance"])
     else:
-        origin = written_origin(piece.path) or {}
+        origin = written_origin(piece.path)
         name, made, folder = piece.place.split("/")[1], origin.get("images"), paths.DATA / str(origin.get("dataset"))
     on_disk = store.content_hash_if_known(folder)
     other = made and on_disk and made != on_disk

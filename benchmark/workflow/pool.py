@@ -88,7 +88,7 @@ def _run(folder: Path, place: str) -> Piece:
 def _file(path: Path, place: str) -> Piece:
     read_parquet(path)
     content = written_digest(path) or sha256(path)
-    run = (written_origin(path) or {}).get("run")
+    run = written_origin(path).get("run")
     return Piece(path, place, content, content, frozenset([run] if isinstance(run, str) else []))
 
 

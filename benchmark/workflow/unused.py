@@ -40,7 +40,7 @@ def _runs() -> set[Path]:
 def used() -> set[Path]:
     """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
     used: set[Path] = set()
-    for name in sorted(file.stem for file in paths.CONFIG.glob("*.yaml")):
+    for name in paths.studies():
         study = Study.load(name)
         studies = [study, study.untuned]
         if can_be_tuned(study):
