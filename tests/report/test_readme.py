@@ -9,6 +9,7 @@ MARKED = "Before\n\n<!-- tables/a.md -->\n{}<!-- end -->\n\nbetween\n\n<!-- tabl
 SHOWS = (
     "paper_tables/cifar10-small/table3.md",
     "paper_tables/cifar10-small/audit.md",
+    "paper_tables/cifar10-fair/search.md",
     "paper_tables/cifar10-small/claims.md",
     "paper_tables/leaderboard/README.md",
     "paper_tables/scale/scale.md",
