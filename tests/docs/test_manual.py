@@ -32,7 +32,7 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("benchmark", "figures", "paper_tables", "config", "profiles"):
         (root / name).symlink_to(ROOT / name)
     command = "sphinx-build -W --keep-going -b html docs build/docs"
-    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert command in (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     # In this process, which has imported most of what the manual describes.
     errors = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(errors), warnings.catch_warnings():
