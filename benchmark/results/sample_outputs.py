@@ -81,22 +81,24 @@ class Reader:
                 frame = pd.concat([frame, _beside_retrain(of.own)], ignore_index=True)
             return frame.assign(twins=frame["trial"].map(twins).astype(float))
 
-        return self._of_every_cell(audited)
+        return self._of_every_cell(audited, self.study.audits)
 
     def memorised(self) -> pd.DataFrame:
         """Return what `by_memorisation` does of every cell that has Retrain."""
         return self._of_every_cell(lambda _, of: by_memorisation(of.methods, of.given, of.label))
 
-    def _of_every_cell(self, compute: Callable[[Cell, CellOutputs], pd.DataFrame]) -> pd.DataFrame:
-        """Return the rows of all cells, with the run's name first."""
+    def _of_every_cell(
+        self, compute: Callable[[Cell, CellOutputs], pd.DataFrame], own: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Return the rows of all cells, with the run's name first; ``own`` audits are read where rows need them."""
         frames = []
         for cell in self.cells:
-            if (outputs := self.outputs(cell)) is not None and len(frame := compute(cell, outputs)):
+            if (outputs := self.outputs(cell, own)) is not None and len(frame := compute(cell, outputs)):
                 frame = frame.assign(study=self.study.name, **vars(cell))
                 frames.append(frame[[*FIRST, *frame.columns.difference(FIRST, sort=False)]])
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
-    def outputs(self, cell: Cell) -> CellOutputs | None:
+    def outputs(self, cell: Cell, own: Sequence[str] = ()) -> CellOutputs | None:
         """Return what the models of a cell say, those of trials that diverged left out; None without Retrain."""
         here = in_cell(self.metrics, cell) if len(self.metrics) else self.metrics
         if here.empty or not ((here["method"] == RETRAIN) & (here["status"] != DIVERGED)).any():
@@ -110,7 +112,7 @@ class Reader:
         said = {
             method: self._read(
                 {trial: run for trial, run in mine.items() if trial in forgets},
-                lambda run: _samples(self.study, run, forgets[run.name.trial]),
+                lambda run: _samples(self.study, run, forgets[run.name.trial], own),
             )
             for method, mine in runs.items()
         }
@@ -128,8 +130,8 @@ class Reader:
             for trial, one in mine.items()
             for audit, value in one.own.items()
         ]
-        own = pd.DataFrame(read, columns=["method", "audit", "trial", "value"])
-        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, own)
+        audited = pd.DataFrame(read, columns=["method", "audit", "trial", "value"])
+        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, audited)
 
     def _read(self, runs: dict[int, Run], read: Callable[[Run], Any]) -> dict[int, Any]:
         """Return what is read of each trial's run."""
@@ -171,7 +173,7 @@ def write_scores(study: Study, place: str, path: Path) -> Path:
     return path
 
 
-def _samples(study: Study, run: Run, forget: pd.DataFrame) -> Samples:
+def _samples(study: Study, run: Run, forget: pd.DataFrame, own: Sequence[str] = ()) -> Samples:
     rows = records.frame(study, run, paths.SAMPLES).sort_values("index", kind="stable")
     test = rows[rows["split"] == "test"]
     train = rows[rows["split"].isin(["train", HELD_OUT])]
@@ -181,8 +183,8 @@ def _samples(study: Study, run: Run, forget: pd.DataFrame) -> Samples:
     tests, held_out = margin(test), (train["split"] == HELD_OUT).to_numpy()
     unseen = tests[left_out] if left_out.any() else tests
     prediction, label = (train[column].to_numpy() for column in ("prediction", "label"))
-    own = {audit: _own_audit(audit, run, rows, forget) for audit in study.audits}
-    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, own)
+    audited = {audit: _own_audit(audit, run, rows, forget) for audit in own}
+    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, audited)
 
 
 def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
