@@ -33,6 +33,8 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 
+# The API is for who extends the project or reads its results; these rooms are for who works on it.
+INNER_ROOMS = ["commands", "tune", "workflow", "report/figures", "report/overview", "report/page", "report/templates"]
 apidoc_modules = [
     {
         "path": str(ROOT / "benchmark"),
@@ -41,9 +43,11 @@ apidoc_modules = [
         "module_first": True,
         "max_depth": 2,
         "include_private": False,
+        "exclude_patterns": [str(ROOT / "benchmark" / room) for room in INNER_ROOMS],
     }
 ]
 autodoc_default_options = {"members": True}
+toc_object_entries = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 100

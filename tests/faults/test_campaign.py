@@ -5,7 +5,7 @@ import pytest
 from tests.faults.campaign import campaign
 from tests.faults.faults import FAULTS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 # In one copy of a finished study. The last is a kill in the midst of healing the others.
 TOGETHER = ["damaged dataset", "lost split", "lost derived", "lost receipt", "lost table", "lost weights"]
 TOGETHER += ["SIGKILL to everything"]
