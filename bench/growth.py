@@ -58,10 +58,9 @@ def _studies(counts: tuple[int, ...], options: Options) -> Points:
 def _dry_runs(counts: tuple[int, ...]) -> Points:
     """Time the planning of the paper study with each number of trials."""
     with temporary_project() as project:
-        for trials in counts:
-            file = project.folder / f"config/paper-{trials}.yaml"
-            file.write_text(f"extends: paper\ntrials: {trials}\n", encoding="utf-8")
-        return {count: project.workflow(f"paper-{count}", "all", "-n", "--quiet", repeats=3) for count in counts}
+        for n in counts:
+            (project.folder / f"config/paper-{n}.yaml").write_text(f"extends: paper\ntrials: {n}\n", encoding="utf-8")
+        return {n: project.workflow(f"paper-{n}", "all", "-n", "--quiet", repeats=3) for n in counts}
 
 
 def _datasets(sizes: tuple[int, ...], options: Options) -> dict[str, Points]:

@@ -141,8 +141,7 @@ def plain_evaluation(arch: str, device: Device, data: Arrays, threads: int) -> C
 
 def _attack(size: int, options: Options) -> Row:
     """Time the attack on bins beside the exact SVC, trained on ``size`` samples, half of them members."""
-    # A tenth is judged, as where a tenth is forgotten.
-    samples = work.confidences(work.SPREAD, size // 2, size // 10, seed=1)
+    samples = work.confidences(work.SPREAD, size // 2, size // 10, seed=1)  # a tenth is judged, as in random-10
     attacks = {"ours": lambda: membership_attack(*samples), "reference": lambda: reference.membership_attack(*samples)}
     seconds = in_turns({name: clock(attack) for name, attack in attacks.items()}, options.repeats)
     return timed(f"attack, {size:,} samples, spread-out confidences", seconds)

@@ -150,9 +150,9 @@ class Journal:
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(parent.name + TUNING)
-        own_ranges = self.tune.ranges
+        ranges_of = self.tune.ranges
         self.pairs = [
-            Pair(self.study, Cell.parse(cell), method, own_ranges.get("*", {}) | own_ranges.get(method, {}))
+            Pair(self.study, Cell.parse(cell), method, ranges_of.get("*", {}) | ranges_of.get(method, {}))
             for cell, methods in tuned_cells(parent).items()
             for method in methods
         ]

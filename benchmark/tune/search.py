@@ -33,7 +33,7 @@ WAIT_SECONDS = 0.5
 def tune(name: str, jobs: int) -> Path:
     """Search until every method has used its budget in every cell; return the file of the tuned values.
 
-    As many ``jobs`` run at once, each on the study's ``threads``. `BadInput` if one fails: the message names its log.
+    ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log.
     """
     journal = Journal(Study.load(name, tuned=False))
     with locked(journal.folder / "tune.lock"):
@@ -99,7 +99,7 @@ def _references(study: Study, jobs: int) -> None:
 
 
 def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
-    """Run commands, so many ``jobs`` at once; if one fails, or this process is asked to end, end the others too.
+    """Run commands, ``jobs`` at a time; if one fails, or this process is asked to end, end the others too.
 
     Each comes with the file for its output, or None for this process's own output.
     """
