@@ -45,11 +45,11 @@ def arrays(train: int, test: int = 2) -> Arrays:
 
 
 def confidences(
-    kind: tuple[tuple[float, float, float], ...], size: int, queries: int, seed: int
+    spread: tuple[tuple[float, float, float], ...], size: int, queries: int, seed: int
 ) -> tuple[Floats, Floats, Floats]:
     """Return the confidences of ``size`` members, ``size`` non-members and ``queries`` samples to judge."""
     rng, groups = np.random.default_rng(seed), []
-    for (mean, deviation, wrong), count in zip(kind, (size, size, queries), strict=True):
+    for (mean, deviation, wrong), count in zip(spread, (size, size, queries), strict=True):
         margin = rng.normal(mean, deviation, count)
         margin = np.where(rng.random(count) < wrong, rng.normal(-3, 3, count), margin)
         groups.append(mia.confidence(np.logaddexp(0, -margin)))

@@ -124,9 +124,9 @@ def core_hours(trial: FrozenTrial) -> float:
 
     Earlier versions did not record it: for their candidates it is the time by the clock.
     """
-    last = (trial.user_attrs.get("history") or [{}])[-1]
+    last_row = (trial.user_attrs.get("history") or [{}])[-1]
     clock = trial.duration.total_seconds() if trial.duration else 0.0
-    return float(last.get("cpu_seconds", clock)) / 3600
+    return float(last_row.get("cpu_seconds", clock)) / 3600
 
 
 def _rounded(value: float | None) -> float | None:
