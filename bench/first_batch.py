@@ -1,6 +1,6 @@
-"""``python -m bench.first_batch run STUDY RUN``: a run that ends at its first step, and prints when that was.
+"""``python -m bench.first_batch run STUDY RUN``: print the time of a run's first step and end the run.
 
-A server of jobs that has imported this module forks runs that do the same.
+A job server that has imported this module forks runs that do the same.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from itertools import groupby
 
 from bench import work
-from bench.project import project
+from bench.project import temporary_project
 from bench.rows import Options, Row, number, timed
 from bench.timing import clock, in_turns
 from benchmark.metrics.mia import mia_rate
 from benchmark.training.batches import Images, predict
 from benchmark.training.device import Device
 
-ARCH = "resnet18-w16-s2"  # of epochs and evaluations
-Points = dict[int, list[float]]  # the seconds of every repeat, by what grows
+ARCH = "resnet18-w16-s2"  # whose epochs and evaluations are timed
+Points = dict[int, list[float]]  # number of trials, images or members -> the seconds of every repeat
 
 
 def rows(options: Options) -> list[Row]:
@@ -24,47 +24,47 @@ def rows(options: Options) -> list[Row]:
         series["trials of the paper study (dry run)"] = _dry_runs((1, 3, 10))
     series |= _datasets(options.pick((1_000, 2_000, 5_000, 10_000), (60, 120)), options)
     return [
-        timed(f"{what}: {n:,}", {"ours": seconds}) for what, points in series.items() for n, seconds in points.items()
+        timed(f"{label}: {n:,}", {"ours": seconds}) for label, points in series.items() for n, seconds in points.items()
     ]
 
 
 def answer(rows: list[Row]) -> str:
-    """Return how many times as long the most takes as the least, in a sentence."""
+    """Return how many times as long the largest count takes as the smallest, in a sentence."""
     parts = []
-    for what, alike in groupby(rows, lambda row: _point(row)[0]):
-        points = list(alike)
-        more, longer = _point(points[-1])[1] // _point(points[0])[1], points[-1]["ours"] / points[0]["ours"]
-        parts.append(f"{more} times the {what} take {number(longer)} times as long")
+    for label, group in groupby(rows, lambda row: _point(row)[0]):
+        points = list(group)
+        growth, slowdown = _point(points[-1])[1] // _point(points[0])[1], points[-1]["ours"] / points[0]["ours"]
+        parts.append(f"{growth} times the {label} take {number(slowdown)} times as long")
     return "; ".join(parts) + "."
 
 
 def _point(row: Row) -> tuple[str, int]:
-    """Return what grows in a row, and how many there are."""
-    what, _, n = row["work"].rpartition(": ")
-    return what, int(n.replace(",", ""))
+    """Return what a row counts, and the count."""
+    label, _, count = row["work"].rpartition(": ")
+    return label, int(count.replace(",", ""))
 
 
 def _studies(counts: tuple[int, ...], options: Options) -> Points:
     """Time whole workflows of a tiny study: Original, Retrain, FT and CoUn for each trial, and a table."""
     table = {"kind": "unlearning", "cells": ["digits/convnet/random-10"], "methods": ["ft", "coun"]}
     points = {}
-    for n in counts:
-        with project() as fresh:
-            fresh.study("tiny", trials=n, tables={"gaps": table})
-            points[n] = fresh.workflow("tiny", "gaps", *["-n"] * options.short)
+    for trials in counts:
+        with temporary_project() as project:
+            project.study("tiny", trials=trials, tables={"gaps": table})
+            points[trials] = project.workflow("tiny", "gaps", *["-n"] * options.short)
     return points
 
 
 def _dry_runs(counts: tuple[int, ...]) -> Points:
-    """Time the planning of the paper study with so many trials."""
-    with project() as fresh:
+    """Time the planning of the paper study with each number of trials."""
+    with temporary_project() as project:
         for n in counts:
-            (fresh.folder / f"config/paper-{n}.yaml").write_text(f"extends: paper\ntrials: {n}\n", encoding="utf-8")
-        return {n: fresh.workflow(f"paper-{n}", "all", "-n", "--quiet", repeats=3) for n in counts}
+            (project.folder / f"config/paper-{n}.yaml").write_text(f"extends: paper\ntrials: {n}\n", encoding="utf-8")
+        return {n: project.workflow(f"paper-{n}", "all", "-n", "--quiet", repeats=3) for n in counts}
 
 
 def _datasets(sizes: tuple[int, ...], options: Options) -> dict[str, Points]:
-    """Time an epoch of FT, an evaluation and an attack on datasets of so many training images."""
+    """Time an epoch of FT, an evaluation and an attack for each number of training images."""
     device = Device.choose("auto", options.threads)
     series: dict[str, Points] = {}
     for size in sizes:

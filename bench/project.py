@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = ("Snakefile", "rules", "profiles", "config", "paper_tables/reported")
 BENCHMARK = ("-m", "benchmark")
 
-# Digits at 32 pixels, so that every architecture takes them: what is timed is everything but the training.
+# Digits at 32 pixels, so that every architecture accepts them. Everything but the training is timed.
 STUDY = """
 trials: 1
 datasets:
@@ -36,13 +36,13 @@ hyperparameters:
 
 
 @contextmanager
-def project() -> Iterator[Project]:
+def temporary_project() -> Iterator[Project]:
     """Yield a project with the workflow and its studies, in a temporary folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for name in FILES:
             if (ROOT / name).is_file():
                 shutil.copy(ROOT / name, folder)
-            else:  # without what this machine says of its own datasets
+            else:  # without this machine's own settings of datasets
                 shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("local"))
         yield Project(Path(folder))
 
@@ -59,31 +59,31 @@ class Project:
         (self.folder / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
     def environment(self) -> dict[str, str]:
-        """Return what is set for a process of this project."""
-        # The process that measures may hold the GPU already.
+        """Return the environment variables of this project's processes."""
+        # The measuring process may already hold the GPU.
         return {**dict.fromkeys(THREADS, "1"), "PYTHONPATH": str(ROOT), JOBS_PER_GPU: "100"}
 
     def command(self, *arguments: str, program: Sequence[str] = BENCHMARK) -> str:
-        """Run a command in a process and return what it prints; raise `RuntimeError` if it fails.
+        """Run a command in a process and return its output; raise `RuntimeError` if it fails.
 
-        ``program`` is what Python gets before the arguments.
+        ``program`` are the interpreter's arguments that precede those of the command.
         """
-        command, settings = [sys.executable, *program, *arguments], os.environ | self.environment()
-        done = subprocess.run(command, cwd=self.folder, env=settings, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
-        return done.stdout
+        command, environment = [sys.executable, *program, *arguments], os.environ | self.environment()
+        process = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{(process.stdout + process.stderr)[-3000:]}")
+        return process.stdout
 
     def seconds(self, *arguments: str, program: Sequence[str] = BENCHMARK, repeats: int = 1) -> list[float]:
-        """Return how long a command takes, from its start to its end; of several repeats one more is not counted."""
+        """Return how long each repeat of a command takes; if there are several, an uncounted one precedes them."""
         seconds = []
         for _ in range(repeats + (repeats > 1)):
-            before = time.perf_counter()
+            started = time.perf_counter()
             self.command(*arguments, program=program)
-            seconds.append(time.perf_counter() - before)
+            seconds.append(time.perf_counter() - started)
         return seconds[-repeats:]
 
     def workflow(self, study: str, *arguments: str, repeats: int = 1) -> list[float]:
-        """Return how long a call of Snakemake on two cores takes."""
+        """Return how long each repeat of a call of Snakemake on two cores takes."""
         command = *arguments, "--cores", "2", "--config", f"study={study}"
         return self.seconds(*command, program=("-m", "snakemake"), repeats=repeats)

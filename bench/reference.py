@@ -1,6 +1,6 @@
-"""The plain way: per-image torchvision transforms in a DataLoader, float32, contiguous tensors, `torch.optim.SGD`.
+"""The plain code: per-image torchvision transforms in a DataLoader, float32, contiguous tensors, `torch.optim.SGD`.
 
-Written for comparison, in the style of the public unlearning repositories. Tests hold both to the same numbers.
+Written for comparison, in the style of the public unlearning repositories. Tests hold ours to the same numbers.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from torchvision import transforms
 
 from benchmark.settings import Augmentation
 
-WORKERS = 4  # of a loader, at most: they feed any step here, and several loaders are alive at a time
-BATCHES = 10**9  # more than any measurement takes
+WORKERS = 4  # the most of a loader: enough for any step here, and several loaders are alive at a time
+BATCHES = 10**9  # more than any measurement needs
 
 
 def prepare_process(threads: int) -> None:
-    """Set this process's threads, and keep a GPU's float32 from being TF32. Freed memory goes back to the system."""
+    """Set this process's threads and turn TF32 off on GPUs. As by default, freed memory goes back to the system."""
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = False
 
 
 def transform(letters: str, augmentation: Augmentation, size: int) -> transforms.Compose:
-    """Return torchvision's pipeline for letters of C, H, J, G, N, with the paper's strengths of J and G."""
+    """Return torchvision's pipeline for some of the letters C, H, J, G, N; J and G are as strong as in the paper."""
     steps = {
         "C": transforms.RandomCrop(size, padding=augmentation.padding),
         "H": transforms.RandomHorizontalFlip(),
@@ -52,9 +52,9 @@ class Pictures(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, number: int) -> tuple[Tensor, ...]:
-        image = Image.fromarray(self.images[number])
-        return (*(view(image) for view in self.views), torch.tensor(self.labels[number]))
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        image = Image.fromarray(self.images[index])
+        return (*(view(image) for view in self.views), torch.tensor(self.labels[index]))
 
 
 def loader(data: Pictures, batch_size: int, workers: int, **options: Any) -> DataLoader[tuple[Tensor, ...]]:
@@ -66,14 +66,14 @@ def loader(data: Pictures, batch_size: int, workers: int, **options: Any) -> Dat
 def endless(data: Pictures, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
     """Yield shuffled batches without end.
 
-    To the loader all epochs are one: at an epoch's end it would fetch nothing ahead, and few images end soon.
+    The loader sees a single epoch: at an epoch's end it would stop fetching ahead, and few images make short epochs.
     """
     order = RandomSampler(data, num_samples=batch_size * BATCHES)  # one permutation of the images after another
     return iter(loader(data, batch_size, workers, sampler=order, drop_last=True))
 
 
 def use_torchs_dropout(model: nn.Module) -> None:
-    """Replace every dropout of a model by `torch.nn.Dropout`, as the public ViT has it."""
+    """Replace every dropout of a model by `torch.nn.Dropout`, as in the public ViT."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
@@ -85,31 +85,31 @@ def optimiser(model: nn.Module) -> SGD:
     return SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
 
 
-def ft(model: nn.Module, opt: SGD, images: Tensor, labels: Tensor) -> None:
+def ft(model: nn.Module, sgd: SGD, images: Tensor, labels: Tensor) -> None:
     """Do a step of FT."""
-    _step(opt, F.cross_entropy(model(images)[1], labels))
+    _step(sgd, F.cross_entropy(model(images)[1], labels))
 
 
-def coun(model: nn.Module, opt: SGD, weight: float, tau: float, first: Tensor, second: Tensor, labels: Tensor) -> None:
-    """Do a step of CoUn: cross-entropy of the first view, InfoNCE between both."""
-    features, logits = model(first)
-    others, _ = model(second)
-    similarity = F.normalize(features) @ F.normalize(others).T / tau
+def coun(model: nn.Module, sgd: SGD, weight: float, tau: float, view1: Tensor, view2: Tensor, labels: Tensor) -> None:
+    """Do a step of CoUn: cross-entropy of the first view, InfoNCE between the two."""
+    features1, logits = model(view1)
+    features2, _ = model(view2)
+    similarity = F.normalize(features1) @ F.normalize(features2).T / tau
     target = torch.arange(len(labels), device=labels.device)
     contrast = F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
-    _step(opt, F.cross_entropy(logits, labels) + weight * contrast)
+    _step(sgd, F.cross_entropy(logits, labels) + weight * contrast)
 
 
-def _step(opt: SGD, loss: Tensor) -> float:
-    opt.zero_grad()
+def _step(sgd: SGD, loss: Tensor) -> float:
+    sgd.zero_grad()
     loss.backward()
-    opt.step()
-    return loss.item()  # as plain scripts read it, waiting for the device
+    sgd.step()
+    return loss.item()  # waits for the device, as in plain scripts
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: DataLoader[tuple[Tensor, ...]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return predictions and losses of a loader's data."""
+    """Return the predictions and losses on a loader's data."""
     model.eval()
     predictions, losses = [], []
     for images, labels in data:
@@ -122,7 +122,7 @@ def evaluate(model: nn.Module, data: DataLoader[tuple[Tensor, ...]], device: tor
 def membership_attack(
     members: NDArray[np.float64], nonmembers: NDArray[np.float64], queries: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Return which queries the exact SVC takes for members, as in the public code."""
+    """Return, for each query, whether the exact SVC takes it for a member, as in the public code."""
     svc = SVC(C=3, gamma="auto", kernel="rbf")
     svc.fit(np.r_[members, nonmembers].reshape(-1, 1), np.repeat([1, 0], [len(members), len(nonmembers)]))
     return np.asarray(svc.predict(queries.reshape(-1, 1)) == 1)

@@ -1,4 +1,4 @@
-"""Runs sections and writes them down: every repeat as JSON, and the answers of all machines on one page."""
+"""Runs of sections and their reports: every repeat as JSON, and the answers of all machines on one page."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from bench.rows import Options, Row, missed, number, table, wanted
+from bench.rows import Options, Row, bounds_of, missed, number, table
 from benchmark import files, paths
 from benchmark.errors import BadInput, unknown
 from benchmark.stamp import commit, stamp
 
-# Module of this folder -> the question that it answers.
+# Module of this folder -> the question it answers.
 SECTIONS = {
     "training": "How fast is training, beside plain code and beside the hardware's peak?",
     "start": "How long until the first batch?",
     "growth": "How does time grow?",
 }
-# By name, the parts of each section: rows, and the stamp of when they were measured, usually of all at once. A file may
-# hold a section `settled` too, of what no command measures any more.
+# Name of a section -> its parts: rows, and the stamp of when they were measured, usually all at once. A file may also
+# hold a section `settled`, of what no command measures any more.
 Sections = dict[str, list[dict[str, Any]]]
 
 
@@ -40,7 +40,7 @@ def chosen(only: str) -> list[str]:
 
 
 def bench(names: Sequence[str], options: Options, name: str) -> Path:
-    """Run sections and return the path of what was measured, ``results/bench/<name>.json``.
+    """Run sections and return the path of the measurements, ``results/bench/<name>.json``.
 
     Each section is written as soon as it is done; the file's other sections stay as they are. ``machines.md`` beside it
     shows all machines.
@@ -48,7 +48,7 @@ def bench(names: Sequence[str], options: Options, name: str) -> Path:
     Raises
     ------
     BadInput
-        If a file in ``results/bench`` cannot be read: before anything is measured.
+        If a file in ``results/bench`` cannot be read. It is raised before anything is measured.
     """
     path = paths.BENCH / f"{name}.json"
     sections = read(paths.BENCH).get(name, {})
@@ -65,7 +65,7 @@ def bench(names: Sequence[str], options: Options, name: str) -> Path:
 
 
 def read(folder: Path) -> dict[str, Sections]:
-    """Return the sections of every JSON file of a folder by its name; raise `BadInput` for one that is no JSON."""
+    """Return the sections of every JSON file in a folder, by its name; raise `BadInput` if one is not valid JSON."""
     machines = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -89,7 +89,7 @@ def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
 
 
 def page(machines: dict[str, Sections]) -> str:
-    """Return, as Markdown, each question with all machines' answers, and what they are; short runs are left out."""
+    """Return, as Markdown, each question with all machines' answers, and the machines; short runs are left out."""
     full = {
         name: sections
         for name, sections in machines.items()
@@ -106,24 +106,24 @@ def answered(section: str, machines: dict[str, Sections]) -> str:
 
     A figure in bold misses its bound; a dash stands where a machine has not measured it.
     """
-    rows = {name: measured(sections, section) for name, sections in machines.items() if section in sections}
+    columns = {name: rows_by_work(sections, section) for name, sections in machines.items() if section in sections}
     answer = importlib.import_module(f"bench.{section}").answer
-    answers = [f"- **{name}**: {answer(list(column.values()))}" for name, column in rows.items()]
-    lines = [
-        [work, *(_cell(column[work]) if work in column else "–" for column in rows.values()), ", ".join(wanted(work))]
-        for work in dict.fromkeys(work for column in rows.values() for work in column)
-    ]
-    cells = table(("work", *rows, "wanted"), lines, ("work", "wanted"))
+    answers = [f"- **{name}**: {answer(list(column.values()))}" for name, column in columns.items()]
+    lines = []
+    for work in dict.fromkeys(work for column in columns.values() for work in column):
+        entries = [_entry(column[work]) if work in column else "–" for column in columns.values()]
+        lines.append([work, *entries, ", ".join(bounds_of(work))])
+    comparison = table(("work", *columns, "wanted"), lines, ("work", "wanted"))
     command = f"`python -m benchmark bench --only {section}`"
-    return "\n\n".join([f"## {SECTIONS[section]}", command, "\n".join(answers), cells])
+    return "\n\n".join([f"## {SECTIONS[section]}", command, "\n".join(answers), comparison])
 
 
-def measured(sections: Sections, section: str) -> dict[str, Row]:
-    """Return the rows of a section by their work."""
+def rows_by_work(sections: Sections, section: str) -> dict[str, Row]:
+    """Return the rows of a section, by their work."""
     return {row["work"]: row for part in sections.get(section, []) for row in part["rows"]}
 
 
-def _cell(row: Row) -> str:
+def _entry(row: Row) -> str:
     texts = {"ours": f"{number(row['ours'])} {row['unit']}"}
     if row["ratio"] is not None:
         texts["ratio"] = f"{number(row['ratio'])} times"
@@ -134,7 +134,7 @@ def _cell(row: Row) -> str:
 
 def _origin(sections: Sections) -> list[str]:
     stamps = [part["stamp"] for section in SECTIONS for part in sections.get(section, [])]
-    rows = [row for section in SECTIONS for row in measured(sections, section).values() if wanted(row["work"])]
+    rows = [row for section in SECTIONS for row in rows_by_work(sections, section).values() if bounds_of(row["work"])]
     days = sorted(stamp["ended"]["time"][:10] for stamp in stamps)
     return [
         stamps[0]["device"],

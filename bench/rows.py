@@ -1,4 +1,4 @@
-"""Rows of measurements: made from seconds, held to bounds, written as tables."""
+"""Rows of measurements: computed from seconds, held to bounds, written as tables."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 Row: TypeAlias = dict[str, Any]  # as it is written to JSON: see `timed`
 T = TypeVar("T")
 SIGNS = {"≥": operator.ge, "≤": operator.le}
-# Work, by how its name begins -> bounds on ``ours``, ``ratio`` or ``share``.
-WANTED = {
+# Beginning of the name of work -> bounds on ``ours``, ``ratio`` or ``share``.
+BOUNDS = {
     "resnet18, ft": ["ratio ≥ 2.5", "share ≥ 0.75"],
     "vgg16, ft": ["ratio ≥ 2"],
     "vit, ft": ["ratio ≥ 2.5"],
@@ -29,14 +29,14 @@ WANTED = {
 
 @dataclass(frozen=True)
 class Options:
-    """How the bench is run: repeats of each piece of work, processor threads, and whether to do next to nothing."""
+    """How the bench is run: repeats of each piece of work, processor threads, and whether the run is short."""
 
     repeats: int = 5
     threads: int = 1
     short: bool = False
 
     def pick(self, full: T, short: T) -> T:
-        """Return what is to be done, or the little that a short run does of it."""
+        """Return ``short`` in a short run, else ``full``."""
         return short if self.short else full
 
 
@@ -55,7 +55,7 @@ def timed(
     amount : how much was done; ``ours`` and ``reference`` are then amounts a second, in ``unit``.
     share : of the hardware's peak, 0 to 1.
     """
-    medians = {piece: statistics.median(taken) for piece, taken in seconds.items()}
+    medians = {piece: statistics.median(repeats) for piece, repeats in seconds.items()}
     values = medians if amount is None else {piece: amount / median for piece, median in medians.items()}
     return {
         "work": work,
@@ -69,35 +69,35 @@ def timed(
 
 
 def _ratio(reference: list[float], ours: list[float]) -> float:
-    # The median over pairs of repeats: what slows both falls out.
-    return statistics.median(theirs / mine for theirs, mine in zip(reference, ours, strict=True))
+    # The median over pairs of repeats: what slows both cancels out.
+    return statistics.median(plain / own for plain, own in zip(reference, ours, strict=True))
 
 
-def wanted(work: str) -> list[str]:
+def bounds_of(work: str) -> list[str]:
     """Return the bounds of a piece of work, such as ``ratio ≥ 2.5``."""
-    return [bound for start, bounds in WANTED.items() if work.startswith(start) for bound in bounds]
+    return [bound for prefix, bounds in BOUNDS.items() if work.startswith(prefix) for bound in bounds]
 
 
 def missed(row: Row) -> list[str]:
-    """Return what of ``ours``, ``ratio`` and ``share`` misses a bound."""
-    bounds = [bound.split() for bound in wanted(row["work"])]
+    """Return which of ``ours``, ``ratio`` and ``share`` miss a bound."""
+    bounds = [bound.split() for bound in bounds_of(row["work"])]
     return [name for name, sign, limit in bounds if not SIGNS[sign](row[name], float(limit))]
 
 
 def span(rows: Sequence[Row], name: str) -> str:
-    """Return the least and the greatest of ``ours``, ``ratio`` or ``share`` of some rows."""
+    """Return the least and the greatest ``ours``, ``ratio`` or ``share`` of rows."""
     values = sorted(row[name] for row in rows)
     return " to ".join(dict.fromkeys(number(value) for value in (values[0], values[-1])))
 
 
 def number(value: float | None) -> str:
-    """Return three significant digits, without exponents."""
+    """Return a value to three significant digits, without an exponent."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def table(heads: Sequence[str], rows: list[list[str]], texts: Sequence[str]) -> str:
-    """Return rows as Markdown; columns are aligned to the right except those of ``texts``."""
+    """Return rows as Markdown; the columns named in ``texts`` are aligned left, the others right."""
     lines = [list(heads), ["--" if head in texts else "--:" for head in heads], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

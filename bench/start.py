@@ -6,11 +6,11 @@ import os
 import time
 from unittest import mock
 
-from bench.project import Project, project
+from bench.project import Project, temporary_project
 from bench.rows import Options, Row, span, timed
 from benchmark.commands import warm
 
-# How a job starts, and the interpreter's arguments for it; a workflow's jobs are forked.
+# How a job starts -> the interpreter's arguments. The jobs of a workflow are forked.
 STARTS = {
     "started by itself": ("-m", "bench.first_batch"),
     "forked from a warm process": ("-I", "-S", warm.__file__),
@@ -24,17 +24,17 @@ ANSWERS = {
 
 
 def rows(options: Options) -> list[Row]:
-    """Return a row for each start of a job, for the quick study, and for planning and pricing the paper study."""
+    """Return a row for each way a job starts, for the quick study, and for planning and pricing the paper study."""
     study = options.pick("paper", "start")
-    with project() as fresh:
-        measured = _first_batches(fresh, options.pick(["convnet", "resnet18"], ["convnet"]), options)
+    with temporary_project() as project:
+        measured = _first_batches(project, options.pick(["convnet", "resnet18"], ["convnet"]), options)
         if not options.short:
-            measured.append(timed("quick study, all, 2 cores, once", {"ours": fresh.workflow("quick", "all")}))
-        dry = fresh.workflow(study, "all", "-n", "--quiet", repeats=options.repeats)
-        cost = fresh.seconds("cost", study)
+            measured.append(timed("quick study, all, 2 cores, once", {"ours": project.workflow("quick", "all")}))
+        dry_run = project.workflow(study, "all", "-n", "--quiet", repeats=options.repeats)
+        cost = project.seconds("cost", study)
     return [
         *measured,
-        timed(f"dry run of the {study} study, all", {"ours": dry}),
+        timed(f"dry run of the {study} study, all", {"ours": dry_run}),
         timed(f"cost of the {study} study, once", {"ours": cost}),
     ]
 
@@ -42,34 +42,35 @@ def rows(options: Options) -> list[Row]:
 def answer(rows: list[Row]) -> str:
     """Return how long each start takes, in a sentence."""
     parts = []
-    for what, words in ANSWERS.items():
-        if alike := [row for row in rows if what in row["work"]]:
-            parts.append(words.format(span(alike, "ours")))
+    for work, clause in ANSWERS.items():
+        if matches := [row for row in rows if work in row["work"]]:
+            parts.append(clause.format(span(matches, "ours")))
     return "; ".join(parts) + "."
 
 
-def _first_batches(fresh: Project, archs: list[str], options: Options) -> list[Row]:
-    methods = {"kind": "unlearning", "methods": ["original", "coun"]}
-    fresh.study("start", tables={arch: methods | {"cells": [f"digits/{arch}/random-10"]} for arch in archs})
-    served = {"run": ("bench.first_batch", *warm.RUNS)}
-    with mock.patch.dict(os.environ), mock.patch.dict(warm.IMPORTS, served):
+def _first_batches(project: Project, archs: list[str], options: Options) -> list[Row]:
+    table = {"kind": "unlearning", "methods": ["original", "coun"]}
+    project.study("start", tables={arch: table | {"cells": [f"digits/{arch}/random-10"]} for arch in archs})
+    imports = {"run": ("bench.first_batch", *warm.RUNS)}
+    with mock.patch.dict(os.environ), mock.patch.dict(warm.IMPORTS, imports):
         os.environ.pop(warm.SERVER, None)
-        warm.start({"run": 2}, fresh.environment())  # it has imported everything by the time of the first forked job
-        fresh.command("prepare", "start", "digits")
-        fresh.command("split", "start", "digits", "random-10")
+        warm.start({"run": 2}, project.environment())  # has imported everything before the first forked job comes
+        project.command("prepare", "start", "digits")
+        project.command("split", "start", "digits", "random-10")
         for arch in archs:
-            fresh.command("run", "start", f"digits/{arch}/original/trial-0")
+            project.command("run", "start", f"digits/{arch}/original/trial-0")
         return [
-            timed(f"first batch of a CoUn job, {arch}, {how}", {"ours": _until_first_batch(fresh, arch, how, options)})
-            for how in STARTS
+            timed(f"first batch of a CoUn job, {arch}, {start}", {"ours": _first_batch(project, arch, start, options)})
+            for start in STARTS
             for arch in archs
         ]
 
 
-def _until_first_batch(fresh: Project, arch: str, how: str, options: Options) -> list[float]:
+def _first_batch(project: Project, arch: str, start: str, options: Options) -> list[float]:
+    """Return the seconds from the command of a job to its first batch, in each repeat."""
     seconds = []
     for _ in range(options.repeats + (options.repeats > 1)):  # the first of several is not counted
-        before = time.time()
-        printed = fresh.command("run", "start", f"digits/{arch}/random-10/coun/trial-0", program=STARTS[how])
-        seconds.append(float(printed.split()[-1]) - before)
+        started = time.time()
+        output = project.command("run", "start", f"digits/{arch}/random-10/coun/trial-0", program=STARTS[start])
+        seconds.append(float(output.split()[-1]) - started)
     return seconds[-options.repeats :]

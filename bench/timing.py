@@ -13,35 +13,35 @@ from typing import TypeAlias
 
 LEAST = 0.2  # seconds: shorter work is done several times a repeat
 
-Clock: TypeAlias = Callable[[int], float]  # does a piece of work so many times and returns the seconds of one
+Clock: TypeAlias = Callable[[int], float]  # does work as many times as it is told and returns the seconds of one time
 
 
 def in_turns(clocks: Mapping[str, Clock], repeats: int, settle: bool = False) -> dict[str, list[float]]:
     """Return the seconds of every repeat of every piece of work, by name.
 
-    Each is done twice before, uncounted: to warm caches, and to see how often a repeat must do it to last `LEAST`
+    Each is first done twice, uncounted: to warm caches, and to learn how often a repeat must do it to last `LEAST`
     seconds. Every other round goes through the work backwards.
 
     Parameters
     ----------
-    settle : begin each turn with an uncounted call. What follows itself in real life, as a training step does, would
-        otherwise pay for memory and caches that another piece has left.
+    settle : begin each turn with an uncounted call. Work that follows itself in real life, as a training step does,
+        would otherwise pay for the memory and caches that other work left behind.
     """
     for seconds in clocks.values():
         seconds(1)
     calls = {name: max(1, math.ceil(LEAST / max(seconds(1), 1e-9))) for name, seconds in clocks.items()}
-    taken: dict[str, list[float]] = {name: [] for name in clocks}
+    timings: dict[str, list[float]] = {name: [] for name in clocks}
     gc.disable()
     try:
         for repeat in range(repeats):
             for name in list(clocks)[:: -1 if repeat % 2 else 1]:
                 if settle:
                     clocks[name](1)
-                taken[name].append(clocks[name](calls[name]))
+                timings[name].append(clocks[name](calls[name]))
             gc.collect()
     finally:
         gc.enable()
-    return taken
+    return timings
 
 
 def clock(work: Callable[[], object]) -> Clock:
@@ -49,11 +49,11 @@ def clock(work: Callable[[], object]) -> Clock:
 
     def seconds(calls: int) -> float:
         _wait()
-        before = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(calls):
             work()
         _wait()
-        return (time.perf_counter() - before) / calls
+        return (time.perf_counter() - started) / calls
 
     return seconds
 
@@ -70,34 +70,34 @@ class Process(ProcessPoolExecutor):
 
     Parameters
     ----------
-    make : called there with ``given``, returns the work; a function of a module.
-    copies : processes that do the same side by side; the slowest counts.
+    make : a function of a module that returns the work; the process calls it with ``arguments``.
+    copies : processes that do the same work side by side; the slowest counts.
     """
 
-    def __init__(self, make: Callable[..., Callable[[], object]], *given: object, copies: int = 1):
+    def __init__(self, make: Callable[..., Callable[[], object]], *arguments: object, copies: int = 1):
         context = multiprocessing.get_context("spawn")
-        super().__init__(copies, context, _make, (make, given, context.Barrier(copies)))
+        super().__init__(copies, context, _make, (make, arguments, context.Barrier(copies)))
         self.copies = copies
         for _ in range(copies):
             self.submit(abs, 0)  # starts a process now, while others start
 
     def __call__(self, calls: int) -> float:
-        """Do the work so many times and return the seconds of one."""
+        """Do the work ``calls`` times and return the seconds of one."""
         pending = [self.submit(_seconds, calls) for _ in range(self.copies)]
         return max(seconds.result() for seconds in pending)
 
 
 _work: Callable[[], object]  # of this process, if it is a `Process`
-_together: Barrier  # where it waits for its copies
+_barrier: Barrier  # where it waits for its copies
 
 
-def _make(make: Callable[..., Callable[[], object]], given: tuple[object, ...], together: Barrier) -> None:
-    global _work, _together
-    # What this process starts, such as the workers of a loader, starts as it would from the command line.
+def _make(make: Callable[..., Callable[[], object]], arguments: tuple[object, ...], barrier: Barrier) -> None:
+    global _work, _barrier
+    # This process starts others, such as the workers of a loader, as it would from the command line.
     multiprocessing.set_start_method(None, force=True)
-    _work, _together = make(*given), together
+    _work, _barrier = make(*arguments), barrier
 
 
 def _seconds(calls: int) -> float:
-    _together.wait()
+    _barrier.wait()
     return clock(_work)(calls)

@@ -1,4 +1,4 @@
-"""Images and confidences of noise, and a trainer at its first step: the work that is timed, on a job's path."""
+"""The work that is timed, on a job's path: images and confidences of noise, and a trainer at its first step."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CLASSES = 10
 AUGMENTATION = Augmentation()
 
 Floats = NDArray[np.float64]
-# Of members, non-members and queries: a true label's logit above the others, as mean and deviation, and the share of
-# samples that are plainly wrong.
+# For members, non-members and queries: mean and standard deviation of the true label's logit above the others, and the
+# share of samples that are plainly wrong.
 SPREAD = ((2.0, 2.0, 0.0), (0.8, 2.4, 0.0), (1.2, 2.3, 0.0))
 
 
 def arrays(train: int, test: int = 2) -> Arrays:
-    """Return ``train`` and ``test`` images of noise, uint8 (N, 32, 32, 3): work takes as long as on real ones."""
+    """Return ``train`` and ``test`` images of noise, uint8 (N, 32, 32, 3), as costly to work on as real ones."""
     rng = np.random.default_rng(0)
     shape = (32, 32, 3)
     return Arrays(
@@ -45,15 +45,15 @@ def arrays(train: int, test: int = 2) -> Arrays:
 
 
 def confidences(
-    kind: tuple[tuple[float, float, float], ...], size: int, queries: int, seed: int
+    spread: tuple[tuple[float, float, float], ...], size: int, queries: int, seed: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Return confidences of ``size`` members, ``size`` non-members and ``queries`` samples to judge."""
-    rng, drawn = np.random.default_rng(seed), []
-    for (mean, deviation, wrong), count in zip(kind, (size, size, queries), strict=True):
+    """Return the confidences of ``size`` members, ``size`` non-members and ``queries`` samples to judge."""
+    rng, groups = np.random.default_rng(seed), []
+    for (mean, deviation, wrong), count in zip(spread, (size, size, queries), strict=True):
         margin = rng.normal(mean, deviation, count)
         margin = np.where(rng.random(count) < wrong, rng.normal(-3, 3, count), margin)
-        drawn.append(mia.confidence(np.logaddexp(0, -margin)))
-    members, nonmembers, judged = drawn
+        groups.append(mia.confidence(np.logaddexp(0, -margin)))
+    members, nonmembers, judged = groups
     return members, nonmembers, judged
 
 
@@ -67,33 +67,32 @@ def model(arch: str, data: Arrays) -> nn.Module:
 def trainer(
     method: str, arch: str, data: Arrays, device: Device, batch_size: int, forget: int, **settings: Any
 ) -> Trainer:
-    """Return a trainer whose method is prepared; the last ``forget`` training images are forgotten."""
+    """Return a trainer with a prepared method that forgets the last ``forget`` training images."""
     images = Images(data, AUGMENTATION, device.device)
     labels = images.labels["train"]
-    everything = torch.arange(len(labels), device=device.device)
-    retain = len(labels) - forget
+    indices = torch.arange(len(labels), device=device.device)
     context = Context(
         labels=labels,
-        retain=everything[:retain],
-        forget=everything[retain:],
+        retain=indices[: len(labels) - forget],
+        forget=indices[len(labels) - forget :],
         classes=images.classes,
         streams=Streams(0, ("bench", method)),
         load=images.load,
         fresh=lambda purpose: device.place(model(arch, data)),
     )
-    kind = METHODS.get(method)
-    prepared = kind(kind.Settings(batch_size=batch_size, **settings), context)
-    net = device.place(model(arch, data))
+    method_class = METHODS.get(method)
+    unlearner = method_class(method_class.Settings(batch_size=batch_size, **settings), context)
+    network = device.place(model(arch, data))
     with torch.no_grad():
-        prepared.prepare(net)
+        unlearner.prepare(network)
     flops = forward_flops(arch, images.classes, images.image_shape)
-    net.train()
-    return Trainer(net, prepared, device, lambda: None, flops)
+    network.train()
+    return Trainer(network, unlearner, device, lambda: None, flops)
 
 
-def steps(of: Trainer) -> Callable[[], None]:
-    """Return a function that does the next step of a trainer: whole batches of its first epoch, over and over."""
-    size = of.settings.batch_size
-    whole = [step for step in of.method.batches(0) if all(len(part.index) == size for part in step.values())]
-    batches = itertools.cycle(whole)
-    return lambda: of.train_step(next(batches), progress=0.5)
+def steps(trainer: Trainer) -> Callable[[], None]:
+    """Return a function that does a trainer's next step, on the full batches of its first epoch over and over."""
+    size = trainer.settings.batch_size
+    full = [batch for batch in trainer.method.batches(0) if all(len(part.index) == size for part in batch.values())]
+    batches = itertools.cycle(full)
+    return lambda: trainer.train_step(next(batches), progress=0.5)

@@ -25,7 +25,7 @@ html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
 default_role = "py:obj"
-suppress_warnings = ["ref.python"]  # annotations name classes of which several modules have one
+suppress_warnings = ["ref.python"]  # annotations name classes that several modules define
 
 extensions = ["myst_parser", "sphinx.ext.apidoc", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -33,7 +33,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 
-# The API is for who extends the project or reads its results; these rooms are for who works on it.
+# The API is for those who extend the project or read its results; these rooms are for those who work on it.
 INNER_ROOMS = ["commands", "tune", "workflow", "report/figures", "report/overview", "report/page", "report/templates"]
 apidoc_modules = [
     {
@@ -58,12 +58,12 @@ napoleon_custom_sections = [("Class attributes", "params_style"), "Result"]
 
 
 def fill(app: Any, name: str, source: list[str]) -> None:
-    """Put generated Markdown where a page says ``<!-- generated: NAME -->``."""
+    """Insert generated Markdown where a page says ``<!-- generated: NAME -->``."""
     source[0] = reference.filled(source[0])
 
 
 def plain_link(app: Any, env: Any, node: Any, contnode: Any) -> Any:
-    """Leave a link of the README to a file of the repository, which the manual does not hold, as plain text."""
+    """Turn a link of the README to a file that the manual does not contain into plain text."""
     target = node.get("reftarget", "").split("#")[0]
     if node.get("reftype") == "myst" and target and (ROOT / target).exists():
         return contnode
@@ -71,25 +71,25 @@ def plain_link(app: Any, env: Any, node: Any, contnode: Any) -> Any:
 
 
 def describe(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Read ``name : text`` as a name and its meaning, and what is returned as text.
+    """Read ``name : text`` as a name and its meaning, and the section ``Returns`` as text.
 
     numpy's style has types in both places; ours has them in annotations.
     """
-    section, told = "", []
+    section, described = "", []
     for number, line in enumerate(lines):
         line = line if "``" in line else line.replace("|", r"\|")  # |N| is a size here, not a substitution
         if re.fullmatch(r"-{3,}", "".join(lines[number + 1 : number + 2])):
             section = line
-        found = re.fullmatch(r"(\w[\w, ]*?) : (.+)", line)
-        if section in ("Parameters", "Attributes", "Class attributes") and found:
-            told += [found[1], f"    {found[2]}"]
+        entry = re.fullmatch(r"(\w[\w, ]*?) : (.+)", line)
+        if section in ("Parameters", "Attributes", "Class attributes") and entry:
+            described += [entry[1], f"    {entry[2]}"]
         else:
-            told.append("Result" if line == section == "Returns" else line)
-    lines[:] = told
+            described.append("Result" if line == section == "Returns" else line)
+    lines[:] = described
 
 
 def setup(app: Any) -> None:
-    """Connect the above."""
+    """Connect the functions above to Sphinx's events."""
     app.connect("source-read", fill)
     app.connect("missing-reference", plain_link)
     app.connect("autodoc-process-docstring", describe, priority=400)  # before napoleon

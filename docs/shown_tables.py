@@ -1,6 +1,6 @@
-"""The tables in the README and the manual: between ``<!-- <path>.md -->`` and ``<!-- end -->`` stands that file.
+"""The tables in the README and the manual: a file's text stands between ``<!-- <path>.md -->`` and ``<!-- end -->``.
 
-``python docs/shown_tables.py`` puts it there; a test holds the pages to it.
+``python docs/shown_tables.py`` inserts it; a test checks that it is current.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ SHOWN = re.compile(r"(<!-- (\S+\.md) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str, root: Path = Path()) -> str:
-    """Return a page's text with each file below ``root`` between its markers; nothing where there is no such file."""
+    """Return a page's text with each file below ``root`` between its markers, or nothing if there is no such file."""
 
     def content(match: re.Match[str]) -> str:
-        """Return the markers with what belongs between them."""
+        """Return the markers with the file's text between them."""
         path = root / match[2]
         return match[1] + (path.read_text(encoding="utf-8") if path.is_file() else "") + match[4]
 

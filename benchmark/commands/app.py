@@ -1,4 +1,4 @@
-"""What all commands share: the application itself, their arguments, and how a study is named and read."""
+"""What all commands share: the application, common arguments and options, and how a study is named and read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 def argument(text: str, metavar: str | None = None, complete: Any = None) -> Any:
-    """Return an argument with its help; ``complete`` gives the shell what a beginning can become."""
+    """Return an argument with its help; ``complete`` tells the shell how to complete what was typed."""
     return typer.Argument(help=text, metavar=metavar, autocompletion=complete)
 
 
@@ -32,23 +32,23 @@ def flag(name: str, text: str) -> Any:
 
 
 def complete_study(incomplete: str) -> list[str]:
-    """Return the studies that begin as typed."""
+    """Return the studies whose names begin with what was typed."""
     return [name for name in paths.studies() if name.startswith(incomplete)]
 
 
 def complete_output(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the tables, or the figures for the command ``figure``, of the study named before that begin as typed."""
+    """Return the study's tables, or for the command ``figure`` its figures, that begin with what was typed."""
     study = read(context.params["study"])
-    own = study.figures if context.info_name == "figure" else study.tables
-    return [name for name in own if name.startswith(incomplete)]
+    outputs = study.figures if context.info_name == "figure" else study.tables
+    return [name for name in outputs if name.startswith(incomplete)]
 
 
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
 Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
 RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
 OutputName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
-Partial = Annotated[bool, flag("--partial", "use the runs that are finished, and write NAME.partial files")]
-WithoutImages = Annotated[bool, flag("--without-images", "leave the images out; writes index.without-images.html")]
+Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
+WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "audits", "settings"])
 TERMINATED = 143  # 128 + SIGTERM
@@ -61,8 +61,8 @@ def read(name: str) -> Study:
     return Study.load(name)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 

@@ -1,4 +1,4 @@
-"""For authors: a plugin to start from, the promises that a method must keep, and scores of any code's predictions."""
+"""Commands for authors: start a plugin, test a method, make the leaderboard, score the predictions of other code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.errors import StaleOutput
 
 New = StrEnum("New", ["method", "dataset", "architecture", "audit"])
 Plugins = typer.Option("--plugin", metavar="FILE", help="the module or .py file with the method; may be repeated")
-Beside = typer.Option("--study", metavar="STUDY", autocompletion=complete_study, help="the study to compare with")
+Compared = typer.Option("--study", metavar="STUDY", autocompletion=complete_study, help="the study to compare with")
 Name = typer.Option("--name", metavar="NAME", help="the name of the method  [default: the folder's]")
 
 
@@ -27,16 +27,16 @@ def new(
 ) -> None:
     """Write a plugin to start from.
 
-    A study that shows it and a test are written beside it. All of them work as they are.
+    A study that uses it and a test come with it. All three work as they are.
     """
     from benchmark.study.starter import write
 
     plugin, study, test = write(what, name)
-    print(f"{plugin}, {study} and {test} are written. Edit the first. Then")
+    print(f"{plugin}, {study} and {test} are written. Edit the first, then run")
     if what == New.method:
-        print(f"  python -m benchmark test {name} --plugin {plugin}    says which promises of a method it keeps")
-    print(f"  python -m pytest {test}    runs its test")
-    print(f"  snakemake --cores {os.cpu_count()} all --config study={name}    compares it")
+        print(f"  python -m benchmark test {name} --plugin {plugin}    to see which promises of a method it keeps")
+    print(f"  python -m pytest {test}    to test it")
+    print(f"  snakemake --cores {os.cpu_count()} all --config study={name}    to compare it")
 
 
 @app.command()
@@ -44,18 +44,18 @@ def test(
     method: Annotated[str, argument("the method, such as ft or my-method", "METHOD")],
     plugin: Annotated[list[str], Plugins] = [],  # noqa: B006 (never changed)
 ) -> None:
-    """Try what every method promises.
+    """Test whether a method keeps its promises.
 
-    That is to be repeated and resumed bit for bit, and more. It takes some seconds.
+    It must repeat and resume bit for bit, and more. The test takes a few seconds.
 
     The exit status is 1 if a promise is broken.
     """
     from benchmark.training.contract import examine
 
     findings = examine(method, plugin)
-    for promise, instead in findings:
-        print(f"{'broken' if instead else 'kept  '}  {promise}" + f"\n        {instead}" * bool(instead))
-    raise typer.Exit(int(any(instead for _, instead in findings)))
+    for promise, breach in findings:
+        print(f"{'broken' if breach else 'kept  '}  {promise}" + f"\n        {breach}" * bool(breach))
+    raise typer.Exit(int(any(breach for _, breach in findings)))
 
 
 @app.command()
@@ -64,7 +64,7 @@ def leaderboard(
 ) -> None:
     """Make the leaderboard from the rows of its methods.
 
-    With a study, its rows and settings are put into the folders of its methods first, paper_tables/leaderboard/METHOD/.
+    With a study, its rows and settings are first copied to its methods' folders, paper_tables/leaderboard/METHOD/.
     """
     from benchmark.report.leaderboard import refresh, write_board
 
@@ -74,16 +74,16 @@ def leaderboard(
 @app.command()
 def score(
     folder: Annotated[Path, argument("the folder with trial-0.parquet, trial-1.parquet and so on", "FOLDER")],
-    cell: Annotated[str, argument("what the predictions are of, such as digits/convnet/random-10", "CELL")],
-    study: Annotated[str, Beside] = "quick",
+    cell: Annotated[str, argument("the cell of the predictions, such as digits/convnet/random-10", "CELL")],
+    study: Annotated[str, Compared] = "quick",
     name: Annotated[str | None, Name] = None,
 ) -> None:
-    """Score predictions of any other code.
+    """Score the predictions of any other code.
 
     They are compared with a study's Retrain, beside its methods.
 
     A trial's file has a row for each training and test image: index, split, label, prediction, and loss or margin. The
-    study config/NAME.yaml is written and drawn: a table of gaps and, with a file for every trial, one of audits.
+    command writes the study config/NAME.yaml and draws a table of gaps and, with a file for every trial, one of audits.
     """
     from benchmark.study.template import write_scored
 
@@ -91,18 +91,18 @@ def score(
     file = write_scored(folder, study, cell, name)
     try:
         scored = read(name)
-        for one in scored.runs():
-            if one.name.method == name:
-                run(name, str(one.name))
-    except BaseException:  # the command can then be given again
+        for scored_run in scored.runs():
+            if scored_run.name.method == name:
+                run(name, str(scored_run.name))
+    except BaseException:  # so that the same command can be given again
         file.unlink()
         raise
     print(f"{file} is written")
     if "audit" not in scored.tables:
         print("no table of audits: it needs a file for every trial of the study")
     try:
-        for shown in scored.tables:
-            table(name, shown)
+        for output in scored.tables:
+            table(name, output)
     except StaleOutput as error:
         remedy = f"'snakemake --cores {os.cpu_count()} all --config study={name}' trains it and draws the tables"
         raise StaleOutput(f"{error}: {remedy}") from None

@@ -1,4 +1,4 @@
-"""What ``list`` prints: a line for each thing that can be named, in columns."""
+"""What ``list`` prints: a line for each thing that can be named, in aligned columns."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Rows = Iterator[tuple[str, ...]]
 
 
 def lines(what: Listing, study: str) -> list[str]:
-    """Return the lines of a listing; all but the studies' are of one study, with its plugins."""
+    """Return the lines of a listing. Every listing but that of studies is of one study, with its plugins."""
     if what == Listing.studies:
         rows: list[tuple[str, ...]] = [(name, read(name).description) for name in paths.studies()]
     else:
-        whole = read(study)
-        use(whole)
-        rows = list(LISTINGS[what](whole))
+        loaded = read(study)
+        use(loaded)
+        rows = list(LISTINGS[what](loaded))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return ["  ".join(f"{entry:{width}}" for entry, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _outputs(study: Study) -> Rows:
@@ -46,8 +46,8 @@ def _datasets(study: Study) -> Rows:
 def _methods(study: Study) -> Rows:
     for name in METHODS:
         method = METHODS.get(name)
-        about = (inspect.getdoc(method) or "").partition("\n")[0]
-        yield name, method_label(name), "+cl" if method.contrastive else "", about
+        summary = (inspect.getdoc(method) or "").partition("\n")[0]
+        yield name, method_label(name), "+cl" if method.contrastive else "", summary
 
 
 def _architectures(study: Study) -> Rows:
@@ -63,21 +63,21 @@ def _audits(study: Study) -> Rows:
 
 
 def _settings(study: Study) -> Rows:
-    """The study file's own, what stands below a name in it, and hyperparameters: all methods' and what each adds."""
+    """Yield the settings of a study file, of its mappings, and the hyperparameters: common ones and each method's."""
     yield from _of_model("", Study, ())
-    for model, places in mappings(Study).items():
-        yield from _of_model(f"{', '.join(places)}: ", model, ())
+    for model, positions in mappings(Study).items():
+        yield from _of_model(f"{', '.join(positions)}: ", model, ())
     recipes = {**GROUPS, **{name: METHODS.get(name).Settings for name in METHODS}, "+cl": ContrastiveSettings}
     for name, recipe in recipes.items():
         yield from _of_model(f"hyperparameters: {name}: ", recipe, () if name in GROUPS else Recipe.model_fields)
 
 
-def _of_model(place: str, model: Any, without: Collection[str]) -> Rows:
-    for key, one in model.model_json_schema(by_alias=True)["properties"].items():
-        if key not in without:
-            default = one.get("default", "")
-            shown = "" if default is None or isinstance(default, dict | list) else str(default)
-            yield f"{place}{key}", shown, one.get("description", "")
+def _of_model(prefix: str, model: Any, omitted: Collection[str]) -> Rows:
+    for name, setting in model.model_json_schema(by_alias=True)["properties"].items():
+        if name not in omitted:
+            default = setting.get("default", "")
+            text = "" if default is None or isinstance(default, dict | list) else str(default)
+            yield f"{prefix}{name}", text, setting.get("description", "")
 
 
 LISTINGS: dict[Listing, Callable[[Study], Rows]] = {

@@ -1,4 +1,4 @@
-"""Searching hyperparameters, testing claims, measuring speed."""
+"""Commands for research: search hyperparameters, score memorisation, test claims, measure speed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmark.errors import BadInput
 def tune(
     study: StudyName,
     jobs: Annotated[int, typer.Option(min=1, help="candidates to train at a time")] = 1,
-    report: Annotated[bool, flag("--report", "only write the results of the journal again")] = False,
+    report: Annotated[bool, flag("--report", "only rewrite the results from the journal")] = False,
     worker: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Tune the hyperparameters of every method.
@@ -43,7 +43,7 @@ def memorisation(
     cell: Annotated[str, argument("a cell that forgets at random, such as digits/convnet/random-10", "CELL")],
     file: Annotated[Path, argument("the file to write", "FILE")],
 ) -> None:
-    """Score how far Retrain memorises each sample. The scenarios memorised-10 and typical-10 need such a file."""
+    """Score how much Retrain memorises each sample. The scenarios memorised-10 and typical-10 need such a file."""
     from benchmark.results.sample_outputs import write_scores
 
     print(write_scores(read(study), cell, file))
@@ -75,20 +75,20 @@ def bench(
         int | None, typer.Option(min=1, help="timings of each part  [default: 5, or 1 with --short]")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="processor threads")] = os.cpu_count() or 1,
-    short: Annotated[bool, flag("--short", "do little work, only to see that it runs")] = False,
+    short: Annotated[bool, flag("--short", "do little work, just to see that it runs")] = False,
     name: Annotated[
         str | None, typer.Option(help="name of the file in results/bench/  [default: cpu, or short with --short]")
     ] = None,
 ) -> None:
     """Measure speed. Training beside plain code and the hardware's peak, the first batch, and how time grows."""
     if find_spec("bench") is None:
-        here = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
-        raise BadInput(f"bench: not installed; {here}")
+        remedy = "the folder bench/ is part of a checkout: run `python -m benchmark bench` at the top of one"
+        raise BadInput(f"bench: not installed; {remedy}")
     from bench.report import SECTIONS, bench, chosen
     from bench.rows import Options
 
     if listed:
-        print("\n".join(f"{section:10} {what}" for section, what in SECTIONS.items()))
+        print("\n".join(f"{section:10} {question}" for section, question in SECTIONS.items()))
         return
     options = Options(repeats or (1 if short else 5), threads, short)
     print(bench(chosen(only), options, name or ("short" if short else "cpu")))

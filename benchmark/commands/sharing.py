@@ -1,4 +1,4 @@
-"""Sharing results: pools put together, two results side by side, and all that is behind a number."""
+"""Commands for sharing results: merge pools, compare two results, show and cite what is behind a number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.commands.app import WithoutImages, app, argument, flag
 
 Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
 Facts = StrEnum("Facts", ["text", "json"])
-Beside = typer.Option(
+KeepBoth = typer.Option(
     "--keep-both", metavar="NAME", help="keep runs that differ from those here in results/others/NAME, not in tables"
 )
 
@@ -21,19 +21,19 @@ Beside = typer.Option(
 @app.command()
 def merge(
     folders: Annotated[list[Path], argument("other checkouts, or their results folders", "FOLDER")],
-    keep_both: Annotated[str, Beside] = "",
+    keep_both: Annotated[str, KeepBoth] = "",
     dry_run: Annotated[bool, flag("--dry-run", "only say what would be added")] = False,
 ) -> None:
-    """Take the runs of other checkouts and machines into this one. Nothing here is overwritten.
+    """Merge runs of other checkouts and machines into this one. Nothing here is overwritten.
 
-    Every file is verified first. Runs of equal settings with unequal results are refused, all of them in one message,
-    before anything is copied. The exit status is 1 if something there is damaged, and so left out.
+    Every file is verified first. Runs with equal settings and unequal results are refused, all in one message, before
+    anything is copied. The exit status is 1 if something was damaged and therefore left out.
     """
     from benchmark.workflow.merge import merge
 
-    text, whole = merge(folders, keep_both, dry_run)
+    text, complete = merge(folders, keep_both, dry_run)
     print(text)
-    raise typer.Exit(int(not whole))
+    raise typer.Exit(int(not complete))
 
 
 @app.command()
@@ -41,10 +41,10 @@ def compare(
     first: Annotated[str, argument("STUDY, STUDY@COMMIT or STUDY@FOLDER; with --study a method", "A")],
     second: Annotated[str, argument("the same, or @COMMIT or FOLDER alone, for the study of A; or a method", "B")],
     study: Annotated[str, typer.Option(metavar="STUDY", help="compare two methods, A and B, within this study")] = "",
-    form: Annotated[Form, typer.Option("--format", help="how to write it")] = Form.text,
-    exact: Annotated[bool, flag("--exact", "take any run that is not identical for a difference")] = False,
+    form: Annotated[Form, typer.Option("--format", help="the output format")] = Form.text,
+    exact: Annotated[bool, flag("--exact", "count every run that is not identical as a difference")] = False,
 ) -> None:
-    """Compare two results, trial by trial. They are of two studies, commits, checkouts, machines or methods.
+    """Compare two results, trial by trial. They may be of two studies, commits, checkouts, machines or methods.
 
     \b
     compare quick my-study               two studies
@@ -52,8 +52,8 @@ def compare(
     compare quick ../other-checkout      the same study in another folder
     compare --study quick coun ft        two methods of a study; STUDY@COMMIT and STUDY@FOLDER are accepted too
 
-    A difference counts if its 95 % interval over trials excludes 0 and it exceeds the noise between two Retrains of as
-    many trials. The exit status is 0 without a difference, 1 with one, and 2 if the input is wrong.
+    A difference counts if its 95 % interval over trials excludes 0 and it exceeds the noise between two Retrains over
+    as many trials. The exit status is 0 without a difference, 1 with one, and 2 if the input is wrong.
     """
     from benchmark.report.comparison import Comparison
     from benchmark.results.sides import read_sides, within
@@ -71,8 +71,8 @@ Named = Annotated[
 
 
 @app.command()
-def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="how to write it")] = Facts.text) -> None:
-    """Show everything behind a number. That is settings, seeds, commit, versions, hardware, files and the command.
+def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="the output format")] = Facts.text) -> None:
+    """Show everything behind a number. It shows settings, seeds, commit, versions, hardware, files and the command.
 
     \b
     show digits/convnet/random-10/coun/trial-0      a run by its name, or its folder or fingerprint
@@ -101,7 +101,7 @@ def cite(what: Named) -> None:
 def overview(
     without_images: WithoutImages = False,
 ) -> None:
-    """Write a page over all studies with results. It is figures/index.html, and needs no server and no network."""
+    """Write a page on all studies with results. It is figures/index.html, and needs neither server nor network."""
     from benchmark.report.overview import draw_overview
 
     print(draw_overview(paths.studies(), images=not without_images))

@@ -1,4 +1,4 @@
-"""The stages that Snakemake calls, each of which also runs alone; its code is imported when it runs, not before."""
+"""The stages that Snakemake calls. Each also runs by itself, and imports its code only when it runs."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def run(
     planned: Annotated[
         str | None, typer.Option(metavar="FINGERPRINT", help="fail unless the run has this fingerprint")
     ] = None,
-    again: Annotated[bool, flag("--again", "train it even if it is finished")] = False,
-    weights: Annotated[bool, flag("--weights", "train it again if its weights are missing")] = False,
+    again: Annotated[bool, flag("--again", "train the run even if it is finished")] = False,
+    weights: Annotated[bool, flag("--weights", "train the run again if its weights are missing")] = False,
 ) -> None:
     """Train and evaluate one run, unless it is finished.
 
@@ -74,8 +74,8 @@ def run(
     try:
         with repairing():
             status = run(read(study), name, command, planned, again, weights)
-    except Interrupted as stop:
-        print(stop, file=sys.stderr)
+    except Interrupted as interruption:
+        print(interruption, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
     print(status)
 
@@ -89,8 +89,8 @@ def embed(
 ) -> None:
     """Compute maps, distances, views or relearning of a run.
 
-    maps: t-SNE and UMAP of features. distances: from forget samples to the centroids of classes. views: distances
-    between pairs of augmented views. relearning: how soon training on all images brings back what was forgotten.
+    maps: t-SNE and UMAP of the features. distances: from forget samples to class centroids. views: distances between
+    pairs of augmented views. relearning: how soon training on all images brings back what was forgotten.
     """
     from benchmark.features.embed import embed
 
@@ -103,7 +103,7 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
     """Gather all runs of a study in results/STUDY-NAME.parquet."""
     from benchmark.results.gather import collect
 
-    _draw(study, "collected", lambda whole: collect(whole, partial, replace), partial)
+    _draw(study, "collected", lambda loaded: collect(loaded, partial, replace), partial)
 
 
 @app.command()
@@ -111,7 +111,7 @@ def table(study: StudyName, name: OutputName, partial: Partial = False, replace:
     """Write a table. Its files are paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.draw import draw_table
 
-    _draw(study, name, lambda whole: draw_table(whole, name, partial, replace), partial)
+    _draw(study, name, lambda loaded: draw_table(loaded, name, partial, replace), partial)
 
 
 @app.command()
@@ -119,7 +119,7 @@ def figure(study: StudyName, name: OutputName, partial: Partial = False, replace
     """Draw a figure. Its files are figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.draw import draw_figure
 
-    _draw(study, name, lambda whole: draw_figure(whole, name, partial, replace), partial)
+    _draw(study, name, lambda loaded: draw_figure(loaded, name, partial, replace), partial)
 
 
 @app.command()
@@ -128,20 +128,20 @@ def page(
     partial: Partial = False,
     without_images: WithoutImages = False,
 ) -> None:
-    """Write the page of results. It is one file, figures/STUDY/index.html, and needs no server and no network."""
+    """Write the page of results. It is one file, figures/STUDY/index.html, and needs neither server nor network."""
     from benchmark.report.page import draw_page
 
-    # The workflow's page has images: one without them is an extra, and leaves no receipt.
-    _draw(study, "page", lambda whole: [draw_page(whole, partial, not without_images)], partial or without_images)
+    # The workflow's page has images. A page without them is an extra, and leaves no receipt.
+    _draw(study, "page", lambda loaded: [draw_page(loaded, partial, not without_images)], partial or without_images)
 
 
-def _draw(study: str, name: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
-    """Draw something and print its files; what is whole gets a receipt, which the workflow goes by."""
+def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: bool) -> None:
+    """Draw an output and print its files; unless it is partial, leave the receipt by which the workflow knows it."""
     from benchmark.workflow.receipts import renewed
 
-    whole = read(study)
-    fingerprint = whole.fingerprint if name in ("collected", "page") else whole.output_fingerprint(name)
-    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study, name, fingerprint)
+    study = read(name)
+    fingerprint = study.fingerprint if output in ("collected", "page") else study.output_fingerprint(output)
+    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(name, output, fingerprint)
     with repairing(), receipt as files:
-        files += draw(whole)
+        files += draw(study)
     print(*files, sep="\n")

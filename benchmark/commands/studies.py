@@ -1,4 +1,4 @@
-"""What to do with a study before and while it runs: write, check and list, what it costs, how it stands."""
+"""Commands for a study before and while it runs: write, check and list it, its cost, its status, its files."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def check(
     from benchmark.results.records import is_there
     from benchmark.workflow.preflight import check_all
 
-    whole = read(study)
-    check_all(whole)
-    runs = whole.runs()
-    shown = ", ".join([*whole.tables, *whole.figures]) or "no table and no figure"
-    print(f"{study}: no mistakes. It shows {shown}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
+    loaded = read(study)
+    check_all(loaded)
+    runs = loaded.runs()
+    outputs = ", ".join([*loaded.tables, *loaded.figures]) or "no table and no figure"
+    print(f"{study}: no mistakes. It shows {outputs}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
     if speed:
         from benchmark.training.device import Device
         from benchmark.training.operators import slow
 
-        device = Device.choose(whole.precision, whole.threads)
+        device = Device.choose(loaded.precision, loaded.threads)
         for line in slow(device.precision) if device.device.type == "cpu" else ():
             print(f"warning: {line}")
 
@@ -58,8 +58,8 @@ def list_(
 ) -> None:
     """List studies, methods, settings and more.
 
-    WHAT is one of studies, outputs, methods, architectures, datasets, audits and settings. All but the studies belong
-    to one study, with its plugins.
+    WHAT is one of studies, outputs, methods, architectures, datasets, audits and settings. All but studies are listed
+    for one study, with its plugins.
     """
     from benchmark.commands.listing import lines
 
@@ -82,29 +82,29 @@ def cost(
 @app.command()
 def status(
     study: Annotated[str, argument("the study", "STUDY", complete_study)] = "quick",
-    watch: Annotated[bool, flag("--watch", "keep the display up to date until the study is done")] = False,
+    watch: Annotated[bool, flag("--watch", "update the display until the study is done")] = False,
     seconds: Annotated[
         float, typer.Argument(min=0.1, metavar="SECONDS", help="the time between updates, with --watch")
     ] = 2.0,
 ) -> None:
     """Show which runs are done, and the time left. The exit status is 1 if anything has failed or is damaged."""
     if watch:
-        from benchmark.workflow.watch import watch as look
+        from benchmark.workflow.watch import watch as watch_study
 
-        raise typer.Exit(look(read(study), seconds))
+        raise typer.Exit(watch_study(read(study), seconds))
     from benchmark.workflow.status import status
 
-    text, well = status(read(study))
+    text, healthy = status(read(study))
     print(text)
-    raise typer.Exit(int(not well))
+    raise typer.Exit(int(not healthy))
 
 
 @app.command()
 def verify(
     study: StudyName,
-    recompute: Annotated[bool, flag("--recompute", "derive metrics, gathered files and tables again as well")] = False,
+    recompute: Annotated[bool, flag("--recompute", "also derive metrics, gathered files and tables again")] = False,
 ) -> None:
-    """Check every file of a study against its digest. Damaged files are set aside; run snakemake to make them again."""
+    """Check every file of a study against its digest. Damaged files are set aside; run snakemake to remake them."""
     from benchmark.report.recompute import differing
     from benchmark.workflow.verify import report
 
@@ -113,7 +113,7 @@ def verify(
 
 @app.command()
 def unused(remove: Annotated[bool, flag("--remove", "delete them")] = False) -> None:
-    """List files in results/ that no study uses. They are runs, splits and what is made from them."""
+    """List the files in results/ that no study uses. They are runs, splits and files made from them."""
     from benchmark.workflow.unused import unused
 
     print(unused(remove))

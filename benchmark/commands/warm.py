@@ -1,10 +1,10 @@
-"""Jobs that start at once: a process that has imported what they need forks one for each.
+"""Jobs that start at once: a process that has imported what they need forks a process for each.
 
-Importing torch and the rest takes longer than many a job of a small study. A workflow that runs on this machine
-therefore starts a server (`start`), which imports them once and waits. The command of each job is this file, run as a
-script that imports next to nothing: it hands its arguments, environment and streams to the server, passes signals on to
-the process that is forked for it, and ends as that does. Where there is no server, as on a cluster's nodes or after it
-was killed, it becomes ``python -m benchmark`` itself. A job that crashes takes nothing with it.
+Importing torch and other libraries takes longer than many a job of a small study. A workflow on this machine therefore
+starts a server (`start`), which imports them once and waits. The command of each job is this file, run as a script that
+imports next to nothing: it hands its arguments, environment and streams to the server, forwards signals to the process
+that is forked for it, and ends as that process ends. Without a server, as on the nodes of a cluster or after it was
+killed, the script becomes ``python -m benchmark`` itself. A job that crashes affects no other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping
 
 SERVER = "BENCHMARK_SERVER"  # the environment variable with the path of the server's socket
-# What the jobs of a rule import, the slowest first. Jobs of `weights` are runs too; `draw` is how names of rules begin.
+# Rule -> what its jobs import, slowest first. Jobs of `weights` are runs too; names of several rules begin with `draw`.
 RUNS = ("benchmark.training.job", "sklearn.svm", "torch.utils.flop_counter", "torch._dynamo")  # the last to count
 IMPORTS = {
     "run": RUNS,
@@ -26,44 +26,44 @@ IMPORTS = {
     "draw": ("benchmark.report.draw", "seaborn", "benchmark.workflow.receipts"),
 }
 KILLED = 128 + signal.SIGKILL
-PASSED_ON = (signal.SIGINT, signal.SIGTERM)
-servers: list[object] = []  # that this process has started
+FORWARDED = (signal.SIGINT, signal.SIGTERM)
+servers: list[object] = []  # started by this process
 
 
 def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
-    """Start a server for so many jobs of each rule, in an environment; it ends when this process does.
+    """Start a server for so many jobs of each rule, with ``environment`` set; it ends when this process does.
 
-    A server that the environment names serves these jobs too. ``off`` names none, and each job starts by itself; so it
-    does where no server can be started.
+    A server that `SERVER` names serves these jobs too. If that is ``off``, or no server can be started, each job starts
+    by itself.
     """
     import contextlib
     import subprocess
     import tempfile
     from pathlib import Path
 
-    several = {rule for rule in IMPORTS if sum(count for name, count in jobs.items() if name.startswith(rule)) > 1}
-    if SERVER in os.environ or not several:
+    served = {rule for rule in IMPORTS if sum(count for name, count in jobs.items() if name.startswith(rule)) > 1}
+    if SERVER in os.environ or not served:
         return
-    modules = dict.fromkeys(module for rule in IMPORTS if rule in several for module in IMPORTS[rule])
+    modules = dict.fromkeys(module for rule in IMPORTS if rule in served for module in IMPORTS[rule])
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
-        # In a folder that only this user can enter; the path of a socket must be short.
+        # In a folder that only this user can enter. The path of a socket must be short.
         listener.bind(address := str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "jobs"))
         listener.listen(128)
         server = subprocess.Popen(
             [sys.executable, "-m", "benchmark.commands.warm", "--serve", str(listener.fileno()), *modules],
-            stdin=subprocess.PIPE,  # closed when this process ends, however it does
+            stdin=subprocess.PIPE,  # closed when this process ends, in whatever way
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **environment},
             pass_fds=[listener.fileno()],
-            start_new_session=True,  # Ctrl-C is for the jobs' commands, which pass it on
+            start_new_session=True,  # Ctrl-C is for the jobs' commands, which forward it
         )
-        servers.append(server)  # else its standard input would be closed
+        servers.append(server)  # keeps its standard input open
         os.environ[SERVER] = address
 
 
 def serve(listener: socket.socket, modules: list[str]) -> None:
-    """Import what jobs need, and fork a process for each job that comes, until standard input is closed."""
+    """Import what jobs need and fork a process for each job that comes, until standard input is closed."""
     import contextlib
     import gc
     import importlib
@@ -75,19 +75,19 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
 
     for name in ("benchmark.commands.stages", modules.pop(0)):
         importlib.import_module(name)
-    code()  # now, since what is on disk may be other code by the time of a job
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for the children
+    code()  # now, since the code on disk may have changed by the time of a job
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # this process does not wait for its children
     gc.disable()
     while True:
-        # The others are imported while no job waits.
+        # The remaining modules are imported while no job waits.
         ready, _, _ = select.select([listener, sys.stdin], [], [], 0 if modules else None)
         if sys.stdin in ready:
             shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
             return
         if not ready:
-            with contextlib.suppress(Exception):  # it is for the job to say what cannot be imported
+            with contextlib.suppress(Exception):  # the job reports what cannot be imported
                 importlib.import_module(modules.pop(0))
-            gc.freeze()  # what is imported stays: a child that looked through it for garbage would copy it
+            gc.freeze()  # imported objects stay: a child that searched them for garbage would copy them
             continue
         connection, _ = listener.accept()
         if os.fork() == 0:
@@ -105,10 +105,10 @@ def _job(connection: socket.socket) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     size, streams, *_ = socket.recv_fds(connection, 4, 3)
     arguments, folder, environment = json.loads(connection.recv(int.from_bytes(size), socket.MSG_WAITALL))
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
+    for descriptor, stream in enumerate(streams):
+        os.dup2(stream, descriptor)
         os.close(stream)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 (open to the end)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 (stays open)
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os.chdir(folder)
     sys.path[0] = folder
@@ -126,16 +126,16 @@ def _job(connection: socket.socket) -> int:
 
 
 def _main() -> int:
-    """Do what ``python -m benchmark`` does, print what the interpreter would, and return the exit status."""
+    """Run ``python -m benchmark`` in this process, print what the interpreter would, and return the exit status."""
     import runpy
     import traceback
 
     try:
         runpy.run_module("benchmark", run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        if end.code is None or isinstance(end.code, int):
-            return end.code or 0
-        print(end.code, file=sys.stderr)
+    except SystemExit as ending:
+        if ending.code is None or isinstance(ending.code, int):
+            return ending.code or 0
+        print(ending.code, file=sys.stderr)
         return 1
     except BaseException:
         traceback.print_exc()
@@ -144,23 +144,23 @@ def _main() -> int:
 
 
 def _end_with(connection: socket.socket) -> None:
-    """End this process by SIGTERM once its client is gone."""
+    """End this process by SIGTERM when its client ends."""
     if not connection.recv(1):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def ask(arguments: list[str], address: str) -> int:
-    """Have a server do a job and return its exit status; `OSError` if there is no server to do it."""
+    """Have a server do a job and return the job's exit status; raise `OSError` if there is no server."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
         job = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()  # noqa: PTH109 (pathlib is slow to import)
         socket.send_fds(connection, [len(job).to_bytes(4)], [0, 1, 2])
         connection.sendall(job)
-        if not (number := connection.recv(4, socket.MSG_WAITALL)):
+        if not (answer := connection.recv(4, socket.MSG_WAITALL)):
             raise ConnectionError("the server ended before it took the job")
-        process = int.from_bytes(number)
-        for passed_on in PASSED_ON:
-            signal.signal(passed_on, lambda sent, _: os.kill(process, sent))
+        process = int.from_bytes(answer)
+        for forwarded in FORWARDED:
+            signal.signal(forwarded, lambda received, _: os.kill(process, received))
         status = connection.recv(1)
     if not status:
         print("error: the process of this job was killed", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""One candidate of a tuning: a run like any other, but it writes nothing, and may be given up on the way."""
+"""One candidate of a tuning: a run like any other, except that it writes no files and may be given up early."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from benchmark.training.device import explained
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
 
-WORST = 200.0  # of a diverged candidate: no average gap with all that lost accuracy can add is larger
-KEPT = ("epoch", *METRICS, "pflops_executed", "seconds", "cpu_seconds")  # of each row of the history
+WORST = 200.0  # objective of a diverged candidate: no average gap and lost accuracy add up to more
+HISTORY_COLUMNS = ("epoch", *METRICS, "pflops_executed", "seconds", "cpu_seconds")  # what the journal keeps
 
 
 def average_gap(run: Run, row: dict[str, float], reference: dict[str, float]) -> float:
-    """Return the average gap of a run's metrics to one Retrain's, ``reference``, in points, as tables compute it."""
-    place = {"dataset": run.name.dataset, "arch": run.name.arch, "scenario": run.name.scenario, "trial": 0}
-    two = [place | {"method": "retrain"} | reference, place | {"method": run.name.method} | row]
-    frame = pd.DataFrame(two)[[*place, "method", *METRICS]]
+    """Return the average gap of a run's metrics, ``row``, to Retrain's, ``reference``, in points as in tables."""
+    cell = {"dataset": run.name.dataset, "arch": run.name.arch, "scenario": run.name.scenario, "trial": 0}
+    rows = [cell | {"method": "retrain"} | reference, cell | {"method": run.name.method} | row]
+    frame = pd.DataFrame(rows)[[*cell, "method", *METRICS]]
     return float(summarise(frame).iloc[1]["avg_gap"])
 
 
 def objective(gap: float, accuracy: float, retrain: float, utility: float) -> float:
-    """Return what tuning minimises: the average gap, and a point for every point of accuracy on images never seen that
-    lies more than ``utility`` below Retrain's.
+    """Return what tuning minimises: the average gap, and a point for every point by which the accuracy on images never
+    seen lies more than ``utility`` below Retrain's.
     """
     return gap + max(0.0, retrain - utility - accuracy)
 
 
 class Candidate(Job):
-    """A candidate under way: a run with its values, compared with a Retrain that has been trained.
+    """A candidate under way: a run with the candidate's values, compared with a Retrain that is already trained.
 
     Both are measured on the images that the tuning holds out, if it does: TA is the accuracy on them, and they are
-    the attack's non-members. The candidate's history is reported to ``trial``, whose pruner is asked. The end of the
-    process ``parent`` is this one's end.
+    the attack's non-members. The candidate reports its history to ``trial``, whose pruner may give it up. It ends when
+    the process ``parent`` ends.
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
@@ -58,11 +58,11 @@ class Candidate(Job):
 
     @property
     def stopped(self) -> bool:
-        """Whether it was asked to stop, be it too late."""
+        """Whether it was asked to stop, even if too late."""
         return self._stop is not None
 
     def measured(self, samples: pd.DataFrame, unseen: str) -> dict[str, float]:
-        """Return the metrics of samples that this run's split forgets, with ``unseen`` in the place of test images."""
+        """Return the metrics of samples under this run's split, with the split ``unseen`` in place of test images."""
         name = self.run.name
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
         return measure(samples, self.forget, self.study.members, rng, unseen)
@@ -70,7 +70,7 @@ class Candidate(Job):
     def attempt(self, utility: float) -> tuple[TrialState, float | None]:
         """Run to the end and write the history to the journal; return the state and, unless given up, the objective.
 
-        A diverged one has the worst objective there is. `Interrupted` passes through: such a candidate does not count.
+        A diverged candidate has the worst objective. `Interrupted` is not caught: such a candidate does not count.
         """
         try:
             diverged = self.go() == results.DIVERGED
@@ -80,13 +80,13 @@ class Candidate(Job):
         self._keep_history()
         if diverged:
             return TrialState.COMPLETE, WORST
-        last, samples = self.history[-1], self._samples
+        last_row, samples = self.history[-1], self._samples
         assert samples is not None  # of the last epoch, which is always measured
-        gap = average_gap(self.run, last, self.reference)
-        by_test = [self.measured(frame, "test") for frame in (samples, self.retrain)]
+        gap = average_gap(self.run, last_row, self.reference)
+        test_metrics = [self.measured(frame, "test") for frame in (samples, self.retrain)]
         self.trial.set_user_attr("avg_gap", gap)
-        self.trial.set_user_attr("test_gap", average_gap(self.run, *by_test))
-        return TrialState.COMPLETE, objective(gap, last["ta"], self.reference["ta"], utility)
+        self.trial.set_user_attr("test_gap", average_gap(self.run, *test_metrics))
+        return TrialState.COMPLETE, objective(gap, last_row["ta"], self.reference["ta"], utility)
 
     def go(self) -> str:
         """Train and evaluate; return ``finished`` or ``diverged``, or raise `optuna.TrialPruned` or `Interrupted`."""
@@ -96,7 +96,7 @@ class Candidate(Job):
         return results.DIVERGED if trainer.diverged else results.FINISHED
 
     def _report(self, trainer: Trainer) -> None:
-        """Tell the journal of an epoch that was evaluated."""
+        """Report an evaluated epoch to the journal; raise `optuna.TrialPruned` if the candidate is to be given up."""
         self.history = trainer.history
         if trainer.diverged or not self.history or self.history[-1]["epoch"] != trainer.epoch:
             return
@@ -105,17 +105,17 @@ class Candidate(Job):
             raise optuna.TrialPruned
 
     def _keep_history(self) -> None:
-        self.trial.set_user_attr("history", [{key: row[key] for key in KEPT} for row in self.history])
-        made_by = {"commit": stamp()["commit"], "device": self.device.name, "precision": self.device.precision}
-        self.trial.set_user_attr("stamp", made_by)
+        self.trial.set_user_attr("history", [{key: row[key] for key in HISTORY_COLUMNS} for row in self.history])
+        provenance = {"commit": stamp()["commit"], "device": self.device.name, "precision": self.device.precision}
+        self.trial.set_user_attr("stamp", provenance)
 
     def _pause(self, trainer: Trainer) -> None:
         if os.getppid() != self.parent:
-            raise Interrupted("the process that started the tuning is gone")
+            raise Interrupted("the process that started the tuning has ended")
         super()._pause(trainer)
 
     def _tell(self, trainer: Trainer) -> None:
-        """A candidate leaves no note of how far it is."""
+        """Write no note: a candidate does not report how far it is."""
 
     def _save(self, trainer: Trainer) -> None:
-        """A candidate takes a minute or two: it is started again rather than resumed."""
+        """Save nothing: a candidate takes a minute or two, so it starts again rather than resumes."""

@@ -1,8 +1,8 @@
 """The journal of a tuning: Optuna studies in one file of lines, which survives kills and serves several processes.
 
-An Optuna study is one method in one cell under one configuration; its trials are called candidates here, since a trial
+An Optuna study is one method in one cell under one configuration. Its trials are called candidates here, since a trial
 is something else in this project. Candidate k is a function of the seed and of the candidates before it: within a
-method and cell they follow one another, however many processes there are.
+method and cell they run one after another, however many processes there are.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from benchmark.study.tuning import TUNING, tuned_cells
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
-RANDOM = 4  # candidates before the sampler follows what it has seen
-EDGE = 0.05  # share of a range at either end where a best value says that the range may be too narrow
-DIGITS = 3  # significant ones of a value: more would only make names long
+RANDOM = 4  # candidates before the sampler follows their results
+EDGE = 0.05  # share of a range at either end; a best value there suggests that the range is too narrow
+DIGITS = 3  # significant digits of a value: more would only lengthen names
 
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one setting that are tried: from ``low`` to ``high``, spread by ``scale``; see `setting`."""
+    """The values of a setting that are tried: from ``low`` to ``high``, spread by ``scale``; see `setting`."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Range:
     def inside(self, value: float) -> float | int:
         """Return the nearest value that a candidate can have: within the range, to `DIGITS` significant digits.
 
-        Where the orders of magnitude of 1 - x are searched, it is 1 - x that has so many.
+        Where the orders of magnitude of 1 - x are searched, 1 - x is rounded instead.
         """
         value = min(max(value, self.low), self.high)
         if self.whole:
@@ -60,7 +60,7 @@ class Range:
         return min(max(value, self.low), self.high)
 
     def suggested(self, trial: optuna.Trial, name: str) -> float | int:
-        """Return the value that Optuna has a candidate try."""
+        """Return the value that Optuna suggests to a candidate."""
         if self.whole:
             return self.inside(trial.suggest_int(name, int(self.low), int(self.high)))
         if self.scale == "log-complement":
@@ -68,91 +68,91 @@ class Range:
         return self.inside(trial.suggest_float(name, self.low, self.high, log=self.scale == "log"))
 
     def suggestion(self, value: float) -> float | int:
-        """Return what Optuna is to be given for a value: `suggested` turns it back."""
+        """Return a value as Optuna's own parameter, which `suggested` turns back into the value."""
         return 1 - value if self.scale == "log-complement" and not self.whole else value
 
     def edge(self, value: float) -> str:
         """Return ``low`` or ``high`` if a value lies within the outer twentieth of the range, else nothing."""
-        ends = [self.low, value, self.high]
-        if self.scale != "linear":
-            low, place, high = (-math.log(1 - x) if self.scale == "log-complement" else math.log(x) for x in ends)
+        points = [self.low, value, self.high]
+        if self.scale == "linear":
+            low, position, high = points
         else:
-            low, place, high = ends
-        share = (place - low) / (high - low)
+            low, position, high = (-math.log(1 - x) if self.scale == "log-complement" else math.log(x) for x in points)
+        share = (position - low) / (high - low)
         return "low" if share < EDGE else "high" if share > 1 - EDGE else ""
 
 
-def ranges(settings: Recipe, own: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Range]:
-    """Return the ranges of the settings that are tuned, by name; ``own`` are those that the study gives itself.
+def ranges(settings: Recipe, own_ranges: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Range]:
+    """Return the ranges of the settings that are tuned, by name; the study's ``own_ranges`` replace the method's.
 
-    Where nothing is trained (SSD) the recipe's settings mean nothing.
+    Where nothing is trained (SSD), the settings of the recipe are left out: they have no effect.
     """
     model = type(settings)
-    among = model.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
+    tunable = model.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
     searched = {}
     for name, field in model.model_fields.items():
         extra: Any = field.json_schema_extra or {}
         key = field.alias or name
         search = extra.get("search", {})
-        if limits := (own or {}).get(key):
+        if limits := (own_ranges or {}).get(key):
             search = {"scale": "linear"} | search | dict(zip(("low", "high"), limits, strict=True))
-        if name in among and search:
+        if name in tunable and search:
             searched[key] = Range(**search, whole=field.annotation is int)
     return searched
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A method in a cell: what is tuned, and gets the budget."""
+    """A method in a cell: what is tuned, with a budget of its own."""
 
     study: Study  # the derived one
     cell: Cell
     method: str
-    own_ranges: dict[str, tuple[float, float]]  # that the study gives instead of the method's
+    own_ranges: dict[str, tuple[float, float]]  # of the study, instead of the method's
 
     @cached_property
     def default(self) -> Run:
-        """The run with the study's own settings: what the search starts from."""
+        """The run with the study's own settings, from which the search starts."""
         return self.study.run(self.study.run_name(self.cell, self.method, 0))
 
     @cached_property
     def reference(self) -> Run:
-        """Retrain, which candidates are compared with."""
+        """The Retrain with which candidates are compared."""
         return self.study.run(self.study.run_name(self.cell, RETRAIN, 0))
 
     @cached_property
     def ranges(self) -> dict[str, Range]:
-        """What is searched."""
+        """The ranges that are searched, by setting."""
         return ranges(self.default.settings, self.own_ranges)
 
     @cached_property
     def start(self) -> dict[str, Any]:
-        """The study's own values of what is searched, moved into the ranges where they lie outside."""
+        """The study's own values of the searched settings, moved into their ranges where they lie outside."""
         values = plain_values(self.default.settings)
-        return {name: searched.inside(values[name]) for name, searched in self.ranges.items()}
+        return {name: limits.inside(values[name]) for name, limits in self.ranges.items()}
 
     @cached_property
     def name(self) -> str:
-        """The name of the Optuna study: another one where anything that determines a candidate's result differs."""
+        """The name of the Optuna study; it differs where anything that determines a candidate's result differs."""
         searched = {name: vars(limits) for name, limits in self.ranges.items()}
         configuration = [self.default.fingerprint, self.reference.fingerprint, searched]
         return f"{self.cell}/{self.method}#{digest(configuration)[:12]}"
 
     def run(self, values: dict[str, Any]) -> Run:
-        """Return the run of a candidate: the method's name says its values."""
+        """Return the run of a candidate, whose method is named with its values."""
         settings = "".join(f"@{key}={value}" for key, value in values.items())
         return self.study.run(self.study.run_name(self.cell, self.method + settings, 0))
 
 
 class Journal:
-    """All candidates of the tuning of ``parent``, a study without what tuning found before."""
+    """All candidates of the tuning of ``parent``, a study without earlier tuned values."""
 
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(parent.name + TUNING)
-        given = self.tune.ranges
+        ranges_of = self.tune.ranges
         self.pairs = [
-            Pair(self.study, Cell.parse(cell), method, given.get("*", {}) | given.get(method, {}))
+            Pair(self.study, Cell.parse(cell), method, ranges_of.get("*", {}) | ranges_of.get(method, {}))
             for cell, methods in tuned_cells(parent).items()
             for method in methods
         ]
@@ -161,7 +161,7 @@ class Journal:
         self.folder = paths.tuning_locks(parent.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "journal.lock", poll_interval=POLL_SECONDS)
-        with lock:  # what looks half written may be another process's next line
+        with lock:  # else a half-written line may be one that another process is writing
             _cut_half_line(self.path)
         backend = JournalFileBackend(str(self.path), lock_obj=lock)  # type: ignore[arg-type]
         try:
@@ -172,71 +172,71 @@ class Journal:
         self._optuna: dict[str, optuna.Study] = {}
 
     def clean(self) -> None:
-        """Give up what a killed tuning left half done; no other process may be tuning.
+        """Mark as failed the candidates that a killed tuning left half done; no other process may be tuning.
 
-        A candidate under way is failed: it is none of the budget, and the same one is tried again.
+        A failed candidate does not count towards the budget, and the same one is tried again.
         """
         for pair in self.pairs:
-            for trial in self._of(pair, TrialState.RUNNING):
+            for trial in self._candidates(pair, TrialState.RUNNING):
                 self._open(pair).tell(trial.number, state=TrialState.FAIL)
 
     def ended(self, pair: Pair) -> list[FrozenTrial]:
         """Return the pair's candidates that count, in the order in which they were tried."""
-        return self._of(pair, TrialState.COMPLETE, TrialState.PRUNED)
+        return self._candidates(pair, TrialState.COMPLETE, TrialState.PRUNED)
 
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Return how many candidates are still to be tried."""
         return sum(max(0, self.tune.budget - len(self.ended(pair))) for pair in self.pairs)
 
     def next(self) -> tuple[Pair, optuna.Trial] | None:
-        """Take the next candidate: of the pair that is furthest behind. None if no pair is to be had now."""
+        """Take the next candidate, of the pair that is furthest behind; return None if no pair is free."""
         with self.choice:
             counts = {pair: len(self.ended(pair)) for pair in self.pairs}
             for pair in sorted(self.pairs, key=counts.__getitem__):
-                if counts[pair] < self.tune.budget and not self._of(pair, TrialState.RUNNING):
+                if counts[pair] < self.tune.budget and not self._candidates(pair, TrialState.RUNNING):
                     return pair, self._ask(pair, counts[pair])
         return None
 
     def best(self, pair: Pair) -> FrozenTrial | None:
-        """Return the pair's best candidate that ran to the end; None without one."""
-        whole = [trial for trial in self.ended(pair) if trial.state == TrialState.COMPLETE]
-        return min(whole, key=lambda trial: (trial.value, trial.number), default=None)
+        """Return the pair's best candidate that ran to the end, or None."""
+        complete = [trial for trial in self.ended(pair) if trial.state == TrialState.COMPLETE]
+        return min(complete, key=lambda trial: (trial.value, trial.number), default=None)
 
     def values(self, trial: FrozenTrial | optuna.Trial) -> dict[str, Any]:
-        """Return the values that a candidate was run with."""
+        """Return the values of a candidate's settings."""
         return dict(trial.user_attrs["values"])
 
     def _ask(self, pair: Pair, number: int) -> optuna.Trial:
-        """Suggest candidate ``number``: the study's own values, then random ones, then Optuna's sampler's."""
+        """Suggest candidate ``number``: first the study's own values, then random ones, then those of the sampler."""
         study = self._open(pair)
-        if number == 0 and not self._of(pair, TrialState.WAITING):
+        if number == 0 and not self._candidates(pair, TrialState.WAITING):
             study.enqueue_trial({name: pair.ranges[name].suggestion(value) for name, value in pair.start.items()})
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
         )
         trial = study.ask()
-        values = {name: searched.suggested(trial, name) for name, searched in pair.ranges.items()}
+        values = {name: limits.suggested(trial, name) for name, limits in pair.ranges.items()}
         trial.set_user_attr("values", values)
         return trial
 
-    def _of(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:
-        return self._open(pair).get_trials(deepcopy=False, states=states) if self._is_there(pair) else []
+    def _candidates(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:
+        return self._open(pair).get_trials(deepcopy=False, states=states) if self._exists(pair) else []
 
-    def _is_there(self, pair: Pair) -> bool:
+    def _exists(self, pair: Pair) -> bool:
         return pair.name in self._optuna or pair.name in optuna.get_all_study_names(self.storage)
 
     def _open(self, pair: Pair) -> optuna.Study:
         if pair.name not in self._optuna:
             warmup = int(self.tune.warmup * pair.default.settings.epochs)
             pruner = optuna.pruners.MedianPruner(n_startup_trials=self.tune.startup, n_warmup_steps=warmup)
-            # To create one that is there would load it, and add a line to the file of who only reads it.
-            make = optuna.load_study if self._is_there(pair) else partial(optuna.create_study, load_if_exists=True)
+            # Creating an existing study would load it too, but add a line to a journal that is only being read.
+            make = optuna.load_study if self._exists(pair) else partial(optuna.create_study, load_if_exists=True)
             self._optuna[pair.name] = make(storage=self.storage, study_name=pair.name, pruner=pruner)
         return self._optuna[pair.name]
 
 
 def _cut_half_line(path: Path) -> None:
-    """Cut off a last line that a crash of the machine left half written: it says nothing yet."""
+    """Cut off a last line that a crash of the machine left half written."""
     if path.is_file() and (content := path.read_bytes()) and not content.endswith(b"\n"):
         with path.open("r+b") as file:
             file.truncate(content.rfind(b"\n") + 1)

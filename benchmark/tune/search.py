@@ -1,6 +1,6 @@
 """What ``python -m benchmark tune STUDY`` does: references first, then candidates, in processes of one job each.
 
-It may be killed at any moment: what has ended is in the journal, and the next call goes on from there.
+It may be killed at any moment: candidates that have ended are in the journal, and the next call continues from there.
 """
 
 from __future__ import annotations
@@ -31,82 +31,82 @@ WAIT_SECONDS = 0.5
 
 
 def tune(name: str, jobs: int) -> Path:
-    """Search until every method has had its budget in every cell; return the file of what was found.
+    """Search until every method has used its budget in every cell; return the file of the tuned values.
 
-    So many ``jobs`` run at once, each of the study's ``threads``. `BadInput` if one fails: the message names its log.
+    ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log.
     """
     journal = Journal(Study.load(name, tuned=False))
     with locked(journal.folder / "tune.lock"):
         journal.clean()
         _references(journal.study, jobs)
-        if left := journal.left():
-            print(f"{left} candidates left, {jobs} at a time", flush=True)
+        if remaining := journal.remaining():
+            print(f"{remaining} candidates left, {jobs} at a time", flush=True)
             worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
-            _together([(worker, None)] * jobs, jobs, journal.study.threads)
+            _run_all([(worker, None)] * jobs, jobs, journal.study.threads)
         return tuned_file.write(Journal(journal.parent))
 
 
 def report(name: str) -> Path:
-    """Write anew what the journal says, without a search; return the file."""
+    """Write the tuned values again from the journal, without a search; return the file."""
     return tuned_file.write(Journal(Study.load(name, tuned=False)))
 
 
 def work(name: str, parent: int) -> None:
-    """Try candidates until there are none left, or until the process that started this one is gone."""
+    """Try candidates until none remain or the process that started this one has ended."""
     from benchmark.training.loop import Interrupted
     from benchmark.tune.candidate import Candidate
 
     journal = Journal(Study.load(name, tuned=False))
-    while journal.left() and os.getppid() == parent:
-        taken = journal.next()
-        if taken is None:  # the others are at what is left
+    while journal.remaining() and os.getppid() == parent:
+        next_candidate = journal.next()
+        if next_candidate is None:  # other workers are at the remaining pairs
             time.sleep(WAIT_SECONDS)
             continue
-        pair, trial = taken
+        pair, trial = next_candidate
         try:
             candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
             state, value = candidate.attempt(journal.tune.utility)
         except (Interrupted, BadInput, OSError):
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
-        ended = trial.study.tell(trial.number, value, state)
+        result = trial.study.tell(trial.number, value, state)
         with journal.choice:
-            print(tuned_file.line(journal, pair, ended), flush=True)
+            print(tuned_file.line(journal, pair, result), flush=True)
             tuned_file.write(journal)
         if candidate.stopped:
             raise Interrupted("stopped after a candidate had ended")
 
 
 def _references(study: Study, jobs: int) -> None:
-    """Train what candidates start from and are compared with, as far as it is not there."""
-    needed = [run for run in study.runs() if not run.original]
-    for dataset in dict.fromkeys(run.name.dataset for run in needed):
+    """Train the Originals and Retrains that candidates need, unless they are finished."""
+    references = [run for run in study.runs() if not run.original]
+    for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
             store.facts(study.dataset_folder(dataset))
         except StaleOutput:
             prepare(study, dataset)
-    for run in needed:
+    for run in references:
         if not run.name.is_original:
             try:
                 results.forget(study, run)
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
-    missing = [run for run in needed if not results.finished(study, run)]
+    missing = [run for run in references if not results.finished(study, run)]
     for run in missing:
         print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
-    _together([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
+    _run_all([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
 
 
-def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
-    """Run commands, so many at once; where one fails, or this process is asked to end, end the others as well.
+def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:
+    """Run commands, ``jobs`` at a time; if one fails, or this process is asked to end, end the others too.
 
-    Each comes with the file that its output goes to, or None for this process's own output.
+    Each comes with the file for its output, or None for this process's own output.
     """
     environment = os.environ | {name: str(threads) for name in THREADS}
     waiting = list(commands)
     running: dict[subprocess.Popen[bytes], str] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # an interrupt too: what was started is ended
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C does
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -117,13 +117,13 @@ def _together(commands: Sequence[tuple[list[str], Path | None]], jobs: int, thre
                     process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
                 running[process] = " ".join(command[1:]) + (f" (log: {log})" if log else "")
             for process in [process for process in running if process.poll() is not None]:
-                ended = running.pop(process)
+                description = running.pop(process)
                 if process.returncode:
-                    raise BadInput(f"{ended} failed; run the same command to continue the tuning")
+                    raise BadInput(f"{description} failed; run the same command to continue the tuning")
             time.sleep(WAIT_SECONDS / 10)
     finally:
         for process in running:
             process.terminate()
         for process in running:
             process.wait()
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, handler)

@@ -1,4 +1,4 @@
-"""What tuning found, as data that studies include: ``config/tuned/<study>.yaml``, written after every candidate."""
+"""The results of a tuning, for studies to include: ``config/tuned/<study>.yaml``, written after every candidate."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SAMPLER = (
 
 
 def write(journal: Journal) -> Path:
-    """Write what has been found so far and return the path."""
+    """Write the results so far and return the path."""
     path = paths.tuned(journal.parent.name)
     if not any(journal.ended(pair) for pair in journal.pairs):
         raise BadInput(f"{path}: {journal.path} has no candidate of this configuration: it would be left empty")
-    content = {"about": about(journal), "found": found(journal), "hyperparameters": hyperparameters(journal)}
+    content = {"about": description(journal), "found": outcomes(journal), "hyperparameters": hyperparameters(journal)}
     command = f"python -m benchmark tune {journal.parent.name}"
     text = yaml.safe_dump(content, sort_keys=False, width=110, allow_unicode=True)
     write_text(path, f"# Made by `{command}`; a study includes it by `tuned: {journal.parent.name}`.\n{text}")
     return path
 
 
-def about(journal: Journal) -> dict[str, Any]:
+def description(journal: Journal) -> dict[str, Any]:
     """Return how the values were found: objective, budget, seed, effort, dates, commits and hardware."""
     trials = [trial for pair in journal.pairs for trial in journal.ended(pair)]
     stamps = [trial.user_attrs["stamp"] for trial in trials]
@@ -54,7 +54,7 @@ def about(journal: Journal) -> dict[str, Any]:
         "epochs": sorted(epochs),
         "candidates": len(trials),
         "given_up_early": sum(trial.state == TrialState.PRUNED for trial in trials),
-        "left": journal.left(),
+        "left": journal.remaining(),
         "seed": journal.tune.seed,
         "core_hours": round(sum(map(core_hours, trials)), 2),
         "from": f"{times[0]:%Y-%m-%d}",
@@ -63,48 +63,49 @@ def about(journal: Journal) -> dict[str, Any]:
     }
 
 
-def found(journal: Journal) -> dict[str, dict[str, Any]]:
-    """Return, per cell and method, what came of the search.
+def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
+    """Return the outcome of the search, by cell and method.
 
-    ``avg_gap`` is that of the best candidate on what it was chosen by, ``avg_gap_of_own_values`` that of the study's
-    own values. ``test_gap`` is the chosen one's on the test images, ``oracle_test_gap`` the smallest of any candidate
-    there. ``edges`` are the settings whose best value lies at an end of its range.
+    ``avg_gap`` is the best candidate's on the images that it was chosen by, ``avg_gap_of_own_values`` that of the
+    study's own values. ``test_gap`` is the best candidate's on the test images, ``oracle_test_gap`` the smallest of any
+    candidate there. ``edges`` are the settings whose best value lies at an end of its range.
     """
-    out: dict[str, dict[str, Any]] = {}
+    by_cell: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
         if best := journal.best(pair):
             ended = journal.ended(pair)
-            by_test = [trial.user_attrs["test_gap"] for trial in ended if "test_gap" in trial.user_attrs]
+            test_gaps = [trial.user_attrs["test_gap"] for trial in ended if "test_gap" in trial.user_attrs]
             values = journal.values(best)
-            ends = {name: searched.edge(values[name]) for name, searched in pair.ranges.items()}
-            out.setdefault(str(pair.cell), {})[pair.method] = {
+            edges = {name: limits.edge(values[name]) for name, limits in pair.ranges.items()}
+            by_cell.setdefault(str(pair.cell), {})[pair.method] = {
                 "candidates": len(ended),
                 "pflops": _rounded(sum(trial.user_attrs["history"][-1]["pflops_executed"] for trial in ended)),
                 "avg_gap": _rounded(best.user_attrs.get("avg_gap")),
                 "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")),
                 "test_gap": _rounded(best.user_attrs.get("test_gap")),
-                "oracle_test_gap": _rounded(min(by_test, default=None)),
-                "edges": [f"{name} {end}" for name, end in ends.items() if end],
+                "oracle_test_gap": _rounded(min(test_gaps, default=None)),
+                "edges": [f"{name} {edge}" for name, edge in edges.items() if edge],
             }
-    return out
+    return by_cell
 
 
 def hyperparameters(journal: Journal) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the best values as a study's ``hyperparameters``, those of cells that reuse another's included."""
-    out: dict[str, dict[str, dict[str, Any]]] = {}
+    """Return the best values as a study's ``hyperparameters``, including those of cells that reuse another's."""
+    by_cell: dict[str, dict[str, dict[str, Any]]] = {}
     for pair in journal.pairs:
         if best := journal.best(pair):
-            out.setdefault(str(pair.cell), {})[pair.method] = journal.values(best)
+            by_cell.setdefault(str(pair.cell), {})[pair.method] = journal.values(best)
     for target, source in journal.tune.reuse.items():
-        for place in list(out):
-            cell = Cell.parse(place)
+        for name, methods in list(by_cell.items()):
+            cell = Cell.parse(name)
             if cell.scenario == source:
-                out[str(Cell(cell.dataset, cell.arch, target))] = {m: dict(v) for m, v in out[place].items()}
-    return out
+                reusing = str(Cell(cell.dataset, cell.arch, target))
+                by_cell[reusing] = {method: dict(values) for method, values in methods.items()}
+    return by_cell
 
 
 def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
-    """Say in a line what came of a candidate."""
+    """Return a candidate's outcome in a line."""
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
     history = trial.user_attrs["history"]
     outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
@@ -113,19 +114,19 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
     ra = f", ra {history[-1]['ra']:.1f}" if history else ""
     best = journal.best(pair)
     so_far = f"; best so far {best.value:.2f}" if best else ""
-    whole = journal.tune.budget * len(journal.pairs)
-    place = f"[{whole - journal.left()}/{whole}] {pair.cell}/{pair.method}"
-    return f"{place} {values}: {outcome}{ra}, {3600 * core_hours(trial):.0f} s{so_far}"
+    total = journal.tune.budget * len(journal.pairs)
+    progress = f"[{total - journal.remaining()}/{total}] {pair.cell}/{pair.method}"
+    return f"{progress} {values}: {outcome}{ra}, {3600 * core_hours(trial):.0f} s{so_far}"
 
 
 def core_hours(trial: FrozenTrial) -> float:
     """Return the processor time that a candidate's training took until it was last evaluated, in hours.
 
-    Where an earlier version did not note it, the time by the clock.
+    Earlier versions did not record it: for their candidates it is the time by the clock.
     """
-    last = (trial.user_attrs.get("history") or [{}])[-1]
+    last_row = (trial.user_attrs.get("history") or [{}])[-1]
     clock = trial.duration.total_seconds() if trial.duration else 0.0
-    return float(last.get("cpu_seconds", clock)) / 3600
+    return float(last_row.get("cpu_seconds", clock)) / 3600
 
 
 def _rounded(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ import pytest
 
 from bench import report
 from bench.report import SECTIONS, answered, chosen, page, read
-from bench.rows import Options, missed, number, span, timed, wanted
+from bench.rows import Options, bounds_of, missed, number, span, timed
 from benchmark import paths
 from benchmark.errors import BadInput
 
@@ -25,8 +25,8 @@ def test_a_row_has_medians_rates_and_the_ratio_of_pairs():
 
 
 def test_work_has_the_bounds_of_how_its_name_begins():
-    assert wanted("resnet18, ft, batch 256, bfloat16") == ["ratio ≥ 2.5", "share ≥ 0.75"]
-    assert wanted("resnet18-w16, ft, batch 256") == []
+    assert bounds_of("resnet18, ft, batch 256, bfloat16") == ["ratio ≥ 2.5", "share ≥ 0.75"]
+    assert bounds_of("resnet18-w16, ft, batch 256") == []
     seconds = {"ours": [1.0], "reference": [2.5]}
     assert missed(timed("resnet18, ft", seconds, share=0.75)) == []
     assert missed(timed("resnet18, ft", seconds, share=0.74)) == ["share"]

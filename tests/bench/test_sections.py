@@ -13,7 +13,7 @@ import torch
 
 from bench import report, work
 from bench.project import BENCHMARK, Project
-from bench.report import SECTIONS, answered, measured
+from bench.report import SECTIONS, answered, rows_by_work
 from bench.rows import Options
 from bench.timing import clock
 from benchmark.__main__ import app
@@ -52,7 +52,7 @@ def test_it_runs(section, empty, monkeypatch):
     monkeypatch.setattr("bench.timing.LEAST", 0.01)
     path = report.bench([section], Options(repeats=1, threads=1, short=True), "short")
     sections = report.read(path.parent)["short"]
-    rows = measured(sections, section).values()
+    rows = rows_by_work(sections, section).values()
     assert len(rows) == sum(len(part["rows"]) for part in sections[section]) > 2
     for row in rows:
         assert math.isfinite(row["ours"]) and row["ours"] > 0

@@ -280,14 +280,14 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     pair, trial = journal.next()
     values = journal.values(trial)
     other, _ = journal.next()
-    assert {pair.method, other.method} == {"ft", "coun"} and journal.next() is None and journal.left() == 4
+    assert {pair.method, other.method} == {"ft", "coun"} and journal.next() is None and journal.remaining() == 4
 
     again = Journal(Study.load("tiny", tuned=False))  # both processes are gone
     assert again.next() is None
     again.clean()
     once_more, trial = again.next()
     assert (once_more.name, again.values(trial)) == (pair.name, values)
-    assert again.left() == 4
+    assert again.remaining() == 4
 
 
 def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
@@ -319,7 +319,7 @@ def test_who_reads_a_journal_leaves_it_as_it_is(tiny):
     pretend(count=2)
     before = paths.journal("tiny").read_bytes()
     journal = Journal(tiny)
-    assert journal.left() > 0 and sum(len(journal.ended(pair)) for pair in journal.pairs) == 2
+    assert journal.remaining() > 0 and sum(len(journal.ended(pair)) for pair in journal.pairs) == 2
     assert paths.journal("tiny").read_bytes() == before
     paths.journal("tiny").unlink()
     assert not any(Journal(tiny).ended(pair) for pair in journal.pairs) and not paths.journal("tiny").read_bytes()
