@@ -28,21 +28,21 @@ from benchmark.report.style import cell_label, method_colour, method_label, sett
 from benchmark.report.summary import gather
 from benchmark.study.outputs import varied
 
-HEIGHT, LEGEND = 1.9, 0.25  # inches, of a row of panels and of what stands above all of them
-SPREAD = 0.24  # of the way between two values: what the four metrics take up, so that error bars lie side by side
-LINE = 36  # letters that fit below a panel
-OWN = "#EFEFEF"
-# Paul Tol's "bright", with a mark each: the colours of methods mean something else.
+HEIGHT, LEGEND = 1.9, 0.25  # inches: a row of panels, and the legend above them
+SPREAD = 0.24  # share of the distance between values over which the four metrics spread, to part their error bars
+LINE = 36  # characters that fit below a panel
+OWN_GREY = "#EFEFEF"
+# Paul Tol's "bright" palette and a marker per metric; the colours of methods mean something else.
 LOOKS = {"ra": ("#4477AA", "o"), "ua": ("#EE6677", "s"), "ta": ("#228833", "^"), "mia": ("#AA3377", "D")}
 
 
 def numbers(source: Source) -> pd.DataFrame:
-    """Return what the figure shows, a row a cell and listed method, sorted by value where values are numbers.
+    """Return the figure's numbers, one row per cell and listed method, sorted by value where values are numbers.
 
-    Columns ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
-    ``own``, whether that is the study's own; ``avg_gap`` with ``_low, _high`` of its 95 % interval and ``noise_floor``,
-    in points; ``collapsed``, in how many trials; per metric ``_difference``, mean over trials minus that of Retrain,
-    and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied`.
+    Columns: ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
+    ``own``, whether that is the study's own value; ``avg_gap`` with its 95 % interval ``_low, _high``, and
+    ``noise_floor``, in points; ``collapsed``, the number of collapsed trials; per metric ``_difference``, the mean over
+    trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied` does.
     """
     key = varied(source.study, source.output)
     data = gather(source, [RETRAIN, *source.compared])
@@ -51,55 +51,55 @@ def numbers(source: Source) -> pd.DataFrame:
     for metric in METRICS:
         data[f"{metric}_difference"] = data[f"{metric}_mean"] - data[f"{metric}_mean_retrain"]
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
-    places = [Cell(*place) for place in data[CELL].itertuples(index=False)]
-    data["value"], own = (
-        [source.settings(cell, method)[key] for cell, method in zip(places, data[names], strict=True)]
-        for names in ("method", "head")
+    cells = [Cell(*parts) for parts in data[CELL].itertuples(index=False)]
+    data["value"], own_value = (
+        [source.settings(cell, method)[key] for cell, method in zip(cells, data[column], strict=True)]
+        for column in ("method", "head")
     )
-    data["own"] = data["value"] == own
+    data["own"] = data["value"] == own_value
     if not isinstance(data["value"].iloc[0], str):
         data = data.sort_values("value", kind="stable")
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("difference", "sd")]
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("difference", "sd")]
     return data[[*CELL, "head", "value", "own", *GAP_COLUMNS, *columns]].reset_index(drop=True)
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a row a cell and method; left the average gap, right each metric's difference to Retrain.
+    """Return the figure: one row per cell and method; left the average gap, right each metric's difference to Retrain.
 
-    Values stand at even distances, the study's own on grey. Error bars are 95 % intervals of the average gap, and
-    standard deviations over trials of the differences. Where runs collapsed, the average gap has a dagger and the
-    differences are written out instead of drawn, so that the other values keep their scale.
+    Values are evenly spaced, the study's own on grey. Error bars are 95 % intervals of the average gap and standard
+    deviations over trials of the differences. Where runs collapsed, the average gap has a dagger and the differences
+    are written out instead of drawn, so that the other values keep their scale.
     """
     data = numbers(source)
     groups = [rows for _, rows in data.groupby([*CELL, "head"], sort=False)]
     figure = page_wide(HEIGHT * len(groups) + LEGEND)
     grid = figure.subplots(len(groups), 2, squeeze=False)
-    label = _axis(source)
-    for pair, rows in zip(grid, groups, strict=True):
-        _gaps(pair[0], rows)
-        _differences(pair[1], rows)
-        for axes, what in zip(pair, ("Average", "Signed"), strict=True):
-            axes.set_ylabel(f"{what} gap (points)\n{over(source.trials)}")
+    label = _axis_label(source)
+    for panels, rows in zip(grid, groups, strict=True):
+        _gaps(panels[0], rows)
+        _differences(panels[1], rows)
+        for axes, kind in zip(panels, ("Average", "Signed"), strict=True):
+            axes.set_ylabel(f"{kind} gap (points)\n{over(source.trials)}")
             values = [f"{value:g}" if isinstance(value, float) else str(value) for value in rows["value"]]
             axes.set_xticks(range(len(rows)), values)
             axes.set_xlim(-0.5, len(rows) - 0.5)
             axes.set_xlabel(label)
         if len(groups) > 1:
             cell = Cell(*rows[CELL].iloc[0])
-            pair[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
+            panels[0].set_title(f"{method_label(rows['head'].iloc[0])}: {cell_label(cell)}", loc="left")
     legend_above(figure, grid[0], handlelength=1.3)
     note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 
 
-def _axis(source: Source) -> str:
-    """Return the setting's name and, from its documentation, what it is."""
+def _axis_label(source: Source) -> str:
+    """Return the setting's name and, from its documentation, its meaning."""
     study, key = source.study, varied(source.study, source.output)
     settings = type(study.run(study.run_name(source.cells[0], source.compared[0], 0)).settings)
     fields = {field.alias or attribute: field for attribute, field in settings.model_fields.items()}
     label, meaning = setting_label(key), re.split("[:;,]", fields[key].description or "")[0]
-    between = "\n" if len(label + meaning) > LINE else " "
-    return f"{label}:{between}{meaning}"
+    separator = "\n" if len(label + meaning) > LINE else " "
+    return f"{label}:{separator}{meaning}"
 
 
 def _gaps(axes: Axes, rows: pd.DataFrame) -> None:
@@ -112,19 +112,19 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
     _mark_own(axes, rows)
     axes.axhline(0, color=method_colour(RETRAIN), linewidth=0.8, label=method_label(RETRAIN))
     collapsed = rows["collapsed"] > 0
-    for place, (metric, (colour, mark)) in enumerate(LOOKS.items()):
-        x = [number + (place - 1.5) / 3 * SPREAD for number in range(len(rows))]
-        look: Any = {"color": colour, "marker": mark, "markersize": 3, "linewidth": 0.8, "elinewidth": 0.6}
+    for line, (metric, (colour, marker)) in enumerate(LOOKS.items()):
+        x = [position + (line - 1.5) / 3 * SPREAD for position in range(len(rows))]
+        look: Any = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 0.8, "elinewidth": 0.6}
         difference, deviation = rows[f"{metric}_difference"], rows[f"{metric}_sd"].fillna(0)
         axes.errorbar(x, difference.where(~collapsed), deviation, **look, label=metric.upper())
-        for number in np.flatnonzero(collapsed):
-            text = f"{difference.iloc[number]:+z.0f}†".replace("-", "−")
-            at: Any = {"xy": (number, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-            at["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
-            axes.annotate(text, **at, xytext=(0, -2 - 10 * place), ha="center", va="top", color=colour)
+        for position in np.flatnonzero(collapsed):
+            text = f"{difference.iloc[position]:+z.0f}†".replace("-", "−")
+            style: Any = {"xy": (position, 1), "xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3}
+            axes.annotate(text, **style, xytext=(0, -2 - 10 * line), ha="center", va="top", color=colour)
 
 
 def _mark_own(axes: Axes, rows: pd.DataFrame, label: str = "_") -> None:
-    for number, own in enumerate(rows["own"]):
-        if own:
-            axes.axvspan(number - 0.5, number + 0.5, color=OWN, linewidth=0, zorder=0, label=label)
+    for position, is_own in enumerate(rows["own"]):
+        if is_own:
+            axes.axvspan(position - 0.5, position + 0.5, color=OWN_GREY, linewidth=0, zorder=0, label=label)

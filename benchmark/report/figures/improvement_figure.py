@@ -29,48 +29,48 @@ from benchmark.report.tabular import number
 from benchmark.study.outputs import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
-CROWDED, SMALL = 12, 6  # bars, from which on values are printed in so many points, not to touch one another
-FLOOR = -100.0  # a bar that would go lower is cut here and says its value: one small gap must not flatten all others
+CROWDED, SMALL = 12, 6  # from so many bars on, values are printed in so many points, to keep them apart
+FLOOR = -100.0  # a lower bar is cut here and has its value written: one small gap must not flatten all others
 ROW_HEIGHT, WIDEST_BAR = 1.7, 0.5  # inches
 
 
 def gains(source: Source) -> pd.DataFrame:
-    """Return what the figure shows: a row a cell and method.
+    """Return the figure's numbers, one row per cell and method.
 
-    Columns ``dataset, arch, scenario, method``; ``without, with_cl``, average gaps in points; ``improvement`` in per
-    cent (Figure 4's formula) with ``low, high``, its 95 % interval from drawing trials of both and of Retrain anew, NaN
-    where ``note`` says why there is none: ``diverged`` or ``missing``, or ``gap 0`` where ``without`` is;
-    ``collapsed``, how many trials of both did.
+    Columns: ``dataset, arch, scenario, method``; ``without, with_cl``, average gaps in points; ``improvement`` in per
+    cent (Figure 4's formula) with ``low, high``, its 95 % interval from resampled trials of both variants and of
+    Retrain, NaN where ``note`` gives the reason: ``diverged``, ``missing``, or ``gap 0`` where ``without`` is 0;
+    ``collapsed``, the number of collapsed trials of both variants.
     """
     partners = dict(with_and_without(method) for method in source.methods)
     numbers = gather(source, [*partners, *partners.values()])
     numbers = numbers[[*CELL, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
-    both = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
-    gain = improvement(both["avg_gap"], both["avg_gap_cl"])
+    pairs = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
+    gain = improvement(pairs["avg_gap"], pairs["avg_gap_cl"])
     reasons = {
         "": np.isfinite(gain),
-        "diverged": both["diverged"] + both["diverged_cl"] > 0,
-        "missing": both[["avg_gap", "avg_gap_cl"]].isna().any(axis=1),
+        "diverged": pairs["diverged"] + pairs["diverged_cl"] > 0,
+        "missing": pairs[["avg_gap", "avg_gap_cl"]].isna().any(axis=1),
     }
     note = np.select(list(reasons.values()), list(reasons), "gap 0")
-    both = both.rename(columns={"avg_gap": "without", "avg_gap_cl": "with_cl"}).assign(improvement=gain, note=note)
-    both["collapsed"] += both["collapsed_cl"]
-    both[["low", "high"]] = [_interval(source, row) if not row.note else (np.nan, np.nan) for row in both.itertuples()]
-    return both[[*CELL, "method", "without", "with_cl", "improvement", "low", "high", "note", "collapsed"]]
+    pairs = pairs.rename(columns={"avg_gap": "without", "avg_gap_cl": "with_cl"}).assign(improvement=gain, note=note)
+    pairs["collapsed"] += pairs["collapsed_cl"]
+    pairs[["low", "high"]] = [(np.nan, np.nan) if pair.note else _interval(source, pair) for pair in pairs.itertuples()]
+    return pairs[[*CELL, "method", "without", "with_cl", "improvement", "low", "high", "note", "collapsed"]]
 
 
-def _interval(source: Source, row: Any) -> tuple[float, float]:
-    pair = row.run_method, row.run_method_cl
-    trials = Trials(source.results.metrics, Cell(row.dataset, row.arch, row.scenario), pair)
-    found = estimate(lambda drawn: improvement(*trials.gaps(pair, drawn)), len(trials))
-    return found.low, min(found.high, 100.0)  # no gap is below 0
+def _interval(source: Source, pair: Any) -> tuple[float, float]:
+    methods = pair.run_method, pair.run_method_cl
+    trials = Trials(source.results.metrics, Cell(pair.dataset, pair.arch, pair.scenario), methods)
+    interval = estimate(lambda drawn: improvement(*trials.gaps(methods, drawn)), len(trials))
+    return interval.low, min(interval.high, 100.0)  # no gap is below 0
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: groups of bars, one a cell, one bar a method, each with its value and 95 % interval.
+    """Return the figure: one group of bars per cell, one bar per method, each with its value and 95 % interval.
 
-    Cells that do not fit in one row stand in a row a scenario.
+    Cells that do not fit in one row are drawn in one row per scenario.
     """
     data = gains(source)
     rows = rows_of_bars(data, len(source.methods))
@@ -87,7 +87,7 @@ def build(source: Source) -> Figure:
 
 
 def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
-    """Deal the cells out to rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
+    """Divide the cells into rows of at most `BARS_PER_ROW` bars: one row if they fit, else by scenario."""
     data = data.assign(cell=data[CELL].agg("/".join, axis=1))
     per_row = max(1, BARS_PER_ROW // methods)
     cells = list(dict.fromkeys(data["cell"]))
@@ -100,9 +100,9 @@ def rows_of_bars(data: pd.DataFrame, methods: int) -> list[pd.DataFrame]:
 
 
 def _limits(data: pd.DataFrame) -> tuple[float, float]:
-    """Return the axis' ends: 0 inside, room for the values printed beyond the bars, and for upright notes."""
-    known = data[["improvement", "low", "high"]].stack()
-    low, high = min(0.0, known.clip(lower=FLOOR).min()), max(0.0, known.max())
+    """Return the ends of the axis: around 0, with room for the values printed beyond bars and for upright notes."""
+    values = data[["improvement", "low", "high"]].stack()
+    low, high = min(0.0, values.clip(lower=FLOOR).min()), max(0.0, values.max())
     if low == high:
         low, high = 0.0, 100.0
     room = 0.17 * (high - low)
@@ -114,30 +114,30 @@ def _row(axes: Axes, data: pd.DataFrame, methods: list[str], widest: int) -> Non
     cells = list(dict.fromkeys(data["cell"]))
     width = min(0.84 / len(methods), WIDEST_BAR * widest / FULL_WIDTH)
     size = SMALL if len(methods) * widest > CROWDED else None
-    for place, method in enumerate(methods):
-        mine = data[data["method"] == method]
-        centres = np.arange(len(cells)) + (place - (len(methods) - 1) / 2) * width
-        heights = mine["improvement"].clip(lower=FLOOR).fillna(0)
+    for position, method in enumerate(methods):
+        rows = data[data["method"] == method]
+        centres = np.arange(len(cells)) + (position - (len(methods) - 1) / 2) * width
+        heights = rows["improvement"].clip(lower=FLOOR).fillna(0)
         look: Any = {"color": method_colour(method), "label": method_label(method)}
-        reach = np.nan_to_num([heights - mine["low"].clip(lower=FLOOR), mine["high"] - heights]).clip(min=0)
-        bars = axes.bar(centres, heights, width * 0.92, yerr=reach, error_kw={"elinewidth": 0.8}, **look)
-        values = [_value(*row) for row in zip(mine["improvement"], mine["collapsed"], strict=True)]
+        errors = np.nan_to_num([heights - rows["low"].clip(lower=FLOOR), rows["high"] - heights]).clip(min=0)
+        bars = axes.bar(centres, heights, width * 0.92, yerr=errors, error_kw={"elinewidth": 0.8}, **look)
+        values = [_value(*row) for row in zip(rows["improvement"], rows["collapsed"], strict=True)]
         axes.bar_label(bars, values, padding=1.5, linespacing=0.7, fontsize=size)
-        axes.bar_label(bars, mine["note"], padding=2, rotation=90)
+        axes.bar_label(bars, rows["note"], padding=2, rotation=90)
     axes.axhline(0, color="black", linewidth=0.6)
-    one = data["scenario"].nunique() == 1
-    places = [Cell.parse(cell) for cell in cells]
-    parts = [cell_parts(place)[:2] if one else short_parts(place, places) for place in places]
+    one_scenario = data["scenario"].nunique() == 1
+    parsed = [Cell.parse(cell) for cell in cells]
+    parts = [cell_parts(cell)[:2] if one_scenario else short_parts(cell, parsed) for cell in parsed]
     axes.set_xticks(range(len(cells)), ["\n".join(part).replace(" (", "\n(") for part in parts])
     axes.set_xlim(-0.5 - (widest - len(cells)) / 2, len(cells) - 0.5 + (widest - len(cells)) / 2)
     axes.tick_params(axis="x", length=0)
     axes.spines["bottom"].set_visible(False)
-    if one:
+    if one_scenario:
         axes.set_title(scenario_label(data["scenario"].iloc[0]), loc="left")
 
 
 def _value(gain: float, collapsed: int) -> str:
-    """Return a bar's value, with a dagger if a run collapsed and an arrow if the bar was cut; nothing without one."""
+    """Return a bar's value, with a dagger if a run collapsed and an arrow if the bar was cut; empty without a value."""
     if np.isnan(gain):
         return ""
     return number(gain, 1 if abs(gain) < 99.95 else 0) + "†" * bool(collapsed) + "\n▾" * (gain < FLOOR)

@@ -22,16 +22,16 @@ from benchmark.report.style import FULL_WIDTH, class_colours, method_label, sett
 from benchmark.report.tabular import number
 
 PROJECTION = "tsne"  # for print; the page shows UMAP too
-NAMED_CLASSES = 10  # with more, names would cover the dots
-# Inches: a panel's side at most, the space between panels, left of them and above for a line of a heading.
+NAMED_CLASSES = 10  # at most: more names would cover the dots
+# Inches: a panel's largest side, the space between panels and left of them, and the height of a line of text.
 WIDEST_PANEL, GAP, MARGIN, LINE = 2.4, 0.06, 0.2, 0.15
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One map: which, what its method is called here, its samples, and their points (n, 2) after alignment.
+    """One map: its method, label and cell, its samples, and their points (n, 2) after alignment.
 
-    Without samples, ``remark`` says why: the run diverged, collapsed or is missing.
+    Without samples, ``remark`` gives the reason: the run diverged, collapsed or is missing.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Panel:
 
     @property
     def silhouette(self) -> float:
-        """How compact the forget samples of each predicted class lie on the map, from -1 to 1; NaN without any."""
+        """Compactness of the forget samples of each predicted class on the map, from -1 to 1; NaN without samples."""
         if self.remark:
             return float("nan")
         forget = (self.samples["membership"] == "forget").to_numpy()
@@ -51,9 +51,9 @@ class Panel:
 
 
 def panels(source: Source) -> list[list[Panel]]:
-    """Return the figure's panels, in rows, each map turned to look like the first of its dataset.
+    """Return the figure's panels, in rows, each map rotated to match the first of its dataset.
 
-    A row a method and a column a cell; where forget samples alone are shown, one row with a column a cell and method.
+    One row per method, one column per cell; for forget samples alone, one row with a column per cell and method.
     """
     cells, methods = source.cells, source.methods
     if source.output.show == "forget":
@@ -61,16 +61,16 @@ def panels(source: Source) -> list[list[Panel]]:
     else:
         grid = [[(cell, method) for cell in cells] for method in methods]
     targets: dict[str, pd.DataFrame] = {}
-    return [[_panel(source, *place, targets) for place in row] for row in grid]
+    return [[_panel(source, cell, method, targets) for cell, method in row] for row in grid]
 
 
 def _panel(source: Source, cell: Cell, method: str, targets: dict[str, pd.DataFrame]) -> Panel:
-    """Align a map with the first of its dataset, which it becomes if there is none yet."""
+    """Return a map, aligned with the first of its dataset; if it is the first, it becomes the target."""
     label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
     if remark := _remark(source, cell, method, samples):
         return Panel(method, label, cell, samples[:0], np.empty((0, 2)), remark)
-    places = {name: place for place, name in enumerate(source.results.classes(cell.dataset))}
-    samples = samples.assign(**{column: samples[column].map(places) for column in ("label", "prediction")})
+    indices = {name: index for index, name in enumerate(source.results.classes(cell.dataset))}
+    samples = samples.assign(**{column: samples[column].map(indices) for column in ("label", "prediction")})
     points = samples[[f"{PROJECTION}_x", f"{PROJECTION}_y"]].to_numpy(dtype=float)
     classes = samples["label"].to_numpy()
     if cell.dataset in targets:
@@ -78,23 +78,23 @@ def _panel(source: Source, cell: Cell, method: str, targets: dict[str, pd.DataFr
     else:
         points = standardised(points)
         targets[cell.dataset] = centroids(points, classes)
-    # Also where forget samples alone are shown, the map was made, and turned, with the others.
-    shown = (samples["membership"] == "forget").to_numpy() | (source.output.show != "forget")
-    return Panel(method, label, cell, samples[shown], points[shown], "")
+    # Even if only forget samples are shown, the map was made and aligned with all samples.
+    selected = (samples["membership"] == "forget").to_numpy() | (source.output.show != "forget")
+    return Panel(method, label, cell, samples[selected], points[selected], "")
 
 
 def _remark(source: Source, cell: Cell, method: str, samples: pd.DataFrame) -> str:
-    """Return why there is nothing to show of a map's run; nothing where there is."""
+    """Return why a map's run cannot be shown; empty if it can."""
     if samples.empty:
         return "diverged" if source.diverged(cell, method) else "missing"
-    # The features of a model that has lost what it had learnt say nothing of what it was to forget.
+    # The features of a model that lost what it had learnt say nothing about forgetting.
     accuracy = source.collapsed(cell, method).values()
     return f"collapsed:\nretain accuracy {min(accuracy):.0f} %" if accuracy else ""
 
 
 def _label(source: Source, cell: Cell, method: str) -> str:
-    """Return a method's label, below it its value of every setting that some listed method's name sets."""
-    keys = sorted({key for listed in source.methods for key, _ in MethodName.parse(listed).settings})
+    """Return a method's label and, below it, its value of every setting that a listed method's name sets."""
+    keys = sorted({key for name in source.methods for key, _ in MethodName.parse(name).settings})
     settings = source.settings(cell, method)
     values = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
     return method_label(MethodName.parse(method).head) + (f"\n{values}" if values else "")
@@ -103,8 +103,8 @@ def _label(source: Source, cell: Cell, method: str) -> str:
 def build(source: Source) -> Figure:
     """Return the figure: retain dots small and faint, forget dots larger with a thin edge, coloured by predicted class.
 
-    Classes are named beside their clusters where there are at most ten. Where forget samples alone are shown, a panel's
-    heading gives their `benchmark.metrics.compactness.silhouette`. A line below says what dots and colours stand for.
+    Classes are named beside their clusters if there are at most ten. If only forget samples are shown, each heading
+    gives their `benchmark.metrics.compactness.silhouette`. A line below explains dots and colours.
     """
     grid = panels(source)
     rows, columns = len(grid), len(grid[0])
@@ -118,9 +118,9 @@ def build(source: Source) -> Figure:
         panel_axes.set_ylabel(text, labelpad=3)
     for panel_axes, text in zip(axes[0], above, strict=True):
         panel_axes.set_title(text, pad=3)
-    every = [panel for row in grid for panel in row]
-    for panel_axes, panel in zip(axes.flat, every, strict=True):
-        _frame(panel_axes, panel)
+    flat = [panel for row in grid for panel in row]
+    for panel_axes, panel in zip(axes.flat, flat, strict=True):
+        _fit(panel_axes, panel)
         if panel.remark:
             panel_axes.text(0.5, 0.5, panel.remark, ha="center", va="center", transform=panel_axes.transAxes)
         else:
@@ -128,17 +128,17 @@ def build(source: Source) -> Figure:
     _arrange(figure, axes, side, margin)
     _legend(figure, source.output.show == "forget")
     renderer = FigureCanvasAgg(figure).get_renderer()
-    for panel_axes, panel in zip(axes.flat, every, strict=True):
+    for panel_axes, panel in zip(axes.flat, flat, strict=True):
         classes = source.results.classes(panel.cell.dataset)
         if len(panel.samples) and len(classes) <= NAMED_CLASSES:
             predicted = panel.samples["prediction"].to_numpy()
-            clusters = {classes[one]: panel.points[predicted == one] for one in np.unique(predicted)}
+            clusters = {classes[index]: panel.points[predicted == index] for index in np.unique(predicted)}
             write_names(panel_axes, clusters, renderer)
     return figure
 
 
-def _frame(axes: Axes, panel: Panel) -> None:
-    """Let the map fill its panel: a scale shared with others would mean nothing, since each map has its own units."""
+def _fit(axes: Axes, panel: Panel) -> None:
+    """Fit the axes to the map: each map has its own units, so a shared scale would mean nothing."""
     low, high = (panel.points.min(axis=0), panel.points.max(axis=0)) if len(panel.points) else np.zeros((2, 2))
     (x, y), half = (low + high) / 2, max(1e-9, 1.04 * float((high - low).max()) / 2)
     axes.set_xlim(x - half, x + half)
@@ -152,33 +152,33 @@ def _frame(axes: Axes, panel: Panel) -> None:
 
 
 def _dots(axes: Axes, panel: Panel, colours: Any, side: float) -> None:
-    """Draw the samples, as pixels also in the PDF: tens of thousands of vector dots are slow to open."""
+    """Draw the samples, rasterised even in the PDF: tens of thousands of vector dots are slow to open."""
     colour = np.asarray(colours, dtype=object)[panel.samples["prediction"].to_numpy()]
     forget = (panel.samples["membership"] == "forget").to_numpy()
-    # Dots share the panel's area: fewer, or a larger panel, let them be larger.
+    # Dots share the panel's area: fewer dots or a larger panel allow larger ones.
     size = float(np.clip(700 * side**2 / max(1, len(forget)), 0.5, 4))
     x, y = panel.points.T
     looks: Any = [(~forget, {"s": size, "alpha": 0.35, "linewidths": 0, "zorder": 2})]
     looks.append((forget, {"s": 3 * size + 3, "edgecolors": "black", "linewidths": 0.3, "zorder": 3}))
-    for shown, look in looks:
-        axes.scatter(x[shown], y[shown], c=list(colour[shown]), rasterized=True, **look)
+    for group, look in looks:
+        axes.scatter(x[group], y[group], c=list(colour[group]), rasterized=True, **look)
 
 
 def headings(grid: list[list[Panel]], forgotten: bool = False) -> tuple[list[str], list[str]]:
-    """Return what stands beside each row and above each column; where forget samples alone are shown, all is above."""
-    every = [panel.cell for row in grid for panel in row]
+    """Return the headings beside rows and above columns; if only forget samples are shown, all are above."""
+    cells = [panel.cell for row in grid for panel in row]
     if not forgotten:
-        return [row[0].label for row in grid], [short_label(panel.cell, every) for panel in grid[0]]
+        return [row[0].label for row in grid], [short_label(panel.cell, cells) for panel in grid[0]]
     above = []
     for panel in grid[0]:
-        lines = [short_label(panel.cell, every)] * (len(set(every)) > 1) + [panel.label]
-        compact = panel.silhouette
-        above.append("\n".join(lines + [f"silhouette {number(compact)}"] * bool(np.isfinite(compact))))
+        lines = [short_label(panel.cell, cells)] * (len(set(cells)) > 1) + [panel.label]
+        compactness = panel.silhouette
+        above.append("\n".join(lines + [f"silhouette {number(compactness)}"] * bool(np.isfinite(compactness))))
     return [""], above
 
 
 def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
-    """Place square panels of ``side`` inches by hand: what is exact needs no layout engine."""
+    """Place square panels of ``side`` inches: exact positions need no layout engine."""
     rows, columns = axes.shape
     width, height = figure.get_size_inches()
     left = (width - margin - columns * side - (columns - 1) * GAP) / 2 + margin
@@ -189,7 +189,7 @@ def _arrange(figure: Figure, axes: Any, side: float, margin: float) -> None:
 
 
 def _legend(figure: Figure, forgotten: bool) -> None:
-    """Say below the panels, in a line, what dots and colours stand for."""
+    """Explain dots and colours in a line below the panels."""
     dot: Any = {"marker": "o", "linestyle": "none", "color": "#777777"}
     edge: Any = {"markersize": 5, "markeredgecolor": "black", "markeredgewidth": 0.4}
     handles = [] if forgotten else [Line2D([], [], **dot, markersize=2.5, alpha=0.5, label="retained")]

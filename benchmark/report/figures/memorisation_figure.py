@@ -1,4 +1,4 @@
-"""Which samples are not forgotten: how well they are told from Retrain's, by how far they are memorised."""
+"""Which samples are not forgotten: AUC against Retrain by memorisation."""
 
 from __future__ import annotations
 
@@ -17,47 +17,46 @@ from benchmark.report.figures.common import draw_daggers, legend_above, note_col
 from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 
-PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 2.1, 0.2, 5  # inches, and methods in a line
-APART = 0.012  # of the axis, between two methods' error bars
+PANEL_HEIGHT, LEGEND_LINE, LEGEND_COLUMNS = 2.1, 0.2, 5  # inches, and methods per line
+SPACING = 0.012  # on the axis, between the error bars of two methods
 
 
 def points(source: Source) -> pd.DataFrame:
-    """Return what the figure shows: ``dataset, arch, scenario, method, memorisation, samples, auc, low, high``.
+    """Return the figure's numbers: ``dataset, arch, scenario, method, memorisation, samples, auc, low, high``.
 
-    ``samples`` is the mean over trials, ``auc`` too, with its 95 % interval.
+    ``samples`` and ``auc`` are means over trials, ``low`` and ``high`` the 95 % interval of ``auc``.
     """
     rows = []
     for cell, method in product(source.cells, source.compared):
-        mine = source.rows(source.results.memorised, cell, method)
-        for score, group in mine.groupby("memorisation") if len(mine) else ():
+        groups = source.rows(source.results.memorised, cell, method)
+        for memorisation, group in groups.groupby("memorisation") if len(groups) else ():
             values = group["auc"].dropna()
             numbers = group["samples"].mean(), values.mean(), *mean_interval(values)
-            rows.append([*vars(cell).values(), method, score, *numbers])
+            rows.append([*vars(cell).values(), method, memorisation, *numbers])
     return pd.DataFrame(rows, columns=[*CELL, "method", "memorisation", "samples", "auc", "low", "high"])
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a panel a cell, a line a method over groups of forgotten samples.
+    """Return the figure: one panel per cell, one line per method over groups of forget samples.
 
-    Margins are standardised, so a shift of the whole model does not show. Bars are 95 % intervals over trials; a
-    perfect unlearner reads a half everywhere. Groups with too few samples are left out. Where a trial collapsed, a
-    method has daggers, and one in the legend.
+    Margins are standardised, which hides a shift of the whole model. Bars are 95 % intervals over trials; a perfect
+    unlearner reads 0.5. Groups with too few samples are left out. Daggers mark methods with a collapsed trial.
     """
     data, methods = points(source), source.compared
     above = LEGEND_LINE * (1 + len(methods) // LEGEND_COLUMNS)
-    figure, grid, own = panels(len(source.cells), [PANEL_HEIGHT], above, sharey=True)
+    figure, grid, cell_panels = panels(len(source.cells), [PANEL_HEIGHT], above, sharey=True)
     collapsed = {(cell, method) for cell, method in product(source.cells, methods) if source.collapsed(cell, method)}
-    for cell, (axes,) in zip(source.cells, own, strict=True):
-        here = in_cell(data, cell)
-        for place, method in enumerate(methods):
-            mine = here[here["method"] == method]
-            at = mine["memorisation"] + APART * (place - (len(methods) - 1) / 2)
-            errors = [mine["auc"] - mine["low"], mine["high"] - mine["auc"]]
-            label = method_label(method) + "†" * any(of == method for _, of in collapsed)
+    for cell, (axes,) in zip(source.cells, cell_panels, strict=True):
+        cell_rows = in_cell(data, cell)
+        for position, method in enumerate(methods):
+            rows = cell_rows[cell_rows["method"] == method]
+            x = rows["memorisation"] + SPACING * (position - (len(methods) - 1) / 2)
+            errors = [rows["auc"] - rows["low"], rows["high"] - rows["auc"]]
+            label = method_label(method) + "†" * any(name == method for _, name in collapsed)
             look: Any = {"color": method_colour(method), "linestyle": line_style(method, methods), "linewidth": 1}
-            axes.errorbar(at, mine["auc"], yerr=errors, marker="o", markersize=3, label=label, **look)
+            axes.errorbar(x, rows["auc"], yerr=errors, marker="o", markersize=3, label=label, **look)
             if (cell, method) in collapsed:
-                draw_daggers(axes, at, mine["auc"], method_colour(method))
+                draw_daggers(axes, x, rows["auc"], method_colour(method))
         axes.axhline(0.5, color="black", linestyle=":", linewidth=1, zorder=0)
         axes.set_xticks(GROUPS)
         axes.set_title(short_label(cell, source.cells), loc="left")

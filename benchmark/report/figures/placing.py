@@ -1,7 +1,7 @@
 """Placing class names beside their clusters.
 
-Done here since adjustText keeps a name off all dots alike: where a map is full it pushes it beside another class's
-cluster, and with thousands of dots it takes seconds a panel.
+Unlike this module, adjustText keeps a name off all dots alike: on a full map it pushes a name beside another class's
+cluster, and with thousands of dots it takes seconds per panel.
 """
 
 from __future__ import annotations
@@ -17,65 +17,65 @@ from matplotlib.patheffects import withStroke
 Floats = npt.NDArray[np.float64]
 
 FONT = 8
-REACH = 50.0  # pixels from its cluster's middle beyond which a name is rather taken for another cluster's
-MOST = 300  # dots of a class whose neighbours are counted: of more, some stand for all
-ORDERS = 12  # in which names are placed; the best is kept
-STEP = 3  # pixels between the places tried
-DOT = 2  # pixels around a dot's centre that it is taken to fill
+REACH = 50.0  # pixels from its cluster's middle beyond which readers take a name for another cluster's
+MOST_DOTS = 300  # of a class whose neighbours are counted: a larger class is sampled
+ORDERS = 12  # of the names to try; the best is kept
+STEP = 3  # pixels between the positions tried
+DOT = 2  # radius of a dot in pixels
 
 
 def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> Floats:
-    """Return where the centres of names go, (k, 2), in pixels from the lower left corner of an area of that size.
+    """Return the centres of the names, (k, 2), in pixels from the lower left corner of ``area``.
 
-    One after the other, each name takes the place with the least of: dots covered (others' twice), distance from its
-    cluster's middle, and above all other names covered. Where a cluster is small that is beside it, where it is large,
-    upon it. Which name comes first matters, so several orders are tried, the same ones every time.
+    In turn, each name takes the position of least cost: dots covered (other clusters' count twice), distance from its
+    cluster's middle and, above all, other names covered. This puts a name beside a small cluster and upon a large one.
+    The order of the names matters, so several are tried, the same ones every time.
 
     Parameters
     ----------
-    clusters : the dots of each name, (n, 2) in pixels, at least one each; a name stands by its largest cluster.
+    clusters : dots of each name, (n, 2) in pixels, at least one; a name is placed by its largest cluster.
     sizes : (k, 2), width and height of each name in pixels.
     """
     inks = [_ink(cluster, area) for cluster in clusters]
-    every = np.max(inks, axis=0) if inks else np.zeros(area)
-    options = [_candidates(size, area) for size in sizes]
+    all_ink = np.max(inks, axis=0) if inks else np.zeros(area)
+    candidates = [_candidates(size, area) for size in sizes]
     costs = []
-    for cluster, ink, size, centres in zip(clusters, inks, sizes, options, strict=True):
-        covered = 2 * _sums(every, centres, size) - _sums(ink, centres, size)
-        away = np.abs(centres - _heart(cluster))
-        distance = np.linalg.norm(np.maximum(away - size / 2, 0), axis=1) / REACH
-        # Among equals, the nearest centre: a name in whose box the middle lies should still be centred on it.
-        costs.append(covered / np.prod(size) + distance + distance**2 + 1e-3 * np.linalg.norm(away, axis=1))
+    for cluster, ink, size, centres in zip(clusters, inks, sizes, candidates, strict=True):
+        covered = 2 * _sums(all_ink, centres, size) - _sums(ink, centres, size)
+        offset = np.abs(centres - _middle(cluster))
+        distance = np.linalg.norm(np.maximum(offset - size / 2, 0), axis=1) / REACH
+        # The last term prefers the nearest of equal centres: a name whose box holds the middle is centred on it.
+        costs.append(covered / np.prod(size) + distance + distance**2 + 1e-3 * np.linalg.norm(offset, axis=1))
     rng = np.random.default_rng(0)
     orders = [np.arange(len(clusters)), *(rng.permutation(len(clusters)) for _ in range(ORDERS - 1))]
-    attempts = [_in_order(order, options, costs, sizes) for order in orders]
+    attempts = [_place_in(order, candidates, costs, sizes) for order in orders]
     return min(attempts, key=lambda attempt: attempt[0])[1]
 
 
-def _heart(points: Floats) -> Floats:
-    """Return the median of the dots around the one that has most others near: all dots' may lie on another class's."""
-    some = points[:: -(-len(points) // MOST)]
-    near = np.linalg.norm(some[:, None] - points, axis=2) < REACH / 2
+def _middle(points: Floats) -> Floats:
+    """Return the median of the dots around the most crowded one: that of all dots may lie in another cluster."""
+    sampled = points[:: -(-len(points) // MOST_DOTS)]
+    near = np.linalg.norm(sampled[:, None] - points, axis=2) < REACH / 2
     return np.asarray(np.median(points[near[near.sum(axis=1).argmax()]], axis=0))
 
 
-def _in_order(order: Any, options: list[Floats], costs: list[Floats], sizes: Floats) -> tuple[float, Floats]:
-    """Place the names one after the other; return the total cost and the centres."""
+def _place_in(order: Any, candidates: list[Floats], costs: list[Floats], sizes: Floats) -> tuple[float, Floats]:
+    """Place the names in the given order; return the total cost and the centres."""
     centres, total = np.zeros((len(sizes), 2)), 0.0
-    for step, one in enumerate(order):
-        cost = costs[one].copy()
-        for other in order[:step]:
-            room = (sizes[one] + sizes[other]) / 2 - np.abs(options[one] - centres[other])
-            cost += np.where((room > 0).all(axis=1), 1e3 + np.prod(np.maximum(room, 0), axis=1), 0)
+    for step, name in enumerate(order):
+        cost = costs[name].copy()
+        for placed in order[:step]:
+            overlap = (sizes[name] + sizes[placed]) / 2 - np.abs(candidates[name] - centres[placed])
+            cost += np.where((overlap > 0).all(axis=1), 1e3 + np.prod(np.maximum(overlap, 0), axis=1), 0)
         best = int(np.argmin(cost))
-        centres[one] = options[one][best]
+        centres[name] = candidates[name][best]
         total += float(cost[best])
     return total, centres
 
 
 def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
-    """Return a grid of centres at which a box lies within the area; its middle if none does."""
-    # The first and the last place along each side; the middle where the area is too small.
+    """Return a grid of centres at which a box fits into the area; the area's middle if none does."""
+    # The first and last centre along each side; the middle where the area is too small.
     first = np.minimum(np.ceil(size / 2), np.divide(area, 2))
     last = np.maximum(np.floor(area - size / 2), first)
     grid = np.meshgrid(
@@ -85,7 +85,7 @@ def _candidates(size: Floats, area: tuple[int, int]) -> Floats:
 
 
 def _ink(points: Floats, area: tuple[int, int]) -> Floats:
-    """Return which pixels of the area the dots fill, 0 or 1, shape ``area``."""
+    """Return 1 for each pixel of the area that a dot fills, else 0; shape ``area``."""
     ink = np.zeros(area)
     for x, y in np.unique(np.rint(points).astype(int), axis=0):
         ink[max(0, x - DOT) : max(0, x + DOT + 1), max(0, y - DOT) : max(0, y + DOT + 1)] = 1
@@ -93,7 +93,7 @@ def _ink(points: Floats, area: tuple[int, int]) -> Floats:
 
 
 def _sums(ink: Floats, centres: Floats, size: Floats) -> Floats:
-    """Return how much ink lies below a box at each centre, from the table of sums over all lower left corners."""
+    """Return the ink under a box at each centre, from a summed-area table."""
     table = np.pad(ink.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     corners = (np.rint(centres + half).astype(int) for half in (-size / 2, size / 2))
     (x0, y0), (x1, y1) = (np.clip(corner, 0, ink.shape).T for corner in corners)
@@ -106,7 +106,7 @@ def write_names(axes: Axes, clusters: dict[str, Floats], renderer: Any) -> None:
     style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "path_effects": halo, "zorder": 5}
     texts = [axes.text(0, 0, name, fontsize=FONT, **style) for name in clusters]
     boxes = [text.get_window_extent(renderer) for text in texts]
-    # The box of a line of text holds room above and below its letters, and letters need a little at the sides.
+    # A text's box has too much room above and below its letters, and too little at the sides.
     sizes = np.array([[box.width + 3, 0.9 * box.height] for box in boxes]).reshape(-1, 2)
     frame = axes.get_window_extent(renderer)
     corner = np.array([frame.x0, frame.y0])

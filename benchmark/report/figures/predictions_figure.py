@@ -1,4 +1,4 @@
-"""What forget samples of one class are taken for, as a heat map: what Tables 1, 5 and 6 print."""
+"""Predicted classes of the forget samples of one class, as a heat map: the numbers of Tables 1, 5 and 6."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
 from benchmark.report.tables.predictions_table import numbers
 
-ROW, AROUND = 0.19, 0.5  # inches, of a method's row and of what stands around the rows of a cell
+ROW, AROUND = 0.19, 0.5  # inches: a method's row, and the surroundings of a cell's rows
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a heat map a cell, a row a method and a column a class, in per cent, means over trials.
+    """Return the figure: one heat map per cell, one row per method, one column per class; per cent, means over trials.
 
-    The rows are those of the table: Original, if listed, Retrain, then the methods as listed. A row is empty where a
-    trial diverged or is missing, and has a dagger where one collapsed.
+    The rows are those of the table: Original, if listed, Retrain, then the methods as listed. A row is empty if a
+    trial diverged or is missing, and has a dagger if one collapsed.
     """
     data = numbers(source)
     methods = data["method"].unique()

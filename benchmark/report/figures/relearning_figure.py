@@ -1,4 +1,4 @@
-"""How soon models know again what they forgot: accuracy on forgotten images while a model is trained again."""
+"""How soon models relearn: accuracy on forget images while a model is trained again."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from benchmark.report.source import Source
 from benchmark.report.style import line_style, method_colour, method_label, short_label
 from benchmark.report.tables.relearning_table import curves, methods
 
-HEIGHT, LEGEND = 2.1, 0.4  # inches, of a row of panels and of what stands above all
+HEIGHT, LEGEND = 2.1, 0.4  # inches: a row of panels, and the legend above them
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a panel a cell, a line a method; bands reach from the least to the most of the trials."""
-    figure, grid, own = panels(len(source.cells), [HEIGHT], LEGEND, sharex=True, sharey=True)
-    every = methods(source)
+    """Return the figure: one panel per cell, one line per method; bands span the trials."""
+    figure, grid, cell_panels = panels(len(source.cells), [HEIGHT], LEGEND, sharex=True, sharey=True)
+    names = methods(source)
     looks: dict[str, Any] = {
-        method: {"color": method_colour(method), "linestyle": line_style(method, every), "linewidth": 1.1}
-        | {"marker": marker, "markersize": 4, "markevery": (place, len(every))}
-        for place, (method, marker) in enumerate(zip(every, cycle(MARKERS)))
+        method: {"color": method_colour(method), "linestyle": line_style(method, names), "linewidth": 1.1}
+        | {"marker": marker, "markersize": 4, "markevery": (position, len(names))}
+        for position, (method, marker) in enumerate(zip(names, cycle(MARKERS)))
     }
-    for cell, (axes,) in zip(source.cells, own, strict=True):
+    for cell, (axes,) in zip(source.cells, cell_panels, strict=True):
         _cell(axes, source, cell, looks)
         axes.set_title(short_label(cell, source.cells), loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("Steps of training on all images")
     for axes in grid[:, 0]:
         axes.set_ylabel("Forgotten images\nknown again (%)")
-    collapsed = {method for cell in source.cells for method in every if source.collapsed(cell, method)}
-    handles = [Line2D([], [], label=method_label(m) + "†" * (m in collapsed), **look) for m, look in looks.items()]
+    collapsed = {method for cell in source.cells for method in names if source.collapsed(cell, method)}
+    labels = {method: method_label(method) + "†" * (method in collapsed) for method in names}
+    handles = [Line2D([], [], label=labels[method], **look) for method, look in looks.items()]
     legend_above(figure, [], handles, ncols=4, columnspacing=1.5)
     note_collapsed(figure, bool(collapsed))
     return figure

@@ -1,4 +1,4 @@
-"""Ranks of methods from scale to scale: which order holds at every one of them, and which belongs to one?"""
+"""Ranks of methods from scale to scale: which order holds at all scales, and which at only one?"""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from benchmark.report.source import Source
 from benchmark.report.style import in_order, line_style, method_colour, method_label, scenario_label
 
 ROWS = {GAP: "Rank by average gap", AUDIT: "Rank by AUC\nagainst Retrain"}
-HEIGHT, LEGEND = 1.75, 0.5  # inches, of a row of panels and of what stands above all of them
-TICK = 12  # letters of a study's name in a line, below a panel
+HEIGHT, LEGEND = 1.75, 0.5  # inches: a row of panels, and the legend above them
+TICK_CHARACTERS = 12  # characters of a study's name that fit below a panel
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: a column a scenario, above by average gap, below by the audit; a line a method, rank 1 on top.
+    """Return the figure: one column per scenario, ranks by average gap above and by the audit below, 1 on top.
 
-    Filled markers lead: the first, and all that the trials cannot tell from it; of the paper the first. The audit's row
-    is left out where no scale was audited.
+    One line per method. Filled markers lead: the first, and all that the trials cannot tell from it; for the paper only
+    the first. The audit's row is left out if no scale was audited.
     """
-    shown = scales(source)
-    data = numbers(source, shown)
+    drawn_scales = scales(source)
+    data = numbers(source, drawn_scales)
     scenarios = list(dict.fromkeys(cell.scenario for cell in source.cells))
-    rows = [what for what in ROWS if what == GAP or (data["what"] == what).any()]
+    rows = [criterion for criterion in ROWS if criterion == GAP or (data["what"] == criterion).any()]
     methods = in_order(filter(competes, source.methods))
     figure = page_wide(HEIGHT * len(rows) + LEGEND)
     grid = figure.subplots(len(rows), len(scenarios), squeeze=False, sharex=True, sharey=True)
-    for what, panels in zip(rows, grid, strict=True):
-        panels[0].set_ylabel(ROWS[what])
+    names = [scale.name for scale in drawn_scales]
+    for criterion, panels in zip(rows, grid, strict=True):
+        panels[0].set_ylabel(ROWS[criterion])
         for scenario, axes in zip(scenarios, panels, strict=True):
-            here = data[(data["what"] == what) & (data["scenario"] == scenario)]
-            _panel(axes, here, [scale.name for scale in shown], methods)
+            _panel(axes, data[(data["what"] == criterion) & (data["scenario"] == scenario)], names, methods)
     for scenario, axes in zip(scenarios, grid[0], strict=True):
         axes.set_title(scenario_label(scenario), loc="left")
     for axes in grid[-1]:
-        axes.set_xticks(range(len(shown)), [_tick(scale) for scale in shown], fontsize="small")
-        axes.set_xlim(-0.3, len(shown) - 0.7)
+        axes.set_xticks(range(len(names)), [_tick(scale) for scale in drawn_scales], fontsize="small")
+        axes.set_xlim(-0.3, len(names) - 0.7)
     grid[0, 0].set_yticks(range(1, len(methods) + 1))
     grid[0, 0].set_ylim(len(methods) + 0.5, 0.5)
     hollow: Any = {"color": "black", "marker": "o", "markersize": 4.5, "linestyle": "none", "markerfacecolor": "white"}
@@ -56,23 +56,23 @@ def build(source: Source) -> Figure:
 
 
 def _tick(scale: Scale) -> str:
-    name = scale.name if len(scale.name) <= TICK else scale.name.replace("-", "-\n", 1)
+    name = scale.name if len(scale.name) <= TICK_CHARACTERS else scale.name.replace("-", "-\n", 1)
     return name if scale.cells else f"{name}\n(not run yet)"
 
 
 def _panel(axes: Axes, data: pd.DataFrame, names: list[str], methods: list[str]) -> None:
-    """Draw each method's ranks over the scales that have it."""
+    """Draw each method's ranks over the scales, ``names``, that have it."""
     for method, marker in zip(methods, cycle(MARKERS)):
-        mine = data[data["subject"] == method].set_index("scale").reindex(names)
-        x = np.flatnonzero(mine["rank"].notna())
-        mine, colour = mine.iloc[x], method_colour(method)
+        ranks = data[data["subject"] == method].set_index("scale").reindex(names)
+        x = np.flatnonzero(ranks["rank"].notna())
+        ranks, colour = ranks.iloc[x], method_colour(method)
         line: Any = {"linestyle": line_style(method, methods), "color": colour, "linewidth": 1}
-        axes.plot(x, mine["rank"], **line)
+        axes.plot(x, ranks["rank"], **line)
         axes.plot([], [], label=method_label(method), marker=marker, markersize=5, **line)
-        marked = mine["collapsed"].to_numpy(dtype=bool)
-        draw_daggers(axes, x[marked], mine["rank"][marked], colour)
+        collapsed = ranks["collapsed"].to_numpy(dtype=bool)
+        draw_daggers(axes, x[collapsed], ranks["rank"][collapsed], colour)
         for leads in (True, False):
-            part = mine["leads"].to_numpy(dtype=bool) == leads
+            part = ranks["leads"].to_numpy(dtype=bool) == leads
             face = colour if leads else "white"
             look: Any = {"marker": marker, "markersize": 5, "color": colour, "markerfacecolor": face}
-            axes.plot(x[part], mine["rank"][part], linestyle="none", **look)
+            axes.plot(x[part], ranks["rank"][part], linestyle="none", **look)

@@ -20,48 +20,48 @@ from benchmark.report.figures.common import (
     legend_above,
     note_collapsed,
     page_wide,
-    reached,
+    summaries_at_end,
 )
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
 from benchmark.study.outputs import stage_cell
 
-HEIGHT, LEGEND = 2.6, 0.4  # inches, of a cell's panels and of what stands above all of them
-SPREAD = 0.3  # how much of the way to the next stage the methods take up, so that their error bars lie side by side
+HEIGHT, LEGEND = 2.6, 0.4  # inches: a cell's panels, and the legend above them
+SPREAD = 0.3  # share of the distance between stages over which the methods spread, to part their error bars
 
 
 def numbers(source: Source, cell: Cell) -> pd.DataFrame:
-    """Return one sequential cell's numbers, a row a stage and method, Retrain first.
+    """Return one sequential cell's numbers, one row per stage and method, Retrain first.
 
-    Columns: ``percent``, how much of the training set is gone by then; ``method``; per metric ``_mean, _sd, _gap``, and
-    ``avg_gap`` with ``_low, _high`` of its 95 % interval, of the method at its last epoch of the stage against Retrain
-    of ``random-<percent>``, in per cent and points; ``collapsed``, how many trials had by then; ``noise_floor``, that
-    Retrain's. NaN where a trial has diverged by then, or where runs are missing.
+    Columns: ``percent`` of the training set removed by then; ``method``; per metric ``_mean, _sd, _gap``, and
+    ``avg_gap`` with its 95 % interval ``_low, _high``, of the method at its last epoch of the stage against Retrain of
+    ``random-<percent>``, in per cent and points; ``collapsed``, the number of trials collapsed by then;
+    ``noise_floor``, that Retrain's. NaN where a trial has diverged by then or runs are missing.
     """
     histories = {method: source.histories(cell, method) for method in source.compared}
     parts = []
     for stage in range(1, Scenario(cell.scenario).stages + 1):
-        place = stage_cell(cell, stage)
-        here = {
+        reference = stage_cell(cell, stage)
+        stage_histories = {
             method: {trial: history[history["stage"] == stage] for trial, history in trials.items()}
             for method, trials in histories.items()
         }
-        parts.append(reached(source, place, here).assign(percent=Scenario(place.scenario).percent))
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
+        summaries = summaries_at_end(source, reference, stage_histories)
+        parts.append(summaries.assign(percent=Scenario(reference.scenario).percent))
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
     return pd.concat(parts).reindex(columns=["percent", "method", *columns, *GAP_COLUMNS])
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: for each cell the average gap, large, and the four metrics beside it, small, stage by stage.
+    """Return the figure: per cell, a large panel of the average gap and four small ones of the metrics, by stage.
 
-    Error bars are 95 % intervals of the average gap, and standard deviations over trials of the metrics. The band is
-    Retrain's own noise floor.
+    Error bars are 95 % intervals of the gap and standard deviations over trials; the band is Retrain's noise floor.
     """
-    every = {cell: numbers(source, cell) for cell in source.cells}
+    data_of = {cell: numbers(source, cell) for cell in source.cells}
     figure = page_wide(HEIGHT * len(source.cells) + LEGEND)
     parts = figure.subfigures(len(source.cells), 1, squeeze=False)[:, 0]
     layout = [["avg_gap", "ra", "ua"], ["avg_gap", "ta", "mia"]]
-    for part, (cell, data) in zip(parts, every.items(), strict=True):
+    for part, (cell, data) in zip(parts, data_of.items(), strict=True):
         axes = part.subplot_mosaic(layout, width_ratios=[1.9, 1, 1], sharex=True)
         _gaps(axes["avg_gap"], data)
         axes["avg_gap"].set_ylabel(f"Average gap (points) {over(source.trials)}")
@@ -71,36 +71,36 @@ def build(source: Source) -> Figure:
         if len(source.cells) > 1:
             part.suptitle(cell_label(cell), fontsize="medium")
     legend_above(figure, [axes["avg_gap"]], [floor_handle()], ncols=4, handlelength=2.6, columnspacing=1.5)
-    note_collapsed(figure, any(frame["collapsed"].any() for frame in every.values()))
+    note_collapsed(figure, any(data["collapsed"].any() for data in data_of.values()))
     return figure
 
 
 def _gaps(axes: Axes, data: pd.DataFrame) -> None:
     methods, highest = list(dict.fromkeys(data["method"])), highest_gap(data)
     axes.plot([], [], "o-", color=method_colour(RETRAIN), label=method_label(RETRAIN), markersize=3.5, linewidth=1)
-    for place, method in enumerate(methods[1:]):
+    for position, method in enumerate(methods[1:]):
         rows, colour = data[data["method"] == method], method_colour(method)
-        # Hollow where a setting stands in the method's name, since a broken line is hard to tell from another.
+        # Hollow if the method's name has settings, since broken lines are hard to tell apart.
         face = "white" if MethodName.parse(method).settings else colour
         look: Any = {"ls": line_style(method, methods), "color": colour, "markerfacecolor": face}
-        x = rows["percent"] + _aside(data, place, len(methods) - 1)
+        x = rows["percent"] + _offset(data, position, len(methods) - 1)
         draw_gaps(axes, x, rows, highest, label=method_label(method), **look)
     floor = data.drop_duplicates("percent")
     axes.fill_between(floor["percent"], 0, floor["noise_floor"], **FLOOR)
     axes.set_xticks(floor["percent"])
 
 
-def _aside(data: pd.DataFrame, place: int, places: int) -> float:
-    """Return how far beside its stage, in per cent, one of several methods stands."""
-    return float(data["percent"].min() * SPREAD * ((place + 0.5) / places - 0.5))
+def _offset(data: pd.DataFrame, position: int, methods: int) -> float:
+    """Return the distance from its stage, in per cent, at which one of ``methods`` methods is drawn."""
+    return float(data["percent"].min() * SPREAD * ((position + 0.5) / methods - 0.5))
 
 
 def _metric(axes: Axes, data: pd.DataFrame, metric: str) -> None:
     methods = list(dict.fromkeys(data["method"]))
-    for place, method in enumerate(methods):
+    for position, method in enumerate(methods):
         rows = data[data["method"] == method]
-        x = rows["percent"] + _aside(data, place, len(methods))
+        x = rows["percent"] + _offset(data, position, len(methods))
         mean, sd = rows[f"{metric}_mean"], rows[f"{metric}_sd"].fillna(0)
         line = {"ls": line_style(method, methods), "color": method_colour(method), "linewidth": 0.8}
-        axes.errorbar(x, mean, sd, **line, elinewidth=0.6, zorder=2 + (not place))
+        axes.errorbar(x, mean, sd, **line, elinewidth=0.6, zorder=2 + (not position))
     axes.set_title(f"{metric.upper()} (%)", pad=3)

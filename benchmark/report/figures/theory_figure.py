@@ -21,36 +21,36 @@ Floats = npt.NDArray[np.float64]
 
 STYLES: dict[str, Any] = dict(zip(GROUPS, ("-", "--"), strict=True))
 GREY = "#E4E4E4"
-POINTS = 201  # at which the curves are drawn
-HEIGHTS, LEGEND = (1.6, 1.0), 0.4  # inches, of a cell's two panels and of what stands above all
+POINTS = 201  # per curve
+HEIGHTS, LEGEND = (1.6, 1.0), 0.4  # inches: a cell's two panels, and the legend above them
 
 
 def build(source: Source) -> Figure:
-    """Return the figure: for each cell R[eps] in per cent, solid on retain and dashed on forget data, and below it how
-    much higher it is on forget data, in points, beside the difference that chance makes (5 %).
+    """Return the figure: per cell R[eps] in per cent, solid on retain and dashed on forget data, and below it the
+    difference, forget minus retain, in points, beside the difference expected by chance (5 %).
 
-    Lines are means over trials, bands reach from the least to the most of them. Trials that diverged are left out, and
-    so is a method without any.
+    Lines are means over trials; bands span the trials. Diverged trials are left out, as are methods without any other.
     """
-    # The largest distances of the retain and of the forget samples, for each trial that did not diverge.
+    methods = source.methods
+    # The largest distances of the retain and of the forget samples, for each trial that has not diverged.
     distances = {
         (cell, method): [
             tuple(rows.loc[rows["membership"] == group, "max_distance"].to_numpy(float) for group in GROUPS)
             for rows in source.by_trial(source.results.views, cell, method).values()
             if rows["max_distance"].notna().all()
         ]
-        for cell, method in product(source.cells, source.methods)
+        for cell, method in product(source.cells, methods)
     }
-    every = [np.concatenate(groups) for trials in distances.values() for groups in trials]
-    end = max((float(np.quantile(values, 0.999)) for values in every), default=0.0) or 1.0
-    figure, grid, pairs = panels(len(source.cells), HEIGHTS, LEGEND, sharex=True)
-    for cell, (upper, lower) in zip(source.cells, pairs, strict=True):
-        _cell(upper, lower, {m: distances[cell, m] for m in source.methods}, np.linspace(0, end, POINTS))
+    pooled = [np.concatenate(groups) for trials in distances.values() for groups in trials]
+    end = max((float(np.quantile(values, 0.999)) for values in pooled), default=0.0) or 1.0
+    figure, grid, cell_panels = panels(len(source.cells), HEIGHTS, LEGEND, sharex=True)
+    for cell, (upper, lower) in zip(source.cells, cell_panels, strict=True):
+        _cell(upper, lower, {method: distances[cell, method] for method in methods}, np.linspace(0, end, POINTS))
         upper.set_title(short_label(cell, source.cells), loc="left")
         lower.set_xlabel("ε")
     grid[0, 0].set_xlim(0, end)
-    collapsed = {m for m in source.methods for cell in source.cells if source.collapsed(cell, m)}
-    _label(figure, grid, {m: method_label(m) + "†" * (m in collapsed) for m in source.methods})
+    collapsed = {method for method in methods for cell in source.cells if source.collapsed(cell, method)}
+    _label(figure, grid, {method: method_label(method) + "†" * (method in collapsed) for method in methods})
     note_collapsed(figure, bool(collapsed))
     return figure
 
@@ -79,7 +79,7 @@ def _label(figure: Figure, grid: npt.NDArray[Any], methods: dict[str, str]) -> N
         upper.set_ylabel("R[ε] (%)")
         lower.set_ylabel("forget − retain\n(points)")
     figure.align_ylabels(list(grid[:, 0]))
-    handles: list[Any] = [Line2D([], [], color=method_colour(m), label=label) for m, label in methods.items()]
+    handles: list[Any] = [Line2D([], [], color=method_colour(method), label=label) for method, label in methods.items()]
     handles += [Line2D([], [], color="#555555", linestyle=style, label=group) for group, style in STYLES.items()]
     handles.append(Patch(color=GREY, linewidth=0, label=f"chance ({100 * LEVEL:g} %)"))
     legend_above(figure, [], handles, ncols=5, handlelength=1.6, columnspacing=1.4)

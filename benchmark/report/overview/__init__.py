@@ -1,4 +1,4 @@
-"""One page over all studies: methods ranked by weights that the reader chooses, and single forgotten images."""
+"""The page over all studies: methods ranked by weights that the reader chooses, and single forget images."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
 PAGE = HERE.with_name("page")
-# Of one script, in this order.
+# Joined into one script, in this order.
 PARTS = (PAGE / "shared.js", PAGE / "address.js", HERE / "overview.js", HERE / "forgotten.js")
 
 
 def draw_overview(names: Iterable[str], images: bool = True) -> Path:
     """Write ``figures/index.html`` of the studies whose results are gathered, and return its path.
 
-    Without ``images``, write ``index.without-images.html``, which may be published where the images may not. Raises
-    `StaleOutput` if no study has results.
+    Without ``images``, write ``index.without-images.html``, publishable where images are not. Raises `StaleOutput`
+    if no study has results.
     """
-    shown: list[dict[str, Any]] = []
-    pictured: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    galleries: list[dict[str, Any]] = []
     for name in names:
         if not paths.collected(name, "metrics").is_file():
             continue
         study = Study.load(name)
         use(study)
         results = frames.gathered(study)
-        for cell, facts in cells.build(results):
-            facts["images"] = None
-            if (found := forgotten.build(results, cell, images)) is not None:
-                facts["images"] = len(pictured)
-                pictured.append(found)
-            shown.append(facts)
-    if not shown:
+        for cell, entry in cells.build(results):
+            entry["images"] = None
+            if (gallery := forgotten.build(results, cell, images)) is not None:
+                entry["images"] = len(galleries)
+                galleries.append(gallery)
+            entries.append(entry)
+    if not entries:
         raise StaleOutput("no study has gathered results: 'snakemake --cores 8 all' makes those of quick")
     script = joined(PARTS)
     page = template("overview.html", html.text).render(
         criteria=cells.CRITERIA,
-        drawn={"criteria": cells.CRITERIA, "cells": shown, "images": pictured},
-        studies=dict.fromkeys(cell["study"] for cell in shown),
+        drawn={"criteria": cells.CRITERIA, "cells": entries, "images": galleries},
+        studies=dict.fromkeys(entry["study"] for entry in entries),
         page=paths.page("", images).name,
         css=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),

@@ -1,4 +1,4 @@
-"""What the page over all studies ranks: the numbers of every method in every cell, trial by trial."""
+"""Numbers ranked on the page over all studies: every method's in every cell, by trial."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.report.style import cell_label, in_order
 from benchmark.results.frames import Results
 
 ATTACK = "efficacy-auc"
-# What a reader can weigh, and how much it weighs at first: as in the average gap.
+# Criteria that a reader can weigh. The initial weights are those of the average gap.
 CRITERIA: list[dict[str, Any]] = [
     *({"key": metric, "label": f"{metric.upper()} gap", "weight": 1} for metric in METRICS),
     {"key": "attack", "label": "Attack on samples", "weight": 0},
@@ -25,39 +25,39 @@ CRITERIA: list[dict[str, Any]] = [
 
 
 def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """Yield each cell of a study that has Retrain and a method beside it, with its methods' numbers.
+    """Yield each cell of a study that has Retrain and another method, with its methods' numbers.
 
-    Of each method: the four metrics in per cent, a list a trial, with those of its Retrain beside them; ``attack``, by
-    how many points the AUC of an attack on single samples differs from chance; and ``cost``, the computation executed
-    in per cent of Retrain's. A number that is none is null. A method that ``diverged`` in a trial has no rank.
+    For each method: ``trials``, in each the four metrics in per cent and those of its Retrain; ``attack``, the distance
+    from chance of the AUC of an attack on single samples, in points; and ``cost``, the computation executed in per cent
+    of Retrain's. Missing numbers are null. A method that ``diverged`` in a trial has no rank.
     """
-    for place in results.metrics[CELL].drop_duplicates().itertuples(index=False):
-        cell = Cell(*place)
+    for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False):
+        cell = Cell(*parts)
         runs, audits = (in_cell(frame, cell) for frame in (results.metrics, results.audits))
         reference = runs[runs["method"] == RETRAIN].set_index("trial")
         names = [name for name in in_order(runs["method"].unique()) if name != RETRAIN]
         methods = [_method(name, runs[runs["method"] == name], reference, audits) for name in names]
         methods = [method | appearance(str(method["name"]), names) for method in methods if method["trials"]]
         if any(method["name"] != ORIGINAL for method in methods):
-            shown = {"study": results.study.name, "name": str(cell), "label": cell_label(cell), "methods": methods}
-            yield cell, shown
+            entry = {"study": results.study.name, "name": str(cell), "label": cell_label(cell), "methods": methods}
+            yield cell, entry
 
 
 def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.DataFrame) -> dict[str, Any]:
-    mine = runs.set_index("trial")
-    trials = [trial for trial in mine.index if trial in reference.index]
-    pairs = np.stack([frame.loc[trials, METRICS].to_numpy(dtype=float) for frame in (mine, reference)], axis=1)
-    whole = pairs[np.isfinite(pairs).all(axis=(1, 2))].tolist()
-    attacked = audits[(audits["method"] == name) & (audits["audit"] == ATTACK)] if len(audits) else audits
-    cost = mine["pflops_executed"].mean() / reference["pflops_executed"].mean() if len(reference) else np.nan
+    runs = runs.set_index("trial")
+    trials = [trial for trial in runs.index if trial in reference.index]
+    pairs = np.stack([frame.loc[trials, METRICS].to_numpy(dtype=float) for frame in (runs, reference)], axis=1)
+    finite = pairs[np.isfinite(pairs).all(axis=(1, 2))].tolist()
+    attacks = audits[(audits["method"] == name) & (audits["audit"] == ATTACK)] if len(audits) else audits
+    cost = runs["pflops_executed"].mean() / reference["pflops_executed"].mean() if len(reference) else np.nan
     return {
         "name": name,
-        # Ablations and the control stand beside, until they are asked for.
+        # Ablations and the control are hidden until the reader asks for them.
         "aside": bool(MethodName.parse(name).settings) or name == ORIGINAL,
-        "collapsed": bool(mine["collapsed"].astype(bool).any()),
-        "diverged": bool((mine["status"] == DIVERGED).any()),
-        "trials": [[[round(value, 4) for value in side] for side in pair] for pair in whole],
-        "attack": _number(100 * abs(attacked["value"].mean() - 0.5) if len(attacked) else np.nan),
+        "collapsed": bool(runs["collapsed"].astype(bool).any()),
+        "diverged": bool((runs["status"] == DIVERGED).any()),
+        "trials": [[[round(value, 4) for value in metrics] for metrics in pair] for pair in finite],
+        "attack": _number(100 * abs(attacks["value"].mean() - 0.5) if len(attacks) else np.nan),
         "cost": _number(100 * cost),
     }
 

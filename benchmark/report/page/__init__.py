@@ -1,4 +1,4 @@
-"""The results page: one HTML file that needs neither a server nor the network."""
+"""The results page: one HTML file that needs neither server nor network."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ from benchmark.results import frames
 from benchmark.study.study import Study
 
 HERE = Path(__file__).parent
-# Of one script, in this order.
+# Joined into one script, in this order.
 PARTS = ("shared", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
 COMMAND = "python -m benchmark page"
-LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package; the package itself is never imported
+LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package, which is never imported
 
 
 def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     """Write ``figures/<study>/index.html`` of a study's gathered results and return its path.
 
-    Predictions and images beside its maps are shown where runs and data are on disk. With ``partial``, write
-    ``index.partial.html`` of what the runs on disk have, instead of raising `StaleOutput` for what is missing, damaged
-    or of another configuration. Without ``images``, write ``index.without-images.html``, which holds none and so may be
-    published where the images may not.
+    Predictions and images beside the maps are included if runs and data are on disk. With ``partial``, write
+    ``index.partial.html`` from the runs on disk instead of raising `StaleOutput` for what is missing, damaged or of
+    another configuration. Without ``images``, write ``index.without-images.html``, publishable where images are not.
     """
     use(study)
     results = frames.of_study(study, partial=True) if partial else frames.gathered(study)
@@ -43,7 +42,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     if not partial:
         frames.require(study, results.metrics)
     frames.require_one_code(results)
-    cells = [Cell(*place) for place in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
+    cells = [Cell(*parts) for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = [_library(), joined(HERE / f"{part}.js" for part in PARTS)]
     page = template("page.html", html.text).render(
         study=study,
@@ -73,10 +72,10 @@ def _library() -> str:
 
 
 def joined(parts: Iterable[Path]) -> str:
-    """Return the files of a page's own script as one, whose names no other script sees."""
+    """Return script files joined into one script, whose names no other script sees."""
     return "\n".join(['"use strict";', "(() => {", *(part.read_text(encoding="utf-8") for part in parts), "})();"])
 
 
 def digest(script: str) -> str:
-    """Return what a page's Content-Security-Policy calls a script that may run."""
+    """Return the hash by which a page's Content-Security-Policy allows a script."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

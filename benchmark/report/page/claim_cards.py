@@ -1,4 +1,4 @@
-"""The page's claims of the paper and their verdicts, from the tables of kind ``claims``."""
+"""The paper's claims on the page, with verdicts, from the tables of kind ``claims``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from benchmark.study.study import Study
 
 
 def build(study: Study, partial: bool = False) -> dict[str, Any]:
-    """Return the claims, each with a row a place where it was tested, and how many have which verdict.
+    """Return the claims, each with one row per test, and the number of tests by verdict.
 
-    Empty if the study has no such table, or if it is not drawn yet and ``partial``; else raises `StaleOutput`.
+    Empty if the study has no such table. A table that is not drawn yet raises `StaleOutput`, unless ``partial``.
     """
-    drawn = []
+    tables = []
     for name, table in study.tables.items():
         if table.kind == "claims":
             path = paths.table(study.name, name, ".csv")
             if path.is_file():
-                drawn.append(pd.read_csv(path))
+                tables.append(pd.read_csv(path))
             elif not partial:
                 raise StaleOutput(f"{path} is missing: run snakemake again")
-    if not drawn:
+    if not tables:
         return {}
-    tests = pd.concat(drawn, ignore_index=True)
+    tests = pd.concat(tables, ignore_index=True)
     tests["kept"] = [is_kept(row) for row in tests.itertuples()]
     tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
     cells = cells_of(tests)
@@ -40,4 +40,4 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
         for _, rows in tests.groupby("claim", sort=False)
     ]
     counts = tests["verdict"].value_counts()
-    return {"claims": claims, "counts": {one: int(counts[one]) for one in VERDICTS if one in counts}}
+    return {"claims": claims, "counts": {verdict: int(counts[verdict]) for verdict in VERDICTS if verdict in counts}}

@@ -1,4 +1,4 @@
-"""What each method predicts for each class: the page's matrices of counts."""
+"""The page's matrices: counts of what each method predicts for each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.report.style import cell_label, in_order, method_label
 from benchmark.results.frames import Results
 
 MEMBERSHIPS = ("forget", "retain", "test")
-MOST_CLASSES = 20  # of which a matrix can still be read
+MOST_CLASSES = 20  # in a matrix that can still be read
 
 
 def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
@@ -33,6 +33,6 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
 
 
 def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:
-    every = pd.MultiIndex.from_product([MEMBERSHIPS, classes, classes])
-    counts = rows.groupby(["membership", "label", "prediction"])["count"].sum().reindex(every, fill_value=0)
+    pairs = pd.MultiIndex.from_product([MEMBERSHIPS, classes, classes])
+    counts = rows.groupby(["membership", "label", "prediction"])["count"].sum().reindex(pairs, fill_value=0)
     return {membership: packed(counts[membership].to_numpy()) for membership in MEMBERSHIPS}

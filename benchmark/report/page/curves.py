@@ -1,4 +1,4 @@
-"""The page's curves: means over trials by epoch, and by the computation until then."""
+"""The page's curves: means over trials by epoch and by computation so far."""
 
 from __future__ import annotations
 
@@ -20,68 +20,69 @@ MEASURED = ("avg_gap", *METRICS, "loss")
 
 
 def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
-    """Return, for each cell, every method's means over trials by epoch, and what they are compared with.
+    """Return, for each cell, every method's means over trials by epoch, and Retrain's means and noise floor.
 
-    That is a list of Retrain's means, by stage: a single one unless removal is sequential. The noise floor is that of
-    the last stage. Costs are in the one unit that suits the cell.
+    Retrain's means are lists by stage, of length one unless removal is sequential; the noise floor is that of the last
+    stage. All costs of a cell are in one unit.
     """
-    return {"cells": [drawn for drawn in (_cell(results, cell) for cell in cells) if drawn["methods"]]}
+    return {"cells": [entry for entry in (_cell(results, cell) for cell in cells) if entry["methods"]]}
 
 
 def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     runs, histories = (in_cell(frame, cell) for frame in (results.metrics, results.history))
-    listed = [name for name in in_order(histories["method"].unique()) if name not in (ORIGINAL, RETRAIN)]
-    spent = runs.loc[runs["method"].isin(listed), list(COSTS)]
-    unit, _ = cost_unit(spent.groupby(runs["method"]).max().to_numpy(dtype=float))
+    names = [name for name in in_order(histories["method"].unique()) if name not in (ORIGINAL, RETRAIN)]
+    costs = runs.loc[runs["method"].isin(names), list(COSTS)]
+    unit, _ = cost_unit(costs.groupby(runs["method"]).max().to_numpy(dtype=float))
     retrain = results.metrics[results.metrics["method"] == RETRAIN]
+    reference_cells = _reference_cells(cell)
     # NaN where there is no Retrain.
-    references = pd.DataFrame([in_cell(retrain, one)[METRICS].mean(skipna=False) for one in _reference_cells(cell)])
+    means = [in_cell(retrain, reference)[METRICS].mean(skipna=False) for reference in reference_cells]
+    references = pd.DataFrame(means)
     methods = []
-    for name in listed:
+    for name in names:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
-        methods.append({**appearance(name, listed), **series})
-    last = reference_cell(cell)
+        methods.append({**appearance(name, names), **series})
     return {
         "name": str(cell),
         "label": cell_label(cell),
         "unit": unit,
         "methods": methods,
         "retrain": {metric: [*map(_rounded, references[metric])] for metric in METRICS},
-        "floor": _rounded(floors_of(in_cell(retrain, last)).get(last, np.nan)),
+        "floor": _rounded(floors_of(in_cell(retrain, reference_cells[-1])).get(reference_cells[-1], np.nan)),
     }
 
 
-def appearance(name: str, among: list[str]) -> dict[str, Any]:
-    """Return a method's label, colour and dashes; one with settings of its own starts hidden beside the plain one."""
+def appearance(name: str, names: list[str]) -> dict[str, Any]:
+    """Return a method's label, colour and dashes; a ``variant`` of a method in ``names`` is hidden at first."""
     method = MethodName.parse(name)
     return {
         "name": name,
         "label": method_label(name),
         "colour": method_colour(name),
-        "dash": [round(LINE_WIDTH * part) for part in dashes(name, among)],
-        "variant": bool(method.settings) and method.head in among,
+        "dash": [round(LINE_WIDTH * part) for part in dashes(name, names)],
+        "variant": bool(method.settings) and method.head in names,
     }
 
 
 def _series(runs: pd.DataFrame, references: pd.DataFrame, factor: float) -> dict[str, Any]:
-    """Return one method's lists over epochs; null where a trial has no number, since it diverged.
+    """Return one method's lists over epochs; null where a trial has diverged.
 
-    ``stage``, from 0, says with which of the cell's references an epoch is compared.
+    ``stage``, from 0, is the index of the reference that an epoch is compared with.
     """
     stage = runs.groupby("epoch")["stage"].first() - 1 if len(references) > 1 else 0 * runs.groupby("epoch").size()
     means = by_epoch(runs, references.loc[stage].set_index(stage.index))
     means[list(COSTS)] *= factor
     columns = {column: [*map(_rounded, means[column])] for column in (*MEASURED, *COSTS)}
-    return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(one) for one in stage], **columns}
+    return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(index) for index in stage], **columns}
 
 
 def reference_cell(cell: Cell) -> Cell:
-    """Return the cell whose Retrain is the reference: its own, or for a sequential one that of the last stage."""
+    """Return the cell whose Retrain is the reference: ``cell``, or if sequential that of its last stage."""
     return _reference_cells(cell)[-1]
 
 
 def _reference_cells(cell: Cell) -> list[Cell]:
-    """Return the cell whose Retrain is the reference after each stage: of a sequential one several, else its own."""
+    """Return the cells whose Retrain is the reference, by stage: ``cell`` alone unless it is sequential."""
     scenario = Scenario(cell.scenario)
     if scenario.kind != "sequential":
         return [cell]
@@ -89,5 +90,5 @@ def _reference_cells(cell: Cell) -> list[Cell]:
 
 
 def _rounded(value: float) -> float | None:
-    """Return a number with six significant digits, which is more than a screen shows; None for what is none."""
+    """Return a number to six significant digits, more than a screen shows; None if it is not finite."""
     return float(f"{value:.6g}") if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The page's maps: points, predicted classes and images, packed into text."""
+"""The page's maps: points, predicted classes and images, encoded as text."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from benchmark.results.frames import Results
 
 Ints = npt.NDArray[np.integer[Any]]
 
-# Bytes of all images together: exact ones up to the first number, then compressed, then smaller, up to the second.
+# Bytes of all images: lossless up to the first number, else compressed, then shrunk, to at most the second.
 EXACT, MOST = 300_000, 3_000_000
 
 
 def build(results: Results, cells: list[Cell], partial: bool = False, images: bool = True) -> dict[str, Any]:
-    """Return ``maps``, one a mapped cell, and ``datasets``, what they have in common: classes, labels and images.
+    """Return ``maps``, one per mapped cell, and ``datasets``, which they share: classes, labels and images.
 
-    Predictions of runs that are not on disk, and images of datasets that are not, are left out; with ``partial`` so is
-    what is damaged or of another configuration, instead of raising `StaleOutput`. No image is shown unless ``images``.
+    Predictions of runs and images of datasets that are not on disk are left out. What is damaged or of another
+    configuration raises `StaleOutput`, or with ``partial`` is left out too. Images are left out unless ``images``.
     """
     frame = results.embeddings
     frame = frame[frame["trial"] == 0]
@@ -42,9 +42,9 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
         index, classes = np.sort(rows["index"].unique()), results.classes(dataset)
         targets: dict[str, pd.DataFrame] = {}
         for cell in cells:
-            if len(here := in_cell(rows, cell)):
-                shown, forgotten = _map(here, cell, index, classes, targets)
-                maps.append(shown | {"predictions": list(_predictions(results, cell, forgotten, partial))})
+            if len(cell_rows := in_cell(rows, cell)):
+                cell_map, forgotten = _map(cell_rows, cell, index, classes, targets)
+                maps.append(cell_map | {"predictions": list(_predictions(results, cell, forgotten, partial))})
         pictured = np.isin(index, rows.loc[rows["membership"] == "forget", "index"])
         labels = rows.drop_duplicates("index").set_index("index")["label"].loc[index]
         pictures = images_of(results, dataset, index[pictured], partial) if images else None
@@ -63,7 +63,7 @@ def build(results: Results, cells: list[Cell], partial: bool = False, images: bo
 def _map(
     rows: pd.DataFrame, cell: Cell, index: Ints, classes: list[str], targets: dict[str, pd.DataFrame]
 ) -> tuple[dict[str, Any], pd.Index[int]]:
-    """Return a cell's panels, with where in ``index`` its samples stand, and which of these are to be forgotten."""
+    """Return a cell's panels and its samples' positions in ``index``; and the indices of its forget samples."""
     methods = in_order(rows["method"].unique())
     frames = {method: rows[rows["method"] == method].set_index("index").sort_index() for method in methods}
     first = frames[methods[0]]
@@ -77,22 +77,22 @@ def _map(
     for projection in PROJECTIONS:
         points = []
         for frame in frames.values():
-            place = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
+            xy = frame[[f"{projection}_x", f"{projection}_y"]].to_numpy(dtype=float)
             label = frame["label"].to_numpy()
-            # Turned like the first map of its dataset, its middle at the origin.
-            place = aligned(place, label, targets.setdefault("first", centroids(standardised(place), label)))
-            points.append(place - (place.min(axis=0) + place.max(axis=0)) / 2)
-        half = max(1e-9, *(float(np.abs(one).max()) for one in points))
-        for panel, one in zip(panels, points, strict=True):
-            panel[projection] = packed(np.round((one / half + 1) / 2 * 65535).astype("uint16"))
+            # Aligned with the first map of its dataset, its middle at the origin.
+            xy = aligned(xy, label, targets.setdefault("first", centroids(standardised(xy), label)))
+            points.append(xy - (xy.min(axis=0) + xy.max(axis=0)) / 2)
+        half = max(1e-9, *(float(np.abs(xy).max()) for xy in points))
+        for panel, xy in zip(panels, points, strict=True):
+            panel[projection] = packed(np.round((xy / half + 1) / 2 * 65535).astype("uint16"))
     forget = (first["membership"] == "forget").to_numpy()
-    shown: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
-    shown |= {"place": packed(np.searchsorted(index, first.index.to_numpy())), "forget": packed(np.flatnonzero(forget))}
-    return shown | {"panels": panels}, first.index[forget]
+    entry: dict[str, Any] = {"name": str(cell), "label": cell_label(cell), "dataset": cell.dataset}
+    entry |= {"place": packed(np.searchsorted(index, first.index.to_numpy())), "forget": packed(np.flatnonzero(forget))}
+    return entry | {"panels": panels}, first.index[forget]
 
 
 def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bool) -> Iterator[dict[str, Any]]:
-    """Yield what each of a cell's methods takes the forget samples for, in its first trial."""
+    """Yield the classes that each method predicts for the forget samples of a cell, in trial 0."""
     runs, study = in_cell(results.metrics, cell), results.study
     for method in in_order(runs.loc[runs["trial"] == 0, "method"].unique()):
         run = study.run(study.run_name(cell, method, 0))
@@ -107,9 +107,9 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
 
 
 def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
-    """Return the training images at ``index``, (n, height, width, channels); None where they are not on disk.
+    """Return the training images at ``index``, (n, height, width, channels); None if they are not on disk.
 
-    What is damaged raises `StaleOutput`, unless ``partial``.
+    Damaged images raise `StaleOutput`, unless ``partial``.
     """
     folder = results.study.dataset_folder(dataset)
     try:
@@ -121,6 +121,6 @@ def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt
 
 
 def packed(values: Ints) -> dict[str, str]:
-    """Return whole numbers as base64 of the smallest little-endian type that holds them."""
+    """Return integers as base64 of the smallest little-endian type that holds them."""
     kind = np.min_scalar_type(np.max(values, initial=0))
     return {"type": kind.name, "data": base64.b64encode(values.astype(kind.newbyteorder("<")).tobytes()).decode()}

@@ -1,4 +1,4 @@
-"""The page's provenance: what all runs have in common, and the runs of each cell and method."""
+"""The page's provenance: what all runs share, and the runs of each cell and method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmark.results import records
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
-# Columns of the metrics, and what they are called here.
+# Columns of the metrics and their printed names.
 STAMPS = {
     "commit": "Commit",
     "code": "Code",
@@ -45,7 +45,7 @@ SETTING = "setting_"
 
 
 def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
-    """Return what the template prints: the study's facts, what its runs share, its outputs, each cell's methods."""
+    """Return the template's values: facts of the study, what its runs share, its outputs, and the methods by cell."""
     study = results.study
     shared, differing = _stamps(results.metrics)
     outputs = []
@@ -68,55 +68,55 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _images(study: Study, name: str) -> str:
     try:
-        known = store.facts(study.dataset_folder(name))
+        dataset = store.facts(study.dataset_folder(name))
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [
-        f"{key.replace('_', ' ')} {_in_words(value)}"
-        for key, value in known["origin"].items()
-        if not isinstance(value, dict) or "files" in value  # other counts are of images, and stand there already
+        f"{key.replace('_', ' ')} {_as_text(value)}"
+        for key, value in dataset["origin"].items()
+        if not isinstance(value, dict) or "files" in value  # other counts are of images, printed already
     ]
-    shapes = {part: known["shapes"][f"{split}_images"] for part, split in (("training", "train"), ("test", "test"))}
+    shapes = {part: dataset["shapes"][f"{prefix}_images"] for part, prefix in (("training", "train"), ("test", "test"))}
     counts = [f"{shape[0]} {part} images" for part, shape in shapes.items() if shape]
-    return "; ".join(", ".join(some) for some in (counts, origin) if some)
+    return "; ".join(", ".join(phrases) for phrases in (counts, origin) if phrases)
 
 
-def _in_words(value: Any) -> str:
-    """Return a fact about a dataset's origin as a text; of files that were skipped, how many."""
+def _as_text(value: Any) -> str:
+    """Return a fact about a dataset's origin as text; for skipped files, their number."""
     if isinstance(value, dict):
         return f"{value['files']} files"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what all runs share, by its printed name, and the columns in which they differ, with theirs."""
+    """Return the values that all runs share, by printed name, and the printed names of columns that differ."""
     values = {column: metrics[column].dropna().astype(str).unique() for column in STAMPS if column in metrics}
-    shared = {STAMPS[column]: several[0] for column, several in values.items() if len(several) == 1}
-    return shared, {column: STAMPS[column] for column, several in values.items() if len(several) > 1}
+    shared = {STAMPS[column]: distinct[0] for column, distinct in values.items() if len(distinct) == 1}
+    return shared, {column: STAMPS[column] for column, distinct in values.items() if len(distinct) > 1}
 
 
 def _methods(results: Results, cell: Cell) -> Iterator[dict[str, Any]]:
-    """Yield each method's runs, which are rows of the metrics with the ``command`` that made them, and its settings."""
+    """Yield each method's settings and its runs: rows of the metrics with the ``command`` that made them."""
     runs = in_cell(results.metrics, cell)
     for method in in_order(runs["method"].unique()):
-        mine = runs[runs["method"] == method].sort_values("trial").to_dict("records")
+        rows = runs[runs["method"] == method].sort_values("trial").to_dict("records")
         # The settings of other methods are empty.
-        settings = {key: value for key, value in mine[0].items() if key.startswith(SETTING) and not pd.isna(value)}
+        settings = {key: value for key, value in rows[0].items() if key.startswith(SETTING) and not pd.isna(value)}
         yield {
             "anchor": anchor(cell, method),
             "label": method_label(method),
             "settings": {setting_label(key.removeprefix(SETTING)): plain(value) for key, value in settings.items()},
-            "runs": [run | {"command": _command(results.study, cell, method, run["trial"])} for run in mine],
+            "runs": [run | {"command": _command(results.study, cell, method, run["trial"])} for run in rows],
         }
 
 
 def plain(value: Any) -> str:
-    """Return a value in words, a number without needless decimals."""
+    """Return a value as text, numbers without needless decimals."""
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def _command(study: Study, cell: Cell, method: str, trial: int) -> str:
     name, command = study.run_name(cell, method, trial), None
-    with contextlib.suppress(StaleOutput):  # the metrics are there, the run's own record has gone
+    with contextlib.suppress(StaleOutput):  # the metrics exist, but the run's record does not
         command = records.record(study, study.run(name)).get("command")
     return command or f"python -m benchmark run {study.name} {name}"

@@ -1,4 +1,4 @@
-"""Many small images in one, packed as small as they stay readable."""
+"""Many small images in one, as small as they can be and stay readable."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from PIL import Image
 COLUMNS = 64  # images in a row of the sprite
 SIDE = 64  # pixels of an image's longer side, at most
 LONGEST = 16_000  # pixels of a WebP's side, at most
-# Ever smaller: exact, then lossy, then lossy at a half and a quarter of the size.
+# From large to small: lossless, then lossy, then lossy at a half and a quarter of the size.
 ENCODINGS: list[tuple[str, int, Any]] = [("png", 1, {"optimize": True})]
 ENCODINGS += [("webp", shrink, {"quality": quality}) for shrink in (1, 2, 4) for quality in (85, 60, 35)]
 
 
 def sprite(images: npt.NDArray[np.uint8], most: int, exact: int) -> dict[str, Any] | None:
-    """Return images side by side, as the page's script takes them: ``src``, and an image's size and place.
+    """Return images in a grid, as the page's script takes them: ``src``, an image's size, and the number of columns.
 
-    None where there is no image, or where not even the smallest readable form fits.
+    None if there is no image, or if even the smallest encoding is too large.
 
     Parameters
     ----------
     images : (n, height, width, channels).
-    most, exact : bytes that the sprite has at most, and up to which it is kept without loss.
+    most, exact : largest size of the sprite in bytes, and largest size without loss.
     """
     if not len(images):
         return None
@@ -36,12 +36,12 @@ def sprite(images: npt.NDArray[np.uint8], most: int, exact: int) -> dict[str, An
     width, height = pictures[0].size
     columns = min(COLUMNS, max(1, LONGEST // width))
     rows = -(-len(pictures) // columns)
-    whole = Image.new(pictures[0].mode, (columns * width, rows * height))
+    sheet = Image.new(pictures[0].mode, (columns * width, rows * height))
     for number, picture in enumerate(pictures):
-        whole.paste(picture, (number % columns * width, number // columns * height))
+        sheet.paste(picture, (number % columns * width, number // columns * height))
     for kind, shrink, options in ENCODINGS:
         small = {"width": max(1, width // shrink), "height": max(1, height // shrink)}
-        scaled = whole if shrink == 1 else whole.resize((columns * small["width"], rows * small["height"]))
+        scaled = sheet if shrink == 1 else sheet.resize((columns * small["width"], rows * small["height"]))
         if kind != "png":
             kind, scaled = "jpeg" if max(scaled.size) > LONGEST else kind, scaled.convert("RGB")
         buffer = io.BytesIO()

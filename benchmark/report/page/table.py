@@ -1,4 +1,4 @@
-"""The page's table of results: a row a cell and method, beside the paper's numbers."""
+"""The page's table of results: one row per cell and method, beside the paper's numbers."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from benchmark.report.summary import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
 
-# Points from which on a gap has the next deeper shade.
+# Points from which a gap has the next deeper shade.
 SHADES = [0.5, 1.0, 2.0, 5.0, 10.0]
 
 REPORTED_FILE = "unlearning.csv"
 
 
 def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
-    """Return what the template prints: rows, choices of the filters, shades, and whether the paper is there.
+    """Return the template's values: rows, choices of the filters, shades, and whether the paper has numbers.
 
-    A row has the numbers of `benchmark.report.summary.summaries`; ``floor``, its cell's noise floor; ``paper``, the
-    paper's numbers or nothing; ``anchor``, to where it says how it was made; names and labels.
+    A row holds the numbers of `benchmark.report.summary.summaries`; ``floor``, its cell's noise floor; ``paper``, the
+    paper's numbers if any; ``anchor`` of its provenance; names and labels.
     """
     reported = _reported()
     rows: list[dict[str, Any]] = []
@@ -36,11 +36,11 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         runs = with_reference(results.metrics, cell)
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
-            home = reference_cell(cell) if method == RETRAIN else cell
+            source_cell = reference_cell(cell) if method == RETRAIN else cell
             names: dict[str, Any] = {"place": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
-            names |= {"method": method, "label": method_label(method), "anchor": anchor(home, method)}
+            names |= {"method": method, "label": method_label(method), "anchor": anchor(source_cell, method)}
             names["colour"] = method_colour(method)
-            names["note"] = "" if home == cell else f"of {scenario_label(home.scenario)}"
+            names["note"] = "" if source_cell == cell else f"of {scenario_label(source_cell.scenario)}"
             names["kind"] = "reference" if method in (ORIGINAL, RETRAIN) else ""
             names["paper"] = paper = reported.get((cell, method), {})
             names["paper_gap"] = paper.get("avg_gap", np.nan)
@@ -51,7 +51,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
     return {
         "rows": rows,
         "choices": choices,
-        # Of methods there may be one alone, but its column is what heads a row.
+        # The column of methods heads the rows, even with only one method.
         "constant": [column for column, labels in choices.items() if len(labels) == 1 and column != "method"],
         "shades": SHADES,
         "unit": unit,
@@ -66,23 +66,23 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 
 def with_reference(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return the rows of a cell's runs with the Retrain that it is compared with, be it another cell's."""
-    runs, other = in_cell(frame, cell), reference_cell(cell)
-    if other == cell:
+    """Return the rows of a cell's runs and of its reference Retrain, which may be of another cell."""
+    runs, reference = in_cell(frame, cell), reference_cell(cell)
+    if reference == cell:
         return runs
-    borrowed = in_cell(frame, other)
-    return pd.concat([runs, borrowed[borrowed["method"] == RETRAIN].assign(scenario=cell.scenario)])
+    reference_runs = in_cell(frame, reference)
+    return pd.concat([runs, reference_runs[reference_runs["method"] == RETRAIN].assign(scenario=cell.scenario)])
 
 
 def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
     if not (paths.REPORTED / REPORTED_FILE).is_file():
-        return {}  # a project of somebody's own need not hold the paper's numbers
+        return {}  # a user's project need not hold the paper's numbers
     rows = corrected_summary().to_dict("records")
-    # A row that the paper prints twice is taken from the first table that has it.
+    # Of a row that the paper prints twice, the first table counts.
     return {(Cell(*(row[part] for part in CELL)), row["method"]): row for row in reversed(rows)}
 
 
 def anchor(cell: Cell, method: str) -> str:
-    """Return the identifier of the place that says how a row was made."""
-    plain = f"{cell}/{method}".replace("/", "-")
-    return "made-" + "".join(sign if sign.isalnum() or sign == "-" else f"_{ord(sign):x}_" for sign in plain)
+    """Return the HTML identifier of a row's provenance."""
+    name = f"{cell}/{method}".replace("/", "-")
+    return "made-" + "".join(char if char.isalnum() or char == "-" else f"_{ord(char):x}_" for char in name)
