@@ -53,10 +53,8 @@ def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
 def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     """Return `summarise`'s row for each cell and method; a cell without Retrain has its means alone.
 
-    Parameters
-    ----------
-    metrics : one row per run, from `benchmark.results.measured.metrics`, or with what `summarise` needs,
-        ``collapsed`` and ``report_epoch``.
+    ``metrics`` has one row per run, from `benchmark.results.measured.metrics` or with what `summarise` needs,
+    ``collapsed`` and ``report_epoch``.
     """
     rows: dict[tuple[Cell, str], dict[str, Any]] = {}
     if metrics.empty:
@@ -152,9 +150,7 @@ def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.Data
 def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:
     """Return the largest unit in which no cost is below 0.05, and the decimals that leave three significant digits.
 
-    Parameters
-    ----------
-    pflops : costs in PFLOPs, of any shape; NaN and 0 are ignored.
+    Costs in ``pflops`` may have any shape; NaN and 0 are ignored.
     """
     positive = pflops[np.isfinite(pflops) & (pflops > 0)]
     if not len(positive):

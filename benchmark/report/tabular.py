@@ -100,9 +100,7 @@ class Table:
 def method_row(method: str, entries: Sequence[str | Entry], diverged: Any = False, collapsed: Any = False) -> Row:
     """Return a method's row: its label, with a mark if it collapsed, and its entries, or that training diverged.
 
-    Parameters
-    ----------
-    diverged, collapsed : whether, or in how many trials.
+    ``diverged`` and ``collapsed`` say whether it did, or in how many trials.
     """
     label = method_label(method) + DAGGER * bool(collapsed)
     return [label, *([Entry("diverged", spans=True)] if diverged else entries)]
