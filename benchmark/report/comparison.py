@@ -201,7 +201,7 @@ def _pipes(rows: list[list[str]]) -> Iterator[str]:
 
 
 def _counted(runs: pd.DataFrame) -> str:
-    """Name the first runs by cell and method, with their numbers of trials."""
+    """Count runs, and name the first by cell and method, with their numbers of trials."""
     groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL, "method"], sort=False)]
     return f"{len(runs)} runs: {', '.join(groups[:MOST_NAMED])}{', ...' * (len(groups) > MOST_NAMED)}"
 

@@ -121,7 +121,7 @@ def incomplete(data: pd.DataFrame, trials: int) -> str:
 
 
 def left_out(data: pd.DataFrame) -> str:
-    """Count the trials left out because a method or what it is compared with diverged."""
+    """Count, by method, the trials left out because it or what it is compared with diverged."""
     counts = [f"{method_label(row.method)} {row.diverged}" for row in data.itertuples() if row.diverged]
     return f"Left out, because a method diverged (trials): {', '.join(dict.fromkeys(counts))}" if counts else ""
 

@@ -1,4 +1,4 @@
-"""What a table or figure is drawn from."""
+"""The source of a table or figure: its study, cells and results."""
 
 from __future__ import annotations
 

@@ -140,8 +140,8 @@ def method_colour(name: str) -> str:
     if base in METHODS:
         return METHODS[base][1]
     # In order of registration, so that a few plugins share no colour.
-    others = [method for method in registry.METHODS if method not in METHODS]
-    return OTHER_COLOURS[others.index(base) % len(OTHER_COLOURS) if base in others else 0]
+    plugins = [method for method in registry.METHODS if method not in METHODS]
+    return OTHER_COLOURS[plugins.index(base) % len(OTHER_COLOURS) if base in plugins else 0]
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:

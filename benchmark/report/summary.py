@@ -37,7 +37,7 @@ def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
     ``noise_floor``, in points. ``methods`` are named as the study lists them.
     """
     metrics = source.results.metrics
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "low", "high", "gap")]
     numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
     empty = dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0) | {"report_epoch": ""}
     summary_rows, floors = summaries(metrics), floors_of(metrics)

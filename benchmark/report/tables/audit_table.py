@@ -50,7 +50,7 @@ def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     # Of the method with the most trials, as some may lack one.
     fullest = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
     null: Row = [f"{method_label(RETRAIN)} in its place", *(_entry(means, (fullest, audit), "null") for audit in shown)]
-    collapsed = {m: source.collapsed(Cell(*data[CELL].iloc[0]), m) if len(data) else {} for m in methods}
+    collapsed = {name: source.collapsed(Cell(*data[CELL].iloc[0]), name) if len(data) else {} for name in methods}
     return [null, *(method_row(method, entries[method], collapsed=collapsed[method]) for method in methods)]
 
 

@@ -1,4 +1,4 @@
-"""The table of how far the forget samples of one class lie from the retain centroids of others (Table 4)."""
+"""How far the forget samples of one class lie from the retain centroids of others (Table 4)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ DataRows = Mapping[tuple[str, str, str], Any]  # by scale, ``what`` and ``subjec
 def build(source: Source) -> Table:
     """Return the table: one block per scenario, each scale's average gaps and audits in neighbouring columns.
 
-    Above the methods stands Retrain; below them, how either ranking agrees with the paper's, and the primary claims
+    Retrain comes above the methods; below them come each ranking's agreement with the paper's, and the primary claims
     with the scales that reproduce them.
     """
     shown = scales(source)

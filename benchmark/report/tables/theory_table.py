@@ -1,4 +1,4 @@
-"""The theory, measured: a table of Lemma 1's ordering and of what Theorem 1 says."""
+"""Measurements of the theory: a table of Lemma 1's ordering and Theorem 1's quantities."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _rows(data: pd.DataFrame, method: str) -> list[Row]:
-    """Return a method's two rows in a cell; the ordering stands in the first."""
+    """Return a method's two rows in a cell; the first has the ordering."""
     rows: list[Row] = []
     for group, name in zip(GROUPS, (RETAIN, FORGET), strict=True):
         trials = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data

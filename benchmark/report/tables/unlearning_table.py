@@ -25,7 +25,7 @@ def build(source: Source) -> Table:
 
     Numbers are means over trials ± their standard deviation, with the gap to Retrain in parentheses. The best average
     gap and all that cannot be told from it are bold; Retrain, Original and what diverged or collapsed do not compete.
-    Cost stands in the largest unit that leaves no method below 0.05. A row with a diverged trial says so instead of
+    Costs are in the largest unit that leaves no method below 0.05. A row with a diverged trial says so instead of
     numbers. Where every method is listed with and without the contrastive term, as in Tables 9 and 10, the two stand
     one below the other and a column says which has it.
     """
@@ -57,7 +57,7 @@ def _pairs(methods: list[str]) -> list[str]:
 
 
 def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
-    """Return the cell's methods, as runs name them, with the smallest average gap or one not to be told from it."""
+    """Return the cell's methods, as runs name them, whose average gap is the smallest or not to be told from it."""
     competes = data["method"].map(facts.competes)
     names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
     return Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
@@ -68,7 +68,7 @@ def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Ro
     for row in data.to_dict("records"):
         average = Entry(number(row["avg_gap"]), bold=row["leads"])
         costs = [number(row[cost] * UNITS[unit], decimals) for cost in COSTS]
-        metrics = [mean_text(*(row[f"{metric}_{what}"] for what in ("mean", "sd", "gap"))) for metric in METRICS]
+        metrics = [mean_text(*(row[f"{metric}_{part}"] for part in ("mean", "sd", "gap"))) for metric in METRICS]
         label, *entries = method_row(row["method"], [*metrics, average, *costs], row["diverged"], row["collapsed"])
         if paired:
             mark = CL_MARKS[MethodName.parse(row["method"]).contrastive] if facts.competes(row["method"]) else ""

@@ -26,7 +26,7 @@ def build(source: Source) -> Table:
         counts = group["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
         kept_counts = group["verdict"][[claims_table.is_kept(test) for test in group.itertuples()]].value_counts()
         kept_counts = kept_counts.reindex(DECIDED, fill_value=0)
-        # A claim's name stands in the first of its rows.
+        # Only the first of a claim's rows names it.
         named = not records or records[-1]["claim"] != first["claim"]
         row: list[str | Entry] = [claims_table.title(first) if named else ""]
         row.append(DASH if pd.isna(first["place"]) else short_label(Cell.parse(first["place"]), cells))
