@@ -1,1 +1,1 @@
-"""Tables and figures, drawn from what runs have left on disk; nothing here imports torch or trains."""
+"""Tables and figures, drawn from the results that runs left on disk; nothing here imports torch or trains."""

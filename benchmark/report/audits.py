@@ -1,4 +1,4 @@
-"""What tables and figures of audits share: names, rows, and sentences for captions."""
+"""Names, rows and caption sentences that tables and figures of audits share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NAMES = {
 
 
 def label(audit: str) -> str:
-    """Return what tables and figures call an audit, one of ours or a study's own."""
+    """Return an audit's name in tables and figures, be it one of ours or a study's own."""
     return NAMES.get(audit) or OWN_AUDITS.labels.get(audit, audit)
 
 
@@ -48,38 +48,38 @@ def meaning(audit: str) -> str:
 
 
 def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
-    """Return the audits of listed methods, by the names that the study lists: a row a cell, method, audit and trial."""
+    """Return the audits of methods, named as the study lists them: one row per cell, method, audit and trial."""
     audits = source.results.audits
-    parts = [source.rows(audits, *place).assign(method=place[1]) for place in product(source.cells, methods)]
+    parts = [source.rows(audits, cell, name).assign(method=name) for cell, name in product(source.cells, methods)]
     return pd.concat([part for part in parts if len(part)] or [audits.head(0)], ignore_index=True)
 
 
 def refused(data: pd.DataFrame, trials: int) -> str:
-    """Which audits, of a frame with ``method, audit, enough``, so many trials do not carry, and how many would."""
-    texts: dict[str, str] = {}
+    """Say which audits need more than so many trials, and how many, from a frame with ``method, audit, enough``."""
+    requirements: dict[str, str] = {}
     methods = data[[not is_control(method) for method in data["method"]]]  # Original may have fewer trials
     for audit, rows in methods.groupby("audit", sort=False):
-        needed = rows["enough"]
-        if (needed > trials).all():
-            if np.isinf(needed.max()):
-                more = "held-out images"
+        counts = rows["enough"]
+        if (counts > trials).all():
+            if np.isinf(counts.max()):
+                requirement = "held-out images"
             else:
-                more = " to ".join(dict.fromkeys(f"{count:,.0f}" for count in (needed.min(), needed.max())))
-            texts.setdefault(label(str(audit)).partition(":")[0], f"needs {more}")
-    what = ", ".join(f"{name} ({need})" for name, need in texts.items())
-    return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {what}" if what else ""
+                requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in (counts.min(), counts.max())))
+            requirements.setdefault(label(str(audit)).partition(":")[0], f"needs {requirement}")
+    needs = ", ".join(f"{name} ({need})" for name, need in requirements.items())
+    return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {needs}" if needs else ""
 
 
 def epochs(study: Study) -> str:
-    """Which numbers are of which epoch, where a study reports the best: of samples only the last is known."""
+    """Say which epochs numbers are of, where a study reports the best: samples are known for the last alone."""
     return "Average gap and ToW: best epoch (oracle); all else: last epoch" if study.report_epoch == "best" else ""
 
 
 def twins(data: pd.DataFrame) -> str:
-    """How many forgotten images have an equal one among the retained, of a frame with ``twins``."""
-    known = data["twins"].dropna() if "twins" in data else pd.Series(dtype=float)
-    if known.empty:
+    """Say how many forgotten images have an exact twin among the retained ones, from a frame with ``twins``."""
+    counts = data["twins"].dropna() if "twins" in data else pd.Series(dtype=float)
+    if counts.empty:
         return ""
-    if not known.any():
+    if not counts.any():
         return "No forgotten image has an exact twin among the retained ones"
-    return f"At most {known.max():.0f} forgotten images of a trial have an exact twin among the retained ones"
+    return f"At most {counts.max():.0f} forgotten images of a trial have an exact twin among the retained ones"

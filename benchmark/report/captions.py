@@ -12,18 +12,18 @@ from benchmark.report.tabular import remake, sentences
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
 
-FOLDED = "a gap is an absolute value, so noise makes small gaps too large"
+NOISE = "a gap is an absolute value, so noise makes small gaps too large"
 READING = {
-    "improvement": f"bars with 95 % intervals from resampling the trials; {FOLDED}",
+    "improvement": f"bars with 95 % intervals from resampling the trials; {NOISE}",
     "cost": "a point is a whole run with its 95 % interval; a faint line shows the same run before its end, while the "
-    f"learning rate was high, which is not a run of that length; {FOLDED}",
-    "stages": f"95 % intervals of average gaps, standard deviations of metrics; {FOLDED}",
-    "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {FOLDED}",
+    f"learning rate was high, which is not a run of that length; {NOISE}",
+    "stages": f"95 % intervals of average gaps, standard deviations of metrics; {NOISE}",
+    "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {NOISE}",
     "scale": "rank 1 is nearest to Retrain; filled: the first, or not to be told from it (95 % interval)",
     "forget": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
 PAGE = "page"
-WHOLE = "study"
+STUDY = "study"
 
 
 def captions(study: Study) -> dict[str, str]:
@@ -31,24 +31,24 @@ def captions(study: Study) -> dict[str, str]:
     use(study)
     page = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
     outputs = {name: _output(study, name) for name in study.outputs}
-    return outputs | {PAGE: _caption(page, {}, PAGE, study), WHOLE: _study(study)}
+    return outputs | {PAGE: _caption(page, {}, PAGE, study), STUDY: _study(study)}
 
 
 def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
-    """Return what the report's list of a category says of a table's or figure's file."""
+    """Return the labels of a table's or figure's file in the report's list of its category."""
     output = study.output(name)
     datasets = dict.fromkeys(dataset_label(Cell.parse(cell).dataset) for cell in output.cells)
-    # A label of two values, the second of which is yes, becomes a switch above the list, which shows that at first.
+    # A label whose second of two values is yes becomes a switch above the list, which is on at first.
     screen = "yes" if suffix in (".html", ".png") else "no"
     return {"name": name, "kind": output.kind, "dataset": ", ".join(datasets), "for the screen": screen}
 
 
 def _output(study: Study, name: str) -> str:
     output, kind = study.output(name), study.kind_of(name)
-    chosen = study.report_epoch == "best" and kind.by_epoch
-    own = kind.results and not kind.of_studies
-    epoch = "the best, by the mean average gap over trials" if chosen else "the last" if own else ""
-    trials = str(output.trials or study.trials) if own else ""
+    at_best = study.report_epoch == "best" and kind.by_epoch
+    has_runs = kind.results and not kind.of_studies
+    epoch = "the best, by the mean average gap over trials" if at_best else "the last" if has_runs else ""
+    trials = str(output.trials or study.trials) if has_runs else ""
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),
         "Methods": ", ".join(method_label(method) for method in output.methods),
@@ -56,7 +56,7 @@ def _output(study: Study, name: str) -> str:
         "Studies": ", ".join(output.studies),
         "Trials": "the first" if kind.derives == MAPS else trials,
         "Reported epoch": epoch,
-        "Hyperparameters": tuned(study) if own else "",
+        "Hyperparameters": tuned(study) if has_runs else "",
     }
     if study.section_of(name) == "tables":
         facts["At full precision"] = str(paths.table(study.name, name, ".csv"))
@@ -79,12 +79,12 @@ def _study(study: Study) -> str:
 
 
 def _caption(title: str, facts: dict[str, str], target: str, study: Study) -> str:
-    # A text that began with its fields would lose them: they would be taken for a document's author, date and so on.
+    # The title comes first: fields at the start would be taken for a document's author, date and so on, and lost.
     fields = [f":{key}: {_escape(value)}" for key, value in facts.items() if value]
     fields.append(f":Remade by: ``{remake(study.name, target)}``")
     return "\n".join([_escape(sentences([title])), "", *fields, ""])
 
 
 def _escape(text: str) -> str:
-    """Return one line of plain text in which nothing is markup."""
+    """Return plain text in one line, with all markup escaped."""
     return re.sub(r"([\\*`_|:<\[])", r"\\\1", " ".join(text.split()))

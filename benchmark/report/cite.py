@@ -1,4 +1,4 @@
-"""What is behind a number or a table, as text, as plain data and as BibTeX."""
+"""The origin of a number or a table, as text, as plain data and as BibTeX."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from benchmark.study.runs import SHORT
 
 REFERENCES = Path(__file__).parent / "templates" / "references.bib"
 SOFTWARE, PAPER = "unlearning-benchmark", "coun"
-SOURCES = {"neggrad-plus": "scrub"}  # the entry of a method, where its key is not the method's name
+SOURCES = {"neggrad-plus": "scrub"}  # keys of methods whose entry is not under their own name
 WIDTH = 110
 DIGEST = 16  # digits of a digest that text shows
 
 
 def data(behind: Behind) -> dict[str, Any] | list[dict[str, Any]]:
-    """Return all that is behind a table, or each of the runs behind a number."""
+    """Return the facts behind a table, or those of each run behind a number."""
     if behind.output:
         return _table(behind)
     return [run.facts(shown) for run, shown in zip(behind.runs, behind.shown_by(), strict=True)]
 
 
 def text(behind: Behind) -> str:
-    """Return the same for people: what several runs have in common is said once."""
+    """Return the facts as text; those that several runs share are stated once."""
     facts = data(behind)
     if isinstance(facts, dict):
         return "\n".join(_lines(facts))
@@ -41,28 +41,28 @@ def text(behind: Behind) -> str:
         return "\n".join(_lines(facts[0]))
     common = _common(facts)
     lines = [f"{behind.title}: {len(facts)} runs", *_lines(_means(behind.runs)), "", "all of them", *_lines(common)]
-    for one in facts:
-        own = {topic: _without(value, common.get(topic)) for topic, value in one.items()}
-        lines += ["", *_lines({topic: value for topic, value in own.items() if value})]
+    for run in facts:
+        remaining = {topic: _without(value, common.get(topic)) for topic, value in run.items()}
+        lines += ["", *_lines({topic: value for topic, value in remaining.items() if value})]
     return "\n".join(lines)
 
 
 def _common(facts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what all facts agree in, topic by topic; of a topic with several values those that are equal."""
+    """Return the facts that all runs share, by topic; of a topic with several values, those that are equal."""
     common: dict[str, Any] = {}
     for topic, first in facts[0].items():
         if isinstance(first, dict):
-            others = [one[topic] for one in facts[1:]]
-            common[topic] = {key: value for key, value in first.items() if all(one.get(key) == value for one in others)}
-        elif all(one[topic] == first for one in facts):
+            rest = [run[topic] for run in facts[1:]]
+            common[topic] = {key: value for key, value in first.items() if all(run.get(key) == value for run in rest)}
+        elif all(run[topic] == first for run in facts):
             common[topic] = first
     return {topic: value for topic, value in common.items() if value}
 
 
 def _without(value: Any, common: Any) -> Any:
-    """Return what is left of a topic without what is common to all."""
+    """Return a topic's value without the part that is common to all."""
     if isinstance(value, dict):
-        return {key: one for key, one in value.items() if key not in (common or {})}
+        return {key: part for key, part in value.items() if key not in (common or {})}
     return None if value == common else value
 
 
@@ -72,7 +72,7 @@ def _means(runs: Iterable[Made]) -> dict[str, Any]:
     for run in runs:
         cells.setdefault(str(run.name).rpartition("/")[0], []).append(run.numbers)
     return {
-        f"mean of {cell}": {metric: _mean([one[metric] for one in numbers if metric in one]) for metric in METRICS}
+        f"mean of {cell}": {metric: _mean([run[metric] for run in numbers if metric in run]) for metric in METRICS}
         for cell, numbers in cells.items()
     }
 
@@ -85,7 +85,7 @@ def _mean(values: list[float]) -> str:
 
 
 def _table(behind: Behind) -> dict[str, Any]:
-    """Return what a table or figure is drawn from, by topic."""
+    """Return the facts behind a table or figure, by topic."""
     study, name = behind.study, behind.output
     assert study is not None
     files = paths.drawn(study.section_of(name), study.name, name)
@@ -117,19 +117,19 @@ def _counted(values: Iterable[str | None]) -> dict[str, int]:
 
 
 def _lines(facts: dict[str, Any]) -> Iterator[str]:
-    """Yield a topic a line, broken where it is long; of a list each item has a line."""
+    """Yield one line per topic, wrapped if long; a list has one line per item."""
     width = max(map(len, facts)) + 2
     for topic, value in facts.items():
         if isinstance(value, dict):
-            value = ", ".join(f"{key} {_shown(one)}" for key, one in value.items())
-        for place, item in enumerate(value if isinstance(value, list) else [value]):
-            start = f"{topic if not place else '':{width}}"
-            if text := _shown(item):
-                fill = textwrap.TextWrapper(WIDTH, start, " " * width, break_long_words=False, break_on_hyphens=False)
-                yield fill.fill(text)
+            value = ", ".join(f"{key} {_formatted(part)}" for key, part in value.items())
+        for index, item in enumerate(value if isinstance(value, list) else [value]):
+            start = f"{topic if not index else '':{width}}"
+            if text := _formatted(item):
+                wrap = textwrap.TextWrapper(WIDTH, start, " " * width, break_long_words=False, break_on_hyphens=False)
+                yield wrap.fill(text)
 
 
-def _shown(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if value is None:
@@ -141,11 +141,11 @@ def _shown(value: Any) -> str:
 
 
 def bibtex(behind: Behind) -> str:
-    """Return an entry for what is cited, and those of the software, the paper and the methods."""
-    known = references()
+    """Return an entry for the number or table, then those of the software, the paper and the methods."""
+    entries = references()
     methods = [MethodName.parse(run.name.method).base for run in behind.runs]
     keys = dict.fromkeys([SOFTWARE, PAPER, *(SOURCES.get(method, method) for method in methods)])
-    return "\n\n".join([_entry(behind), *(known[key] for key in keys if key in known)])
+    return "\n\n".join([_entry(behind), *(entries[key] for key in keys if key in entries)])
 
 
 def references() -> dict[str, str]:
@@ -166,22 +166,24 @@ def _entry(behind: Behind) -> str:
         csv = paths.table(behind.study.name, behind.output, ".csv")
         identity += f", {csv.name} with SHA-256 {sha256(csv)}" if csv.is_file() else ""
     else:
-        prints = [run.record["fingerprint"] for run in behind.runs]
-        key, title = f"run-{prints[0][:SHORT]}", behind.title if len(prints) > 1 else str(behind.runs[0].name)
-        identity = f"Fingerprint{'s' * (len(prints) > 1)} {', '.join(prints)}"
-    made = [f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key)]
-    made += [f"run until {ended[-1][:10]}"] if ended else []
+        fingerprints = [run.record["fingerprint"] for run in behind.runs]
+        key = f"run-{fingerprints[0][:SHORT]}"
+        title = behind.title if len(fingerprints) > 1 else str(behind.runs[0].name)
+        identity = f"Fingerprint{'s' * (len(fingerprints) > 1)} {', '.join(fingerprints)}"
+    origins = [f"{key} {_listed(stamps, key)}" for key in ("commit", "code") if _listed(stamps, key)]
+    origins += [f"run until {ended[-1][:10]}"] if ended else []
     words = {"on": "device", "in": "precision", "with torch": "torch"}
-    made += [f"{word} {_listed(stamps, key)}" for word, key in words.items() if _listed(stamps, key)]
+    origins += [f"{word} {_listed(stamps, key)}" for word, key in words.items() if _listed(stamps, key)]
     fields = {
         "title": f"{{{_escaped(title)}}}",
         "author": "{{The unlearning-benchmark authors}}",
         **({"year": f"{{{ended[-1][:4]}}}"} if ended else {}),
         "version": f"{{{_listed(stamps, 'version') or __version__}}}",
-        "note": f"{{{_escaped(', '.join([identity, *made]))}}}",
+        "note": f"{{{_escaped(', '.join([identity, *origins]))}}}",
     }
     width = max(map(len, fields))
-    return "\n".join([f"@misc{{{key},", ",\n".join(f"  {one:{width}} = {value}" for one, value in fields.items()), "}"])
+    lines = ",\n".join(f"  {field:{width}} = {value}" for field, value in fields.items())
+    return f"@misc{{{key},\n{lines}\n}}"
 
 
 def _listed(stamps: list[dict[str, Any]], key: str) -> str:

@@ -20,15 +20,15 @@ from benchmark.results.differences import AVERAGE, COST, KEYS, differences, iden
 from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
 
-# What may move a run's numbers in the last digit, and so all of them by its end.
+# What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
 HEADS = {**{metric: metric.upper() for metric in METRICS}, AVERAGE: "Avg. Gap", COST: "Cost", DIVERGED: "Diverged"}
-NAMED = 5
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results that are compared; of methods, Retrain is there for the gaps alone."""
+    """Two results to compare; if they are two methods, Retrain is there for the gaps alone."""
 
     first: Side
     second: Side
@@ -36,7 +36,7 @@ class Comparison:
 
     @cached_property
     def rows(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The runs of both sides that are compared."""
+        """The compared runs of either side."""
         first, second = (
             side.rows[side.rows["method"] != RETRAIN] if self.of_methods else side.rows
             for side in (self.first, self.second)
@@ -47,13 +47,13 @@ class Comparison:
     def pairs(self) -> pd.DataFrame:
         """The runs that both sides have: ``KEYS``, the columns of both with ``_first`` and ``_second``, ``same``."""
         first, second = self.rows
-        columns = first.columns.union(second.columns, sort=False)  # of two versions of the code, one may have more
+        columns = first.columns.union(second.columns, sort=False)  # versions of the code may differ in them
         first, second = (side.reindex(columns=columns) for side in (first, second))
-        both = first.merge(second, on=KEYS, suffixes=("_first", "_second"))
-        if both.empty:
+        matched = first.merge(second, on=KEYS, suffixes=("_first", "_second"))
+        if matched.empty:
             raise BadInput(f"{self.first.name} and {self.second.name} have no cell, method and trial in common")
         same = identical(first, second).rename("same").reset_index()
-        return both.merge(same, on=KEYS)
+        return matched.merge(same, on=KEYS)
 
     @cached_property
     def data(self) -> pd.DataFrame:
@@ -74,14 +74,14 @@ class Comparison:
 
     def written(self, form: str) -> str:
         """Return the comparison as text, markdown, csv or json; the first two also say how the sides were made."""
-        pairs = self.pairs  # first, since without any there is nothing to compare
+        pairs = self.pairs  # raises if there are none
         if form == "csv":
             return self.data.to_csv(index=False, lineterminator="\n").rstrip()
         if form == "json":
-            about = {"first": self.first.name, "second": self.second.name, "pairs": len(pairs)}
+            summary = {"first": self.first.name, "second": self.second.name, "pairs": len(pairs)}
             rows = json.loads(self.data.to_json(orient="records"))
-            return json.dumps(about | {"identical": int(pairs["same"].sum()), "differences": rows}, indent=1)
-        lines = [*self._heading(), *self._settings(), *self._made()]
+            return json.dumps(summary | {"identical": int(pairs["same"].sum()), "differences": rows}, indent=1)
+        lines = [*self._heading(), *self._settings(), *self._origins()]
         return "\n".join([*lines, *self._tables(form == "markdown"), "", self._verdict()])
 
     # --- what is compared ---------------------------------------------------------------------------------------------
@@ -90,17 +90,17 @@ class Comparison:
         first, second = self.rows
         yield f"A  {self.first.name}: {first['fingerprint'].nunique()} runs"
         yield f"B  {self.second.name}: {second['fingerprint'].nunique()} runs"
-        same, pairs = int(self.pairs["same"].sum()), len(self.pairs)
+        identical_pairs, pairs = int(self.pairs["same"].sum()), len(self.pairs)
         by_sample = self.pairs[["samples_first", "samples_second"]].notna().to_numpy().all()
-        how = "sample by sample" if by_sample else "to the last digit of every metric"
-        yield f"{pairs} pairs, {same or 'none'} of them identical" + f", {how}" * bool(same)
-        for letter, mine, other in (("A", first, second), ("B", second, first)):
-            lacking = ~pd.MultiIndex.from_frame(mine[KEYS]).isin(pd.MultiIndex.from_frame(other[KEYS]))
-            if lacking.any():
-                yield f"only in {letter}: {_counted(mine[lacking])}"
+        precision = "sample by sample" if by_sample else "to the last digit of every metric"
+        yield f"{pairs} pairs, {identical_pairs or 'none'} of them identical" + f", {precision}" * bool(identical_pairs)
+        for letter, runs, other_runs in (("A", first, second), ("B", second, first)):
+            unmatched = ~pd.MultiIndex.from_frame(runs[KEYS]).isin(pd.MultiIndex.from_frame(other_runs[KEYS]))
+            if unmatched.any():
+                yield f"only in {letter}: {_counted(runs[unmatched])}"
 
     def _settings(self) -> Iterator[str]:
-        """Yield the hyperparameters that differ, each with the methods it differs in."""
+        """Yield the hyperparameters that differ, each with the methods concerned."""
         changed = self.pairs[self.pairs["fingerprint_first"] != self.pairs["fingerprint_second"]]
         if changed.empty or self.of_methods:
             return
@@ -108,42 +108,42 @@ class Comparison:
         changes: dict[str, list[str]] = {}
         for name in names:
             columns = ["method", f"{name}_first", f"{name}_second"]
-            for method, before, now in changed[columns].drop_duplicates().itertuples(index=False):
-                if before != now and not (pd.isna(before) and pd.isna(now)):
-                    what = f"{name.removeprefix('setting_')} {_value(before)} | {_value(now)}"
-                    changes.setdefault(what, []).append(str(method))
-        why = "other settings (A | B), or start from what has" if changes else "other seeds, data or Originals"
-        yield f"{len(changed)} pairs have {why}"
-        yield from (f"  {what}: {', '.join(dict.fromkeys(methods))}" for what, methods in changes.items())
+            for method, value_first, value_second in changed[columns].drop_duplicates().itertuples(index=False):
+                if value_first != value_second and not (pd.isna(value_first) and pd.isna(value_second)):
+                    change = f"{name.removeprefix('setting_')} {_value(value_first)} | {_value(value_second)}"
+                    changes.setdefault(change, []).append(str(method))
+        reason = "other settings (A | B), or start from what has" if changes else "other seeds, data or Originals"
+        yield f"{len(changed)} pairs have {reason}"
+        yield from (f"  {change}: {', '.join(dict.fromkeys(methods))}" for change, methods in changes.items())
 
-    def _made(self) -> Iterator[str]:
-        """Yield in what the making of pairs differs, and what that means."""
-        differing = [name for name in STAMP if _apart(self.pairs, name).any()]
-        if differing:
+    def _origins(self) -> Iterator[str]:
+        """Yield how the making of paired runs differs, and what that means."""
+        fields = [field for field in STAMP if _differ(self.pairs, field).any()]
+        if fields:
             yield "made differently (A | B)"
-        for name in differing:
-            mine = self.pairs[_apart(self.pairs, name)]
-            yield f"  {name}: {_values(mine[f'{name}_first'])} | {_values(mine[f'{name}_second'])}"
-        other = self.pairs[~self.pairs["same"]]
-        if not other.empty and not CHAOS.isdisjoint(differing):
+        for field in fields:
+            differing = self.pairs[_differ(self.pairs, field)]
+            yield f"  {field}: {_values(differing[f'{field}_first'])} | {_values(differing[f'{field}_second'])}"
+        unequal = self.pairs[~self.pairs["same"]]
+        if not unequal.empty and not CHAOS.isdisjoint(fields):
             yield (
                 "Between kinds of processor, precisions or versions of torch, equal settings give other runs by chaos "
                 "alone: judge by means over trials."
             )
-        elif len(other) and (other["fingerprint_first"] == other["fingerprint_second"]).all() and not differing:
+        elif len(unequal) and (unequal["fingerprint_first"] == unequal["fingerprint_second"]).all() and not fields:
             yield "Settings, code and machine are the same, and results are not: what is not recorded moves them."
 
-    # --- how far apart it is ------------------------------------------------------------------------------------------
+    # --- how far apart they are ---------------------------------------------------------------------------------------
 
     def _tables(self, markdown: bool) -> Iterator[str]:
-        for place, cell in self.moved.groupby(CELL, sort=False):
-            trials = sorted(set(cell.loc[cell["column"] != DIVERGED, "trials"]))
+        for cell, cell_rows in self.moved.groupby(CELL, sort=False):
+            trials = sorted(set(cell_rows.loc[cell_rows["column"] != DIVERGED, "trials"]))
             counts = f"{' or '.join(map(str, trials)) or 'no'} trial{'s' * (trials != [1])}"
-            yield f"\n{'/'.join(place)}: B − A, {counts}{_noise(cell)}"
-            heads = [column for column in HEADS if (cell["column"] == column).any()]
+            yield f"\n{'/'.join(cell)}: B − A, {counts}{_noise(cell_rows)}"
+            heads = [column for column in HEADS if (cell_rows["column"] == column).any()]
             rows = [["", *(HEADS[column] for column in heads)]]
-            for method, mine in cell.groupby("method", sort=False):
-                entries = {row.column: _entry(row) for row in mine.itertuples()}
+            for method, method_rows in cell_rows.groupby("method", sort=False):
+                entries = {row.column: _entry(row) for row in method_rows.itertuples()}
                 rows.append([str(method), *(entries.get(column, DASH) for column in heads)])
             yield from _pipes(rows) if markdown else _aligned(rows)
 
@@ -153,8 +153,8 @@ class Comparison:
         flagged, judged = int(self.moved["differs"].sum()), int(self.moved["low"].notna().sum())
         starred = f"{flagged} difference{'s' * (flagged != 1)} (*)"
         if not judged:
-            nothing = "no interval to judge metrics by: trials are fewer than two, or all alike"
-            return f"{starred} of computation or divergence; {nothing}" if flagged else f"undecided: {nothing}"
+            no_interval = "no interval to judge metrics by: trials are fewer than two, or all alike"
+            return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise floor"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
@@ -164,17 +164,17 @@ class Comparison:
         )
 
 
-def _noise(cell: pd.DataFrame) -> str:
-    """Say what the noise floor of a cell is, as far as a difference is compared with it."""
-    floor = cell.loc[cell["column"] == AVERAGE, "noise_floor"].max()
+def _noise(rows: pd.DataFrame) -> str:
+    """Name the noise floor of a cell, if a difference is compared with it."""
+    floor = rows.loc[rows["column"] == AVERAGE, "noise_floor"].max()
     if np.isfinite(floor):
         return f"; noise floor of the average gap {number(floor)}"
-    alone = cell["low"].notna().any() and cell["noise_floor"].isna().all()
-    return "; no trials of Retrain, so the interval alone decides" * bool(alone)
+    no_floor = rows["low"].notna().any() and rows["noise_floor"].isna().all()
+    return "; no trials of Retrain, so the interval alone decides" * bool(no_floor)
 
 
 def _entry(row: Any) -> str:
-    """Return a difference with its sign, half of its interval, and the mark of one that noise does not explain."""
+    """Return a difference with its sign and half its interval, starred if noise does not explain it."""
     if row.column == DIVERGED:
         text = f"{row.first:.0f} | {row.second:.0f}"
     else:
@@ -186,32 +186,32 @@ def _entry(row: Any) -> str:
 
 def _aligned(rows: list[list[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = (f"{text:>{width}}" for text, width in zip(others, widths[1:], strict=True))
-        yield f"  {first:{widths[0]}}  {'  '.join(cells)}".rstrip()
+    for label, *entries in rows:
+        padded = (f"{text:>{width}}" for text, width in zip(entries, widths[1:], strict=True))
+        yield f"  {label:{widths[0]}}  {'  '.join(padded)}".rstrip()
 
 
 def _pipes(rows: list[list[str]]) -> Iterator[str]:
     yield ""
-    for place, row in enumerate(rows):
-        cells = [re.sub("[|*]", r"\\\g<0>", text) for text in row]
-        yield f"| {' | '.join(cells)} |"
-        if not place:
+    for index, row in enumerate(rows):
+        entries = [re.sub("[|*]", r"\\\g<0>", text) for text in row]
+        yield f"| {' | '.join(entries)} |"
+        if not index:
             yield f"|---{'|---:' * (len(row) - 1)}|"
 
 
 def _counted(runs: pd.DataFrame) -> str:
-    """Name runs by cell and method, with how many trials there are; a few of them."""
+    """Count runs, and name the first by cell and method, with their numbers of trials."""
     groups = [f"{'/'.join(key)} ({len(rows)})" for key, rows in runs.groupby([*CELL, "method"], sort=False)]
-    return f"{len(runs)} runs: {', '.join(groups[:NAMED])}{', ...' * (len(groups) > NAMED)}"
+    return f"{len(runs)} runs: {', '.join(groups[:MOST_NAMED])}{', ...' * (len(groups) > MOST_NAMED)}"
 
 
-def _apart(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Return of which pairs both sides say something of how they were made, and not the same."""
+def _differ(pairs: pd.DataFrame, name: str) -> pd.Series[bool]:
+    """Return which pairs differ in a field that both sides record."""
     if not {f"{name}_first", f"{name}_second"} <= set(pairs):
         return pd.Series(False, index=pairs.index)
-    before, now = pairs[f"{name}_first"], pairs[f"{name}_second"]
-    return before.notna() & now.notna() & (before != now)
+    first, second = pairs[f"{name}_first"], pairs[f"{name}_second"]
+    return first.notna() & second.notna() & (first != second)
 
 
 def _values(column: pd.Series[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Drawing tables and figures: the module ``<kind>_table`` or ``<kind>_figure`` builds it, and it is written here."""
+"""Drawing of tables and figures: ``<kind>_table`` or ``<kind>_figure`` builds one, and this module writes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.report.tabular import Table
 from benchmark.results import frames, published
 from benchmark.study.study import Study
 
-# What would otherwise hold the time of drawing or the version of the library: equal results give equal bytes.
+# Without the time of drawing and the version of the library, equal results give equal bytes.
 METADATA: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     ".png": {"Software": None},
@@ -33,8 +33,8 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     ----------
     name : one of the study's tables, or of `benchmark.study.study.Study.compared`.
     partial : write ``<name>.partial.tex`` and so on, with dashes for what is missing or out of date, instead of
-        failing: what is whole is never replaced by what is partial.
-    replace : whether it may show other results than the study has published.
+        failing: a partial file never replaces a complete one.
+    replace : whether it may show results other than those the study has published.
 
     Raises
     ------
@@ -43,23 +43,23 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
     StaleOutput
         If a result that the table shows is missing, damaged or of another configuration.
     """
-    written = texts(study, name, partial, replace)
-    for path, text in written.items():
+    contents = texts(study, name, partial, replace)
+    for path, text in contents.items():
         files.write_text(path, text)
-    return list(written)
+    return list(contents)
 
 
 def texts(study: Study, name: str, partial: bool = False, replace: bool = False) -> dict[Path, str]:
-    """Return what `draw_table` writes."""
+    """Return the text of each file that `draw_table` writes."""
     table: Table = build(_source(study, "table", name, study.tables | study.compared, partial, replace))
-    of_suffix = {
+    by_suffix = {
         ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
         ".md": markdown.render(table, study.name, name),
         ".html": html.render(table, study.name, name),
     }
     stem = name + paths.PARTIAL * partial
-    return {paths.table(study.name, stem, suffix): text for suffix, text in of_suffix.items()}
+    return {paths.table(study.name, stem, suffix): text for suffix, text in by_suffix.items()}
 
 
 def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = False) -> list[Path]:
@@ -70,13 +70,13 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
     from matplotlib import rc_context
 
     source = _source(study, "figure", name, study.figures, partial, replace)
-    written = {paths.figure(study.name, name + paths.PARTIAL * partial, suffix): suffix for suffix in METADATA}
+    suffixes = {paths.figure(study.name, name + paths.PARTIAL * partial, suffix): suffix for suffix in METADATA}
     with rc_context(RC):
         figure = build(source)
-        for path, suffix in written.items():
+        for path, suffix in suffixes.items():
             with files.replacing(path) as temporary:
                 figure.savefig(temporary, format=suffix[1:], metadata=METADATA[suffix])
-    return list(written)
+    return list(suffixes)
 
 
 def build(source: Source) -> Any:
@@ -86,9 +86,9 @@ def build(source: Source) -> Any:
     return import_module(f"benchmark.report.{section}.{kind}_{section.removesuffix('s')}").build(source)
 
 
-def _source(study: Study, what: str, name: str, known: Iterable[str], partial: bool, replace: bool) -> Source:
-    if name not in known:
-        raise unknown(what, name, known, str(paths.study_file(study.name)))
+def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial: bool, replace: bool) -> Source:
+    if name not in accepted:
+        raise unknown(noun, name, accepted, str(paths.study_file(study.name)))
     use(study)
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).gathered and not partial:

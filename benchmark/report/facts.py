@@ -1,6 +1,6 @@
-"""What every caption says by itself, so that a table does not depend on its author's memory.
+"""Sentences added to every caption, so that none depends on its author's memory.
 
-Each function returns a sentence without its full stop, or nothing where there is nothing to say.
+Each function returns a sentence without its full stop, or an empty text where there is nothing to say.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ INTERVAL = f"95{THIN}% interval"  # see `benchmark.metrics.bootstrap`
 
 
 def shared(cells: list[Cell]) -> str:
-    """The dataset and the architecture that all cells have, which `style.short_label` leaves out."""
+    """Name the dataset and architecture that all cells share, which `style.short_label` leaves out."""
     labels = [(dataset_label, {cell.dataset for cell in cells}), (architecture_label, {cell.arch for cell in cells})]
     return ", ".join(label(*names) for label, names in labels if len(names) == 1)
 
 
 def floor(data: pd.DataFrame) -> str:
-    """Retrain's noise floor, which is the same in all of a cell's rows."""
+    """State Retrain's noise floor, which is the same in all rows of a cell."""
     value = data["noise_floor"].iloc[0]
     return f"noise floor {number(value)}" if np.isfinite(value) else ""
 
 
 def meaning_of_floor(data: pd.DataFrame, cells: list[Cell], meaning: str) -> str:
-    """What the noise floor is, if any cell has one; and its value, if there is a single cell."""
+    """Explain the noise floor if any cell has one, with its value if there is a single cell."""
     if data["noise_floor"].isna().all():
         return ""
     value = f" {number(data['noise_floor'].iloc[0])}" if len(cells) == 1 else ""
@@ -43,90 +43,90 @@ def meaning_of_floor(data: pd.DataFrame, cells: list[Cell], meaning: str) -> str
 
 
 def listed(methods: Iterable[str]) -> str:
-    """Methods' labels, each once, joined by commas."""
+    """Join methods' labels by commas, each once."""
     return ", ".join(map(method_label, dict.fromkeys(methods)))
 
 
 def over(trials: int) -> str:
-    """Of how many trials a number is: ``over 3 trials``."""
+    """Say how many trials a number is taken over: ``over 3 trials``."""
     return f"over {trials} trials" if trials > 1 else "of one trial"
 
 
 def values(frame: pd.DataFrame, column: str) -> str:
-    """The values of a column, each once: ``bfloat16 and float32``."""
+    """Join the values of a column, each once: ``bfloat16 and float32``."""
     return " and ".join(sorted(frame[column].dropna().astype(str).unique()))
 
 
 def tuned(study: Study) -> str:
-    """That hyperparameters were searched with what a user who unlearns has not."""
+    """Say that hyperparameters were tuned with what a user who unlearns does not have."""
     if not study.includes_tuned:
         return ""
-    seen = (
+    tuning_data = (
         "images held out of their training data"
         if study.tuned_file.get("about", {}).get("hold_out")
         else "the test data"
     )
-    return f"Hyperparameters were tuned on other trials, with their Retrain and {seen}"
+    return f"Hyperparameters were tuned on other trials, with their Retrain and {tuning_data}"
 
 
 def apart(study: Study, metrics: pd.DataFrame) -> str:
-    """Whether methods of one trial started from Originals that were trained apart, as on two kinds of machine."""
+    """Say if methods of one trial started from Originals trained separately, as on two kinds of machine."""
     if "started_from" not in metrics:
         return ""
-    known = metrics[metrics["started_from"] != ""]
-    one = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
-    several = (known.groupby(one)["started_from"].nunique() > 1).any()
-    return "Within a trial, not all methods started from the same Original" if several else ""
+    recorded = metrics[metrics["started_from"] != ""]
+    keys = ["dataset", "arch", *(["trial"] if "original" in study.resample else [])]
+    separate = (recorded.groupby(keys)["started_from"].nunique() > 1).any()
+    return "Within a trial, not all methods started from the same Original" if separate else ""
 
 
 def code(codes: Iterable[str]) -> str:
-    """Whether different versions of the code made the runs, and what of it a plugin had replaced."""
+    """Say if several versions of the code made the runs, and which parts plugins had replaced."""
     codes = list(codes)
-    replaced = sorted({part for one in codes for part in one.split(REPLACED)[1:]})
+    replaced = sorted({part for version in codes for part in version.split(REPLACED)[1:]})
     versions = f"Runs were made by {len(codes)} versions of the code" if len(codes) > 1 else ""
     return ". ".join(filter(None, [versions, f"Plugins replaced {', '.join(replaced)}" if replaced else ""]))
 
 
 def is_control(method: str) -> bool:
-    """Whether a method is Original, which forgets nothing and competes for nothing."""
+    """Return whether a method is Original, which forgets nothing and does not compete."""
     return MethodName.parse(method).base == ORIGINAL
 
 
-def leading(what: str, trials: int) -> str:
-    """Which numbers are bold."""
-    means = f"Bold: the smallest {what} and all that cannot be told from it ({INTERVAL} of the difference)"
+def leading(quantity: str, trials: int) -> str:
+    """Say which numbers are bold."""
+    means = f"Bold: the smallest {quantity} and all that cannot be told from it ({INTERVAL} of the difference)"
     return means if trials > 1 else ""
 
 
 def competes(method: str) -> bool:
-    """Whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
+    """Return whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
     return method != RETRAIN and not is_control(method)
 
 
 def control(methods: list[str]) -> str:
-    """What Original is doing in the table."""
+    """Say why Original is in the table."""
     return f"{listed(methods)}, the model before unlearning, is a control" if methods else ""
 
 
 def elsewhere(methods: Iterable[str]) -> str:
-    """Of which methods only the predictions are known."""
+    """Name the methods of which only predictions are known."""
     names = listed(methods)
     return f"Predictions made elsewhere, and scored here: {names}" if names else ""
 
 
 def incomplete(data: pd.DataFrame, trials: int) -> str:
-    """Which methods, controls aside, have fewer ``trials`` than they should."""
+    """Name the methods, controls aside, that have fewer than ``trials`` trials."""
     short = [method for method in data.loc[data["trials"] < trials, "method"] if not is_control(method)]
     return f"Trials are missing for {listed(short)}" if short else ""
 
 
 def left_out(data: pd.DataFrame) -> str:
-    """In how many trials a ``method`` or what it is compared with ``diverged``, so that they were left out."""
+    """Count, by method, the trials left out because it or what it is compared with diverged."""
     counts = [f"{method_label(row.method)} {row.diverged}" for row in data.itertuples() if row.diverged]
     return f"Left out, because a method diverged (trials): {', '.join(dict.fromkeys(counts))}" if counts else ""
 
 
 def diverged(data: pd.DataFrame) -> str:
-    """Which methods diverged in some trial."""
+    """Name the methods that diverged in some trial."""
     methods = listed(data.loc[data["diverged"] > 0, "method"])
     return f"Diverged in at least one trial: {methods}" if methods else ""

@@ -11,7 +11,7 @@ from benchmark.report.templates import template
 
 
 def render(table: Table, study: str, name: str) -> str:
-    """Return the whole ``.html`` file: the caption, a table a block, and the command that remakes it."""
+    """Return the whole ``.html`` file: the caption, one table per block, and the command that remakes it."""
     return template("table.html", text).render(table=table, title=f"{study}: {name}", command=remake(study, name))
 
 

@@ -13,8 +13,8 @@ from benchmark.report.templates import template
 
 ROWS_PER_PAGE = 54
 LATIN = "\u024f"  # up to which pdfLaTeX has letters
-DENSE = 0.85  # of a line; a table that takes more is given the whole
-LOOSE = 1.15  # lines that break between words, to those that would break anywhere
+DENSE = 0.85  # of a line; a wider table is given all of it
+LOOSE = 1.15  # lines broken between words, relative to lines broken anywhere
 
 # Commands of math mode. Letters that have none, such as omicron, look like Latin ones.
 NAMES = (
@@ -41,20 +41,20 @@ def render(table: Table, study: str, name: str) -> str:
     """Return the whole ``.tex`` file: a comment that says how to remake it, then one or more ``table`` environments.
 
     A table too long for a page continues in further environments. One that is wider than half a page of two columns
-    stands across both. Raises `BadInput` if there is no row.
+    spans both. Raises `BadInput` if there is no row.
     """
     if not any(block.rows for block in table.blocks):
         raise BadInput(f"table {name!r} of study {study!r} has no rows to show")
     fit = layout(table)
-    columns = [table.columns[place] for place in fit.places]
+    columns = [table.columns[index] for index in fit.indices]
     widest = max(ems(block.title) * fit.points for block in table.blocks)
-    left_out = [": ".join(column.names) for place, column in enumerate(table.columns) if place not in fit.places]
+    left_out = [": ".join(column.names) for index, column in enumerate(table.columns) if index not in fit.indices]
     heads, groups = _heads(table, fit)
     rendered = template("table.tex", text).render(
         table=table,
         fit=fit,
         columns=columns,
-        kinds=[_kind(place in fit.broken, column) for place, column in zip(fit.places, columns, strict=True)],
+        kinds=[_kind(index in fit.broken, column) for index, column in zip(fit.indices, columns, strict=True)],
         heads=heads,
         groups=groups,
         notes=f"{table.notes} Only in the .csv: {', '.join(left_out)}." if left_out else table.notes,
@@ -66,26 +66,27 @@ def render(table: Table, study: str, name: str) -> str:
         name=name,
         command=remake(study, name),
     )
-    other = "".join(sorted({sign for sign in rendered if sign.isalpha() and sign > LATIN}))
-    return f"% Needs LuaLaTeX or XeLaTeX, and a font that has: {other}\n{rendered}" if other else rendered
+    unsupported = "".join(sorted({sign for sign in rendered if sign.isalpha() and sign > LATIN}))
+    return f"% Needs LuaLaTeX or XeLaTeX, and a font that has: {unsupported}\n{rendered}" if unsupported else rendered
 
 
 def _heads(table: Table, fit: Layout) -> tuple[list[str], list[tuple[str, int]]]:
-    """Return the heading of each column, and of each group with how many columns it has.
+    """Return the heading of each column, then that of each group with its number of columns.
 
-    Where each group has one column, the columns' headings begin with theirs and there are no others.
+    Where every group has one column, column headings begin with the group's, and there are no group headings.
     """
-    heads = [heading(table, place) for place in fit.places]
-    members = [list(places) for _, places in groupby(fit.places, key=lambda place: table.columns[place].group)]
-    groups = [(group_heading(table, places), len(places)) for places in members]
+    heads = [heading(table, index) for index in fit.indices]
+    members = [list(indices) for _, indices in groupby(fit.indices, key=lambda index: table.columns[index].group)]
+    groups = [(group_heading(table, indices), len(indices)) for indices in members]
     if all(span == 1 for lines, span in groups if lines != [""]):
-        above = [halves(table.columns[place].group) if table.columns[place].group else [] for place in fit.places]
-        return [_stacked([*first, *lines]) for first, lines in zip(above, heads, strict=True)], []
+        names = [table.columns[index].group for index in fit.indices]
+        above = [halves(name) if name else [] for name in names]
+        return [_stacked([*upper, *lines]) for upper, lines in zip(above, heads, strict=True)], []
     return [_stacked(lines) for lines in heads], [(_stacked(lines), span) for lines, span in groups]
 
 
 def _spread(fit: Layout, widest: float) -> str:
-    """Return the width over which columns are spread: where they stand close, or a block's heading is wider."""
+    """Return the width to spread columns over, if they stand close or a block's heading is wider; else nothing."""
     return r"\linewidth" if max(fit.width, widest) > DENSE * LINE else f"{widest:.0f}pt" if widest > fit.width else ""
 
 
@@ -122,48 +123,48 @@ Line = tuple[str, int]  # a row, and how many lines it takes
 
 def _lines(table: Table, fit: Layout) -> list[list[Line]]:
     """Return the rows of each block."""
-    rows = [[[row[place] for place in fit.places] for row in table.rows(block)] for block in table.blocks]
-    every = [row for block in rows for row in block]
-    columns = [_column(table.columns[place], [row[n] for row in every]) for n, place in enumerate(fit.places)]
-    lines = (_line(row, cells, fit) for row, cells in zip(every, zip(*columns, strict=True), strict=True))
+    rows = [[[row[index] for index in fit.indices] for row in table.rows(block)] for block in table.blocks]
+    all_rows = [row for block in rows for row in block]
+    columns = [_column(table.columns[index], [row[nth] for row in all_rows]) for nth, index in enumerate(fit.indices)]
+    lines = (_line(row, texts, fit) for row, texts in zip(all_rows, zip(*columns, strict=True), strict=True))
     return [[next(lines) for _ in block] for block in rows]
 
 
-def _line(row: list[Entry], cells: tuple[str, ...], fit: Layout) -> Line:
-    wide = next((place for place, entry in enumerate(row) if entry.spans), len(cells))
-    spanning = [rf"\multicolumn{{{len(row) - wide}}}{{c}}{{{text(one.text)}}}" for one in row[wide : wide + 1]]
-    long = [ems(entry.text) for place, entry in zip(fit.places, row, strict=True) if place in fit.broken]
-    lines = [ceil(LOOSE * one * fit.points / fit.room) for one in long]
-    whole = " & ".join([*cells[:wide], *spanning])
-    return "{}" * whole.startswith("[") + whole + r" \\", max([1, *lines])  # \\ and \midrule take what is in brackets
+def _line(row: list[Entry], texts: tuple[str, ...], fit: Layout) -> Line:
+    end = next((index for index, entry in enumerate(row) if entry.spans), len(texts))
+    spanned = [rf"\multicolumn{{{len(row) - end}}}{{c}}{{{text(entry.text)}}}" for entry in row[end : end + 1]]
+    widths = [ems(entry.text) for index, entry in zip(fit.indices, row, strict=True) if index in fit.broken]
+    counts = [ceil(LOOSE * width * fit.points / fit.room) for width in widths]
+    line = " & ".join([*texts[:end], *spanned])
+    return "{}" * line.startswith("[") + line + r" \\", max([1, *counts])  # \\ and \midrule would take the brackets
 
 
 def _column(column: Column, entries: list[Entry]) -> list[str]:
-    """Return a column's cells; what numbers have in common stands below one another."""
-    numbers = [NUMBER.fullmatch(entry.text) for entry in entries]
-    deviations = _aligned([(one and one["deviation"]) or "" for one in numbers], r"$\pm$")
-    gaps = _aligned([(one and one["gap"]) or "" for one in numbers], "(", ")")
-    cells = []
-    for entry, one, deviation, gap in zip(entries, numbers, deviations, gaps, strict=True):
-        cell = text(one["value"]).replace("+", "$+$") if one else text(entry.text)
-        cell = rf"\textbf{{{cell}}}" if entry.bold else cell
+    """Return a column's entries as LaTeX, with the parts of numbers aligned."""
+    matches = [NUMBER.fullmatch(entry.text) for entry in entries]
+    deviations = _aligned([(match and match["deviation"]) or "" for match in matches], r"$\pm$")
+    gaps = _aligned([(match and match["gap"]) or "" for match in matches], "(", ")")
+    texts = []
+    for entry, match, deviation, gap in zip(entries, matches, deviations, gaps, strict=True):
+        content = text(match["value"]).replace("+", "$+$") if match else text(entry.text)
+        content = rf"\textbf{{{content}}}" if entry.bold else content
         # Beside a number a mark takes no room.
         after = text(entry.after)
-        cell += rf"\rlap{{{after}}}" if len(entry.after) == 1 and not column.is_text else after
-        cells.append(cell + (deviation + " " * bool(gap) + gap) * bool(one))
-    return cells
+        content += rf"\rlap{{{after}}}" if len(entry.after) == 1 and not column.is_text else after
+        texts.append(content + (deviation + " " * bool(gap) + gap) * bool(match))
+    return texts
 
 
 def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
-    """Return numbers between two signs, all of one width; a missing one becomes blank space, if any is there."""
+    """Return numbers between two signs, all of one width; a missing one becomes blank space unless all are."""
     widest = max(numbers, key=len, default="")
     if not widest:
         return numbers
-    blank = [len(widest) - len(one) for one in numbers]
-    whole = rf"\phantom{{{before}{widest}{after}}}"
+    padding = [len(widest) - len(number) for number in numbers]
+    phantom = rf"\phantom{{{before}{widest}{after}}}"
     return [
-        (rf"\phantom{{{'0' * room}}}" if room else "") + before + one + after if one else whole
-        for one, room in zip(numbers, blank, strict=True)
+        (rf"\phantom{{{'0' * zeros}}}" if zeros else "") + before + number + after if number else phantom
+        for number, zeros in zip(numbers, padding, strict=True)
     ]
 
 
@@ -171,17 +172,17 @@ def _aligned(numbers: list[str], before: str, after: str = "") -> list[str]:
 
 
 def _pages(table: Table, fit: Layout) -> list[list[tuple[Block, list[Line]]]]:
-    """Deal the blocks out to pages, each with its rows there; one that is longer than a page by itself is cut."""
+    """Distribute the blocks over pages, each with its rows there; one longer than a page is cut."""
     pages: list[list[tuple[Block, list[Line]]]] = [[]]
     room = ROWS_PER_PAGE
     for block, rows in zip(table.blocks, _lines(table, fit), strict=True):
         ends = zip(accumulate(lines for _, lines in rows), rows, strict=True)
-        for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # if it began on a page
-            mine = [row for _, row in part]
-            needed = sum(lines for _, lines in mine) + 1
+        for _, part in groupby(ends, key=lambda pair: (pair[0] - 1) // ROWS_PER_PAGE):  # as if it began a page
+            page_rows = [row for _, row in part]
+            needed = sum(lines for _, lines in page_rows) + 1
             if needed > room and pages[-1]:
                 pages.append([])
                 room = ROWS_PER_PAGE
-            pages[-1].append((block, mine))
+            pages[-1].append((block, page_rows))
             room -= needed
     return pages

@@ -1,7 +1,7 @@
-"""The leaderboard: a folder a method, with what was claimed for it, our re-run, and whether the two agree.
+"""The leaderboard: one folder per method, with what was claimed for it, our re-run, and whether the two agree.
 
 ``paper_tables/leaderboard/<method>/entry.yaml`` is written by hand. ``rows.csv`` and ``settings.csv`` beside it hold
-what a study found, and the board is made from the rows of all methods.
+the results of studies, and the board is made from the rows of all methods.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from benchmark.study.study import Study
 BASELINE = "ft"  # every paper compares with it
 BOARD = paths.LEADERBOARD / "README.md"
 ENTRY, ROWS, SETTINGS = "entry.yaml", "rows.csv", "settings.csv"
-RUN = ("trial", "status", "collapsed", *METRICS, "pflops_executed", "device", "commit", "fingerprint")
+RUN_COLUMNS = ("trial", "status", "collapsed", *METRICS, "pflops_executed", "device", "commit", "fingerprint")
 NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high")
 AGREES, DISAGREES, UNDECIDED, UNCLAIMED = "agrees", "disagrees", "undecided", "no claim"
 
@@ -58,14 +58,14 @@ class EntryForm(Strict):
 
 
 class Claim(NamedTuple):
-    """By how many points a method's average gap was said to lie above FT's, and where that is printed."""
+    """How many points above FT's a method's average gap was said to lie, and where that is printed."""
 
     above_ft: float
     source: str
 
 
 def entries() -> dict[str, EntryForm]:
-    """Return the methods of the board with their entries; raise `BadInput` for one that is not in order."""
+    """Return the entries of the board's methods; raise `BadInput` for an invalid one."""
     forms = {}
     for file in sorted(paths.LEADERBOARD.glob(f"*/{ENTRY}")):
         forms[file.parent.name] = validated(EntryForm, parse(file), str(file))
@@ -73,40 +73,40 @@ def entries() -> dict[str, EntryForm]:
 
 
 def refresh(study: Study) -> list[Path]:
-    """Write what a study's gathered results say of every method of the board; return the files.
+    """Write the rows and settings of every method of the board from a study's gathered results; return the files.
 
     Raises `StaleOutput` if the study's runs are not all gathered, and `BadInput` if it has none of the methods.
     """
     metrics = frames.gathered(study).metrics
     frames.require(study, metrics)
-    named = sorted(entries().keys() & set(metrics["method"]))
-    if not named:
+    methods = sorted(entries().keys() & set(metrics["method"]))
+    if not methods:
         raise BadInput(f"study {study.name!r} has no run of a method in {paths.LEADERBOARD}")
     files = []
-    for method in [RETRAIN, *named]:
-        mine = metrics[metrics["method"] == method]
+    for method in [RETRAIN, *methods]:
+        method_rows = metrics[metrics["method"] == method]
         folder = paths.LEADERBOARD / method
         files += [
-            _replace(folder / ROWS, study.name, mine.reindex(columns=["study", *CELL, *RUN])),
-            _replace(folder / SETTINGS, study.name, _settings(study, method, mine)),
+            _replace(folder / ROWS, study.name, method_rows.reindex(columns=["study", *CELL, *RUN_COLUMNS])),
+            _replace(folder / SETTINGS, study.name, _settings(study, method, method_rows)),
         ]
     return [*files, write_board()]
 
 
 def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
-    """Write rows of a study in the place of those that a file had of it."""
+    """Replace the rows of a study in a file."""
     if path.is_file():
-        before = pd.read_csv(path)
-        if len(others := before[before["study"] != study]):
-            rows = pd.concat([others, rows])
+        present = pd.read_csv(path)
+        if len(other_studies := present[present["study"] != study]):
+            rows = pd.concat([other_studies, rows])
     write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
     return path
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for place in metrics[CELL].drop_duplicates().itertuples(index=False):
-        cell = Cell(*place)
+    for parts in metrics[CELL].drop_duplicates().itertuples(index=False):
+        cell = Cell(*parts)
         settings = plain_values(study.run(study.run_name(cell, method, 0)).settings)
         rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings.items()]
     return pd.DataFrame(rows)
@@ -123,23 +123,23 @@ def write_board() -> Path:
 
 
 def board() -> Table:
-    """Return the board: a block a study and cell, the methods by their average gap."""
-    known = entries()
-    files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *known]]
+    """Return the board: one block per study and cell, with methods in order of average gap."""
+    forms = entries()
+    files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *forms]]
     rows = {file.parent.name: pd.read_csv(file) for file in files if file.is_file()}
     if RETRAIN not in rows:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
     printed, blocks, data = reported_means(), [], []
-    for (study, *place), mine in runs.groupby(["study", *CELL], sort=False):
-        cell = Cell(*place)
+    for (study, *parts), cell_runs in runs.groupby(["study", *CELL], sort=False):
+        cell = Cell(*parts)
         compared = [
-            _compared(mine, cell, method, _claim(cell, method, form, printed)) for method, form in known.items()
+            _compared(cell_runs, cell, method, _claim(cell, method, form, printed)) for method, form in forms.items()
         ]
         ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
         if ranked:
-            shown = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
-            blocks.append(Block(shown, f"{cell_label(cell)}, study {study}"))
+            block_rows = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
+            blocks.append(Block(block_rows, f"{cell_label(cell)}, study {study}"))
             data += [{"study": study, **vars(cell), **row} for row in ranked]
     columns = [Column("Rank"), METHOD, Column("Avg. Gap ↓"), Column("95 % interval"), Column("Less FT's: here")]
     columns += [Column("95 % interval"), Column("Less FT's: claimed")]
@@ -162,8 +162,8 @@ def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict
     if method in trials.values:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
     if method in trials.values and method != BASELINE and BASELINE in trials.values:
-        above = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
-        row |= {"above_ft": above.value, "above_ft_low": above.low, "above_ft_high": above.high}
+        difference = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
+        row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
     return row | {"verdict": _verdict(row), "source": claim.source}
 
 
@@ -175,26 +175,26 @@ def _verdict(row: dict[str, Any]) -> str:
 
 
 def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> Claim:
-    """Return what an entry claims in a cell, or what the paper's tables print there for the method."""
-    for one in form.claims:
-        if _is_of(cell, Cell.parse(one.cell)):
-            return Claim(one.avg_gap - one.ft, one.source)
-    here = [_is_of(cell, Cell(*place)) for place in printed[CELL].itertuples(index=False)]
-    means = printed[here].drop_duplicates("method").set_index("method")
+    """Return what an entry claims for a method in a cell, or else what the paper's tables print."""
+    for claim in form.claims:
+        if _matches(cell, Cell.parse(claim.cell)):
+            return Claim(claim.avg_gap - claim.ft, claim.source)
+    matches = [_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]
+    means = printed[matches].drop_duplicates("method").set_index("method")
     if method in means.index and method != BASELINE:
         gaps = summarise(means.reset_index()).set_index("method")["avg_gap"]  # some printed gaps are slips
         return Claim(gaps[method] - gaps[BASELINE], f"CoUn, Table {means.loc[method, 'table']}")
     return Claim(np.nan, "")
 
 
-def _is_of(cell: Cell, claimed: Cell) -> bool:
-    """Whether a cell is a claim's: the architecture may have another width or stride."""
+def _matches(cell: Cell, claimed: Cell) -> bool:
+    """Return whether a cell is the claimed one; the architecture may have another width or stride."""
     same_network = claimed.arch.split("-")[0] == cell.arch.split("-")[0]
     return same_network and (claimed.dataset, claimed.scenario) == (cell.dataset, cell.scenario)
 
 
 def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:
-    own = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
-    own += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
+    entries = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
+    entries += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
     verdict = Entry(row["verdict"], bold=row["verdict"] == DISAGREES)
-    return [f"{rank}", *method_row(row["method"], [*own, verdict, row["source"]], collapsed=row["collapsed"])]
+    return [f"{rank}", *method_row(row["method"], [*entries, verdict, row["source"]], collapsed=row["collapsed"])]

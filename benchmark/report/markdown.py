@@ -11,7 +11,7 @@ from benchmark.report.templates import template
 
 
 def render(table: Table, study: str, name: str) -> str:
-    """Return the whole ``.md`` file: the caption in one line, a pipe table a block, and the command that remakes it."""
+    """Return the whole ``.md`` file: the caption in one line, one pipe table per block, the command to remake it."""
     data = paths.table(study, name, ".csv")
     return template("table.md", text).render(table=table, command=remake(study, name), data=data)
 

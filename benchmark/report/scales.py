@@ -1,4 +1,4 @@
-"""The same numbers at several scales: what studies gathered, and what the paper prints, in the cells of an output."""
+"""Numbers at several scales: those that studies gathered and those that the paper prints, for an output's cells."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ PRIMARY = {claim.key: claim for claim in CLAIMS if claim.primary}
 class Number(NamedTuple):
     """One number at one scale in one scenario.
 
-    ``what`` is a metric of Retrain, `GAP` or `AUDIT` of the method ``subject``, `TAU` of the ranking by that which
-    ``subject`` names, or a primary claim, of the method ``subject`` if it is of several. A ``rank`` is 1 for the least
-    distance from Retrain; ``leads``, whether the trials cannot tell it from that; ``collapsed``, whether any did.
+    ``what`` is a metric of Retrain, `GAP` or `AUDIT` of the method ``subject``, `TAU` of the ranking by the quantity
+    ``subject``, or a primary claim, about ``subject`` if made about several methods. ``rank`` is 1 for the smallest
+    distance from Retrain; ``leads`` says that trials cannot tell it from that, ``collapsed`` that some trial collapsed.
     """
 
     what: str
@@ -54,11 +54,11 @@ class Number(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """A study as it was gathered, or the paper: nothing but a name where nothing was.
+    """A study's gathered results, or the paper's; only a name if nothing was gathered.
 
     Attributes
     ----------
-    cells : by scenario, the listed cell that it has.
+    cells : the listed cells that it has, by scenario.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Scale:
 
     @property
     def is_audited(self) -> bool:
-        """Whether any of its methods was."""
+        """Whether any of its methods was audited."""
         return bool(len(self.audits)) and bool(self.audits["value"].notna().any())
 
     @property
@@ -89,7 +89,7 @@ class Scale:
             dataset_label(cell.dataset),
             f"{self.images:,} images" if self.images else "",
             architecture_label(cell.arch),
-            f"{trials} trials" if trials else "",  # of none of the listed methods there may be a run
+            f"{trials} trials" if trials else "",  # there may be no run of a listed method
         ]
         return f"{self.name}: {', '.join(filter(None, parts))}"
 
@@ -99,46 +99,46 @@ def scales(source: Source) -> list[Scale]:
 
     Raises `BadInput` where a study has two cells of one scenario, or all studies were run and none has a cell.
     """
-    shown = [_gathered(source, name) for name in source.output.studies]
+    studies = [_gathered(source, name) for name in source.output.studies]
     printed = reported_means().drop_duplicates([*CELL, "method"])  # Tables 2 and 9 share rows
     cells = {cell.scenario: cell for cell in source.cells if len(in_cell(printed, cell))}
-    of_any = {cell for one in [cells, *(scale.cells for scale in shown)] for cell in one.values()}
-    if all(scale.cells for scale in shown) and (strange := [cell for cell in source.cells if cell not in of_any]):
+    available = {cell for by_scenario in [cells, *(scale.cells for scale in studies)] for cell in by_scenario.values()}
+    if all(scale.cells for scale in studies) and (missing := [cell for cell in source.cells if cell not in available]):
         accepted = f"accepted are cells of {', '.join(source.output.studies)}, and the paper's"
-        raise BadInput(f"{source.name}: cells: {strange[0]}: no results: {accepted}")
-    nothing = pd.DataFrame(columns=[*CELL, "method", "audit", "trial", "value"])
-    return [*shown, *([Scale(PAPER, cells, _listed(source, printed, cells), nothing)] if cells else [])]
+        raise BadInput(f"{source.name}: cells: {missing[0]}: no results: {accepted}")
+    no_audits = pd.DataFrame(columns=[*CELL, "method", "audit", "trial", "value"])
+    return [*studies, *([Scale(PAPER, cells, _listed(source, printed, cells), no_audits)] if cells else [])]
 
 
-def numbers(source: Source, shown: list[Scale]) -> pd.DataFrame:
-    """Return all numbers, a row each: ``scenario, scale``, the cell's ``dataset, arch``, and those of `Number`."""
-    paper = {scenario: cell for scale in shown if scale.is_paper for scenario, cell in scale.cells.items()}
+def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
+    """Return one row per number: ``scenario, scale``, the cell's ``dataset, arch``, and the fields of `Number`."""
+    paper = {scenario: cell for scale in shown_scales if scale.is_paper for scenario, cell in scale.cells.items()}
     printed = {scenario: _gaps_of_paper(source, cell) for scenario, cell in paper.items()}
     rows: list[dict[str, Any]] = []
-    for scale in shown:
+    for scale in shown_scales:
         for scenario, cell in scale.cells.items():
-            place = {"scenario": scenario, "scale": scale.name, "dataset": cell.dataset, "arch": cell.arch}
-            mine = list(_of_cell(source, scale, cell))
-            mine += [] if scale.is_paper else list(_taus(mine, printed.get(scenario, [])))
-            rows += [place | one._asdict() for one in mine]
+            columns = {"scenario": scenario, "scale": scale.name, "dataset": cell.dataset, "arch": cell.arch}
+            cell_numbers = list(_of_cell(source, scale, cell))
+            cell_numbers += [] if scale.is_paper else list(_taus(cell_numbers, printed.get(scenario, [])))
+            rows += [columns | number._asdict() for number in cell_numbers]
     return pd.DataFrame(rows, columns=["scenario", "scale", "dataset", "arch", *Number._fields])
 
 
-# --- what was gathered ------------------------------------------------------------------------------------------------
+# --- gathered results -------------------------------------------------------------------------------------------------
 
 
 def _gathered(source: Source, name: str) -> Scale:
-    nothing = pd.DataFrame(columns=[*CELL, "method", "trial"])
+    empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
     metrics, audits, predictions = (
-        gathered_frame(name, what) if paths.collected(name, what).is_file() else nothing
+        gathered_frame(name, what) if paths.collected(name, what).is_file() else empty
         for what in ("metrics", "audits", "predictions")
     )
     cells: dict[str, Cell] = {}
     for cell in source.cells:
         if len(in_cell(metrics, cell)):
-            if other := cells.get(cell.scenario):
+            if earlier := cells.get(cell.scenario):
                 raise BadInput(
-                    f"{source.name}: cells: {name} has both {other} and {cell}: accepted is one of a scenario"
+                    f"{source.name}: cells: {name} has both {earlier} and {cell}: accepted is one of a scenario"
                 )
             cells[cell.scenario] = cell
     metrics, audits = (_listed(source, frame, cells) for frame in (metrics, audits))
@@ -147,15 +147,15 @@ def _gathered(source: Source, name: str) -> Scale:
 
 
 def _listed(source: Source, frame: pd.DataFrame, cells: dict[str, Cell]) -> pd.DataFrame:
-    """Return the rows of Retrain and of listed methods, with and without the contrastive term, in the cells."""
+    """Return the cells' rows of Retrain and the listed methods, with and without the contrastive term."""
     with_term = {str(replace(MethodName.parse(method), contrastive=True, settings=())) for method in source.methods}
     parts = [in_cell(frame, cell) for cell in cells.values()]
-    whole = pd.concat(parts, ignore_index=True) if parts else frame[:0]
-    return whole[whole["method"].isin({RETRAIN, *source.methods, *with_term})]
+    rows = pd.concat(parts, ignore_index=True) if parts else frame[:0]
+    return rows[rows["method"].isin({RETRAIN, *source.methods, *with_term})]
 
 
 def _images(predictions: pd.DataFrame, cells: dict[str, Cell]) -> int | None:
-    """Return how many training images a trial forgets and retains, as far as predictions were gathered."""
+    """Return how many training images a trial forgets and retains, if predictions were gathered."""
     for cell in cells.values():
         runs = in_cell(predictions, cell)
         runs = runs[(runs["method"] == RETRAIN) & (runs["trial"] == 0)]
@@ -179,20 +179,20 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
 
 
 def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
-    known = summaries(metrics)
+    by_method = summaries(metrics)
     gaps = [
-        Number(GAP, method, one[GAP], one[f"{GAP}_low"], one[f"{GAP}_high"], collapsed=one["collapsed"] > 0)
+        Number(GAP, method, row[GAP], row[f"{GAP}_low"], row[f"{GAP}_high"], collapsed=row["collapsed"] > 0)
         for method in source.methods
-        if (one := known.get((cell, method)))
+        if (row := by_method.get((cell, method)))
     ]
-    # One that diverged has no gap: it neither leads nor takes its lost trials from the others.
-    competing = [one.subject for one in gaps if competes(one.subject) and np.isfinite(one.value)]
+    # A method that diverged has no gap: it does not lead, and costs the others no trials.
+    competing = [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value)]
     leaders = Trials(metrics, cell, competing).leaders()
-    return _ranked(gaps, {one.subject: one.value for one in gaps}, leaders)
+    return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders)
 
 
 def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
-    """Return the average gaps of the printed means, some printed gaps being slips: that which is smallest leads."""
+    """Return the average gaps of the printed means, since some printed gaps are slips; the smallest leads."""
     means = in_cell(reported_means(), cell).drop_duplicates("method")
     printed = summarise(means).set_index("method")[GAP].reindex(source.methods)
     gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
@@ -203,34 +203,36 @@ def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
 def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:
     """Return each method's audit, ranked by its distance from what a perfect unlearner reads."""
     ideal = float(AUDITS[AUDIT].ideal or 0.5)
-    read = summary(audits, CELL).set_index("method").reindex(source.methods)
-    values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in read.itertuples()]
-    # With the ideal in Retrain's place, the distance is a gap, and trials tell methods apart as they do gaps.
-    known = audits.dropna(subset="value")
-    reference = known.drop_duplicates("trial").assign(method=RETRAIN, value=ideal)
-    both = pd.concat([known[known["method"] != RETRAIN], reference])
-    leaders = Trials(both, cell, filter(competes, source.methods), columns=["value"]).leaders()
-    return _ranked(values, {one.subject: abs(one.value - ideal) for one in values}, leaders)
+    readings = summary(audits, CELL).set_index("method").reindex(source.methods)
+    values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in readings.itertuples()]
+    # With the ideal in Retrain's place the distance is a gap, and methods are told apart as by gaps.
+    defined = audits.dropna(subset="value")
+    reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=ideal)
+    with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
+    leaders = Trials(with_reference, cell, filter(competes, source.methods), columns=["value"]).leaders()
+    return _ranked(values, {number.subject: abs(number.value - ideal) for number in values}, leaders)
 
 
 def _ranked(values: list[Number], distances: dict[str, float], leaders: set[str]) -> list[Number]:
     """Return numbers with their ranks among the methods that unlearn, and which of them lead."""
-    ranks = pd.Series({m: far for m, far in distances.items() if competes(m)}, dtype=float).rank(method="min")
+    competing = {method: distance for method, distance in distances.items() if competes(method)}
+    ranks = pd.Series(competing, dtype=float).rank(method="min")
     return [
-        one._replace(rank=float(ranks.get(one.subject, np.nan)), leads=one.subject in leaders)
-        for one in values
-        if np.isfinite(one.value)
+        number._replace(rank=float(ranks.get(number.subject, np.nan)), leads=number.subject in leaders)
+        for number in values
+        if np.isfinite(number.value)
     ]
 
 
-def _taus(mine: list[Number], printed: list[Number]) -> Iterator[Number]:
-    """Yield Kendall's tau of the ranking by average gap, and of that by the audit, with the paper's by average gap."""
-    reference = {one.subject: one.rank for one in printed}
+def _taus(numbers: list[Number], printed: list[Number]) -> Iterator[Number]:
+    """Yield Kendall's tau between the paper's ranking by average gap and those by average gap and by the audit."""
+    reference = {number.subject: number.rank for number in printed}
     for what in (GAP, AUDIT):
-        ranks = {one.subject: one.rank for one in mine if one.what == what and np.isfinite(one.rank)}
-        both = [subject for subject in ranks if np.isfinite(reference.get(subject, np.nan))]
-        if len(both) > 1:
-            yield Number(TAU, what, float(kendall(*([side[one] for one in both] for side in (ranks, reference)))))
+        ranks = {number.subject: number.rank for number in numbers if number.what == what and np.isfinite(number.rank)}
+        shared = [method for method in ranks if np.isfinite(reference.get(method, np.nan))]
+        if len(shared) > 1:
+            rankings = ([ranking[method] for method in shared] for ranking in (ranks, reference))
+            yield Number(TAU, what, float(kendall(*rankings)))
 
 
 def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:

@@ -1,4 +1,4 @@
-"""What a table or figure is drawn from."""
+"""The source of a table or figure: its study, cells and results."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {FELL}"  # of a met
 
 @dataclass(frozen=True)
 class Source:
-    """A table or figure of a study, and the results of its runs: what they lack becomes a dash or a gap.
+    """A table or figure of a study, and the results of its runs; missing ones become dashes or gaps.
 
     Attributes
     ----------
-    cells : those that have a block or a panel.
+    cells : those with a block or a panel.
     """
 
     study: Study
@@ -49,7 +49,7 @@ class Source:
 
     @property
     def methods(self) -> list[str]:
-        """The methods that are listed."""
+        """The listed methods."""
         return self.output.methods
 
     @property
@@ -68,7 +68,7 @@ class Source:
         return self.output.trials or self.study.trials
 
     def run_method(self, cell: Cell, method: str) -> str:
-        """Return what the runs of a listed method are called in a cell."""
+        """Return the method name that a listed method's runs have in a cell."""
         return self.study.run_name(cell, method, 0).method
 
     def settings(self, cell: Cell, method: str) -> dict[str, Any]:
@@ -78,30 +78,30 @@ class Source:
     # --- results --------------------------------------------------------------------------------------------------
 
     def rows(self, frame: pd.DataFrame, cell: Cell, method: str) -> pd.DataFrame:
-        """Return a listed method's rows in a cell out of one of the frames of the results, trial by trial."""
+        """Return a listed method's rows in a cell, from a frame of the results."""
         if frame.empty:
             return frame
         name = self.run_method(cell, method)
-        mine = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name)
+        matches = (frame["dataset"] == cell.dataset) & (frame["arch"] == cell.arch) & (frame["method"] == name)
         # Original's history belongs to no scenario.
-        return frame[mine & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < self.trials)]
+        return frame[matches & frame["scenario"].isin(["", cell.scenario]) & (frame["trial"] < self.trials)]
 
     def by_trial(self, frame: pd.DataFrame, cell: Cell, method: str) -> dict[int, pd.DataFrame]:
-        """Return these rows by the number of their trial, in order; a trial without rows is left out."""
+        """Return `rows` by trial number, in order; trials without rows are left out."""
         rows = self.rows(frame, cell, method)
-        return {int(trial): mine for trial, mine in rows.groupby("trial")} if len(rows) else {}
+        return {int(trial): trial_rows for trial, trial_rows in rows.groupby("trial")} if len(rows) else {}
 
     def histories(self, cell: Cell, method: str) -> dict[int, pd.DataFrame]:
-        """Return the history of each trial of a method in a cell, by the trial's number."""
+        """Return a method's histories in a cell, by trial number."""
         return self.by_trial(self.results.history, cell, method)
 
     def diverged(self, cell: Cell, method: str) -> set[int]:
-        """Return the trials of a method in which training diverged."""
+        """Return the trials in which a method diverged."""
         runs = self.by_trial(self.results.metrics, cell, method)
         return {trial for trial, run in runs.items() if (run["status"] == DIVERGED).any()}
 
     def collapsed(self, cell: Cell, method: str) -> dict[int, float]:
-        """Return the retain accuracy, in per cent, of each trial of a method that has collapsed by its last epoch."""
+        """Return the retain accuracy, in per cent, of each trial in which a method has collapsed by its last epoch."""
         limit = self.results.collapse_limit(cell)
         last = {trial: history["ra"].iloc[-1] for trial, history in self.histories(cell, method).items()}
         return {trial: float(accuracy) for trial, accuracy in last.items() if accuracy < limit}
@@ -114,7 +114,7 @@ class Source:
         rows: Callable[[pd.DataFrame], Sequence[Row]],
         note: Callable[[pd.DataFrame], str] = lambda _: "",
     ) -> list[Block]:
-        """Return a block a cell, with ``rows`` of its part of ``data``; several are headed by their cells' names."""
+        """Return one block per cell, with ``rows`` of its part of ``data``; several are headed by their cells."""
         parts = [(cell, in_cell(data, cell) if len(data) else data) for cell in self.cells]
         if len(parts) == 1:
             return [Block(rows(part)) for _, part in parts]
@@ -123,17 +123,17 @@ class Source:
     def table(
         self, columns: Sequence[Column], blocks: Sequence[Block], notes: Iterable[str], data: pd.DataFrame
     ) -> Table:
-        """Return the table; its caption is the study's own words, and the cell if there is one.
+        """Return the table, captioned by the study's own words, and the cell if there is only one.
 
         Parameters
         ----------
-        notes : sentences without the final full stop; empty ones are left out. What the mark of a collapsed method
-            means is added to them.
+        notes : sentences without the final full stop; empty ones are left out. The meaning of the mark of a collapsed
+            method is added.
         """
-        own = " ".join(self.output.caption.split())
+        caption = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
         if any(DAGGER in str(entry) for block in blocks for row in block.rows for entry in row):
             notes = [*notes, COLLAPSED]
-        made = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
+        versions = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
         elsewhere = facts.elsewhere(method for method in self.methods if method in self.study.scored)
-        return Table(columns, blocks, sentences([own, subject]), sentences([*notes, elsewhere, made]), data)
+        return Table(columns, blocks, sentences([caption, subject]), sentences([*notes, elsewhere, versions]), data)

@@ -36,7 +36,7 @@ METHODS: dict[str, tuple[str, str]] = {
 # Lines of methods that share a colour, without and with the contrastive term: dashes and spaces, in line widths.
 WHOLE: tuple[tuple[float, ...], ...] = ((), (1, 1.65), (3, 1, 1, 1, 1, 1), (6, 4))
 BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2), (8, 2, 2, 2))
-# For methods that plugins bring.
+# For methods of plugins.
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
@@ -74,29 +74,29 @@ RC: Any = {
 }
 
 
-class Own:
-    """What the study that is being drawn calls things, and which colours it gives methods: before all else."""
+class StudyStyle:
+    """Labels and colours of the study being drawn, which take precedence over all others."""
 
     labels: dict[str, str] = {}
     colours: dict[str, str] = {}
 
 
 def use(study: StudyForm) -> None:
-    """Let a study's own labels and colours count from now on; a process draws one study at a time."""
-    Own.labels, Own.colours = study.labels, study.colours
+    """Use a study's own labels and colours from now on; a process draws one study at a time."""
+    StudyStyle.labels, StudyStyle.colours = study.labels, study.colours
 
 
-def _label(name: str, registered: dict[str, str], known: dict[str, str]) -> str:
-    return Own.labels.get(name) or registered.get(name) or known.get(name, name)
+def _label(name: str, registered: dict[str, str], defaults: dict[str, str]) -> str:
+    return StudyStyle.labels.get(name) or registered.get(name) or defaults.get(name, name)
 
 
 def method_label(name: str) -> str:
     """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
-    known = key_of(method)
-    ours = {key: label for key, (label, _) in METHODS.items()}
-    label = _label(known, registry.METHODS.labels, ours) + (
-        " + CL" if method.contrastive and known == method.base else ""
+    base = key_of(method)
+    defaults = {key: label for key, (label, _) in METHODS.items()}
+    label = _label(base, registry.METHODS.labels, defaults) + (
+        " + CL" if method.contrastive and base == method.base else ""
     )
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
@@ -104,27 +104,27 @@ def method_label(name: str) -> str:
 
 
 def key_of(method: MethodName) -> str:
-    """Return the name that a method has in `METHODS`: its own, as CoUn's, or that of its base."""
+    """Return a method's key in `METHODS`: its own, like CoUn's, or that of its base."""
     return method.head if method.head in METHODS else method.base
 
 
 def in_order(names: Iterable[str]) -> list[str]:
     """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
 
-    def place(name: str) -> tuple[int, str, bool, bool, str]:
-        """Return what a name is sorted by; methods of plugins come last."""
+    def sort_key(name: str) -> tuple[int, str, bool, bool, str]:
+        """Return the key to sort a name by; methods of plugins come last."""
         method = MethodName.parse(name)
         base = key_of(method)
         return [*METHODS, base].index(base), base, method.contrastive, bool(method.settings), name
 
-    return sorted(names, key=place)
+    return sorted(names, key=sort_key)
 
 
 def readable(text: str) -> str:
-    """Return text with the names of methods and settings, which stand in it between backticks, as they are printed."""
+    """Return text with the names of methods and settings between backticks replaced by their labels."""
 
     def label(match: re.Match[str]) -> str:
-        """Return the label of a name; what is no method's and could be a variable's is a setting."""
+        """Return a name's label; an identifier that is no method is a setting."""
         name = match[1]
         is_setting = name in SETTINGS or (name.isidentifier() and name not in METHODS and name not in registry.METHODS)
         return setting_label(name) if is_setting else method_label(name)
@@ -135,13 +135,13 @@ def readable(text: str) -> str:
 def method_colour(name: str) -> str:
     """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings."""
     base = key_of(MethodName.parse(name))
-    if chosen := Own.colours.get(base) or registry.METHODS.colours.get(base):
+    if chosen := StudyStyle.colours.get(base) or registry.METHODS.colours.get(base):
         return chosen
     if base in METHODS:
         return METHODS[base][1]
-    # In the order in which plugins register, so that no two of a few share one.
-    others = [method for method in registry.METHODS if method not in METHODS]
-    return OTHER_COLOURS[others.index(base) % len(OTHER_COLOURS) if base in others else 0]
+    # In order of registration, so that a few plugins share no colour.
+    plugins = [method for method in registry.METHODS if method not in METHODS]
+    return OTHER_COLOURS[plugins.index(base) % len(OTHER_COLOURS) if base in plugins else 0]
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:
@@ -151,17 +151,17 @@ def line_style(name: str, among: Sequence[str]) -> Any:
 
 
 def dashes(name: str, among: Sequence[str]) -> tuple[float, ...]:
-    """Return a method's dashes and spaces, in line widths: broken with the contrastive term, and others for each method
-    of the figure, ``among``, that shares its colour.
+    """Return a method's dashes and spaces, in line widths: broken with the contrastive term, and different for each
+    method ``among`` those of the figure that shares its colour.
     """
-    looks = {one: (method_colour(one), MethodName.parse(one).contrastive) for one in among}
-    alike = [one for one in among if looks[one] == looks[name]]
+    looks = {method: (method_colour(method), MethodName.parse(method).contrastive) for method in among}
+    alike = [method for method in among if looks[method] == looks[name]]
     styles = BROKEN if MethodName.parse(name).contrastive else WHOLE
     return styles[alike.index(name) % len(styles)]
 
 
 def class_colours(classes: int) -> Sequence[str]:
-    """Return one colour a class: ten that the colour-blind can tell apart, or for more classes a walk round the wheel.
+    """Return one colour per class: up to ten that the colour-blind can tell apart, else a walk round the wheel.
 
     A hundred colours cannot all be told apart; neighbours in the list differ most, in hue and in lightness.
     """
@@ -170,14 +170,14 @@ def class_colours(classes: int) -> Sequence[str]:
     import seaborn
 
     step = round(0.618034 * classes)
-    while math.gcd(step, classes) > 1:  # else some hues would be met twice and others never
+    while math.gcd(step, classes) > 1:  # else some hues would repeat and others never come
         step += 1
     wheels = [seaborn.husl_palette(classes, s=0.85, l=lightness).as_hex() for lightness in (0.42, 0.58, 0.74)]
-    return [wheels[number % 3][number * step % classes].upper() for number in range(classes)]
+    return [wheels[index % 3][index * step % classes].upper() for index in range(classes)]
 
 
 def setting_label(key: str) -> str:
-    """Return a hyperparameter's name as printed: a Greek letter where it has one, else its words."""
+    """Return a hyperparameter's name as printed: its Greek letter if it has one, else words."""
     return SETTINGS.get(key, key.replace("_", " "))
 
 
@@ -202,7 +202,7 @@ def scenario_label(name: str) -> str:
     return f"{scenario.kind} {stages}{scenario.percent} %"
 
 
-# What the parts of a cell are called.
+# Labels of the parts of a cell.
 CELL_LABELS = {"dataset": dataset_label, "arch": architecture_label, "scenario": scenario_label}
 
 
@@ -217,8 +217,8 @@ def cell_label(cell: Cell) -> str:
 
 
 def short_parts(cell: Cell, among: Sequence[Cell]) -> list[str]:
-    """Return what tells a cell from the others: its scenario, and dataset and architecture where they differ."""
-    parts = [part for part in ("dataset", "arch") if len({getattr(one, part) for one in among}) > 1]
+    """Return what tells a cell from others: its scenario, and the dataset and architecture where they differ."""
+    parts = [part for part in ("dataset", "arch") if len({getattr(other, part) for other in among}) > 1]
     return [CELL_LABELS[part](getattr(cell, part)) for part in [*parts, "scenario"]]
 
 

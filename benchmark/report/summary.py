@@ -28,61 +28,56 @@ COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
 
 
 def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
-    """Return the numbers at full precision, one row a cell and method, missing ones with NaN and 0 trials.
+    """Return the numbers at full precision, one row per cell and method; missing ones are NaN, with 0 trials.
 
     Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,
     collapsed`` (counts), ``report_epoch, epoch``; per metric ``_mean, _sd, _low, _high, _gap``, and ``avg_gap`` with
-    ``_low, _high``, in per cent and points: the ends of 95 % intervals, Student's of a mean and that of
-    `benchmark.metrics.bootstrap` of the average gap; ``pflops, pflops_executed, seconds``; ``noise_floor``, the cell's,
-    in points.
-
-    Parameters
-    ----------
-    methods : by the names that the study lists, each once.
+    ``_low, _high``, in per cent and points: the ends of 95 % intervals, Student's for a mean and that of
+    `benchmark.metrics.bootstrap` for the average gap; ``pflops, pflops_executed, seconds``; the cell's
+    ``noise_floor``, in points. ``methods`` are named as the study lists them.
     """
     metrics = source.results.metrics
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "low", "high", "gap")]
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "low", "high", "gap")]
     numbers = ["epoch", *columns, "avg_gap", "avg_gap_low", "avg_gap_high", *COSTS, "seconds"]
-    nothing = dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0) | {"report_epoch": ""}
-    known, floors = summaries(metrics), floors_of(metrics)
+    empty = dict.fromkeys(numbers, np.nan) | dict.fromkeys(COUNTS, 0) | {"report_epoch": ""}
+    summary_rows, floors = summaries(metrics), floors_of(metrics)
     rows = []
     for cell, method in product(source.cells, dict.fromkeys(methods)):
         run_method = source.run_method(cell, method)
         names = {**vars(cell), "method": method, "run_method": run_method}
-        rows.append({**names, **known.get((cell, run_method), nothing), "noise_floor": floors.get(cell, np.nan)})
+        rows.append({**names, **summary_rows.get((cell, run_method), empty), "noise_floor": floors.get(cell, np.nan)})
     order = [*CELL, "method", "run_method", *COUNTS, "report_epoch", *numbers, "noise_floor"]
     return pd.DataFrame(rows, columns=order)
 
 
 def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
-    """Return `summarise`'s row of each cell and method; a cell without Retrain still has its means.
+    """Return `summarise`'s row for each cell and method; a cell without Retrain has its means alone.
 
-    Parameters
-    ----------
-    metrics : one row a run, from `benchmark.results.measured.metrics` or with as much as `summarise` needs,
-        ``collapsed`` and ``report_epoch``.
+    ``metrics`` has one row per run, from `benchmark.results.measured.metrics` or with what `summarise` needs,
+    ``collapsed`` and ``report_epoch``.
     """
-    known: dict[tuple[Cell, str], dict[str, Any]] = {}
+    rows: dict[tuple[Cell, str], dict[str, Any]] = {}
     if metrics.empty:
-        return known
-    # The last digit of a mean depends on the order of the rows, and gathered files have another one.
-    for place, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
-        cell, methods = Cell(*place), list(runs["method"].unique())
+        return rows
+    # The last digit of a mean depends on the order of rows, which differs in gathered files.
+    for parts, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
+        cell, methods = Cell(*parts), list(runs["method"].unique())
         summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
         if RETRAIN not in methods:
             summary[[*GAPS, "avg_gap"]] = np.nan
         for row in summary.drop(columns=CELL).to_dict("records"):
             method = str(row.pop("method"))
-            mine = runs[runs["method"] == method]
-            row |= {"collapsed": int(mine["collapsed"].sum()), "report_epoch": mine["report_epoch"].iloc[0]}
+            method_runs = runs[runs["method"] == method]
+            row["collapsed"] = int(method_runs["collapsed"].sum())
+            row["report_epoch"] = method_runs["report_epoch"].iloc[0]
             for metric in METRICS:
-                row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(mine[metric])
+                row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(method_runs[metric])
             trials = Trials(runs, cell, [method])
             row["avg_gap_low"] = row["avg_gap_high"] = np.nan
             if method != RETRAIN and np.isfinite(row["avg_gap"]) and len(trials):
                 _, row["avg_gap_low"], row["avg_gap_high"] = average_gap(trials, method)
-            known[cell, method] = row
-    return known
+            rows[cell, method] = row
+    return rows
 
 
 def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
@@ -94,8 +89,8 @@ def average_gap(trials: Trials, method: str) -> tuple[float, float, float]:
 def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int = 1) -> dict[str, float]:
     """Return the average gaps of two listed methods, trial by trial, and how much higher the second's is.
 
-    ``trials`` counts those that both have, ``diverged`` those left out since a method diverged, ``collapsed`` those in
-    which one did. ``first`` and ``second`` are the gaps in points; ``value, low, high, p, sd`` are
+    ``trials`` counts those that both have, ``diverged`` those left out because a method diverged, ``collapsed`` those
+    in which one collapsed. ``first`` and ``second`` are the gaps in points; ``value, low, high, p, sd`` are
     `benchmark.metrics.bootstrap.Estimate`'s of their difference. All five and the gaps are NaN where one of the
     methods, or Retrain, has fewer than ``fewest`` trials.
     """
@@ -106,7 +101,7 @@ def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int
         return numbers
     first, second = (source.run_method(cell, method) for method in (first, second))
     trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
-    numbers["diverged"] = max(trials.diverged.values(), default=0)  # so many were left out, at least
+    numbers["diverged"] = max(trials.diverged.values(), default=0)  # at least so many were left out
     if len(trials) < fewest or not {first, second, RETRAIN} <= set(trials.values):
         return numbers
     numbers["first"], numbers["second"] = trials.gaps((first, second), np.arange(len(trials))[None])[:, 0].tolist()
@@ -118,7 +113,7 @@ def floors_of(metrics: pd.DataFrame) -> dict[Cell, float]:
     if metrics.empty:
         return {}
     floors = noise_floor(metrics).set_index(CELL)["noise_floor"]
-    return {Cell(*place): floor for place, floor in floors.items()}
+    return {Cell(*parts): floor for parts, floor in floors.items()}
 
 
 def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> pd.DataFrame:
@@ -132,16 +127,16 @@ def by_epoch(history: pd.DataFrame, target: pd.Series[float] | pd.DataFrame) -> 
     target : Retrain's metrics, of the cell or by epoch.
     """
     grouped = history.groupby("epoch")
-    whole = grouped.size() == grouped.size().max()
-    means = grouped[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(whole)
+    complete = grouped.size() == grouped.size().max()
+    means = grouped[[*METRICS, "loss"]].agg(lambda values: values.mean(skipna=False)).where(complete)
     means["avg_gap"] = (means[METRICS] - target).abs().mean(axis=1, skipna=False)
     return means.join(grouped[list(COSTS)].mean())
 
 
 def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return the last metrics and costs of each trial's history, or part of it, as `summaries` takes runs.
+    """Return the last metrics and costs of each trial's history, or part of it, as runs for `summaries`.
 
-    Where there is no row, or no number in it, the trial diverged.
+    A trial without a row, or without numbers in it, diverged.
     """
     limit, columns = source.results.collapse_limit(cell), [*METRICS, *COSTS]
     rows = []
@@ -155,9 +150,7 @@ def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.Data
 def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:
     """Return the largest unit in which no cost is below 0.05, and the decimals that leave three significant digits.
 
-    Parameters
-    ----------
-    pflops : costs in PFLOPs, of any shape; NaN and 0 are ignored.
+    Costs in ``pflops`` may have any shape; NaN and 0 are ignored.
     """
     positive = pflops[np.isfinite(pflops) & (pflops > 0)]
     if not len(positive):

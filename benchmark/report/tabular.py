@@ -1,4 +1,4 @@
-"""A table in plain text: what builders return, and LaTeX, Markdown and HTML are rendered from."""
+"""A table in plain text: builders return it, and LaTeX, Markdown and HTML are rendered from it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
-DAGGER = "†"  # behind the label of a method that collapsed in some trial
+DAGGER = "†"  # after the label of a method that collapsed in some trial
 RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"  # the digits and the minus of a power
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
 
 
 class Entry(NamedTuple):
-    """A cell that is more than a text."""
+    """An entry that is more than a text."""
 
     text: str
     bold: bool = False
     after: str = ""  # a mark such as *, or a remark, which is never bold
-    spans: bool = False  # centred over the rest of its row, whose last it is
+    spans: bool = False  # the last of its row, centred over the rest of it
 
 
 Row = Sequence[str | Entry]
@@ -35,19 +35,19 @@ Row = Sequence[str | Entry]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, the name that it shares with its neighbours, and how it is set."""
+    """A column: its name, the name that it shares with its neighbours, and its format."""
 
     name: str
     group: str = ""
-    heads: bool = False  # its cells name their row
+    heads: bool = False  # its entries name their row
     text: bool = False  # it holds words, not numbers
-    wrapped: bool = False  # words that are broken into lines where paper is narrow
-    centred: bool = False  # the name stands in the middle of numbers, which are aligned right
-    optional: bool = False  # left out on paper, where the table would be too wide with it
+    wrapped: bool = False  # words that break into lines where paper is narrow
+    centred: bool = False  # its name is centred over numbers, which are aligned right
+    optional: bool = False  # left out on paper if the table would be too wide
 
     @property
     def names(self) -> list[str]:
-        """The name that it shares, if any, and its own."""
+        """The shared name, if any, and its own."""
         return [name for name in (self.group, self.name) if name]
 
     @property
@@ -65,7 +65,7 @@ class Block:
 
     rows: Sequence[Row]
     heading: str = ""
-    note: str = ""  # in parentheses behind the heading
+    note: str = ""  # in parentheses after the heading
 
     @property
     def title(self) -> str:
@@ -92,35 +92,33 @@ class Table:
         return f"{self.caption} {self.notes}".strip()
 
     def rows(self, block: Block) -> list[list[Entry]]:
-        """Return a block's rows, each with an entry a column: empty ones where a neighbour to the left spans."""
-        whole = [[one if isinstance(one, Entry) else Entry(one) for one in row] for row in block.rows]
-        return [row + [Entry("")] * (len(self.columns) - len(row)) for row in whole]
+        """Return a block's rows, with one entry per column: empty where a neighbour to the left spans."""
+        entries = [[entry if isinstance(entry, Entry) else Entry(entry) for entry in row] for row in block.rows]
+        return [row + [Entry("")] * (len(self.columns) - len(row)) for row in entries]
 
 
-def method_row(method: str, cells: Sequence[str | Entry], diverged: Any = False, collapsed: Any = False) -> Row:
-    """Return the row of a method: its label, with a mark where it collapsed, and its cells, or that training diverged.
+def method_row(method: str, entries: Sequence[str | Entry], diverged: Any = False, collapsed: Any = False) -> Row:
+    """Return a method's row: its label, with a mark if it collapsed, and its entries, or that training diverged.
 
-    Parameters
-    ----------
-    diverged, collapsed : whether, or in how many trials.
+    ``diverged`` and ``collapsed`` say whether it did, or in how many trials.
     """
     label = method_label(method) + DAGGER * bool(collapsed)
-    return [label, *([Entry("diverged", spans=True)] if diverged else cells)]
+    return [label, *([Entry("diverged", spans=True)] if diverged else entries)]
 
 
 def formula(text: str) -> str:
-    """Return a formula to stand in plain text: Unicode letters and digits, ``_`` before a subscript of one letter."""
+    """Return a formula for plain text: Unicode letters and digits, ``_`` before a subscript of one letter."""
     return f"{OPEN}{text}{CLOSE}"
 
 
 def typeset(plain: str, words: Callable[[str], str], math: Callable[[str], str]) -> str:
-    """Return plain text with its words and its formulas set by one function each, quotation marks as a printer does."""
+    """Return plain text with its words and formulas set by one function each, and typographic quotation marks."""
     parts = re.split(f"{OPEN}(.*?){CLOSE}", plain.replace("'", "’").replace("`", "‘"))
-    return "".join((math if place % 2 else words)(part) for place, part in enumerate(parts))
+    return "".join((math if index % 2 else words)(part) for index, part in enumerate(parts))
 
 
 def number(value: float, decimals: int = 2, signed: bool = False) -> str:
-    """Return a number with fixed decimals, and with its plus if ``signed``; zero has no sign, NaN is a dash."""
+    """Return a number with fixed decimals, and a plus sign if ``signed``; zero has no sign, NaN is a dash."""
     if np.isnan(value):
         return DASH
     text = f"{value:{'+' * signed}.{decimals}f}"
@@ -137,15 +135,15 @@ def mean_text(mean: float, sd: float, gap: float = np.nan) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """Return an interval's ends in brackets; a dash where it has none."""
+    """Return an interval's ends in brackets, or a dash if it has none."""
     return f"[{number(low)}, {number(high)}]" if np.isfinite(low) else DASH
 
 
 def sentences(parts: Iterable[str]) -> str:
-    """Return sentences as one text, each with its full stop; empty ones are left out."""
+    """Join sentences into one text, each with its full stop; empty ones are left out."""
     return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts if part)
 
 
 def remake(study: str, name: str) -> str:
-    """Return the command that makes a table again."""
+    """Return the command that remakes a table or figure."""
     return f"snakemake --cores all {name} --config study={study}"

@@ -1,1 +1,1 @@
-"""Tables: one file a kind."""
+"""Tables: one file per kind."""

@@ -1,4 +1,4 @@
-"""Is it forgotten? The average gap beside audits of every sample, and what Retrain reads in a method's place."""
+"""Is it forgotten? The average gap beside audits of every sample, and what Retrain scores in a method's place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.report.style import method_label
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Entry, Row, Table, method_row, number
 
 AGAINST_RETRAIN, NEVER_SEEN, OWN = "Against Retrain", "Against never seen", "Own audits"
-# The audits of ours that are shown, with their decimals; the .csv has all.
+# Our audits that are shown, with their decimals; the .csv has all.
 SHOWN = {
     "average-gap": (Column("Avg. Gap ↓"), 2),
     "efficacy-auc": (Column("AUC", AGAINST_RETRAIN), 3),
@@ -29,55 +29,55 @@ SHOWN = {
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, what a perfect unlearner reads first, then the methods as listed.
+    """Return the table: one block per cell, first what a perfect unlearner scores, then the methods as listed.
 
-    Numbers are means over trials ± half of their 95 % interval. Audits that no method has a number of have no column.
+    Numbers are means over trials ± half of their 95 % interval. Audits without any number have no column.
     """
     trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
     data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
-    known = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
-    shown = [audit for audit in SHOWN if audit in (known or set(SHOWN) - {"u-lira-auc"})]
+    measured = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
+    shown = [audit for audit in SHOWN if audit in (measured or set(SHOWN) - {"u-lira-auc"})]
     shown += source.study.audits
-    columns = [METHOD, *(_look(audit)[0] for audit in shown)]
+    columns = [METHOD, *(_format_of(audit)[0] for audit in shown)]
     blocks = source.blocks(data, lambda rows: _rows(source, rows, shown))
     return source.table(columns, blocks, _notes(source, trials, data, shown), data)
 
 
 def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     methods = source.compared
-    known = data.set_index(["method", "audit"]) if len(data) else data
-    cells = {method: [_cell(known, (method, audit)) for audit in shown] for method in methods}
-    # Of the method with the most trials, where some lack one.
-    most = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
-    null: Row = [f"{method_label(RETRAIN)} in its place", *(_cell(known, (most, audit), "null") for audit in shown)]
-    collapsed = {m: source.collapsed(Cell(*data[CELL].iloc[0]), m) if len(data) else {} for m in methods}
-    return [null, *(method_row(method, cells[method], collapsed=collapsed[method]) for method in methods)]
+    means = data.set_index(["method", "audit"]) if len(data) else data
+    entries = {method: [_entry(means, (method, audit)) for audit in shown] for method in methods}
+    # Of the method with the most trials, as some may lack one.
+    fullest = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
+    null: Row = [f"{method_label(RETRAIN)} in its place", *(_entry(means, (fullest, audit), "null") for audit in shown)]
+    collapsed = {name: source.collapsed(Cell(*data[CELL].iloc[0]), name) if len(data) else {} for name in methods}
+    return [null, *(method_row(method, entries[method], collapsed=collapsed[method]) for method in methods)]
 
 
-def _cell(data: pd.DataFrame, place: tuple[str | None, str], what: str = "value") -> Entry:
-    """Return a number, ± half of its interval where there is one."""
-    if place not in data.index:
+def _entry(data: pd.DataFrame, key: tuple[str | None, str], column: str = "value") -> Entry:
+    """Return a number, ± half its interval if it has one."""
+    if key not in data.index:
         return Entry(DASH)
-    row, before, decimals = data.loc[place], "null_" * (what == "null"), _look(place[1])[1]
-    text, half = number(row[what], decimals), number((row[f"{before}high"] - row[f"{before}low"]) / 2, decimals)
+    row, prefix, decimals = data.loc[key], "null_" * (column == "null"), _format_of(key[1])[1]
+    text, half = number(row[column], decimals), number((row[f"{prefix}high"] - row[f"{prefix}low"]) / 2, decimals)
     return Entry(text + f"±{half}" * (half != DASH) if text != DASH else DASH)
 
 
-def _look(audit: str) -> tuple[Column, int]:
-    """Return the column of an audit, one of ours or the study's own, and its decimals."""
+def _format_of(audit: str) -> tuple[Column, int]:
+    """Return the column and decimals of an audit, be it one of ours or the study's own."""
     return SHOWN.get(audit) or (Column(audits.label(audit), OWN), 3)
 
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
-    gone = source.diverged
-    lost = pd.DataFrame(  # a trial is lost where the method diverged, or Retrain
-        {**vars(cell), "method": method, "diverged": len(gone(cell, method) | gone(cell, RETRAIN))}
+    diverged = source.diverged
+    left_out = pd.DataFrame(  # a trial is left out where the method or Retrain diverged
+        {**vars(cell), "method": method, "diverged": len(diverged(cell, method) | diverged(cell, RETRAIN))}
         for cell, method in product(source.cells, source.compared)
     )
-    unknown = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
-    carried = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
-    few = [audit for audit in SHOWN if audit in carried and audit not in shown]
+    undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
+    supported = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
+    omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
     return [
@@ -89,14 +89,14 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
         audits.refused(data, count) if len(data) else "",
-        f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in few)}"
-        if few
+        f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in omitted)}"
+        if omitted
         else "",
-        "A dash in the first row: too few trials to attack half of them" if unknown else "",
+        "A dash in the first row: too few trials to attack half of them" if undefined else "",
         audits.twins(trials),
         audits.epochs(source.study),
         facts.tuned(source.study),
         facts.control(source.controls),
-        facts.left_out(lost),
-        facts.incomplete(data.merge(lost).eval("trials = trials + diverged"), count) if len(data) else "",
+        facts.left_out(left_out),
+        facts.incomplete(data.merge(left_out).eval("trials = trials + diverged"), count) if len(data) else "",
     ]

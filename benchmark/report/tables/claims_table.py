@@ -1,4 +1,4 @@
-"""The paper's claims with their verdicts: as a table of a study, and as text for ``python -m benchmark claims``."""
+"""The paper's claims with their verdicts: a table of a study, and text for ``python -m benchmark claims``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERDICTS = (*DECIDED, UNDECIDED, UNTESTED)
 
 
 def tested(results: Results) -> pd.DataFrame:
-    """Return the claims with their verdicts, methods and settings by the names that every table has."""
+    """Return the claims with their verdicts; methods and settings are labelled as in every table."""
     study = results.study
     tables = [Source.of(study, name, results) for name, table in study.tables.items() if table.kind == "theory"]
     theory = pd.concat([theory_table.measured(source) for source in tables]) if tables else pd.DataFrame()
@@ -43,7 +43,7 @@ def tested(results: Results) -> pd.DataFrame:
 
 
 def text(study: Study) -> str:
-    """Return every claim with its verdict, in plain text, and what may limit them."""
+    """Return every claim with its verdict, and their limits, in plain text."""
     use(study)
     results = frames.gathered(study)
     data = tested(results)
@@ -59,7 +59,7 @@ def text(study: Study) -> str:
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a claim, a row a place where it was tested."""
+    """Return the table: one block per claim, one row per test."""
     data = tested(source.results)
     cells = cells_of(data)
     blocks = [
@@ -82,12 +82,12 @@ def build(source: Source) -> Table:
 
 
 def is_kept(row: Any) -> bool:
-    """Whether a test is decided, and still is after Holm's correction: tables put a star there."""
+    """Return whether a test is decided even after Holm's correction: tables mark it with a star."""
     return row.verdict in DECIDED and bool(row.after_holm == row.verdict)
 
 
 def title(row: pd.Series[Any]) -> str:
-    """Return a claim, and where the paper makes it."""
+    """Return a claim and where the paper makes it."""
     return f"{row['text']} ({row['where']})"
 
 
@@ -100,7 +100,7 @@ def cells_of(data: pd.DataFrame) -> list[Cell]:
 
 
 def _line(row: Any) -> str:
-    """Return a test in a line of plain text."""
+    """Return a test as a line of plain text."""
     if row.verdict == UNTESTED:
         return f"{row.verdict}: {row.remark}"
     ends = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
@@ -131,7 +131,7 @@ def _counts(data: pd.DataFrame) -> str:
 
 
 def corrected(data: pd.DataFrame) -> str:
-    """Say over how many tests verdicts are corrected, and which claims are primary."""
+    """Say how many tests verdicts are corrected for, and which claims are primary."""
     counts = data.loc[data["p"].notna(), "family"].value_counts()
     primary = " and ".join(f"‘{text}’" for text in data.loc[data["family"] == PRIMARY, "text"].unique())
     families = f"{counts.get(PRIMARY, 0)} primary and {counts.get(EXPLORATORY, 0)} exploratory tests"
@@ -143,8 +143,8 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
     """Say what limits the verdicts, in sentences without full stops."""
     study = results.study
     fixed = {"original": "Original", "split": "the forget split"}
-    shared = " and ".join(name for what, name in fixed.items() if what not in study.resample)
-    lacking = frames.lacking(study, results.metrics)
+    shared = " and ".join(name for key, name in fixed.items() if key not in study.resample)
+    missing = frames.lacking(study, results.metrics)
     collapsed = data["remark"].str.contains("collapsed", na=False).any()
     sentences = [
         "A gap is an absolute value, so noise makes small gaps too large and differences to them too small",
@@ -155,6 +155,6 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         facts.apart(study, results.metrics),
         "The noise floor, of means over as many trials, is taken as known",
         f"Collapsed: {FELL}" if collapsed else "",
-        f"As gathered: {lacking}" if lacking else "",
+        f"As gathered: {missing}" if missing else "",
     ]
     return [sentence for sentence in sentences if sentence]

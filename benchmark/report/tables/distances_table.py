@@ -1,4 +1,4 @@
-"""The table of how far the forget samples of one class lie from the retain centroids of others (Table 4)."""
+"""How far the forget samples of one class lie from the retain centroids of others (Table 4)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchmark.report.source import Source
 from benchmark.report.tables import by_class
 from benchmark.report.tabular import METHOD, Column, Table
 
-# The paper does not say what it divides by: what is printed may be either.
+# The paper does not say which of these it divides by.
 DIVISORS = {"distance": "the largest distance", "over_mean": "the mean distance"}
 
 
 def build(source: Source) -> Table:
-    """Return the table: two blocks a cell, Original (if listed) and Retrain first, then the methods as listed.
+    """Return the table: two blocks per cell, Original (if listed) and Retrain first, then the methods as listed.
 
-    A cell of it is the mean L2 distance of the features of the first listed class's forget samples to the centroid of
+    An entry is the mean L2 distance of the features of the first listed class's forget samples to the centroid of
     the column's class, divided by the largest, then by the mean, of such distances to all other classes: a mean over
     trials with its standard deviation, and the absolute difference to Retrain. The last column is the mean of these
     differences.
@@ -42,14 +42,14 @@ def build(source: Source) -> Table:
 
 
 def numbers(source: Source) -> pd.DataFrame:
-    """Return what the ``.csv`` holds: `by_class.gather`'s ``distance``, over the largest, ``over_mean`` and ``raw``."""
+    """Return what the ``.csv`` holds: `by_class.gather`'s ``distance`` (over largest), ``over_mean`` and ``raw``."""
     true_class, *others = source.output.classes
 
     def scaled_and_raw(rows: pd.DataFrame) -> pd.DataFrame:
-        """Return a trial's distances, divided by the largest and by the mean to any other class, and as they are."""
+        """Return a trial's distances, divided by the largest and the mean to any other class, and undivided."""
         raw = rows.set_index("centroid")["distance"]
-        far = raw.drop(true_class, errors="ignore")
-        scales = {"distance": far.max(), "over_mean": far.mean()}
+        to_others = raw.drop(true_class, errors="ignore")
+        scales = {"distance": to_others.max(), "over_mean": to_others.mean()}
         columns = {name: raw / (scale or np.nan) for name, scale in scales.items()} | {"raw": raw}
         return pd.DataFrame(columns).reindex(classes)
 

@@ -1,4 +1,4 @@
-"""What a study took: hours and memory of all its runs, by scenario, and the machines that they ran on."""
+"""What a study cost: hours and memory of all its runs, by scenario, and the machines that they ran on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAMPS = ("device", "cores", "precision", "torch", "commit", "threads")
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a dataset and architecture, a row a scenario and kind of work, and one for all."""
+    """Return the table: one block per dataset and architecture, one row per scenario and kind of work, one for all."""
     runs = _runs(source.results.metrics)
     data = pd.DataFrame(_measured(runs))
     blocks = [
@@ -29,11 +29,11 @@ def build(source: Source) -> Table:
         blocks.append(Block(_rows(pd.DataFrame([{"scenario": "", "work": "all"} | _sums(runs)])), "All"))
     columns = [Column("Work", heads=True), Column("Scenario", heads=True)]
     columns += map(Column, ("Runs", "Hours", "Minutes a run (median)", "Memory (MiB)"))
-    of = {column: facts.values(runs, column) for column in STAMPS}
+    stamps = {column: facts.values(runs, column) for column in STAMPS}
     notes = [
         f"{len(runs)} runs took {_sums(runs)['hours']:.1f} hours of wall-clock time, start-up and evaluation included, "
-        f"on {of['threads']} thread{'s' * (of['threads'] != '1')} each",
-        "{device}, {cores} cores, {precision}, torch {torch}, commit {commit}".format(**of),
+        f"on {stamps['threads']} thread{'s' * (stamps['threads'] != '1')} each",
+        "{device}, {cores} cores, {precision}, torch {torch}, commit {commit}".format(**stamps),
         "Memory: the peak of a run",
         "Tuning is not included" if source.study.includes_tuned else "",
     ]
@@ -41,8 +41,8 @@ def build(source: Source) -> Table:
 
 
 def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a run: Original, which every cell shows, was trained once."""
-    # Of a run that was interrupted before this was added up, the clock saw the last call alone, training saw all of it.
+    """Return one row per run: Original, which every cell shows, was trained once."""
+    # In runs interrupted before calls were added up, the clock covers the last call alone, training all of them.
     clock = metrics[["wall_seconds", "seconds"]].max(axis=1)
     work = metrics["method"].where(metrics["method"].isin([ORIGINAL, RETRAIN]), "unlearning")
     scenario = metrics["scenario"].where(metrics["method"] != ORIGINAL, "")
@@ -52,14 +52,14 @@ def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def _measured(runs: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
-    for (dataset, arch), here in runs.groupby(["dataset", "arch"], sort=False):
-        place = {"dataset": dataset, "arch": arch}
-        for scenario in sorted(here["scenario"].unique(), key=lambda text: text != ""):
+    for (dataset, arch), group_runs in runs.groupby(["dataset", "arch"], sort=False):
+        group = {"dataset": dataset, "arch": arch}
+        for scenario in sorted(group_runs["scenario"].unique(), key=lambda text: text != ""):
             for work in WORK:
-                mine = here[(here["scenario"] == scenario) & (here["work"] == work)]
-                if len(mine):
-                    rows.append(place | {"scenario": scenario, "work": work} | _sums(mine))
-        rows.append(place | {"scenario": "", "work": "all"} | _sums(here))
+                work_runs = group_runs[(group_runs["scenario"] == scenario) & (group_runs["work"] == work)]
+                if len(work_runs):
+                    rows.append(group | {"scenario": scenario, "work": work} | _sums(work_runs))
+        rows.append(group | {"scenario": "", "work": "all"} | _sums(group_runs))
     return rows
 
 
@@ -76,7 +76,7 @@ def _rows(data: pd.DataFrame) -> list[Row]:
     rows: list[Row] = []
     for row in data.to_dict("records"):
         work = method_label(row["work"]) if row["work"] in (ORIGINAL, RETRAIN) else row["work"].capitalize()
-        where = scenario_label(row["scenario"]) if row["scenario"] else ""
+        scenario = scenario_label(row["scenario"]) if row["scenario"] else ""
         numbers = [f"{row['hours']:.2f}", f"{row['minutes_a_run']:.1f}", f"{row['peak_memory_mb']:.0f}"]
-        rows.append([work, where, f"{row['runs']}", *numbers])
+        rows.append([work, scenario, f"{row['runs']}", *numbers])
     return rows

@@ -1,4 +1,4 @@
-"""Metrics held to a standard, as methods are: which can tell methods apart, and which only seem to?"""
+"""Metrics held to a standard, as methods are: which tell methods apart, and which only seem to?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN = {
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, a row a metric that the trials carry; the ``.csv`` has tau of every pair."""
+    """Return the table: one block per cell, one row per metric with enough trials; the ``.csv`` has all taus."""
     methods = [method for method in source.compared if not facts.is_control(method)]
     trials = audits.by_trial(source, [ORIGINAL, *methods])
     data = _numbers(trials) if len(trials) else pd.DataFrame(columns=[*CELL, "audit"])
@@ -45,10 +45,10 @@ def build(source: Source) -> Table:
 
 
 def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return `standards` with a column ``tau_<metric>`` for every metric, of the two rankings."""
+    """Return `standards` with a column ``tau_<metric>`` for every metric: tau of the two rankings."""
     pairs = rank_correlations(trials, CELL)
-    both = pd.concat([pairs, pairs.rename(columns={"audit": "other", "other": "audit"})])
-    taus = both.pivot(index=[*CELL, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
+    mirrored = pd.concat([pairs, pairs.rename(columns={"audit": "other", "other": "audit"})])
+    taus = mirrored.pivot(index=[*CELL, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
     return standards(trials, CELL).merge(taus, how="left", on=[*CELL, "audit"])
 
 

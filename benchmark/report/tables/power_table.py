@@ -1,4 +1,4 @@
-"""How many trials a difference of a given size needs, from the spread that was measured."""
+"""How many trials a difference of a given size needs, given the measured spread."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from benchmark.report.summary import COUNTS, gaps_of_two
 from benchmark.report.tabular import DASH, METHOD, THIN, Column, Row, Table, method_row, number
 
 SIZES = (0.25, 0.5, 1.0, 2.0)  # differences in points of average gap
-MOST = 1000
+MOST = 1000  # trials
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, a row a method that is compared with the first one listed."""
+    """Return the table: one block per cell, one row per method compared with the first one listed."""
     rows = [_measured(source, cell, method) for cell in source.cells for method in source.methods[1:]]
     data = pd.DataFrame(rows)
     columns = [METHOD, Column("Difference"), Column("Sd")]
@@ -38,11 +38,11 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    both = gaps_of_two(source, cell, source.methods[0], method, fewest=2)
-    row = {**vars(cell), "method": method, **{key: both[key] for key in COUNTS}}
-    row |= {"difference": both["value"], "sd": both["sd"]}
-    known = not np.isnan(both["value"])
-    return row | {f"for_{size:g}": trials_needed(size, both["sd"], most=MOST) if known else np.nan for size in SIZES}
+    gaps = gaps_of_two(source, cell, source.methods[0], method, fewest=2)
+    row = {**vars(cell), "method": method, **{key: gaps[key] for key in COUNTS}}
+    row |= {"difference": gaps["value"], "sd": gaps["sd"]}
+    measured = not np.isnan(gaps["value"])
+    return row | {f"for_{size:g}": trials_needed(size, gaps["sd"], most=MOST) if measured else np.nan for size in SIZES}
 
 
 def _row(row: dict[str, Any]) -> Row:

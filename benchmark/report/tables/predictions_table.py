@@ -1,4 +1,4 @@
-"""The table of what forget samples of one class are taken for (Tables 1, 5 and 6)."""
+"""What forget samples of one class are predicted as (Tables 1, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmark.report.tabular import METHOD, Column, Table
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, Original (if listed) and Retrain first, then the methods as listed.
+    """Return the table: one block per cell, Original (if listed) and Retrain first, then the methods as listed.
 
-    A cell of it is the per cent of the forget samples of the first listed class that are predicted as the column's
-    class, a mean over trials with its standard deviation, and the absolute difference to Retrain; the last column is
-    the mean of these differences over the shown classes.
+    An entry is the per cent of the forget samples of the first listed class that are predicted as the column's class,
+    a mean over trials with its standard deviation, and the absolute difference to Retrain; the last column is the
+    mean of these differences over the shown classes.
     """
     classes, data = source.output.classes, numbers(source)
     columns = [METHOD, *(Column(name, "Predicted as (%)", centred=True) for name in classes), Column("Avg. diff. ↓")]
@@ -31,7 +31,7 @@ def numbers(source: Source) -> pd.DataFrame:
     forget = forget[forget["membership"] == "forget"] if len(forget) else forget
 
     def percent(rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the shares of a trial; a class for which no sample is taken has none in its rows."""
+        """Return a trial's shares: 0 for a class that no sample is predicted as, since rows lack it."""
         return rows.set_index("prediction")[["percent"]].reindex(classes, fill_value=0.0)
 
     return by_class.gather(source, forget, percent, ["percent"], classes)

@@ -1,4 +1,4 @@
-"""The table of how soon models know again what they forgot, once they are trained on it."""
+"""How soon models relearn what they forgot, once they are trained on it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ACCURACY = "Accuracy on forgotten images (%)"
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, Retrain and Original first, then the methods as listed.
+    """Return the table: one block per cell, Retrain and Original first, then the methods as listed.
 
-    Numbers are means over trials ± their standard deviation. What parts a method from its trial's Retrain stands with
-    half of its 95 % interval.
+    Numbers are means over trials ± their standard deviation; differences to the trial's Retrain have half of their
+    95 % interval instead.
     """
     steps = source.study.relearning.steps
     data = pd.concat([_of_cell(source, cell) for cell in source.cells], ignore_index=True)
@@ -40,10 +40,10 @@ def build(source: Source) -> Table:
 
 
 def curves(source: Source, cell: Cell, method: str) -> dict[int, pd.DataFrame]:
-    """Return ``step, forget_accuracy`` of each trial of a method that did not diverge, by the trial's number."""
-    gone = source.diverged(cell, method)
-    every = source.by_trial(source.results.relearning, cell, method)
-    return {trial: rows.sort_values("step") for trial, rows in every.items() if trial not in gone}
+    """Return ``step, forget_accuracy`` of each trial in which a method did not diverge, by trial number."""
+    diverged = source.diverged(cell, method)
+    by_trial = source.by_trial(source.results.relearning, cell, method)
+    return {trial: rows.sort_values("step") for trial, rows in by_trial.items() if trial not in diverged}
 
 
 def methods(source: Source) -> list[str]:
@@ -52,62 +52,62 @@ def methods(source: Source) -> list[str]:
 
 
 def _of_cell(source: Source, cell: Cell) -> pd.DataFrame:
-    """Return what the ``.csv`` holds of a cell, a row a method.
+    """Return what the ``.csv`` holds of a cell, one row per method.
 
     ``before``, ``after``, ``area`` with ``_sd``, in per cent; ``difference``, the mean over trials of the area above
     Retrain's, with ``_low, _high``; ``steps``, a mean, infinite where a trial never came that far; Retrain's
     ``noise_floor``.
     """
-    every = {method: curves(source, cell, method) for method in methods(source)}
-    values = {method: _by_trial(trials, every[ORIGINAL]) for method, trials in every.items()}
+    curves_of = {method: curves(source, cell, method) for method in methods(source)}
+    values = {method: _by_trial(trials, curves_of[ORIGINAL]) for method, trials in curves_of.items()}
     areas, rows = {method: frame["area"] for method, frame in values.items()}, []
     floor = floor_of(areas[RETRAIN].to_numpy()[:, None])
     for method, frame in values.items():
-        apart = (areas[method] - areas[RETRAIN]).dropna()
+        differences = (areas[method] - areas[RETRAIN]).dropna()
         row: dict[str, Any] = {**vars(cell), "method": method, "trials": len(frame)}
         row |= {"diverged": len(source.diverged(cell, method)), "collapsed": len(source.collapsed(cell, method))}
         for name in ("before", "after", "area"):
             row |= {name: frame[name].mean(), f"{name}_sd": frame[name].std()}
-        low, high = mean_interval(apart)
-        row |= {"difference": apart.mean(), "difference_low": low, "difference_high": high}
+        low, high = mean_interval(differences)
+        row |= {"difference": differences.mean(), "difference_low": low, "difference_high": high}
         rows.append(row | {"steps": frame["steps"].mean(), "noise_floor": floor})
     return pd.DataFrame(rows)
 
 
 def _by_trial(trials: dict[int, pd.DataFrame], originals: dict[int, pd.DataFrame]) -> pd.DataFrame:
-    """Return ``before, after, area, steps`` of each trial, the trial's number as index."""
+    """Return ``before, after, area, steps`` of each trial, indexed by trial number."""
     rows = {}
     for trial, curve in trials.items():
         step, accuracy = curve["step"].to_numpy(), curve["forget_accuracy"].to_numpy()
         original = originals.get(trial, originals.get(0))  # one may serve all trials
-        wanted = np.nan if original is None else original["forget_accuracy"].iloc[0] - NEAR
-        rows[trial] = (accuracy[0], accuracy[-1], area(step, accuracy), steps_until(step, accuracy, wanted))
+        target = np.nan if original is None else original["forget_accuracy"].iloc[0] - NEAR
+        rows[trial] = (accuracy[0], accuracy[-1], area(step, accuracy), steps_until(step, accuracy, target))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "area", "steps"], dtype=float)
 
 
 def _rows(data: pd.DataFrame, steps: int) -> list[Row]:
     rows = []
     for row in data.to_dict("records"):
-        cells = [mean_text(row[name], row[f"{name}_sd"]) for name in ("before", "after", "area")]
+        entries = [mean_text(row[name], row[f"{name}_sd"]) for name in ("before", "after", "area")]
         half = (row["difference_high"] - row["difference_low"]) / 2
-        cells.append(DASH if row["method"] == RETRAIN else mean_text(row["difference"], half))
-        cells.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
-        rows.append(method_row(row["method"], cells, row["diverged"] and not row["trials"], row["collapsed"]))
+        entries.append(DASH if row["method"] == RETRAIN else mean_text(row["difference"], half))
+        entries.append(f"> {steps}" if np.isinf(row["steps"]) else number(row["steps"], 0))
+        rows.append(method_row(row["method"], entries, row["diverged"] and not row["trials"], row["collapsed"]))
     return rows
 
 
 def _notes(source: Source, data: pd.DataFrame) -> list[str]:
     study, trials = source.study, source.trials
-    how = study.relearning
+    setup = study.relearning
     return [
         f"{'Mean ± standard deviation' if trials > 1 else 'Numbers'} {facts.over(trials)}, while a model is trained "
-        f"again on all training images, retained and forgotten: {how.steps} steps of {how.batch_size} images at a "
-        f"learning rate of {how.lr:g}, evaluated every {how.every}",
+        f"again on all training images, retained and forgotten: {setup.steps} steps of {setup.batch_size} images at a "
+        f"learning rate of {setup.lr:g}, evaluated every {setup.every}",
         "Above Retrain: how much higher the mean over steps is than Retrain's of the same trial, in points"
         + ", ± half of its 95 % interval" * (trials > 1),
         facts.meaning_of_floor(data, source.cells, "by how much one trial of Retrain differs from the others"),
         f"Steps: until forgotten images are known within {NEAR:g} points of what Original knows of them"
-        + f"; > {how.steps} where in some trial they were not by then" * bool(np.isinf(data["steps"]).any()),
+        + f"; > {setup.steps} where in some trial they were not by then" * bool(np.isinf(data["steps"]).any()),
         facts.tuned(study),
         facts.control(source.controls),
         facts.left_out(data),

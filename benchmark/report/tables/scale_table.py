@@ -1,4 +1,4 @@
-"""The paper's comparison at several scales: which conclusions hold at every one of them, and which at one alone?"""
+"""The paper's comparison at several scales: which conclusions hold at all of them, and which at one alone?"""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from benchmark.report.style import method_label, scenario_label
 from benchmark.report.tabular import DAGGER, DASH, Block, Column, Entry, Row, Table, number
 
 MARKS = {REPRODUCED: "✓", NOT_REPRODUCED: "✗", UNDECIDED: "?"}
-Known = Mapping[tuple[str, str, str], Any]  # the row of data of a scale, what it is, and its subject
+DataRows = Mapping[tuple[str, str, str], Any]  # by scale, ``what`` and ``subject``: see `Number`
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a scenario, a scale's average gaps and audits in neighbouring columns.
+    """Return the table: one block per scenario, each scale's average gaps and audits in neighbouring columns.
 
-    Above the methods stands Retrain; below them how either ranking agrees with the paper's, then the primary claims
+    Retrain comes above the methods; below them come each ranking's agreement with the paper's, and the primary claims
     with the scales that reproduce them.
     """
     shown = scales(source)
@@ -43,30 +43,30 @@ def _columns(scale: Scale) -> list[str]:
 
 
 def _rows(source: Source, shown: list[Scale], data: pd.DataFrame) -> list[Row]:
-    known: Known = {(row.scale, row.what, row.subject): row for row in data.itertuples()}
+    data_rows: DataRows = {(row.scale, row.what, row.subject): row for row in data.itertuples()}
 
     def line(label: str, *pairs: tuple[str, str], last: str = "") -> Row:
-        """Return a row with what the pairs name in the columns of every scale."""
-        return [label, *(entry for scale in shown for entry in _entries(scale, pairs, known)), last]
+        """Return a row with the entries of the pairs (``what``, ``subject``) at every scale."""
+        return [label, *(entry for scale in shown for entry in _entries(scale, pairs, data_rows)), last]
 
     rows = [line(f"{method_label(RETRAIN)}: {metric.upper()} (%)", (metric, RETRAIN)) for metric in OF_RETRAIN]
     rows += [line(method_label(method), (GAP, method), (AUDIT, method)) for method in source.methods]
     rows.append(line("τ with the paper’s ranking", (TAU, GAP), (TAU, AUDIT)))
     for key, claim in PRIMARY.items():
         tests = data[data["what"] == key]
-        for place, subject in enumerate(tests["subject"].unique()):
-            text = "…" if place else claim.text  # in full in the first of its rows
+        for index, subject in enumerate(tests["subject"].unique()):
+            text = "…" if index else claim.text  # in full in its first row alone
             text += f": {method_label(subject)}" if subject else ""
-            rows.append(line(text, (key, subject), last=_where(tests[tests["subject"] == subject])))
+            rows.append(line(text, (key, subject), last=_reproduced_at(tests[tests["subject"] == subject])))
     return rows
 
 
-def _entries(scale: Scale, pairs: Sequence[tuple[str, str]], known: Known) -> list[str | Entry]:
-    """Return what stands in a scale's columns: a dash for what it lacks, nothing where nothing belongs."""
+def _entries(scale: Scale, pairs: Sequence[tuple[str, str]], data_rows: DataRows) -> list[str | Entry]:
+    """Return the entries of a scale's columns: a dash for a missing number, empty where none belongs."""
     columns = len(_columns(scale))
-    wanted = pairs[: 0 if scale.is_paper and pairs[0][0] == TAU else columns]
-    entries = [_entry(known.get((scale.name, *pair))) for pair in wanted]
-    return entries + [""] * (columns - len(wanted))
+    shown_pairs = pairs[: 0 if scale.is_paper and pairs[0][0] == TAU else columns]
+    entries = [_entry(data_rows.get((scale.name, *pair))) for pair in shown_pairs]
+    return entries + [""] * (columns - len(shown_pairs))
 
 
 def _entry(row: Any) -> str | Entry:
@@ -76,7 +76,7 @@ def _entry(row: Any) -> str | Entry:
     return Entry(number(row.value) + rank, bold=row.leads, after=MARKS.get(row.verdict, DAGGER * row.collapsed))
 
 
-def _where(tests: pd.DataFrame) -> str:
+def _reproduced_at(tests: pd.DataFrame) -> str:
     """Return the scales that reproduce a claim, of those that test it."""
     names = list(tests.loc[tests["verdict"] == REPRODUCED, "scale"])
     return "all" if len(names) == len(tests) else ", ".join(names) or "none"

@@ -1,4 +1,4 @@
-"""What the search for hyperparameters found: from the file that `tune` wrote, without any results."""
+"""What the search for hyperparameters found, from the file that `tune` wrote; needs no results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, num
 BY_TEST = "By test images"
 GAPS = ("avg_gap_of_own_values", "avg_gap", "test_gap", "oracle_test_gap")
 NUMBERS = ("candidates", "pflops", *GAPS)
-SHOWN = "shown"  # the column with the values as the table has them
+SHOWN = "shown"  # the column with the values as the table shows them
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, a row a method that was searched there, with the values that were chosen.
+    """Return the table: one block per cell, one row per method searched there, with the chosen values.
 
     Its ``.csv`` has ``candidates`` and ``pflops`` of a method's whole search; the average gaps on tuning trials
     ``avg_gap_of_own_values`` and ``avg_gap`` (of the values chosen), by the images that they were chosen by;
@@ -47,12 +47,12 @@ def build(source: Source) -> Table:
 
 
 def _gather(source: Source) -> pd.DataFrame:
-    file, rows = source.study.tuned_file, []
+    tuned, rows = source.study.tuned_file, []
     for cell, method in product(source.cells, source.methods):
-        if not (found := file["found"].get(str(cell), {}).get(method)):
+        if not (entry := tuned["found"].get(str(cell), {}).get(method)):
             continue
-        numbers: dict[str, Any] = {name: np.nan if found.get(name) is None else float(found[name]) for name in NUMBERS}
-        values, edges = file["hyperparameters"][str(cell)][method], found.get("edges", ())
+        numbers: dict[str, Any] = {name: np.nan if entry.get(name) is None else float(entry[name]) for name in NUMBERS}
+        values, edges = tuned["hyperparameters"][str(cell)][method], entry.get("edges", ())
         ends = {name: f" ({end} end)" for name, end in map(str.split, edges)}
         shown = [f"{setting_label(key)} {value}{ends.get(key, '')}" for key, value in values.items()]
         texts = {"values": ", ".join(f"{key}={value}" for key, value in values.items()), "edges": ", ".join(edges)}
@@ -61,17 +61,17 @@ def _gather(source: Source) -> pd.DataFrame:
 
 
 def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
-    took = number(row["candidates"], 0), number(row["pflops"] * UNITS[unit], decimals)
-    return method_row(row["method"], [*took, *(number(row[name]) for name in GAPS), row[SHOWN]])
+    effort = number(row["candidates"], 0), number(row["pflops"] * UNITS[unit], decimals)
+    return method_row(row["method"], [*effort, *(number(row[name]) for name in GAPS), row[SHOWN]])
 
 
 def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
     by_test = "; by test images, of those chosen and of the candidate that is best by them, an oracle"
-    left = about.get("left")
+    remaining = about.get("left")
     return [
         "Average gaps to Retrain of one run on a tuning trial, which no table shows, with the study's own values and "
         "with those chosen" + by_test * bool(data["test_gap"].notna().any()),
         "Cand.: candidates, and the computation that they took",
         "Low, high end: the value lies in the outer twentieth of the range searched" if data["edges"].any() else "",
-        f"The search is not complete: {left} of its candidates are left" if left else "",
+        f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
     ]

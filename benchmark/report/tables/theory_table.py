@@ -1,4 +1,4 @@
-"""The theory, measured: a table of Lemma 1's ordering and of what Theorem 1 says."""
+"""Measurements of the theory: a table of Lemma 1's ordering and Theorem 1's quantities."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ NUMBERS += ["largest_product", "delta_mu", "margin", "best_margin", "err_head", 
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, two rows a method, one for retain and one for forget data.
+    """Return the table: one block per cell, two rows per method, one for retain and one for forget data.
 
     Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so.
     """
     data = measured(source)
-    blocks = source.blocks(data, lambda here: [row for method in source.methods for row in _rows(here, method)])
+    blocks = source.blocks(data, lambda rows: [row for method in source.methods for row in _rows(rows, method)])
     return source.table(COLUMNS, blocks, _notes(source, data), data)
 
 
 def measured(source: Source) -> pd.DataFrame:
-    """Return what the ``.csv`` holds, a row a trial and group at full precision.
+    """Return what the ``.csv`` holds, one row per trial and group, at full precision.
 
     Columns ``dataset, arch, scenario, method, trial, collapsed, group``; ``samples``; ``diverged``, where the rest is
     NaN; ``r_<eps>``, shares; ``area, above, below, chance, holds, strict`` of `benchmark.metrics.theory.Ordering`; the
@@ -61,56 +61,56 @@ def _of_run(views: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a run's two rows."""
     groups = {group: views[views["membership"] == group] for group in GROUPS}
     if views["max_distance"].isna().any():
-        return [{"group": group, "samples": len(mine), "diverged": True} for group, mine in groups.items()]
-    order = lemma1(*(mine["max_distance"].to_numpy(float) for mine in groups.values()))
+        return [{"group": group, "samples": len(part), "diverged": True} for group, part in groups.items()]
+    order = lemma1(*(part["max_distance"].to_numpy(float) for part in groups.values()))
     ordering = asdict(order) | {"holds": order.holds, "strict": order.strict}
     rows = []
-    for group, mine in groups.items():
-        curve = r_curve(mine["max_distance"].to_numpy(float), EPS)
-        theorem = theorem1(mine)
+    for group, part in groups.items():
+        curve = r_curve(part["max_distance"].to_numpy(float), EPS)
+        theorem = theorem1(part)
         bound = asdict(theorem) | {"vacuous": theorem.vacuous} if theorem else {}
-        wrong = {
-            "err_head": float((mine["prediction"] != mine["label"]).mean()),
-            "err_centre": float((mine["nearest"] != mine["label"]).mean()) if theorem else np.nan,
+        errors = {
+            "err_head": float((part["prediction"] != part["label"]).mean()),
+            "err_centre": float((part["nearest"] != part["label"]).mean()) if theorem else np.nan,
         }
         shares = {f"r_{eps}": value for eps, value in zip(EPS, curve, strict=True)}
-        rows.append({"group": group, "samples": len(mine), "diverged": False, **shares, **ordering, **bound, **wrong})
+        rows.append({"group": group, "samples": len(part), "diverged": False, **shares, **ordering, **bound, **errors})
     return rows
 
 
 def _rows(data: pd.DataFrame, method: str) -> list[Row]:
-    """Return a method's two rows in a cell; the ordering stands in the first."""
+    """Return a method's two rows in a cell; the first has the ordering."""
     rows: list[Row] = []
     for group, name in zip(GROUPS, (RETAIN, FORGET), strict=True):
-        mine = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data
-        first, diverged = group == GROUPS[0], len(mine) > 0 and mine["diverged"].any()
-        numbers = [DASH] * (len(COLUMNS) - 2) if mine.empty or diverged else _numbers(mine, first)
-        collapsed = len(mine) > 0 and mine["collapsed"].any()
+        trials = data[(data["method"] == method) & (data["group"] == group)] if len(data) else data
+        first, diverged = group == GROUPS[0], len(trials) > 0 and trials["diverged"].any()
+        numbers = [DASH] * (len(COLUMNS) - 2) if trials.empty or diverged else _numbers(trials, first)
+        collapsed = len(trials) > 0 and trials["collapsed"].any()
         label, *cells = method_row(method, numbers, diverged, collapsed)
         rows.append([label if first else "", name, *cells])
     return rows
 
 
-def _numbers(mine: pd.DataFrame, with_ordering: bool) -> list[str]:
-    means = mine.reindex(columns=NUMBERS).astype(float).mean()
-    ordering = [number(means["area"], 3), *(f"{int(mine[key].sum())}/{len(mine)}" for key in ("holds", "strict"))]
+def _numbers(trials: pd.DataFrame, with_ordering: bool) -> list[str]:
+    means = trials.reindex(columns=NUMBERS).astype(float).mean()
+    ordering = [number(means["area"], 3), *(f"{int(trials[key].sum())}/{len(trials)}" for key in ("holds", "strict"))]
     return [
         *(number(100 * means[f"r_{eps}"], 1) for eps in EPS),
         *(ordering if with_ordering else ["", "", ""]),
         *(number(means[key]) for key in ("largest_product", "delta_mu", "margin", "best_margin")),
-        _bound(mine),
+        _bound(trials),
         *(number(100 * means[key], 1) for key in ("err_head", "err_centre")),
     ]
 
 
-def _bound(mine: pd.DataFrame) -> str:
-    """Return the bound in per cent, or in how many trials it is vacuous."""
-    if "vacuous" not in mine or mine["vacuous"].isna().all():
+def _bound(trials: pd.DataFrame) -> str:
+    """Return the bound in per cent, or how many trials it is vacuous in."""
+    if "vacuous" not in trials or trials["vacuous"].isna().all():
         return DASH
-    empty = int(mine["vacuous"].sum())
-    if not empty:
-        return number(100 * float(mine["bound"].mean()), 1)
-    return "vacuous" + (f" {empty}/{len(mine)}" if empty < len(mine) else "")
+    vacuous = int(trials["vacuous"].sum())
+    if not vacuous:
+        return number(100 * float(trials["bound"].mean()), 1)
+    return "vacuous" + (f" {vacuous}/{len(trials)}" if vacuous < len(trials) else "")
 
 
 def _notes(source: Source, data: pd.DataFrame) -> list[str]:

@@ -17,16 +17,16 @@ from benchmark.study.outputs import own_values
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, a row a method."""
+    """Return the table: one block per cell, one row per method."""
     data = pd.DataFrame([_measured(source, cell, method) for cell in source.cells for method in source.methods])
     columns = [METHOD, Column("Own"), Column("Tuned"), Column("Gain ↑"), Column("What tuning changed", wrapped=True)]
     floors = floors_of(source.results.metrics)
-    known = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
+    floor_texts = ", ".join(number(floors[cell]) for cell in source.cells if np.isfinite(floors.get(cell, np.nan)))
     notes = [
         f"Average gaps {facts.over(source.trials)} that tuning never saw; in brackets the {facts.INTERVAL} of "
         "the gain, from resampling the trials",
         "Own: with the study's own hyperparameters; where tuning kept them, there is no gain",
-        f"Noise floor {known}" if known else "",
+        f"Noise floor {floor_texts}" if floor_texts else "",
         facts.left_out(data),
     ]
     return source.table(
@@ -35,13 +35,13 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    own = own_values(source.study, cell, method)
-    both = gaps_of_two(source, cell, method, own)
-    values, before = source.settings(cell, method), MethodName.parse(own).settings
-    changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in before)
-    gaps = {"own_gap": both["second"], "tuned_gap": both["first"], "gain": both["value"]}
-    others = {key: both[key] for key in ("low", "high", *COUNTS)}
-    return {**vars(cell), "method": method, **gaps, **others, "changed": changed}
+    own_method = own_values(source.study, cell, method)
+    measured = gaps_of_two(source, cell, method, own_method)
+    values, own_settings = source.settings(cell, method), MethodName.parse(own_method).settings
+    changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in own_settings)
+    gaps = {"own_gap": measured["second"], "tuned_gap": measured["first"], "gain": measured["value"]}
+    rest = {key: measured[key] for key in ("low", "high", *COUNTS)}
+    return {**vars(cell), "method": method, **gaps, **rest, "changed": changed}
 
 
 def _row(row: Any) -> Row:

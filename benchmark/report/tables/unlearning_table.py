@@ -1,4 +1,4 @@
-"""The table of RA, UA, TA, MIA and their gaps to Retrain, the average gap and the cost (Tables 2, 3 and 7 to 10)."""
+"""RA, UA, TA, MIA and their gaps to Retrain, the average gap and the cost (Tables 2, 3 and 7 to 10)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CL_MARKS = "✗✓"  # without and with the contrastive term
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell, Retrain first, then the methods as listed.
+    """Return the table: one block per cell, Retrain first, then the methods as listed.
 
     Numbers are means over trials ± their standard deviation, with the gap to Retrain in parentheses. The best average
     gap and all that cannot be told from it are bold; Retrain, Original and what diverged or collapsed do not compete.
-    Cost stands in the largest unit that leaves no method below 0.05. A row with a diverged trial says so in place of
+    Costs are in the largest unit that leaves no method below 0.05. A row with a diverged trial says so instead of
     numbers. Where every method is listed with and without the contrastive term, as in Tables 9 and 10, the two stand
     one below the other and a column says which has it.
     """
@@ -57,7 +57,7 @@ def _pairs(methods: list[str]) -> list[str]:
 
 
 def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
-    """Return the runs' methods with the smallest average gap of a cell, or one that cannot be told from it."""
+    """Return the cell's methods, as runs name them, whose average gap is the smallest or not to be told from it."""
     competes = data["method"].map(facts.competes)
     names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
     return Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
@@ -68,12 +68,12 @@ def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Ro
     for row in data.to_dict("records"):
         average = Entry(number(row["avg_gap"]), bold=row["leads"])
         costs = [number(row[cost] * UNITS[unit], decimals) for cost in COSTS]
-        metrics = [mean_text(*(row[f"{metric}_{what}"] for what in ("mean", "sd", "gap"))) for metric in METRICS]
-        label, *cells = method_row(row["method"], [*metrics, average, *costs], row["diverged"], row["collapsed"])
+        metrics = [mean_text(*(row[f"{metric}_{part}"] for part in ("mean", "sd", "gap"))) for metric in METRICS]
+        label, *entries = method_row(row["method"], [*metrics, average, *costs], row["diverged"], row["collapsed"])
         if paired:
             mark = CL_MARKS[MethodName.parse(row["method"]).contrastive] if facts.competes(row["method"]) else ""
-            label, cells = str(label).replace(" + CL", ""), [mark, *cells]
-        rows.append([label, *cells])
+            label, entries = str(label).replace(" + CL", ""), [mark, *entries]
+        rows.append([label, *entries])
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The paper's claims in short: how many tests of each came out how."""
+"""The paper's claims in short: how many tests of each have which verdict."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from benchmark.report.tabular import DASH, Block, Column, Entry, Row, Table
 
 
 def build(source: Source) -> Table:
-    """Return the table: a row a claim and cell, with the number of tests that have each verdict; zeros are left out."""
+    """Return the table: one row per claim and cell, with the number of tests with each verdict; zeros are left out."""
     tests = claims_table.tested(source.results)
     cells = claims_table.cells_of(tests)
-    counted: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     rows: list[Row] = []
-    for _, mine in tests.groupby(["claim", "place"], sort=False, dropna=False):
-        first = mine[["claim", "text", "where", "place"]].iloc[0]
-        counts = mine["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
-        kept = mine["verdict"][[claims_table.is_kept(test) for test in mine.itertuples()]].value_counts()
-        kept = kept.reindex(DECIDED, fill_value=0)
-        # A claim's name stands in the first of its rows.
-        named = not counted or counted[-1]["claim"] != first["claim"]
+    for _, group in tests.groupby(["claim", "place"], sort=False, dropna=False):
+        first = group[["claim", "text", "where", "place"]].iloc[0]
+        counts = group["verdict"].value_counts().reindex(VERDICTS, fill_value=0)
+        kept_counts = group["verdict"][[claims_table.is_kept(test) for test in group.itertuples()]].value_counts()
+        kept_counts = kept_counts.reindex(DECIDED, fill_value=0)
+        # Only the first of a claim's rows names it.
+        named = not records or records[-1]["claim"] != first["claim"]
         row: list[str | Entry] = [claims_table.title(first) if named else ""]
         row.append(DASH if pd.isna(first["place"]) else short_label(Cell.parse(first["place"]), cells))
         for verdict, count in counts.items():
-            still = kept.get(verdict, 0)
-            row.append(Entry(f"{count}" if count else "", count and verdict in DECIDED, f" ({still})" if still else ""))
+            kept = kept_counts.get(verdict, 0)
+            row.append(Entry(f"{count}" if count else "", count and verdict in DECIDED, f" ({kept})" if kept else ""))
         rows.append(row)
-        numbers = {**counts, **kept.add_suffix("_after_holm")}
-        counted.append({**first, **{name.replace(" ", "_"): number for name, number in numbers.items()}})
+        numbers = {**counts, **kept_counts.add_suffix("_after_holm")}
+        records.append({**first, **{name.replace(" ", "_"): number for name, number in numbers.items()}})
     columns = [Column("Claim", heads=True, wrapped=True), Column("Where", heads=True)]
     columns += [Column(verdict.capitalize()) for verdict in VERDICTS]
     notes = [
@@ -45,4 +45,4 @@ def build(source: Source) -> Table:
         f"In parentheses: {claims_table.corrected(tests)}",
         *claims_table.limits(source.results, tests),
     ]
-    return source.table(columns, [Block(rows)], notes, pd.DataFrame(counted))
+    return source.table(columns, [Block(rows)], notes, pd.DataFrame(records))

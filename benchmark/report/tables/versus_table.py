@@ -1,4 +1,4 @@
-"""A table beside the paper's printed numbers: ours, the paper's, the difference, and whether that matters."""
+"""A table beside the paper's printed numbers: ours, the paper's, the difference, and whether it matters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from benchmark.report.tables.unlearning_table import AVERAGE
 from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
 from benchmark.study.outputs import KINDS
 
-ROUNDING = 0.005  # what a number printed with two decimals may be away from what it stands for
+ROUNDING = 0.005  # how far a number printed with two decimals may be from its exact value
 NONE = "the paper prints none of these methods"
 WITHIN, BEYOND, UNDECIDED = "within", "beyond", "undecided"
 MARKS = {WITHIN: "✓", BEYOND: "*"}
@@ -35,17 +35,17 @@ BY_CLASS = {
     "distances": (distances_table.numbers, reported_distances, "centroid_class", "distance"),
 }
 AVERAGES = {"avg_gap": AVERAGE, "avg_diff": "Avg. diff. ↓", "pflops": "PFLOPs"}
-RANKED = ("avg_gap", "avg_diff")  # by these methods are ranked
+RANKED = ("avg_gap", "avg_diff")  # the averages that methods are ranked by
 
 
 def build(source: Source) -> Table:
-    """Return the table: a block a cell that the paper has too, three rows a method that it has there, and a summary.
+    """Return the table: one block per cell that the paper has too, three rows per method there, and a summary.
 
-    The rows are our numbers, the paper's, and their difference, with a mark where its 95 % interval lies within the
-    study's margin, and another where it lies beyond. Where the paper prints no standard deviation nothing is judged.
-    The summary has the share of each column's differences that are within, and the rank correlation of the averages.
+    The rows are our numbers, the paper's, and their difference, marked where its 95 % interval lies within the study's
+    margin or beyond it. Where the paper prints no standard deviation, nothing is judged.
+    The summary has the share of differences within the margin by column, and the rank correlation of the averages.
     """
-    data = compared(*_both(source), source.study.margin)
+    data = compared(*_numbers(source), source.study.margin)
     printed = KINDS["tables"][source.output.kind].reported_cells
     source = replace(source, cells=[cell for cell in source.cells if str(cell) in printed])
     columns = list(dict.fromkeys(data["column"]))
@@ -58,11 +58,10 @@ def build(source: Source) -> Table:
 
 
 def compared(ours: pd.DataFrame, reported: pd.DataFrame, margin: float) -> pd.DataFrame:
-    """Return both numbers of every method and column that the paper has, in our order, and how far they are apart.
+    """Return our number and the paper's for every method and column that it has, in our order, and their difference.
 
     ``difference`` is ours minus reported; ``low, high`` Welch's 95 % interval of it, wider by `ROUNDING` of the paper's
-    mean; ``verdict``, whether that lies `WITHIN` ± ``margin``, `BEYOND` it, or neither. Without an interval there is
-    none.
+    mean; ``verdict``, whether that lies `WITHIN` ± ``margin``, `BEYOND` it, or neither; none without an interval.
 
     Parameters
     ----------
@@ -83,7 +82,7 @@ def compared(ours: pd.DataFrame, reported: pd.DataFrame, margin: float) -> pd.Da
 
 
 class Ranking(NamedTuple):
-    """How ours and the paper's averages order the same methods, pair by pair within cells.
+    """How our averages and the paper's order the same methods, pair by pair within cells.
 
     Attributes
     ----------
@@ -98,24 +97,24 @@ class Ranking(NamedTuple):
 
 
 def ranking(data: pd.DataFrame) -> Ranking:
-    """Return how `compared` numbers rank the methods that unlearn by their averages."""
+    """Return how the averages in `compared` numbers rank the methods that unlearn."""
     competes = np.array([facts.competes(method) for method in data["method"]], dtype=bool)
     ranked = data[competes & data["column"].isin(RANKED) & data["difference"].notna()]
     score, pairs = 0.0, 0
     flipped: dict[Cell, list[tuple[str, str]]] = {}
-    for place, rows in ranked.groupby(CELL, sort=False):
-        for one, other in combinations(rows.itertuples(), 2):
-            order = np.sign((one.ours - other.ours) * (one.reported - other.reported))
+    for parts, rows in ranked.groupby(CELL, sort=False):
+        for first, second in combinations(rows.itertuples(), 2):
+            order = np.sign((first.ours - second.ours) * (first.reported - second.reported))
             score, pairs = score + order, pairs + 1
             if order < 0:
-                flipped.setdefault(Cell(*place), []).append((one.method, other.method))
+                flipped.setdefault(Cell(*parts), []).append((first.method, second.method))
     return Ranking(score / pairs if pairs else np.nan, pairs, flipped)
 
 
-# --- both sides, a row a method and column ----------------------------------------------------------------------------
+# --- both numbers, one row per method and column ----------------------------------------------------------------------
 
 
-def _both(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _numbers(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return our numbers and the paper's, as `compared` takes them."""
     if source.output.kind == "unlearning":
         ours = _melted(gather(source, [RETRAIN, *source.methods]), [*CELL, "method", *COUNTS], "ours")
@@ -125,63 +124,64 @@ def _both(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     # Where classes are digits, pandas reads numbers.
     theirs = reported().rename(columns={column: "column", value: "reported"}).astype({"true_class": str, "column": str})
     theirs = theirs[(theirs["true_class"] == source.output.classes[0]) & theirs["column"].isin(ours["column"])]
-    ours = ours[ours["column"].isin(theirs["column"])]  # averages are over the classes that both have
-    # The paper prints no deviation of these.
+    ours = ours[ours["column"].isin(theirs["column"])]  # averages are over shared classes
+    # The paper prints no standard deviation of these.
     return (
         _with_average(ours, "ours", [*KEYS, *COUNTS, "ours_sd"]),
         _with_average(theirs, "reported", KEYS).assign(reported_sd=np.nan),
     )
 
 
-def _with_average(data: pd.DataFrame, side: str, keys: list[str]) -> pd.DataFrame:
-    """Return numbers by class and, as a further column, each method's average difference to Retrain."""
-    parts = [data[[*keys, side]]]
-    for _, cell in data.groupby(CELL, sort=False):
-        shares = {method: mine.set_index("column")[side] for method, mine in cell.groupby("method", sort=False)}
-        for method, mine in cell.groupby("method", sort=False):
+def _with_average(data: pd.DataFrame, value: str, keys: list[str]) -> pd.DataFrame:
+    """Return numbers by class and, as a further column, the average difference to Retrain by method."""
+    parts = [data[[*keys, value]]]
+    for _, cell_rows in data.groupby(CELL, sort=False):
+        shares = {method: rows.set_index("column")[value] for method, rows in cell_rows.groupby("method", sort=False)}
+        for method, rows in cell_rows.groupby("method", sort=False):
             if RETRAIN in shares:
-                away = average_difference(*(shares[one].sort_index().to_numpy() for one in (method, RETRAIN)))
-                average = mine[[*keys, side]].iloc[:1].assign(**{"column": "avg_diff", side: away})
+                difference = average_difference(*(shares[name].sort_index().to_numpy() for name in (method, RETRAIN)))
+                average = rows[[*keys, value]].iloc[:1].assign(**{"column": "avg_diff", value: difference})
                 parts.append(average.assign(ours_sd=np.nan) if "ours_sd" in keys else average)
     return pd.concat(parts, ignore_index=True)
 
 
-def _melted(data: pd.DataFrame, keys: list[str], side: str) -> pd.DataFrame:
-    """Return a row a method and column of a frame like `benchmark.metrics.gaps.summarise`'s."""
+def _melted(data: pd.DataFrame, keys: list[str], name: str) -> pd.DataFrame:
+    """Return one row per method and column of a frame like `benchmark.metrics.gaps.summarise`'s."""
     columns = {metric: (f"{metric}_mean", f"{metric}_sd") for metric in METRICS}
     columns |= {key: (key, "") for key in AVERAGES if key in data}
     parts = [
-        data[keys].assign(**{"column": column, side: data[value], f"{side}_sd": data[sd] if sd else np.nan})
+        data[keys].assign(**{"column": column, name: data[value], f"{name}_sd": data[sd] if sd else np.nan})
         for column, (value, sd) in columns.items()
     ]
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 
-# --- cells and caption ------------------------------------------------------------------------------------------------
+# --- entries and caption ----------------------------------------------------------------------------------------------
 
 
 def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
     rows: list[Row] = []
-    for method, numbers in data.groupby("method", sort=False):
-        mine = numbers.set_index("column").reindex(columns)
-        ours = [mean_text(*pair) for pair in mine[["ours", "ours_sd"]].to_numpy()]
-        label, *cells = method_row(str(method), ours, (mine["diverged"] > 0).any(), (mine["collapsed"] > 0).any())
-        rows.append([label, "ours", *cells])
-        rows.append(["", "paper", *(mean_text(*pair) for pair in mine[["reported", "reported_sd"]].to_numpy())])
-        differences = zip(mine["difference"], mine["verdict"], strict=True)
+    for method, method_rows in data.groupby("method", sort=False):
+        numbers = method_rows.set_index("column").reindex(columns)
+        ours = [mean_text(*pair) for pair in numbers[["ours", "ours_sd"]].to_numpy()]
+        diverged, collapsed = ((numbers[count] > 0).any() for count in ("diverged", "collapsed"))
+        label, *entries = method_row(str(method), ours, diverged, collapsed)
+        rows.append([label, "ours", *entries])
+        rows.append(["", "paper", *(mean_text(*pair) for pair in numbers[["reported", "reported_sd"]].to_numpy())])
+        differences = zip(numbers["difference"], numbers["verdict"], strict=True)
         marked = [Entry(number(value, signed=True), after=MARKS.get(verdict, "")) for value, verdict in differences]
         rows.append(["", "difference", *marked])
     return rows
 
 
 def _summary(data: pd.DataFrame, columns: list[str], ranks: Ranking) -> Row:
-    """Return how many of a column's differences are within the margin, and how alike methods are ranked."""
-    cells = []
+    """Return how many of a column's differences are within the margin, and how similarly methods rank."""
+    entries = []
     for column in columns:
         verdicts = data.loc[data["column"] == column, "verdict"].dropna()
         share = f"{(verdicts == WITHIN).sum()}/{len(verdicts)}" if len(verdicts) else DASH
-        cells.append(f"τ {number(ranks.tau)}" if column in RANKED else share)
-    return ["All", "within", *cells]
+        entries.append(f"τ {number(ranks.tau)}" if column in RANKED else share)
+    return ["All", "within", *entries]
 
 
 def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
@@ -190,7 +190,7 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
     oracle = source.study.report_epoch == "best" and source.output.kind == "unlearning"
     flips = [
         f"{short_label(cell, source.cells)}: " * (len(source.cells) > 1)
-        + ", ".join(f"{method_label(one)} and {method_label(other)}" for one, other in pairs)
+        + ", ".join(f"{method_label(first)} and {method_label(second)}" for first, second in pairs)
         for cell, pairs in ranks.flipped.items()
     ]
     return [
@@ -208,11 +208,11 @@ def _notes(source: Source, data: pd.DataFrame, ranks: Ranking) -> list[str]:
 
 
 def _slips(source: Source, data: pd.DataFrame) -> str:
-    """Say which of the paper's averages are those of its means, since it prints others."""
+    """Name the averages that the paper's means give where it prints others."""
     shown = set(data[[*CELL, "method"]].itertuples(index=False, name=None))
     texts = [
-        f"{method_label(one['method'])} {number(one['recomputed'])} (it prints {number(one['printed'])})"
-        for one in (gap_slips() if source.output.kind == "unlearning" else [])
-        if one["what"] == "avg_gap" and (*(one[key] for key in CELL), one["method"]) in shown
+        f"{method_label(slip['method'])} {number(slip['recomputed'])} (it prints {number(slip['printed'])})"
+        for slip in (gap_slips() if source.output.kind == "unlearning" else [])
+        if slip["what"] == "avg_gap" and (*(slip[key] for key in CELL), slip["method"]) in shown
     ]
     return f"The paper's average gap as its means give it, where it prints another: {', '.join(texts)}" if texts else ""

@@ -17,14 +17,14 @@ DELIMITERS = {"block": ("<%", "%>"), "variable": ("<<", ">>"), "comment": ("<#",
 
 
 def template(name: str, text: Callable[[str], str]) -> jinja2.Template:
-    """Return a template by its file's name; HTML escapes what it prints.
+    """Return a template by its file's name; HTML templates escape what they print.
 
-    Its filter ``typeset`` is ``text``, which sets the plain text of tables, and ``number`` writes numbers as tables do.
+    Its filter ``typeset`` is ``text``, which formats plain text, and ``number`` formats numbers as tables do.
     """
     options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
     if name.endswith(".tex"):
-        for what, (start, end) in DELIMITERS.items():
-            options |= {f"{what}_start_string": start, f"{what}_end_string": end}
+        for delimiter, (start, end) in DELIMITERS.items():
+            options |= {f"{delimiter}_start_string": start, f"{delimiter}_end_string": end}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDERS),
         undefined=jinja2.StrictUndefined,
