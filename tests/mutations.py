@@ -93,7 +93,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a learning rate of yes",
-        *("settings.py", "if isinstance(one, bool) or (", "if (", "test_determines.py"),
+        *("settings.py", "if isinstance(leaf, bool) or (", "if (", "test_determines.py"),
     ),
     Mutation(
         "a run that is taken from another checkout as it lies there",
