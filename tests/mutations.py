@@ -40,8 +40,8 @@ MUTATIONS = [
     Mutation(
         "splits of a study that do not nest",
         "study/prepare.py",
-        "    rng = _permuting(study, dataset, trial)\n",
-        '    rng = _permuting(study, f"{dataset} {scenario}", trial)\n',
+        "    rng = _split_stream(study, dataset, trial)\n",
+        '    rng = _split_stream(study, f"{dataset} {scenario}", trial)\n',
         "test_determines.py",
     ),
     Mutation(
