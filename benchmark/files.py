@@ -123,10 +123,7 @@ def read_parquet(path: Path, origin: dict[str, Any] | None = None, remedy: str =
 
 
 def written_digest(path: Path) -> str | None:
-    """Return 16 hexadecimal digits of the content's digest, as the file states it; None if it states none.
-
-    Only the end of the file is read, which is quick; `read_parquet` verifies the digest.
-    """
+    """Return 16 hexadecimal digits of the content's digest, quickly and unverified; None if the file states none."""
     content = _note(path).get("sha256")
     return str(content)[:16] if content else None
 

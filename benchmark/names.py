@@ -47,8 +47,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if not re.fullmatch(SCENARIO, self.name):
             accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
-            more = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
-            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {more}")
+            from_files = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
+            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {from_files}")
         if len(self.name.encode()) > LONGEST:
             raise BadInput(f"scenario {self.name!r}: {len(self.name.encode())} bytes: accepted are at most {LONGEST}")
         if self.kind == "sequential" and self.stages * self.percent > 99:

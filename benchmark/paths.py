@@ -97,9 +97,9 @@ def log(place: object) -> Path:
 # --- what belongs to a study ----------------------------------------------------------------------------------------
 
 
-def collected(study: str, what: str) -> Path:
-    """A parquet file that gathers ``what``, such as ``metrics``, over all runs of a study."""
-    return RESULTS / f"{study}-{what}.parquet"
+def collected(study: str, frame: str) -> Path:
+    """A parquet file that gathers a ``frame``, such as ``metrics``, over all runs of a study."""
+    return RESULTS / f"{study}-{frame}.parquet"
 
 
 def receipt(study: str, name: str, fingerprint: str) -> Path:

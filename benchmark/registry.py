@@ -56,7 +56,6 @@ class Registry:
         """Decorate a class or function to register it as `add` does."""
 
         def decorate(target: Any) -> Any:
-            """Register the decorated object and return it unchanged."""
             self.add(name, target, label, colour)
             return target
 

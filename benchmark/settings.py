@@ -18,7 +18,7 @@ UNKNOWN_KEY = "unknown_key"  # the type of that validation error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger must not plan a million runs
 
 
-def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
+def once(kind: str, read: Callable[[str], object] = str) -> AfterValidator:
     """Return a validator: each text of a list can be read and is listed once. The list then holds what was read."""
 
     def check(texts: list[str]) -> list[str]:
@@ -29,7 +29,7 @@ def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
             raise ValueError(str(error)) from None
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"{what} {name!r} is listed twice")
+                raise ValueError(f"{kind} {name!r} is listed twice")
         return names
 
     return AfterValidator(check)

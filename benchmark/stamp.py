@@ -28,11 +28,11 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 @cache
-def stamp(*more: Path) -> dict[str, str]:
-    """Return versions, system and `commit`, of the package and ``more`` files, as a flat mapping of texts."""
+def stamp(*files: Path) -> dict[str, str]:
+    """Return versions, system and `commit`, of the package and further ``files``, as a flat mapping of texts."""
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
-        "commit": commit(*more),
+        "commit": commit(*files),
         "code": code(),
         "version": benchmark.__version__,
         "python": platform.python_version(),
@@ -86,16 +86,16 @@ def _tokens(source: str) -> Iterator[str]:
             yield text
 
 
-def commit(*more: str | Path) -> str:
+def commit(*paths: str | Path) -> str:
     """Return the package's commit; ``unknown`` where it is not part of a git repository.
 
-    A ``+`` follows if the code or any of the ``more`` files and folders differs or was never committed, or if a
-    committed study differs.
+    A ``+`` follows if the code or any of the further ``paths`` differs or was never committed, or if a committed study
+    differs.
     """
     try:
         _git("ls-files", "--error-unmatch", "benchmark/__init__.py")
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE, *map(str, more))
+        changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE, *map(str, paths))
         changed += _git("status", "--porcelain", "--untracked-files=no", "--", *STUDIES)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,5 +1,4 @@
-# Datasets as arrays, and what each scenario forgets. On a cluster these jobs run where the workflow runs, since a node
-# may have no access to the internet.
+# Datasets as arrays, and splits. On a cluster these jobs run beside the workflow: nodes may have no internet access.
 
 
 for name in study.datasets:

@@ -85,7 +85,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a study that is whole although files are missing",
-        *("workflow/verify.py", "gone = missing(study)", "gone: list[Path] = []", "test_verify.py"),
+        *("workflow/verify.py", "absent = missing(study)", "absent: list[Path] = []", "test_verify.py"),
     ),
     Mutation(
         "a membership attack that nothing derives again",

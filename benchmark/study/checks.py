@@ -152,10 +152,10 @@ def _check_studies(where: str, output: OutputSettings, of_studies: bool) -> None
     if output.studies and not of_studies:
         kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
         raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
-    known = paths.studies()
+    studies = paths.studies()
     for name in output.studies:
-        if name not in known:
-            raise unknown("study", name, known, f"{where}.studies")
+        if name not in studies:
+            raise unknown("study", name, studies, f"{where}.studies")
 
 
 def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> None:

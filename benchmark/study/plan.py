@@ -58,7 +58,7 @@ class PlannedStudy(ResolvedStudy):
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
-        shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
+        runs = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
         derived = self.derived if kind.gathered else self.derived_of(name)
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.place for file in derived)]
         if name in self.compared:
@@ -74,12 +74,12 @@ class PlannedStudy(ResolvedStudy):
             drawn.append({audit: OWN_AUDITS.code(audit) for audit in self.audits})
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
-        return digest([__version__, name, settings, *drawn, shown])[:SHORT]
+        return digest([__version__, name, settings, *drawn, runs])[:SHORT]
 
     def gathered_by(self, name: str) -> list[paths.Path]:
         """Return the gathered files of other studies that a table or figure shows, with the paper's numbers."""
         studies = self.output(name).studies
-        files = [paths.collected(study, what) for study in studies for what in ACROSS]
+        files = [paths.collected(study, frame) for study in studies for frame in ACROSS]
         return [file for file in [*files, paths.REPORTED / PRINTED] if studies and file.is_file()]
 
     @cached_property

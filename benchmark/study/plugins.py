@@ -109,7 +109,7 @@ def _replaced(modules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, module in list(sys.modules.items()):
         if name.startswith("benchmark."):
             classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name]
-            for path, owner in [(name, module), *((f"{name}.{each.__name__}", each) for each in classes)]:
+            for path, owner in [(name, module), *((f"{name}.{cls.__name__}", cls) for cls in classes)]:
                 for key, value in vars(owner).items():
                     if (origin := getattr(value, "__module__", None)) in modules:
                         yield f"{path}.{key}", str(origin)

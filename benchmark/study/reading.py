@@ -183,11 +183,11 @@ def _message(error: ValidationError, where: str) -> str:
     fault = error.errors(include_url=False)[0]
     key = [fault["ctx"]["key"]] if fault["type"] == UNKNOWN_KEY else []
     place = ": ".join([where, ".".join(map(str, [*fault["loc"], *key]))]).removesuffix(": ")
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    remaining = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if key:
-        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + more
+        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + remaining
     if fault["type"] == "missing":
-        return f"{place}: missing; it is needed{more}"
+        return f"{place}: missing; it is needed{remaining}"
     message = fault["msg"].removeprefix("Value error, ")
     value = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
-    return f"{place}: {value}{message[0].lower()}{message[1:]}{more}"
+    return f"{place}: {value}{message[0].lower()}{message[1:]}{remaining}"

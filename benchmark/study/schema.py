@@ -47,7 +47,6 @@ def schema() -> str:
 
 
 def _partial(model: type[Recipe]) -> dict[str, Any]:
-    """Return the schema of settings of which none is required."""
     properties = model.model_json_schema(by_alias=True)
     properties.pop("required", None)
     return properties

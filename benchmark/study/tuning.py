@@ -64,8 +64,8 @@ def check_tuning(study: PlannedStudy) -> None:
                 "as '*/*/*'"
             )
         if not any(matches(pattern, place) for place in with_originals(cells)):
-            shown = ", ".join(cells) or "none"
-            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {shown} ({INHERITED})")
+            names = ", ".join(cells) or "none"
+            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {names} ({INHERITED})")
 
 
 def with_originals(cells: Iterable[str]) -> list[str]:
