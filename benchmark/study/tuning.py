@@ -53,8 +53,8 @@ def check_tuning(study: PlannedStudy) -> None:
         except BadInput as error:
             raise BadInput(f"{study.file}: tune.reuse: {error}") from None
         if source not in scenarios:
-            error = unknown("tuned scenario", source, scenarios, f"{study.file}: tune.reuse.{scenario}")
-            raise BadInput(f"{error} ({INHERITED})")
+            fault = unknown("tuned scenario", source, scenarios, f"{study.file}: tune.reuse.{scenario}")
+            raise BadInput(f"{fault} ({INHERITED})")
     _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)))
     for pattern in study.tune.hyperparameters:
         where = f"{study.file}: tune.hyperparameters.{pattern}"
