@@ -81,7 +81,7 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
 
 
 def held_out(study: Study, run: Run, count: int) -> npt.NDArray[np.int64]:
-    """Return the sorted indices of the ``count`` training samples that the trial of a run never trains on."""
+    """Return the sorted indices of those of ``count`` training samples that the trial of a run never trains on."""
     return splits.held_out(count, study.hold_out, _split_stream(study, run.name.dataset, run.split_trial))
 
 

@@ -174,7 +174,7 @@ def _stand_in(classes: int) -> nn.Module:
 
 
 def stand_in_context(removed: int, forget: int, train: int, classes: int, held_out: int = 0) -> Context:
-    """Return the context of a stage that forgets ``forget`` images, at whose end ``removed`` ones are not retained."""
+    """Return the context of a stage that forgets ``forget`` images, with ``removed`` ones removed in all by its end."""
     everything = torch.arange(train)
     return Context(
         labels=everything % classes,
