@@ -3,8 +3,8 @@
 #   snakemake --cores 8 all                              every table and figure of the quick study
 #   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
 #
-# The place of a file names all that determines it, so what is there is finished, and what is out of date is not there.
-# All inputs are ancient(): no age of a file decides anything.
+# A file's place names all that determines it, so a file that is there is finished, and one that is out of date is not
+# there. All inputs are ancient(): the age of a file decides nothing.
 
 import gc
 import os
@@ -14,7 +14,7 @@ import sys
 from snakemake.logging import logger
 
 sys.path.insert(0, workflow.basedir)
-gc.set_threshold(100_000)  # a plan is a great many objects, all of which stay: looking for garbage finds none
+gc.set_threshold(100_000)  # a plan is a great many objects, none of them garbage
 
 from benchmark import paths
 from benchmark.commands import warm
@@ -37,16 +37,16 @@ except BadInput as error:
 session = Session(study)
 logger.addFilter(session)
 
-# Does what `python -m benchmark` does, but on this machine without its start: see the module's docstring.
+# Equals `python -m benchmark`, but on this machine without its start-up time: see the module's docstring.
 command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
 
-# More jobs than processors only slow one another down: where more cores are asked for than there are, each job takes
-# several. What a job computes with is the study's to say, since results may depend on it.
+# More jobs than processors only slow one another down: if more cores are requested than exist, each job takes several.
+# The study sets the threads that a job computes with, since results may depend on them.
 job_threads = max(study.threads, -(-(workflow.resource_settings.cores or 1) // (os.cpu_count() or 1)))
 shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.THREADS))
 
-# `--resources gpu=N` asks for GPUs: each job that computes takes one, N at once, and fails where there is none. Unless
-# asked, a job takes a GPU where it finds one, and nothing limits how many jobs run at once.
+# `--resources gpu=N` requests GPUs: each job that computes takes one, N at once, and fails without one. Otherwise a job
+# uses a GPU if it finds one, and nothing limits how many jobs run at once.
 gpus = workflow.global_resources.get("gpu")
 gpu = {"gpu": 1} if gpus and gpus.value else {}
 if gpu:
@@ -54,16 +54,16 @@ if gpu:
 
 
 def old(paths):
-    """Inputs whose age says nothing."""
+    """Mark inputs whose age says nothing."""
     return [ancient(path) for path in paths]
 
 
 def lazily(inputs_of, name):
-    """The inputs of a named output, looked up when they are wanted, not in every process that reads the workflow."""
+    """Look up the inputs of an output when they are needed, not in every process that reads the workflow."""
     return lambda wildcards: old(inputs_of(name))
 
 
-# A target also names what its files are made from: Snakemake does not miss an input of a file that is there.
+# Targets also list what their files are made from: Snakemake does not notice a missing input of an existing file.
 rule all:
     default_target: True
     input:
@@ -87,7 +87,7 @@ include: "rules/report.smk"
 include: "rules/tune.smk"
 
 
-# Snakemake calls these unless it is a dry run or has nothing to do.
+# Snakemake calls these unless it is a dry run or there is nothing to do.
 onstart:
     jobs = by_rule(workflow.dag.needrun_jobs())
     try:

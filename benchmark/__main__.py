@@ -18,14 +18,14 @@ from benchmark.commands import authors  # noqa: F401
 from benchmark.commands import sharing  # noqa: F401
 # isort: on
 
-BETWEEN_COLLECTIONS = 100_000  # new objects between two looks for garbage: an import brings many
+BETWEEN_COLLECTIONS = 100_000  # new objects between two garbage collections: imports create many
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
     gc.set_threshold(BETWEEN_COLLECTIONS)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may know ASCII alone
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may support only ASCII
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
@@ -33,13 +33,13 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        # Disk full, folder read-only, no permission: the path and the reason say it all.
+        # Disk full, folder read-only, no permission: the path and the reason suffice.
         message = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         sys.exit(f"error: {' '.join(message.split())}")
     except MemoryError:
         sys.exit("error: out of memory: run fewer jobs at once, or on a machine with more")
     finally:
-        gc.freeze()  # the process ends: to look through all of torch once more would take half a second
+        gc.freeze()  # the process ends: one more collection through all of torch would take half a second
 
 
 if __name__ == "__main__":

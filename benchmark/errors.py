@@ -1,4 +1,4 @@
-"""The one kind of error that a user's input can cause, and how its message is worded."""
+"""Errors that a user's input can cause, and the wording of their messages."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 
 class BadInput(Exception):
-    """Input that cannot be accepted: the message is one line that names the value, its place and what is accepted.
+    """Invalid input: the message is one line that names the value, its place and what is accepted.
 
     The command line prints it without a traceback and exits with status 2.
     """
 
     def __str__(self) -> str:
-        # Names come from files and command lines: neither a line break nor a terminal's control sequence passes.
+        # Names come from files and command lines: line breaks and terminal control sequences are escaped.
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
 
 
 class StaleOutput(BadInput):
-    """A file on disk that does not belong to the study as it stands now, or that is damaged."""
+    """A file on disk that is damaged, or does not belong to the study as it now stands."""
 
 
 class DamagedFile(StaleOutput):
-    """A file that is not what was written. Readers leave it where it is; `benchmark.files.repairing` sets it aside."""
+    """A file that is not what was written. Readers leave it in place; `benchmark.files.repairing` sets it aside."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path} is damaged: {problem}")
@@ -31,20 +31,20 @@ class DamagedFile(StaleOutput):
 
 
 class IncompletePlugin(BadInput):
-    """A method, an architecture or a data source that is not what the contract asks for."""
+    """A method, architecture or data source that does not meet its contract."""
 
 
-def unknown(what: str, value: object, accepted: Iterable[str], where: str) -> BadInput:
+def unknown(kind: str, value: object, accepted: Iterable[str], where: str) -> BadInput:
     """Return the error for a value outside a closed list, with a suggestion where one is close.
 
-    ``what`` is the kind of thing, such as ``"method"``; ``where`` the file and key, or the part of the command line.
+    ``kind`` names what was expected, such as ``"method"``; ``where`` the file and key, or part of the command line.
     """
     accepted = sorted(set(accepted))
     close = closest(str(value), accepted)
     hint = f"; did you mean {close!r}?" if close else "."
-    return BadInput(f"{where}: unknown {what} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")
+    return BadInput(f"{where}: unknown {kind} {str(value)!r}{hint} Accepted: {', '.join(accepted) or 'none'}")
 
 
 def closest(text: str, accepted: Iterable[str], cutoff: float = 0.5) -> str | None:
-    """Return what is most like ``text`` among what is accepted, or None if nothing is as like as ``cutoff``, of 1."""
+    """Return the accepted text most similar to ``text``; None if none reaches ``cutoff``, between 0 and 1."""
     return next(iter(difflib.get_close_matches(text, accepted, n=1, cutoff=cutoff)), None)

@@ -1,6 +1,6 @@
 """Files that are either whole or absent: written under a temporary name, flushed, then renamed.
 
-What is written here can be told from what is damaged: parquet files carry a digest of their content, JSON records may.
+Damage is detected: parquet files carry a digest of their content, JSON records may.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-SELF = "digest"  # the key of a record's digest of everything else in it
-MARK = b"unlearning-benchmark"  # the key of the same in parquet metadata
+DIGEST_KEY = "digest"  # holds the digest of a record's other keys
+NOTE_KEY = b"unlearning-benchmark"  # of parquet metadata: holds origin and digest of the content
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name in ``path``'s folder; on success it becomes ``path``, on any error it is removed."""
+    """Yield a temporary file beside ``path``; it becomes ``path`` on success and is removed on any error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -58,13 +58,13 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_record(path: Path, value: dict[str, Any]) -> None:
     """Write ``value`` as JSON with a digest of itself, for `read_record`."""
-    write_json(path, value | {SELF: digest(value)})
+    write_json(path, value | {DIGEST_KEY: digest(value)})
 
 
 def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
-    """Return what `write_record` wrote; a file without a digest is taken as it is.
+    """Return what `write_record` wrote; a file without a digest is not verified.
 
-    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object
+    Raises `StaleOutput`, which names the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object
     or is not what was written.
     """
     try:
@@ -75,67 +75,63 @@ def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
         raise DamagedFile(path, str(error)) from None
     if not isinstance(content, dict):
         raise DamagedFile(path, f"holds {type(content).__name__}, not an object")
-    if content.pop(SELF, None) not in (None, digest(content)):
+    if content.pop(DIGEST_KEY, None) not in (None, digest(content)):
         raise DamagedFile(path, "its content is not what was written")
     return content
 
 
-def write_parquet(path: Path, frame: pd.DataFrame, about: dict[str, Any] | None = None) -> None:
-    """Write ``frame`` as zstd-compressed parquet without its index, whole or not at all, and what it was made from
-    (``about``), to be compared when it is read.
-    """
+def write_parquet(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
+    """Write ``frame`` without its index as zstd-compressed parquet, with what it was made from, whole or not at all."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    note = {"about": about, "sha256": _content(table)}
-    metadata = {**(table.schema.metadata or {}), MARK: json.dumps(note | {SELF: digest(note)}, sort_keys=True)}
+    note: dict[str, Any] = {"about": origin, "sha256": _content(table)}
+    note[DIGEST_KEY] = digest(note)
+    metadata = {**(table.schema.metadata or {}), NOTE_KEY: json.dumps(note, sort_keys=True)}
     with replacing(path) as temporary:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
 
 
-def read_parquet(path: Path, about: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
+def read_parquet(path: Path, origin: dict[str, Any] | None = None, remedy: str = "run snakemake") -> pd.DataFrame:
     """Return what `write_parquet` wrote.
 
-    Raises `StaleOutput`, which tells the ``remedy``, if there is no file, and `DamagedFile` if it cannot be read, is
-    not what was written, or was made from something other than ``about``.
+    Raises `StaleOutput`, which names the ``remedy``, if there is no file, and `DamagedFile` if it cannot be read, is
+    not what was written, or was made from something other than ``origin``.
     """
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as file:  # whose errors name the path
+        with path.open("rb") as file:  # its errors name the path
             table = pq.ParquetFile(file).read()
-        note = json.loads((table.schema.metadata or {})[MARK])
-        same = note.pop(SELF, None) in (None, digest(note)) and note["sha256"] == _content(table)
-        # Without what pandas notes of its own about columns, which the digest does not cover.
+        note = json.loads((table.schema.metadata or {})[NOTE_KEY])
+        intact = note.pop(DIGEST_KEY, None) in (None, digest(note)) and note["sha256"] == _content(table)
+        # Without pandas's own metadata about columns, which the digest does not cover.
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except FileNotFoundError:
         raise StaleOutput(f"{path} is missing: {remedy}") from None
-    except Exception as error:  # what a parquet reader makes of noise is not a closed list
+    except Exception as error:  # what a parquet reader raises on noise is not a closed list
         if isinstance(error, MemoryError) or getattr(error, "errno", None):
-            raise  # the machine's fault, not the file's: it is not to be set aside
+            raise  # the machine's fault, not the file's: the file must not be set aside
         raise DamagedFile(path, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from None
-    if not same:
+    if not intact:
         raise DamagedFile(path, "its content is not what was written")
-    origin = note.get("about")
-    if about and origin and origin != {**origin, **about}:
-        raise DamagedFile(path, f"it was made from {origin}, not from {about}")
+    written = note.get("about")
+    if origin and written and written != {**written, **origin}:
+        raise DamagedFile(path, f"it was made from {written}, not from {origin}")
     return frame
 
 
 def written_digest(path: Path) -> str | None:
-    """Return 16 hexadecimal digits of what `write_parquet` wrote there, as the file says; None if it does not say.
-
-    Quick, since only the end of the file is read; whether it is true is for `read_parquet` to find.
-    """
-    written = _note(path).get("sha256")
-    return str(written)[:16] if written else None
+    """Return 16 hexadecimal digits of the content's digest, quickly and unverified; None if the file states none."""
+    content = _note(path).get("sha256")
+    return str(content)[:16] if content else None
 
 
 def written_origin(path: Path) -> dict[str, Any]:
-    """Return what the content was made from, as `write_parquet` noted it; nothing if the file does not say."""
-    about = _note(path).get("about")
-    return about if isinstance(about, dict) else {}
+    """Return what the content was made from, as `write_parquet` noted it; empty if the file does not say."""
+    origin = _note(path).get("about")
+    return origin if isinstance(origin, dict) else {}
 
 
 def _note(path: Path) -> dict[str, Any]:
@@ -143,14 +139,14 @@ def _note(path: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     try:
-        note = json.loads((pq.read_metadata(path).metadata or {})[MARK])
+        note = json.loads((pq.read_metadata(path).metadata or {})[NOTE_KEY])
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return {}
     return note if isinstance(note, dict) else {}
 
 
 def _content(table: pa.Table) -> str:
-    """Return a SHA-256 of names and values, the same for every version of the file format."""
+    """Return the SHA-256 of names and values, which no version of the file format changes."""
     import pyarrow as pa
 
     content = hashlib.sha256()
@@ -166,7 +162,7 @@ def _content(table: pa.Table) -> str:
 
 
 def set_aside(path: Path, why: str = "damaged") -> Path:
-    """Rename a file that cannot be used, so that it can be looked at and the workflow makes it again; return where."""
+    """Rename an unusable file, so that it can be inspected and the workflow makes it again; return the new path."""
     aside = path.with_name(f"{path.name}.{why}")
     path.replace(aside)
     return aside
@@ -174,9 +170,9 @@ def set_aside(path: Path, why: str = "damaged") -> Path:
 
 @contextlib.contextmanager
 def repairing() -> Iterator[None]:
-    """Set the file aside that something inside finds damaged, and raise `StaleOutput` that says so.
+    """Set aside a file that the block finds damaged, and raise `StaleOutput` that says so.
 
-    The jobs of the workflow and ``verify`` run inside of this; whoever only looks does not.
+    Jobs of the workflow and ``verify`` run inside this block; commands that only read do not.
     """
     try:
         yield
@@ -188,9 +184,9 @@ def repairing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Hold the lock ``path`` against other processes, waiting for whoever has it; yield whether there was a wait.
+    """Hold the lock ``path`` against other processes, waiting until it is free; yield whether it had to wait.
 
-    The kernel lets go of it when the process ends, however it ends. Where a file system has no locks, nothing is held.
+    The kernel releases it when the process ends, however it ends. On a file system without locks nothing is held.
     """
     from filelock import FileLock, Timeout
 
@@ -208,29 +204,29 @@ def locked(path: Path) -> Iterator[bool]:
         yield waited
     finally:
         if lock.is_locked:
-            path.unlink(missing_ok=True)  # while it is held: who waits for it sees that the file is another one
+            path.unlink(missing_ok=True)  # while held: a waiting process then sees that the file was replaced
             lock.release()
 
 
 def make_writable(folder: Path) -> None:
-    """Make a folder unless it is there; raise `PermissionError` if nothing can be written into it."""
+    """Make a folder if it does not exist; raise `PermissionError` if it is not writable."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def sweep(folder: Path) -> None:
-    """Remove what `replacing` leaves in a folder when its process is killed; nobody may be writing there."""
-    for left in folder.glob(".*.*"):
-        if left.is_file() and not left.name.endswith(".lock"):
-            left.unlink(missing_ok=True)
+    """Remove temporary files that killed processes left in a folder; no other process may be writing there."""
+    for file in folder.glob(".*.*"):
+        if file.is_file() and not file.name.endswith(".lock"):
+            file.unlink(missing_ok=True)
 
 
 def _flush(folder: Path) -> None:
-    """Make a renaming in ``folder`` last through a loss of power."""
+    """Make a renaming in ``folder`` survive a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # not every file system can
+        with contextlib.suppress(OSError):  # not every file system supports it
             os.fsync(handle)
     finally:
         os.close(handle)

@@ -1,9 +1,9 @@
-"""The names of things: scenarios, cells and runs, as people write them and as paths spell them.
+"""Names of scenarios, cells, methods and runs, as people write them and as paths spell them.
 
 A run's name is its specification::
 
     digits/convnet/random-10/coun@tau=0.2/trial-0      dataset/arch/scenario/method/trial
-    digits/convnet/original/trial-0                    Original knows no scenario
+    digits/convnet/original/trial-0                    Original has no scenario
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from benchmark.registry import METHODS
 ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
-# The columns that say which run a row of results is of. Original's rows name the scenario of the cell they stand in.
+# The columns that identify the run of a row of results. Original's rows name the scenario of their cell.
 KEYS = ["dataset", "arch", "scenario", "method", "trial"]
-# What a sample is of: the stored arrays' training or test images, or training images that a trial never trains on.
+# Where a sample comes from: the stored training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)
-# Names of their own that methods with the contrastive term have: read as what they stand for, and printed.
+# Short names of methods with the contrastive term: accepted on input, and printed in place of the full name.
 ALIASES = {"coun": "ft" + CL}
 
-LONGEST = 120  # characters of a name: it becomes a file's or a folder's, with more behind it
+LONGEST = 120  # characters: a name becomes part of a file's or folder's name
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 SCENARIO = (
     r"(?:random|memorised|typical)-[1-9][0-9]?|class-\w+(?:-\w+)*"
@@ -38,8 +38,8 @@ METHOD = rf"{WORD}(?:\+cl)?(?:@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
 class Scenario:
     """What is to be forgotten.
 
-    ``random-<percent>``, ``class-<name>``, ``sequential-<stages>x<percent>``; or what a file of the study's chooses:
-    ``memorised-<percent>`` and ``typical-<percent>``, of the highest and the lowest scores, and ``listed-<name>``.
+    ``random-<percent>``, ``class-<name>``, ``sequential-<stages>x<percent>``; or chosen by a file of the study:
+    ``memorised-<percent>`` and ``typical-<percent>``, with the highest and the lowest scores, and ``listed-<name>``.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if not re.fullmatch(SCENARIO, self.name):
             accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
-            more = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
-            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {more}")
+            from_files = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
+            raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {from_files}")
         if len(self.name.encode()) > LONGEST:
             raise BadInput(f"scenario {self.name!r}: {len(self.name.encode())} bytes: accepted are at most {LONGEST}")
         if self.kind == "sequential" and self.stages * self.percent > 99:
@@ -66,12 +66,12 @@ class Scenario:
 
     @property
     def list_name(self) -> str | None:
-        """The name of the list of forgotten samples, or None where no list says."""
+        """The name of the list of forgotten samples, or None where no list chooses them."""
         return self.name.split("-", 1)[1] if self.kind == "listed" else None
 
     @property
     def stages(self) -> int:
-        """How many removals follow one another; 1 unless sequential."""
+        """The number of successive removals; 1 unless sequential."""
         return int(self.name.split("-")[1].split("x")[0]) if self.kind == "sequential" else 1
 
     @property
@@ -123,7 +123,7 @@ class RunName:
 
     @classmethod
     def of_row(cls, dataset: str, arch: str, scenario: str, method: str, trial: int) -> RunName:
-        """Return the run that a row of results is of, from its `KEYS`."""
+        """Return the run of a row of results, from its `KEYS`."""
         return cls(dataset, arch, "" if method == ORIGINAL else scenario, method, trial)
 
     def __str__(self) -> str:
@@ -138,9 +138,9 @@ class RunName:
 
 @dataclass(frozen=True)
 class MethodName:
-    """A method's name taken apart: ``neggrad-plus+cl@beta=0.99`` is a base, a contrastive term and settings.
+    """A method's name in its parts: ``neggrad-plus+cl@beta=0.99`` is a base, a contrastive term and settings.
 
-    ``coun`` and ``ft+cl`` are one name, written ``coun``: the base ``ft`` with the term.
+    ``coun`` and ``ft+cl`` are the same name, written ``coun``: the base ``ft`` with the term.
     """
 
     base: str
@@ -180,5 +180,5 @@ class MethodName:
 
 
 def matches(pattern: str, cell: str) -> bool:
-    """Match dataset/arch/scenario part by part; ``*`` stands for anything within a part, alone for every cell."""
+    """Match dataset/arch/scenario part by part; ``*`` matches anything within a part, and alone every cell."""
     return pattern == "*" or re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*"), cell) is not None

@@ -1,4 +1,4 @@
-"""Every path of the project, once. All are relative to the folder that holds the Snakefile."""
+"""All paths of the project, relative to the folder that holds the Snakefile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 CONFIG = Path("config")
 TUNED = CONFIG / "tuned"
-# Where this machine has its images: not in git.
+# Where this machine keeps its images: not in git.
 LOCAL_DATASETS = CONFIG / "local" / "datasets.yaml"
 DATA = Path("data")
 RESULTS = Path("results")
@@ -16,19 +16,19 @@ REPORTED = TABLES / "reported"
 LEADERBOARD = TABLES / "leaderboard"
 BENCH = RESULTS / "bench"
 
-# The pool: what belongs to no study, each thing at a place that names all that determines it.
+# The pool: files that belong to no study, each at a place that names all that determines it.
 RUNS = RESULTS / "runs"
 SPLITS = RESULTS / "splits"
 
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
-# Beside a checkpoint: how far a run under way is.
+# Beside a checkpoint: the progress of a run under way.
 PROGRESS = "progress.json"
-# What is gathered over all runs of a study.
+# The files that gather results over all runs of a study.
 FRAMES = ("metrics", "history", "predictions", "embeddings", "distances", "views", "relearning", "audits", "memorised")
 TABLE_SUFFIXES = (".tex", ".csv", ".md", ".html")
 FIGURE_SUFFIXES = (".pdf", ".png")
-PARTIAL = ".partial"  # after the name of what lacks something: it never replaces what is whole
+PARTIAL = ".partial"  # suffix of an incomplete output: it never replaces a complete one
 
 
 def studies() -> list[str]:
@@ -42,11 +42,11 @@ def study_file(study: str) -> Path:
 
 
 def tuned(name: str) -> Path:
-    """The hyperparameters that ``tune`` found for a study, as data that studies include."""
+    """The hyperparameters that ``tune`` found for a study, for studies to include."""
     return TUNED / f"{name}.yaml"
 
 
-# --- the pool: ``place`` is that of a `benchmark.study.runs.Run`, `Split` or `Derived` ------------------------------
+# --- the pool: ``place`` is the attribute of a `benchmark.study.runs.Run`, `Split` or `Derived` ---------------------
 
 
 def dataset(name: str, provenance: str) -> Path:
@@ -65,27 +65,27 @@ def run(place: str) -> Path:
 
 
 def derived(place: str) -> Path:
-    """A file made from one run's weights: below ``maps``, ``distances``, ``views`` or ``relearning``."""
+    """A file made from a run's weights: below ``maps``, ``distances``, ``views`` or ``relearning``."""
     return RESULTS / f"{place}.parquet"
 
 
 def work(place: str) -> Path:
-    """The folder of a run's checkpoint while it is under way; gone once the run has finished."""
+    """The folder of a run's checkpoint while it is under way; removed once the run has finished."""
     return RESULTS / "work" / place
 
 
 def parked_weights(place: str) -> Path:
-    """Where a job of the workflow leaves weights, for the rule ``weights`` to move to the run's folder."""
+    """The file in which a job of the workflow leaves weights, for the rule ``weights`` to move to the run's folder."""
     return RESULTS / "work" / f"{place}.safetensors"
 
 
 def measured(place: str, scenario: str) -> Path:
-    """What was measured of a run's samples in a scenario; it may be deleted at any time."""
+    """The metrics measured on a run's samples in a scenario; the file may be deleted at any time."""
     return RESULTS / "measured" / place / f"{scenario}.json"
 
 
 def others(name: str) -> Path:
-    """The folder of a pool that `merge` keeps beside this one, laid out as a checkout is; no table shows its runs."""
+    """The folder of a pool that `merge` keeps beside this one, laid out like a checkout; no table shows its runs."""
     return RESULTS / "others" / name
 
 
@@ -97,23 +97,23 @@ def log(place: object) -> Path:
 # --- what belongs to a study ----------------------------------------------------------------------------------------
 
 
-def collected(study: str, what: str) -> Path:
-    """A parquet file that gathers ``what`` over all runs of a study, such as ``metrics``."""
-    return RESULTS / f"{study}-{what}.parquet"
+def collected(study: str, frame: str) -> Path:
+    """A parquet file that gathers a ``frame``, such as ``metrics``, over all runs of a study."""
+    return RESULTS / f"{study}-{frame}.parquet"
 
 
 def receipt(study: str, name: str, fingerprint: str) -> Path:
-    """The record of how a table, a figure, the page or the gathered results were drawn: there once they are."""
+    """The receipt of a table, a figure, the page or the gathered results: it exists once they are drawn."""
     return RESULTS / "drawn" / study / f"{name}-{fingerprint}.json"
 
 
 def journal(study: str) -> Path:
-    """Every candidate that ``tune`` has tried for a study, and its result: Optuna's journal, a line an event."""
+    """Every candidate that ``tune`` has tried for a study, and its result: Optuna's journal, one event per line."""
     return RESULTS / f"{study}-tuning.jsonl"
 
 
 def tuning_locks(study: str) -> Path:
-    """The folder of the locks that the processes of a tuning share."""
+    """The folder of the locks that the processes of a search share."""
     return RESULTS / "work" / f"{study}-tuning"
 
 
@@ -128,7 +128,7 @@ def figure(study: str, name: str, suffix: str) -> Path:
 
 
 def drawn(section: str, study: str, name: str) -> list[Path]:
-    """All files of one of a study's ``tables`` or ``figures``."""
+    """All files of a table or figure of a study; ``section`` is ``tables`` or ``figures``."""
     path, suffixes = (table, TABLE_SUFFIXES) if section == "tables" else (figure, FIGURE_SUFFIXES)
     return [path(study, name, suffix) for suffix in suffixes]
 

@@ -1,7 +1,7 @@
-"""Names to code: the methods, architectures, data sources and own audits that a study can name.
+"""From names to code: the methods, architectures, data sources and own audits that a study can name.
 
-A registry holds names and where their code is, never the code of torch: reading a study, drawing a table or
-planning a workflow imports no deep-learning library. Built-in entries are registered by their package; further ones
+A registry holds names and where their code is, and imports no code that needs torch: reading a study, drawing a table
+or planning a workflow imports no deep-learning library. Built-in entries are registered by their package; further ones
 come from the modules a study lists under ``plugins`` and from installed packages, by the entry-point group
 ``unlearning_benchmark.plugins``.
 """
@@ -24,7 +24,7 @@ ENTRY_POINTS = "unlearning_benchmark.plugins"
 
 
 class Registry:
-    """An ordered map from a name to an object, or to ``"module:attribute"`` that is imported when first asked for."""
+    """An ordered map from a name to an object, or to ``"module:attribute"``, which is imported on first use."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -36,7 +36,7 @@ class Registry:
     def add(self, name: str, target: Any, label: str = "", colour: str = "") -> None:
         """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code.
 
-        ``label`` is what tables and figures print for it, ``colour`` its colour in figures, ``#RRGGBB``.
+        Tables and figures print ``label`` for it; ``colour``, ``#RRGGBB``, is its colour in figures.
         """
         if not NAME.fullmatch(name):
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
@@ -44,9 +44,9 @@ class Registry:
             raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")
         if colour and not re.fullmatch(COLOUR, colour):
             raise BadInput(f"{self.kind} {name!r}: colour {colour!r}: accepted is '#RRGGBB'")
-        taken = self._entries.get(name)
-        if taken is not None and _identity(taken) != _identity(target):
-            raise BadInput(f"two {self.kind}s are called {name!r}: {_identity(taken)} and {_identity(target)}")
+        present = self._entries.get(name)
+        if present is not None and _identity(present) != _identity(target):
+            raise BadInput(f"two {self.kind}s are called {name!r}: {_identity(present)} and {_identity(target)}")
         self._entries[name] = target
         self._modules[name] = _identity(target).partition(":")[0]
         self.labels |= {name: label} if label else {}
@@ -56,7 +56,6 @@ class Registry:
         """Decorate a class or function to register it as `add` does."""
 
         def decorate(target: Any) -> Any:
-            """Register what is decorated, and leave it as it is."""
             self.add(name, target, label, colour)
             return target
 
@@ -76,7 +75,7 @@ class Registry:
         return target
 
     def code(self, name: str) -> str | None:
-        """Return `code_digest` of the module that an entry was registered to be in; it need not have been imported."""
+        """Return `code_digest` of the module of an entry, which need not have been imported."""
         return code_digest(self._modules[name])
 
     def __contains__(self, name: object) -> bool:
@@ -91,9 +90,9 @@ def _identity(target: Any) -> str:
 
 
 def code_digest(module: str) -> str | None:
-    """Return `benchmark.stamp.source_digest` of a plugin's file; None for a module of ours.
+    """Return `benchmark.stamp.source_digest` of a plugin's file; None for a module of this package.
 
-    What the file imports is not looked at. `BadInput` is raised if there is no such module.
+    What the file imports does not count. Raises `BadInput` if there is no such module.
     """
     if module.startswith("benchmark."):
         return None
@@ -110,4 +109,4 @@ def code_digest(module: str) -> str | None:
 METHODS = Registry("method")
 ARCHITECTURES = Registry("architecture")
 SOURCES = Registry("data source")
-OWN_AUDITS = Registry("audit")  # functions of a run's samples; those of ours need every trial of a cell
+OWN_AUDITS = Registry("audit")  # functions of one run's samples; built-in audits need every trial of a cell

@@ -1,4 +1,4 @@
-"""Typed settings: what all of them share, and those of a dataset. A key or value that they do not know is refused."""
+"""Typed settings: their common base, and the settings of a dataset. Unknown keys and values are refused."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pydantic_core import PydanticCustomError
 from benchmark.errors import BadInput
 
 Positive = Annotated[int, Field(ge=1)]
-LARGEST = 10**15  # of a whole number
-UNKNOWN_KEY = "unknown_key"  # the type of that error
-UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger is not to plan a million runs
+LARGEST = 10**15  # whole number accepted
+UNKNOWN_KEY = "unknown_key"  # the type of that validation error
+UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger must not plan a million runs
 
 
-def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
-    """Return the check that each text of a list can be read, and is listed once; it is then written as it was read."""
+def once(kind: str, read: Callable[[str], object] = str) -> AfterValidator:
+    """Return a validator: each text of a list can be read and is listed once. The list then holds what was read."""
 
     def check(texts: list[str]) -> list[str]:
-        """Return the names as they are written; raise `ValueError`, which is reported with its file and key."""
+        """Return the names in their usual form; raise `ValueError`, which is reported with its file and key."""
         try:
             names = [str(read(text)) for text in texts]
         except BadInput as error:
             raise ValueError(str(error)) from None
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"{what} {name!r} is listed twice")
+                raise ValueError(f"{kind} {name!r} is listed twice")
         return names
 
     return AfterValidator(check)
@@ -38,33 +38,33 @@ def once(what: str, read: Callable[[str], object] = str) -> AfterValidator:
 def leaves(value: Any) -> list[Any]:
     """Return the single values that lists and mappings hold, in order."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return [value] if inner is None else [leaf for one in inner for leaf in leaves(one)]
+    return [value] if inner is None else [leaf for item in inner for leaf in leaves(item)]
 
 
 class Strict(BaseModel):
-    """A model that refuses keys it does not know and is never changed after it was read."""
+    """A model that refuses unknown keys and cannot be changed once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        """Refuse an unknown key before a missing one: it may be that one, misspelt."""
-        accepted = _numeric(cls)
+        """Refuse an unknown key before reporting a missing one: it may be that key, misspelt."""
+        accepted = _accepted_keys(cls)
         for key, value in data.items() if isinstance(data, dict) else ():
             if key not in accepted:
                 raise PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "accepted": list(accepted)})
-            for one in leaves(value) if accepted[key] else ():
-                if isinstance(one, bool) or (isinstance(one, int) and abs(one) > LARGEST):
-                    raise ValueError(f"{key}: {one}: accepted are numbers, whole ones to {LARGEST}")
+            for leaf in leaves(value) if accepted[key] else ():
+                if isinstance(leaf, bool) or (isinstance(leaf, int) and abs(leaf) > LARGEST):
+                    raise ValueError(f"{key}: {leaf}: accepted are numbers, whole ones to {LARGEST}")
         return data
 
 
 @cache
-def _numeric(model: type[BaseModel]) -> dict[str, bool]:
-    """Return the keys that a model accepts, and whether each stands for numbers alone."""
-    kinds = {field.alias or name: str(field.annotation) for name, field in model.model_fields.items()}
-    return {key: bool(re.search(r"\b(int|float)\b", kind)) and "bool" not in kind for key, kind in kinds.items()}
+def _accepted_keys(model: type[BaseModel]) -> dict[str, bool]:
+    """Return the keys that a model accepts, and whether each takes numbers only."""
+    types = {field.alias or name: str(field.annotation) for name, field in model.model_fields.items()}
+    return {key: bool(re.search(r"\b(int|float)\b", text)) and "bool" not in text for key, text in types.items()}
 
 
 class Augmentation(Strict):

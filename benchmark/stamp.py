@@ -1,4 +1,4 @@
-"""What made a result: the commit, the code, the versions and the hardware, for every run and row of the metrics."""
+"""The stamp of every run and row of metrics: commit, code, versions and hardware."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ import benchmark
 from benchmark.files import digest
 
 PACKAGE = Path(benchmark.__file__).parent
-# What a run's numbers come from: the modules of these rooms, without the rooms within them.
+# The rooms that compute a run's numbers: their own modules, without the rooms within them.
 COMPUTES = ("data", "methods", "metrics", "models", "training")
 CODE = ("benchmark", "rules", "Snakefile")
-# Tuned values are data: they stand with every run that they were used in, and so does what an own study says.
+# Tuned values are data: every run records those that it used, and all settings of a user's own study.
 STUDIES = ("config", ":(exclude)config/tuned")
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "vit-pytorch")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 @cache
-def stamp(*more: Path) -> dict[str, str]:
-    """Return versions and `commit`, of the package and ``more`` files, as flat texts."""
+def stamp(*files: Path) -> dict[str, str]:
+    """Return versions, system and `commit`, of the package and further ``files``, as a flat mapping of texts."""
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
-        "commit": commit(*more),
+        "commit": commit(*files),
         "code": code(),
         "version": benchmark.__version__,
         "python": platform.python_version(),
@@ -42,60 +42,60 @@ def stamp(*more: Path) -> dict[str, str]:
     }
 
 
-def joined(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
-    """Return the stamp of what two calls made one after the other: where they differ, both values."""
+def joined(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Return the stamp of a result that two successive calls made: where their stamps differ, both values."""
     return {
-        key: " and ".join(dict.fromkeys([*before.get(key, value).split(" and "), value])) for key, value in now.items()
+        key: " and ".join(dict.fromkeys([*old.get(key, value).split(" and "), value])) for key, value in new.items()
     }
 
 
 @cache
 def code() -> str:
-    """Return `source_digest` of all in the package that can move a run's numbers."""
+    """Return `source_digest` of every module that can change a run's numbers."""
     return source_digest([PACKAGE / "seeds.py", *(file for room in COMPUTES for file in (PACKAGE / room).glob("*.py"))])
 
 
 def source_digest(files: Iterable[Path]) -> str:
-    """Return 16 hexadecimal digits of Python files: equal where only comments, docstrings, layout or Python differ."""
+    """Return 16 hexadecimal digits of Python files, whatever their comments, docstrings, layout and Python version."""
     return digest([[*_tokens(file.read_text(encoding="utf-8"))] for file in sorted(files)])
 
 
 def _tokens(source: str) -> Iterator[str]:
-    """Yield the tokens of a source text, an f-string as it is written: since Python 3.12 it is several tokens."""
-    lines, nested, begins, held, first = source.split("\n"), 0, (0, 0), "", True
+    """Yield the tokens of a source text, each f-string as one: since Python 3.12 it is several tokens."""
+    lines, depth, start, possible_docstring, begins_line = source.split("\n"), 0, (0, 0), "", True
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         kind, text = tokenize.tok_name[token.type], token.string
         if kind.endswith("STRING_START"):
-            begins = begins if nested else token.start
-            nested += 1
-        if nested:
-            nested -= kind.endswith("STRING_END")
-            if nested or not kind.endswith("STRING_END"):
+            start = start if depth else token.start
+            depth += 1
+        if depth:
+            depth -= kind.endswith("STRING_END")
+            if depth or not kind.endswith("STRING_END"):
                 continue
-            (row, column), (last, end) = begins, token.end
-            text = "\n".join([*lines[row - 1 : last - 1], lines[last - 1][:end]])[column:]
+            (row, column), (last_row, end) = start, token.end
+            text = "\n".join([*lines[row - 1 : last_row - 1], lines[last_row - 1][:end]])[column:]
         elif kind in ("COMMENT", "NL", "ENDMARKER"):
             continue
         elif kind in ("NEWLINE", "INDENT", "DEDENT"):
             text = kind
-        if held and kind != "NEWLINE":  # or else it was a docstring
-            yield held
-        held = text if first and text.lstrip("rRuU")[:1] in ("'", '"') else ""
-        first = kind in ("NEWLINE", "INDENT", "DEDENT")
-        if not held:
+        if possible_docstring and kind != "NEWLINE":  # a docstring is a line of its own
+            yield possible_docstring
+        possible_docstring = text if begins_line and text.lstrip("rRuU")[:1] in ("'", '"') else ""
+        begins_line = kind in ("NEWLINE", "INDENT", "DEDENT")
+        if not possible_docstring:
             yield text
 
 
-def commit(*more: str | Path) -> str:
-    """Return the commit that the package is at; ``unknown`` where it is no part of a git repository.
+def commit(*paths: str | Path) -> str:
+    """Return the package's commit; ``unknown`` where it is not part of a git repository.
 
-    A ``+`` follows if the code, or any of ``more`` files and folders beside it, differs or has never been committed, or
-    if a committed study differs.
+    A ``+`` follows if the code or any of the further ``paths`` differs or was never committed, or if a committed study
+    differs.
     """
     try:
         _git("ls-files", "--error-unmatch", "benchmark/__init__.py")
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE, *map(str, more))
+        changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE, *map(str, paths))
         changed += _git("status", "--porcelain", "--untracked-files=no", "--", *STUDIES)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -103,7 +103,7 @@ def commit(*more: str | Path) -> str:
 
 
 def _git(*arguments: str) -> str:
-    """Ask git about the package's own folder: where Python runs may be another repository."""
+    """Ask git about the package's folder: Python may run in another repository."""
     root = PACKAGE.parent
     return subprocess.run(
         ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
@@ -111,7 +111,7 @@ def _git(*arguments: str) -> str:
 
 
 def processor_name() -> str:
-    """Return the processor's name, with family and model: a virtual machine's name may be that of several kinds."""
+    """Return the processor's name, with family and model: on virtual machines several kinds may share a name."""
     facts = _processor()
     name = facts.get("model name") or platform.processor() or platform.machine()
     family, model = facts.get("cpu family"), facts.get("model")
@@ -119,12 +119,12 @@ def processor_name() -> str:
 
 
 def processor_has(*instructions: str) -> bool:
-    """Return whether it has any of these sets of instructions, called as the Linux kernel calls them: ``amx_bf16``."""
+    """Return whether the processor has any of these instruction sets, by the Linux kernel's names: ``amx_bf16``."""
     return not set(instructions).isdisjoint(_processor().get("flags", "").split())
 
 
 def _processor() -> dict[str, str]:
-    """Return what Linux says of the first processor. A large machine's file is long: no more of it is read."""
+    """Return what Linux reports of the first processor, without reading the rest: on large machines it is long."""
     with contextlib.suppress(OSError), CPU_INFO.open(encoding="utf-8") as lines:
         facts = (line.partition(":") for line in itertools.takewhile(str.strip, lines))
         return {key.strip(): value.strip() for key, _, value in facts}

@@ -1,5 +1,4 @@
-# Datasets as arrays, and what each scenario forgets. On a cluster this is done where the workflow runs, since a node may
-# not reach what a dataset is downloaded from.
+# Datasets as arrays, and splits. On a cluster these jobs run beside the workflow: nodes may have no internet access.
 
 
 for name in study.datasets:
@@ -29,6 +28,6 @@ rule split:
         split=targets.SPLIT_PLACE,
     localrule: True
     params:
-        what=lambda wildcards: files.at(wildcards.split),
+        draw=lambda wildcards: files.at(wildcards.split),
     shell:
-        "{command} split {study.name} {params.what.dataset} {params.what.scenario:q} {params.what.trial} > {log} 2>&1"
+        "{command} split {study.name} {params.draw.dataset} {params.draw.scenario:q} {params.draw.trial} > {log} 2>&1"

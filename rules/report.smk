@@ -1,5 +1,5 @@
-# Tables, figures, the gathered results and the page. None of these trains anything. What a reader wants to see is marked
-# for `snakemake --report`; what the report says of it comes from the study.
+# Tables, figures, the gathered results and the page. None of these rules trains anything. Files for readers are marked
+# for `snakemake --report`, which takes their captions from the study.
 
 config["captions"] = captions.captions(study)
 replace = "--replace" if options.replace else ""
@@ -8,8 +8,8 @@ replace = "--replace" if options.replace else ""
 report: "captions/study.rst"
 
 
-def shown(name, path):
-    """Mark a table's or figure's file for the report, if it is one that a reader wants to see there."""
+def in_report(name, path):
+    """Mark a file of a table or figure for the report, if it is for readers."""
     if path.suffix in (".tex", ".md", ".json"):
         return path
     category = study.section_of(name).capitalize()
@@ -26,7 +26,7 @@ for name in study.outputs:
         input:
             lazily(files.drawn_from, name),
         output:
-            [shown(name, path) for path in files.files_of(name)],
+            [in_report(name, path) for path in files.files_of(name)],
         log:
             paths.log(f"drawn/{study.name}/{name}"),
         params:
@@ -51,7 +51,7 @@ if files.page:  # a study without runs has nothing to gather
     rule page:
         input:
             old(files.collected),
-            lambda wildcards: old(files.pool),  # it looks at single runs too
+            lambda wildcards: old(files.pool),  # it also reads single runs
             old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
         output:
             report(files.page[0], caption="captions/page.rst", category="Page", labels={"name": "results page"}),

@@ -20,13 +20,13 @@ rule run:
         **gpu,
         **limits,
     params:
-        what=lambda wildcards: files.at(wildcards.run),
+        run=lambda wildcards: files.at(wildcards.run),
     shell:
-        "{command} run {study.name} {params.what.name:q} --planned {params.what.fingerprint} > {log} 2>&1"
+        "{command} run {study.name} {params.run.name:q} --planned {params.run.fingerprint} > {log} 2>&1"
 
 
-# Weights are kept of Original and of what is mapped. The run leaves them aside, so that they can be lost, or left out of
-# a checkout, without the run counting as lost; where they are gone the run is trained once more for them.
+# Weights are kept of Originals and of runs with derived files. A run parks them outside its folder, so that they can be
+# lost, or left out of a checkout, without the run counting as lost; it is then trained again for them.
 rule weights:
     input:
         lambda wildcards: old(files.inputs_of_weights(wildcards.run)),
@@ -36,7 +36,7 @@ rule weights:
         paths.log("weights/{run}"),
     wildcard_constraints:
         run=targets.RUN_PLACE,
-    priority: 1  # others wait for them
+    priority: 1  # other jobs wait for them
     threads: job_threads
     resources:
         **gpu,
@@ -62,6 +62,6 @@ rule embed:
     resources:
         **gpu,
     params:
-        what=lambda wildcards: files.at(wildcards.derived),
+        file=lambda wildcards: files.at(wildcards.derived),
     shell:
-        "{command} embed {study.name} {params.what.what} {params.what.run.name:q} {params.what.scenario:q} > {log} 2>&1"
+        "{command} embed {study.name} {params.file.what} {params.file.run.name:q} {params.file.scenario:q} > {log} 2>&1"

@@ -1,4 +1,4 @@
-# The search for hyperparameters: a target of its own, which `all` does not include. It resumes by its own journal.
+# The search for hyperparameters: a separate target, which `all` does not include. It resumes from its own journal.
 
 
 rule tune:

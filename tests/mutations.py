@@ -40,8 +40,8 @@ MUTATIONS = [
     Mutation(
         "splits of a study that do not nest",
         "study/prepare.py",
-        "    rng = _permuting(study, dataset, trial)\n",
-        '    rng = _permuting(study, f"{dataset} {scenario}", trial)\n',
+        "    rng = _split_stream(study, dataset, trial)\n",
+        '    rng = _split_stream(study, f"{dataset} {scenario}", trial)\n',
         "test_determines.py",
     ),
     Mutation(
@@ -85,7 +85,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a study that is whole although files are missing",
-        *("workflow/verify.py", "gone = missing(study)", "gone: list[Path] = []", "test_verify.py"),
+        *("workflow/verify.py", "absent = missing(study)", "absent: list[Path] = []", "test_verify.py"),
     ),
     Mutation(
         "a membership attack that nothing derives again",
@@ -93,7 +93,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a learning rate of yes",
-        *("settings.py", "if isinstance(one, bool) or (", "if (", "test_determines.py"),
+        *("settings.py", "if isinstance(leaf, bool) or (", "if (", "test_determines.py"),
     ),
     Mutation(
         "a run that is taken from another checkout as it lies there",

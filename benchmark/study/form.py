@@ -1,4 +1,4 @@
-"""The typed form of a study file. A key or value that these models do not know is refused, with its place named."""
+"""The typed form of a study file. Unknown keys and values are refused, with their place named."""
 
 from __future__ import annotations
 
@@ -187,19 +187,19 @@ class StudyForm(Strict):
 
     @property
     def name(self) -> str:
-        """The study's name: its file's, without the suffix."""
+        """The study's name: that of its file, without the suffix."""
         return self._name
 
     @property
     def file(self) -> str:
-        """Its file, with which every message about it begins."""
+        """The study's file, with which every message about it begins."""
         return str(paths.study_file(self._name))
 
     @field_validator("datasets", "tables", "figures")
     @classmethod
-    def _plain_names(cls, named: dict[str, Any]) -> dict[str, Any]:
-        for name in named:
+    def _plain_names(cls, entries: dict[str, Any]) -> dict[str, Any]:
+        for name in entries:
             if not re.fullmatch(WORD, name) or len(name) > LONGEST:
                 accepted = f"lower-case words and digits joined by '-', at most {LONGEST} characters"
                 raise ValueError(f"{name!r}: a name is {accepted}")
-        return named
+        return entries

@@ -12,7 +12,7 @@ from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Sc
 from benchmark.study.form import OutputSettings
 from benchmark.study.resolve import ResolvedStudy, plain_values
 
-# What can be derived from a run's weights; each is a file per run and scenario.
+# What can be derived from a run's weights, as one file per run and scenario.
 DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
 
 
@@ -22,17 +22,17 @@ class Kind:
 
     Attributes
     ----------
-    shows : what is seen in it, for the manual.
+    shows : what it shows, for the manual.
     needs : settings that must not be empty.
     runs : the runs it shows, in its order.
-    results : false where the runs' settings are shown, not what came of them.
-    by_epoch : whether it shows the epoch that the study reports, which may be another than the last.
-    derives : what is derived of the runs' weights, or None; such runs keep them.
+    results : false if it shows the runs' settings, not their results.
+    by_epoch : whether it shows the epoch that the study reports, which may not be the last.
+    derives : what is derived from the runs' weights, which are then kept; or None.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     judges : whether it calls numbers equal that lie within the study's margin.
 
-    One that needs ``studies`` is drawn from the gathered results of these, and has no runs.
+    A kind that needs ``studies`` is drawn from their gathered results and has no runs.
     """
 
     shows: str
@@ -52,7 +52,7 @@ class Kind:
 
     @property
     def reported_cells(self) -> set[str]:
-        """The cells that the paper prints numbers of, as dataset/arch/scenario."""
+        """The cells for which the paper prints numbers, as dataset/arch/scenario."""
         path = paths.REPORTED / (self.reported or "")
         if not path.is_file():
             return set()
@@ -60,33 +60,33 @@ class Kind:
             return {f"{row['dataset']}/{row['arch']}/{row['scenario']}" for row in csv.DictReader(lines)}
 
 
-def _every(
+def _run_names(
     study: ResolvedStudy,
     output: OutputSettings,
     methods: Collection[str],
     cells: Iterable[Cell] | None = None,
     trials: int = 0,
 ) -> list[RunName]:
-    """Every method in every cell and trial; unless given, in the cells and trials that the output shows."""
+    """Return the runs of methods in cells and trials, by default those that the output shows."""
     cells = map(Cell.parse, output.cells) if cells is None else cells
-    shown = range(trials or output.trials or study.trials)
-    return [study.run_name(cell, method, trial) for cell in cells for method in methods for trial in shown]
+    numbers = range(trials or output.trials or study.trials)
+    return [study.run_name(cell, method, trial) for cell in cells for method in methods for trial in numbers]
 
 
 def _listed(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return _every(study, output, output.methods)
+    return _run_names(study, output, output.methods)
 
 
 def _first_trial(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return _every(study, output, output.methods, trials=1)
+    return _run_names(study, output, output.methods, trials=1)
 
 
 def _with_reference(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return _every(study, output, dict.fromkeys([RETRAIN, *output.methods]))
+    return _run_names(study, output, dict.fromkeys([RETRAIN, *output.methods]))
 
 
 def with_and_without(method: str) -> list[str]:
-    """A method's name, and the same with the contrastive term."""
+    """Return a method's name without and with the contrastive term."""
     name = MethodName.parse(method)
     settings = [f"{key}={value}" for key, value in name.settings]
     return [method, str(MethodName.parse("@".join([name.head + CL, *settings])))]
@@ -94,11 +94,11 @@ def with_and_without(method: str) -> list[str]:
 
 def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     pairs = [name for method in output.methods for name in with_and_without(method)]
-    return _every(study, output, dict.fromkeys([RETRAIN, *pairs]))
+    return _run_names(study, output, dict.fromkeys([RETRAIN, *pairs]))
 
 
 def stage_cell(cell: Cell, stage: int) -> Cell:
-    """The cell whose Retrain a stage of a sequential scenario is compared with: random-<stage * percent>."""
+    """Return the cell whose Retrain a stage of a sequential scenario is compared with: random-<stage * percent>."""
     return Cell(cell.dataset, cell.arch, f"random-{stage * Scenario(cell.scenario).percent}")
 
 
@@ -109,23 +109,24 @@ def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
         if scenario.kind != "sequential":
             raise BadInput(f"cells: {cell}: accepted are sequential ones, such as digits/convnet/sequential-5x10")
         stages += [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
-    return _every(study, output, [RETRAIN], stages) + _listed(study, output)
+    return _run_names(study, output, [RETRAIN], stages) + _listed(study, output)
 
 
 def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
-    """Return a method's name with the values that it has in the study before tuned ones are laid over them."""
-    before, now = (plain_values(one.run(one.run_name(cell, method, 0)).settings) for one in (study.untuned, study))
-    changed = [f"{key}={before[key]}" for key in before if before[key] != now[key]]
+    """Return a method's name with its values in the study before tuned ones override them."""
+    studies = (study.untuned, study)
+    own, tuned = (plain_values(version.run(version.run_name(cell, method, 0)).settings) for version in studies)
+    changed = [f"{key}={own[key]}" for key in own if own[key] != tuned[key]]
     return str(MethodName.parse("@".join([method, *changed])))
 
 
 def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     if study.tuned is None:
         raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
-    runs = _every(study, output, [RETRAIN])
+    runs = _run_names(study, output, [RETRAIN])
     for cell in map(Cell.parse, output.cells):
-        both = [name for method in output.methods for name in (method, own_values(study, cell, method))]
-        runs += _every(study, output, both, [cell])
+        variants = [name for method in output.methods for name in (method, own_values(study, cell, method))]
+        runs += _run_names(study, output, variants, [cell])
     return runs
 
 
@@ -138,9 +139,9 @@ def _searched(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     """Return the setting that the listed methods give different values; raise `BadInput` unless it is exactly one."""
     methods = [method for method in output.methods if method != RETRAIN]
-    named = [dict(MethodName.parse(method).settings) for method in methods]
-    # What all of them set to the same is no difference, such as fewer epochs for all.
-    keys = {key for one in named for key in one if len({str(other.get(key)) for other in named}) > 1}
+    settings = [dict(MethodName.parse(method).settings) for method in methods]
+    # A setting that all of them share, such as fewer epochs, is not varied.
+    keys = {key for values in settings for key in values if len({str(other.get(key)) for other in settings}) > 1}
     if len(keys) != 1:
         names = ", ".join(sorted(keys)) or "no setting"
         raise BadInput(f"methods: {names} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
@@ -178,7 +179,7 @@ def _distances(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 
 def _relearned(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    return _every(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
+    return _run_names(study, output, dict.fromkeys([ORIGINAL, RETRAIN, *output.methods]))
 
 
 def _audited(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
@@ -216,26 +217,26 @@ KINDS = {
             derives=DISTANCES,
             reported="distances.csv",
         ),
-        "theory": Kind("what Theorem 1 and Lemma 1 speak of, measured", SHOWN, _listed, derives=VIEWS),
+        "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
         "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True, judges=True),
         "verdicts": Kind(
-            "the claims in short: how many verdicts of each sort", by_epoch=True, gathered=True, judges=True
+            "the claims in summary: how many verdicts of each kind", by_epoch=True, gathered=True, judges=True
         ),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "search": Kind(
-            "what the search for hyperparameters found, and what each method's gained", SHOWN, _searched, results=False
+            "what the search for hyperparameters found, and what each method gained", SHOWN, _searched, results=False
         ),
-        "power": Kind("trials that a difference to the first of `methods` needs", SHOWN, _power, by_epoch=True),
+        "power": Kind("trials needed to detect a difference to the first of `methods`", SHOWN, _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", gathered=True),
         "audit": Kind(
-            "average gap beside audits of every sample, with what a perfect unlearner reads",
+            "average gap beside audits of every sample, with the readings of a perfect unlearner",
             SHOWN,
             _audited,
             by_epoch=True,
         ),
         "relearning": Kind(
-            "how soon a model knows again what it forgot, when it is trained on all images",
+            "how soon a model relearns what it forgot when it is trained on all images",
             SHOWN,
             _relearned,
             derives=RELEARNING,
@@ -274,7 +275,7 @@ KINDS = {
             "ranks by average gap and by audit, from study to study and in the paper",
             (*SHOWN, "studies"),
         ),
-        "memorisation": Kind("whether samples that were memorised are the ones not forgotten", SHOWN, _memorised),
+        "memorisation": Kind("whether memorised samples are the ones not forgotten", SHOWN, _memorised),
         "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", SHOWN, _first_trial, derives=MAPS),
     },
 }

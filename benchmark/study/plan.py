@@ -16,9 +16,9 @@ from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, placed
 
-ACROSS = ("metrics", "audits", "predictions")  # what is shown of other studies
-PRINTED = "unlearning.csv"  # and beside them of the paper
-VERSUS = "-vs-reported"  # after a table's name: the table beside the paper's numbers
+ACROSS = ("metrics", "audits", "predictions")  # the gathered files of other studies that an output of kind scale reads
+PRINTED = "unlearning.csv"  # the paper's numbers that it shows beside them
+VERSUS = "-vs-reported"  # suffix of a table's name: the table beside the paper's numbers
 
 
 class PlannedStudy(ResolvedStudy):
@@ -33,7 +33,7 @@ class PlannedStudy(ResolvedStudy):
 
     @cached_property
     def compared(self) -> dict[str, OutputSettings]:
-        """The tables with a cell that the paper has too, as they stand beside its numbers: under names of their own."""
+        """The tables with a cell that the paper has too, to be drawn beside its numbers under names of their own."""
         return {
             name + VERSUS: output
             for name, output in self.tables.items()
@@ -47,20 +47,20 @@ class PlannedStudy(ResolvedStudy):
         return self.outputs[name]
 
     def kind_of(self, name: str) -> Kind:
-        """Return what a table or figure is drawn by."""
+        """Return the kind of a table or figure."""
         return KINDS[self.section_of(name)][self.output(name).kind]
 
     def section_of(self, name: str) -> str:
-        """Return ``tables`` or ``figures``, wherever an output stands."""
+        """Return the section of an output: ``tables`` or ``figures``."""
         return "figures" if name in self.figures else "tables"
 
     def output_fingerprint(self, name: str) -> str:
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
-        settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others had none at first
-        shown = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
-        of = self.derived if kind.gathered else self.derived_of(name)
-        drawn: list[Any] = [self.report_epoch, self.trials, sorted(one.place for one in of)]
+        settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
+        runs = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
+        derived = self.derived if kind.gathered else self.derived_of(name)
+        drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.place for file in derived)]
         if name in self.compared:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.judges and self.margin != type(self).model_fields["margin"].default:
@@ -74,12 +74,12 @@ class PlannedStudy(ResolvedStudy):
             drawn.append({audit: OWN_AUDITS.code(audit) for audit in self.audits})
         if self.labels or self.colours:
             drawn.append([self.labels, self.colours])
-        return digest([__version__, name, settings, *drawn, shown])[:SHORT]
+        return digest([__version__, name, settings, *drawn, runs])[:SHORT]
 
     def gathered_by(self, name: str) -> list[paths.Path]:
-        """Return the gathered files of other studies that a table or figure shows, and the paper's numbers."""
+        """Return the gathered files of other studies that a table or figure shows, with the paper's numbers."""
         studies = self.output(name).studies
-        files = [paths.collected(study, what) for study in studies for what in ACROSS]
+        files = [paths.collected(study, frame) for study in studies for frame in ACROSS]
         return [file for file in [*files, paths.REPORTED / PRINTED] if studies and file.is_file()]
 
     @cached_property
@@ -95,7 +95,7 @@ class PlannedStudy(ResolvedStudy):
         return [self.run(name) for name in dict.fromkeys(self.kind_of(output).runs(self, self.output(output)))]
 
     def runs(self, outputs: Iterable[str] | None = None) -> list[Run]:
-        """Return every run that the outputs need (all of the study's unless given), Originals first."""
+        """Return every run that the outputs (by default all of the study's) need, Originals first."""
         if outputs is None:
             return self._all_runs
         needed: dict[RunName, Run] = {}
@@ -116,18 +116,20 @@ class PlannedStudy(ResolvedStudy):
     def kept(self) -> frozenset[RunName]:
         """The runs whose weights are kept: Originals, and those that something is derived from."""
         originals = (run.name for run in self.runs() if run.name.is_original)
-        return frozenset(originals) | frozenset(one.run.name for one in self.derived)
+        return frozenset(originals) | frozenset(file.run.name for file in self.derived)
 
     @cached_property
     def listed_cells(self) -> list[Cell]:
         """Every cell that some output lists."""
-        return [Cell.parse(cell) for cell in dict.fromkeys(c for output in self.outputs.values() for c in output.cells)]
+        names = dict.fromkeys(cell for output in self.outputs.values() for cell in output.cells)
+        return [Cell.parse(name) for name in names]
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """Every cell that has runs: those listed, and those that stages are compared with."""
-        names = [run.name for run in self.runs() if run.name.scenario]
-        return list(dict.fromkeys([*self.listed_cells, *(Cell(n.dataset, n.arch, n.scenario) for n in names)]))
+        """Every cell that has runs: the listed ones, and those that stages are compared with."""
+        names = (run.name for run in self.runs() if run.name.scenario)
+        with_runs = [Cell(name.dataset, name.arch, name.scenario) for name in names]
+        return list(dict.fromkeys([*self.listed_cells, *with_runs]))
 
     # --- datasets, splits, derived files --------------------------------------------------------------------------
 
@@ -136,7 +138,7 @@ class PlannedStudy(ResolvedStudy):
         return paths.dataset(name, self.provenances[name])
 
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
-        """Return a draw of what a scenario forgets; raise `BadInput` if the study has no such dataset or file."""
+        """Return the draw of what a scenario forgets; raise `BadInput` if the study has no such dataset or file."""
         if dataset not in self.datasets:
             raise unknown("dataset", dataset, self.datasets, self.file)
         folder = self.dataset_folder(dataset).name
@@ -150,11 +152,11 @@ class PlannedStudy(ResolvedStudy):
         return Split(dataset, scenario, trial, origin)
 
     def split_of(self, run: Run, scenario: str | None = None) -> Split:
-        """Return what a run forgets; Original needs to be told in which scenario."""
+        """Return the split of a run; for Original, ``scenario`` says which."""
         return self.split(run.name.dataset, scenario or run.name.scenario, run.split_trial)
 
     def splits(self, runs: Iterable[Run], cells: Iterable[Cell]) -> list[Split]:
-        """Return what runs forget, and what is forgotten in the cells that Originals among them are shown in."""
+        """Return the splits of runs, and those of the cells that Originals among them are shown in."""
         runs = list(runs)
         draws = {(run.name.dataset, run.name.scenario, run.split_trial) for run in runs if run.name.scenario}
         draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in placed(runs, cells)}
@@ -162,11 +164,11 @@ class PlannedStudy(ResolvedStudy):
 
     @cached_property
     def all_splits(self) -> list[Split]:
-        """What all runs forget."""
+        """The splits of all runs."""
         return self.splits(self.runs(), self.cells)
 
     def derive(self, what: str, run: Run, scenario: str) -> Derived:
-        """Return a file made from a run's weights, ``what`` being maps, distances, views or relearning."""
+        """Return a file made from a run's weights; ``what`` is maps, distances, views or relearning."""
         origin: dict[str, Any] = {"what": what, "run": run.fingerprint, "scenario": scenario}
         if what == RELEARNING:
             origin |= self.relearning.model_dump()
@@ -175,17 +177,17 @@ class PlannedStudy(ResolvedStudy):
         return Derived(what, run, scenario, origin)
 
     def derived_of(self, output: str) -> list[Derived]:
-        """Return what a table or figure shows of its runs' weights; Original is looked at once a scenario."""
+        """Return the derived files that a table or figure shows; Original has one per scenario."""
         kind = self.kind_of(output)
         if not kind.derives:
             return []
         cells = [Cell.parse(cell) for cell in self.output(output).cells]
         pairs = [(run, cell) for run in self.runs_of(output) for cell in cells if belongs(run.name, cell)]
         derived = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
-        return sorted(derived, key=lambda one: one.place)
+        return sorted(derived, key=lambda file: file.place)
 
     @cached_property
     def derived(self) -> list[Derived]:
-        """All that some output shows of weights."""
-        by_place = {one.place: one for name in self.outputs for one in self.derived_of(name)}
+        """The derived files of all outputs."""
+        by_place = {file.place: file for name in self.outputs for file in self.derived_of(name)}
         return list(by_place.values())

@@ -25,11 +25,11 @@ from benchmark.names import CL, MethodName
 from benchmark.registry import ENTRY_POINTS, METHODS, code_digest
 from benchmark.stamp import PACKAGE, stamp
 
-REPLACED = "; "  # between the digest of the package and what a plugin put in the place of its parts
+REPLACED = "; "  # between the package's digest and the parts that plugins replaced
 
 
 def load(names: Any, where: str) -> None:
-    """Import installed plugins, then the modules or ``.py`` files in ``names``; raise `BadInput` where one fails."""
+    """Import installed plugins, then the modules or ``.py`` files in ``names``; raise `BadInput` if one fails."""
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         _guarded(entry.value, f"installed plugin {entry.name!r}", entry.load)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -44,19 +44,19 @@ def _guarded(name: str, where: str, action: Any) -> None:
     except BadInput as error:
         raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        fault = f"{type(error).__name__}: {error}{_place(error, name)}"
+        fault = f"{type(error).__name__}: {error}{_line_of(error, name)}"
         raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
 
 
-def _place(error: BaseException, name: str) -> str:
-    """Return where in the plugin's own file the error arose, where that is not already said."""
+def _line_of(error: BaseException, name: str) -> str:
+    """Return the line of the plugin's file at which an error arose; empty if it arose elsewhere."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame.lineno for frame in frames if Path(frame.filename).stem == Path(name).stem.rpartition(".")[2]]
-    return f" (line {own[-1]})" if own else ""
+    lines = [frame.lineno for frame in frames if Path(frame.filename).stem == Path(name).stem.rpartition(".")[2]]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 class _Source(SourceFileLoader):
-    """Reads a file itself, never a compiled copy: of two texts of one length within a second, that may be the first."""
+    """Loader of source only: a compiled copy may be stale after an edit of equal length within the same second."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
@@ -92,34 +92,34 @@ def _module(name: str) -> str:
 def stamp_with(*names: str) -> dict[str, str]:
     """Return `benchmark.stamp.stamp` of a study that loads these plugins.
 
-    ``plugins`` names each with its digest, and the installed ones; ``code`` also what they replaced in the package.
+    ``plugins`` lists them and the installed ones with their digests, ``code`` also what they replaced in the package.
     """
     modules = {_module(name): name for name in names}
     modules |= {entry.module: entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     files = (Path(str(sys.modules[module].__file__)) for module in modules if module in sys.modules)
-    made = stamp(*(file for file in files if file.is_relative_to(PACKAGE.parent)))
+    package_stamp = stamp(*(file for file in files if file.is_relative_to(PACKAGE.parent)))
     plugins = {module: f"{name} {code_digest(module)}" for module, name in modules.items()}
-    replaced = [f"{what} by {plugins[module]}" for what, module in _replaced(modules)]
-    code = REPLACED.join([made["code"], *sorted(replaced)])
-    return made | {"code": code, "plugins": ", ".join(plugins.values())}
+    replaced = [f"{part} by {plugins[module]}" for part, module in _replaced(modules)]
+    code = REPLACED.join([package_stamp["code"], *sorted(replaced)])
+    return package_stamp | {"code": code, "plugins": ", ".join(plugins.values())}
 
 
 def _replaced(modules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what of the package's modules, and of their classes, is now a plugin's, with the module of the plugin."""
+    """Yield each attribute of the package's modules and classes that a plugin replaced, with the plugin's module."""
     for name, module in list(sys.modules.items()):
         if name.startswith("benchmark."):
-            own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
-            for place, holder in [(name, module), *((f"{name}.{one.__name__}", one) for one in own)]:
-                for key, value in vars(holder).items():
-                    if (of := getattr(value, "__module__", None)) in modules:
-                        yield f"{place}.{key}", str(of)
+            classes = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == name]
+            for path, owner in [(name, module), *((f"{name}.{cls.__name__}", cls) for cls in classes)]:
+                for key, value in vars(owner).items():
+                    if (origin := getattr(value, "__module__", None)) in modules:
+                        yield f"{path}.{key}", str(origin)
 
 
 def code_version(method: Any) -> int | str:
-    """Return what changes when a method's results do: a number for ours, the code's digest for a plugin's.
+    """Return what changes when a method's results do: a built-in method's version, or the digest of a plugin's code.
 
-    A built-in method raises its ``version`` when its results change. Whoever writes a plugin edits it again and
-    again, so there every change of code counts, comments and layout aside.
+    A built-in method raises its ``version`` when its results change. A plugin is edited again and again, so every
+    change of its code counts, comments and layout aside.
     """
     return code_digest(method.__module__) or method.version
 
@@ -127,28 +127,28 @@ def code_version(method: Any) -> int | str:
 def method_class(method: MethodName, where: str = "") -> Any:
     """Return a method's class, with the contrastive term if named; raise `BadInput`, beginning with ``where``."""
     where = where or f"method {str(method)!r}"
-    kind = METHODS.get(method.base, where)
-    if fault := _fault(kind):
+    method_type = METHODS.get(method.base, where)
+    if fault := _fault(method_type):
         raise BadInput(f"{where}: method {method.base!r}{fault}")
     if not method.contrastive:
-        return kind
-    if not kind.contrastive:
+        return method_type
+    if not method_type.contrastive:
         accepted = ", ".join(name + CL for name in METHODS if METHODS.get(name).contrastive)
         raise BadInput(f"{where}: {method.base!r} takes no contrastive term. Accepted: {accepted}")
-    return with_contrastive_term(kind)
+    return with_contrastive_term(method_type)
 
 
 @cache
-def _fault(kind: Any) -> str:
-    """Say what keeps something from being a method, or nothing; once, since every run of a study asks."""
-    if not (isinstance(kind, type) and issubclass(kind, Method)):
-        return f" is {kind!r}: accepted is a class derived from benchmark.methods.base.Method"
-    if not (isinstance(kind.Settings, type) and issubclass(kind.Settings, Recipe)):
+def _fault(candidate: Any) -> str:
+    """Say why something is no method; empty if it is one. Cached, since every run of a study asks."""
+    if not (isinstance(candidate, type) and issubclass(candidate, Method)):
+        return f" is {candidate!r}: accepted is a class derived from benchmark.methods.base.Method"
+    if not (isinstance(candidate.Settings, type) and issubclass(candidate.Settings, Recipe)):
         return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
     hooks = [name for name in vars(Method) if not name.startswith("_")]
-    for name, value in vars(kind).items():
-        own = callable(value) and not name.startswith("_") and name not in hooks
-        # A hook that is misspelt is never called, and the method trains as plain fine-tuning.
-        if own and (close := closest(name, hooks, cutoff=0.8)):
+    for name, value in vars(candidate).items():
+        is_new = callable(value) and not name.startswith("_") and name not in hooks
+        # A misspelt hook is never called: the method would train as plain fine-tuning.
+        if is_new and (close := closest(name, hooks, cutoff=0.8)):
             return f": {name!r} is no part of a method; did you mean {close!r}?"
     return ""

@@ -1,4 +1,4 @@
-"""The stages that come before training: a study's dataset as arrays, and what each scenario forgets."""
+"""The stages before training: a study's datasets as arrays, and what each scenario forgets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def prepare(study: Study, dataset: str) -> Path:
         if not waited or not _is_whole(folder):
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
-    # The folder stays as it is, since other studies may use it; nothing of this one starts.
+    # On a fault the folder stays, since other studies may use it, but no job of this study starts.
     check_prepared(study, dataset, store.facts(folder))
     return folder
 
@@ -50,10 +50,10 @@ def load(study: Study, dataset: str) -> Arrays:
 
 
 def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
-    """Draw what a scenario forgets, write it and return the file; the dataset has been prepared.
+    """Draw what a scenario forgets of a prepared dataset, write it and return the file.
 
-    The file also says which images it was drawn for, the names of the classes, and how many images have an exact copy
-    on another side, so that results can be read without the images.
+    The file also has the images' digest, the names of the classes, and how many images have an exact copy on another
+    side, so that results can be read without the images.
     """
     draw = study.split(dataset, scenario, trial)
     draws = study.trials if "split" in study.resample else 1
@@ -65,27 +65,26 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     file = study.chosen_by(dataset, Scenario(scenario))
     chosen = splits.chosen_by(file[0], Scenario(scenario), len(arrays.train_labels)) if file else None
     labels, count = (arrays.train_labels, arrays.test_labels), len(arrays.train_labels)
-    rng = _permuting(study, dataset, trial)
-    equal, of_test = splits.equal_images(arrays.train_images, arrays.test_images)
-    groups = equal if study.keep_twins else None
+    rng = _split_stream(study, dataset, trial)
+    train_groups, test_groups = splits.equal_images(arrays.train_images, arrays.test_images)
+    groups = train_groups if study.keep_twins else None
     frame = split_frame(*labels, arrays.classes, Scenario(scenario), rng, study.hold_out, chosen, groups)
-    gone, held = splits.forgotten(frame), splits.held_out(count, study.hold_out, _permuting(study, dataset, trial))
-    copies = splits.twins(equal, of_test, gone, np.setdiff1d(np.arange(count), [*gone, *held]))
+    forgotten = splits.forgotten(frame)
+    unseen = splits.held_out(count, study.hold_out, _split_stream(study, dataset, trial))
+    copies = splits.twins(train_groups, test_groups, forgotten, np.setdiff1d(np.arange(count), [*forgotten, *unseen]))
     facts = {"images": store.content_hash(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}
     path = paths.split(draw.place)
     write_split(path, frame, draw.origin | facts)
-    among = dict(
-        zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)
-    )
-    print("exact copies among", ", ".join(f"{what}: {number}" for what, number in among.items()), file=sys.stderr)
+    pairs = zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)
+    print("exact copies among", ", ".join(f"{pair}: {number}" for pair, number in pairs), file=sys.stderr)
     return path
 
 
 def held_out(study: Study, run: Run, count: int) -> npt.NDArray[np.int64]:
-    """Return the sorted indices of the training samples, of ``count``, that the trial of a run never trains on."""
-    return splits.held_out(count, study.hold_out, _permuting(study, run.name.dataset, run.split_trial))
+    """Return the sorted indices of those of ``count`` training samples that the trial of a run never trains on."""
+    return splits.held_out(count, study.hold_out, _split_stream(study, run.name.dataset, run.split_trial))
 
 
-def _permuting(study: Study, dataset: str, trial: int) -> np.random.Generator:
-    """Return the stream whose first permutation says which samples are forgotten, and which are held out."""
+def _split_stream(study: Study, dataset: str, trial: int) -> np.random.Generator:
+    """Return the stream whose first permutation decides which samples are forgotten and which are held out."""
     return Streams(study.seed, (dataset, f"split-{trial}")).numpy("split")

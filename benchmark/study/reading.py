@@ -17,15 +17,15 @@ from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
-OF_YAML = "tag:yaml.org,2002:"  # how the tags of its own begin
+YAML_TAG = "tag:yaml.org,2002:"  # prefix of YAML's own tags
 LONGEST_FILE = 2_000_000  # bytes
-LARGEST = 100_000  # values in a study file, aliases written out: the paper's has under 2,000
+LARGEST = 100_000  # values in a study file, aliases expanded: the paper's has under 2,000
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the one in C is much faster
-    """Safe YAML that refuses a key given twice, where plain YAML would silently keep the last.
+    """Safe YAML that refuses a key given twice, of which plain YAML silently keeps the last.
 
-    Truth values and numbers are those of YAML 1.2: neither ``yes`` nor ``1:30`` is a number. A key is text, even ``1``.
+    Booleans and numbers are those of YAML 1.2: ``yes`` and ``1:30`` are text. A key is text, even ``1``.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -35,17 +35,17 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             line = f"line {key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.YAMLError(f"{line}: a key must be plain text")
-            # YAML's own "<<" lays an anchor's mapping under this one; that is not a second giving of its keys.
-            if key.value in keys and key.tag != OF_YAML + "merge":
+            # YAML's "<<" merges an anchor's mapping, whose keys may be given again.
+            if key.value in keys and key.tag != YAML_TAG + "merge":
                 raise yaml.YAMLError(f"{line}: key {key.value!r} is given twice")
             keys.append(key.value)
         return super().construct_mapping(node, deep)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Put the keys that "<<" names into a mapping, and read all of them as text."""
+        """Insert the keys that "<<" brings into a mapping, and read all keys as text."""
         super().flatten_mapping(node)
         for key, _ in node.value:
-            key.tag = OF_YAML + "str"
+            key.tag = YAML_TAG + "str"
 
 
 PLAIN = {
@@ -54,26 +54,26 @@ PLAIN = {
     "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
 _Loader.yaml_implicit_resolvers = {
-    first: [one for one in known if one[0].removeprefix(OF_YAML) not in (*PLAIN, "timestamp")]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    first: [resolver for resolver in resolvers if resolver[0].removeprefix(YAML_TAG) not in (*PLAIN, "timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 for kind, pattern in PLAIN.items():
-    _Loader.add_implicit_resolver(OF_YAML + kind, re.compile(f"({pattern})$"), None)
+    _Loader.add_implicit_resolver(YAML_TAG + kind, re.compile(f"({pattern})$"), None)
 
 
 def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
     Mappings are merged key by key, anything else is replaced, and null removes what was inherited. ``seen`` are the
-    studies that this one is extended by; unless ``tuned`` is false, the values that `tune` found lie over the
-    hyperparameters of the file that includes them.
+    studies that extend this one. Unless ``tuned`` is false, tuned values override the hyperparameters of the file that
+    includes them.
     """
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
         raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
     if not re.fullmatch(NAME, study) or len(study) > LONGEST:
-        named = "the name of a file config/<name>.yaml, without folder or suffix"
-        accepted = f"{named}: lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
+        form = "the name of a file config/<name>.yaml, without folder or suffix"
+        accepted = f"{form}: lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
         raise BadInput(f"{where} {study!r}: accepted is {accepted}")
     path = paths.study_file(study)
     if not paths.CONFIG.is_dir():
@@ -88,12 +88,12 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
         return data
     if not isinstance(parent, str):
         raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
-    # Tuned values of its own, or none, take the place of those that the parent includes.
+    # A study's own key ``tuned``, even null, replaces its parent's.
     return merge(read(parent, (*seen, study), tuned and "tuned" not in data), data)
 
 
 def tuned_values(name: Any, where: str) -> dict[str, Any]:
-    """Return the hyperparameters in ``config/tuned/<name>.yaml``, as a study has them; raise `BadInput` without it."""
+    """Return the hyperparameters in ``config/tuned/<name>.yaml``, as a study has them; raise `BadInput` if missing."""
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise BadInput(f"{where}: tuned: {name!r} is not the name of a study")
     path = paths.tuned(name)
@@ -106,33 +106,34 @@ def tuned_values(name: Any, where: str) -> dict[str, Any]:
 
 
 def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a study's data with the sources that this machine has its images in, if a file here says so.
+    """Return a study's data with this machine's own sources of images, if a local file names them.
 
     The file maps a dataset's name to ``source``, ``path``, ``train`` and ``test``; it changes where images are read
     from in every study that has that dataset, and nothing else.
     """
-    path, named = paths.LOCAL_DATASETS, data.get("datasets")
-    if not path.is_file() or not isinstance(named, dict):
+    path, datasets = paths.LOCAL_DATASETS, data.get("datasets")
+    if not path.is_file() or not isinstance(datasets, dict):
         return data
     local = parse(path)
     for name, entry in local.items():
         if not isinstance(entry, dict) or not set(entry) <= set(WHERE):
             raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(WHERE)}")
-    return data | {"datasets": merge(named, {name: local[name] for name in local if isinstance(named.get(name), dict)})}
+    shared = {name: local[name] for name in local if isinstance(datasets.get(name), dict)}
+    return data | {"datasets": merge(datasets, shared)}
 
 
 def chosen(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
-    """Return a study's data with the tables and figures in ``only`` alone."""
-    kept = {
+    """Return a study's data with only the tables and figures in ``only``."""
+    outputs = {
         key: {name: data[key][name] for name in data[key] if name in only}
         for key in ("tables", "figures")
         if key in data
     }
-    return data | kept
+    return data | outputs
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """Return a file of YAML as plain data; raise `BadInput` if it is too large, malformed, or no mapping."""
+    """Return a YAML file as plain data; raise `BadInput` if it is too large, malformed, or no mapping."""
     if path.stat().st_size > LONGEST_FILE:
         raise BadInput(f"{path}: {path.stat().st_size:,} bytes; accepted are at most {LONGEST_FILE:,}")
     try:
@@ -147,18 +148,18 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def _is_large(data: Any) -> bool:
-    """Count values as often as they are referred to: a few aliases of aliases are millions, one of itself endless."""
-    left, count = [data], 0
-    while left and count <= LARGEST:
-        value = left.pop()
+    """Count values once per reference: a few aliases of aliases are millions, an alias of itself is endless."""
+    pending, count = [data], 0
+    while pending and count <= LARGEST:
+        value = pending.pop()
         count += 1
         if isinstance(value, dict | list):
-            left += value.values() if isinstance(value, dict) else value
+            pending += value.values() if isinstance(value, dict) else value
     return count > LARGEST
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` laid on top; see `read` for the rules."""
+    """Return ``base`` with ``over`` merged on top; see `read` for the rules."""
     merged = dict(base)
     for key, value in over.items():
         if value is None:
@@ -175,18 +176,18 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise BadInput(_line(error, where)) from None
+        raise BadInput(_message(error, where)) from None
 
 
-def _line(error: ValidationError, where: str) -> str:
+def _message(error: ValidationError, where: str) -> str:
     fault = error.errors(include_url=False)[0]
     key = [fault["ctx"]["key"]] if fault["type"] == UNKNOWN_KEY else []
     place = ": ".join([where, ".".join(map(str, [*fault["loc"], *key]))]).removesuffix(": ")
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    remaining = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if key:
-        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + more
+        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + remaining
     if fault["type"] == "missing":
-        return f"{place}: missing; it is needed{more}"
+        return f"{place}: missing; it is needed{remaining}"
     message = fault["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
-    return f"{place}: {given}{message[0].lower()}{message[1:]}{more}"
+    value = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
+    return f"{place}: {value}{message[0].lower()}{message[1:]}{remaining}"

@@ -23,32 +23,33 @@ from benchmark.study.runs import Run
 
 
 class ResolvedStudy(StudyForm):
-    """A study whose runs can be asked for by name."""
+    """A study whose runs can be resolved by name."""
 
     _load_untuned: Callable[[], Any] | None = PrivateAttr(default=None)
-    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)  # looked up once a trial and output
+    _canonical: dict[tuple[Cell, str], str] = PrivateAttr(default_factory=dict)  # looked up for every trial and output
     _recipes: dict[tuple[Cell, MethodName], Recipe] = PrivateAttr(default_factory=dict)
     _digests: dict[Path, str] = PrivateAttr(default_factory=dict)
     _runs: dict[RunName, Run] = PrivateAttr(default_factory=dict)
 
     @property
     def includes_tuned(self) -> bool:
-        """Whether what tuning found lies over its hyperparameters."""
+        """Whether tuned values override its hyperparameters."""
         return self._load_untuned is not None
 
     @cached_property
     def tuned_file(self) -> dict[str, Any]:
-        """What the search wrote that this study names: the values, and below ``about`` and ``found`` where from."""
+        """The tuned file that this study names: the values, and below ``about`` and ``found`` their origin."""
         return parse(paths.tuned(self.tuned)) if self.tuned else {}
 
     @cached_property
     def untuned(self) -> Self:
-        """This study without what tuning found."""
+        """This study without tuned values."""
         return self._load_untuned() if self._load_untuned else self
 
     def run_name(self, cell: Cell, method: str, trial: int) -> RunName:
-        """Return the run that shows ``method`` in ``cell``: Original is the same one in every scenario, and a setting
-        that has the study's own value anyway is left out of the name.
+        """Return the run that shows ``method`` in ``cell``.
+
+        Original's is the same in every scenario. Settings that have the study's own value are left out of the name.
         """
         if (name := self._canonical.get((cell, method))) is None:
             name = self._canonical[cell, method] = self._canonical_method(cell, method)
@@ -65,7 +66,7 @@ class ResolvedStudy(StudyForm):
 
     @cached_property
     def provenances(self) -> dict[str, str]:
-        """Of each dataset what determines its arrays: see `benchmark.data.store.provenance`."""
+        """What determines the arrays of each dataset: see `benchmark.data.store.provenance`."""
         return {name: provenance(name, settings) for name, settings in self.datasets.items()}
 
     def chosen_by(self, dataset: str, scenario: Scenario) -> tuple[Path, str] | None:
@@ -75,11 +76,11 @@ class ResolvedStudy(StudyForm):
         """
         if scenario.kind not in ("memorised", "typical", "listed"):
             return None
-        named, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
+        files, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
         where = f"{self.file}: {'lists' if scenario.list_name else 'memorisation'}.{key}"
-        if key not in named:
+        if key not in files:
             raise BadInput(f"{where}: missing; scenario {scenario.name!r} needs a file there")
-        path = Path(named[str(key)])
+        path = Path(files[str(key)])
         if path not in self._digests:
             if not path.is_file():
                 raise BadInput(f"{where}: there is no file {path}")
@@ -97,26 +98,26 @@ class ResolvedStudy(StudyForm):
             if parsed.settings:
                 raise BadInput(f"method {method!r}: every run starts from the same Original; accepted is {ORIGINAL!r}")
             return ORIGINAL
-        own = plain_values(self._settings(cell, MethodName(parsed.base, parsed.contrastive, ())))
+        base = plain_values(self._settings(cell, MethodName(parsed.base, parsed.contrastive, ())))
         chosen = plain_values(self._settings(cell, parsed))
-        changed = {key: value for key, value in chosen.items() if value != own[key]}
+        changed = {key: value for key, value in chosen.items() if value != base[key]}
         settings = tuple((key, _text(value)) for key, value in sorted(changed.items()))
         return str(MethodName(parsed.base, parsed.contrastive, settings))
 
     def _resolve(self, name: RunName) -> Run:
         self._check_name(name)
         method = MethodName.parse(name.method)
-        kind = method_class(method)
+        method_type = method_class(method)
         settings = self._settings(Cell(name.dataset, name.arch, name.scenario or ORIGINAL), method)
         scenario = Scenario(name.scenario) if name.scenario else None
         sequential = scenario is not None and scenario.kind == "sequential"
         if scenario and sequential:
-            _check_stages(f"run {str(name)!r}", scenario, kind, settings)
-        whole = self.sequential.schedule == "continue"
-        epochs = settings.epochs // (scenario.stages if scenario and not whole else 1)
+            _check_stages(f"run {str(name)!r}", scenario, method_type, settings)
+        continues = self.sequential.schedule == "continue"
+        epochs = settings.epochs // (scenario.stages if scenario and not continues else 1)
         if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
             raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {epochs} epochs")
-        original = self._original(name.dataset, name.arch, name.trial) if kind.starts_from_original else None
+        original = self._original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {
             "run": str(name),
@@ -127,12 +128,12 @@ class ResolvedStudy(StudyForm):
             },
             "split_trial": None if name.is_original else split_trial,
             "original": self.run(original).fingerprint if original else None,
-            "code": code_version(kind),
-            "settings": _determining(settings),
+            "code": code_version(method_type),
+            "settings": _determining_values(settings),
             "precision": self.precision,
             "members": self.members,
         }
-        # Of plugins alone: what is built in has no version of its own.
+        # Only plugins have one: built-in architectures have no version of their own.
         if code := ARCHITECTURES.code(name.arch):
             content["architecture"] = code
         if scenario and (chosen := self.chosen_by(name.dataset, scenario)):
@@ -143,7 +144,7 @@ class ResolvedStudy(StudyForm):
             content["keep_twins"] = True
         if sequential:
             content["sequential"] = self.sequential.model_dump()
-        return Run(name, kind, settings, original, split_trial, content)
+        return Run(name, method_type, settings, original, split_trial, content)
 
     def _check_name(self, name: RunName) -> None:
         where = f"run {str(name)!r}"
@@ -160,27 +161,27 @@ class ResolvedStudy(StudyForm):
     def _settings(self, cell: Cell, method: MethodName) -> Recipe:
         """Return a method's hyperparameters in a cell, which all trials share."""
         if (recipe := self._recipes.get((cell, method))) is None:
-            recipe = self._recipes[cell, method] = self._laid_over(cell, method)
+            recipe = self._recipes[cell, method] = self._merged_settings(cell, method)
         return recipe
 
-    def _laid_over(self, cell: Cell, method: MethodName) -> Recipe:
-        """Lay the study's hyperparameters over the method's defaults, in the order of the file, then the name's own."""
-        kind = method_class(method)
+    def _merged_settings(self, cell: Cell, method: MethodName) -> Recipe:
+        """Merge the method's defaults, the study's hyperparameters in the file's order, and the name's settings."""
+        method_type = method_class(method)
         values: dict[str, Any] = {}
         for pattern, entries in self.hyperparameters.items():
             if matches(pattern, str(cell)):
-                values |= entries.get("unlearning" if kind.starts_from_original else "training", {})
+                values |= entries.get("unlearning" if method_type.starts_from_original else "training", {})
                 values |= entries.get(method.head, {})
-        own = validated(kind.Settings, values, f"{self.file}: hyperparameters of {method.head}")
-        return validated(kind.Settings, plain_values(own) | dict(method.settings), f"method {str(method)!r}")
+        base = validated(method_type.Settings, values, f"{self.file}: hyperparameters of {method.head}")
+        return validated(method_type.Settings, plain_values(base) | dict(method.settings), f"method {str(method)!r}")
 
 
 def plain_values(settings: Recipe) -> dict[str, Any]:
-    """Return hyperparameters as plain data, by the names that a study file has for them."""
+    """Return hyperparameters as plain data, by their names in a study file."""
     return settings.model_dump(by_alias=True)
 
 
-def _determining(settings: Recipe) -> dict[str, Any]:
+def _determining_values(settings: Recipe) -> dict[str, Any]:
     """Return the hyperparameters that a fingerprint covers; see `added` of `benchmark.methods.base.setting`."""
     values = plain_values(settings)
     for name, field in type(settings).model_fields.items():
@@ -190,11 +191,11 @@ def _determining(settings: Recipe) -> dict[str, Any]:
     return values
 
 
-def _check_stages(where: str, scenario: Scenario, kind: Any, settings: Recipe) -> None:
+def _check_stages(where: str, scenario: Scenario, method_type: Any, settings: Recipe) -> None:
     """Raise `BadInput`, beginning with ``where``, for a method or a number of epochs that has no stages."""
-    if not kind.starts_from_original:
-        shown = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
-        raise BadInput(f"{where}: {scenario.name} is {shown}")
+    if not method_type.starts_from_original:
+        advice = f"shown by a figure of kind 'stages', beside Retrain of random-<k*{scenario.percent}>"
+        raise BadInput(f"{where}: {scenario.name} is {advice}")
     if settings.epochs % scenario.stages:
         raise BadInput(f"{where}: {settings.epochs} epochs: accepted is a multiple of the {scenario.stages} stages")
 

@@ -1,7 +1,7 @@
-"""What a study's results are made of: runs, splits, and files derived from the weights of a run.
+"""The parts of a study's results: runs, splits, and files derived from the weights of a run.
 
-Each has a place in the pool under ``results/`` that is a function of all that determines it. So it belongs to no study,
-and one that is out of date is simply not there.
+Each has a place in the pool under ``results/`` that is a function of all that determines it. So none belongs to a
+study, and one that is out of date is simply not there.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Split:
 class Derived:
     """A file made from the weights of a run.
 
-    ``what`` is maps, distances, views or relearning; Original, of no scenario, is looked at once in each.
+    ``what`` is maps, distances, views or relearning. Original, which has no scenario, has one for each.
     """
 
     what: str
@@ -85,18 +85,18 @@ class Derived:
 
 
 def belongs(name: RunName, cell: Cell) -> bool:
-    """Whether a run has a place in a cell: its own, or for Original every one of its dataset and architecture."""
+    """Whether a run belongs to a cell; Original belongs to every cell of its dataset and architecture."""
     return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
 
 
 def placed(runs: Iterable[Run], cells: Iterable[Cell]) -> list[tuple[Run, Cell]]:
-    """Pair each run with the cells that it has a place in, cell by cell.
+    """Pair each run with the cells that it belongs to, cell by cell.
 
-    Original has one in the trials of a cell's other runs alone: for more, nothing says what would be forgotten.
+    Original is paired only in the trials of a cell's other runs: in any more, nothing says what would be forgotten.
     """
     runs, pairs = list(runs), []
     for cell in cells:
-        here = [run for run in runs if belongs(run.name, cell)]
-        trials = {run.name.trial for run in here if not run.name.is_original}
-        pairs += [(run, cell) for run in here if run.name.trial in trials]
+        cell_runs = [run for run in runs if belongs(run.name, cell)]
+        trials = {run.name.trial for run in cell_runs if not run.name.is_original}
+        pairs += [(run, cell) for run in cell_runs if run.name.trial in trials]
     return pairs

@@ -36,8 +36,8 @@ def schema() -> str:
         "additionalProperties": {"type": "object"},
     }
     kinds: dict[str, list[str]] = {}
-    for section, known in KINDS.items():
-        for name, kind in known.items():
+    for section, entries in KINDS.items():
+        for name, kind in entries.items():
             kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.shows}")
     form["$defs"]["OutputSettings"]["properties"]["kind"] |= {
         "description": "what is drawn",
@@ -47,18 +47,18 @@ def schema() -> str:
 
 
 def _partial(model: type[Recipe]) -> dict[str, Any]:
-    described = model.model_json_schema(by_alias=True)
-    described.pop("required", None)
-    return described
+    properties = model.model_json_schema(by_alias=True)
+    properties.pop("required", None)
+    return properties
 
 
-def mappings(model: Any, place: str = "") -> dict[Any, list[str]]:
-    """Return the models below a model, each with the places it stands at: ``datasets.NAME.augmentation``."""
-    found: dict[Any, list[str]] = {}
-    for name, one in model.model_fields.items():
-        for kind in (one.annotation, *get_args(one.annotation)):
+def mappings(model: Any, prefix: str = "") -> dict[Any, list[str]]:
+    """Return the models within a model, each with its paths, such as ``datasets.NAME.augmentation``."""
+    paths_of: dict[Any, list[str]] = {}
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                here = place + name + (".NAME" if get_origin(one.annotation) is dict else "")
-                for inner, places in {kind: [here], **mappings(kind, f"{here}.")}.items():
-                    found.setdefault(inner, []).extend(places)
-    return found
+                path = prefix + name + (".NAME" if get_origin(field.annotation) is dict else "")
+                for inner, paths in {kind: [path], **mappings(kind, f"{path}.")}.items():
+                    paths_of.setdefault(inner, []).extend(paths)
+    return paths_of

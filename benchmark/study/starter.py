@@ -1,4 +1,4 @@
-"""A plugin to start from: its file, a study that shows it, and a test, all of which work as they are."""
+"""A plugin to start from: its file, a study that shows it and a test, all of which work unchanged."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_forgotten_images_alone_count():
     samples = pd.DataFrame({{"membership": ["retain", "forget", "forget", "test"], "loss": [9.0, 1.0, 3.0, 9.0]}})
     assert read(samples) == 2
 '''
-NO_TEXT = ("true", "false", "null")  # to YAML
+NOT_TEXT = ("true", "false", "null")  # to YAML
 KINDS: dict[str, tuple[Registry, str, str, str]] = {
     "method": (METHODS, METHOD, METHOD_STUDY, METHOD_TEST),
     "dataset": (SOURCES, DATASET, DATASET_STUDY, DATASET_TEST),
@@ -201,12 +201,12 @@ KINDS: dict[str, tuple[Registry, str, str, str]] = {
 def write(kind: str, name: str) -> list[Path]:
     """Write a plugin, its study and its test, and return their paths.
 
-    ``kind`` is one of `KINDS`. `BadInput` is raised if the name is malformed or taken, or any of the files exists.
+    ``kind`` is one of `KINDS`. Raises `BadInput` if the name is malformed or in use, or if any of the files exists.
     """
     registry, *templates = KINDS[kind]
     if not NAME.fullmatch(name) or not name[0].isalpha():
         raise BadInput(f"{kind} {name!r}: accepted are lower-case words and digits joined by '-', a letter first")
-    if name in NO_TEXT:
+    if name in NOT_TEXT:
         raise BadInput(f"{kind} {name!r}: a study file reads that as no name: call the new one something else")
     if name in registry:
         raise BadInput(f"{kind} {name!r}: there is one of that name: call the new one something else")
@@ -216,7 +216,7 @@ def write(kind: str, name: str) -> list[Path]:
         if file.exists():
             raise BadInput(f"{file} exists already: call the new {kind} something else")
     spec = importlib.util.find_spec(module)
-    if keyword.iskeyword(module) or (spec and spec.origin):  # a folder has no origin, and is in no module's way
+    if keyword.iskeyword(module) or (spec and spec.origin):  # a folder has no origin, and hides no module
         raise BadInput(f"{kind} {name!r}: Python has {module!r} already: call the new one something else")
     for file, template in zip(files, templates, strict=True):
         write_text(file, template.format(name=name, module=module, title=title))

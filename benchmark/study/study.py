@@ -1,4 +1,4 @@
-"""A study: what is to be shown, and the runs that this needs.
+"""A study: what it shows, and the runs that this needs.
 
 Reading a study checks all of it, down to every hyperparameter of every run, and imports no deep-learning library.
 """
@@ -22,8 +22,8 @@ class Study(PlannedStudy):
     def load(cls, name: str, tuned: bool = True) -> Self:
         """Read and check ``config/<name>.yaml``; raise `BadInput` for the first fault found, naming its place.
 
-        ``<name>-tuning`` is the study of all that is trained to tune another: it needs no file of its own. Where the
-        study includes what a tuning found, that lies over its hyperparameters, unless ``tuned`` is false.
+        ``<name>-tuning``, the study of all that is trained to tune another, needs no file. Tuned values that the study
+        includes override its hyperparameters, unless ``tuned`` is false.
         """
         if name.endswith(tuning.TUNING) and not paths.study_file(name).is_file():
             data = tuning.tuning_data(cls.load(name.removesuffix(tuning.TUNING), tuned=False))
@@ -36,7 +36,7 @@ class Study(PlannedStudy):
             scored.register(named, where=f"{paths.study_file(name)}: scored")
         study = cls._of(name, data, tuned)
         check(study)
-        # Checked whole, since hyperparameters may be of what is left out.
+        # Checked before outputs are left out, since hyperparameters may belong to these.
         return study if study.only is None else cls._of(name, chosen(data, study.only), tuned)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A study to start from, for people to change."""
+"""A study file to start from, for users to change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTENDING = """\
 extends: {extends}
 only: [comparison] # without this line it also has every table and figure of {extends}
 """
-OWN = """\
+OF_IMAGES = """\
 trials: 3
 {members}datasets:
   images:
@@ -67,10 +67,10 @@ AUDIT = """\
 def write(name: str, extends: str, images: Path | None = None) -> Path:
     """Write ``config/<name>.yaml`` and return its path.
 
-    It extends a study, or is one of the images in a folder: of parquet files, or with subfolders ``train`` and
-    ``test``. `BadInput` is raised if there is a file of that name already, or nothing to start from.
+    It extends a study, or shows the images in a folder: parquet files, or subfolders ``train`` and ``test``. Raises
+    `BadInput` if there is a file of that name already, or nothing to start from.
     """
-    path = _new(name)
+    path = _new_file(name)
     if images is None:
         parent = Study.load(extends)
         gaps = [output for output in parent.tables.values() if output.kind == "unlearning"]
@@ -89,30 +89,30 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
 def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     """Write ``config/<name>.yaml``, which shows a folder's predictions in a cell beside a study's methods.
 
-    The folder has a file ``trial-<number>.parquet`` for each trial, from 0. `BadInput` is raised if it has none or more
+    The folder has a file ``trial-<number>.parquet`` for each trial, from 0. Raises `BadInput` if it has none or more
     than the study has trials, if no table of gaps shows the cell, or if there is a study of that name already.
     """
-    path, study = _new(name), Study.load(extends)
+    path, study = _new_file(name), Study.load(extends)
     trials = next(trial for trial in itertools.count() if not (folder / f"trial-{trial}.parquet").is_file())
     if not 0 < trials <= study.trials:
         accepted = f"accepted are trial-0.parquet and so on, to trial-{study.trials - 1}.parquet at most"
         raise BadInput(f"{folder}: {trials} files of trials; {accepted}")
     tables = [output for output in study.tables.values() if output.kind == "unlearning"]
-    shown = [output.methods for output in tables if cell in output.cells]
-    if not shown:
+    methods_shown = [output.methods for output in tables if cell in output.cells]
+    if not methods_shown:
         raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
-    files, methods = json.dumps(str(folder / "trial-{trial}.parquet")), ", ".join([*shown[0], name])
-    whole = trials == study.trials  # what an audit reads depends on how many trials there are
-    outputs = "comparison, audit" if whole else "comparison"
-    body = (SCORED + AUDIT * whole).format(
+    files, methods = json.dumps(str(folder / "trial-{trial}.parquet")), ", ".join([*methods_shown[0], name])
+    complete = trials == study.trials  # an audit's readings depend on the number of trials
+    outputs = "comparison, audit" if complete else "comparison"
+    body = (SCORED + AUDIT * complete).format(
         name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials, outputs=outputs
     )
     write_text(path, HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body)
     return path
 
 
-def _new(name: str) -> Path:
-    """Return the file of a study that is not there yet."""
+def _new_file(name: str) -> Path:
+    """Return the file of a new study; raise `BadInput` if its name is malformed or in use."""
     path = paths.study_file(name)
     if not re.fullmatch(NAME, name):
         raise BadInput(f"study {name!r}: accepted are lower-case words and digits joined by '-' or '_'")
@@ -126,4 +126,4 @@ def _of_images(folder: Path) -> str:
         raise BadInput(f"--images: there is no folder {folder}")
     parquet = any(folder.glob("*.parquet"))
     members = "" if parquet else "members: random # images from folders are sorted by class\n"
-    return OWN.format(source="parquet" if parquet else "folder", path=json.dumps(str(folder)), members=members)
+    return OF_IMAGES.format(source="parquet" if parquet else "folder", path=json.dumps(str(folder)), members=members)

@@ -1,8 +1,7 @@
-"""The study of all that is trained to tune another study: other seed, other runs, none of which enters a table.
+"""The study of all that is trained to tune another: it has its own seed and runs, none of which enters a table.
 
-It is derived, not written: ``<study>-tuning`` is its name wherever a study is named, and its folders lie under it. Its
-hyperparameters are the study's without tuned values, so that what tuning starts from does not depend on what an
-earlier tuning found.
+It has no file, but is named ``<study>-tuning`` wherever a study is named, and in its folders. Its hyperparameters are
+the study's without tuned values, so that a search does not depend on what an earlier one found.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ INHERITED = "null removes what a study inherits from another"
 
 
 def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
-    """Return which methods are tuned in which cell: those that a table of gaps shows there.
+    """Return the methods that are tuned in each cell: those that a table of gaps shows there.
 
-    Original and Retrain are what the gaps are taken between; variants with settings in their names are a method's own
-    business; sequential scenarios reuse another's values.
+    Original and Retrain are the references of the gaps; a variant with settings in its name counts as its method;
+    sequential scenarios reuse another's values.
     """
     tuned: dict[str, dict[str, None]] = {}
     for output in study.tables.values():
@@ -38,24 +37,24 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
 
 
 def can_be_tuned(study: PlannedStudy) -> bool:
-    """Whether there is something to tune, and on other trials than the study's own: not where it is itself a tuning."""
+    """Whether there is something to tune on other trials than the study's own; a tuning study is not tuned itself."""
     return bool(tuned_cells(study)) and study.tune.seed != study.seed
 
 
 def check_tuning(study: PlannedStudy) -> None:
-    """Raise `BadInput` for what `tune` could not search, of the whole study: ``only`` may leave out a table of it."""
+    """Raise `BadInput` for what `tune` could not search in the whole study, before ``only`` leaves out tables."""
     cells = tuned_cells(study)
-    if cells and (taken := paths.study_file(study.name + TUNING)).is_file():
-        raise BadInput(f"{taken}: what is trained to tune {study.name!r} has that name: call the study something else")
-    known = {Cell.parse(cell).scenario for cell in cells}
+    if cells and (file := paths.study_file(study.name + TUNING)).is_file():
+        raise BadInput(f"{file}: what is trained to tune {study.name!r} has that name: call the study something else")
+    scenarios = {Cell.parse(cell).scenario for cell in cells}
     for scenario, source in study.tune.reuse.items():
         try:
             Scenario(scenario)
         except BadInput as error:
             raise BadInput(f"{study.file}: tune.reuse: {error}") from None
-        if source not in known:
-            one = unknown("tuned scenario", source, known, f"{study.file}: tune.reuse.{scenario}")
-            raise BadInput(f"{one} ({INHERITED})")
+        if source not in scenarios:
+            fault = unknown("tuned scenario", source, scenarios, f"{study.file}: tune.reuse.{scenario}")
+            raise BadInput(f"{fault} ({INHERITED})")
     _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)))
     for pattern in study.tune.hyperparameters:
         where = f"{study.file}: tune.hyperparameters.{pattern}"
@@ -65,12 +64,12 @@ def check_tuning(study: PlannedStudy) -> None:
                 "as '*/*/*'"
             )
         if not any(matches(pattern, place) for place in with_originals(cells)):
-            shown = ", ".join(cells) or "none"
-            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {shown} ({INHERITED})")
+            names = ", ".join(cells) or "none"
+            raise BadInput(f"{where}: matches no tuned cell. The tuned cells: {names} ({INHERITED})")
 
 
 def with_originals(cells: Iterable[str]) -> list[str]:
-    """Return cells, and the places of their Originals: all that a pattern of hyperparameters can match."""
+    """Return cells and the places of their Originals: all that a pattern of hyperparameters can match."""
     cells = list(cells)
     return [*cells, *dict.fromkeys(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
 
@@ -86,13 +85,13 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
         )
     places = with_originals(cells)
     images = ("datasets", "plugins", "lists", "memorisation")
-    same = ("precision", "members", "keep_twins", "threads", "sequential", *images)
+    inherited = ("precision", "members", "keep_twins", "threads", "sequential", *images)
     return {
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
         "trials": 1,
         "hold_out": study.tune.hold_out,
-        **{key: value for key, value in study.model_dump(mode="json").items() if key in same},
+        **{key: value for key, value in study.model_dump(mode="json").items() if key in inherited},
         "hyperparameters": {
             pattern: entries
             for pattern, entries in (study.hyperparameters | study.tune.hyperparameters).items()  # these win
@@ -108,12 +107,12 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
 def _check_ranges(study: PlannedStudy, methods: list[str]) -> None:
     """Raise `BadInput` for a range of a method or setting that is not tuned, or that cannot be searched."""
     fields = {method: dict(_numbers(method)) for method in methods}
-    fields["*"] = {name: scale for known in fields.values() for name, scale in known.items()}
-    for method, given in study.tune.ranges.items():
+    fields["*"] = {name: scale for scales in fields.values() for name, scale in scales.items()}
+    for method, ranges in study.tune.ranges.items():
         where = f"{study.file}: tune.ranges.{method}"
         if method not in fields:
             raise unknown("method", method, fields, f"{study.file}: tune.ranges")
-        for name, (low, high) in given.items():
+        for name, (low, high) in ranges.items():
             if name not in fields[method]:
                 raise unknown("setting", name, fields[method], where)
             if low >= high:
@@ -124,10 +123,10 @@ def _check_ranges(study: PlannedStudy, methods: list[str]) -> None:
                     "above 0" if scale == "log" else "below 1"
                 )
                 raise BadInput(f"{where}.{name}: {low:g} to {high:g}: {accepted}")
-            for one in methods if method == "*" else [method]:
-                for end in (low, high) if name in fields[one] else ():
-                    # By steps, since only the other schedules hold final_lr against lr.
-                    validated(method_class(MethodName.parse(one)).Settings, {"schedule": "steps", name: end}, where)
+            for tuned in methods if method == "*" else [method]:
+                for end in (low, high) if name in fields[tuned] else ():
+                    # By steps, since only the other schedules compare final_lr with lr.
+                    validated(method_class(MethodName.parse(tuned)).Settings, {"schedule": "steps", name: end}, where)
 
 
 def _numbers(method: str) -> Iterator[tuple[str, str]]:

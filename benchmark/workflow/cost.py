@@ -1,6 +1,6 @@
-"""What a study will cost before it is run: each method's steps gone through with a stand-in for model and images.
+"""The cost of a study before it is run: each method's steps are taken with a stand-in for model and images.
 
-How many images pass through the model, and how often, does not depend on what model or images they are.
+How many images pass through the model, and how often, does not depend on the model or the images.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, can_be_tuned
 
-# Training images, test images, classes and shape of what the official sources bring.
+# Training images, test images, classes and image shape of the official datasets.
 OFFICIAL = {
     "cifar10": (50_000, 10_000, 10, (3, 32, 32)),
     "cifar100": (50_000, 10_000, 100, (3, 32, 32)),
@@ -44,23 +44,23 @@ Floats = npt.NDArray[np.float64]
 
 
 def cost(study: Study, teraflops: float) -> pd.DataFrame:
-    """Return what each table and figure, and the study as a whole, costs.
+    """Return the cost of each table and figure, and of the whole study.
 
     Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
-    share runs: the row ``all`` is less than the sum. The row ``tune`` is a search for hyperparameters, which ``all``
-    does not include: at most, since some candidates are given up early. What is made from the weights of runs, such as
-    maps, is executed, and no part of what the paper counts.
+    share runs: the row ``all`` is less than the sum. The row ``tune`` is an upper bound of a search for
+    hyperparameters, which ``all`` does not include: some candidates are stopped early. What is made from the weights of
+    runs, such as maps, is executed but not counted by the paper.
     """
     costs_of = {run.place: run_cost(study, run) for run in study.runs()}
-    costs_of |= {one.place: (0.0, derived_cost(study, one)) for one in study.derived}
+    costs_of |= {file.place: (0.0, derived_cost(study, file)) for file in study.derived}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
-        whole = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
-        runs = study.runs(None if whole else [name])
-        derived = study.derived if whole else study.derived_of(name)
-        costs = [costs_of[run.place] for run in runs] + [costs_of[one.place] for one in derived]
-        rows.append((name, len(runs), sum((paper for paper, _ in costs), 0.0), sum((ran for _, ran in costs), 0.0)))
+        needs_all = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
+        runs = study.runs(None if needs_all else [name])
+        derived = study.derived if needs_all else study.derived_of(name)
+        costs = [costs_of[run.place] for run in runs] + [costs_of[file.place] for file in derived]
+        rows.append((name, len(runs), sum((paper for paper, _ in costs), 0.0), sum((total for _, total in costs), 0.0)))
     if can_be_tuned(study):
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])
@@ -68,7 +68,7 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
 
 
 def _tuning_cost(study: Study) -> tuple[int, float, float]:
-    """Return runs and PFLOPs of a whole search: its candidates, and what they start from and are compared with."""
+    """Return runs and PFLOPs of a whole search: its candidates, their Originals and their Retrains."""
     tuning = Study.load(study.name + TUNING)
     counts = [study.tune.budget if run.original else 1 for run in tuning.runs()]
     costs = np.array([run_cost(tuning, run) for run in tuning.runs()]) * np.array(counts)[:, None]
@@ -82,30 +82,31 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     train, test, classes, shape = _size(study, name.dataset)
     flops = forward_flops(name.arch, classes, shape)
     values = run.settings.model_dump_json(by_alias=True)
-    gone = _gone(study, name.dataset, name.scenario, train, classes)
-    again, held = study.sequential.forget == "all", _share(train, study.hold_out)
-    paper, executed = _counted(run.method, values, gone, again, train, classes, held)
-    # Each row of the history is one pass over everything, of which the last is written as the run's samples.
+    removed = _removed(study, name.dataset, name.scenario, train, classes)
+    cumulative, held_out = study.sequential.forget == "all", _share(train, study.hold_out)
+    paper, executed = _counted(run.method, values, removed, cumulative, train, classes, held_out)
+    # Each row of the history is one pass over all images; the last pass gives the run's samples.
     evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
 
 
-def derived_cost(study: Study, one: Derived) -> float:
+def derived_cost(study: Study, file: Derived) -> float:
     """Return the PFLOPs of a file made from a run's weights: the images that pass through the model to make it."""
-    train, _, classes, shape = _size(study, one.run.name.dataset)
-    sample, again = min(study.map_samples, train), study.relearning
-    if one.what == RELEARNING:  # trained on whole batches, and asked about the forgotten images in between
-        forgot = _gone(study, one.run.name.dataset, one.scenario, train, classes)[-1]
-        images = 3 * again.steps * again.batch_size + (1 - (-again.steps // again.every)) * forgot
+    name = file.run.name
+    train, _, classes, shape = _size(study, name.dataset)
+    sample, training = min(study.map_samples, train), study.relearning
+    if file.what == RELEARNING:  # trained on full batches, and evaluated on the forgotten images in between
+        forgotten = _removed(study, name.dataset, file.scenario, train, classes)[-1]
+        images = 3 * training.steps * training.batch_size + (1 - (-training.steps // training.every)) * forgotten
     else:
-        images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[one.what]
-    return images * forward_flops(one.run.name.arch, classes, shape) / 1e15
+        images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[file.what]
+    return images * forward_flops(name.arch, classes, shape) / 1e15
 
 
 def against_reported(study: Study) -> pd.DataFrame:
     """Compare our counting with the costs that the paper prints, at whole numbers of epochs.
 
-    Each printed row whose epochs the paper's counting implies is counted again on our own models, with the method's own
+    Each printed row whose cost implies a number of epochs is counted again on our own models, with the method's own
     steps, at the nearest whole number of epochs. Columns: ``table, dataset, arch, scenario, method, epochs, printed,
     counted`` (PFLOPs), ``difference`` in per cent, and ``note``, which names the rows that imply no whole number of
     epochs.
@@ -127,18 +128,19 @@ def against_reported(study: Study) -> pd.DataFrame:
 
 @cache
 def _counted(
-    method: Any, settings: str, gone: tuple[int, ...], again: bool, train: int, classes: int, held: int
+    method: Any, settings: str, removed: tuple[int, ...], cumulative: bool, train: int, classes: int, held_out: int
 ) -> tuple[float, float]:
     """Count how many images pass through the model once, by the paper's counting and as executed.
 
-    A run's steps are gone through, stage by stage; its trials share the count. Where a stage is asked to forget
-    ``again``, it forgets what earlier ones have removed, too.
+    A run's steps are taken stage by stage; its trials share the count. If ``cumulative``, a stage also forgets what
+    earlier ones have removed.
     """
     recipe = method.Settings.model_validate_json(settings)
-    recipe = recipe.model_copy(update={"epochs": recipe.epochs // (len(gone) - 1)})
+    recipe = recipe.model_copy(update={"epochs": recipe.epochs // (len(removed) - 1)})
     total = np.zeros(2)
-    for before, now in itertools.pairwise(gone):
-        started = method(recipe, stand_in_context(now, now if again else now - before, train, classes, held))
+    for before, after in itertools.pairwise(removed):
+        forget = after if cumulative else after - before
+        started = method(recipe, stand_in_context(after, forget, train, classes, held_out))
         with torch.no_grad():
             started.prepare(_stand_in(classes))
         meter = started.context.meter
@@ -149,9 +151,9 @@ def _counted(
 
 
 def _epochs(count: Callable[[int], tuple[float, float]], first: int, last: int) -> Floats:
-    """Add up the epochs from first to last: where the two and the one in the middle cost the same, all between do.
+    """Add up the epochs from first to last: if these and the middle one cost the same, so do all in between.
 
-    Few methods' epochs differ, and those that do change once, as SCRUB's.
+    The epochs of few methods differ, and those change once, as SCRUB's do.
     """
     middle = (first + last) // 2
     if last - first < 2 or count(first) == count(middle) == count(last):
@@ -171,12 +173,12 @@ def _stand_in(classes: int) -> nn.Module:
     return Classifier(nn.Flatten(), nn.Linear(1, classes))
 
 
-def stand_in_context(gone: int, forget: int, train: int, classes: int, held: int = 0) -> Context:
-    """Return what a stage sees at whose end so many images are gone, so many of which it is asked to forget."""
+def stand_in_context(removed: int, forget: int, train: int, classes: int, held_out: int = 0) -> Context:
+    """Return the context of a stage that forgets ``forget`` images, with ``removed`` ones removed in all by its end."""
     everything = torch.arange(train)
     return Context(
         labels=everything % classes,
-        retain=everything[gone : train - held],
+        retain=everything[removed : train - held_out],
         forget=everything[:forget],
         classes=classes,
         streams=Streams(0, ("cost",)),
@@ -185,8 +187,8 @@ def stand_in_context(gone: int, forget: int, train: int, classes: int, held: int
     )
 
 
-def _gone(study: Study, dataset: str, name: str, train: int, classes: int) -> tuple[int, ...]:
-    """Return how many images are to be forgotten before the first stage of a scenario, and by the end of each.
+def _removed(study: Study, dataset: str, name: str, train: int, classes: int) -> tuple[int, ...]:
+    """Return how many images have been removed before the first stage of a scenario, and by the end of each.
 
     Original, which has no scenario, is trained in one stage and forgets none.
     """
@@ -195,25 +197,25 @@ def _gone(study: Study, dataset: str, name: str, train: int, classes: int) -> tu
     scenario = Scenario(name)
     if scenario.list_name and (file := study.chosen_by(dataset, scenario)):
         return 0, len(chosen_by(file[0], scenario, train))
-    if scenario.class_name:  # it is taken to have its even share
+    if scenario.class_name:  # assumed to have an even share of the images
         return 0, round(train / classes)
     return tuple(_share(train, stage * scenario.percent) for stage in range(scenario.stages + 1))
 
 
 def _share(count: int, percent: int) -> int:
-    """Return so many per cent of a number, rounded as `benchmark.data.splits` does."""
+    """Return ``percent`` of a count, rounded as `benchmark.data.splits` does."""
     return (count * percent + 50) // 100
 
 
 def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:
-    """Training images, test images, classes and image shape of a dataset."""
+    """Return the number of training images, test images and classes of a dataset, and its image shape."""
     settings = study.datasets[dataset]
     try:
         arrays = store.load(study.dataset_folder(dataset))
         return len(arrays.train_labels), len(arrays.test_labels), len(arrays.classes), arrays.image_shape
     except StaleOutput:
-        whole = settings.source == "official" and not (settings.subset or settings.test_subset or settings.size)
-        if not whole or dataset not in OFFICIAL:
+        complete = settings.source == "official" and not (settings.subset or settings.test_subset or settings.size)
+        if not complete or dataset not in OFFICIAL:
             raise BadInput(
                 f"dataset {dataset!r} has not been prepared, so its size is unknown: run "
                 f"'python -m benchmark prepare {study.name} {dataset}' first"

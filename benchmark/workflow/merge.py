@@ -1,7 +1,7 @@
-"""Runs of other checkouts and machines, taken into this pool, with their splits and what is derived from them.
+"""Merging of runs from other checkouts and machines into this pool, with their splits and derived files.
 
-A place in a pool names all that determines what lies there. So equal places should hold equal content. Where they do
-not, as between two kinds of processor or two versions of the code, nothing is taken until somebody decides.
+A place in a pool names all that determines its content, so equal places should hold equal content. Where they do not,
+as between two kinds of processor or two versions of the code, nothing is taken until the user decides.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ from benchmark.workflow.pool import Piece, piece_at, pieces
 from benchmark.workflow.unused import used
 
 LEFT_OUT = "not looked at: checkpoints, logs, and gathered files, tables and figures, which snakemake draws here"
-NAMED = 5  # of the runs that no study shows
+NAMED = 5  # runs shown by no study that the report names
 
 
 @dataclass
 class Merge:
-    """What is to be done: pieces by where they go, and what stays where it is.
+    """The plan of a merge: pieces by their places in the pool that they go to.
 
     Attributes
     ----------
-    added, beside : pieces that go into this pool, and beside it since they, or what they are made from, differ.
-    weights : runs whose weights are taken, since they are here without them.
-    here, beside_already : how many runs are there already.
-    unequal : pairs of what is here and what is there, at one place, with unequal content.
-    damaged : why a piece cannot be taken, a line each.
+    added, beside : pieces that go into this pool, or beside it since they, or what they were made from, differ.
+    weights : runs whose weights are taken, since this pool has the runs without them.
+    already_here, already_beside : how many runs are there already.
+    unequal : pairs of a piece that is here and an incoming one, at one place, with unequal content.
+    damaged : why pieces cannot be taken, a line each.
     """
 
     added: dict[str, Piece] = field(default_factory=dict)
     beside: dict[str, Piece] = field(default_factory=dict)
     weights: dict[str, Piece] = field(default_factory=dict)
-    here: int = 0
-    beside_already: int = 0
+    already_here: int = 0
+    already_beside: int = 0
     unequal: list[tuple[Piece, Piece]] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
 
 def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> tuple[str, bool]:
-    """Take what other pools have into this one; return what was taken as text, and whether all of it could be read.
+    """Merge other pools into this one; return a report, and whether all of their pieces could be read.
 
-    Everything is verified and compared before anything is copied. Nothing here is overwritten, and a copy that is cut
-    off leaves nothing that counts as a run.
+    Everything is verified and compared before anything is copied. Nothing here is overwritten, and an interrupted copy
+    leaves nothing that counts as a run.
 
     Parameters
     ----------
     folders : checkouts, or their folders of results.
-    beside : a name. What is here with other content, and what is made from that, goes to ``results/others/<name>``.
+    beside : a name. Pieces that are here with other content, and those made from them, go to ``results/others/<name>``.
 
     Raises
     ------
     BadInput
-        If a folder has no results; or if something is here with other content, all of which is named.
+        If a folder has no results; or if pieces are here with other content, which are all named.
     """
     if beside and (not re.fullmatch(WORD, beside) or len(folders) > 1):
         accepted = "lower-case letters, digits and hyphens, for the conflicts of one folder"
@@ -84,7 +84,7 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
 
 
 def _results(folder: Path) -> Path:
-    """Return the folder of results that a checkout has, or that is named itself."""
+    """Return the folder of results of a checkout, or the folder itself if it is one."""
     for results in (folder / paths.RESULTS, folder):
         if (results / paths.RUNS.name).is_dir():
             if paths.RESULTS.is_dir() and results.samefile(paths.RESULTS):
@@ -94,9 +94,9 @@ def _results(folder: Path) -> Path:
 
 
 def _plan(plan: Merge, results: Path, other: Path | None) -> None:
-    """Add what is to be done with a pool; what others are made from comes before them."""
-    aside: set[str] = set()
-    refused: set[str] = set()  # the digits that end the places of what is not taken; runs name splits by content
+    """Add another pool's pieces to the plan; pieces come before those made from them."""
+    aside: set[str] = set()  # the keys of pieces that go beside this pool
+    refused: set[str] = set()  # the digits that end the places of pieces not taken; runs name splits by content
     splits: list[Piece] = []
 
     def refuse(place: str, why: str) -> None:
@@ -104,16 +104,16 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
         refused.add(place.removesuffix(".parquet").rpartition("-")[2])
 
     for piece in pieces(results, refuse):
-        lost = any(key[:SHORT] in refused for key in piece.made_from)
-        if problem := f"{piece.path} was made from what is not taken" if lost else _other_images(piece):
+        lacks_source = any(key[:SHORT] in refused for key in piece.made_from)
+        if problem := f"{piece.path} was made from what is not taken" if lacks_source else _other_images(piece):
             refuse(piece.place, problem)
             continue
-        mine = plan.added.get(piece.place) or piece_at(paths.RESULTS, piece.place)
-        if mine is not None and mine.content == piece.content:
-            plan.here += piece.kind == paths.RUNS.name
-            if _lacks_weights(mine, piece):
+        present = plan.added.get(piece.place) or piece_at(paths.RESULTS, piece.place)
+        if present is not None and present.content == piece.content:
+            plan.already_here += piece.kind == paths.RUNS.name
+            if _lacks_weights(present, piece):
                 plan.weights[piece.place] = piece
-        elif mine is None and aside.isdisjoint(piece.made_from):
+        elif present is None and aside.isdisjoint(piece.made_from):
             plan.added[piece.place] = piece
         elif other is not None:
             aside.add(piece.key)
@@ -121,61 +121,60 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
             if earlier is None:
                 plan.beside[piece.place] = piece
             elif earlier.content == piece.content:
-                plan.beside_already += piece.kind == paths.RUNS.name
+                plan.already_beside += piece.kind == paths.RUNS.name
             else:
                 plan.unequal.append((earlier, piece))
-        elif mine is not None:
-            plan.unequal.append((mine, piece))
+        elif present is not None:
+            plan.unequal.append((present, piece))
         splits += [piece] * (piece.kind == paths.SPLITS.name)
     if other is not None and plan.beside:  # a pool of its own, in which runs can be measured
         plan.beside |= {split.place: split for split in splits if not (other / split.place).exists()}
 
 
 def _other_images(piece: Piece) -> str:
-    """Say if a run or split is of other images than are prepared here: the workflow would not go on with it."""
+    """Say if a run or split is of other images than are prepared here: the workflow would refuse it. Empty if not."""
     if piece.record:
-        name, made = piece.record["run"].split("/")[0], piece.record["stamp"].get("data")
+        name, images = piece.record["run"].split("/")[0], piece.record["stamp"].get("data")
         folder = paths.dataset(name, piece.record["slice"]["dataset"]["provenance"])
     else:
         origin = written_origin(piece.path)
-        name, made, folder = piece.place.split("/")[1], origin.get("images"), paths.DATA / str(origin.get("dataset"))
-    on_disk = store.content_hash_if_known(folder)
-    other = made and on_disk and made != on_disk
-    return (
-        f"{piece.path} was made from other images of {name} ({made}) than are prepared here ({on_disk})"
-        if other
-        else ""
-    )
+        name, images, folder = piece.place.split("/")[1], origin.get("images"), paths.DATA / str(origin.get("dataset"))
+    prepared = store.content_hash_if_known(folder)
+    if not images or not prepared or images == prepared:
+        return ""
+    return f"{piece.path} was made from other images of {name} ({images}) than are prepared here ({prepared})"
 
 
-def _lacks_weights(mine: Piece, theirs: Piece) -> bool:
-    digests = [piece.record["sha256"].get(MODEL) for piece in (mine, theirs) if piece.record]
+def _lacks_weights(present: Piece, incoming: Piece) -> bool:
+    digests = [piece.record["sha256"].get(MODEL) for piece in (present, incoming) if piece.record]
     same = len(digests) == 2 and digests[0] is not None and digests[0] == digests[1]
-    return same and (theirs.path / MODEL).is_file() and not (mine.path / MODEL).is_file()
+    return same and (incoming.path / MODEL).is_file() and not (present.path / MODEL).is_file()
 
 
 def _conflict(plan: Merge, other: Path | None) -> BadInput:
-    """Return the error that names all that is unequal, by where either side was made."""
+    """Return the error that names all unequal pieces, grouped by where both of them were made."""
     groups: dict[str, list[str]] = {}
-    for mine, theirs in plan.unequal:
-        groups.setdefault(f"here {_made(mine)}, there {_made(theirs)}", []).append(str(mine))
-    named = "; ".join(f"{made}: {', '.join(names)}" for made, names in groups.items())
+    for present, incoming in plan.unequal:
+        groups.setdefault(f"here {_made_by(present)}, there {_made_by(incoming)}", []).append(str(present))
+    pairs = "; ".join(f"{makers}: {', '.join(names)}" for makers, names in groups.items())
     keep = "'--keep-both NAME' keeps theirs beside, in results/others/NAME"
     advice = keep if other is None else f"{other.parent} has others already: '--keep-both' needs another name"
-    return BadInput(f"{len(plan.unequal)} of equal settings and unequal results: nothing was copied. {named}. {advice}")
+    return BadInput(f"{len(plan.unequal)} of equal settings and unequal results: nothing was copied. {pairs}. {advice}")
 
 
-def _made(piece: Piece) -> str:
-    """Return on what machine and by what code a run was made; of a file its digest."""
-    made = piece.record.get("stamp")
-    return f"{made.get('device')}, torch {made.get('torch')}, commit {made.get('commit')}" if made else piece.content
+def _made_by(piece: Piece) -> str:
+    """Return the machine and the code that made a run; for other files the digest."""
+    stamp = piece.record.get("stamp")
+    if not stamp:
+        return piece.content
+    return f"{stamp.get('device')}, torch {stamp.get('torch')}, commit {stamp.get('commit')}"
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
 
 
 def _copy(piece: Piece, target: Path) -> None:
-    """Copy a piece; a run's record comes last, without which its folder does not count."""
+    """Copy a piece; a run's record comes last, since a folder without one is no run."""
     if not piece.record:
         return _copy_file(piece.path, target, sha256(piece.path))
     for name in (SAMPLES, HISTORY, MODEL):
@@ -191,18 +190,18 @@ def _copy_file(source: Path, target: Path, expected: str) -> None:
             raise BadInput(f"{source} has changed while it was copied: give the same command again")
 
 
-# --- what is said of it -----------------------------------------------------------------------------------------------
+# --- the report -------------------------------------------------------------------------------------------------------
 
 
 def _report(plan: Merge, other: Path | None, folders: Sequence[Path], dry_run: bool) -> Iterator[str]:
     verb = "would be added" if dry_run else "added"
-    yield f"{', '.join(map(str, folders))}: {_runs(plan.added)} {verb}, {plan.here} already here"
+    yield f"{', '.join(map(str, folders))}: {_runs(plan.added)} {verb}, {plan.already_here} already here"
     yield from _listed(plan.added.values())
     if plan.weights:
         yield f"weights of {len(plan.weights)} runs that were here without them"
-    if other and (plan.beside or plan.beside_already):
+    if other and (plan.beside or plan.already_beside):
         verb = "would be kept" if dry_run else "kept"
-        yield f"{_runs(plan.beside)} {verb} beside, in {other.parent}, {plan.beside_already} there already"
+        yield f"{_runs(plan.beside)} {verb} beside, in {other.parent}, {plan.already_beside} there already"
         yield from _listed(plan.beside.values())
         yield f"  no table shows them; 'python -m benchmark compare STUDY {other.parent}' says how far they are apart"
     yield from _unknown(plan)
@@ -214,8 +213,8 @@ def _report(plan: Merge, other: Path | None, folders: Sequence[Path], dry_run: b
 
 
 def _is_here(journal: Path) -> bool:
-    mine = paths.RESULTS / journal.name
-    return mine.is_file() and sha256(mine) == sha256(journal)
+    present = paths.RESULTS / journal.name
+    return present.is_file() and sha256(present) == sha256(journal)
 
 
 def _runs(pieces: dict[str, Piece]) -> str:
@@ -224,21 +223,21 @@ def _runs(pieces: dict[str, Piece]) -> str:
 
 
 def _listed(pieces: Iterable[Piece]) -> Iterator[str]:
-    """Yield how many runs of each method and cell there are, and how many other files."""
+    """Yield the number of runs of each method and cell, and of other files of each kind."""
     cells: dict[str, Counter[str]] = {}
-    others: Counter[str] = Counter()
+    files: Counter[str] = Counter()
     for piece in pieces:
         if piece.record:
             name = RunName.parse(piece.record["run"])
             where = "/".join(filter(None, (name.dataset, name.arch, name.scenario)))
             cells.setdefault(where, Counter())[name.method] += 1
         else:
-            others[piece.kind] += 1
+            files[piece.kind] += 1
     width = max(map(len, cells), default=0)
     for where, methods in sorted(cells.items()):
         yield f"  {where:{width}}  {', '.join(f'{method} {count}' for method, count in methods.items())}"
-    if others:
-        yield f"  with {', '.join(f'{kind} {count}' for kind, count in others.items())}"
+    if files:
+        yield f"  with {', '.join(f'{kind} {count}' for kind, count in files.items())}"
 
 
 def _unknown(plan: Merge) -> Iterator[str]:
@@ -250,7 +249,7 @@ def _unknown(plan: Merge) -> Iterator[str]:
     except BadInput as error:
         yield f"which studies show them is not known: {error}"
         return
-    runs = [one for one in plan.added.values() if one.record and (paths.RESULTS / one.place).as_posix() not in shown]
+    runs = [run for run in plan.added.values() if run.record and (paths.RESULTS / run.place).as_posix() not in shown]
     if runs:
-        some = ", ".join(f"{one.record['run']} of {one.record.get('study')}" for one in runs[:NAMED])
-        yield f"{len(runs)} of them are of no study in {paths.CONFIG}: {some}{', ...' * (len(runs) > NAMED)}"
+        names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
+        yield f"{len(runs)} of them are of no study in {paths.CONFIG}: {names}{', ...' * (len(runs) > NAMED)}"

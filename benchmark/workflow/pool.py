@@ -1,4 +1,4 @@
-"""What lies in a pool of runs, here or in another checkout, read and verified without any study."""
+"""The pieces in a pool of runs, here or in another checkout, read and verified without a study."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from benchmark.workflow.targets import DERIVED_PLACE, RUN_PLACE, SPLIT_PLACE
 
 @dataclass(frozen=True)
 class Piece:
-    """What lies at one place of a pool: a run, a split, or a file derived from a run.
+    """The content of one place in a pool: a run, a split, or a file derived from a run.
 
     Attributes
     ----------
     path : a run's folder, or the file.
     place : the same, within the folder of results.
-    content : a digest of what a run says of its samples, or of the rows of the file.
-    key, made_from : what others are known by that this is made from: fingerprints of runs, contents of splits.
-    record : of a run.
+    content : a digest of a run's samples, or of the rows of the file.
+    key : what names it in ``made_from`` of others: the fingerprint of a run, the content of a split.
+    made_from : the keys of the pieces that it was made from.
+    record : the record of a run.
     """
 
     path: Path
@@ -39,20 +40,20 @@ class Piece:
 
     @property
     def kind(self) -> str:
-        """The folder of results that it lies in, such as ``runs``."""
+        """The folder of results that holds it, such as ``runs``."""
         return self.place.split("/")[0]
 
     def __str__(self) -> str:
         return str(self.record.get("run", self.place))
 
 
-def pieces(results: Path, say: Callable[[str, str], None]) -> Iterator[Piece]:
+def pieces(results: Path, report: Callable[[str, str], None]) -> Iterator[Piece]:
     """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs.
 
-    ``say`` is told the place of what is damaged, and why.
+    ``report`` is called with the place of each damaged piece, and the reason.
     """
     runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
-    files = [file for what in DERIVED for file in sorted((results / what).rglob("*.parquet"))]
+    files = [file for kind in DERIVED for file in sorted((results / kind).rglob("*.parquet"))]
     for read, pattern, candidates in (
         (_file, f"splits/{SPLIT_PLACE}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
         (_run, f"runs/{RUN_PLACE}", sorted(runs, key=lambda run: run.parent.name != "original")),
@@ -64,7 +65,7 @@ def pieces(results: Path, say: Callable[[str, str], None]) -> Iterator[Piece]:
                 try:
                     yield read(path, place)
                 except StaleOutput as error:
-                    say(place, str(error))
+                    report(place, str(error))
 
 
 def _run(folder: Path, place: str) -> Piece:
@@ -78,7 +79,7 @@ def _run(folder: Path, place: str) -> Piece:
             if sha256(file) != digests[file.name] if file.is_file() else file.name != MODEL:
                 raise DamagedFile(file, f"it is not what {record['run']} wrote")
         made_from = frozenset(filter(None, (record["slice"].get("original"), record.get("split"))))
-        # The clocks in the other files never agree.
+        # Not of the other files, whose clock times never agree.
         content = written_digest(folder / SAMPLES) or digests[SAMPLES]
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedFile(folder / RUN, repr(error)) from None
@@ -93,7 +94,7 @@ def _file(path: Path, place: str) -> Piece:
 
 
 def piece_at(results: Path, place: str) -> Piece | None:
-    """Return what a pool has at a place; None where a run lacks a file, since it then counts as not done."""
+    """Return the piece at a place, or None; a run that lacks a file counts as not done."""
     path = results / place
     if place.startswith("runs/"):
         return _run(path, place) if all((path / name).is_file() for name in (RUN, SAMPLES, HISTORY)) else None

@@ -1,4 +1,4 @@
-"""What is looked at before the first job, since a study file alone does not show it: images and plugins."""
+"""Checks before the first job of what a study file alone does not show: images and plugins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
-FROM_FILES = ("folder", "parquet")  # sources that cannot do without a folder
-SAMPLES, CLASSES, SHAPE = 640, 10, (3, 32, 32)  # of the stand-in that plugins are tried on
+FROM_FILES = ("folder", "parquet")  # sources that need a folder
+SAMPLES, CLASSES, SHAPE = 640, 10, (3, 32, 32)  # of the stand-in on which plugins are tried
 
 
 def check_needed(study: Study, planned: Mapping[str, int]) -> None:
@@ -25,12 +25,13 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
 
 def check_all(study: Study) -> None:
     """Check images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
-    check_images(study, [n for n in study.datasets if not (study.dataset_folder(n) / store.PROVENANCE).is_file()])
+    folders = {name: study.dataset_folder(name) for name in study.datasets}
+    check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_plugins(study)
 
 
 def check_images(study: Study, datasets: Iterable[str]) -> None:
-    """Raise `BadInput` if a dataset is to be read from a folder that is not there."""
+    """Raise `BadInput` if a dataset is to be read from a folder that does not exist."""
     for name in datasets:
         if study.datasets[name].source in FROM_FILES:
             from benchmark.data.images import source_folder
@@ -44,12 +45,12 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
 def check_plugins(study: Study) -> None:
     """Raise `BadInput` if a plugin's method or architecture lacks what its first run would miss.
 
-    Each is tried on a stand-in. Whatever else goes wrong there is no fault: a stand-in is not what it was made for.
+    Each is tried on a stand-in, for which it was not made: any other error there is ignored.
     """
     runs = {MethodName.parse(run.name.method).base: run for run in study.runs()}
     for base, run in runs.items():
         if METHODS.code(base):
-            with _only_what_is_lacking(study):
+            with _only_missing_parts(study):
                 _first_steps(run)
     for arch in dict.fromkeys(run.name.arch for run in study.runs()):
         if ARCHITECTURES.code(arch):
@@ -57,12 +58,12 @@ def check_plugins(study: Study) -> None:
 
             from benchmark.models import build
 
-            with _only_what_is_lacking(study), torch.device("meta"):
+            with _only_missing_parts(study), torch.device("meta"):
                 build(arch, CLASSES, SHAPE)
 
 
 @contextlib.contextmanager
-def _only_what_is_lacking(study: Study) -> Iterator[None]:
+def _only_missing_parts(study: Study) -> Iterator[None]:
     try:
         yield
     except IncompletePlugin as error:

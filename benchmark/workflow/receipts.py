@@ -1,7 +1,7 @@
-"""Receipts: which tables, figures, page and gathered results are drawn, and as the study stood at what time.
+"""Receipts: records of the tables, figures, page and gathered results that are drawn of a study in its present form.
 
 The name of a receipt holds the fingerprint of all that determines what was drawn. So an output of a study that has
-changed since has none, and Snakemake draws it again; no age of a file says anything.
+changed since has none, and Snakemake draws it again, whatever the ages of files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FILES = "files"
 
 @contextlib.contextmanager
 def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
-    """Yield a list for the files that are drawn; on success the receipt of them takes the place of every other."""
+    """Yield a list for the files that are drawn; on success their receipt replaces every other one of ``name``."""
     path = paths.receipt(study, name, fingerprint)
     for other in path.parent.glob(f"{name}-*.json"):
         if other != path and other.stem.rpartition("-")[0] == name:
@@ -30,8 +30,8 @@ def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
-    """Compare what was drawn with its receipts: how many files are whole, and each that is not, with its fault."""
-    whole, faults = 0, []
+    """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault."""
+    intact, faults = 0, []
     for path in sorted(paths.receipt(study, "any", "").parent.glob("*.json")):
         try:
             digests = read_record(path)[FILES]
@@ -40,9 +40,9 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
             continue
         for file, digest in digests.items():
             if not Path(file).is_file():
-                continue  # the workflow sees to what is missing
+                continue  # the workflow makes what is missing
             if sha256(Path(file)) == digest:
-                whole += 1
+                intact += 1
             else:
                 faults.append((Path(file), "it is not what was drawn"))
-    return whole, faults
+    return intact, faults

@@ -1,6 +1,6 @@
-"""What a call of the workflow may say, and what a run asks of a cluster, by what finished runs like it took.
+"""Options of the workflow, and the time and memory that a run requests of a cluster, from finished runs like it.
 
-A guess that is too small costs little: a job that is ended for it goes on from its checkpoint, and asks for more.
+Too low a request costs little: a job that is ended for it resumes from its checkpoint and requests more.
 """
 
 from __future__ import annotations
@@ -14,51 +14,48 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.settings import Positive, Strict
 
-# What libraries are told by how many threads a job may compute with.
+# Environment variables that tell libraries how many threads a job may compute with.
 THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"))
 FIRST_MB = 4000
-# A run may meet a slower node than those like it did; and Snakemake itself starts twice around a job.
+# A run may get a slower node than those like it did, and Snakemake itself starts twice around a job.
 TIMES_SECONDS, LEAST_MINUTES = 2.0, 10
 TIMES_MB, MORE_MB = 1.5, 1000
 
 
 class Options(Strict):
-    """What Snakemake's ``--config`` may say."""
+    """The settings that Snakemake's ``--config`` accepts."""
 
     study: str = "quick"
-    minutes: Positive = 60  # the time limit of a run where none like it has finished
-    replace: bool = False  # whether other results may take the place of published ones
+    minutes: Positive = 60  # the time limit of a run while none like it has finished
+    replace: bool = False  # whether different results may replace published ones
 
 
 def minutes(place: str, attempt: int, first: int = Options().minutes) -> int:
-    """Return a run's time limit in minutes: ``first``, unless runs like it have finished; more at every attempt."""
-    taken = [seconds for seconds, _ in _alike(place)]
-    return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(taken) / 60)) if taken else first)
+    """Return a run's time limit in minutes: ``first`` until runs like it have finished, and more at every attempt."""
+    seconds = [seconds for seconds, _ in _usage_of_similar(place)]
+    return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(seconds) / 60)) if seconds else first)
 
 
 def memory_mb(place: str, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
-    taken = [memory for _, memory in _alike(place)]
-    return attempt * (math.ceil(TIMES_MB * max(taken)) + MORE_MB if taken else FIRST_MB)
+    peaks = [memory for _, memory in _usage_of_similar(place)]
+    return attempt * (math.ceil(TIMES_MB * max(peaks)) + MORE_MB if peaks else FIRST_MB)
 
 
-def _alike(place: str) -> list[tuple[float, float]]:
-    """What finished runs took, of the same dataset, architecture and method; else of the same dataset and architecture.
-
-    That is, by their records, time by the clock in seconds and memory in MiB.
-    """
+def _usage_of_similar(place: str) -> list[tuple[float, float]]:
+    """Return the wall seconds and MiB of finished runs of a dataset and architecture, with the same method if any."""
     dataset, arch, *_, method, _ = place.split("/")
     for pattern in (f"**/{glob.escape(method)}/*/{paths.RUN}", f"**/{paths.RUN}"):
-        if alike := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path))]:
-            return alike
+        if usages := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path))]:
+            return usages
     return []
 
 
 def _usage(path: Path) -> tuple[float, float] | None:
-    """Return what a run took, all calls of its job together; None where its record is no whole one."""
+    """Return a run's wall seconds and MiB, all calls of its job together; None if its record is incomplete."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         record = json.loads(path.read_text(encoding="utf-8"))
-        # On a GPU the peak is the card's.
+        # On a GPU ``peak_memory_mb`` is the card's.
         memory = record.get("process_memory_mb", record["peak_memory_mb"])
         return float(record["wall_seconds"]), float(memory)
     return None

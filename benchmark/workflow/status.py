@@ -1,4 +1,4 @@
-"""What of a study is done, running, failed and left, and how long the rest will take."""
+"""The state of a study: what is done, running, failed and left, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STARTED = re.compile(r"# process (\d+) on (\S+)$")  # the end of a log's first l
 
 @dataclass(frozen=True)
 class State:
-    """How a run stands, with a remark for people, its seconds if it is done, and the note of a job under way."""
+    """The state of a run, with a remark for users, its seconds if it is done, and the note of a job under way."""
 
     run: Run
     state: str
@@ -45,7 +45,7 @@ class State:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the job that is under way started; 0 until it has said anything."""
+        """Seconds since the job under way started; 0 until it has written a note."""
         if not self.note:
             return 0.0
         started = datetime.fromisoformat(self.note["started"]).timestamp()
@@ -53,7 +53,7 @@ class State:
 
     @property
     def left(self) -> float | None:
-        """Seconds that the job under way still needs, by its own pace; None before its first epoch has ended."""
+        """Seconds that the job under way still needs at its present pace; None before its first epoch has ended."""
         if not self.note or self.note["epoch"] <= self.note["first_epoch"]:
             return None
         done = self.note["epoch"] - self.note["first_epoch"]
@@ -62,9 +62,9 @@ class State:
 
 
 def state_of(study: Study, run: Run) -> State:
-    """Look at a run's files and say how it stands.
+    """Return the state of a run, from its files.
 
-    The job may be another machine's: all that counts is what the file system shows, and how lately it was touched.
+    Its job may run on another machine: only the files and the times at which they were touched count.
     """
     folder, work = paths.run(run.place), paths.work(run.place)
     if (folder / paths.RUN).is_file():
@@ -72,34 +72,34 @@ def state_of(study: Study, run: Run) -> State:
             content = record(study, run)
         except StaleOutput as error:
             return _under_way(work, run) or State(run, "damaged", str(error))
-        gone = [name for name in (paths.SAMPLES, paths.HISTORY) if not (folder / name).is_file()]
-        if gone:
-            return _under_way(work, run) or State(run, "left", f"{folder / gone[0]} is missing")
+        absent = [name for name in (paths.SAMPLES, paths.HISTORY) if not (folder / name).is_file()]
+        if absent:
+            return _under_way(work, run) or State(run, "left", f"{folder / absent[0]} is missing")
         return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=content["wall_seconds"])
     return _under_way(work, run) or _by_log(paths.log(run.place), run)
 
 
 def status(study: Study) -> tuple[str, bool]:
-    """Return the study's standing as text, and whether all is well: nothing has failed or is damaged.
+    """Return the state of a study as text, and whether all is well: nothing has failed or is damaged.
 
-    The text has a line for each state, what is not well by name, what is missing, and the work that is left.
+    The text has a line for each state, the runs that are not well by name, what is missing, and the time left.
     """
     states = [state_of(study, run) for run in study.runs()]
     counts = counted(states)
     unprepared = failed_datasets(study)
     lines = [f"study {study.name}: {len(states)} runs", *unprepared]
     lines += [f"  {count:5d} {state}" for state, count in counts.items()]
-    lines += [f"{one.state}: {one.run.name}: {one.remark}" for one in states if one.state in BY_NAME]
-    if gone := missing(study):
-        lines.append(f"{len(gone)} {'file' if len(gone) == 1 else 'files'} to be made by 'all', such as {gone[0]}")
+    lines += [f"{state.state}: {state.run.name}: {state.remark}" for state in states if state.state in BY_NAME]
+    if files := missing(study):
+        lines.append(f"{len(files)} {'file' if len(files) == 1 else 'files'} to be made by 'all', such as {files[0]}")
     if counts.keys() - ENDED:
         at_once = counts.get("running", 1)
         seconds = time_left(states, at_once)
-        left = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
-        lines.append(f"time left: {left}")
-    shown = {paths.run(run.place) for run in study.runs()}
-    # Other studies are read only where there are runs that are none of this one's.
-    if any(path.parent not in shown for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
+        text = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
+        lines.append(f"time left: {text}")
+    shown_folders = {paths.run(run.place) for run in study.runs()}
+    # Other studies are read only if there are runs that this one does not show.
+    if any(path.parent not in shown_folders for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
         lines.append(f"{len(runs)} runs in {paths.RUNS} are used by no study: 'python -m benchmark unused' lists them")
     return "\n".join(lines), not (unprepared or counts.keys() & {"failed", "damaged"})
 
@@ -111,18 +111,18 @@ def failed_datasets(study: Study) -> list[str]:
         folder = study.dataset_folder(name)
         log = paths.log(f"prepare/{folder.name}")
         if not (folder / store.PROVENANCE).is_file() and (fault := fault_in(log)):
-            again = f"'python -m benchmark prepare {study.name} {name}' or snakemake tries again"
-            lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is fixed, {again}")
+            remedy = f"'python -m benchmark prepare {study.name} {name}' or snakemake tries again"
+            lines.append(f"failed: prepare {name}: {fault} (log: {log}); once that is fixed, {remedy}")
     return lines
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log that is not blank; nothing where there is no such line, or no log."""
+    """Return the last line of a log that is not blank; empty if there is no such line or no log."""
     return next((line.strip() for line in reversed(_text(log).split("\n")) if line.strip()), "")
 
 
 def fault_in(log: Path) -> str:
-    """Return the last line of a log that ends in an error; nothing where it ends in anything else."""
+    """Return the last line of a log that ends in an error; empty if it ends otherwise."""
     line = last_line(log)
     return line if line.startswith("error: ") or "\nTraceback (" in f"\n{_text(log)}" else ""
 
@@ -135,7 +135,7 @@ def _text(log: Path) -> str:
 
 
 def counted(states: Sequence[State]) -> dict[str, int]:
-    """Return how many runs stand how, in the order of `STATES`."""
+    """Return the number of runs in each state, in the order of `STATES`."""
     counts = Counter(state.state for state in states)
     return {state: counts[state] for state in STATES if counts[state]}
 
@@ -143,50 +143,51 @@ def counted(states: Sequence[State]) -> dict[str, int]:
 def time_left(states: Sequence[State], at_once: int) -> float | None:
     """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
 
-    A job under way is taken at its own pace. Of what has not begun, a run takes as long as finished ones of its method
-    in its cell, else on its dataset and architecture, else as any of its dataset and architecture, else as any.
+    A job under way goes on at its own pace. A run that has not begun takes as long as finished ones of its method in
+    its cell; else of its method, or of any, on its dataset and architecture; else as any.
     """
-    known: dict[tuple[str, ...], list[float]] = {}
+    finished: dict[tuple[str, ...], list[float]] = {}
     for state in states:
         if state.seconds is not None:
-            for key in _alike(state.run):
-                known.setdefault(key, []).append(state.seconds)
+            for key in _groups(state.run):
+                finished.setdefault(key, []).append(state.seconds)
 
     def usual(run: Run) -> float | None:
         """Return the mean seconds of the finished runs that are most like a run."""
-        return next((mean(known[key]) for key in _alike(run) if key in known), None)
+        return next((mean(finished[key]) for key in _groups(run) if key in finished), None)
 
     longest = total = 0.0
     for state in states:
         if state.state in ENDED:
             continue
-        left = state.left
-        if left is None:
-            whole = usual(state.run)
-            if whole is None:
+        remaining = state.left
+        if remaining is None:
+            expected = usual(state.run)
+            if expected is None:
                 return None
-            left = max(0.0, whole - state.elapsed)
-        longest, total = max(longest, left), total + left
+            remaining = max(0.0, expected - state.elapsed)
+        longest, total = max(longest, remaining), total + remaining
     return max(longest, total / at_once)
 
 
 def spell(seconds: float) -> str:
-    """Write a duration in two units at most: 42 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
-    whole = round(seconds)
+    """Write a duration in at most two units: 42 s, 3 min 20 s, 5 h 12 min, 2 d 3 h."""
+    rounded = round(seconds)
     for size, unit, smaller, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            return f"{whole // size} {unit} {whole % size // smaller} {part}"
-    return f"{whole} s"
+        if rounded >= size:
+            return f"{rounded // size} {unit} {rounded % size // smaller} {part}"
+    return f"{rounded} s"
 
 
-def _alike(run: Run) -> list[tuple[str, ...]]:
+def _groups(run: Run) -> list[tuple[str, ...]]:
+    """Return the keys of the groups of runs that a run is in, from the most to the least similar."""
     name = run.name
-    place = (name.dataset, name.arch)
-    return [(*place, name.scenario, name.method), (*place, "", name.method), place, ()]
+    network = (name.dataset, name.arch)
+    return [(*network, name.scenario, name.method), (*network, "", name.method), network, ()]
 
 
 def _under_way(work: Path, run: Run) -> State | None:
-    """Say how the job stands whose note lies in a working folder, or None if there is none, or not a whole one."""
+    """Return the state of the job whose note is in a working folder; None without a complete note."""
     path = work / paths.PROGRESS
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
@@ -200,9 +201,9 @@ def _under_way(work: Path, run: Run) -> State | None:
 
 
 def _alive(note: dict[str, Any], touched: float) -> bool:
-    """Whether the process that wrote a note at the time ``touched`` is still there.
+    """Whether the process that last touched a note at the time ``touched`` is still running.
 
-    Here that can be looked at; on another host it is believed for as long as it goes on touching the note.
+    This is checked on this host; a process on another one counts as running for as long as it touches its note.
     """
     if note["host"] != platform.node():
         return time.time() - touched < FRESH_SECONDS
@@ -214,13 +215,13 @@ def _alive(note: dict[str, Any], touched: float) -> bool:
 
 
 def _by_log(log: Path, run: Run) -> State:
-    """Say how a run stands that has left nothing but a log, or not even that."""
+    """Return the state of a run that has left a log at most."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         touched = log.stat().st_mtime
     except OSError:
         return State(run, "left")
-    # A job's first line is its command; a line more says what came of it, unless it waits for a device or for a lock.
+    # A job's first line is its command; a later one says what came of it, unless the job waits for a device or lock.
     if not lines:
         return State(run, "running", "starting") if time.time() - touched < FRESH_SECONDS else State(run, "left")
     if lines[-1].startswith(("$ ", "waiting for ")):

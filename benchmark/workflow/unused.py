@@ -1,4 +1,4 @@
-"""What lies in the pool and no study shows: runs of settings that were changed, of studies that were removed."""
+"""Files in the pool that no study shows: runs with changed settings or of removed studies."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from benchmark.study.tuning import TUNING, can_be_tuned
 
 
 def unused(remove: bool = False) -> str:
-    """Return what no study in ``config/`` shows, a line each, after deleting it where ``remove``."""
-    files = {path for what in ("splits", *DERIVED) for path in (paths.RESULTS / what).rglob("*.parquet")}
-    left_over = sorted((_runs() | files) - used())
-    size = sum(file.stat().st_size for path in left_over for file in [path, *path.rglob("*")] if file.is_file())
-    for path in left_over if remove else ():
+    """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``."""
+    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("*.parquet")}
+    unshown = sorted((_runs() | files) - used())
+    size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
+    for path in unshown if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if not left_over:
+    if not unshown:
         return "nothing in results/ is unused"
     end = "deleted" if remove else "used by no study; --remove deletes them"
-    return "\n".join([*map(str, left_over), f"{len(left_over)} ({size / 1e6:.1f} MB): {end}"])
+    return "\n".join([*map(str, unshown), f"{len(unshown)} ({size / 1e6:.1f} MB): {end}"])
 
 
 def unused_runs() -> list[Path]:
@@ -39,14 +39,14 @@ def _runs() -> set[Path]:
 
 def used() -> set[Path]:
     """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
-    used: set[Path] = set()
+    shown: set[Path] = set()
     for name in paths.studies():
         study = Study.load(name)
         studies = [study, study.untuned]
         if can_be_tuned(study):
             studies.append(Study.load(name + TUNING))
-        for one in studies:
-            used |= {paths.run(run.place) for run in one.runs()}
-            used |= {paths.split(split.place) for split in one.all_splits}
-            used |= {paths.derived(derived.place) for derived in one.derived}
-    return used
+        for version in studies:
+            shown |= {paths.run(run.place) for run in version.runs()}
+            shown |= {paths.split(split.place) for split in version.all_splits}
+            shown |= {paths.derived(derived.place) for derived in version.derived}
+    return shown

@@ -1,4 +1,4 @@
-"""Is everything on disk, and what was written? Looks for every file of a study, and compares it with its digest."""
+"""Verification of a study's files: each is on disk, and matches its digest."""
 
 from __future__ import annotations
 
@@ -17,66 +17,66 @@ from benchmark.study.study import Study
 from benchmark.workflow import receipts
 from benchmark.workflow.targets import missing
 
-NAMED = 5  # of the files that are missing
+NAMED = 5  # missing files that the message names
 
 
 def verify(study: Study) -> tuple[int, list[str]]:
-    """Return how many files are as they were written, and a line for each that is not.
+    """Return the number of intact files, and a line for each that is not.
 
-    What is missing is passed over; see `benchmark.workflow.targets.missing`. What is damaged is set aside, and so are
-    runs, splits and derived files of other images than the ones on disk.
+    Missing files are passed over; see `benchmark.workflow.targets.missing`. Damaged files are set aside, and so are
+    runs, splits and derived files of other images than those on disk.
     """
-    whole, faults = receipts.check(study.name)
+    intact, faults = receipts.check(study.name)
     lines = [f"{path}: {problem}; set aside as {set_aside(path)}: run snakemake again" for path, problem in faults]
     for check in _checks(study):
         try:
             with repairing():
-                whole += check()
+                intact += check()
         except records.OtherData as error:
             lines.append(f"{error}; set aside as {set_aside(error.path, 'other')}")
         except StaleOutput as error:
             lines.append(str(error))
-    return whole, lines
+    return intact, lines
 
 
 def report(study: Study, differing: Callable[[Study], list[str]] = lambda _: []) -> str:
-    """Return the findings as text; raise `BadInput` that names every damaged file, and what is missing.
+    """Return the findings as text; raise `BadInput` that names all damaged and some of the missing files.
 
-    ``differing`` may look for more: it returns a line for each thing that comes out otherwise.
+    ``differing`` may check further: it returns a line for each result that comes out otherwise.
     """
-    gone = missing(study)  # before damaged files are set aside
-    whole, damaged = verify(study)
+    absent = missing(study)  # before damaged files are set aside
+    intact, damaged = verify(study)
     other = differing(study)
-    if damaged or gone or other:
-        counts = f"{len(damaged)} damaged, {len(gone)} missing, {len(other)} that come out otherwise, {whole} intact"
-        some = [f"missing: {', '.join(map(str, gone[:NAMED]))}{', ...' * (len(gone) > NAMED)}"] if gone else []
-        raise BadInput(f"{counts}: {'; '.join([*damaged, *other, *some])}")
-    return f"all {whole} files are intact"
+    if damaged or absent or other:
+        counts = f"{len(damaged)} damaged, {len(absent)} missing, {len(other)} that come out otherwise, {intact} intact"
+        names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{', ...' * (len(absent) > NAMED)}"] if absent else []
+        raise BadInput(f"{counts}: {'; '.join([*damaged, *other, *names])}")
+    return f"all {intact} files are intact"
 
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
-    """Yield what checks each thing that is there; what is missing is the workflow's to see to."""
+    """Yield a check of each file that is there; it returns the number of intact files."""
     checks: list[tuple[Path, Callable[[], int]]] = []
-    checks += [(paths.split(split.place), partial(_one, records.drawn, study, split)) for split in study.all_splits]
-    checks += [(paths.derived(one.place), partial(_derived, study, one)) for one in study.derived]
-    checks += [(paths.run(run.place) / paths.RUN, partial(_run, study, run)) for run in study.runs()]
-    collected = [paths.collected(study.name, what) for what in paths.FRAMES]
-    checks += [(path, partial(_one, read_parquet, path)) for path in collected]
+    checks += [(paths.split(split.place), partial(_verify, records.drawn, study, split)) for split in study.all_splits]
+    checks += [(paths.derived(file.place), partial(_check_derived, study, file)) for file in study.derived]
+    checks += [(paths.run(run.place) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
+    collected = [paths.collected(study.name, frame) for frame in paths.FRAMES]
+    checks += [(path, partial(_verify, read_parquet, path)) for path in collected]
     measured = [paths.measured(run.place, cell.scenario) for run, cell in placed(study.runs(), study.cells)]
-    checks += [(path, partial(_one, read_record, path)) for path in measured]
+    checks += [(path, partial(_verify, read_record, path)) for path in measured]
     for name in study.datasets:
         if all(path.is_file() for path in store.files(study.dataset_folder(name))):
-            yield partial(_dataset, study, name)
+            yield partial(_check_dataset, study, name)
     yield from (check for path, check in checks if path.is_file())
 
 
-def _one(read: Callable[..., object], *arguments: object) -> int:
-    """Read a single file; what reads it raises what is wrong with it."""
+def _verify(read: Callable[..., object], *arguments: object) -> int:
+    """Verify a single file; ``read`` raises what is wrong with it."""
     read(*arguments)
     return 1
 
 
-def _run(study: Study, run: Run) -> int:
+def _check_run(study: Study, run: Run) -> int:
     digests = records.record(study, run)["sha256"]
     names = [name for name in digests if (paths.run(run.place) / name).is_file()]
     for name in names:
@@ -84,17 +84,17 @@ def _run(study: Study, run: Run) -> int:
     return 1 + len(names)
 
 
-def _dataset(study: Study, name: str) -> int:
+def _check_dataset(study: Study, name: str) -> int:
     load(study, name)
     return len(store.FILES) + 1
 
 
-def _derived(study: Study, one: Derived) -> int:
-    records.derived(one)
+def _check_derived(study: Study, file: Derived) -> int:
+    records.derived(file)
     try:
-        records.record(study, one.run)
+        records.record(study, file.run)
     except records.OtherData as error:
-        error.path = paths.derived(one.place)
+        error.path = paths.derived(file.place)
         raise
     except StaleOutput:
         pass  # a checkout may hold derived files without their runs
