@@ -37,38 +37,38 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
         side's own Retrain or, where it has none, to the other side's.
     """
     rows: list[dict[str, Any]] = []
-    sides = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
-    common = sides[0].index.intersection(sides[1].index)
+    results = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
+    common = results[0].index.intersection(results[1].index)
     groups = first[pd.MultiIndex.from_frame(first[KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
     for (*cell, method), _ in groups:
-        named = dict(zip(CELL, cell, strict=True)) | {"method": method}
-        rows += [named | row for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
+        labels = dict(zip(CELL, cell, strict=True)) | {"method": method}
+        rows += [labels | row for row in _of_method(results[0], results[1], tuple(cell), str(method))]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _of_method(
     first: pd.DataFrame, second: pd.DataFrame, cell: tuple[str, ...], method: str
 ) -> Iterator[dict[str, Any]]:
-    both = [side.loc[(*cell, method)] for side in (first, second)]
-    trials = both[0].index.intersection(both[1].index)
-    lost = [(side.loc[trials, "status"] == DIVERGED).to_numpy() for side in both]
-    if lost[0].any() or lost[1].any():
-        yield _exact(DIVERGED, len(trials), *(float(side.sum()) for side in lost))
-    trials = trials[~(lost[0] | lost[1])]
+    of_method = [side.loc[(*cell, method)] for side in (first, second)]
+    trials = of_method[0].index.intersection(of_method[1].index)
+    diverged = [(side.loc[trials, "status"] == DIVERGED).to_numpy() for side in of_method]
+    if diverged[0].any() or diverged[1].any():
+        yield _exact(DIVERGED, len(trials), *(float(side.sum()) for side in diverged))
+    trials = trials[~(diverged[0] | diverged[1])]
     if not len(trials):
         return
-    mine, other = (side.loc[trials] for side in both)
+    first_rows, second_rows = (side.loc[trials] for side in of_method)
     retrains = [_retrain(side, cell) for side in (first, second)]
-    known = [other if own is None else own for own, other in (retrains, retrains[::-1])]
-    values, others = (side[METRICS].to_numpy(dtype=float) for side in (mine, other))
-    noise = known[0].to_numpy(dtype=float) if known[0] is not None else np.empty((0, len(METRICS)))
-    for place, metric in enumerate(METRICS):
-        floor = floor_of(noise[:, [place]], len(trials))
-        yield _row(metric, (values[:, [place]], others[:, [place]]), (None, None), floor)
-    if method != RETRAIN and all(one is not None and trials.isin(one.index).all() for one in known):
-        references = tuple(one.loc[trials].to_numpy(dtype=float) for one in known if one is not None)
-        yield _row(AVERAGE, (values, others), references, floor_of(noise, len(trials)))
-    yield _exact(COST, len(trials), float(mine[COST].mean()), float(other[COST].mean()))
+    references = [second_rows if retrain is None else retrain for retrain, second_rows in (retrains, retrains[::-1])]
+    first_values, second_values = (side[METRICS].to_numpy(dtype=float) for side in (first_rows, second_rows))
+    retrain_values = references[0].to_numpy(dtype=float) if references[0] is not None else np.empty((0, len(METRICS)))
+    for index, metric in enumerate(METRICS):
+        floor = floor_of(retrain_values[:, [index]], len(trials))
+        yield _row(metric, (first_values[:, [index]], second_values[:, [index]]), (None, None), floor)
+    if method != RETRAIN and all(retrain is not None and trials.isin(retrain.index).all() for retrain in references):
+        gap_references = tuple(retrain.loc[trials].to_numpy(dtype=float) for retrain in references if retrain is not None)
+        yield _row(AVERAGE, (first_values, second_values), gap_references, floor_of(retrain_values, len(trials)))
+    yield _exact(COST, len(trials), float(first_rows[COST].mean()), float(second_rows[COST].mean()))
 
 
 def _retrain(side: pd.DataFrame, cell: tuple[str, ...]) -> pd.DataFrame | None:
