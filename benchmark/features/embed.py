@@ -56,15 +56,15 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
 MAKERS = {MAPS: sample_maps, DISTANCES: class_distances, VIEWS: view_distances, RELEARNING: relearning}
 
 
-def embed(study: Study, what: str, name: str, scenario: str) -> Path:
-    """Make the derived file ``what`` from the saved weights of the run ``name`` and return its path.
+def embed(study: Study, kind: str, name: str, scenario: str) -> Path:
+    """Make a derived file, such as the maps, from the saved weights of the run ``name`` and return its path.
 
     The scenario says which samples count as forgotten: Original has none of its own.
     """
-    if what not in MAKERS:
-        raise unknown("derived file", what, MAKERS, "embed")
-    derived = study.derive(what, study.run(name), scenario)
+    if kind not in MAKERS:
+        raise unknown("derived file", kind, MAKERS, "embed")
+    derived = study.derive(kind, study.run(name), scenario)
     path = paths.derived(derived.place)
-    with explained(f"{what} of {name}"):
-        write_parquet(path, MAKERS[what](Embedding(study, derived)), derived.origin)
+    with explained(f"{kind} of {name}"):
+        write_parquet(path, MAKERS[kind](Embedding(study, derived)), derived.origin)
     return path

@@ -67,7 +67,7 @@ def against(methods: list[str]) -> str:
 
 
 def mean_of(values: Floats) -> Statistic:
-    """Return the mean of a number a trial."""
+    """Return the mean of one number per trial."""
     return lambda drawn: values[drawn].mean(axis=1)
 
 
