@@ -18,7 +18,7 @@ from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
 from benchmark.metrics.samplewise.resampling import contributions, over_pairs
 
-SPLITS = 8
+HALVINGS = 8
 SEED = 20_253
 
 
@@ -26,7 +26,7 @@ def halves(trials: int) -> Iterator[tuple[Indices, Indices]]:
     """Yield pairs of random halves of the trials; of an odd number, one trial is in neither half."""
     rng = np.random.default_rng(SEED)
     half = trials // 2
-    for _ in range(SPLITS):
+    for _ in range(HALVINGS):
         order = rng.permutation(trials)
         yield order[:half], order[half : 2 * half]
 
