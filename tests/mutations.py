@@ -113,7 +113,7 @@ MUTATIONS = [
     Mutation(
         "equal metrics taken for equal samples",
         "results/differences.py",
-        ' & (~known | (mine["samples"] == other["samples"]))',
+        ' & (~have_digests | (first["samples"] == second["samples"]))',
         "",
         "report/test_comparison.py",
     ),

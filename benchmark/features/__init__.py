@@ -1,1 +1,1 @@
-"""What is made from trained models: maps, distances, views and relearning."""
+"""Derived files of trained models: maps, distances, views and relearning."""

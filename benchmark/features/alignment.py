@@ -1,6 +1,6 @@
-"""Aligning 2-D maps of the same classes by an orthogonal Procrustes fit on class centroids.
+"""Align 2-D maps of the same classes by an orthogonal Procrustes fit on class centroids.
 
-A map has no orientation of its own. Rotating, mirroring, moving and scaling it as a whole changes no neighbourhood.
+A map has no orientation: rotating, mirroring, moving or scaling it changes no neighbourhood.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def centroids(points: Floats, label: npt.NDArray[Any]) -> pd.DataFrame:
-    """Return the mean of the points, (n, 2), of each class, columns ``x, y``, indexed by class."""
+    """Return the mean of each class's points, (n, 2): columns ``x, y``, indexed by class."""
     return pd.DataFrame({"x": points[:, 0], "y": points[:, 1]}).groupby(np.asarray(label)).mean()
 
 
@@ -35,16 +35,15 @@ def standardised(points: Floats) -> Floats:
 
 
 def aligned(points: Floats, label: npt.NDArray[Any], target: pd.DataFrame) -> Floats:
-    """Return a map, (n, 2), standardised and turned so that its class centroids are as near as may be to ``target``.
+    """Standardise a map, (n, 2), and rotate or mirror it so that its class centroids are nearest to ``target``.
 
-    That is what `centroids` returned for a standardised map; with fewer than two classes in common there is nothing to
-    turn by.
+    ``target`` is the `centroids` of a standardised map. With fewer than two classes in common the map is not rotated.
     """
     points = standardised(points)
-    own = centroids(points, label)
-    common = own.index.intersection(target.index)
+    moving_centroids = centroids(points, label)
+    common = moving_centroids.index.intersection(target.index)
     if len(common) < 2:
         return points
-    moving, fixed = (frame.loc[common].to_numpy() for frame in (own, target))
-    turn, _ = orthogonal_procrustes(moving - moving.mean(axis=0), fixed - fixed.mean(axis=0))
-    return np.asarray(points @ turn)
+    moving, fixed = (frame.loc[common].to_numpy() for frame in (moving_centroids, target))
+    rotation, _ = orthogonal_procrustes(moving - moving.mean(axis=0), fixed - fixed.mean(axis=0))
+    return np.asarray(points @ rotation)

@@ -1,4 +1,4 @@
-"""What is made from a run's weights: maps, distances between classes and between views, and relearning."""
+"""Make a run's derived files from its weights: maps, distances between classes and between views, and relearning."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from benchmark.training.device import explained
 
 
 def sample_maps(embedding: Embedding) -> pd.DataFrame:
-    """Map a draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
+    """Map a random draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
 
-    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``; places are NaN where the run
-    diverged to features that are no numbers.
+    Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``. Coordinates are NaN where the run
+    diverged and its features are not finite.
     """
     frame, features = embedding.sampled()
     if not features.isfinite().all():
@@ -37,33 +37,34 @@ def class_distances(embedding: Embedding) -> pd.DataFrame:
     """Measure how far each class's forget samples lie from every class's retain samples (Table 4).
 
     Columns ``label``, the class of the forget samples; ``centroid``, a class that has retain samples; ``distance``,
-    the mean L2 distance of the former's features to the mean feature of the latter; ``samples``, how many.
+    the mean L2 distance from the features of the former to the mean feature of the latter; ``samples``, the number of
+    forget samples.
     """
     features = embedding.features()[0].double()
-    labels, gone = embedding.labels, embedding.forgotten
-    kept = np.unique(labels[embedding.retained]).tolist()
-    retained = [torch.from_numpy(embedding.retained & (labels == label)) for label in kept]
+    labels, forgotten = embedding.labels, embedding.forgotten
+    classes = np.unique(labels[embedding.retained]).tolist()
+    retained = [torch.from_numpy(embedding.retained & (labels == label)) for label in classes]
     centroids = torch.stack([features[mask].mean(0) for mask in retained])
     rows = []
-    for label in np.unique(labels[gone]):
-        of = features[torch.from_numpy(gone & (labels == label))]
-        distances = torch.cdist(of, centroids).mean(0)
-        rows += [(label, centroid, float(far), len(of)) for centroid, far in zip(kept, distances, strict=True)]
+    for label in np.unique(labels[forgotten]):
+        samples = features[torch.from_numpy(forgotten & (labels == label))]
+        distances = zip(classes, torch.cdist(samples, centroids).mean(0), strict=True)
+        rows += [(label, centroid, float(distance), len(samples)) for centroid, distance in distances]
     return pd.DataFrame(rows, columns=["label", "centroid", "distance", "samples"])
 
 
 MAKERS = {MAPS: sample_maps, DISTANCES: class_distances, VIEWS: view_distances, RELEARNING: relearning}
 
 
-def embed(study: Study, what: str, name: str, scenario: str) -> Path:
-    """Make one derived file, ``what``, of the run ``name``, whose weights are kept, and return its path.
+def embed(study: Study, kind: str, name: str, scenario: str) -> Path:
+    """Make a derived file, such as the maps, from the saved weights of the run ``name`` and return its path.
 
     The scenario says which samples count as forgotten: Original has none of its own.
     """
-    if what not in MAKERS:
-        raise unknown("derived file", what, MAKERS, "embed")
-    one = study.derive(what, study.run(name), scenario)
-    path = paths.derived(one.place)
-    with explained(f"{what} of {name}"):
-        write_parquet(path, MAKERS[what](Embedding(study, one)), one.origin)
+    if kind not in MAKERS:
+        raise unknown("derived file", kind, MAKERS, "embed")
+    derived = study.derive(kind, study.run(name), scenario)
+    path = paths.derived(derived.place)
+    with explained(f"{kind} of {name}"):
+        write_parquet(path, MAKERS[kind](Embedding(study, derived)), derived.origin)
     return path

@@ -1,4 +1,4 @@
-"""How soon a model knows again what it forgot: it is trained on all images, and asked about the forgotten ones."""
+"""How soon a model relearns what it forgot: it is trained on all images and evaluated on the forgotten ones."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def relearning(embedding: Embedding) -> pd.DataFrame:
-    """Train a model on retained and forgotten images together, and evaluate the forgotten ones in between.
+    """Train a model on retained and forgotten images together, evaluating it on the forgotten ones in between.
 
-    A model in which the forgotten images have left a trace knows them again sooner than Retrain does: the relearn time
-    of Golatkar et al. (2020) and Tarun et al. (2021). The study's ``relearning`` says how it is trained. Every model of
-    a trial sees the same batches under the same augmentation; what a trial holds out is not among them.
+    A model that keeps a trace of the forgotten images relearns them sooner than Retrain does: the relearn time of
+    Golatkar et al. (2020) and Tarun et al. (2021). The study's ``relearning`` sets how it is trained. Every model of a
+    trial sees the same batches and augmentation; images that the trial holds out are not among them.
 
-    Columns ``step``, from 0, and ``forget_accuracy``, in per cent, of the forgotten training images, not augmented.
+    Columns ``step``, from 0, and ``forget_accuracy``, in per cent, on the forgotten training images, not augmented.
     """
     settings, model, images = embedding.study.relearning, embedding.model, embedding.images
-    device, trial = embedding.device.device, embedding.one.run.name.trial
+    device, trial = embedding.device.device, embedding.derived.run.name.trial
     optimiser = SGD(model, Recipe(lr=settings.lr, final_lr=0))
     augment = embedding.streams.generator("relearning-augment", trial, device)
     torch.manual_seed(embedding.streams.integer("relearning-model", trial))  # layers such as dropout draw from it
@@ -47,15 +47,15 @@ def relearning(embedding: Embedding) -> pd.DataFrame:
 
 
 def _batches(embedding: Embedding, size: int) -> Iterator[torch.Tensor]:
-    """Yield positions of retained and forgotten training images, pass after pass, each in a random order."""
-    known = np.flatnonzero(embedding.forgotten | embedding.retained)
-    rng = embedding.streams.numpy("relearning", embedding.one.run.name.trial)
+    """Yield batches of positions of retained and forgotten training images, endlessly, each pass in random order."""
+    positions = np.flatnonzero(embedding.forgotten | embedding.retained)
+    rng = embedding.streams.numpy("relearning", embedding.derived.run.name.trial)
     while True:
-        yield from torch.from_numpy(rng.permutation(known)).split(size)
+        yield from torch.from_numpy(rng.permutation(positions)).split(size)
 
 
 def _accuracy(embedding: Embedding) -> float:
     """Return the accuracy on the forgotten training images, in per cent."""
-    gone = np.flatnonzero(embedding.forgotten)
-    _, logits = embedding.features(gone)
-    return 100 * float((logits.argmax(1) == torch.from_numpy(embedding.labels[gone])).float().mean())
+    forgotten = np.flatnonzero(embedding.forgotten)
+    _, logits = embedding.features(forgotten)
+    return 100 * float((logits.argmax(1) == torch.from_numpy(embedding.labels[forgotten])).float().mean())

@@ -1,1 +1,1 @@
-"""Reading and gathering what runs left on disk. Nothing here imports torch."""
+"""Reading and gathering the files of runs. Nothing here imports torch."""

@@ -1,6 +1,6 @@
-"""Two results of the same cells and methods, trial by trial: how far apart they are, and whether that may be noise.
+"""Compare two results of the same cells and methods, trial by trial: how far apart they are, and whether it is noise.
 
-Trials are paired, as they share Original, split and batches. Intervals are those of `benchmark.metrics.bootstrap`, the
+Trials are paired, since they share Original, split and batches. Intervals come from `benchmark.metrics.bootstrap`; the
 noise is that between two Retrains of as many trials (`benchmark.metrics.gaps.floor_of`).
 """
 
@@ -26,53 +26,53 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Return how far the second of two results lies above the first, over the trials that both have: `COLUMNS`.
 
     There is a row for each cell, method and ``column``: the four metrics and the average gap, in per cent and points;
-    ``pflops``, whose difference is in per cent of the first; and ``diverged``, in how many trials training did, where
-    it did. Trials in which either side diverged count for nothing else. ``low, high`` is the 95 % interval of the
-    difference. ``differs`` says that it excludes 0 and the difference exceeds ``noise_floor``; of computation and of
-    diverged trials, that they are not equal.
+    ``pflops``, whose difference is in per cent of the first; and ``diverged``, the number of trials that diverged, if
+    any. A trial that diverged on either side counts for no other row. ``low, high`` is the 95 % interval of the
+    difference. ``differs`` says that it excludes 0 and that the difference exceeds ``noise_floor``; for computation and
+    diverged trials, that the sides are not equal.
 
     Parameters
     ----------
-    first, second : a row a run and cell, as `benchmark.results.measured` has them. The average gap is taken to the
-        side's own Retrain or, where it has none, to the other side's.
+    first, second : a row per run and cell, as in `benchmark.results.measured`. The average gap is to the side's own
+        Retrain or, without one, to the other side's.
     """
     rows: list[dict[str, Any]] = []
     sides = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
     groups = first[pd.MultiIndex.from_frame(first[KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
     for (*cell, method), _ in groups:
-        named = dict(zip(CELL, cell, strict=True)) | {"method": method}
-        rows += [named | row for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
+        labels = dict(zip(CELL, cell, strict=True)) | {"method": method}
+        rows += [labels | row for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _of_method(
     first: pd.DataFrame, second: pd.DataFrame, cell: tuple[str, ...], method: str
 ) -> Iterator[dict[str, Any]]:
-    both = [side.loc[(*cell, method)] for side in (first, second)]
-    trials = both[0].index.intersection(both[1].index)
-    lost = [(side.loc[trials, "status"] == DIVERGED).to_numpy() for side in both]
-    if lost[0].any() or lost[1].any():
-        yield _exact(DIVERGED, len(trials), *(float(side.sum()) for side in lost))
-    trials = trials[~(lost[0] | lost[1])]
+    runs = [side.loc[(*cell, method)] for side in (first, second)]
+    trials = runs[0].index.intersection(runs[1].index)
+    diverged = [(rows.loc[trials, "status"] == DIVERGED).to_numpy() for rows in runs]
+    if diverged[0].any() or diverged[1].any():
+        yield _exact(DIVERGED, len(trials), *(float(mask.sum()) for mask in diverged))
+    trials = trials[~(diverged[0] | diverged[1])]
     if not len(trials):
         return
-    mine, other = (side.loc[trials] for side in both)
+    first_rows, second_rows = (rows.loc[trials] for rows in runs)
     retrains = [_retrain(side, cell) for side in (first, second)]
-    known = [other if own is None else own for own, other in (retrains, retrains[::-1])]
-    values, others = (side[METRICS].to_numpy(dtype=float) for side in (mine, other))
-    noise = known[0].to_numpy(dtype=float) if known[0] is not None else np.empty((0, len(METRICS)))
-    for place, metric in enumerate(METRICS):
-        floor = floor_of(noise[:, [place]], len(trials))
-        yield _row(metric, (values[:, [place]], others[:, [place]]), (None, None), floor)
-    if method != RETRAIN and all(one is not None and trials.isin(one.index).all() for one in known):
-        references = tuple(one.loc[trials].to_numpy(dtype=float) for one in known if one is not None)
-        yield _row(AVERAGE, (values, others), references, floor_of(noise, len(trials)))
-    yield _exact(COST, len(trials), float(mine[COST].mean()), float(other[COST].mean()))
+    references = [other if retrain is None else retrain for retrain, other in (retrains, retrains[::-1])]
+    first_values, second_values = (rows[METRICS].to_numpy(dtype=float) for rows in (first_rows, second_rows))
+    retrain_values = references[0].to_numpy(dtype=float) if references[0] is not None else np.empty((0, len(METRICS)))
+    for index, metric in enumerate(METRICS):
+        floor = floor_of(retrain_values[:, [index]], len(trials))
+        yield _row(metric, (first_values[:, [index]], second_values[:, [index]]), (None, None), floor)
+    if method != RETRAIN and all(retrain is not None and trials.isin(retrain.index).all() for retrain in references):
+        paired = tuple(retrain.loc[trials].to_numpy(dtype=float) for retrain in references if retrain is not None)
+        yield _row(AVERAGE, (first_values, second_values), paired, floor_of(retrain_values, len(trials)))
+    yield _exact(COST, len(trials), float(first_rows[COST].mean()), float(second_rows[COST].mean()))
 
 
 def _retrain(side: pd.DataFrame, cell: tuple[str, ...]) -> pd.DataFrame | None:
-    """Return the metrics of Retrain's trials in a cell that did not diverge; None without any."""
+    """Return the metrics of a cell's Retrain trials that did not diverge; None if there are none."""
     if (*cell, RETRAIN) not in side.index.droplevel("trial"):
         return None
     runs = side.loc[(*cell, RETRAIN)]
@@ -81,42 +81,42 @@ def _retrain(side: pd.DataFrame, cell: tuple[str, ...]) -> pd.DataFrame | None:
 
 
 def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...], floor: float) -> dict[str, Any]:
-    """Return the difference of two means over trials (n, columns), or of their average gaps to the references'."""
+    """Return the difference of two means over trials, (n, columns), or of their average gaps to the references."""
     trials = len(values[0])
 
-    def level(place: int, drawn: Indices) -> Floats:
-        means = values[place][drawn].mean(axis=1)
-        if references[place] is not None:
-            means = np.abs(means - references[place][drawn].mean(axis=1))
+    def level(side: int, drawn: Indices) -> Floats:
+        means = values[side][drawn].mean(axis=1)
+        if references[side] is not None:
+            means = np.abs(means - references[side][drawn].mean(axis=1))
         return np.asarray(means.mean(axis=1))
 
     result = estimate(lambda drawn: level(1, drawn) - level(0, drawn), trials)
-    ends = {"low": result.low, "high": result.high, "noise_floor": floor}
+    interval = {"low": result.low, "high": result.high, "noise_floor": floor}
     beyond = (result.low > 0 or result.high < 0) and not abs(result.value) <= floor
-    first, second = (float(level(place, np.arange(trials)[None])[0]) for place in (0, 1))
-    given = {"column": column, "trials": trials, "first": first, "second": second, "difference": result.value}
-    return given | ends | {"differs": bool(beyond)}
+    first, second = (float(level(side, np.arange(trials)[None])[0]) for side in (0, 1))
+    row = {"column": column, "trials": trials, "first": first, "second": second, "difference": result.value}
+    return row | interval | {"differs": bool(beyond)}
 
 
 def _exact(column: str, trials: int, first: float, second: float) -> dict[str, Any]:
-    """Return the difference of two numbers that no draw of trials moves: of computation in per cent."""
-    apart = abs(second - first) > COUNTED * max(abs(first), abs(second))
+    """Return the difference of two exact numbers, which has no interval; that of computation is in per cent."""
+    unequal = abs(second - first) > COUNTED * max(abs(first), abs(second))
     relative = 100 * (second / first - 1) if first else np.inf if second else 0.0
-    difference = (relative if apart else 0.0) if column == COST else second - first
-    none = dict.fromkeys(("low", "high", "noise_floor"), np.nan)
-    given = {"column": column, "trials": trials, "first": first, "second": second, "difference": difference}
-    return given | none | {"differs": apart}
+    difference = (relative if unequal else 0.0) if column == COST else second - first
+    no_interval = dict.fromkeys(("low", "high", "noise_floor"), np.nan)
+    row = {"column": column, "trials": trials, "first": first, "second": second, "difference": difference}
+    return row | no_interval | {"differs": unequal}
 
 
 def identical(first: pd.DataFrame, second: pd.DataFrame) -> pd.Series[bool]:
-    """Return of each run and cell that both have, by `KEYS`, whether all of its numbers are equal to the last digit.
+    """Return for each run and cell that both have, by `KEYS`, whether all numbers are equal to the last digit.
 
-    Where both sides know the digest of what a run says of its samples (``samples``), these are equal too.
+    Where both sides have the digest of a run's outputs on its samples (``samples``), these must be equal too.
     """
     sides = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
-    mine, other = (side.loc[common] for side in sides)
+    first, second = (side.loc[common] for side in sides)
     columns = [*METRICS, COST, "pflops_executed"]
-    equal = ((mine[columns] == other[columns]) | (mine[columns].isna() & other[columns].isna())).all(axis=1)
-    known = mine["samples"].notna() & other["samples"].notna()
-    return equal & (mine["status"] == other["status"]) & (~known | (mine["samples"] == other["samples"]))
+    equal = ((first[columns] == second[columns]) | (first[columns].isna() & second[columns].isna())).all(axis=1)
+    have_digests = first["samples"].notna() & second["samples"].notna()
+    return equal & (first["status"] == second["status"]) & (~have_digests | (first["samples"] == second["samples"]))

@@ -1,7 +1,7 @@
-"""The results of a study's runs as data frames: what tables, figures and the page are drawn from.
+"""The results of a study's runs as data frames, from which tables, figures and the page are drawn.
 
-They are read from the runs where these are on disk, and else from the gathered files ``results/<study>-*.parquet``:
-whoever draws from them need not know which.
+They are read from the runs if these are on disk, otherwise from the gathered files ``results/<study>-*.parquet``. Code
+that draws them need not know which.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class
 FROM_WEIGHTS = {"embeddings": MAPS, "distances": DISTANCES, "views": VIEWS, "relearning": RELEARNING}
 
 
-def _read_once(what: str) -> cached_property[pd.DataFrame]:
-    return cached_property(lambda results: results._frame(what))
+def _read_once(name: str) -> cached_property[pd.DataFrame]:
+    return cached_property(lambda results: results._frame(name))
 
 
 @dataclass(eq=False)
 class Results:
-    """The results of some runs of a study, each frame read when it is first asked for.
+    """The results of some runs of a study; each frame is read on first use.
 
-    Every frame has the columns ``study, dataset, arch, scenario, method, trial`` first; docs/results.md describes the
+    Every frame starts with the columns ``study, dataset, arch, scenario, method, trial``; docs/results.md describes the
     others. Original has rows in several cells.
     """
 
@@ -49,73 +49,73 @@ class Results:
     cells: Sequence[Cell]
     derived: Sequence[Derived]
 
-    metrics = _read_once("metrics")  # a row a run and cell, at the epoch that the study reports
-    history = _read_once("history")  # a row a run and evaluated epoch; Original's ``scenario`` is empty
+    metrics = _read_once("metrics")  # a row per run and cell, at the epoch that the study reports
+    history = _read_once("history")  # a row per run and evaluated epoch; Original's ``scenario`` is empty
     predictions = _read_once("predictions")  # counts by run, cell, membership, true and predicted class
-    embeddings = _read_once("embeddings")  # a row a mapped run and sample; none for a run that diverged
-    distances = _read_once("distances")  # a row a run, class of forget samples, and class of the centroid
-    views = _read_once("views")  # a row a run and sample whose augmented views were compared
-    relearning = _read_once("relearning")  # a row a run and number of steps after which forgotten images were evaluated
-    audits = _read_once("audits")  # a row a run and audit of its samples, in cells that have Retrain
-    memorised = _read_once("memorised")  # a row a run and group of forgotten samples, by how far they are memorised
+    embeddings = _read_once("embeddings")  # a row per mapped run and sample; none for a run that diverged
+    distances = _read_once("distances")  # a row per run, class of forget samples, and class of the centroid
+    views = _read_once("views")  # a row per run and sample whose augmented views were compared
+    relearning = _read_once("relearning")  # a row per run and number of steps after which it was evaluated
+    audits = _read_once("audits")  # a row per run and audit of its samples, in cells that have Retrain
+    memorised = _read_once("memorised")  # a row per run and group of forgotten samples of similar memorisation
 
     def classes(self, dataset: str) -> list[str]:
-        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
+        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` if they are unknown."""
         return records.classes(self.study, dataset)
 
     def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
+        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
         raise NotImplementedError
 
     @property
     def codes(self) -> dict[str, str]:
-        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        """The known versions of the code that made the runs, each with one of its runs."""
         raise NotImplementedError
 
-    def _frame(self, what: str) -> pd.DataFrame:
+    def _frame(self, name: str) -> pd.DataFrame:
         raise NotImplementedError
 
 
 @dataclass(eq=False)
 class FromRuns(Results):
-    """Results as the runs on disk have them; what is missing or damaged raises `StaleOutput`, unless ``partial``."""
+    """Results read from the runs on disk; what is missing or damaged raises `StaleOutput` unless ``partial``."""
 
     partial: bool = False
 
     def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
+        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
         return measured.collapse_limit(self.study, cell.dataset, cell.arch, self.partial)
 
     @property
     def codes(self) -> dict[str, str]:
-        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        """The known versions of the code that made the runs, each with one of its runs."""
         codes = {}
         for run in self.runs:
             with contextlib.suppress(StaleOutput):
                 codes[records.record(self.study, run)["stamp"].get("code")] = str(run.name)
         return {code: name for code, name in codes.items() if code}
 
-    def _frame(self, what: str) -> pd.DataFrame:
-        if what == "metrics":
+    def _frame(self, name: str) -> pd.DataFrame:
+        if name == "metrics":
             return measured.metrics(self.study, self.runs, self.cells, self.partial)
-        if what in ("audits", "memorised"):
+        if name in ("audits", "memorised"):
             reader = Reader(self.study, self.runs, self.cells, self.metrics, self.partial)
-            return getattr(reader, what)()
-        if what == "history":
+            return getattr(reader, name)()
+        if name == "history":
             return self._join(self.runs, self._history)
-        if what == "predictions":
+        if name == "predictions":
             return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
-        return self._join([one for one in self.derived if one.what == FROM_WEIGHTS[what]], self._derived)
+        return self._join([entry for entry in self.derived if entry.what == FROM_WEIGHTS[name]], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
         from joblib import Parallel, delayed
 
         def attempt(item: Any) -> pd.DataFrame | StaleOutput:
-            """Return what is read of an item, or why it cannot be read."""
+            """Return the item's frame, or the error that reading it raised."""
             try:
                 return read(item)
             except StaleOutput as error:
-                return error  # raised when all have been read: a process that ends while Arrow reads may hang
+                return error  # raised once all are read: a process that ends while Arrow reads may hang
 
         # Threads, since reading and decompressing release the interpreter's lock.
         results = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
@@ -126,7 +126,7 @@ class FromRuns(Results):
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
     def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame with the run's name before its own columns."""
+        """Return a frame with the run's name before its columns."""
         name = run.name
         first = (self.study.name, name.dataset, name.arch, scenario, name.method, name.trial)
         return frame.assign(**dict(zip(FIRST, first, strict=True)))[[*FIRST, *frame.columns]]
@@ -142,11 +142,11 @@ class FromRuns(Results):
         counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
         return self._named(run, cell.scenario, self._with_class_names(run, counts))
 
-    def _derived(self, one: Derived) -> pd.DataFrame:
-        frame = records.derived(one)
-        if one.what == MAPS:
-            frame = frame.dropna(ignore_index=True)  # a run that diverged has no places on a map
-        return self._named(one.run, one.scenario, self._with_class_names(one.run, frame))
+    def _derived(self, entry: Derived) -> pd.DataFrame:
+        frame = records.derived(entry)
+        if entry.what == MAPS:
+            frame = frame.dropna(ignore_index=True)  # a run that diverged has no coordinates on a map
+        return self._named(entry.run, entry.scenario, self._with_class_names(entry.run, frame))
 
     def _with_class_names(self, run: Run, frame: pd.DataFrame) -> pd.DataFrame:
         names = np.array(self.classes(run.name.dataset))
@@ -154,57 +154,57 @@ class FromRuns(Results):
 
 
 class Gathered(Results):
-    """Results as the gathered files hold them; a file that is missing or damaged raises `StaleOutput`."""
+    """Results read from the gathered files; a missing or damaged file raises `StaleOutput`."""
 
     def classes(self, dataset: str) -> list[str]:
-        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` where nothing knows them."""
+        """Return a dataset's class names, in the order of its labels; raise `StaleOutput` if they are unknown."""
         path = paths.collected(self.study.name, "predictions")
-        known = written_origin(path).get("classes", {})
-        return list(known[dataset]) if dataset in known else super().classes(dataset)
+        names = written_origin(path).get("classes", {})
+        return list(names[dataset]) if dataset in names else super().classes(dataset)
 
     def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of a cell's dataset and architecture collapsed."""
-        whole = gathered_frame(self.study.name, "history")
-        originals = (whole["method"] == ORIGINAL) & (whole["trial"] == 0)
-        mine = whole[originals & (whole["dataset"] == cell.dataset) & (whole["arch"] == cell.arch)]
-        return float(mine["ra"].iloc[-1]) - measured.COLLAPSE if len(mine) else -np.inf
+        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
+        history = gathered_frame(self.study.name, "history")
+        originals = (history["method"] == ORIGINAL) & (history["trial"] == 0)
+        of_network = history[originals & (history["dataset"] == cell.dataset) & (history["arch"] == cell.arch)]
+        return float(of_network["ra"].iloc[-1]) - measured.COLLAPSE if len(of_network) else -np.inf
 
     @property
     def codes(self) -> dict[str, str]:
-        """The versions of the code that made the runs, as far as they are known, each with a run that it made."""
+        """The known versions of the code that made the runs, each with one of its runs."""
         if "code" not in self.metrics:
             return {}
-        known = self.metrics.dropna(subset=["code"])
-        names = [str(RunName.of_row(*row)) for row in known[KEYS].itertuples(index=False)]
-        return dict(zip(known["code"], names, strict=True))
+        rows = self.metrics.dropna(subset=["code"])
+        names = [str(RunName.of_row(*row)) for row in rows[KEYS].itertuples(index=False)]
+        return dict(zip(rows["code"], names, strict=True))
 
-    def _frame(self, what: str) -> pd.DataFrame:
+    def _frame(self, name: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""
-        whole = gathered_frame(self.study.name, what)
-        if whole.empty:
-            return whole
-        shown = {
+        gathered = gathered_frame(self.study.name, name)
+        if gathered.empty:
+            return gathered
+        keys = {
             (run.name.dataset, run.name.arch, scenario, run.name.method, run.name.trial)
-            for run, scenario in self._shown(what)
+            for run, scenario in self._runs_in(name)
         }
-        here = [row in shown for row in whole[KEYS].itertuples(index=False, name=None)]
-        return whole[here].reset_index(drop=True)
+        belongs = [row in keys for row in gathered[KEYS].itertuples(index=False, name=None)]
+        return gathered[belongs].reset_index(drop=True)
 
-    def _shown(self, what: str) -> list[tuple[Run, str]]:
-        """Return the runs that have rows in a frame, each with the scenario that the rows name."""
-        if what == "history":
+    def _runs_in(self, name: str) -> list[tuple[Run, str]]:
+        """Return the runs that have rows in a frame, each with the rows' scenario."""
+        if name == "history":
             return [(run, run.name.scenario) for run in self.runs]
-        if what in FROM_WEIGHTS:
-            return [(one.run, one.scenario) for one in self.derived if one.what == FROM_WEIGHTS[what]]
+        if name in FROM_WEIGHTS:
+            return [(entry.run, entry.scenario) for entry in self.derived if entry.what == FROM_WEIGHTS[name]]
         return [(run, cell.scenario) for run, cell in placed(self.runs, self.cells)]
 
 
-def gathered_frame(study: str, what: str) -> pd.DataFrame:
+def gathered_frame(study: str, name: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
     remedy = f"run snakemake for study {study} first, or 'python -m benchmark collect {study}'"
     try:
-        return read_parquet(paths.collected(study, what), remedy=remedy)
-    except DamagedFile as error:  # not to be set aside: it may be one that git has
+        return read_parquet(paths.collected(study, name), remedy=remedy)
+    except DamagedFile as error:  # not a file to set aside: it may be in git
         raise StaleOutput(f"{error}: run snakemake again, or take it from git again") from None
 
 
@@ -214,19 +214,20 @@ def of_study(study: Study, partial: bool = False) -> Results:
 
 
 def gathered(study: Study) -> Results:
-    """Return the results of all runs of a study as gathered; `lacking` says how far they are the study's."""
+    """Return the gathered results of all runs of a study; `lacking` says how many of its runs they lack."""
     return Gathered(study, study.runs(), study.cells, study.derived)
 
 
 def of_output(study: Study, name: str, partial: bool = False) -> Results:
-    """Return what a table or figure shows: of its runs or, where any of them is not on disk, of the gathered files."""
+    """Return the results that a table or figure shows: from its runs or, if any is not on disk, the gathered files."""
     kind = study.kind_of(name)
     if kind.gathered:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
-    read = [*runs, *(study.run(run.original) for run in runs if run.original)]  # Original says what has collapsed
-    files = [*(paths.derived(one.place) for one in derived), *(paths.run(run.place) / paths.RUN for run in read)]
+    originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
+    files = [paths.derived(entry.place) for entry in derived]
+    files += [paths.run(run.place) / paths.RUN for run in (*runs, *originals)]
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
@@ -235,27 +236,27 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
 
 def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:
     try:
-        known = set(gathered_frame(study.name, "metrics").get("fingerprint", ()))
+        fingerprints = set(gathered_frame(study.name, "metrics").get("fingerprint", ()))
     except StaleOutput:
         return False
-    return all(run.fingerprint in known for run in runs)
+    return all(run.fingerprint in fingerprints for run in runs)
 
 
 def lacking(study: Study, metrics: pd.DataFrame) -> str:
-    """Say how many of the runs that the study wants are not the ones that were gathered; nothing if all are."""
-    wanted = {run.fingerprint for run in study.runs()}
-    missing = len(wanted - set(metrics["fingerprint"]))
-    return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration" if missing else ""
+    """Return in words how many of the study's runs are not among the gathered ones; empty if all are."""
+    runs = {run.fingerprint for run in study.runs()}
+    missing = len(runs - set(metrics["fingerprint"]))
+    return f"{missing} of the study's {len(runs)} runs are missing or of another configuration" if missing else ""
 
 
 def require(study: Study, metrics: pd.DataFrame) -> None:
-    """Raise `StaleOutput` if any run that the study wants is not among those that were gathered."""
-    if other := lacking(study, metrics):
-        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {other}: run snakemake again")
+    """Raise `StaleOutput` if any of the study's runs is not among the gathered ones."""
+    if problem := lacking(study, metrics):
+        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {problem}: run snakemake again")
 
 
 def require_one_code(results: Results) -> None:
-    """Raise `StaleOutput` if a study that wants ``one_code`` has results of several."""
+    """Raise `StaleOutput` if a study that requires ``one_code`` has results of several versions."""
     if results.study.one_code and len(codes := results.codes) > 1:
         runs = " and ".join(f"{run} by {code}" for code, run in list(codes.items())[:2])
         remedy = f"'python -m benchmark run {results.study.name} RUN --again' makes a run again"
@@ -263,7 +264,7 @@ def require_one_code(results: Results) -> None:
 
 
 def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return metrics with each run's gaps to Retrain, where its cell has one; the others last."""
+    """Return metrics with each run's gaps to Retrain where its cell has one; runs without gaps come last."""
     if metrics.empty:
         return metrics
     has_reference = metrics.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())

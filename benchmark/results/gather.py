@@ -1,4 +1,4 @@
-"""All runs of a study in nine parquet files that open in plain pandas; docs/results.md describes every column."""
+"""Gather all runs of a study in nine parquet files that open in plain pandas; docs/results.md describes the columns."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     Parameters
     ----------
     partial : leave out what is missing instead of failing, and write ``results/<study>-<frame>.partial.parquet``.
-    replace : whether results that the study calls published may come out otherwise than they are in git.
+    replace : let results that the study declares published differ from those in git.
     """
     if not study.runs():
         raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
     results = gather(study, partial)
     if study.published and not replace:
         published.keep(study, results["metrics"])
-    known = sorted(results["predictions"]["dataset"].unique())  # the others are missing
-    classes = {dataset: records.classes(study, dataset) for dataset in known}
-    files = [paths.collected(study.name, what + paths.PARTIAL * partial) for what in results]
+    datasets = sorted(results["predictions"]["dataset"].unique())  # others have no runs here
+    classes = {dataset: records.classes(study, dataset) for dataset in datasets}
+    files = [paths.collected(study.name, name + paths.PARTIAL * partial) for name in results]
     for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes})
     return files
 
 
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
-    """Return what `collect` writes, each frame by its name; parameters and errors are those of `collect`.
+    """Return the frames that `collect` writes, by name; parameters and errors are those of `collect`.
 
-    Raises `StaleOutput` if a run's history does not end in what its samples give.
+    Raises `StaleOutput` if the metrics at the end of a run's history are not those of its samples.
     """
     if not partial and (problems := differing(study)):
         raise StaleOutput(f"{problems[0]}: delete the run's folder")
     results = frames.of_study(study, partial)
-    gathered = {what: getattr(results, what) for what in paths.FRAMES}
+    gathered = {name: getattr(results, name) for name in paths.FRAMES}
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}
 
 
 def differing(study: Study, anew: bool = False) -> list[str]:
-    """Measure all runs by their samples, and say of which the last row of the history, of the same evaluation, differs.
+    """Measure all runs by their samples and describe those whose history ends in other metrics of that evaluation.
 
-    ``anew`` takes nothing that an earlier command measured.
+    ``anew`` ignores what an earlier command measured.
     """
     from joblib import Parallel, delayed
 
@@ -73,6 +73,6 @@ def _differing(study: Study, run: Run, cell: Cell, anew: bool) -> str:
     if records.record(study, run)["status"] == DIVERGED:
         return ""
     by_samples, last = from_samples(study, run, cell, anew), records.frame(study, run, paths.HISTORY).iloc[-1]
-    apart = [metric for metric in METRICS if not abs(by_samples[metric] - last[metric]) <= EQUAL]
-    texts = [f"{metric} is {by_samples[metric]:.4f} by samples, {last[metric]:.4f} by history" for metric in apart]
+    unequal = [metric for metric in METRICS if not abs(by_samples[metric] - last[metric]) <= EQUAL]
+    texts = [f"{metric} is {by_samples[metric]:.4f} by samples, {last[metric]:.4f} by history" for metric in unequal]
     return f"run {run.name}: {', '.join(texts)}" if texts else ""

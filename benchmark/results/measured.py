@@ -1,4 +1,4 @@
-"""A row of metrics for every run and cell, measured from what the runs left."""
+"""A row of metrics for every run and cell, measured from the runs' files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FELL = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
-    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` but for the gaps."""
+    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
     cells = list(cells)
     by_cell = placed(runs, cells)
     rows = []
@@ -45,14 +45,14 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
     content = record(study, run)
     history = frame(study, run, HISTORY)
-    ended = epoch is None or content["status"] == DIVERGED  # which may have been before that epoch
-    shown = history.iloc[-1] if ended else history.set_index("epoch", drop=False).loc[epoch]
+    at_end = epoch is None or content["status"] == DIVERGED  # possibly before that epoch
+    reported = history.iloc[-1] if at_end else history.set_index("epoch", drop=False).loc[epoch]
     if content["status"] == DIVERGED:
         measured = dict.fromkeys(METRICS, np.nan)
     elif run.name.is_original:
         measured = from_samples(study, run, cell)
     else:
-        measured = {metric: float(shown[metric]) for metric in METRICS}
+        measured = {metric: float(reported[metric]) for metric in METRICS}
     return {
         "study": study.name,
         "dataset": cell.dataset,
@@ -61,10 +61,10 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         "method": run.name.method,
         "trial": run.name.trial,
         "status": content["status"],
-        "epoch": int(shown["epoch"]),
+        "epoch": int(reported["epoch"]),
         "report_epoch": "last" if epoch is None else study.report_epoch,
         **measured,
-        **{key: float(shown[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
+        **{key: float(reported[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
         "wall_seconds": content["wall_seconds"],
         "peak_memory_mb": content["peak_memory_mb"],
         **{f"setting_{key}": value for key, value in content["slice"]["settings"].items()},
@@ -77,11 +77,11 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
 def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict[str, float]:
     """Measure a run in a cell by its samples, or read what an earlier command measured: the attack takes a second.
 
-    What was measured is taken only where samples, split, settings and the code that measures are the same, and never
-    where it is to be measured ``anew``.
+    An earlier measurement is used only if samples, split, settings and the measuring code are the same, and never with
+    ``anew``.
     """
-    samples, gone = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
-    of = {
+    samples, forgotten = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
+    origin = {
         "samples": record(study, run)["sha256"][SAMPLES],
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
         "members": study.members,
@@ -90,18 +90,18 @@ def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict
     }
     path = paths.measured(run.place, cell.scenario)
     with contextlib.suppress(OSError, StaleOutput):
-        if not anew and (earlier := read_record(path)).get("of") == of:
+        if not anew and (earlier := read_record(path)).get("of") == origin:
             return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
-    measured = measure(pd.read_parquet(samples), gone, study.members, members_stream(study, cell))
+    measured = measure(pd.read_parquet(samples), forgotten, study.members, members_stream(study, cell))
     with contextlib.suppress(OSError):
-        write_record(path, {"of": of, "metrics": {metric: measured[metric] for metric in METRICS}})
+        write_record(path, {"of": origin, "metrics": {metric: measured[metric] for metric in METRICS}})
     return measured
 
 
 def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:
-    """Return the stream that draws the MIA's members where the study takes random ones: one draw for each cell.
+    """Return the stream that draws the MIA's members where the study takes random ones, one draw for each cell.
 
-    A stage of a sequential scenario, its last unless given, has the draw of the Retrain that it is compared with.
+    A stage of a sequential scenario, by default the last, has the draw of the Retrain that it is compared with.
     """
     if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
         cell = stage_cell(cell, stage or scenario.stages)
@@ -109,10 +109,10 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
 
 
 def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[str, str], int]:
-    """Return, per cell and method, the epoch whose average gap, of the means over trials, is smallest.
+    """Return for each cell and method the epoch with the smallest average gap of the means over trials.
 
-    The choice looks at Retrain and so at the test set: tables call it the oracle epoch. Original and Retrain have one
-    epoch, their last.
+    The choice uses Retrain and so the test set: tables call it the oracle epoch. Original and Retrain have only their
+    last epoch.
     """
     by_method: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for run, cell in by_cell:
@@ -120,29 +120,28 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
             if not run.name.is_original:
                 by_method.setdefault((str(cell), run.name.method), []).append(frame(study, run, HISTORY))
     best = {}
-    for (where, method), histories in by_method.items():
-        if method == RETRAIN or (where, RETRAIN) not in by_method:
+    for (cell_name, method), histories in by_method.items():
+        if method == RETRAIN or (cell_name, RETRAIN) not in by_method:
             continue
-        target = pd.concat(history.tail(1) for history in by_method[where, RETRAIN])[list(METRICS)].mean()
+        target = pd.concat(history.tail(1) for history in by_method[cell_name, RETRAIN])[list(METRICS)].mean()
         means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
         gaps = (means - target).abs().mean(axis=1).dropna()
         if len(gaps):
-            best[where, method] = int(gaps.idxmin())
+            best[cell_name, method] = int(gaps.idxmin())
     return best
 
 
 def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bool) -> pd.DataFrame:
-    """Add ``collapsed``: whether retain accuracy lies `COLLAPSE` points below that of Original."""
+    """Add ``collapsed``: whether retain accuracy lies more than `COLLAPSE` points below Original's."""
     floors = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
     floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < floor)
 
 
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:
-    """Return the retain accuracy, in per cent, below which a run has collapsed.
+    """Return the retain accuracy, in per cent, below which a run has collapsed; -inf if the study trains no Original.
 
-    Where Original is missing or damaged, `StaleOutput` is raised; it is -inf where only what exists is wanted, and
-    where the study trains no Original.
+    If Original is missing or damaged, raise `StaleOutput` or, with ``partial``, return -inf.
     """
     original = study.run(RunName(dataset, arch, "", "original", 0))
     if all(run.name != original.name for run in study.runs()):

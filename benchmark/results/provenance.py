@@ -1,4 +1,4 @@
-"""Everything behind a number: the runs that a run's name, a fingerprint, a folder or a cell of a table stands for."""
+"""Everything behind a number: the runs that a name, a fingerprint, a folder or a table and method stand for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")
 MADE = ("commit", "code", "plugins", "version")
 MACHINE = ("device", "precision", "threads", "cores", "system")
 VERSIONS = ("python", *(package.replace("-", "_") for package in PACKAGES))
-STAMP = (*MACHINE, *VERSIONS, *MADE, "data")  # what is gathered of a run's stamp
+STAMP = (*MACHINE, *VERSIONS, *MADE, "data")  # the gathered part of a run's stamp
 GATHERED = ("study", "status", "wall_seconds", "peak_memory_mb", "started_from")
 FINGERPRINT = rf"[0-9a-f]{{{SHORT},16}}"
 ACCEPTED = (
@@ -35,12 +35,9 @@ ACCEPTED = (
 
 @dataclass(frozen=True)
 class Made:
-    """A run as its record has it or, where the run is not here, as the study's gathered results do.
+    """A run as in its record or, if the run is not here, as in the study's gathered results.
 
-    Attributes
-    ----------
-    folder : its own, if it is here.
-    record : what ``run.json`` holds, or as much of it as is gathered.
+    ``folder`` is the run's, if it is here. ``record`` is the content of ``run.json``, or the gathered part of it.
     """
 
     folder: Path | None
@@ -60,15 +57,15 @@ class Made:
         return {key: float(value) for key, value in last.dropna().items() if key in (*METRICS, *COSTS)}
 
     def facts(self, shown_by: dict[str, list[str]]) -> dict[str, Any]:
-        """Return all that is known of the run, by topic, as plain data.
+        """Return all that is known about the run, by topic, as plain data.
 
         ``shown_by`` has the tables and figures that show it, by study.
         """
-        record, stamp, given = self.record, self.record["stamp"], dict(self.record["slice"])
-        settings, run = given.pop("settings"), given.pop("run")
+        record, stamp, determined_by = self.record, self.record["stamp"], dict(self.record["slice"])
+        settings, run = determined_by.pop("settings"), determined_by.pop("run")
         versions = {key: value for key, value in stamp.items() if key not in (*MADE, *MACHINE, "data")}
         costs = {key: self.numbers[key] for key in COSTS if key in self.numbers}
-        # The study that trained it, if that shows it still.
+        # The study that trained it, if that still shows it.
         study = next(iter(sorted(shown_by, key=lambda name: name != record.get("study"))), record.get("study"))
         return {
             "run": run,
@@ -77,8 +74,8 @@ class Made:
             "metrics": {key: self.numbers[key] for key in METRICS if key in self.numbers},
             "cost": costs | {key: record[key] for key in ("wall_seconds", "peak_memory_mb") if key in record},
             "settings": settings,
-            "determined by": _flat(given),
-            "started from": self._original() if given.get("original") else {},
+            "determined by": _flat(determined_by),
+            "started from": self._original() if determined_by.get("original") else {},
             "forgets": self._split() if record.get("split") else {},
             "made": {key: record[key] for key in ("started", "ended") if key in record}
             | {key: stamp[key] for key in MADE if stamp.get(key)},
@@ -119,10 +116,7 @@ class Made:
 class Behind:
     """The runs behind a number or a table.
 
-    Attributes
-    ----------
-    title : what was asked for, in words.
-    study, output : of a table or figure.
+    ``title`` is the request in words; ``study`` and ``output`` are those of a table or figure.
     """
 
     title: str
@@ -131,29 +125,29 @@ class Behind:
     output: str = ""
 
     def shown_by(self) -> list[dict[str, list[str]]]:
-        """Return for each run the tables and figures that show it, by study; a study that cannot be read has none."""
-        shown: list[dict[str, list[str]]] = [{} for _ in self.runs]
-        wanted = {run.record["fingerprint"]: place for place, run in enumerate(self.runs)}
+        """Return for each run the tables and figures that show it, by study; unreadable studies have none."""
+        by_run: list[dict[str, list[str]]] = [{} for _ in self.runs]
+        positions = {run.record["fingerprint"]: position for position, run in enumerate(self.runs)}
         for name in paths.studies():
             try:
                 study = Study.load(name)
-                outputs = {one: {run.fingerprint for run in study.runs_of(one)} for one in study.outputs}
+                outputs = {output: {run.fingerprint for run in study.runs_of(output)} for output in study.outputs}
             except BadInput:
                 continue
-            for fingerprint, place in wanted.items():
-                if here := [one for one, runs in outputs.items() if fingerprint in runs]:
-                    shown[place][name] = here
-        return shown
+            for fingerprint, position in positions.items():
+                if shown_in := [output for output, runs in outputs.items() if fingerprint in runs]:
+                    by_run[position][name] = shown_in
+        return by_run
 
 
 def behind(words: Sequence[str]) -> Behind:
-    """Return what is behind a run or a table, named as `ACCEPTED` says; raise `BadInput` where there is no such."""
+    """Return what is behind a run or a table, named as `ACCEPTED` says; raise `BadInput` if there is none."""
     if len(words) == 1:
         return Behind(words[0], [_run(words[0])])
     study = Study.load(words[0])
     if len(words) == 2 and "/" in words[1]:
         run = study.run(words[1])
-        return Behind(str(run.name), _made(study, [run]), study)
+        return Behind(str(run.name), _recorded(study, [run]), study)
     if len(words) > 3:
         raise BadInput(f"{' '.join(words)!r}: accepted is {ACCEPTED}")
     return _output(study, words[1], words[2] if len(words) == 3 else "")
@@ -163,17 +157,17 @@ def _output(study: Study, name: str, method: str) -> Behind:
     output = study.output(name)
     runs = study.runs() if study.kind_of(name).gathered else study.runs_of(name)
     if not method:
-        return Behind(f"{study.name} {name}", _made(study, runs), study, name)
+        return Behind(f"{study.name} {name}", _recorded(study, runs), study, name)
     cells = study.cells if study.kind_of(name).gathered else map(Cell.parse, output.cells)
-    shown = {study.run_name(cell, method, 0).method for cell in cells} & {run.name.method for run in runs}
-    if not shown:
+    names = {study.run_name(cell, method, 0).method for cell in cells} & {run.name.method for run in runs}
+    if not names:
         raise unknown("method", method, {run.name.method for run in runs}, f"{study.name} {name}")
-    mine = [run for run in runs if run.name.method in shown]
-    return Behind(f"{study.name} {name} {MethodName.parse(method)}", _made(study, mine), study)
+    method_runs = [run for run in runs if run.name.method in names]
+    return Behind(f"{study.name} {name} {MethodName.parse(method)}", _recorded(study, method_runs), study)
 
 
 def _run(text: str) -> Made:
-    """Return the one run that a folder, a fingerprint or a name stands for."""
+    """Return the run that a folder, a fingerprint or a name stands for."""
     folder = Path(text).parent if Path(text).name == RUN else Path(text)
     if (folder / RUN).is_file():
         return Made(folder, read_record(folder / RUN))
@@ -198,18 +192,18 @@ def _pools() -> list[Path]:
 
 
 def _holds(folder: Path, weights: str | None) -> bool:
-    """Whether an Original's record says that it wrote these weights; any will do for a run that does not say which."""
+    """Whether an Original's record has these weights; any record will do for a run that does not name its weights."""
     written = read_record(folder / RUN)["sha256"].get(MODEL) if (folder / RUN).is_file() else None
     return not weights or (written or "").startswith(weights)
 
 
-def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
-    """Return runs as their records have them, else as they were gathered; raise `StaleOutput` where neither does."""
-    made, gathered = [], None
+def _recorded(study: Study, runs: Sequence[Run]) -> list[Made]:
+    """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
+    recorded, gathered = [], None
     for run in runs:
         folder = paths.run(run.place)
         if (folder / RUN).is_file():
-            made.append(Made(folder, read_record(folder / RUN)))
+            recorded.append(Made(folder, read_record(folder / RUN)))
             continue
         if gathered is None:
             gathered = (
@@ -218,22 +212,22 @@ def _made(study: Study, runs: Sequence[Run]) -> list[Made]:
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
-        # Original's metrics are of whichever cell comes first.
-        known = COSTS if run.name.is_original else (*METRICS, *COSTS)
-        numbers = {key: float(row[key]) for key in known if key in row}
+        # Original has a row per cell; its metrics would be those of whichever comes first.
+        columns = COSTS if run.name.is_original else (*METRICS, *COSTS)
+        numbers = {key: float(row[key]) for key in columns if key in row}
         stamp = {key: row[key] for key in STAMP if key in row}
-        kept = {key: row[key] for key in GATHERED if key in row}
+        facts = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
-        made.append(Made(None, name | kept | {"stamp": stamp, "numbers": numbers}))
-    return made
+        recorded.append(Made(None, name | facts | {"stamp": stamp, "numbers": numbers}))
+    return recorded
 
 
-def _flat(data: dict[str, Any], place: str = "") -> dict[str, Any]:
-    """Return nested settings under names with dots; what is not set is left out."""
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings under dotted names, without those that are not set."""
     flat: dict[str, Any] = {}
     for key, value in data.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{place}{key}.")
+            flat |= _flat(value, f"{prefix}{key}.")
         elif value is not None:
-            flat[place + key] = value
+            flat[prefix + key] = value
     return flat

@@ -1,4 +1,4 @@
-"""Published results: those of a study that says so, as they are in git. They are not replaced in silence."""
+"""Published results: those in git of a study declared published. They are never replaced silently."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from benchmark.names import KEYS
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
-FATAL = 128  # what git returns where it can say nothing
+FATAL = 128  # git's exit status when it cannot answer
 REPLACE = "to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
-SAME = 1e-6  # points: the same numbers written twice
+SAME = 1e-6  # points; the same numbers written twice may differ by this
 
 
 def keep(study: Study, metrics: pd.DataFrame) -> None:
-    """Raise `BadInput` if a study's metrics, as they are about to be gathered, are not the ones that are committed."""
+    """Raise `BadInput` if a study's metrics, about to be gathered, differ from the committed ones."""
     path = paths.collected(study.name, "metrics")
     before = committed(path)
-    if before is not None and (what := difference(before, metrics)):
+    if before is not None and (problem := difference(before, metrics)):
         restore = "'git restore results' brings the published results back"
-        raise BadInput(f"{path} is published and comes out otherwise now: {what}. {restore}; {REPLACE}")
+        raise BadInput(f"{path} is published and comes out otherwise now: {problem}. {restore}; {REPLACE}")
 
 
 def keep_shown(study: Study, name: str, results: Results) -> None:
-    """Raise `BadInput` if results that a table or figure shows are published and come out otherwise now."""
+    """Raise `BadInput` if a table or figure shows published results that are different now."""
     kind = study.kind_of(name)
     path = paths.collected(study.name, "metrics")
     if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
     old, new = (pd.MultiIndex.from_frame(frame[KEYS]) for frame in (before, results.metrics))
-    if what := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
-        raise BadInput(f"{name} would show other results than are published in {path}: {what}; {REPLACE}")
+    if problem := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
+        raise BadInput(f"{name} would show other results than are published in {path}: {problem}; {REPLACE}")
 
 
 def committed(path: Path, revision: str = "HEAD") -> pd.DataFrame | None:
-    """Return the parquet file as a commit has it; None where there is no git checkout or it is not in that commit.
+    """Return the parquet file as of a commit; None if there is no git checkout or the commit lacks the file.
 
-    Raises `BadInput` if git cannot say, or what is committed cannot be read.
+    Raises `BadInput` if git fails or the committed file cannot be read.
     """
     head = _git("rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
     if head.returncode == FATAL and b"not a git repository" not in head.stderr:
         raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
-    shown = _git("show", f"{revision}:./{path.as_posix()}")
-    if head.returncode or shown.returncode:
+    content = _git("show", f"{revision}:./{path.as_posix()}")
+    if head.returncode or content.returncode:
         return None
     try:
-        return pd.read_parquet(io.BytesIO(shown.stdout))
+        return pd.read_parquet(io.BytesIO(content.stdout))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
 
@@ -67,25 +67,25 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.CompletedProcess(arguments, FATAL, b"", reason)
 
 
-def difference(before: pd.DataFrame, now: pd.DataFrame) -> str:
-    """Say in what two frames of runs differ: which runs there are, their configuration, their metrics; else nothing.
+def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """Describe how two frames of runs differ in their runs, configurations or metrics; return "" if they do not.
 
-    When, where and how fast they were run is no difference.
+    When, where and how fast they ran does not count.
     """
-    old, new = (frame.set_index(KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, now))
-    for what, only in (("are gone", old.index.difference(new.index)), ("are new", new.index.difference(old.index))):
-        if len(only):
-            return f"{len(only)} runs {what}, such as {_name(only[0])}"
+    old, new = (frame.set_index(KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
+    for change, names in (("are gone", old.index.difference(new.index)), ("are new", new.index.difference(old.index))):
+        if len(names):
+            return f"{len(names)} runs {change}, such as {_name(names[0])}"
     other = old["fingerprint"] != new["fingerprint"]
     if other.any():
         return f"{other.sum()} runs are of another configuration, such as {_name(other.idxmax())}"
     first, second = (frame[METRICS].to_numpy(dtype=float) for frame in (old, new))
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
-        row, column = (int(place[0]) for place in np.nonzero(moved))
-        what = f"{METRICS[column]} of {_name(old.index[row])}"
+        row, column = (int(indices[0]) for indices in np.nonzero(moved))
+        number = f"{METRICS[column]} of {_name(old.index[row])}"
         values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
-        return f"{moved.any(axis=1).sum()} runs have other metrics: {what} {values}"
+        return f"{moved.any(axis=1).sum()} runs have other metrics: {number} {values}"
     return ""
 
 

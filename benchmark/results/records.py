@@ -1,7 +1,7 @@
-"""What runs have left on disk, read back: no torch, no training, no plotting. Reading changes nothing.
+"""Read the files of runs, without torch, training or plotting. Reading changes nothing.
 
-What is missing raises `StaleOutput`, what is damaged or of another configuration `DamagedFile`, what was made from
-other images or another split `OtherData`; `benchmark.files.repairing` sets damaged files aside.
+A missing file raises `StaleOutput`; a damaged one, or one of another configuration, `DamagedFile`; one made from other
+images or another split, `OtherData`. `benchmark.files.repairing` sets damaged files aside.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINISHED, DIVERGED = "finished", "diverged"
-FIRST = ("study", *KEYS)  # the first columns of everything that is gathered
+FIRST = ("study", *KEYS)  # the first columns of every gathered frame
 
 
 class OtherData(StaleOutput):
-    """A run or a split (``path``) that was made from other images than are on disk, or a run from another split."""
+    """A run or split (``path``) made from other images than are on disk, or a run made from another split."""
 
     def __init__(self, study: Study, path: Path, problem: str) -> None:
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
@@ -37,17 +37,17 @@ class OtherData(StaleOutput):
 
 
 def passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
-    """Pass over what is missing or damaged, where only what exists is wanted."""
+    """Pass over what is missing or damaged if ``partial``."""
     return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
 
 
 def is_there(run: Run) -> bool:
-    """Whether a run's record, samples and history are there; whether they are whole is for readers to say."""
+    """Whether a run's record, samples and history exist; readers check whether they are intact."""
     return all((paths.run(run.place) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
 
 
 def record(study: Study, run: Run) -> dict[str, Any]:
-    """Return a finished run's ``run.json``; raise as this module says."""
+    """Return a finished run's ``run.json``; raise as described in this module."""
     path = paths.run(run.place) / RUN
     content = read_record(path, f"{run.name} has not been run: run snakemake")
     try:
@@ -61,40 +61,40 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 
 
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
-    """Say which data a record is of, if it is not what is on disk now. What is not on disk cannot be compared."""
+    """Describe the data that a record was made from, if it differs from that on disk; missing data is not compared."""
     images, split = content.get("stamp", {}).get("data"), content.get("split")
     images_now = store.content_hash_if_known(study.dataset_folder(run.name.dataset))
     split_now = written_digest(paths.split(study.split_of(run).place)) if split else None
-    for what, made_from, now in (("images", images, images_now), ("split", split, split_now)):
-        if made_from and now and made_from != now:
-            return f"{run.name} was made from other {what} ({made_from}) than there are now ({now})"
+    for kind, made_from, on_disk in (("images", images, images_now), ("split", split, split_now)):
+        if made_from and on_disk and made_from != on_disk:
+            return f"{run.name} was made from other {kind} ({made_from}) than there are now ({on_disk})"
     return ""
 
 
-def difference(old: dict[str, Any], new: dict[str, Any], place: str = "") -> str:
+def difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> str:
     """Name the first key in which two slices differ, with both values.
 
-    Original's fingerprint comes last: it changes with whatever Original shares with the run, and says less.
+    Original's fingerprint comes last: it changes with every setting that Original shares with the run, and says less.
     """
     for key in sorted(old.keys() | new.keys(), key=lambda key: (key == ORIGINAL, key)):
-        before, now = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(now, dict):
-            if inner := difference(before, now, f"{place}{key}."):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            if inner := difference(before, after, f"{prefix}{key}."):
                 return inner
-        elif before != now:
-            return f"{place}{key} was {before!r}, is {now!r}"
+        elif before != after:
+            return f"{prefix}{key} was {before!r}, is {after!r}"
     return ""
 
 
 def checked(study: Study, run: Run, name: str) -> Path:
-    """Return the path of a run's file, after comparing it with the digest in ``run.json``."""
+    """Return the path of a run's file after checking it against the digest in ``run.json``."""
     path = paths.run(run.place) / name
     content = record(study, run)
     expected = content["sha256"].get(name)
     if not path.is_file() or expected is None:
         raise StaleOutput(f"{path} is missing: run snakemake again")
     if sha256(path) != expected:
-        # A run that is being done again removes its record before it writes anything else: then nothing is damaged.
+        # A run that is being repeated removes its record before it writes anything else: then nothing is damaged.
         if record(study, run) != content:
             raise StaleOutput(f"{path} is being made again: wait for {run.name} to end")
         raise DamagedFile(path, f"it is not what {run.name} wrote")
@@ -102,7 +102,7 @@ def checked(study: Study, run: Run, name: str) -> Path:
 
 
 def finished(study: Study, run: Run) -> str | None:
-    """Return how a run ended, if its record, samples and history are there and whole; else None."""
+    """Return a run's status if its record, samples and history are intact, otherwise None."""
     try:
         content = record(study, run)
         for name in (SAMPLES, HISTORY):
@@ -120,12 +120,12 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
-    """Return what a run forgets, columns ``split``, ``index``, ``stage``; Original needs to be told the scenario."""
+    """Return what a run forgets, columns ``split, index, stage``; for Original, the scenario must be given."""
     return drawn(study, study.split_of(run, scenario))
 
 
 def drawn(study: Study, split: Split) -> pd.DataFrame:
-    """Return the rows of a split; raise `OtherData` if it says that it was drawn for other images than are on disk."""
+    """Return the rows of a split; raise `OtherData` if it was drawn for other images than are on disk."""
     path = paths.split(split.place)
     rows = read_split(path, split.origin)
     drawn_for = written_origin(path).get("images")
@@ -136,13 +136,13 @@ def drawn(study: Study, split: Split) -> pd.DataFrame:
 
 
 def classes(study: Study, dataset: str) -> list[str]:
-    """Return a dataset's class names, in the order of its labels: from a split or, without one, from its images."""
+    """Return a dataset's class names in the order of its labels: from a split or, without one, from its images."""
     for split in study.all_splits:
         if split.dataset == dataset and (names := written_origin(paths.split(split.place)).get("classes")):
             return list(names)
     return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 
-def derived(one: Derived) -> pd.DataFrame:
-    """Return what was made from a run's features, such as its maps; see `benchmark.features.embed` for the columns."""
-    return read_parquet(paths.derived(one.place), one.origin)
+def derived(file: Derived) -> pd.DataFrame:
+    """Return a derived file of a run, such as its maps; see `benchmark.features.embed` for the columns."""
+    return read_parquet(paths.derived(file.place), file.origin)

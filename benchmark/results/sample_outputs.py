@@ -1,4 +1,4 @@
-"""What the models of a cell say of every sample, trial by trial, read from the runs; and the audits of it."""
+"""The outputs of a cell's models on every sample, trial by trial, read from the runs, and the audits of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from benchmark.study.study import Study
 
 
 class Samples(NamedTuple):
-    """What one run says: `Outputs` of one trial, the samples' labels, which of them it held out, and own audits."""
+    """One run's outputs, as `Outputs` of one trial, with labels, the held-out samples and the study's own audits."""
 
     margin: Floats
     prediction: npt.NDArray[np.int16]
@@ -39,30 +39,28 @@ class Samples(NamedTuple):
     unseen_margin: Floats
     label: npt.NDArray[np.int64]
     held_out: Mask
-    own: dict[str, float]
+    own_audits: dict[str, float]
 
 
 @dataclass(frozen=True)
 class CellOutputs:
-    """What each method's models say, what the trials of Retrain forgot, and the labels, (samples,).
+    """The outputs of each method's models, what the trials of Retrain forgot (``given``), and the labels, (samples,).
 
-    ``own`` has what the study's own audits read: columns ``method, audit, trial, value``.
+    ``own_audits`` has the values of the study's own audits: columns ``method, audit, trial, value``.
     """
 
     methods: dict[str, Outputs]
     given: Forgetting
     label: npt.NDArray[np.int64]
-    own: pd.DataFrame
+    own_audits: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads what runs say of samples.
+    """Reads the outputs of runs on samples.
 
-    Attributes
-    ----------
-    metrics : a row a run and cell, as `benchmark.results.measured` has it.
-    partial : pass over what is missing or damaged instead of raising `StaleOutput`.
+    ``metrics`` has a row per run and cell, as in `benchmark.results.measured`. ``partial`` passes over what is missing
+    or damaged instead of raising `StaleOutput`.
     """
 
     study: Study
@@ -72,69 +70,69 @@ class Reader:
     partial: bool = False
 
     def audits(self) -> pd.DataFrame:
-        """Return what `battery.by_trial` does of every cell that has Retrain, and ``twins``: see docs/results.md."""
+        """Return `battery.by_trial` of every cell that has Retrain, with ``twins``: see docs/results.md."""
 
-        def audited(cell: Cell, of: CellOutputs) -> pd.DataFrame:
-            twins = {trial: self._twins(cell, trial) for trial in map(int, of.given.trials)}
-            frame = battery.by_trial(of.methods, of.given)
+        def audited(cell: Cell, outputs: CellOutputs) -> pd.DataFrame:
+            twins = {trial: self._twins(cell, trial) for trial in map(int, outputs.given.trials)}
+            frame = battery.by_trial(outputs.methods, outputs.given)
             if self.study.audits:
-                frame = pd.concat([frame, _beside_retrain(of.own)], ignore_index=True)
+                frame = pd.concat([frame, _beside_retrain(outputs.own_audits)], ignore_index=True)
             return frame.assign(twins=frame["trial"].map(twins).astype(float))
 
         return self._of_every_cell(audited, self.study.audits)
 
     def memorised(self) -> pd.DataFrame:
-        """Return what `by_memorisation` does of every cell that has Retrain."""
-        return self._of_every_cell(lambda _, of: by_memorisation(of.methods, of.given, of.label))
+        """Return `by_memorisation` of every cell that has Retrain."""
+        return self._of_every_cell(lambda _, outputs: by_memorisation(outputs.methods, outputs.given, outputs.label))
 
     def _of_every_cell(
-        self, compute: Callable[[Cell, CellOutputs], pd.DataFrame], own: Sequence[str] = ()
+        self, compute: Callable[[Cell, CellOutputs], pd.DataFrame], own_audits: Sequence[str] = ()
     ) -> pd.DataFrame:
-        """Return the rows of all cells, with the run's name first; ``own`` audits are read where rows need them."""
+        """Return the rows of all cells, starting with the run's name; ``own_audits`` are the audits that rows need."""
         frames = []
         for cell in self.cells:
-            if (outputs := self.outputs(cell, own)) is not None and len(frame := compute(cell, outputs)):
+            if (outputs := self.outputs(cell, own_audits)) is not None and len(frame := compute(cell, outputs)):
                 frame = frame.assign(study=self.study.name, **vars(cell))
                 frames.append(frame[[*FIRST, *frame.columns.difference(FIRST, sort=False)]])
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
-    def outputs(self, cell: Cell, own: Sequence[str] = ()) -> CellOutputs | None:
-        """Return what the models of a cell say, those of trials that diverged left out; None without Retrain."""
-        here = in_cell(self.metrics, cell) if len(self.metrics) else self.metrics
-        if here.empty or not ((here["method"] == RETRAIN) & (here["status"] != DIVERGED)).any():
+    def outputs(self, cell: Cell, own_audits: Sequence[str] = ()) -> CellOutputs | None:
+        """Return the outputs of a cell's models, without trials that diverged; None without Retrain."""
+        cell_rows = in_cell(self.metrics, cell) if len(self.metrics) else self.metrics
+        if cell_rows.empty or not ((cell_rows["method"] == RETRAIN) & (cell_rows["status"] != DIVERGED)).any():
             return None
-        numbers = here[here["status"] != DIVERGED].set_index(["method", "trial"])[METRICS]
+        metrics = cell_rows[cell_rows["status"] != DIVERGED].set_index(["method", "trial"])[METRICS]
         runs: dict[str, dict[int, Run]] = {}
         for run, _ in placed(self.runs, [cell]):
-            if (run.name.method, run.name.trial) in numbers.index:
+            if (run.name.method, run.name.trial) in metrics.index:
                 runs.setdefault(run.name.method, {})[run.name.trial] = run
         forgets = self._read(runs[RETRAIN], lambda run: records.forget(self.study, run, cell.scenario))
-        said = {
+        samples = {
             method: self._read(
-                {trial: run for trial, run in mine.items() if trial in forgets},
-                lambda run: _samples(self.study, run, forgets[run.name.trial], own),
+                {trial: run for trial, run in by_trial.items() if trial in forgets},
+                lambda run: _samples(self.study, run, forgets[run.name.trial], own_audits),
             )
-            for method, mine in runs.items()
+            for method, by_trial in runs.items()
         }
-        if not said[RETRAIN]:
+        if not (retrain := samples[RETRAIN]):
             return None
-        methods = {method: _stacked(mine, numbers.loc[method]) for method, mine in said.items() if mine}
+        methods = {method: _stacked(by_trial, metrics.loc[method]) for method, by_trial in samples.items() if by_trial}
         forgotten = np.zeros_like(methods[RETRAIN].margin, dtype=bool)
-        for row, trial in zip(forgotten, said[RETRAIN], strict=True):
+        for row, trial in zip(forgotten, retrain, strict=True):
             row[_indices(forgets[trial], "train")] = True
-        held_out = np.stack([one.held_out for one in said[RETRAIN].values()])
-        label = next(iter(said[RETRAIN].values())).label
-        read = [
+        held_out = np.stack([trial_samples.held_out for trial_samples in retrain.values()])
+        label = next(iter(retrain.values())).label
+        audit_rows = [
             (method, audit, trial, value)
-            for method, mine in said.items()
-            for trial, one in mine.items()
-            for audit, value in one.own.items()
+            for method, by_trial in samples.items()
+            for trial, trial_samples in by_trial.items()
+            for audit, value in trial_samples.own_audits.items()
         ]
-        audited = pd.DataFrame(read, columns=["method", "audit", "trial", "value"])
-        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, audited)
+        audit_values = pd.DataFrame(audit_rows, columns=["method", "audit", "trial", "value"])
+        return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, audit_values)
 
     def _read(self, runs: dict[int, Run], read: Callable[[Run], Any]) -> dict[int, Any]:
-        """Return what is read of each trial's run."""
+        """Return what ``read`` returns for each trial's run."""
         by_trial = {}
         for trial, run in runs.items():
             with records.passing_over_if(self.partial):
@@ -142,38 +140,39 @@ class Reader:
         return by_trial
 
     def _twins(self, cell: Cell, trial: int) -> float:
-        """Return how many images a trial forgot that it retained equal ones of, as the split says; NaN if it is old."""
+        """Return how many of a trial's forgotten images equal a retained one; NaN if the split is too old to say."""
         split = self.study.split(cell.dataset, cell.scenario, trial if "split" in self.study.resample else 0)
         return float(written_origin(paths.split(split.place)).get("twins", np.nan))
 
 
-def write_scores(study: Study, place: str, path: Path) -> Path:
-    """Write how far Retrain's trials of a cell memorise each training sample, as ``index,score``; return the path.
+def write_scores(study: Study, cell_name: str, path: Path) -> Path:
+    """Write how strongly Retrain's trials of a cell memorise each training sample, as ``index,score``; return the path.
 
-    A sample that fewer than two trials retained, or fewer than two did not, has no score. Raises `BadInput` where that
-    is so of all, and `StaleOutput` where a run is missing.
+    A sample that fewer than two trials retained, or fewer than two left out, has no score. Raises `BadInput` if that
+    holds for all samples, and `StaleOutput` if a run is missing.
     """
-    cell = Cell.parse(place)
-    runs = [run for run, where in placed(study.runs(), study.cells) if where == cell and run.name.method == RETRAIN]
+    cell = Cell.parse(cell_name)
+    pairs = placed(study.runs(), study.cells)
+    runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:
         raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
     forgets = [records.forget(study, run) for run in runs]
-    said = [_samples(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
-    trained_on = np.stack([~one.held_out for one in said])
+    by_run = [_samples(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
+    trained_on = np.stack([~samples.held_out for samples in by_run])
     for row, forget in zip(trained_on, forgets, strict=True):
         row[_indices(forget, "train")] = False
-    scores = memorisation(np.stack([one.prediction == one.label for one in said]), trained_on)
+    scores = memorisation(np.stack([samples.prediction == samples.label for samples in by_run]), trained_on)
     if np.isnan(scores).all():
         raise BadInput(
             f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice, as resample: [split] does"
         )
-    about = f"# Memorisation of each training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
+    title = f"# Memorisation of each training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
     lines = "".join(f"{index},{'' if np.isnan(score) else f'{score:.4f}'}\n" for index, score in enumerate(scores))
-    write_text(path, f"{about}index,score\n{lines}")
+    write_text(path, f"{title}index,score\n{lines}")
     return path
 
 
-def _samples(study: Study, run: Run, forget: pd.DataFrame, own: Sequence[str] = ()) -> Samples:
+def _samples(study: Study, run: Run, forget: pd.DataFrame, own_audits: Sequence[str] = ()) -> Samples:
     rows = records.frame(study, run, paths.SAMPLES).sort_values("index", kind="stable")
     test = rows[rows["split"] == "test"]
     train = rows[rows["split"].isin(["train", HELD_OUT])]
@@ -183,34 +182,34 @@ def _samples(study: Study, run: Run, forget: pd.DataFrame, own: Sequence[str] = 
     tests, held_out = margin(test), (train["split"] == HELD_OUT).to_numpy()
     unseen = tests[left_out] if left_out.any() else tests
     prediction, label = (train[column].to_numpy() for column in ("prediction", "label"))
-    audited = {audit: _own_audit(audit, run, rows, forget) for audit in own}
-    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, audited)
+    audit_values = {audit: _own_audit(audit, run, rows, forget) for audit in own_audits}
+    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, audit_values)
 
 
 def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
-    """Return what an audit of the study's own reads of a run; raise `BadInput` where that is no number."""
+    """Return the value of an own audit for a run; raise `BadInput` if it is not a number."""
     try:
         return float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
     except Exception as error:
         raise BadInput(f"audit {audit!r} of run {run.name}: {type(error).__name__}: {error}") from error
 
 
-def _beside_retrain(own: pd.DataFrame) -> pd.DataFrame:
-    """Return rows as `battery.by_trial` does, of own audits: their null is what they read of the trial's Retrain."""
-    is_retrain = own["method"] == RETRAIN
-    null = own[is_retrain].rename(columns={"value": "null"}).drop(columns="method")
-    return own[~is_retrain].merge(null, on=["audit", "trial"]).assign(enough=1.0)
+def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of own audits like `battery.by_trial`; their null is the value for the trial's Retrain."""
+    is_retrain = audits["method"] == RETRAIN
+    nulls = audits[is_retrain].rename(columns={"value": "null"}).drop(columns="method")
+    return audits[~is_retrain].merge(nulls, on=["audit", "trial"]).assign(enough=1.0)
 
 
 def _stacked(trials: dict[int, Samples], metrics: pd.DataFrame) -> Outputs:
-    """Return what a method's trials say as one, a row a trial."""
+    """Return the outputs of a method's trials stacked, one row per trial."""
     margin, prediction, test, unseen, *_ = (np.stack(part) for part in zip(*trials.values(), strict=True))
     numbers = metrics.loc[list(trials)].to_numpy(dtype=float)
     return Outputs(np.array(list(trials)), margin, prediction, test, unseen, numbers)
 
 
 def margin(samples: pd.DataFrame) -> Floats:
-    """Return the margin of each row, (rows,): from the loss, and so approximate, where an older file has no margin."""
+    """Return the margin of each row, (rows,); approximated from the loss where an older file has no margin."""
     if "margin" in samples:
         return samples["margin"].to_numpy(dtype=float)
     return margin_of_loss(samples["loss"].to_numpy())

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a study's results as they stand here, in another folder, or in a commit."""
+"""The two sides of a comparison: a study's results in this folder, in another one, or in a commit."""
 
 from __future__ import annotations
 
@@ -29,62 +29,58 @@ REVISION = r"[\w.][\w./~^@{}+-]*"
 class Side:
     """One of two results that are compared.
 
-    Attributes
-    ----------
-    name : as it was typed, with the study.
-    rows : of runs, as `benchmark.results.measured.metrics` has them, and ``samples``: a digest of what a run says of
-        its samples, where the run itself was read.
+    ``name`` is as typed, with the study. ``rows`` are as in `benchmark.results.measured.metrics`, with ``samples``: a
+    digest of a run's outputs on its samples, where the run itself was read.
     """
 
     name: str
     rows: pd.DataFrame
 
-    def only(self, method: str, shown: str) -> Side:
-        """Return the rows of one method, under the name ``shown``, and those of Retrain."""
-        mine = self.rows["method"] == str(MethodName.parse(method))
-        if not mine.any():
+    def only(self, method: str, name: str) -> Side:
+        """Return the rows of one method, renamed to ``name``, and those of Retrain."""
+        of_method = self.rows["method"] == str(MethodName.parse(method))
+        if not of_method.any():
             raise unknown("method", method, set(self.rows["method"]), self.name)
-        kept = self.rows[mine].assign(method=shown)
-        return Side(
-            f"{method}, {self.name}", pd.concat([kept, self.rows[self.rows["method"] == RETRAIN]], ignore_index=True)
-        )
+        retrain_rows = self.rows[self.rows["method"] == RETRAIN]
+        rows = pd.concat([self.rows[of_method].assign(method=name), retrain_rows], ignore_index=True)
+        return Side(f"{method}, {self.name}", rows)
 
 
 def read_sides(first: str, second: str) -> tuple[Side, Side]:
-    """Return both sides; where the second names a place alone, it is the study of the first there."""
-    study, place = _parts(first)
+    """Return both sides; if the second names a commit or folder only, it is the first's study there."""
+    study, source = _parts(first)
     if not study:
         raise BadInput(f"{first!r}: accepted first is STUDY, STUDY@COMMIT or STUDY@FOLDER")
-    other, where = _parts(second)
-    return read_side(study, place), read_side(other or study, where)
+    other_study, other_source = _parts(second)
+    return read_side(study, source), read_side(other_study or study, other_source)
 
 
 def within(study: str, first: str, second: str) -> tuple[Side, Side]:
-    """Return two methods of one study as sides, under a name in common."""
+    """Return two methods of a study as sides, under a common name."""
     side = read_side(*_parts(study))
     return side.only(first, f"{second} − {first}"), side.only(second, f"{second} − {first}")
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Return the study and the place that a side names; a folder alone, or ``@PLACE``, names no study."""
+    """Return the study and the commit or folder that a side names; a folder alone, or ``@COMMIT``, names no study."""
     if "@" not in text and ("/" in text or text in (".", "..")):
         return "", text
-    study, _, place = text.partition("@")
-    return study, place
+    study, _, source = text.partition("@")
+    return study, source
 
 
-def read_side(study: str, place: str = "") -> Side:
-    """Return a study's rows: as they stand here or, where a place is given, in that folder or commit.
+def read_side(study: str, source: str = "") -> Side:
+    """Return a study's rows from the folder or commit ``source``, by default from this folder.
 
     Raises `BadInput` if there is no such study, folder or commit, or it has none of the study's results.
     """
-    name = f"{study}@{place}" if place else study
-    if not place:
+    name = f"{study}@{source}" if source else study
+    if not source:
         rows = _rows(Study.load(study))
-    elif Path(place).is_dir():
-        rows = _elsewhere(study, Path(place))
+    elif Path(source).is_dir():
+        rows = _in_folder(study, Path(source))
     else:
-        rows = _in_commit(study, place)
+        rows = _in_commit(study, source)
     if rows.empty:
         raise BadInput(f"{name}: no run of study {study!r} there")
     return Side(name, rows if "samples" in rows else rows.assign(samples=None))
@@ -101,36 +97,36 @@ def _in_commit(study: str, revision: str) -> pd.DataFrame:
     return rows
 
 
-def _elsewhere(study: str, folder: Path) -> pd.DataFrame:
-    """Read a folder's results in a process of its own: its study may have plugins, and paths are those of its top."""
+def _in_folder(study: str, folder: Path) -> pd.DataFrame:
+    """Read a folder's results in a separate process: its study may have plugins, and paths are relative to its root."""
     root = folder.resolve()
     if (root / paths.RUNS.name).is_dir():  # a folder of results
         root = root.parent
     if not (root / paths.RESULTS).is_dir():
         raise BadInput(f"{study}@{folder}: no results there: accepted is another checkout, or its folder results")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_of_folder, study, root).result()
+        return process.submit(_read_folder, study, root).result()
 
 
-def _of_folder(name: str, root: Path) -> pd.DataFrame:
-    """Return a study's rows in a folder: of its own form or, where it has none, of the form that it has here."""
+def _read_folder(name: str, root: Path) -> pd.DataFrame:
+    """Return a study's rows in a folder, by the study file there or, without one, the study file here."""
     try:
         study = None if (root / paths.study_file(name)).is_file() else Study.load(name)
         with contextlib.chdir(root):
             sys.path.insert(0, str(root))
             return _rows(study or Study.load(name))
-    except BadInput as error:  # whose kinds do not all travel between processes
+    except BadInput as error:  # not every subclass can be passed between processes
         raise BadInput(f"{root}: {error}") from None
 
 
 def _rows(study: Study) -> pd.DataFrame:
-    """Return a study's rows: of its runs or, where not all of them are here, as they were gathered if that is more."""
+    """Return a study's rows from its runs or, if not all are here, from the gathered results if these have more."""
     runs = study.runs()
-    here = sum(map(is_there, runs))
-    if here < len(runs):
+    finished = sum(map(is_there, runs))
+    if finished < len(runs):
         with contextlib.suppress(StaleOutput):
             gathered = frames.gathered_frame(study.name, "metrics")
-            if not here or len({run.fingerprint for run in runs} & {*gathered["fingerprint"]}) > here:
+            if not finished or len({run.fingerprint for run in runs} & {*gathered["fingerprint"]}) > finished:
                 return gathered
     rows = frames.of_study(study, partial=True).metrics
     if rows.empty:

@@ -1,7 +1,7 @@
 """The paper's claims as formulas over gathered results.
 
-A formula is positive where the claim holds, and by how much. It is computed from means over trials, as the paper's
-tables are; `benchmark.metrics.verdicts` draws trials anew for its interval.
+A formula is positive where the claim holds; its size says by how much. It is computed from means over trials, as the
+paper's tables are; `benchmark.metrics.verdicts` resamples the trials for its interval.
 
 A gap is an absolute value. Where a method comes as near to Retrain as trials scatter, noise makes its gap too large: a
 difference of two gaps, one of them near 0, is then too small.

@@ -1,4 +1,4 @@
-"""What a claim is, and what a test of one is."""
+"""Claims and their tests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ BASES = ("ft", "neggrad-plus", "l1-sparse", "not")
 class Tested(NamedTuple):
     """A claim in one cell, ready to be computed by `benchmark.metrics.bootstrap.estimate`.
 
-    ``subject`` says what is compared, in words; ``statistic`` is in ``unit``; ``diverged`` counts, for each method that
-    is compared, the trials that are left out since it diverged, and ``collapsed`` those in which it lost what it had
-    learnt.
+    ``subject`` says in words what is compared; ``statistic`` is in ``unit``. For each method compared, ``diverged``
+    counts the trials left out because it diverged, and ``collapsed`` those in which it lost what it had learnt.
     """
 
     place: str
@@ -39,9 +38,9 @@ class Tested(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One of the paper's claims, in a sentence, and ``find``, which yields it in each cell that can test it.
+    """One of the paper's claims, in a sentence, and ``find``, which yields a test in each cell that allows one.
 
-    The ``primary`` ones are those of the paper's abstract; the others are exploratory.
+    Claims of the paper's abstract are ``primary``; the others are exploratory.
     """
 
     key: str
@@ -53,22 +52,22 @@ class Claim(NamedTuple):
 
 
 def lead(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
-    """By how much our smallest average gap lies below that of the others."""
+    """Return by how much our smallest average gap lies below the others' smallest."""
     return lambda drawn: trials.gaps(others, drawn).min(axis=0) - trials.gaps(ours, drawn).min(axis=0)
 
 
 def within(trials: Trials, method: str, margin: float) -> Statistic:
-    """By how much a gap to Retrain lies below the noise floor of as many trials and a margin beyond it."""
+    """Return by how much a gap to Retrain lies below a margin beyond the noise floor of as many trials."""
     return lambda drawn: trials.noise_floor + margin - trials.gap(method, drawn)
 
 
 def against(methods: list[str]) -> str:
-    """Say which methods ours is compared with."""
+    """Return in words the methods that ours is compared with."""
     return f"against {', '.join(f'`{method}`' for method in methods)}"
 
 
 def mean_of(values: Floats) -> Statistic:
-    """Return the mean of a number a trial."""
+    """Return the mean of one number per trial."""
     return lambda drawn: values[drawn].mean(axis=1)
 
 

@@ -16,22 +16,22 @@ from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import MethodName
 
-NEAR = 1.5  # a temperature within this factor of the paper's is near it
-BUDGET = 1.05  # a cost that is larger by less than this is the same
+NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
+BUDGET = 1.05  # costs within this factor count as equal
 
 Methods = Sequence[str]
 Formula = Callable[[Trials, list[str], list[str]], Statistic]
-Pairs = Iterable[tuple[Methods, Methods, str]]  # some methods, others, and in words what is compared
-Choice = Callable[[list[Any]], tuple[list[Any], list[Any]]]  # of a setting's values: those favoured, and their rivals
+Pairs = Iterable[tuple[Methods, Methods, str]]  # ours, the others, and in words what is compared
+Choice = Callable[[list[Any]], tuple[list[Any], list[Any]]]  # from a setting's values to the favoured and their rivals
 
 
 def _lag(trials: Trials, ours: list[str], others: list[str]) -> Statistic:
-    """By how much our largest average gap lies above that of the others, in points."""
+    """Return by how much our largest average gap lies above the others' largest, in points."""
     return lambda drawn: trials.gaps(ours, drawn).max(axis=0) - trials.gaps(others, drawn).max(axis=0)
 
 
 def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formula: Formula = lead) -> Iterator[Tested]:
-    """Compare, in each cell, what ``pairs`` makes of the cell's runs, as far as methods have any."""
+    """Compare in each cell the pairs that ``pairs`` makes of its runs, as far as their methods have runs."""
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
         for ours, others, subject in pairs(runs):
@@ -44,35 +44,32 @@ def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formul
 def _with_term(runs: pd.DataFrame) -> Pairs:
     for base in BASES:
         added = MethodName(base, True, ()).head
-        alike, words = differing(runs, base, added)
+        matching, words = differing(runs, base, added)
         yield [added], [base], f"`{base}` with the term{words}"
-        # Where the term came with other values of the base's own settings, a run with those shows what it does.
-        for variant in alike if words else []:
+        # Where the term comes with other values of the base's own settings, a base run with these isolates the term.
+        for variant in matching if words else []:
             yield [added], [variant], f"`{base}` with the term, all else the same"
 
 
 def differing(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
-    """Return which variants of the base have its settings as the run with the term does, and where the base has not.
-
-    The ``runs`` are those of a cell.
-    """
+    """Return a cell's variants of the base with the settings of the run with the term, and how the base differs."""
     runs = runs.drop_duplicates("method").set_index("method")
     if not {base, added} <= set(runs.index):
         return [], ""
     settings = runs.loc[base, _settings(runs)].dropna().index.tolist()
-    own, target = runs.loc[base], runs.loc[added, settings]
+    base_values, target = runs.loc[base], runs.loc[added, settings]
     words = [
-        f"`{name.removeprefix('setting_')}` {_short(target[name])} for {_short(own[name])}"
+        f"`{name.removeprefix('setting_')}` {_short(target[name])} for {_short(base_values[name])}"
         for name in settings
-        if own[name] != target[name]
+        if base_values[name] != target[name]
     ]
     variants = [method for method in runs.index if MethodName.parse(method).head == base and method != base]
-    alike = [method for method in variants if (runs.loc[method, settings] == target).all()]
-    return alike, f" and {', '.join(words)}" if words else ""
+    matching = [method for method in variants if (runs.loc[method, settings] == target).all()]
+    return matching, f" and {', '.join(words)}" if words else ""
 
 
 def _budget(runs: pd.DataFrame) -> Pairs:
-    """Compare each main method with ours at the most epochs that cost no more."""
+    """Compare each main method with ours, at the largest number of epochs that costs no more."""
     costs = runs.groupby("method")["pflops_executed"].mean()
     names = map(MethodName.parse, costs.index)
     ours = costs[[name.head == OURS and dict(name.settings).keys() <= {"epochs"} for name in names]]
@@ -85,30 +82,30 @@ def _budget(runs: pd.DataFrame) -> Pairs:
 
 
 def _ablation(setting: str, choice: Choice, runs: pd.DataFrame) -> Pairs:
-    """Compare our runs that differ in nothing but one setting: the values that are favoured with their rivals."""
+    """Compare our runs that differ in one setting only: the favoured values against their rivals."""
     column = f"setting_{setting}"
     ours = runs[[MethodName.parse(method).head == OURS for method in runs["method"]]].drop_duplicates("method")
     if column not in ours or ours.empty:
         return
-    for _, alike in ours.groupby([name for name in _settings(ours) if name != column], dropna=False, sort=False):
-        methods = dict(zip(alike[column], alike["method"], strict=True))
-        favoured, rivals = choice(sorted(methods))
-        both = [methods[value] for value in (*favoured, *rivals)]
-        # What all of the runs' names give the same value, such as fewer epochs.
-        common = set.intersection(*(set(MethodName.parse(method).settings) for method in both)) if both else set()
+    for _, rows in ours.groupby([name for name in _settings(ours) if name != column], dropna=False, sort=False):
+        by_value = dict(zip(rows[column], rows["method"], strict=True))
+        favoured, rivals = choice(sorted(by_value))
+        methods = [by_value[value] for value in (*favoured, *rivals)]
+        # The settings to which all of the runs' names give the same value, such as fewer epochs.
+        common = set.intersection(*(set(MethodName.parse(method).settings) for method in methods)) if methods else set()
         shared = "".join(f", `{key}` {value}" for key, value in sorted(common))
-        values = " against ".join(", ".join(map(_short, side)) for side in (favoured, rivals))
-        yield both[: len(favoured)], both[len(favoured) :], f"`{setting}` {values}{shared}"
+        values = " against ".join(", ".join(map(_short, group)) for group in (favoured, rivals))
+        yield methods[: len(favoured)], methods[len(favoured) :], f"`{setting}` {values}{shared}"
 
 
 def _where(favours: Callable[[Any], bool], rivals: Callable[[Any], bool] | None = None) -> Choice:
-    """Favour the values for which this holds, against those that are named as rivals, or else against all others."""
+    """Favour the values for which ``favours`` holds, against the ``rivals`` or, by default, all other values."""
     is_rival = rivals or (lambda value: not favours(value))
-    return lambda values: ([v for v in values if favours(v)], [v for v in values if is_rival(v)])
+    return lambda values: (list(filter(favours, values)), list(filter(is_rival, values)))
 
 
 def _inner(values: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Favour what lies between the smallest and the largest value."""
+    """Favour the values between the smallest and the largest."""
     return values[1:-1], [values[0], values[-1]]
 
 
@@ -124,7 +121,7 @@ def _short(value: Any) -> str:
 
 
 def easy(evidence: Evidence) -> Iterator[Tested]:
-    """By how much each main method's gap lies within the margin, where a class is forgotten."""
+    """By how much each main method's gap lies within the margin where a class is forgotten."""
     for cell in evidence.cells("class"):
         for method in MAIN:
             trials = Trials(evidence.metrics, cell, [method])
@@ -134,20 +131,20 @@ def easy(evidence: Evidence) -> Iterator[Tested]:
 
 
 def equal_views(evidence: Evidence) -> Iterator[Tested]:
-    """By how much the average gaps with CHN and with CN differ less than the margin allows."""
-    both = _where(lambda views: views == "CHN", lambda views: views == "CN")
+    """By how much less than the margin the average gaps with CHN and with CN differ."""
+    choice = _where(lambda views: views == "CHN", lambda views: views == "CN")
     for cell in evidence.cells("random"):
         runs = in_cell(evidence.metrics, cell)
-        for ours, others, subject in _ablation("cl_transform", both, runs):
+        for ours, others, subject in _ablation("cl_transform", choice, runs):
             trials = Trials(runs, cell, [*ours, *others])
             if ours and others and len(trials.methods) == 2 and math.isfinite(trials.noise_floor):
-                shown = signed(METRICS, trials.difference(*trials.methods))
-                yield Tested.of(cell, f"{subject}: {shown}", _likeness(trials, evidence.margin), trials)
+                differences = signed(METRICS, trials.difference(*trials.methods))
+                yield Tested.of(cell, f"{subject}: {differences}", _likeness(trials, evidence.margin), trials)
 
 
 def _likeness(trials: Trials, margin: float) -> Statistic:
-    one, other = trials.methods
-    return lambda drawn: trials.noise_floor + margin - np.abs(trials.gap(one, drawn) - trials.gap(other, drawn))
+    first, second = trials.methods
+    return lambda drawn: trials.noise_floor + margin - np.abs(trials.gap(first, drawn) - trials.gap(second, drawn))
 
 
 best = partial(_compared, lambda runs: [([OURS], OTHERS, "")])

@@ -20,35 +20,36 @@ from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
 
 
 def growth(evidence: Evidence) -> Iterator[Tested]:
-    """By how much more CL improves the average gap at the largest share than at the smallest one."""
-    places: dict[tuple[str, str], list[Cell]] = {}
+    """By how much more CL improves the average gap at the largest forgotten share than at the smallest."""
+    by_network: dict[tuple[str, str], list[Cell]] = {}
     for cell in sorted(evidence.cells("random"), key=lambda cell: Scenario(cell.scenario).percent):
-        places.setdefault((cell.dataset, cell.arch), []).append(cell)
-    for cells in places.values():
+        by_network.setdefault((cell.dataset, cell.arch), []).append(cell)
+    for cells in by_network.values():
         for base in BASES:
             added = MethodName(base, True, ()).head
-            both = [cell for cell in cells if {base, added} <= set(in_cell(evidence.metrics, cell)["method"])]
-            if len(both) > 1:
-                yield from _grown(evidence, both[0], both[-1], base, added)
+            testable = [cell for cell in cells if {base, added} <= set(in_cell(evidence.metrics, cell)["method"])]
+            if len(testable) > 1:
+                yield from _test_growth(evidence, testable[0], testable[-1], base, added)
 
 
-def _grown(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
-    """Compare what CL improves in two cells, and once more with all else the same, where a cell has a run for that."""
+def _test_growth(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
+    """Compare CL's improvement in two cells, and again with all else the same where a cell has a run for that."""
     variants = [differing(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
-    there, here = (words for _, words in variants)
-    fair = [alike[0] if words and alike else base for alike, words in variants]
-    beside = f"compared with random {Scenario(small.scenario).percent} %"
-    compared = {f"`{base}` with the term{here}, {beside}{there}{' there' if there else ''}": [base, base]}
-    if fair != [base, base]:
-        compared[f"`{base}` with the term, {beside}, all else the same"] = fair
-    for words, bases in compared.items():
-        frames = [(evidence.metrics, cell, [one, added]) for cell, one in zip((small, large), bases, strict=True)]
-        both = _together(frames)
-        if all(len(trials.methods) == 2 and len(trials) for trials in both):
-            test = Tested.of(large, words, _more(*both), both[1], "points of improvement")
-            lost = [Counter(Trials(*frame).diverged) for frame in frames]  # in `both`, such trials are left out already
-            diverged, collapsed = lost[0] + lost[1], Counter(both[0].collapsed) + Counter(both[1].collapsed)
-            yield test._replace(diverged=diverged, collapsed=collapsed)
+    small_words, large_words = (words for _, words in variants)
+    matching_bases = [matching[0] if words and matching else base for matching, words in variants]
+    reference = f"compared with random {Scenario(small.scenario).percent} %"
+    subject = f"`{base}` with the term{large_words}, {reference}{small_words}{' there' if small_words else ''}"
+    bases_by_subject = {subject: [base, base]}
+    if matching_bases != [base, base]:
+        bases_by_subject[f"`{base}` with the term, {reference}, all else the same"] = matching_bases
+    for subject, bases in bases_by_subject.items():
+        frames = [(evidence.metrics, cell, [method, added]) for cell, method in zip((small, large), bases, strict=True)]
+        pair = _shared_trials(frames)
+        if all(len(trials.methods) == 2 and len(trials) for trials in pair):
+            test = Tested.of(large, subject, _more(*pair), pair[1], "points of improvement")
+            small_diverged, large_diverged = (Counter(Trials(*frame).diverged) for frame in frames)  # `pair` has none
+            small_collapsed, large_collapsed = (Counter(trials.collapsed) for trials in pair)
+            yield test._replace(diverged=small_diverged + large_diverged, collapsed=small_collapsed + large_collapsed)
 
 
 def _more(small: Trials, large: Trials) -> Statistic:
@@ -58,8 +59,8 @@ def _more(small: Trials, large: Trials) -> Statistic:
     return lambda drawn: improved(large, drawn) - improved(small, drawn)
 
 
-def _together(frames: Sequence[tuple[pd.DataFrame, Cell, list[str]]]) -> list[Trials]:
-    """Return the trials of several frames, those that all of them have."""
+def _shared_trials(frames: Sequence[tuple[pd.DataFrame, Cell, list[str]]]) -> list[Trials]:
+    """Return the trials of each frame, restricted to those that all of them have."""
     shared = set.intersection(*(set(Trials(*frame).numbers) for frame in frames))
     return [Trials(metrics[metrics["trial"].isin(shared)], cell, methods) for metrics, cell, methods in frames]
 
@@ -68,13 +69,13 @@ def _together(frames: Sequence[tuple[pd.DataFrame, Cell, list[str]]]) -> list[Tr
 
 
 def stages(evidence: Evidence) -> Iterator[Tested]:
-    """By how much we lead the others, at the stage where we do least."""
+    """By how much we lead the others, at the stage where we lead least."""
     for cell, ends in _staged(evidence):
         yield from _at_every_stage(evidence, cell, ends, OURS, list(OTHERS))
 
 
 def term_by_stage(evidence: Evidence) -> Iterator[Tested]:
-    """By how much CL lowers the average gap of a method, at the stage where it does least."""
+    """By how much CL lowers a method's average gap, at the stage where it lowers it least."""
     for cell, ends in _staged(evidence):
         for added in ends[0]["method"].unique():
             name = MethodName.parse(added)
@@ -87,17 +88,17 @@ def term_by_stage(evidence: Evidence) -> Iterator[Tested]:
 def _at_every_stage(
     evidence: Evidence, cell: Cell, ends: list[pd.DataFrame], ours: str, others: list[str], subject: str = ""
 ) -> Iterator[Tested]:
-    """Compare what has runs at every stage; a trial counts at every stage or at none."""
-    known = [Trials(end, cell, [*others, ours]) for end in ends]
-    others = [method for method in others if all(method in trials.methods for trials in known)]
-    if not others or not all(ours in trials.methods for trials in known):
+    """Compare the methods that have runs at every stage; a trial counts at every stage or at none."""
+    all_trials = [Trials(end, cell, [*others, ours]) for end in ends]
+    others = [method for method in others if all(method in trials.methods for trials in all_trials)]
+    if not others or not all(ours in trials.methods for trials in all_trials):
         return
-    by_stage = _together([(end, cell, [*others, ours]) for end in ends])
+    by_stage = _shared_trials([(end, cell, [*others, ours]) for end in ends])
     if len(by_stage[0]):
         statistic = _smallest([lead(trials, [ours], others) for trials in by_stage])
-        whole = Trials(evidence.metrics, cell, [*others, ours])
+        whole_runs = Trials(evidence.metrics, cell, [*others, ours])
         test = Tested.of(cell, subject or against(others), statistic, by_stage[0])
-        yield test._replace(diverged=whole.diverged, collapsed=whole.collapsed)
+        yield test._replace(diverged=whole_runs.diverged, collapsed=whole_runs.collapsed)
 
 
 def _smallest(statistics: list[Statistic]) -> Statistic:
@@ -105,19 +106,19 @@ def _smallest(statistics: list[Statistic]) -> Statistic:
 
 
 def _staged(evidence: Evidence) -> Iterator[tuple[Cell, list[pd.DataFrame]]]:
-    """Return each sequential scenario with the metrics at the end of each of its stages."""
+    """Yield each sequential cell with the metrics at the end of each of its stages."""
     history = evidence.history
     if "stage" not in history:
         return
-    for place, rows in history[history["scenario"].str.startswith("sequential")].groupby(CELL, sort=False):
-        cell = Cell(*place)
+    for key, rows in history[history["scenario"].str.startswith("sequential")].groupby(CELL, sort=False):
+        cell = Cell(*key)
         yield cell, [_end(evidence, cell, rows, stage) for stage in range(1, Scenario(cell.scenario).stages + 1)]
 
 
 def _end(evidence: Evidence, cell: Cell, rows: pd.DataFrame, stage: int) -> pd.DataFrame:
-    """Return the metrics at the end of a stage beside those of the Retrain that never saw what is gone by then."""
+    """Return the metrics at the end of a stage, with those of the Retrain that never saw what is forgotten by then."""
     ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
-    gone = f"random-{stage * Scenario(cell.scenario).percent}"
-    known = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, gone))
-    known = known[known["method"] == RETRAIN].assign(scenario=cell.scenario)
-    return pd.concat([known, ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)
+    retrain_scenario = f"random-{stage * Scenario(cell.scenario).percent}"
+    retrain = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, retrain_scenario))
+    retrain = retrain[retrain["method"] == RETRAIN].assign(scenario=cell.scenario)
+    return pd.concat([retrain, ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)

@@ -1,4 +1,4 @@
-"""How nearly an unlearned model says what Retrain of the same trial says, on what that trial forgot and as a whole."""
+"""How closely an unlearned model agrees with Retrain of its trial, on the forgotten samples and overall."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TUG_OF_WAR_MIA = ("ra", "mia", "ta")
 
 
 def disagreement(prediction: npt.NDArray[Any], reference: npt.NDArray[Any], forgotten: Mask) -> Floats:
-    """Return the per cent of forgotten samples that the two predict as different classes, (trials,)."""
+    """Return the per cent of forgotten samples for which the two predict different classes, (trials,)."""
     return 100 * _mean(prediction != reference, forgotten)
 
 
@@ -33,13 +33,13 @@ def confidence(margin: Floats) -> Floats:
 def tug_of_war(metrics: Floats, reference: Floats, factors: tuple[str, ...] = TUG_OF_WAR) -> Floats:
     """Return the product over retain, forget and test data of 1 - |difference to Retrain|, (trials,): 1 at best.
 
-    Both are RA, UA, TA and MIA in per cent, (trials, 4). With `TUG_OF_WAR_MIA` the MIA stands for the forget accuracy
+    Both arrays are RA, UA, TA and MIA in per cent, (trials, 4). With `TUG_OF_WAR_MIA`, MIA replaces the forget accuracy
     (Zhao et al. 2024, *What makes unlearning hard and what to do about it*: ToW and ToW-MIA).
     """
     columns = [METRICS.index(factor) for factor in factors]
     return np.asarray((1 - np.abs(metrics - reference)[:, columns] / 100).prod(axis=1))
 
 
-def _mean(values: npt.NDArray[Any], where: Mask) -> Floats:
+def _mean(values: npt.NDArray[Any], mask: Mask) -> Floats:
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(where, values, 0).sum(axis=1) / where.sum(axis=1))
+        return np.asarray(np.where(mask, values, 0).sum(axis=1) / mask.sum(axis=1))

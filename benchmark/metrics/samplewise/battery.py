@@ -1,4 +1,4 @@
-"""All audits of a cell: a number a trial for every method, and beside it what Retrain in its place reads."""
+"""All audits of a cell: one number per trial for every method, beside that of Retrain in its place."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Values = dict[str, Floats]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a method's models say, a row a trial.
+    """The outputs of a method's models, one row per trial.
 
     Attributes
     ----------
     trials : their numbers, (trials,).
     margin, prediction : of the training samples, (trials, samples).
-    test_margin : of the test samples that count, (trials, tests).
-    unseen_margin : of those that forgotten samples are compared with, (trials, tests): the same or, where a class is
-        forgotten, the test samples of that class.
+    test_margin : of the evaluated test samples, (trials, tests).
+    unseen_margin : of the test samples that forgotten ones are compared with, (trials, tests): the same or, where a
+        class is forgotten, those of that class.
     metrics : RA, UA, TA and MIA in per cent, (trials, 4).
     """
 
@@ -56,38 +56,38 @@ class Outputs:
 
     @property
     def standardised(self) -> Outputs:
-        """The same with margins standardised by each model's test margins."""
+        """The outputs with margins standardised by each model's test margins."""
         return replace(self, margin=standardised(self.margin, self.test_margin))
 
 
 class Battery:
     """The audits of some trials of a cell, all of which Retrain has."""
 
-    def __init__(self, retrain: Outputs, given: Forgetting):
-        self.retrain, self.given = retrain, given
-        self.trials = len(given.trials)
-        self.enough = {name: audit.enough(given) for name, audit in AUDITS.items()}
+    def __init__(self, retrain: Outputs, forgetting: Forgetting):
+        self.retrain, self.forgetting = retrain, forgetting
+        self.trials = len(forgetting.trials)
+        self.enough = {name: audit.enough(forgetting) for name, audit in AUDITS.items()}
 
     def audit(self, unlearned: Outputs) -> Values:
-        """Return a number a trial, (trials,), of each audit; NaN where the trials are not enough."""
-        retrain, forgotten = self.retrain, self.given.forgotten
-        apart = unlearned.standardised.margin, retrain.standardised.margin
+        """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
+        retrain, forgotten = self.retrain, self.forgetting.forgotten
+        standardised_margins = unlearned.standardised.margin, retrain.standardised.margin
         values = {
             "average-gap": nulls.average_gap(unlearned.metrics, retrain.metrics),
             **_named("efficacy-{}", efficacy(unlearned.margin, retrain.margin, forgotten)),
-            **_named("efficacy-{}-standardised", efficacy(*apart, forgotten)),
+            **_named("efficacy-{}-standardised", efficacy(*standardised_margins, forgotten)),
             **_compared(unlearned, retrain, forgotten),
         }
-        return self._completed(values, unlearned)
+        return self._complete(values, unlearned)
 
     @cached_property
     def null(self) -> Values:
-        """The same with Retrain in the unlearned model's place: see `benchmark.metrics.samplewise.nulls`."""
-        retrain, forgotten = self.retrain, self.given.forgotten
+        """The audits of Retrain in the unlearned model's place: see `benchmark.metrics.samplewise.nulls`."""
+        retrain, forgotten = self.retrain, self.forgetting.forgotten
         trials = retrain.trials
         pairs = [
-            _compared(retrain.of(others), retrain, self.given.of(others).forgotten & forgotten)
-            for others in (np.roll(trials, shift) for shift in range(1, len(trials)))
+            _compared(retrain.of(other_trials), retrain, self.forgetting.of(other_trials).forgotten & forgotten)
+            for other_trials in (np.roll(trials, shift) for shift in range(1, len(trials)))
         ]
         values = {
             "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
@@ -95,99 +95,101 @@ class Battery:
             **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
             **{name: over_pairs([pair[name] for pair in pairs]) for name in COMPARED if pairs},
         }
-        return self._completed(values, retrain)
+        return self._complete(values, retrain)
 
-    def _completed(self, values: Values, unlearned: Outputs) -> Values:
-        """Add what is computed for an unlearned model as for Retrain; drop what the trials do not carry."""
-        values = values | self._by_halves(unlearned) | self._against_unseen(unlearned)
-        none = np.full(self.trials, np.nan)
-        return {name: values[name] if self._carries(name) else none for name in AUDITS}
+    def _complete(self, values: Values, unlearned: Outputs) -> Values:
+        """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
+        values = values | self._over_halves(unlearned) | self._against_unseen(unlearned)
+        no_value = np.full(self.trials, np.nan)
+        return {name: values[name] if self._has_enough(name) else no_value for name in AUDITS}
 
-    def _carries(self, audit: str) -> bool:
+    def _has_enough(self, audit: str) -> bool:
         return self.trials >= self.enough[audit]
 
-    def _by_halves(self, unlearned: Outputs) -> Values:
-        """Return KLoM and F, where the trials are enough: they take time."""
-        forgotten = self.given.forgotten
-        ours, theirs = (np.where(forgotten, one.margin, np.nan) for one in (unlearned, self.retrain))
+    def _over_halves(self, unlearned: Outputs) -> Values:
+        """Return KLoM and F where there are enough trials; both are slow."""
+        forgotten = self.forgetting.forgotten
+        margin, retrain = (np.where(forgotten, outputs.margin, np.nan) for outputs in (unlearned, self.retrain))
 
-        def quality(one: Indices, other: Indices) -> float:
-            models = np.minimum(forgotten[one].sum(axis=0), forgotten[other].sum(axis=0))
-            there = models > 0
-            return competition.quality(competition.epsilon(ours[one][:, there], theirs[other][:, there]), models[there])
+        def quality(first: Indices, second: Indices) -> float:
+            models = np.minimum(forgotten[first].sum(axis=0), forgotten[second].sum(axis=0))
+            judged = models > 0
+            epsilons = competition.epsilon(margin[first][:, judged], retrain[second][:, judged])
+            return competition.quality(epsilons, models[judged])
 
         statistics: dict[str, Callable[[Indices, Indices], float]] = {
-            "klom": lambda one, other: float(np.nanmean(klom(ours[one], theirs[other]))),
-            "klom-95": lambda one, other: float(np.nanpercentile(klom(ours[one], theirs[other]), PERCENTILE)),
+            "klom": lambda first, second: float(np.nanmean(klom(margin[first], retrain[second]))),
+            "klom-95": lambda first, second: float(np.nanpercentile(klom(margin[first], retrain[second]), PERCENTILE)),
             "forgetting-quality": quality,
         }
-        return {name: nulls.halved(of, self.trials) for name, of in statistics.items() if self._carries(name)}
+        enough = {name: statistic for name, statistic in statistics.items() if self._has_enough(name)}
+        return {name: nulls.halved(statistic, self.trials) for name, statistic in enough.items()}
 
     def _against_unseen(self, unlearned: Outputs) -> Values:
         references, a = self._references
-        ours = unlearned.margin, unlearned.unseen_margin, self.given.forgotten
+        margins = unlearned.margin, unlearned.unseen_margin, self.forgetting.forgotten
         return {
-            "unseen-auc": margin_auc(*ours),
-            "unseen-auc-calibrated": references.calibrated_auc(*ours),
-            "rmia-auc": references.rmia_auc(*ours, a),
-            **_named("u-lira-{}", strict(unlearned.margin, self.given.forgotten, self.given.held_out)),
+            "unseen-auc": margin_auc(*margins),
+            "unseen-auc-calibrated": references.calibrated_auc(*margins),
+            "rmia-auc": references.rmia_auc(*margins, a),
+            **_named("u-lira-{}", strict(unlearned.margin, self.forgetting.forgotten, self.forgetting.held_out)),
         }
 
     @cached_property
     def _references(self) -> tuple[References, float]:
-        references = References(self.retrain.margin, self.retrain.unseen_margin, self.given.unseen)
+        references = References(self.retrain.margin, self.retrain.unseen_margin, self.forgetting.unseen)
         return references, references.offline_a()
 
 
 def beside_retrain(
-    methods: Mapping[str, Outputs], given: Forgetting
+    methods: Mapping[str, Outputs], forgetting: Forgetting
 ) -> Iterator[tuple[str, Outputs, Outputs, Forgetting]]:
-    """Yield each other method, its outputs, Retrain's, and what was forgotten: of the trials that all of them have."""
+    """Yield each method but Retrain, its outputs, Retrain's and what was forgotten, over the trials that all have."""
     for method, outputs in methods.items():
-        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), given.trials)
+        shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), forgetting.trials)
         if method != RETRAIN and len(shared):
-            yield method, outputs.of(shared), methods[RETRAIN].of(shared), given.of(shared)
+            yield method, outputs.of(shared), methods[RETRAIN].of(shared), forgetting.of(shared)
 
 
-def by_trial(methods: Mapping[str, Outputs], given: Forgetting) -> pd.DataFrame:
-    """Return a row a method, audit and trial: columns ``method, audit, trial, value, null, enough``.
+def by_trial(methods: Mapping[str, Outputs], forgetting: Forgetting) -> pd.DataFrame:
+    """Return a row per method, audit and trial: columns ``method, audit, trial, value, null, enough``.
 
-    Each method is audited over the trials that Retrain has too, which are also those of its null. ``value`` and
-    ``null`` are NaN where the trials are fewer than ``enough``, which is infinite where no number would be.
+    Each method and its null are audited over the trials that Retrain has too. ``value`` and ``null`` are NaN where
+    there are fewer trials than ``enough``, which is infinite where no number of trials would do.
     """
     batteries: dict[tuple[int, ...], Battery] = {}
     rows = []
-    for method, outputs, retrain, here in beside_retrain(methods, given):
-        key = tuple(map(int, here.trials))
+    for method, outputs, retrain, shared in beside_retrain(methods, forgetting):
+        key = tuple(map(int, shared.trials))
         if key not in batteries:
-            batteries[key] = Battery(retrain, here)
+            batteries[key] = Battery(retrain, shared)
         battery = batteries[key]
         for audit, values in battery.audit(outputs).items():
-            columns = {"method": method, "audit": audit, "trial": here.trials, "value": values}
+            columns = {"method": method, "audit": audit, "trial": shared.trials, "value": values}
             rows.append(pd.DataFrame({**columns, "null": battery.null[audit], "enough": battery.enough[audit]}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
 def summary(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return a row a method and audit: means over trials, of the method and of its null, with 95 % intervals.
+    """Return a row per method and audit: means over trials of the method and of its null, with 95 % intervals.
 
-    ``trials`` is what `by_trial` returns, with the columns ``keys`` before it, such as those of a cell.
+    ``trials`` is what `by_trial` returns, preceded by the columns ``keys``, such as those of a cell.
 
     Returns
     -------
     ``keys, method, audit, value, low, high, null, null_low, null_high, trials, enough``, in order of appearance.
     """
     rows = []
-    for place, group in trials.groupby([*keys, "method", "audit"], sort=False):
+    for key, group in trials.groupby([*keys, "method", "audit"], sort=False):
         estimates = [_estimate(group[column].to_numpy(dtype=float)) for column in ("value", "null")]
-        rows.append([*place, *estimates[0], *estimates[1], len(group), group["enough"].iloc[0]])
+        rows.append([*key, *estimates[0], *estimates[1], len(group), group["enough"].iloc[0]])
     numbers = ["value", "low", "high", "null", "null_low", "null_high"]
     return pd.DataFrame(rows, columns=[*keys, "method", "audit", *numbers, "trials", "enough"])
 
 
 def _estimate(values: Floats) -> tuple[float, float, float]:
-    there = values[~np.isnan(values)]
-    return (float(there.mean()) if len(there) else np.nan, *mean_interval(there))
+    present = values[~np.isnan(values)]
+    return (float(present.mean()) if len(present) else np.nan, *mean_interval(present))
 
 
 def _compared(unlearned: Outputs, retrain: Outputs, forgotten: Mask) -> Values:
@@ -202,5 +204,5 @@ def _compared(unlearned: Outputs, retrain: Outputs, forgotten: Mask) -> Values:
     return dict(zip(COMPARED, values, strict=True))
 
 
-def _named(name: str, attack: Attack) -> Values:
-    return {name.format(what): values for what, values in attack._asdict().items()}
+def _named(template: str, attack: Attack) -> Values:
+    return {template.format(measure): values for measure, values in attack._asdict().items()}

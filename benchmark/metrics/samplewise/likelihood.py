@@ -1,9 +1,9 @@
 """Likelihood-ratio attacks: which of two kinds of model does a sample's margin come from?
 
-Each sample has two Gaussians, of its margins in the models of either kind, and the score of a model is the difference
-of the two log-densities at its own margin. A model must not be judged by Gaussians that it is part of: judged so, equal
-kinds are told apart 67 times of 100 with five models a side. So the pair of models that is judged is left out *on both
-sides*; left out on one alone, the error is the other way round. Then equal kinds read 50 % with any number of models.
+Each sample has two Gaussians, fitted to its margins in the models of either kind. A model's score is the difference of
+their log-densities at its margin. A model must not be judged by Gaussians fitted to it: equal kinds would then be told
+apart 67 times of 100 with five models per side. So the pair of models being judged is left out *on both sides*; left
+out on one side only, the error is reversed. Equal kinds then read 50 % with any number of models.
 
 Sources: Carlini et al. (2022), *Membership Inference Attacks From First Principles*; the efficacy game is RULI's (arXiv
 2506.13009), the strict one U-LiRA's (Hayes et al., arXiv 2403.01218).
@@ -20,21 +20,21 @@ from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc, true_positives
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 
-# A sample's variance is drawn towards that of all samples, which counts as this many of its models (Smyth 2004): a few
-# models say little of a variance, and one other model nothing.
+# A sample's variance is shrunk towards that of all samples, which counts as this many models (Smyth 2004): a few models
+# say little about a variance, and a single one nothing.
 PRIOR = 4
-SMALLEST = 1e-12  # variance, of a method without any randomness: its trials are equal
-# Margins of a side that intervals are computed from, at most: of many trials, every second or third sample.
+SMALLEST = 1e-12  # variance; without it a method with no randomness, whose trials are equal, would have 0
+# The most margins per side from which intervals are computed: with many trials, only every second or third sample.
 ENTRIES = 100_000
 SEED = 20_254
-LEAST_JUDGED = 20  # judged samples of a trial: of fewer, rates say nothing
+LEAST_JUDGED = 20  # judged samples of a trial; rates of fewer say nothing
 
 
 class Attack(NamedTuple):
-    """How well an attack does: AUC, accuracy in per cent, and per cent of true positives at 1 % false ones.
+    """An attack's success: AUC, accuracy in per cent, and per cent of true positives at 1 % false positives.
 
-    Each is a number a trial, (trials,): of `efficacy` and `strict` what a trial contributes to the mean over trials,
-    of `against` that of the pair alone.
+    Each is one number per trial, (trials,): for `efficacy` and `strict` what the trial contributes to the mean over
+    trials, for `against` that of the pair alone.
     """
 
     auc: Floats
@@ -43,24 +43,24 @@ class Attack(NamedTuple):
 
 
 def efficacy(unlearned: Floats, retrain: Floats, forgotten: Mask) -> Attack:
-    """Attack unlearned models, trial by trial, against Retrain of the same trial, on the samples forgotten there.
+    """Attack each trial's unlearned model against the Retrain of that trial, on the samples that it forgot.
 
-    A sample is judged in a trial where at least one other trial forgot it too.
+    A sample is judged in a trial if at least one other trial forgot it too.
     """
-    sides = np.where(forgotten, unlearned, np.nan), np.where(forgotten, retrain, np.nan)
-    return _contributed(against, *sides)
+    margins = np.where(forgotten, unlearned, np.nan), np.where(forgotten, retrain, np.nan)
+    return _contributed(against, *margins)
 
 
-def against(one: Floats, other: Floats) -> Attack:
-    """Attack the models of each row, ``one`` against ``other``: both are (pairs, samples)."""
-    return _attack(*likelihood_ratios(one, other))
+def against(first: Floats, second: Floats) -> Attack:
+    """Attack the models of each row, ``first`` against ``second``: both are (pairs, samples)."""
+    return _attack(*likelihood_ratios(first, second))
 
 
 def strict(unlearned: Floats, forgotten: Mask, held_out: Mask) -> Attack:
-    """Attack unlearned models by themselves: a sample forgotten in some trials, and never seen in others (U-LiRA).
+    """Attack unlearned models among themselves: a sample is forgotten in some trials and never seen in others (U-LiRA).
 
-    A trial that forgot a sample is paired at random with one that held it out, and the pair left out. At random, since
-    in trial order the forgotten samples that a trial judges would have other numbers of models than the held-out ones.
+    A trial that forgot a sample is paired with one that held it out, and the pair is left out. Pairing is random: in
+    trial order, the forgotten samples that a trial judges would have other numbers of models than the held-out ones.
     """
     if not held_out.any():
         return Attack(*np.full((3, len(unlearned)), np.nan))
@@ -69,9 +69,9 @@ def strict(unlearned: Floats, forgotten: Mask, held_out: Mask) -> Attack:
 
 def _strict(forgotten: Floats, held_out: Floats) -> Attack:
     rng = np.random.default_rng(SEED)
-    orders = [np.argsort(rng.random(side.shape) + np.isnan(side), axis=0) for side in (forgotten, held_out)]
+    orders = [np.argsort(rng.random(margin.shape) + np.isnan(margin), axis=0) for margin in (forgotten, held_out)]
     first, second = (
-        np.take_along_axis(side, order, axis=0) for side, order in zip((forgotten, held_out), orders, strict=True)
+        np.take_along_axis(margin, order, axis=0) for margin, order in zip((forgotten, held_out), orders, strict=True)
     )
     scores = np.full((2, *forgotten.shape), np.nan)
     for by_trial, order, ratios in zip(scores, orders, likelihood_ratios(first, second), strict=True):
@@ -79,35 +79,35 @@ def _strict(forgotten: Floats, held_out: Floats) -> Attack:
     return _attack(*scores)
 
 
-def _contributed(attack: Callable[[Floats, Floats], Attack], one: Floats, other: Floats) -> Attack:
-    """Return what each trial contributes to the mean of the numbers that an attack on both sides has of each."""
-    trials, samples = one.shape
-    some = slice(None, None, 1 + (trials * samples - 1) // ENTRIES)
+def _contributed(attack: Callable[[Floats, Floats], Attack], first: Floats, second: Floats) -> Attack:
+    """Return what each trial contributes to the means over trials of an attack's measures."""
+    trials, samples = first.shape
+    thinned = slice(None, None, 1 + (trials * samples - 1) // ENTRIES)
 
-    def rates(kept: Indices, columns: slice) -> Floats:
-        return nan_mean(np.transpose(attack(one[kept, columns], other[kept, columns])))
+    def rates(remaining: Indices, columns: slice) -> Floats:
+        return nan_mean(np.transpose(attack(first[remaining, columns], second[remaining, columns])))
 
-    each = np.arange(trials)
-    left = [rates(np.delete(each, trial), some) for trial in each]
-    whole = rates(each, slice(None))
-    return Attack(*(jackknife(float(value), rest) for value, rest in zip(whole, np.transpose(left), strict=True)))
+    all_trials = np.arange(trials)
+    leave_one_out = [rates(np.delete(all_trials, trial), thinned) for trial in all_trials]
+    values = rates(all_trials, slice(None)).tolist()
+    return Attack(*map(jackknife, values, np.transpose(leave_one_out)))
 
 
-def likelihood_ratios(one: Floats, other: Floats) -> tuple[Floats, Floats]:
-    """Return the score of each model, of ``one`` and of ``other``: positive speaks for ``one``.
+def likelihood_ratios(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return the scores of the models of ``first`` and of ``second``: a positive score speaks for ``first``.
 
-    All are (pairs, samples). NaN where either of the pair has nothing to say, or no model is left to fit on a side.
+    All are (pairs, samples). NaN where either model of the pair is excluded, or a side has no other model to fit to.
     Where no sample has two models left, no variance is known, and the nearer of the two means wins.
     """
-    (mean, variance), (other_mean, other_variance) = (_without_own(side) for side in (one, other))
+    (mean, variance), (other_mean, other_variance) = (_without_own(margin) for margin in (first, second))
     unknown = ~(np.isfinite(variance) & np.isfinite(other_variance)).any(axis=1, keepdims=True)
     variance, other_variance = np.where(unknown, 1, variance), np.where(unknown, 1, other_variance)
-    judged = ~np.isnan(one) & ~np.isnan(other)
-    first, second = (
+    judged = ~np.isnan(first) & ~np.isnan(second)
+    first_score, second_score = (
         _log_density(margin, mean, variance) - _log_density(margin, other_mean, other_variance)
-        for margin in (one, other)
+        for margin in (first, second)
     )
-    return np.where(judged, first, np.nan), np.where(judged, second, np.nan)
+    return np.where(judged, first_score, np.nan), np.where(judged, second_score, np.nan)
 
 
 def _without_own(margin: Floats) -> tuple[Floats, Floats]:
@@ -130,15 +130,15 @@ def _log_density(value: Floats, mean: Floats, variance: Floats) -> Floats:
         return np.asarray(-((value - mean) ** 2) / variance / 2 - np.log(variance) / 2)
 
 
-def _attack(one: Floats, other: Floats) -> Attack:
+def _attack(first: Floats, second: Floats) -> Attack:
     rates = []
-    for row in zip(one, other, strict=True):
-        sides = [side[~np.isnan(side)] for side in row]
-        few = min(map(len, sides)) < LEAST_JUDGED
-        rates.append([np.nan] * 3 if few else [rate(*sides) for rate in (auc, _accuracy, true_positives)])
+    for row in zip(first, second, strict=True):
+        scores = [score[~np.isnan(score)] for score in row]
+        few = min(map(len, scores)) < LEAST_JUDGED
+        rates.append([np.nan] * 3 if few else [rate(*scores) for rate in (auc, _accuracy, true_positives)])
     return Attack(*np.reshape(rates, (-1, 3)).T)
 
 
-def _accuracy(one: Floats, other: Floats) -> float:
-    """Return the per cent that the sign of the score names rightly, the two sides counting alike."""
-    return float(50 + 25 * (np.sign(one).mean() - np.sign(other).mean()))
+def _accuracy(first: Floats, second: Floats) -> float:
+    """Return the per cent of models that the sign of the score classifies correctly, both sides counting alike."""
+    return float(50 + 25 * (np.sign(first).mean() - np.sign(second).mean()))

@@ -1,4 +1,4 @@
-"""Which samples does a model get right only because it was trained on them, and are those the ones not forgotten?"""
+"""Which samples does a model get right only because it was trained on them, and does it fail to forget these?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
 from benchmark.metrics.samplewise.sufficiency import FITTED, Forgetting
 
-LEAST_MODELS = 2  # models on either side: of one, a sample's accuracy is 0 or 1
+LEAST_MODELS = 2  # models on either side; with one, a sample's accuracy is 0 or 1
 GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count as 0
 COLUMNS = ["method", "trial", "memorisation", "samples", "auc"]
 
@@ -22,9 +22,9 @@ COLUMNS = ["method", "trial", "memorisation", "samples", "auc"]
 def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST_MODELS) -> Floats:
     """Return P(correct | trained on) - P(correct | not) of each sample over models, (samples,), from -1 to 1.
 
-    NaN where fewer than ``least`` models, (models, samples), are on either side (Feldman and Zhang 2020, *What Neural
-    Networks Memorize and Why*, equation 1). Retrain's trials at random 50 % are such models, for what was retained in
-    some and forgotten in others.
+    The masks are (models, samples); NaN where either side has fewer than ``least`` models (Feldman and Zhang 2020,
+    *What Neural Networks Memorize and Why*, equation 1). Retrain's trials at random 50 % are such models, for samples
+    that some retained and others forgot.
     """
     shares = []
     for mask in (trained_on, ~trained_on):
@@ -34,47 +34,51 @@ def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST_MODELS) -> 
     return np.asarray(shares[0] - shares[1])
 
 
-def by_memorisation(methods: Mapping[str, Outputs], given: Forgetting, label: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """Return how well the efficacy attack tells a method from Retrain, by how far the samples are memorised.
+def by_memorisation(
+    methods: Mapping[str, Outputs], forgetting: Forgetting, label: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    """Return how well the efficacy attack tells a method from Retrain, by how strongly the samples are memorised.
 
-    Margins are standardised, so that a shift of the whole model is left out. A sample's score in a trial is that of the
-    Retrains of the *other* trials: by its own, samples that this Retrain happens to get wrong would count as memorised,
-    and a perfect unlearner would be told from it by them.
+    Margins are standardised, to ignore a shift of the whole model. A sample's score in a trial comes from the Retrains
+    of the *other* trials: with its own, samples that this Retrain happens to get wrong would count as memorised and
+    give away a perfect unlearner.
 
     Returns
     -------
-    A row a method, trial and group of samples: ``method, trial``; ``memorisation``, one of `GROUPS`, to which scores
+    A row per method, trial and group of samples: ``method, trial``; ``memorisation``, one of `GROUPS`, to which scores
     are rounded; ``samples``, how many the trial judges; ``auc``, what the trial contributes to the mean: see
-    `jackknife`. Groups that some trial has too few samples of have no rows; nor has anything where no sample has a
-    score, as where all trials forget the same.
+    `jackknife`. A group has no rows if some trial has too few samples of it. There are no rows at all if no sample has
+    a score, as where all trials forget the same samples.
     """
     rows = []
-    for method, outputs, retrain, here in beside_retrain(methods, given):
-        if len(here.trials) < FITTED:
+    for method, outputs, retrain, shared in beside_retrain(methods, forgetting):
+        if len(shared.trials) < FITTED:
             continue
-        correct, trained_on = retrain.prediction == label, ~here.unseen
-        each = np.arange(len(here.trials))
-        scores = np.stack([memorisation(np.delete(correct, t, 0), np.delete(trained_on, t, 0)) for t in each])
-        group = np.where(here.forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
-        ours, theirs = (np.where(here.forgotten, one.standardised.margin, np.nan) for one in (outputs, retrain))
-        left = [_aucs(np.delete(ours, t, 0), np.delete(theirs, t, 0), np.delete(group, t, 0)) for t in each]
-        whole = _aucs(ours, theirs, group)
-        for place, score in enumerate(GROUPS):
-            samples = (group == place).sum(axis=1)
+        correct, trained_on = retrain.prediction == label, ~shared.unseen
+        all_trials = np.arange(len(shared.trials))
+        other_trials = [np.delete(all_trials, trial) for trial in all_trials]
+        scores = np.stack([memorisation(correct[others], trained_on[others]) for others in other_trials])
+        group = np.where(shared.forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
+        standardised = outputs.standardised.margin, retrain.standardised.margin
+        margin, reference = (np.where(shared.forgotten, values, np.nan) for values in standardised)
+        leave_one_out = [_aucs(margin[others], reference[others], group[others]) for others in other_trials]
+        overall = _aucs(margin, reference, group)
+        for number, score in enumerate(GROUPS):
+            samples = (group == number).sum(axis=1)
             if (samples >= LEAST_JUDGED).all():
-                values = jackknife(float(whole[place]), [one[place] for one in left])
-                columns = {"method": method, "trial": here.trials, "memorisation": score, "samples": samples}
+                values = jackknife(float(overall[number]), [aucs[number] for aucs in leave_one_out])
+                columns = {"method": method, "trial": shared.trials, "memorisation": score, "samples": samples}
                 rows.append(pd.DataFrame({**columns, "auc": values}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 
-def _aucs(unlearned: Floats, retrain: Floats, group: Floats) -> Floats:
+def _aucs(margin: Floats, reference: Floats, group: Floats) -> Floats:
     """Return the AUC of the attack on each group, a mean over trials: (groups,)."""
-    ratios = likelihood_ratios(unlearned, retrain)
+    ratios = likelihood_ratios(margin, reference)
 
-    def of(trial: int, place: int) -> float:
-        ours, theirs = (side[trial, group[trial] == place] for side in ratios)
-        return auc(ours[~np.isnan(ours)], theirs[~np.isnan(theirs)])
+    def group_auc(trial: int, number: int) -> float:
+        positives, negatives = (ratio[trial, group[trial] == number] for ratio in ratios)
+        return auc(positives[~np.isnan(positives)], negatives[~np.isnan(negatives)])
 
-    places, trials = range(len(GROUPS)), range(len(group))
-    return nan_mean([[of(trial, place) for place in places] for trial in trials])
+    numbers, trials = range(len(GROUPS)), range(len(group))
+    return nan_mean([[group_auc(trial, number) for number in numbers] for trial in trials])

@@ -1,9 +1,9 @@
-"""Does a model take what it forgot for what no model was trained on? AUC of forgotten against test samples.
+"""Does a model treat forgotten samples as unseen ones? The AUC of forgotten against test samples.
 
 It is above 0.5 where forgotten samples still look like training data, below where they look worse than unseen ones. An
 easy sample has a large margin in every model; the calibrated forms compare it with its margins in Retrains of other
-trials that were not trained on it. The more there are of these, the less noise: so that this alone does not part the
-sides, a test sample is compared with the Retrains of as many trials, those of a forgotten sample drawn at random.
+trials that were not trained on it. More of these mean less noise. So that noise alone does not separate the sides, a
+test sample is compared with the Retrains of as many trials: those of a forgotten sample drawn at random.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ OFFLINE = [tenth / 10 for tenth in range(11)]  # RMIA's a
 
 
 def margin_auc(margin: Floats, test_margin: Floats, forgotten: Mask) -> Floats:
-    """Return the AUC of forgotten against test samples by their margin, the same as by their loss, (trials,)."""
+    """Return the AUC of forgotten against test samples by margin, which equals that by loss, (trials,)."""
     trials = zip(margin, test_margin, forgotten, strict=True)
-    return np.array([auc(mine[mask], test) for mine, test, mask in trials])
+    return np.array([auc(train_row[mask], test_row) for train_row, test_row, mask in trials])
 
 
-class _Drawn(NamedTuple):
-    """What is judged in a trial: samples (n,), and the one that each test sample is treated like, (tests,)."""
+class _Judged(NamedTuple):
+    """The samples judged in a trial, (n,), and the one that each test sample is treated like, (tests,)."""
 
     trial: int
     samples: Indices
@@ -39,7 +39,7 @@ class _Drawn(NamedTuple):
 
 
 class _Means(NamedTuple):
-    """Means over references, of samples (n,) and of tests (m,), which those are that have any reference."""
+    """Means over references, for the samples (n,) and tests (m,) that have any reference."""
 
     samples: Indices
     of_samples: Floats
@@ -47,12 +47,12 @@ class _Means(NamedTuple):
     of_tests: Floats
 
 
-Attacked = Callable[[int, _Means], float]  # from a trial's number and its references' means to an AUC
+AttackOfTrial = Callable[[int, _Means], float]  # from a trial's number and its references' means to an AUC
 
 
 @dataclass(frozen=True)
 class References:
-    """What models never trained on a sample say of it: Retrains of other trials.
+    """The outputs of models never trained on a sample: Retrains of other trials.
 
     Attributes
     ----------
@@ -67,75 +67,77 @@ class References:
     def calibrated_auc(self, margin: Floats, test_margin: Floats, judged: Mask) -> Floats:
         """Return the AUC by margin above the mean of the references' margins (Watson et al. 2022), (trials,).
 
-        What stands for a trial is its contribution to the mean over trials: see `resampling.jackknife`.
+        The number of a trial is its contribution to the mean over trials: see `resampling.jackknife`.
         """
 
-        def attacked(trial: int, means: _Means) -> float:
-            ours, theirs = margin[trial, means.samples], test_margin[trial, means.tests]
-            return auc(ours - means.of_samples, theirs - means.of_tests)
+        def attack(trial: int, means: _Means) -> float:
+            values, tests = margin[trial, means.samples], test_margin[trial, means.tests]
+            return auc(values - means.of_samples, tests - means.of_tests)
 
-        return self._contributions(judged, self.margin, self.test_margin, attacked)
+        return self._contributions(judged, self.margin, self.test_margin, attack)
 
     def rmia_auc(self, margin: Floats, test_margin: Floats, judged: Mask, a: float) -> Floats:
         """Return the AUC by offline RMIA with gamma 1, (trials,) (Zarifzadeh et al. 2024, *Low-Cost High-Power MIAs*).
 
         The score of x is the share of test samples z for which p(x) / E p(x) is above p(z) / E p(z), where p is the
         model's probability of the label and E p = ((1 + a) m + 1 - a) / 2 estimates, from the mean m over references,
-        the mean over models of which half were trained on the sample. Trials contribute as in `calibrated_auc`.
+        the mean over models half of which were trained on the sample. Trials contribute as in `calibrated_auc`.
         """
-        ours, theirs = confidence(margin), confidence(test_margin)
+        probability, test_probability = confidence(margin), confidence(test_margin)
         references = confidence(self.margin), confidence(self.test_margin)
-        return self._contributions(judged, *references, partial(_rmia, ours, theirs, a))
+        return self._contributions(judged, *references, partial(_rmia, probability, test_probability, a))
 
     def offline_a(self) -> float:
-        """Return the a by which RMIA tells best what the references were trained on: no unlearned model is asked."""
-        ours, theirs = confidence(self.margin), confidence(self.test_margin)
+        """Return the a with which RMIA best detects what the references were trained on; no unlearned model is used."""
+        probability, test_probability = confidence(self.margin), confidence(self.test_margin)
         aucs = []
-        for drawn in self._drawn(~self.unseen):
-            _, means = next(self._means(drawn, ours, theirs))
-            aucs.append([_rmia(ours, theirs, a, drawn.trial, means) for a in OFFLINE])
+        for judged in self._judged(~self.unseen):
+            _, means = next(self._means(judged, probability, test_probability))
+            aucs.append([_rmia(probability, test_probability, a, judged.trial, means) for a in OFFLINE])
         return OFFLINE[int(np.nan_to_num(aucs).sum(axis=0).argmax())]
 
-    def _contributions(self, judged: Mask, values: Floats, tests: Floats, attacked: Attacked) -> Floats:
-        """Return what each trial contributes, as attacked and as a reference, to the mean over trials of an AUC."""
-        trials = len(judged)
+    def _contributions(self, mask: Mask, values: Floats, tests: Floats, attack: AttackOfTrial) -> Floats:
+        """Return what each trial contributes, attacked and as a reference, to the mean over trials of an AUC."""
+        trials = len(mask)
         aucs = np.full((trials, 1 + trials), np.nan)  # of all references, then without each of them
-        for drawn in self._drawn(judged):
-            for out, means in self._means(drawn, values, tests):
-                aucs[drawn.trial, out + 1] = attacked(drawn.trial, means)
-        whole, *left = nan_mean(aucs)
-        return jackknife(whole, left)
+        for judged in self._judged(mask):
+            for left_out, means in self._means(judged, values, tests):
+                aucs[judged.trial, left_out + 1] = attack(judged.trial, means)
+        overall, *leave_one_out = nan_mean(aucs)
+        return jackknife(overall, leave_one_out)
 
-    def _drawn(self, judged: Mask) -> list[_Drawn]:
-        """Return, trial by trial, what is judged, and the forgotten sample that each test sample is treated like."""
+    def _judged(self, masks: Mask) -> list[_Judged]:
+        """Return each trial's judged samples, and the one that each test sample is treated like, drawn at random."""
         rng = np.random.default_rng(SEED)
-        drawn = []
-        for trial, mine in enumerate(judged):
-            samples = np.flatnonzero(mine & np.delete(self.unseen, trial, axis=0).any(axis=0))
+        by_trial = []
+        for trial, mask in enumerate(masks):
+            samples = np.flatnonzero(mask & np.delete(self.unseen, trial, axis=0).any(axis=0))
             tests = self.test_margin.shape[1] if len(samples) else 0
-            drawn.append(_Drawn(trial, samples, rng.choice(samples, tests) if tests else samples))
-        return drawn
+            by_trial.append(_Judged(trial, samples, rng.choice(samples, tests) if tests else samples))
+        return by_trial
 
-    def _means(self, drawn: _Drawn, values: Floats, tests: Floats) -> Iterator[tuple[int, _Means]]:
-        """Yield the means over the other trials' references, as -1, then without each of these by its number.
+    def _means(self, judged: _Judged, values: Floats, tests: Floats) -> Iterator[tuple[int, _Means]]:
+        """Yield -1 and the means over the other trials' references, then each of these trials and the means without it.
 
         Samples without any reference are left out.
         """
-        others = np.delete(np.arange(len(self.unseen)), drawn.trial)
-        count, like = self.unseen[:, drawn.samples], self.unseen[:, drawn.like]
-        value, test = np.where(count, values[:, drawn.samples], 0), np.where(like, tests[:, : len(drawn.like)], 0)
-        sums = [part[others].sum(axis=0) for part in (count, value, like, test)]
-        for out in (-1, *others):
-            n, total, m, total_test = (
-                whole - part[out] if out >= 0 else whole
-                for whole, part in zip(sums, (count, value, like, test), strict=True)
+        other_trials = np.delete(np.arange(len(self.unseen)), judged.trial)
+        unseen, test_unseen = self.unseen[:, judged.samples], self.unseen[:, judged.like]
+        value = np.where(unseen, values[:, judged.samples], 0)
+        test_value = np.where(test_unseen, tests[:, : len(judged.like)], 0)
+        terms = unseen, value, test_unseen, test_value
+        sums = [term[other_trials].sum(axis=0) for term in terms]
+        for left_out in (-1, *other_trials):
+            count, total, test_count, test_total = (
+                summed - term[left_out] if left_out >= 0 else summed for summed, term in zip(sums, terms, strict=True)
             )
-            known, there = np.flatnonzero(n), np.flatnonzero(m)
-            yield int(out), _Means(drawn.samples[known], total[known] / n[known], there, total_test[there] / m[there])
+            present, test_present = np.flatnonzero(count), np.flatnonzero(test_count)
+            means, test_means = total[present] / count[present], test_total[test_present] / test_count[test_present]
+            yield int(left_out), _Means(judged.samples[present], means, test_present, test_means)
 
 
-def _rmia(ours: Floats, theirs: Floats, a: float, trial: int, means: _Means) -> float:
-    """Return a trial's AUC by RMIA, from probabilities of the label, (trials, samples) and (trials, tests)."""
-    mine = ours[trial, means.samples] / ((1 + a) * means.of_samples + 1 - a)
-    tests = np.sort(theirs[trial, means.tests] / ((1 + a) * means.of_tests + 1 - a))
-    return auc(*(np.searchsorted(tests, side) / len(tests) for side in (np.sort(mine), tests)))
+def _rmia(probability: Floats, test_probability: Floats, a: float, trial: int, means: _Means) -> float:
+    """Return a trial's AUC by RMIA from probabilities of the label, (trials, samples) and (trials, tests)."""
+    ratios = probability[trial, means.samples] / ((1 + a) * means.of_samples + 1 - a)
+    test_ratios = np.sort(test_probability[trial, means.tests] / ((1 + a) * means.of_tests + 1 - a))
+    return auc(*(np.searchsorted(test_ratios, values) / len(test_ratios) for values in (np.sort(ratios), test_ratios)))

@@ -1,10 +1,10 @@
 """What a perfect unlearner scores: Retrain in its place, against the Retrains of other trials.
 
-Two models of one sample that were never trained on it are Retrains of two trials that forgot it. Where a number is of
-single models, each trial's Retrain is compared with that of every other trial. Where it is of many models a side, the
-trials are split in halves at random, several times over, and the Retrains of one half stand for the unlearned models;
-KLoM and F, which fall with the number of models even if both sides are alike, are taken of halves for a method too.
-The Retrains of two trials differ in what they retained as well, which those of one trial would not.
+The Retrains of two trials that forgot a sample are two models never trained on it. An audit of single models compares
+each trial's Retrain with that of every other trial. For an audit of many models per side, the trials are halved at
+random, several times, and the Retrains of one half stand for the unlearned models. KLoM and F, which fall with the
+number of models even if both sides are alike, are computed on halves for a method too. The Retrains of two trials also
+differ in what they retained, which those of one trial would not.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
 from benchmark.metrics.samplewise.resampling import contributions, over_pairs
 
-SPLITS = 8
+HALVINGS = 8
 SEED = 20_253
 
 
 def halves(trials: int) -> Iterator[tuple[Indices, Indices]]:
-    """Yield pairs of halves of the trials, in an order at random; of an odd number, one trial is in neither."""
+    """Yield pairs of random halves of the trials; of an odd number, one trial is in neither half."""
     rng = np.random.default_rng(SEED)
     half = trials // 2
-    for _ in range(SPLITS):
+    for _ in range(HALVINGS):
         order = rng.permutation(trials)
         yield order[:half], order[half : 2 * half]
 
 
 def halved(statistic: Callable[[Indices, Indices], float], trials: int) -> Floats:
-    """Return what each trial contributes to the mean of a statistic of two halves over splits of them, (trials,)."""
-    splits = list(halves(trials))
+    """Return what each trial contributes to the mean of a statistic of two halves over random halvings, (trials,)."""
+    pairs = list(halves(trials))
 
-    def of(kept: Indices) -> float:
-        return float(np.mean([statistic(a[np.isin(a, kept)], b[np.isin(b, kept)]) for a, b in splits]))
+    def mean_over(remaining: Indices) -> float:
+        return float(np.mean([statistic(*(half[np.isin(half, remaining)] for half in pair)) for pair in pairs]))
 
-    return contributions(of, trials)
+    return contributions(mean_over, trials)
 
 
 def efficacy_of_retrain(retrain: Floats, forgotten: Mask) -> Attack:
-    """Return the null of `efficacy`: an attack on the Retrains of one half of the trials, against those of the other.
+    """Return the null of `efficacy`: an attack on the Retrains of one half of the trials against those of the other.
 
     A pair is judged on the samples that both of its trials forgot.
     """
@@ -57,15 +57,17 @@ def efficacy_of_retrain(retrain: Floats, forgotten: Mask) -> Attack:
 
 
 def average_gap(metrics: Floats, reference: Floats) -> Floats:
-    """Return what each trial contributes to the average gap of the means of (trials, 4) metrics, in points."""
-    return contributions(
-        lambda kept: float(np.abs(metrics[kept].mean(axis=0) - reference[kept].mean(axis=0)).mean()), len(metrics)
-    )
+    """Return what each trial contributes to the average gap between means of metrics, (trials, 4), in points."""
+
+    def gap(trials: Indices) -> float:
+        return float(np.abs(metrics[trials].mean(axis=0) - reference[trials].mean(axis=0)).mean())
+
+    return contributions(gap, len(metrics))
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
-    """Return the null of `average_gap`: of single trials, scaled to what means over all of them would be apart."""
+    """Return the null of `average_gap`: gaps between single trials, scaled to those between means over all trials."""
     trials = len(metrics)
     shifted = [np.roll(metrics, shift, axis=0) for shift in range(1, trials)]
-    apart = [np.abs(metrics - other).mean(axis=1) for other in shifted]
-    return np.asarray(over_pairs(apart) / np.sqrt(trials)) if apart else np.full(trials, np.nan)
+    gaps = [np.abs(metrics - other).mean(axis=1) for other in shifted]
+    return np.asarray(over_pairs(gaps) / np.sqrt(trials)) if gaps else np.full(trials, np.nan)

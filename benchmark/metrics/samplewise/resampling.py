@@ -1,7 +1,7 @@
-"""What each trial contributes to a number, so that the interval of the number is that of a mean over trials.
+"""What each trial contributes to a number, so that the number's interval is that of a mean over trials.
 
-The numbers of single trials are not independent where each is judged by the others: their own interval holds the true
-value of an attack in 65 to 85 % of cases instead of 95. The jackknife leaves a trial out of everything.
+The numbers of single trials are not independent where each is judged by the others: their interval contains the true
+value of an attack in 65 to 85 % of cases instead of 95 %. The jackknife leaves a trial out of everything.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.margins import Floats
 
 
-def jackknife(value: float, left: npt.ArrayLike) -> Floats:
-    """Return numbers whose mean is a statistic of all trials, and whose spread is that of the jackknife, (trials,).
+def jackknife(value: float, leave_one_out: npt.ArrayLike) -> Floats:
+    """Return numbers whose mean is a statistic of all trials and whose spread is that of the jackknife, (trials,).
 
-    ``left`` is the statistic with each trial left out, (trials,) (Efron and Tibshirani 1993, chapter 11); of a mean
-    they are its values themselves. Where no spread is known, they are the value and NaN for the other trials.
+    ``leave_one_out`` is the statistic without each trial, (trials,) (Efron and Tibshirani 1993, chapter 11). For a mean
+    the numbers are its values. Where no spread is known they are ``value`` and, for the other trials, NaN.
     """
-    left = np.asarray(left, dtype=float)
-    if len(left) < 2 or np.isnan(left).any():
-        return np.array([value] + [np.nan] * (len(left) - 1))
-    return np.asarray(value + (len(left) - 1) * (left.mean() - left))
+    leave_one_out = np.asarray(leave_one_out, dtype=float)
+    if len(leave_one_out) < 2 or np.isnan(leave_one_out).any():
+        return np.array([value] + [np.nan] * (len(leave_one_out) - 1))
+    return np.asarray(value + (len(leave_one_out) - 1) * (leave_one_out.mean() - leave_one_out))
 
 
 def contributions(statistic: Callable[[Indices], float], trials: int) -> Floats:
-    """Return the `jackknife` of a function of the trials that are kept."""
-    each = np.arange(trials)
-    left = [statistic(np.delete(each, trial)) for trial in each] if trials > 1 else [np.nan] * trials
-    return jackknife(statistic(each), left)
+    """Return the `jackknife` of a function of the trials that remain."""
+    numbers = np.arange(trials)
+    leave_one_out = [statistic(np.delete(numbers, trial)) for trial in numbers] if trials > 1 else [np.nan]
+    return jackknife(statistic(numbers), leave_one_out)
 
 
 def over_pairs(by_pair: list[Floats]) -> Floats:
-    """Return the `jackknife` of a mean over pairs of trials, of rows where each trial has its pair's number or NaN.
+    """Return the `jackknife` of a mean over pairs of trials; in each row a trial has its pair's number, or NaN.
 
-    As every number depends on two trials, a trial's deviation counts about twice: 2 (n - 1) / (n - 2) times.
+    Since every number depends on two trials, a trial's deviation counts about twice: 2 (n - 1) / (n - 2) times.
     """
-    own = nan_mean(by_pair)
-    trials, mean = len(own), float(nan_mean(own))
-    if trials < 3 or np.isnan(own).sum() > trials / 2:  # of a pair or two the spread says nothing
+    by_trial = nan_mean(by_pair)
+    trials, mean = len(by_trial), float(nan_mean(by_trial))
+    if trials < 3 or np.isnan(by_trial).sum() > trials / 2:  # the spread of one or two pairs says nothing
         return jackknife(mean, [np.nan] * trials)
-    return np.asarray(mean + 2 * (trials - 1) / (trials - 2) * (own - mean))
+    return np.asarray(mean + 2 * (trials - 1) / (trials - 2) * (by_trial - mean))
 
 
 def nan_mean(values: npt.ArrayLike) -> Floats:
-    """Return the mean along the first axis of the numbers that there are; NaN where there is none."""
-    there = ~np.isnan(np.asarray(values, dtype=float))
+    """Return the mean along the first axis, ignoring NaN; NaN where there is nothing else."""
+    present = ~np.isnan(np.asarray(values, dtype=float))
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(there, values, 0).sum(axis=0) / there.sum(axis=0))
+        return np.asarray(np.where(present, values, 0).sum(axis=0) / present.sum(axis=0))

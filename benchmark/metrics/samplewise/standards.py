@@ -1,8 +1,8 @@
-"""Metrics held to a standard, as methods are: can a metric see, how much does it see in nothing, does its ranking last?
+"""How good the metrics are: does a metric detect Original, how large is its noise, and is its ranking stable?
 
-All is computed from what `benchmark.metrics.samplewise.battery.by_trial` returns. A method's *distance* is how far its
-mean over trials lies from what a perfect unlearner reads, which is the audit's ideal or else the mean of its null;
-methods are ranked by it. Original is no method: it is what a metric must be able to see.
+All is computed from what `benchmark.metrics.samplewise.battery.by_trial` returns. A method's *distance* is that of its
+mean over trials from what a perfect unlearner reads: the audit's ideal or, without one, the mean of its null. Methods
+are ranked by distance. Original does not count as a method: it is what a metric must detect.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from benchmark.names import ORIGINAL
 
 
 def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return a row a cell and metric, over the trials that all of its methods have; refused metrics have none.
+    """Return a row per cell and metric, over the trials that all of its methods have; refused metrics have none.
 
     Returns
     -------
     ``keys, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the distances of Originals
     and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``noise_floor``, the largest distance within
     the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells apart (paired t tests
-    over trials, corrected by Holm's method); ``stability``, Kendall's tau between the ranking and those of resampled
-    trials, on average; ``best_stays``, the per cent of these that have the same method in front.
+    over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the ranking and those of
+    resampled trials; ``best_stays``, the per cent of these that have the same best method.
     """
     rows = []
-    for place, audit, perfect, group in _metrics(trials, keys):
+    for cell, audit, perfect, group in _metrics(trials, keys):
         values = _by_method(group)
         null = group.groupby("trial")["null"].first().dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
@@ -42,7 +42,7 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         floor = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
         verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
-        rows.append([*place, audit, *counts, faithfulness, floor, *verdicts])
+        rows.append([*cell, audit, *counts, faithfulness, floor, *verdicts])
     names = ["trials", "methods", "faithfulness", "noise_floor", "apart", "stability", "best_stays"]
     return pd.DataFrame(rows, columns=[*keys, "audit", *names])
 
@@ -50,12 +50,12 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def rank_correlations(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return Kendall's tau-b between the rankings of every two metrics of a cell: ``keys, audit, other, tau``."""
     distances: dict[tuple[str, ...], dict[str, pd.Series[float]]] = {}
-    for place, audit, perfect, group in _metrics(trials, keys):
-        distances.setdefault(place, {})[audit] = (_by_method(group).mean(axis=1) - perfect).abs()
+    for cell, audit, perfect, group in _metrics(trials, keys):
+        distances.setdefault(cell, {})[audit] = (_by_method(group).mean(axis=1) - perfect).abs()
     rows = [
-        [*place, one, other, float(kendall(*metrics[one].align(metrics[other], join="inner")))]
-        for place, metrics in distances.items()
-        for one, other in itertools.combinations(metrics, 2)
+        [*cell, first, second, float(kendall(*metrics[first].align(metrics[second], join="inner")))]
+        for cell, metrics in distances.items()
+        for first, second in itertools.combinations(metrics, 2)
     ]
     return pd.DataFrame(rows, columns=[*keys, "audit", "other", "tau"])
 
@@ -65,10 +65,10 @@ def ranking_stability(values: Floats, perfect: float) -> tuple[float, float]:
     methods, trials = values.shape
     if methods < 2 or trials < 2:
         return np.nan, np.nan
-    whole = np.abs(values.mean(axis=1) - perfect)
-    resampled = np.abs(values[:, draws(trials)].mean(axis=2) - perfect)
-    first = resampled.argmin(axis=0) == whole.argmin()
-    return float(nan_mean(kendall(whole, resampled.T))), float(100 * np.mean(first))
+    distances = np.abs(values.mean(axis=1) - perfect)
+    resampled_distances = np.abs(values[:, draws(trials)].mean(axis=2) - perfect)
+    same_best = resampled_distances.argmin(axis=0) == distances.argmin()
+    return float(nan_mean(kendall(distances, resampled_distances.T))), float(100 * np.mean(same_best))
 
 
 def told_apart(values: Floats) -> float:
@@ -77,32 +77,33 @@ def told_apart(values: Floats) -> float:
     trials = values.shape[1]
     if not pairs or trials < 2:
         return np.nan
-    differences = np.array([one - other for one, other in pairs])
+    differences = np.array([first - second for first, second in pairs])
     error = differences.std(axis=1, ddof=1) / np.sqrt(trials)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = 2 * special.stdtr(trials - 1, -np.abs(differences.mean(axis=1) / error))
     return float(100 * np.mean(holm(p) < 1 - LEVEL))
 
 
-def kendall(one: npt.ArrayLike, other: npt.ArrayLike) -> Floats:
-    """Return Kendall's tau-b of rankings, each (..., methods): NaN where either has ties alone."""
-    pairs = np.triu_indices(np.shape(one)[-1], 1)
-    signs = [np.sign(np.asarray(side)[..., pairs[0]] - np.asarray(side)[..., pairs[1]]) for side in (one, other)]
+def kendall(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    """Return Kendall's tau-b of rankings, each (..., methods): NaN where either is all ties."""
+    pairs = np.triu_indices(np.shape(first)[-1], 1)
+    rankings = map(np.asarray, (first, second))
+    signs = [np.sign(ranking[..., pairs[0]] - ranking[..., pairs[1]]) for ranking in rankings]
     with np.errstate(invalid="ignore"):
         untied = np.sqrt((signs[0] ** 2).sum(axis=-1) * (signs[1] ** 2).sum(axis=-1))
         return np.asarray((signs[0] * signs[1]).sum(axis=-1) / untied)
 
 
 def _metrics(trials: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str, ...], str, float, pd.DataFrame]]:
-    """Yield each cell and metric with its ideal and its rows, where methods have numbers and the ideal is known."""
+    """Yield each cell and metric with its ideal and rows, where methods have numbers and the ideal is known."""
     for names, group in trials.groupby([*keys, "audit"], sort=False):
-        *place, audit = names
+        *cell, audit = names
         perfect = ideal(audit, float(group["null"].mean()))
         if np.isfinite(perfect) and not _by_method(group).empty:
-            yield tuple(place), audit, perfect, group
+            yield tuple(cell), audit, perfect, group
 
 
 def _by_method(group: pd.DataFrame) -> pd.DataFrame:
-    """Return the values of each method but Original, (methods, trials), of the trials that all have."""
+    """Return the values of all methods but Original, (methods, trials), over the trials that all have."""
     methods = group[group["method"] != ORIGINAL]
     return methods.pivot(index="method", columns="trial", values="value").dropna(how="all").dropna(axis="columns")

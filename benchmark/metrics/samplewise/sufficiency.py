@@ -1,4 +1,4 @@
-"""Which audits there are, what a perfect unlearner reads in each, and how many trials are enough for it."""
+"""The audits, what a perfect unlearner reads in each, and how many trials each needs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise import competition, klom
 from benchmark.metrics.samplewise.margins import Mask
 
-JUDGED = 100  # forgotten samples a trial that an attack needs, or half of them where they are few
-FITTED = 3  # trials: with one left out, two are left to have a variance
+JUDGED = 100  # forgotten samples per trial that an attack needs, or half of them where they are few
+FITTED = 3  # trials: with one left out, two remain for a variance
 
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What each trial forgot, and what it held out of all training: (trials, samples), with the trials' numbers."""
+    """The trials' numbers, and masks of what each forgot and what it held out of all training: (trials, samples)."""
 
     trials: Indices
     forgotten: Mask
@@ -33,57 +33,56 @@ class Forgetting:
         return self.forgotten | self.held_out
 
     def share(self, mask: Mask) -> float:
-        """Return in which share of the other trials a sample that one forgot is in a mask.
+        """Return the share of the other trials in whose mask a trial's forgotten sample is, on average.
 
-        That is 1 where all trials forget the same, as a class. Of one trial it is the share of all samples.
+        With ``forgotten`` as the mask it is 1 where all trials forget the same class. Of one trial, return the mean.
         """
         if len(mask) < 2:
             return float(mask.mean())
-        others = mask.sum(axis=0) - mask
-        return float(others[self.forgotten].mean() / (len(mask) - 1))
+        elsewhere = mask.sum(axis=0) - mask
+        return float(elsewhere[self.forgotten].mean() / (len(mask) - 1))
 
 
 def for_pairs(_: Forgetting) -> float:
-    """Return 2: what compares models of one trial has its null from two."""
+    """Return 2: an audit that compares single models needs two trials for its null."""
     return 2
 
 
-def for_attack(given: Forgetting) -> float:
-    """Return how many trials let `JUDGED` samples of each, on average, be forgotten in another one."""
-    share, forgotten = given.share(given.forgotten), given.forgotten.sum(axis=1).mean()
+def for_attack(forgetting: Forgetting) -> float:
+    """Return how many trials it takes for `JUDGED` samples of each, on average, to be forgotten in another one."""
+    share, forgotten = forgetting.share(forgetting.forgotten), forgetting.forgotten.sum(axis=1).mean()
     if not share:
         return math.inf
-    wanted = min(JUDGED / forgotten, 0.5)
-    others = math.ceil(math.log(1 - wanted) / math.log(1 - share)) if share < 1 else 1
-    return max(FITTED, 1 + others)
+    judged_share = min(JUDGED / forgotten, 0.5)
+    other_trials = math.ceil(math.log(1 - judged_share) / math.log(1 - share)) if share < 1 else 1
+    return max(FITTED, 1 + other_trials)
 
 
-def for_strict(given: Forgetting) -> float:
-    """Return how many trials forget a sample twice and hold it out twice; infinity where nothing is held out."""
-    least = min(given.share(given.forgotten), given.share(given.held_out))
-    return math.ceil(2 / least) if least else math.inf
+def for_strict(forgetting: Forgetting) -> float:
+    """Return how many trials it takes to forget a sample twice and hold it out twice; infinity if none is held out."""
+    smallest_share = min(forgetting.share(forgetting.forgotten), forgetting.share(forgetting.held_out))
+    return math.ceil(2 / smallest_share) if smallest_share else math.inf
 
 
 def for_models(models: int) -> Callable[[Forgetting], float]:
-    """Return how many trials have halves with so many models each that forgot a sample."""
-    return lambda given: math.ceil(2 * models / share) if (share := given.share(given.forgotten)) else math.inf
+    """Return a function to how many trials it takes for ``models`` in each half to have forgotten a sample."""
+    return lambda trials: math.ceil(2 * models / share) if (share := trials.share(trials.forgotten)) else math.inf
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit reads for a perfect unlearner, and a function to how many trials are enough for it.
+    """What an audit reads for a perfect unlearner, and the function that says how many trials it needs.
 
-    ``ideal`` is what it reads whatever the trials; None where that depends on how unlike Retrains are to one another,
-    so that only the null says.
+    ``ideal`` is None where that reading depends on how much Retrains differ from one another: the null then gives it.
     """
 
     ideal: float | None
     enough: Callable[[Forgetting], float]
 
 
-def _attack(name: str, enough: Callable[[Forgetting], float]) -> dict[str, Audit]:
+def _attack(template: str, enough: Callable[[Forgetting], float]) -> dict[str, Audit]:
     ideals = {"auc": 0.5, "accuracy": 50.0, "tpr": 1.0}
-    return {name.format(what): Audit(ideal, enough) for what, ideal in ideals.items()}
+    return {template.format(measure): Audit(ideal, enough) for measure, ideal in ideals.items()}
 
 
 AUDITS: Mapping[str, Audit] = {
@@ -105,6 +104,6 @@ AUDITS: Mapping[str, Audit] = {
 
 
 def ideal(audit: str, null: float) -> float:
-    """Return what a perfect unlearner reads in an audit: the null where only that says, as of a study's own audits."""
-    known = AUDITS[audit].ideal if audit in AUDITS else None
-    return null if known is None else known
+    """Return what a perfect unlearner reads in an audit: the null where there is no ideal, as for own audits."""
+    fixed = AUDITS[audit].ideal if audit in AUDITS else None
+    return null if fixed is None else fixed
