@@ -172,8 +172,8 @@ def commands() -> str:
     for name, command in group.commands.items():
         pieces = command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))
         arguments = [re.sub("[{}]", "", piece).upper() for piece in pieces if piece != "[OPTIONS]"]
-        options = [f"[{option.opts[0]}]" for option in command.params if option.param_type_name == "option"]
-        words = [name, *arguments, *(option for option in options if option != "[--help]")]
+        options = [option for option in command.params if option.param_type_name == "option" and not option.hidden]
+        words = [name, *arguments, *(f"[{option.opts[0]}]" for option in options if option.name != "help")]
         # Examples, which follow a line with \b, are for terminals.
         paragraphs = [part for part in (command.help or "").split("\n\n") if not part.startswith("\b")]
         rows.append([f"`{' '.join(words)}`", " ".join(" ".join(paragraphs).split())])
