@@ -77,11 +77,9 @@ class Transform:
         return augmented.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
-        for letter, effect in (("J", "saturation and hue"), ("G", "greyscale")):
+        for letter, name in (("J", "saturation and hue"), ("G", "greyscale")):
             if channels == 1 and letter in self.name:
-                raise BadInput(
-                    f"transform {self.name!r}: {letter} ({effect}) needs colour images, these have 1 channel"
-                )
+                raise BadInput(f"transform {self.name!r}: {letter} ({name}) needs colour images, these have 1 channel")
         if "N" in self.name and len(self.augmentation.mean) != channels:
             raise BadInput(
                 f"augmentation.mean has {len(self.augmentation.mean)} number(s), images have {channels} channel(s): "
