@@ -1,8 +1,8 @@
 """One seed tree: every random number comes from a stream named by its purpose.
 
-A stream depends on the study's seed, the run's dataset, architecture, scenario and trial, and its purpose and epoch;
-not on the method, the order of jobs or their number. So the methods of one trial see the same batches, crops and
-flips (common random numbers), and a resumed run draws what the uninterrupted one would have drawn.
+A stream depends on the study's seed, the run's dataset, architecture, scenario and trial, and its purpose and epoch,
+but not on the method or on the order or number of jobs. So the methods of one trial see the same batches, crops and
+flips (common random numbers), and a resumed run draws what an uninterrupted one would have drawn.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Streams:
-    """The random streams of one run, of a study's seed and a key: ``("digits", "convnet", "random-10", "trial-0")``."""
+    """The random streams of one run, by a study's seed and a key: ``("digits", "convnet", "random-10", "trial-0")``."""
 
     seed: int
     key: tuple[str, ...]
 
     def sequence(self, purpose: str, epoch: int = 0) -> np.random.SeedSequence:
         """Return the root of one stream."""
-        words = hashlib.sha256("\0".join([*self.key, purpose]).encode()).digest()
-        return np.random.SeedSequence([self.seed, epoch, *np.frombuffer(words, np.uint32).tolist()])
+        hashed = hashlib.sha256("\0".join([*self.key, purpose]).encode()).digest()
+        return np.random.SeedSequence([self.seed, epoch, *np.frombuffer(hashed, np.uint32).tolist()])
 
     def numpy(self, purpose: str, epoch: int = 0) -> np.random.Generator:
         """Return a numpy generator at the start of a stream."""
         return np.random.default_rng(self.sequence(purpose, epoch))
 
     def integer(self, purpose: str, epoch: int = 0) -> int:
-        """Return a 63-bit seed for a library that takes a number."""
+        """Return a 63-bit seed, for libraries that take a number."""
         return int(self.sequence(purpose, epoch).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def generator(self, purpose: str, epoch: int = 0, device: torch.device | str = "cpu") -> torch.Generator:

@@ -1,4 +1,4 @@
-"""A dataset in memory: images, labels and class names, checked; and a smaller one with the same classes."""
+"""A dataset in memory, checked: images, labels and class names; and the choice of a subset of the same classes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ Split = tuple[Pixels, Labels]
 
 
 def clean_classes(names: Sequence[str], where: str) -> list[str]:
-    """Return class names that can stand in a scenario's name, ``class-<name>``, and so in a path.
+    """Return class names made fit for a scenario's name, ``class-<name>``, and so for a path.
 
-    Whatever is not a letter or digit of any script, ``_`` or ``-`` becomes ``_``, and so does a ``-`` at either end or
-    after another.
-    Raises `BadInput` with the file or folder they came from, ``where``, if a name is empty or two become the same.
+    Every character but letters and digits of any script, ``_`` and ``-`` becomes ``_``; so does a ``-`` at either end
+    or after another. Raises `BadInput`, naming their file or folder ``where``, if one is empty or two become the same.
     """
-    composed = [unicodedata.normalize("NFC", str(name)) for name in names]  # as some file systems take them apart
+    composed = [unicodedata.normalize("NFC", str(name)) for name in names]  # file systems may decompose letters
     cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^\w-]", "_", name)) for name in composed]
-    first: dict[str, str] = {}
+    owner: dict[str, str] = {}
     for name, clean in zip(names, cleaned, strict=True):
         if not clean:
             raise BadInput(f"{where}: a class name is empty; accepted are letters, digits, '_' and '-'")
-        if clean in first:
-            raise BadInput(f"{where}: classes {first[clean]!r} and {name!r} are both called {clean!r} here: rename one")
-        first[clean] = str(name)
+        if clean in owner:
+            raise BadInput(f"{where}: classes {owner[clean]!r} and {name!r} are both called {clean!r} here: rename one")
+        owner[clean] = str(name)
     return cleaned
 
 
 def check_labels(labels: Labels, classes: int, where: str) -> None:
-    """Raise `BadInput`, naming ``where`` and the row, if a label (N,) is the number of no class."""
+    """Raise `BadInput`, naming ``where`` and the row, if a label (N,) is not the number of a class."""
     for row in np.flatnonzero((labels < 0) | (labels >= classes))[:1]:
         raise BadInput(f"{where} row {row}: label {labels[row]}; accepted are 0 to {classes - 1}")
 
@@ -70,15 +69,15 @@ class Arrays:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 or more")
-        for given, clean in zip(self.classes, clean_classes(self.classes, self.where), strict=True):
-            if given != clean:
+        for name, clean in zip(self.classes, clean_classes(self.classes, self.where), strict=True):
+            if name != clean:
                 accepted = f"letters, digits, '_' and '-', such as {clean!r}"
-                raise BadInput(f"{self.where}: class {given!r} holds other characters; accepted are {accepted}")
+                raise BadInput(f"{self.where}: class {name!r} holds other characters; accepted are {accepted}")
         for split in SPLITS:
             where, (images, labels) = f"{self.where}: {split}", self.split(split)
             if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
-                given, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"
-                raise BadInput(f"{where} images are {given}; accepted is {accepted}")
+                actual, accepted = f"{images.dtype} {images.shape}", "uint8 (N, H, W, C) with C = 1 or 3"
+                raise BadInput(f"{where} images are {actual}; accepted is {accepted}")
             if not len(images):
                 raise BadInput(f"{where} split is empty")
             if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
@@ -91,7 +90,7 @@ class Arrays:
             )
 
     def split(self, split: str) -> Split:
-        """Images and labels of ``"train"`` or ``"test"``."""
+        """Return the images and labels of ``"train"`` or ``"test"``."""
         return getattr(self, f"{split}_images"), getattr(self, f"{split}_labels")
 
     @property
@@ -104,15 +103,15 @@ class Arrays:
 def stratified(labels: Labels, count: int, rng: np.random.Generator, where: str) -> Labels:
     """Return ``count`` indices spread as evenly over the classes as the data allow, in dataset order.
 
-    Each class gives an equal number, drawn by ``rng``; where a class has fewer, the others make up for it; a remainder
-    goes to the first classes that still have samples. Raises `BadInput`, naming ``where``, a key of the study, if
-    ``count`` exceeds N or leaves a class without samples.
+    ``rng`` draws equally many from each class. If a class has too few, the others make up for it; a remainder goes to
+    the first classes that still have samples. Raises `BadInput`, naming ``where``, a key of the study, if ``count``
+    exceeds N or leaves a class without samples.
     """
     classes, sizes = np.unique(labels, return_counts=True)
     if not len(classes) <= count <= len(labels):
         accepted = f"{len(classes)}, one a class, to {len(labels)}, all that there are"
         raise BadInput(f"{where}: {count} images; accepted are {accepted}")
-    level = next(most for most in range(count, 0, -1) if np.minimum(sizes, most).sum() <= count)
+    level = next(limit for limit in range(count, 0, -1) if np.minimum(sizes, limit).sum() <= count)
     quota = np.minimum(sizes, level)
     quota[np.flatnonzero(sizes > level)[: count - quota.sum()]] += 1
     chosen = [

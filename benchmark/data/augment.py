@@ -19,29 +19,29 @@ from benchmark.data import colour
 from benchmark.errors import BadInput
 from benchmark.settings import Augmentation
 
-CACHED = 128 * 32 * 32  # pixels that are worked on together
+CACHED = 128 * 32 * 32  # pixels augmented at once, so that intermediate results stay in a processor's cache
 NAME = re.compile(r"(?=.)C?H?J?G?N?")
 
 
 class Drawn(NamedTuple):
-    """What was drawn for a batch of B images; None for what the transform does not do."""
+    """The random choices for a batch of B images; None for operations that the transform lacks."""
 
-    place: tuple[Tensor, Tensor] | None = None  # rows (B, H) and columns (B, W) of the pixels
+    positions: tuple[Tensor, Tensor] | None = None  # rows (B, H) and columns (B, W) of the pixels
     jitter: tuple[Tensor, Tensor, list[int]] | None = None  # as `benchmark.data.colour.draw_jitter` returns it
-    grey: Tensor | None = None  # (B,) bool: which become grey
+    grey: Tensor | None = None  # (B,) bool: the images that become grey
 
     def of(self, images: slice) -> Drawn:
-        """Return what was drawn for some of the images."""
-        place, jitter, grey = self
+        """Return the choices for a slice of the images."""
+        positions, jitter, grey = self
         return Drawn(
-            place and (place[0][images], place[1][images]),
+            positions and (positions[0][images], positions[1][images]),
             jitter and (jitter[0][images], jitter[1][images], jitter[2]),
             None if grey is None else grey[images],
         )
 
 
 class Transform:
-    """An augmentation of one dataset: letters of C, H, J, G, N in this order, such as ``"CHN"``, or `BadInput`."""
+    """An augmentation of one dataset: letters of C, H, J, G, N in this order, such as ``"CHN"``; else `BadInput`."""
 
     def __init__(self, name: str, augmentation: Augmentation):
         if not NAME.fullmatch(name):
@@ -50,7 +50,7 @@ class Transform:
         self.augmentation = augmentation
         self.padding = augmentation.padding if "C" in name else 0
         self.flip = augmentation.flip and "H" in name
-        self._affine = cache(self._scale_and_shift)  # kept on the device
+        self._affine = cache(self._scale_and_shift)  # cached on the device
 
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return an augmented batch.
@@ -67,20 +67,19 @@ class Transform:
         count, height, width, channels = images.shape
         self._check_channels(channels)
         drawn = self.draw(images, generator)
-        # Few images at a time, so that what is made of them on the way stays in a processor's cache.
-        size = max(1, CACHED // (height * width))
-        if images.is_cuda or count <= size:
+        step = max(1, CACHED // (height * width))
+        if images.is_cuda or count <= step:
             return self.apply(images, drawn)
-        out = torch.empty(images.shape)
-        for start in range(0, count, size):
-            some = slice(start, start + size)
-            out[some] = self.apply(images[some], drawn.of(some)).permute(0, 2, 3, 1)
-        return out.permute(0, 3, 1, 2)
+        augmented = torch.empty(images.shape)
+        for start in range(0, count, step):
+            piece = slice(start, start + step)
+            augmented[piece] = self.apply(images[piece], drawn.of(piece)).permute(0, 2, 3, 1)
+        return augmented.permute(0, 3, 1, 2)
 
     def _check_channels(self, channels: int) -> None:
-        for letter, what in (("J", "saturation and hue"), ("G", "greyscale")):
+        for letter, name in (("J", "saturation and hue"), ("G", "greyscale")):
             if channels == 1 and letter in self.name:
-                raise BadInput(f"transform {self.name!r}: {letter} ({what}) needs colour images, these have 1 channel")
+                raise BadInput(f"transform {self.name!r}: {letter} ({name}) needs colour images, these have 1 channel")
         if "N" in self.name and len(self.augmentation.mean) != channels:
             raise BadInput(
                 f"augmentation.mean has {len(self.augmentation.mean)} number(s), images have {channels} channel(s): "
@@ -88,33 +87,33 @@ class Transform:
             )
 
     def draw(self, images: Tensor, generator: torch.Generator | None) -> Drawn:
-        """Draw all that is random, for a whole batch (B, H, W, C)."""
+        """Draw all random choices for a batch (B, H, W, C)."""
         if not (self.padding or self.flip or {*"JG"} & {*self.name}):
             return Drawn()
         if generator is None:
             raise ValueError(f"transform {self.name!r} is random: give it a generator")
         count, height, width, _ = images.shape
-        device, source, pad = images.device, generator.device, self.padding
-        place = None
+        device, generator_device, pad = images.device, generator.device, self.padding
+        positions = None
         if pad or self.flip:
             rows = torch.arange(height, device=device).expand(count, height)
             columns = torch.arange(width, device=device).expand(count, width)
             if self.flip:
-                mirrored = torch.rand(count, 1, generator=generator, device=source).lt(0.5)
+                mirrored = torch.rand(count, 1, generator=generator, device=generator_device).lt(0.5)
                 columns = torch.where(mirrored.to(device, non_blocking=True), width - 1 - columns, columns)
             if pad:
-                offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator, device=source)
+                offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator, device=generator_device)
                 offsets = offsets.to(device, non_blocking=True)
                 rows, columns = rows + offsets[0], columns + offsets[1]
-            place = rows, columns
+            positions = rows, columns
         jitter = colour.draw_jitter(count, generator, device) if "J" in self.name else None
         grey = colour.draw_grey(count, generator, device) if "G" in self.name else None
-        return Drawn(place, jitter, grey)
+        return Drawn(positions, jitter, grey)
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
-        """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; as `__call__` does in pieces."""
-        if drawn.place is not None:
-            images = self._crop_and_flip(images, *drawn.place)
+        """Return images, uint8 (B, H, W, C), augmented as drawn, all at once; `__call__` does it in pieces."""
+        if drawn.positions is not None:
+            images = self._crop_and_flip(images, *drawn.positions)
         if drawn.jitter is None and drawn.grey is None:
             return self._scale(images)
         planes = images.permute(0, 3, 1, 2).contiguous().float().div_(255)
@@ -126,7 +125,7 @@ class Transform:
 
     def _crop_and_flip(self, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         # One gather: the crop is an offset of the row and column numbers, the flip a mirrored order of the columns.
-        # A crop, then a flip, as torchvision's transforms would do image by image.
+        # The result is that of torchvision's crop, then flip, image by image.
         pad = self.padding
         padded = F.pad(images, (0, 0, pad, pad, pad, pad)) if pad else images
         count, full_height, full_width, channels = padded.shape

@@ -13,7 +13,7 @@ from torch import Tensor
 JITTER_PROBABILITY = 0.8
 GREY_PROBABILITY = 0.2
 STRENGTH = 0.8  # of brightness, contrast and saturation: factors of 0.2 to 1.8
-HUE = 0.2  # at most this part of the colour circle, in either direction
+HUE = 0.2  # largest turn in either direction, as a share of the colour circle
 
 
 def grey(images: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def grey(images: Tensor) -> Tensor:
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
     """Multiply by ``factor`` and clip to 0..1."""
-    return (images * _column(factor)).clamp_(0, 1)
+    return (images * _per_image(factor)).clamp_(0, 1)
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
@@ -47,23 +47,23 @@ def hue(images: Tensor, factor: Tensor) -> Tensor:
     from_red = (green - blue).mul_(per_turn)
     from_green = (blue - red).mul_(per_turn).add_(1 / 3)
     from_blue = (red - green).mul_(per_turn).add_(2 / 3)
-    angle = _pick(_same(value, red), from_red, _pick(_same(value, green), from_green, from_blue))
+    angle = _pick(_equal(value, red), from_red, _pick(_equal(value, green), from_green, from_blue))
     angle.add_(factor.view(-1, 1, 1))
-    # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is how far the angle lies
-    # from the channel's opposite colour, in turns: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
-    far = torch.empty_like(images)
+    # Back to RGB in closed form: a channel is value - chroma * clip(2 - 6 d, 0, 1), where d is the distance in turns
+    # between the angle and the channel's opposite colour: cyan, magenta, yellow at 1/2, 5/6 and 1/6.
+    distance = torch.empty_like(images)
     for channel, opposite in enumerate((1 / 2, 5 / 6, 1 / 6)):
-        torch.sub(angle, opposite, out=far[:, channel])
-    far = far.sub_(far.round()).abs_().mul_(-6).add_(2).clamp_(0, 1)
-    return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), far, value=-1)
+        torch.sub(angle, opposite, out=distance[:, channel])
+    removed = distance.sub_(distance.round()).abs_().mul_(-6).add_(2).clamp_(0, 1)
+    return torch.addcmul(value.unsqueeze(1), chroma.unsqueeze(1), removed, value=-1)
 
 
 def draw_jitter(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor, list[int]]:
-    """Draw a jitter of ``count`` images: each is changed with probability 0.8, by factors of its own.
+    """Draw the jitter of ``count`` images: each is changed with probability 0.8, by factors of its own.
 
-    Returned are the factors, (B, 4), of brightness, contrast, saturation and hue; which images are changed, (B,) bool;
-    and the order of the operations. It is random, as in torchvision's ColorJitter, but drawn once for the *batch*, not
-    for each image: a per-image order would cost four times the work.
+    Return the factors, (B, 4), of brightness, contrast, saturation and hue; which images are changed, (B,) bool; and
+    the order of the operations. The order is random, as in torchvision's ColorJitter, but drawn once for the *batch*:
+    an order for each image would cost four times the work.
     """
     draws = torch.rand(5, count, generator=generator, device=generator.device).to(device, non_blocking=True)
     spread = 2 * draws[1:] - 1
@@ -73,22 +73,22 @@ def draw_jitter(count: int, generator: torch.Generator, device: torch.device) ->
 
 def _order(generator: torch.Generator) -> list[int]:
     if generator.device.type != "cpu":
-        # The order decides what is done next, and reading a draw from a GPU would wait for all that is before it. Its
-        # generator's place is known without.
-        place = int.from_bytes(hashlib.sha256(generator.get_state().numpy().tobytes()).digest()[:7])
-        generator = torch.Generator().manual_seed(place)
+        # The order decides which operation runs next, and reading a draw from a GPU would wait for all queued work. The
+        # state of its generator is known without waiting.
+        seed = int.from_bytes(hashlib.sha256(generator.get_state().numpy().tobytes()).digest()[:7])
+        generator = torch.Generator().manual_seed(seed)
     return torch.randperm(4, generator=generator).tolist()
 
 
 def jitter(images: Tensor, factors: Tensor, chosen: Tensor, order: list[int]) -> Tensor:
-    """Apply the four operations above, as drawn, to the images chosen.
+    """Apply the four operations above, as drawn, to the chosen images.
 
     Values stay floats, whereas torchvision on PIL images rounds to 1/255 after every operation.
     """
     changed = images
     for number in order:
         changed = (brightness, contrast, saturation, hue)[number](changed, factors[:, number])
-    return _pick(_column(chosen.float()), changed, images)
+    return _pick(_per_image(chosen.float()), changed, images)
 
 
 def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -98,24 +98,24 @@ def draw_grey(count: int, generator: torch.Generator, device: torch.device) -> T
 
 
 def turned_grey(images: Tensor, chosen: Tensor) -> Tensor:
-    """Replace the images chosen, (B,) bool, by their luminance in three equal channels."""
-    return _pick(_column(chosen.float()), grey(images), images)
+    """Replace the chosen images, (B,) bool, by their luminance in three equal channels."""
+    return _pick(_per_image(chosen.float()), grey(images), images)
 
 
-def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
-    weight = _column(factor)
-    return (images * weight).add_(other * (1 - weight)).clamp_(0, 1)
+def _blend(images: Tensor, luminance: Tensor, factor: Tensor) -> Tensor:
+    weight = _per_image(factor)
+    return (images * weight).add_(luminance * (1 - weight)).clamp_(0, 1)
 
 
-def _same(one: Tensor, other: Tensor) -> Tensor:
-    return torch.eq(one, other, out=torch.empty_like(one))
+def _equal(first: Tensor, second: Tensor) -> Tensor:
+    return torch.eq(first, second, out=torch.empty_like(first))
 
 
 def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    # What torch.where returns, ``chosen`` being 1 or 0: where is not vectorised on a processor, lerp is, and it
-    # returns either as it is.
+    # The same as torch.where, for ``chosen`` of 1 or 0: on a processor lerp is vectorised and where is not, and lerp
+    # returns either input unchanged.
     return torch.lerp(no, yes, chosen)
 
 
-def _column(values: Tensor) -> Tensor:
+def _per_image(values: Tensor) -> Tensor:
     return values.reshape(-1, 1, 1, 1)

@@ -13,15 +13,15 @@ from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".ppm", ".gif", ".tif", ".tiff")
-NAMED = 5  # of the files that are skipped
+NAMED = 5  # skipped files that a message names
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of a folder; classes are the subfolders of ``train``, sorted, images sorted within a class.
 
-    The order is therefore that of the classes, and a membership attack on the *first* retain samples would see few of
-    them: such a dataset needs ``members: random``. Images that differ in size need ``size``. What is not read, by its
-    name or since it lies deeper or higher, is counted and named.
+    Since images are ordered by class, a membership attack on the *first* retain samples would see few classes: such a
+    dataset needs ``members: random``. Images of different sizes need ``size``. Files that are not read, for their name
+    or their depth, are counted and the first ones named.
     """
     root = source_folder(name, settings)
     for split in SPLITS:
@@ -35,9 +35,9 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     files = {split: _files(root / split, folders) for split in SPLITS}
     train, test = (_read_split(root / split, files[split], folders, settings.size) for split in SPLITS)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
-    read = {file for split in SPLITS for of_class in files[split] for file in of_class}
-    below = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
-    if skipped := sorted(str(path.relative_to(root)) for path in below if path not in read):
+    images = {file for split in SPLITS for class_files in files[split] for file in class_files}
+    all_files = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
+    if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in images):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
         print(
             f"{root}: {len(skipped)} files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped[:NAMED])}"
@@ -51,15 +51,15 @@ def _subfolders(folder: Path) -> list[str]:
 
 def _files(folder: Path, classes: list[str]) -> list[list[Path]]:
     """Return the images of each class."""
-    below = [sorted((folder / name).glob("*")) for name in classes]
-    return [[path for path in of_class if path.suffix.lower() in SUFFIXES and path.is_file()] for of_class in below]
+    entries = [sorted((folder / name).glob("*")) for name in classes]
+    return [[file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()] for files in entries]
 
 
 def _read_split(folder: Path, images: list[list[Path]], classes: list[str], size: int | None) -> Split:
-    files = [file for of_class in images for file in of_class]
-    empty = [folder / name for name, of_class in zip(classes, images, strict=True) if not of_class]
+    files = [file for class_files in images for file in class_files]
+    empty = [folder / name for name, class_files in zip(classes, images, strict=True) if not class_files]
     if empty and (folder.name == "train" or not files):
         where = empty[0] if folder.name == "train" else folder
         raise BadInput(f"{where} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
-    labels = np.repeat(np.arange(len(classes)), [len(of_class) for of_class in images])
+    labels = np.repeat(np.arange(len(classes)), [len(class_files) for class_files in images])
     return decode_all(len(files), ((str(file), file.read_bytes()) for file in files), size), labels

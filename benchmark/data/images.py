@@ -17,11 +17,11 @@ from benchmark.data.arrays import Pixels
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
-# Pillow knows formats that start other programs (EPS starts Ghostscript): those of photographs are enough.
+# Only formats of photographs: for some others Pillow starts other programs (Ghostscript for EPS).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "PPM", "GIF", "TIFF")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")  # 8 bits a channel at most
-MOST_PIXELS = 50_000_000  # of an image, however small its file: they are decoded at once
-PIECE = 4096  # images that are held beside the array which they are decoded into
+MOST_PIXELS = 50_000_000  # of an image, however small its file: it is decoded whole
+PIECE = 4096  # decoded images held in memory beside the array
 
 
 def source_folder(name: str, settings: DatasetSettings) -> Path:
@@ -36,12 +36,12 @@ def source_folder(name: str, settings: DatasetSettings) -> Path:
 def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
     """Return one image as uint8 (H, W, 3), resized to ``size`` x ``size`` pixels; greyscale becomes three channels.
 
-    Of an animation it is the first picture. Raises `BadInput`, naming ``where``, if the bytes are no image in one of
+    An animation gives its first picture. Raises `BadInput`, naming ``where``, if the bytes are no image in one of
     `FORMATS`, or hold more than 8 bits a channel (those of a PPM are scaled), floats, or more than `MOST_PIXELS`.
     """
     try:
         with Image.open(io.BytesIO(payload), formats=FORMATS) as image:
-            if image.mode not in MODES or re.search(";16[BLN]", str(image.tile)):  # which would lose their low bytes
+            if image.mode not in MODES or re.search(";16[BLN]", str(image.tile)):  # else low bytes would be lost
                 raise ValueError(f"its pixels are of mode {image.mode}, or have more than 8 bits a channel")
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has {image.width}x{image.height} pixels, and {MOST_PIXELS:,} are the most")
@@ -51,34 +51,34 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
 
 
 def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None = None) -> Pixels:
-    """Decode ``count`` images on all cores; return uint8 (N, H, W, 3). `BadInput` if two differ without ``size``.
+    """Decode ``count`` images on all cores; return uint8 (N, H, W, 3). `BadInput` if sizes differ without ``size``.
 
-    ``images`` are places and contents, read piece by piece as they are decoded: memory holds little beside the array.
+    ``images`` yields names and contents, and is read piece by piece: memory holds little beside the array.
     """
-    images, pixels, first, row = iter(images), np.zeros((count, size or 1, size or 1, 3), np.uint8), "", 0
+    images, pixels, first_name, row = iter(images), np.zeros((count, size or 1, size or 1, 3), np.uint8), "", 0
     while piece := list(islice(images, PIECE)):
         # Threads suffice: Pillow releases the interpreter's lock while it decodes.
         decoded: list[Pixels] = Parallel(n_jobs=-1, prefer="threads", batch_size=256)(
-            delayed(decode)(payload, place, size) for place, payload in piece
+            delayed(decode)(payload, name, size) for name, payload in piece
         )
-        if not first:
-            first, pixels = piece[0][0], np.empty((count, *decoded[0].shape), np.uint8)
+        if not first_name:
+            first_name, pixels = piece[0][0], np.empty((count, *decoded[0].shape), np.uint8)
         height, width, _ = pixels.shape[1:]
-        for (place, _), image in zip(piece, decoded, strict=True):
+        for (name, _), image in zip(piece, decoded, strict=True):
             if image.shape != pixels.shape[1:]:
-                given = f"image is {image.shape[1]}x{image.shape[0]} and that of {first} {width}x{height}"
-                raise BadInput(f"{place}: {given}: sizes must agree, or set 'size'")
+                sizes = f"image is {image.shape[1]}x{image.shape[0]} and that of {first_name} {width}x{height}"
+                raise BadInput(f"{name}: {sizes}: sizes must agree, or set 'size'")
             pixels[row] = image
             row += 1
     return pixels
 
 
 def resize_all(images: Pixels, size: int | None) -> Pixels:
-    """Return uint8 (N, H, W, C) resized to ``size`` x ``size``; unchanged if that is their size, or None."""
+    """Return images, uint8 (N, H, W, C), resized to ``size`` x ``size``; unchanged if None or already of that size."""
     if size is None or images.shape[1:3] == (size, size):
         return images
     resized = np.empty((len(images), size, size, images.shape[3]), np.uint8)
-    pictures = images[..., 0] if images.shape[3] == 1 else images  # Pillow has no grey image of three dimensions
+    pictures = images[..., 0] if images.shape[3] == 1 else images  # for Pillow a grey image has two dimensions
     for row, picture in enumerate(pictures):
         resized[row] = np.asarray(_resized(Image.fromarray(picture), size)).reshape(resized.shape[1:])
     return resized

@@ -1,9 +1,9 @@
 """CIFAR-10, CIFAR-100 and TinyImageNet from the archives that their authors publish.
 
-Which one is the dataset's name in the study: ``cifar10``, ``cifar100`` or ``tinyimagenet``. Archives are read where
-they lie: nothing is extracted, so nothing can be written outside a folder. CIFAR: Krizhevsky 2009; its python archives
-hold pickles, which are read only once the checksum is right, and then with a reader that knows numpy arrays and nothing
-else. TinyImageNet: Le and Yang 2015.
+The dataset's name in the study says which: ``cifar10``, ``cifar100`` or ``tinyimagenet``. Archives are read in place:
+nothing is extracted, so nothing can be written outside a folder. CIFAR: Krizhevsky 2009; its python archives hold
+pickles, which are read only after the checksum has been verified, by a reader that accepts nothing but numpy arrays.
+TinyImageNet: Le and Yang 2015.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Archive:
 
     @property
     def checksum(self) -> str:
-        """That checksum as `DatasetSettings.checksum` has one."""
+        """The MD5 in the form of `DatasetSettings.checksum`."""
         return f"md5:{self.md5}"
 
     @property
     def file(self) -> str:
-        """Its name, there and in the download folder."""
+        """The file's name, at its source and in the download folder."""
         return self.url.rpartition("/")[2]
 
 
@@ -56,21 +56,21 @@ ARCHIVES = {
 }
 TINY = "tiny-imagenet-200"
 PIECE = 1 << 20  # bytes
-CHUNK = 1 << 14  # bytes: as much may be fetched twice
+CHUNK = 1 << 14  # bytes: at most these are fetched twice
 NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
-# What reading an archive of something else ends in.
-OF_ARCHIVES = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
-BROKEN = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *OF_ARCHIVES)
+# Errors of reading an archive that is damaged or holds something else.
+ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
+FAILURES = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *ARCHIVE_ERRORS)
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
-    """Return an official dataset; its archive is downloaded first if it is not there.
+    """Return an official dataset, downloading its archive first if it is missing.
 
     CIFAR is in the order of its batches. TinyImageNet has its classes in the order of their WordNet ids, its training
     images sorted by class, and its *validation* images as test set, since its test images have no public labels.
 
-    Archives lie in the folder ``path``, or are downloaded to it; it is ``data/downloads`` unless given. Where one is
-    packed otherwise, as a mirror's may be, ``checksum`` is the one that the study vouches for.
+    Archives are read from the folder ``path``, by default ``data/downloads``, or downloaded to it. For an archive that
+    is packed otherwise, as a mirror's may be, ``checksum`` is the one that the study vouches for.
     """
     if name not in ARCHIVES:
         raise unknown("official dataset", name, ARCHIVES, "datasets with source 'official'")
@@ -79,7 +79,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     path = obtain(archive, folder, settings.checksum or archive.checksum)
     try:
         train, test, classes = _tinyimagenet(path, settings.size) if name == "tinyimagenet" else _cifar(path, name)
-    except BROKEN as error:
+    except FAILURES as error:
         problem = f"is not laid out as {name} is published, or no complete archive of it"
         raise BadInput(f"{path}: {problem} ({error})") from None
     origin = {"source": "official", "url": archive.url}
@@ -99,8 +99,8 @@ def _cifar(path: Path, name: str) -> tuple[Split, Split, list[str]]:
 
         def member(file: str) -> dict[str, Any]:
             opened = archive.extractfile(f"{folder}/{file}")
-            # As bytes, which numpy takes as they are: a text of pixels would be copied twice.
-            content = _Arrays(io.BufferedReader(_Pieces(opened)), encoding="bytes").load() if opened else {}
+            # As bytes, which numpy takes as they are: pixels read as text would be copied twice.
+            content = _ArrayUnpickler(io.BufferedReader(_Pieces(opened)), encoding="bytes").load() if opened else {}
             if not isinstance(content, dict):
                 raise ValueError(f"{file} holds {type(content).__name__}")
             return {_text(key): value for key, value in content.items()}
@@ -116,7 +116,7 @@ def _text(value: Any) -> str:
 
 
 class _Pieces(io.RawIOBase):
-    """A member of an archive, read a little at a time: asked for all its pixels at once, it would hold them twice."""
+    """A member of an archive, read a piece at a time: read at once, its pixels would be in memory twice."""
 
     def __init__(self, member: IO[bytes]) -> None:
         self.member = member
@@ -130,12 +130,12 @@ class _Pieces(io.RawIOBase):
         return len(piece)
 
 
-class _Arrays(pickle.Unpickler):
-    """Reads pickles of dicts, lists, strings, numbers and numpy arrays; refuses every other class or function."""
+class _ArrayUnpickler(pickle.Unpickler):
+    """A reader of dicts, lists, strings, numbers and numpy arrays, which refuses every other class or function."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np.empty(0).__reduce__()[0]  # wherever numpy has it since the archives were made
+            return np.empty(0).__reduce__()[0]  # numpy has moved it since the archives were made
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
@@ -153,69 +153,69 @@ def _tinyimagenet(path: Path, size: int | None) -> tuple[Split, Split, list[str]
         _refuse_escapes(
             path, [(file.filename, not stat.S_ISLNK(file.external_attr >> 16)) for file in archive.filelist]
         )
-        train = [
+        train_files = [
             name for name in sorted(archive.namelist()) if PurePosixPath(name).match(f"{TINY}/train/*/images/*.JPEG")
         ]
-        wnids = [name.split("/")[2] for name in train]
+        wnids = [name.split("/")[2] for name in train_files]
         annotations = archive.read(f"{TINY}/val/val_annotations.txt").decode()
-        test, test_wnids = zip(*(line.split("\t")[:2] for line in annotations.splitlines()), strict=True)
+        test_files, test_wnids = zip(*(line.split("\t")[:2] for line in annotations.splitlines()), strict=True)
         classes = sorted(set(wnids))
-        number = {wnid: place for place, wnid in enumerate(classes)}
+        label_of = {wnid: label for label, wnid in enumerate(classes)}
 
         def decoded(files: list[str], wnids: Sequence[str]) -> Split:
-            labels = np.array([number[wnid] for wnid in wnids], dtype=np.int64)
+            labels = np.array([label_of[wnid] for wnid in wnids], dtype=np.int64)
             return decode_all(len(files), ((f"{path}: {file}", archive.read(file)) for file in files), size), labels
 
-        testing = decoded([f"{TINY}/val/images/{file}" for file in test], test_wnids)
-        return decoded(train, wnids), testing, classes
+        test = decoded([f"{TINY}/val/images/{file}" for file in test_files], test_wnids)
+        return decoded(train_files, wnids), test, classes
 
 
 def _refuse_escapes(path: Path, members: list[tuple[str, bool]]) -> None:
-    # Nothing is extracted, so such a member could do no harm here; an archive that has one is still not the true one.
-    for name, plain in members:
-        if not plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
+    # Nothing is extracted, so such a member could do no harm, but an archive that has one is not the published one.
+    for name, is_plain in members:
+        if not is_plain or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
             raise BadInput(f"{path}: member {name!r} is a link or leaves the archive's folder: archive refused")
 
 
-# --- downloads: resumed where they stopped, and never used before their checksum is right ---------------------------
+# --- downloads: resumed where they stopped, never used before their checksum is verified ----------------------------
 
 
 def obtain(archive: Archive, folder: Path, checksum: str) -> Path:
-    """Return the archive's path in ``folder``, downloaded if it is not there, its checksum verified in any case.
+    """Return the archive's path in ``folder``, downloading it if it is missing; its checksum is verified in any case.
 
-    A download grows in ``<file>.part`` and gets its name only once it is complete and right; one that was cut off is
-    continued with an HTTP Range request. Raises `BadInput` if it fails, or the checksum is wrong: a wrong ``.part`` is
-    removed, a wrong file that somebody put there is left for them to look at.
+    A download grows in ``<file>.part`` and gets its name once it is complete and its checksum right; one that was cut
+    off continues with an HTTP Range request. Raises `BadInput` if it fails or the checksum is wrong: a wrong ``.part``
+    is removed, a wrong file that somebody put there is left for them to inspect.
     """
-    path, (kind, _, wanted) = folder / archive.file, checksum.partition(":")
+    path, (kind, _, expected) = folder / archive.file, checksum.partition(":")
     with locked(folder / f".{archive.file}.lock"):  # two studies may want it at once
         if not path.exists():
             try:
-                pooch.retrieve(archive.url, checksum, archive.file, folder, downloader=_resumed)
+                pooch.retrieve(archive.url, checksum, archive.file, folder, downloader=_download)
             except (OSError, ValueError) as error:
                 raise BadInput(
                     f"{archive.url}: {error}: run again to continue the download, or put the file into {folder} under "
                     f"the name {archive.file}"
                 ) from None
-        elif (own := pooch.file_hash(str(path), alg=kind)) != wanted:
+        elif (actual := pooch.file_hash(str(path), alg=kind)) != expected:
             raise BadInput(
-                f"{path}: {kind.upper()} is {own}; accepted is {wanted} of {archive.url}: the file is cut off, damaged "
-                "or another one; delete it to have it downloaded again, or vouch for it by the setting 'checksum'"
+                f"{path}: {kind.upper()} is {actual}; accepted is {expected} of {archive.url}: the file is cut off, "
+                "damaged or another one; delete it to download it again, or vouch for it by the setting 'checksum'"
             )
     return path
 
 
-def _resumed(url: str, output: str, _: object) -> None:
-    """Download to ``<file>.part``, from where that ends, and then to ``output``, whose checksum pooch looks at."""
+def _download(url: str, output: str, _: object) -> None:
+    """Download to ``<file>.part``, from where that ends, and move it to ``output``, whose checksum pooch verifies."""
     part = Path(output).with_name(f"{url.rpartition('/')[2]}.part")
-    have = part.stat().st_size if part.exists() else 0
-    # Not packed once more on the way: what is written is what the checksum is of.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    start = part.stat().st_size if part.exists() else 0
+    # Without compression in transit, since the checksum is that of the file.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with part.open("ab") as file:
         try:
             pooch.HTTPDownloader(progressbar=True, chunk_size=CHUNK, headers=headers)(url, file, None)
         except OSError as error:  # what requests raises
             status = getattr(getattr(error, "response", None), "status_code", None)
-            if not have or status != NOTHING_LEFT:
+            if not start or status != NOTHING_LEFT:
                 raise
     part.replace(output)

@@ -1,4 +1,4 @@
-"""Image parquet: a column of encoded images and one of labels, as whole numbers or as texts.
+"""Image parquet: a column of encoded images and one of labels, which are whole numbers or texts.
 
 Hugging Face's layout needs no settings: images as {bytes, path}, and class names in the metadata.
 """
@@ -21,27 +21,27 @@ from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
 COLUMNS = {"image": ("img", "image"), "label": ("label", "fine_label")}
-ROWS, BUFFER = 1024, 1 << 20  # images, and bytes, that are read at a time
-MOST_CLASSES = 100_000  # where no names say how many there are
+ROWS, BUFFER = 1024, 1 << 20  # images and bytes read at a time
+MOST_CLASSES = 100_000  # if no names say how many there are
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:
     """Return the images of all shards that match the patterns ``train`` and ``test``, in the order of the files' names.
 
     Classes are those of the metadata, else those that the study names, else the texts of the training labels in
-    alphabetical order, else the numbers from 0 on. Images that differ in size need ``size``. What is wrong raises
-    `BadInput` with file and row.
+    alphabetical order, else the numbers from 0 on. Images of different sizes need ``size``. Raises `BadInput`, naming
+    file and row, if anything is wrong.
     """
     folder = source_folder(name, settings)
     train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
     if shared := sorted({*train} & {*test}):
         accepted = "accepted are patterns that share no file"
         raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")
-    written = _written_names(train[0], settings)  # which `benchmark.data.store` renames
-    classes = (settings.classes if written is None else None) or _class_names(train, test, settings)
+    metadata_names = _metadata_names(train[0], settings)  # `benchmark.data.store` renames these
+    classes = (settings.classes if metadata_names is None else None) or _class_names(train, test, settings)
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
-    of_train, of_test = (_read_split(shards, classes, settings) for shards in (train, test))
-    return Arrays(*of_train, *of_test, clean_classes(classes, str(train[0])), origin, name)
+    train_split, test_split = (_read_split(shards, classes, settings) for shards in (train, test))
+    return Arrays(*train_split, *test_split, clean_classes(classes, str(train[0])), origin, name)
 
 
 def _shards(folder: Path, pattern: str, where: str) -> list[Path]:
@@ -62,21 +62,21 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
         raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
-def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, what: str) -> str:
-    chosen = getattr(settings, f"{what}_column")
-    accepted = (chosen,) if chosen else COLUMNS[what]
+def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: str) -> str:
+    chosen = getattr(settings, f"{content}_column")
+    accepted = (chosen,) if chosen else COLUMNS[content]
     for column in accepted:
         if column in schema.names:
             return str(column)
-    hint = "" if chosen else f", or the one that the setting '{what}_column' names"
+    hint = "" if chosen else f", or the one that the setting '{content}_column' names"
     columns = ", ".join(schema.names)
-    raise BadInput(f"{shard}: no {what} column among {columns}; accepted are {' or '.join(accepted)}{hint}")
+    raise BadInput(f"{shard}: no {content} column among {columns}; accepted are {' or '.join(accepted)}{hint}")
 
 
 def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetSettings) -> list[str]:
-    names = _written_names(train[0], settings)
+    names = _metadata_names(train[0], settings)
     for shard in (*train[1:], *test):
-        if _written_names(shard, settings) != names:
+        if _metadata_names(shard, settings) != names:
             raise BadInput(f"{shard}: class names differ from those of {train[0]}: all shards must agree")
     if names is not None:
         return names
@@ -91,8 +91,8 @@ def _class_names(train: Sequence[Path], test: Sequence[Path], settings: DatasetS
     return sorted(values)
 
 
-def _written_names(shard: Path, settings: DatasetSettings) -> list[str] | None:
-    """Return the class names that the datasets library has written into a shard's metadata, if it has."""
+def _metadata_names(shard: Path, settings: DatasetSettings) -> list[str] | None:
+    """Return the class names that the datasets library wrote into a shard's metadata, or None."""
     with _opened(shard) as file:
         schema = file.schema_arrow
     label = _column(shard, schema, settings, "label")
@@ -112,7 +112,7 @@ def _read_split(shards: Sequence[Path], classes: Sequence[str], settings: Datase
 
 
 def _images(shard: Path, settings: DatasetSettings) -> Iterator[tuple[str, bytes]]:
-    """Yield the place and the bytes of each image, read a few rows at a time."""
+    """Yield the shard and row of each image, as text, and its bytes, reading a few rows at a time."""
     with _opened(shard) as file:
         batches = file.iter_batches(ROWS, columns=[_column(shard, file.schema_arrow, settings, "image")])
         for row, value in enumerate(value for batch in batches for value in batch.column(0).to_pylist()):
@@ -128,19 +128,19 @@ def _labels(shard: Path, settings: DatasetSettings) -> pa.ChunkedArray:
         labels = file.read(columns=[label := _column(shard, file.schema_arrow, settings, "label")])[label]
     if pa.types.is_dictionary(labels.type):  # as pandas writes categories
         labels = labels.cast(labels.type.value_type)
-    text = pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)
-    if not (text or pa.types.is_integer(labels.type)) or labels.null_count:
-        given = f"{labels.type} with {labels.null_count} missing"
-        raise BadInput(f"{shard}: labels are {given}; accepted are integers, or texts")
+    is_text = pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)
+    if not (is_text or pa.types.is_integer(labels.type)) or labels.null_count:
+        actual = f"{labels.type} with {labels.null_count} missing"
+        raise BadInput(f"{shard}: labels are {actual}; accepted are integers, or texts")
     return labels
 
 
 def _numbers(shard: Path, labels: pa.ChunkedArray, classes: Sequence[str]) -> Labels:
     if not pa.types.is_integer(labels.type):
-        found = pc.index_in(labels, pa.array(classes, labels.type))
-        for row in np.flatnonzero(found.is_null().to_numpy())[:1]:
+        positions = pc.index_in(labels, pa.array(classes, labels.type))
+        for row in np.flatnonzero(positions.is_null().to_numpy())[:1]:
             raise BadInput(f"{shard} row {row}: label {labels[row].as_py()!r}; accepted are {', '.join(classes)}")
-        labels = found
+        labels = positions
     numbers = labels.to_numpy().astype(np.int64)
     check_labels(numbers, len(classes), str(shard))
     return numbers

@@ -1,8 +1,8 @@
 """Forget splits: the samples that a scenario forgets, and the file that lists them.
 
 A split file has one row per forgotten sample, columns ``split`` (train, test or held-out), ``index`` (into the stored
-arrays) and ``stage`` (the removal, from 1, by which it is gone; 1 unless the scenario is sequential). Training rows are
-the forget set. The others exist only where a class is forgotten: test samples, and training samples that the trial
+arrays) and ``stage`` (the removal, from 1, that forgets it; 1 unless the scenario is sequential). Training rows are the
+forget set. The others exist only where a class is forgotten: test samples, and training samples that the trial
 holds out, which no metric counts.
 """
 
@@ -43,8 +43,8 @@ def split_frame(
     ``random-<p>`` takes the first p % (rounded half up) of one permutation of the training set, so that with the same
     stream of ``rng``, of which nothing may have been drawn before, random-10 lies inside random-50, and stage k of
     ``sequential-<s>x<p>`` is ``random-<k*p>``. The last ``hold_out`` % of that permutation are held out, and so not
-    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one. With ``groups``, as
-    `equal_images` numbers them, all training samples that equal one are forgotten with it, but for a class.
+    forgotten either. ``chosen`` are the samples that a file names, for scenarios that need one. With ``groups``, the
+    numbers of `equal_images`, copies of a forgotten training sample are forgotten too, unless a class is forgotten.
 
     Raises `BadInput` if the class does not exist, or if nothing would be forgotten or nothing retained.
     """
@@ -71,8 +71,8 @@ def split_frame(
     if any(len(stage) == 0 for stage in stages):
         raise BadInput(f"scenario {scenario.name!r} forgets none of {len(train_labels)} training samples at some stage")
     if len(ends[-1]) + len(held) >= len(train_labels):
-        all_of = f"all {len(train_labels)} training samples" + (f" but {len(held)} held out" if len(held) else "")
-        raise BadInput(f"scenario {scenario.name!r} forgets {all_of}: none is retained")
+        excess = f"all {len(train_labels)} training samples" + (f" but {len(held)} held out" if len(held) else "")
+        raise BadInput(f"scenario {scenario.name!r} forgets {excess}: none is retained")
     split = np.repeat(SPLITS, [len(ends[-1]), len(test), len(left_out)])
     index = np.concatenate([*stages, test, left_out])
     stage = np.repeat([*range(1, len(stages) + 1), 1], [*map(len, stages), len(test) + len(left_out)])
@@ -80,31 +80,31 @@ def split_frame(
 
 
 def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
-    """Return the indices, ascending, of the training samples, of ``count``, that a file says are to be forgotten.
+    """Return the sorted indices of those of ``count`` training samples that a file chooses to be forgotten.
 
-    For ``listed-<name>`` it holds an index a line; for ``memorised-<p>`` and ``typical-<p>`` a line ``index,score`` for
-    every sample, the score empty where it is not known, and the p % of all with the highest or lowest are taken.
+    For ``listed-<name>`` the file has an index a line. For ``memorised-<p>`` and ``typical-<p>`` it has a line
+    ``index,score`` for every sample, the score empty if unknown: the p % with the highest or lowest are chosen.
 
-    Raises `BadInput`, naming the file, if it holds anything else, or indices twice or out of range.
+    Raises `BadInput`, naming the file, if it holds anything else, or an index twice or out of range.
     """
     import pandas as pd
 
-    of_list = scenario.kind == "listed"
+    is_list = scenario.kind == "listed"
     try:
-        types: Any = {0: "int64"} if of_list else {"index": "int64", "score": "float64"}
-        rows = pd.read_csv(path, comment="#", header=None if of_list else 0, dtype=types)
+        types: Any = {0: "int64"} if is_list else {"index": "int64", "score": "float64"}
+        rows = pd.read_csv(path, comment="#", header=None if is_list else 0, dtype=types)
         if [*rows] != [*types]:
-            raise ValueError(f"{rows.shape[1]} columns" if of_list else f"heading {','.join(rows)}")
+            raise ValueError(f"{rows.shape[1]} columns" if is_list else f"heading {','.join(rows)}")
         index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
     except ValueError as error:
-        accepted = "an index a line" if of_list else "a heading index,score and a line for each image"
+        accepted = "an index a line" if is_list else "a heading index,score and a line for each image"
         raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
     if len(index) and not 0 <= index.min() <= index.max() < count:
         wrong = index.min() if index.min() < 0 else index.max()
         raise BadInput(f"{path}: {wrong}: the {count} training images are numbered from 0 to {count - 1}")
     if len(np.unique(index)) < len(index):
         raise BadInput(f"{path}: {rows.iloc[:, 0][rows.iloc[:, 0].duplicated()].iloc[0]} is listed twice")
-    if of_list:
+    if is_list:
         return np.sort(index)
     if len(index) < count:
         raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
@@ -116,19 +116,19 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
 
 
 def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Indices:
-    """Return the indices, ascending, of the samples with the highest or lowest scores: per cent of all, half up.
+    """Return the sorted indices of the ``percent`` % of samples, rounded half up, with the highest or lowest scores.
 
-    Of equal scores the first samples are taken; NaN never. Raises `BadInput` where fewer have a score.
+    Of equal scores the first samples are taken; NaN is never taken. Raises `BadInput` if too few have a score.
     """
-    wanted, known = _share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
-    if len(known) < wanted:
-        raise BadInput(f"{wanted} samples are wanted, {len(known)} of {len(scores)} have a score")
-    order = np.argsort(-scores[known] if highest else scores[known], kind="stable")
-    return np.sort(known[order[:wanted]])
+    count, scored = _share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
+    if len(scored) < count:
+        raise BadInput(f"{count} samples are wanted, {len(scored)} of {len(scores)} have a score")
+    order = np.argsort(-scores[scored] if highest else scores[scored], kind="stable")
+    return np.sort(scored[order[:count]])
 
 
 def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:
-    """Return the sorted indices of the training samples, of ``count``, that a trial never trains on.
+    """Return the sorted indices of those of ``count`` training samples that a trial never trains on.
 
     They are the last ``percent`` % of the permutation of which ``random-<p>`` takes the first; see `split_frame`.
     """
@@ -140,21 +140,22 @@ def _last(order: Indices, percent: int) -> Indices:
 
 
 def _share(count: int, percent: int) -> int:
-    """Return so many per cent of a number, rounded half up."""
+    """Return ``percent`` % of ``count``, rounded half up."""
     return (count * percent + 50) // 100
 
 
 def equal_images(*parts: Pixels) -> list[Indices]:
-    """Number the images of each part, (N, H, W, C), from 0 on, so that exactly equal ones have one number."""
+    """Number the images of each part, (N, H, W, C), from 0 on; exactly equal ones share a number."""
     digests = [hashlib.sha256(image.tobytes()).hexdigest() for part in parts for image in part]
     numbers = np.unique(digests, return_inverse=True)[1].astype(np.int64)
     return np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def twins(train: Indices, test: Indices, forgotten: Indices, retained: Indices) -> dict[str, int]:
-    """Return how many images have an exact copy where it matters, of `equal_images`.
+    """Return how many images have an exact copy in another part, by the numbers of `equal_images`.
 
-    ``twins``: forgotten, and one is retained; ``twins_forget_test`` and ``twins_retain_test``: one is a test image.
+    ``twins``: forgotten images with a retained copy. ``twins_forget_test`` and ``twins_retain_test``: forgotten and
+    retained images with a copy in the test set.
     """
     pairs = {"twins": (train[forgotten], train[retained])}
     pairs |= {"twins_forget_test": (train[forgotten], test), "twins_retain_test": (train[retained], test)}
@@ -162,7 +163,7 @@ def twins(train: Indices, test: Indices, forgotten: Indices, retained: Indices) 
 
 
 def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = None) -> Indices:
-    """Return the sorted indices of ``split`` that are forgotten by the end of ``stage`` (by default of the last)."""
+    """Return the sorted indices of ``split`` that are forgotten by the end of ``stage``, by default the last."""
     rows = frame["split"] == split
     if stage is not None:
         rows &= frame["stage"] <= stage
@@ -170,7 +171,7 @@ def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = Non
 
 
 def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
-    """Write the rows of `split_frame`, whole or not at all, and what they were drawn from."""
+    """Write the rows of `split_frame` and what they were drawn from, ``origin``, whole or not at all."""
     write_parquet(path, frame, origin)
 
 

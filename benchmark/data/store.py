@@ -25,22 +25,22 @@ from benchmark.settings import DatasetSettings
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
-LATER = ("image_column", "label_column", "classes", "checksum")  # than the first results: left out where not given
+LATER = ("image_column", "label_column", "classes", "checksum")  # settings without effect on a digest unless given
 WHERE = ("source", "path", "train", "test", "checksum", "image_column", "label_column")  # settings: where images lie
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
 def provenance(name: str, settings: DatasetSettings) -> str:
-    """Return 12 hexadecimal digits of all that determines the stored arrays, known before any data is read.
+    """Return 12 hexadecimal digits of all that determines the stored arrays, without reading any data.
 
     Augmentation is left out: it is applied while training, to the same arrays.
     """
     chosen = settings.model_dump(mode="json", exclude={"augmentation"})
     if settings.order == "content":
-        # The arrays are the same from wherever they come, if the images are: their digest is in every run's record.
+        # The images alone determine the arrays, wherever they come from; their digest is in every run's record.
         chosen = {key: value for key, value in chosen.items() if key not in WHERE}
     else:
-        chosen.pop("order")  # came later than the first results
+        chosen.pop("order")  # added after the first results
     for key in LATER:
         if chosen.get(key) is None:
             chosen.pop(key, None)
@@ -53,8 +53,8 @@ def provenance(name: str, settings: DatasetSettings) -> str:
 def prepare(name: str, settings: DatasetSettings) -> Path:
     """Read a dataset from its source and store it as arrays; return the folder.
 
-    A folder that was there already is written anew if the source's files have changed; jobs may be reading it. Raises
-    what the source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
+    An existing folder, which jobs may be reading, is rewritten only if the source's files have changed. Raises what the
+    source raises, and `BadInput` if the subset is larger than the data or leaves a class empty.
     """
     arrays = SOURCES.get(settings.source, f"datasets.{name}.source")(name, settings)
     if not isinstance(arrays, Arrays):
@@ -65,7 +65,7 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     if _holds(folder, arrays):
         (folder / PROVENANCE).touch()
         return folder
-    (folder / PROVENANCE).unlink(missing_ok=True)  # until the new arrays are all there, the folder is not complete
+    (folder / PROVENANCE).unlink(missing_ok=True)  # the folder is incomplete until all new arrays are written
     for file in FILES:
         with replacing(folder / f"{file}.npy") as temporary:
             np.save(temporary, getattr(arrays, file), allow_pickle=False)
@@ -83,7 +83,7 @@ def _holds(folder: Path, arrays: Arrays) -> bool:
 
 
 def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
-    # Here, not above: every study imports this module for `provenance`, and only a preparation needs Pillow and joblib.
+    # Imported here: every study imports this module for `provenance`, but only a preparation needs Pillow and joblib.
     from benchmark.data.images import resize_all
 
     changes: dict[str, Any] = {"where": name}
@@ -92,29 +92,29 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
         if len(settings.classes) != len(arrays.classes):
             raise BadInput(f"{where}: {len(settings.classes)} names: accepted are {len(arrays.classes)}, one a class")
         changes["classes"] = clean_classes(settings.classes, where)
-        for number, given in enumerate(changes["classes"]):
-            # One of the source's own names in another place would name another class's images.
-            if given in arrays.classes and arrays.classes[number] != given:
+        for number, entry in enumerate(changes["classes"]):
+            # A name that the source has for another class would mislabel images.
+            if entry in arrays.classes and arrays.classes[number] != entry:
                 accepted = f"accepted are new names, or the source's where they stand: {', '.join(arrays.classes)}"
-                raise BadInput(f"{where}: {given!r} stands where the source has {arrays.classes[number]!r}: {accepted}")
+                raise BadInput(f"{where}: {entry!r} stands where the source has {arrays.classes[number]!r}: {accepted}")
     subsets = (("subset", settings.subset), ("test_subset", settings.test_subset))
     for number, (split, (key, count)) in enumerate(zip(SPLITS, subsets, strict=True)):
         images, labels = arrays.split(split)
-        if settings.order == "content":  # some sources have resized them already: the order must not depend on that
+        if settings.order == "content":  # already resized by some sources, which must not change the order
             images = resize_all(images, settings.size)
-        kept = by_content(images, labels) if settings.order == "content" else None
+        rows = by_content(images, labels) if settings.order == "content" else None
         if count is not None:
             rng = np.random.default_rng([settings.subset_seed, number])
-            chosen = stratified(labels if kept is None else labels[kept], count, rng, f"datasets.{name}.{key}")
-            kept = chosen if kept is None else kept[chosen]
-        if kept is not None:
-            images, labels = images[kept], labels[kept]
+            chosen = stratified(labels if rows is None else labels[rows], count, rng, f"datasets.{name}.{key}")
+            rows = chosen if rows is None else rows[chosen]
+        if rows is not None:
+            images, labels = images[rows], labels[rows]
         changes |= {f"{split}_images": resize_all(images, settings.size), f"{split}_labels": labels}
     return dataclasses.replace(arrays, **changes)
 
 
 def by_content(images: Pixels, labels: Labels) -> Labels:
-    """Return the order, (N,), of images (N, H, W, C) by a digest of each with its label, which mixes the classes."""
+    """Return the order, (N,), of images (N, H, W, C) by digests of image and label, which mixes the classes."""
     keys = [
         hashlib.sha256(np.ascontiguousarray(image).tobytes() + int(label).to_bytes(8, "little")).digest()
         for image, label in zip(images, labels, strict=True)
@@ -132,7 +132,7 @@ def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -
         "origin": arrays.origin,
         "classes": arrays.classes,
         "shapes": {file: list(getattr(arrays, file).shape) for file in FILES},
-        # Where this is true, the first retain samples cover few classes: see `benchmark.study.checks.check_prepared`.
+        # If true, the first retain samples cover few classes: see `benchmark.study.checks.check_prepared`.
         "sorted_by_class": bool((np.diff(arrays.train_labels) >= 0).all()),
         "sha256": {file: sha256(folder / f"{file}.npy") for file in FILES},
         "versions": versions,
@@ -145,7 +145,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def facts(folder: Path) -> dict[str, Any]:
-    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if it is missing, or is a `DamagedFile`."""
+    """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if missing, `DamagedFile` if damaged."""
     try:
         return read_record(folder / PROVENANCE, _remedy(folder))
     except DamagedFile as error:
@@ -162,9 +162,9 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     Raises
     ------
     StaleOutput
-        If ``provenance.json`` is missing: the dataset is to be prepared.
+        If ``provenance.json`` is missing, so that the dataset has to be prepared.
     DamagedFile
-        If a file is damaged; if an array is missing, it is the record that is: the folder is not what it says.
+        If a file is damaged. If an array is missing, the file named is the record, which no longer fits the folder.
     """
     record = facts(folder)
     parts: dict[str, Any] = {}
@@ -179,7 +179,7 @@ def load(folder: Path, verify: bool = False) -> Arrays:
         except FileNotFoundError:
             # Without its record the workflow prepares the dataset again.
             raise DamagedFile(folder / PROVENANCE, f"{path.name} beside it is missing; {_remedy(folder)}") from None
-        except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:  # numpy reads a header as Python
+        except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:  # numpy parses a header as Python
             raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
         parts[file] = array
     return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))

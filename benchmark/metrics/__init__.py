@@ -1,4 +1,4 @@
-"""What is measured, as pure functions of the per-sample files that runs write; nothing here imports torch."""
+"""Metrics: pure functions of the per-sample files that runs write. Nothing here imports torch."""
 
 from benchmark.metrics.samples import measure, membership
 

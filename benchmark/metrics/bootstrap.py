@@ -1,9 +1,9 @@
-"""How sure a number is that a few trials gave: intervals, corrected p-values, and how many trials a difference needs.
+"""How certain a number from a few trials is: intervals, corrected p-values, and how many trials a difference needs.
 
-Trials are drawn with replacement, Retrain's with the others, and the statistic is computed anew from each draw. Of few
-trials the percentiles of such draws are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap",
-section 4.3), so an interval is made from their variance times n / (n - 1) and Student's quantiles. Of a plain mean it
-is Student's interval: up to 5 trials exactly, since all draws are taken, and beyond within about a per cent.
+Trials are drawn with replacement, Retrain's with the others, and each draw gives a value of the statistic. With few
+trials, percentile intervals are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap", section
+4.3), so an interval is computed from the draws' variance times n / (n - 1) and Student's quantiles. For a plain mean it
+is Student's interval: exactly so up to 5 trials, since all draws are taken, and within about a per cent beyond.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Statistic = Callable[[Indices], Floats]
 
-# scipy.stats' interval differs from ours in the last bit, and committed tables are to stay what they are; statsmodels'
-# power fails where a difference is large, and its Holm, equal to ours, costs a table as much time as all its drawing.
+# Written here because scipy.stats' interval differs in the last bit, and committed tables must not change; statsmodels'
+# power fails for large differences, and its Holm, with equal results, takes as long as all the drawing for a table.
 LEVEL, POWER = 0.95, 0.8
-TINY = 1e-9  # a spread of rounding errors is none
-DRAWS = 4000  # where not all of them can be taken: 5 trials have 3,125
+TINY = 1e-9  # a smaller spread is that of rounding errors
+DRAWS = 4000  # at most: 5 trials have 3,125, which are all taken
 SEED = 20_251
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of trials with its 95 % interval and its two-sided p-value, of the true value being 0.
+    """A statistic of trials with its 95 % interval and the two-sided p-value of a true value of 0.
 
-    Interval and p-value are NaN for one trial, and for several that are alike and not 0. ``sd`` is that of a single
-    trial's contribution: the standard error times the root of ``trials``.
+    Interval and p-value are NaN for one trial, and for several that are equal and not 0. ``sd`` is the standard
+    deviation of a single trial's contribution: the standard error times the root of ``trials``.
     """
 
     value: float
@@ -46,14 +46,14 @@ class Estimate:
 
 
 def draws(trials: int) -> Indices:
-    """Return resamples of trials, (draws, trials): all of them where there are no more than `DRAWS`, else random."""
+    """Return resamples of trials, (draws, trials): all of them if they are at most `DRAWS`, else random ones."""
     if trials**trials <= DRAWS:
         return np.array(list(itertools.product(range(trials), repeat=trials)), dtype=np.int64)
     return np.random.default_rng(SEED).integers(trials, size=(DRAWS, trials))
 
 
 def estimate(statistic: Statistic, trials: int) -> Estimate:
-    """Return a statistic with its interval: a function of draws of trials, (draws, trials), to its values (draws,)."""
+    """Return the estimate of a statistic: a function from draws of trials, (draws, trials), to values (draws,)."""
     value = float(statistic(np.arange(trials)[None])[0])
     if trials < 2 or not math.isfinite(value):
         return Estimate(value, math.nan, math.nan, math.nan, math.nan, trials)
@@ -61,7 +61,7 @@ def estimate(statistic: Statistic, trials: int) -> Estimate:
     half = quantile(trials - 1) * error
     deviation = error * math.sqrt(trials)
     if error < TINY:
-        # Trials that are all alike say nothing of how unlike others may be.
+        # Equal trials do not show how much others may differ.
         value = value if abs(value) > TINY else 0.0
         end, p = (math.nan, math.nan) if value else (0.0, 1.0)
         return Estimate(value, end, end, p, 0.0, trials)
@@ -70,7 +70,7 @@ def estimate(statistic: Statistic, trials: int) -> Estimate:
 
 
 def quantile(df: int) -> float:
-    """Return Student's quantile: so many standard errors on both sides hold the true value in 95 % of cases."""
+    """Return Student's quantile: how many standard errors on both sides hold the true value in 95 % of cases."""
     return float(special.stdtrit(df, (1 + LEVEL) / 2))
 
 
@@ -86,13 +86,13 @@ def mean_interval(values: npt.ArrayLike) -> tuple[float, float]:
 def welch_interval(
     difference: Floats, sds: tuple[Floats, Floats], trials: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """Return the ends of Welch's 95 % intervals of differences (n,) of two means, whose samples may spread unalike.
+    """Return the ends of Welch's 95 % intervals of differences (n,) of two means, whose variances may be unequal.
 
-    An interval is NaN where a side has one trial, and a point where neither side spreads (Welch 1947).
+    An interval is NaN if a mean is of one trial, and a point if neither varies (Welch 1947).
 
     Parameters
     ----------
-    sds, trials : standard deviations and numbers of trials, (n,), of either side.
+    sds, trials : standard deviations and numbers of trials, (n,), for each of the two means.
     """
     errors = [sd**2 / count for sd, count in zip(sds, trials, strict=True)]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -103,21 +103,21 @@ def welch_interval(
 
 
 def holm(p: npt.ArrayLike) -> Floats:
-    """Return p-values (n,) corrected for there being several (Holm 1979); NaN stay NaN and do not count."""
-    given = np.asarray(p, dtype=float)
-    order = np.argsort(given)  # NaN come last
-    times = np.isfinite(given).sum() - np.arange(len(given))
-    out = np.empty_like(given)
-    out[order] = np.maximum.accumulate(np.minimum(1.0, times * given[order]))
-    return out
+    """Return p-values (n,) corrected for multiple tests (Holm 1979); NaN stay NaN and do not count."""
+    values = np.asarray(p, dtype=float)
+    order = np.argsort(values)  # NaN come last
+    factors = np.isfinite(values).sum() - np.arange(len(values))
+    corrected = np.empty_like(values)
+    corrected[order] = np.maximum.accumulate(np.minimum(1.0, factors * values[order]))
+    return corrected
 
 
 def trials_needed(difference: float, sd: float, most: int = 1000) -> int:
-    """Return how many trials show a paired difference, not 0, of per-trial standard deviation ``sd``, or ``most``.
+    """Return how many trials show a paired difference, not 0, of per-trial standard deviation ``sd``; at most ``most``.
 
-    That is the smallest n at which the two-sided one-sample t test finds it with a power of 0.8 (Cohen 1988, section
-    2.5; Chow, Shao, Wang 2008, section 3.1): t squared is noncentral F with one degree of freedom above. The noncentral
-    t's own far tail is not computed reliably.
+    That is the smallest n at which the two-sided one-sample t test detects it with a power of 0.8 (Cohen 1988, section
+    2.5; Chow, Shao, Wang 2008, section 3.1). The power is that of t squared, noncentral F with one numerator degree of
+    freedom, since the far tail of noncentral t is not computed reliably.
     """
     if sd == 0:
         return 2

@@ -1,4 +1,4 @@
-"""How compact clusters are: the number beside a map of forget samples (Figure 12)."""
+"""The compactness of clusters: the number beside a map of forget samples (Figure 12)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def silhouette(points: npt.NDArray[np.floating[Any]], clusters: npt.ArrayLike) -
     """Return the mean silhouette of points (n, d) in their clusters (n,), from -1 to 1 (Rousseeuw 1987).
 
     A point's silhouette is (b - a) / max(a, b), where a is its mean distance to the rest of its cluster and b that to
-    the nearest other cluster; a point alone in its cluster has 0. NaN where there are not at least two clusters, and
-    fewer clusters than points.
+    the nearest other cluster; a point alone in its cluster has 0. NaN unless there are at least two clusters, and fewer
+    clusters than points.
     """
     from sklearn.metrics import silhouette_score
 

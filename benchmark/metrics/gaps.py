@@ -1,4 +1,4 @@
-"""How far methods are from Retrain: gaps, their average, the noise among Retrain's own trials, and what CL improves.
+"""Distances to Retrain: gaps, their average, the noise among Retrain's own trials, and the improvement by CL.
 
 Gaps are taken between means over trials, as the paper's tables do. Standard deviations are those of a sample (divided
 by trials - 1); the paper does not say which it prints.
@@ -20,7 +20,7 @@ CELL = ["dataset", "arch", "scenario"]
 METRICS = ["ra", "ua", "ta", "mia"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
 DIVERGED = "diverged"
-# Numbers that a frame of runs or of printed rows may hold and that are no cost.
+# Columns of runs and of printed rows that are not costs.
 LABELS = {*CELL, *METRICS, "method", "trial", "table", DIVERGED}
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
 
     Returns
     -------
-    In order of first appearance: ``dataset, arch, scenario, method, trials, diverged`` (how many trials did); for each
+    In order of first appearance: ``dataset, arch, scenario, method, trials, diverged`` (in how many trials); for each
     metric ``_mean``, ``_sd`` (NaN for one trial) and ``_gap``, in per cent and points; ``avg_gap``, the mean of the
     four gaps (paper, section Metrics); costs, their means over the trials that have one. Where a trial diverged, means,
     deviations and gaps are NaN; so are the gaps of Original by itself.
@@ -51,16 +51,16 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     """
     runs = _checked(metrics)
     grouped = runs.groupby([*CELL, "method"], sort=False)
-    out = grouped.agg(trials=("trial", "size"), diverged=(DIVERGED, "sum"))
-    whole = out[DIVERGED] == 0
-    out = out.join(grouped[METRICS].mean().where(whole).add_suffix("_mean"))
-    out = out.join(grouped[METRICS].std(ddof=1).where(whole).add_suffix("_sd"))
+    summary = grouped.agg(trials=("trial", "size"), diverged=(DIVERGED, "sum"))
+    complete = summary[DIVERGED] == 0
+    summary = summary.join(grouped[METRICS].mean().where(complete).add_suffix("_mean"))
+    summary = summary.join(grouped[METRICS].std(ddof=1).where(complete).add_suffix("_sd"))
     costs = [name for name in runs.select_dtypes("number") if name not in LABELS and not name.endswith("_gap")]
-    out = out.join(grouped[costs].mean()).reset_index()
-    out[GAPS] = _distance(out, [f"{metric}_mean" for metric in METRICS], runs, reference)
-    out["avg_gap"] = out[GAPS].mean(axis=1, skipna=False)
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
-    return out[[*CELL, "method", "trials", DIVERGED, *columns, "avg_gap", *costs]]
+    summary = summary.join(grouped[costs].mean()).reset_index()
+    summary[GAPS] = _distance(summary, [f"{metric}_mean" for metric in METRICS], runs, reference)
+    summary["avg_gap"] = summary[GAPS].mean(axis=1, skipna=False)
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
+    return summary[[*CELL, "method", "trials", DIVERGED, *columns, "avg_gap", *costs]]
 
 
 def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -75,11 +75,11 @@ def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def noise_floor(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the average gap that Retrain has to itself: what one more Retrain would be expected to show.
+    """Return Retrain's average gap to itself: the gap to expect of one more Retrain.
 
-    Each trial of Retrain is compared with the mean of its other trials; the average gaps that result are averaged.
-    `floor_of` has the floor of means over several trials, as in a table's rows. Errors are those of `summarise`, but a
-    cell without Retrain is merely absent.
+    Each trial of Retrain is compared with the mean of its other trials, and the resulting average gaps are averaged.
+    `floor_of` also gives the floor of means over several trials, as in a table's rows. Errors are those of `summarise`,
+    except that a cell without Retrain is merely absent.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def noise_floor(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def floor_of(values: Floats, trials: int | None = None) -> float:
-    """Return the average gap of one of Retrain's trials (n, 4) to the others, or of means over so many ``trials``.
+    """Return the average gap of one of Retrain's trials (n, 4) to the others, or of means over ``trials`` trials.
 
     One trial differs from the mean of the n - 1 others with n / (n - 1) of a trial's variance, a mean over m trials
     from another such mean with 2 / m of it. NaN for a single trial.
@@ -103,15 +103,15 @@ def floor_of(values: Floats, trials: int | None = None) -> float:
     count = len(values)
     if count < 2:
         return float("nan")
-    others = (values.sum(axis=0) - values) / (count - 1)
-    floor = float(np.abs(values - others).mean())
+    other_means = (values.sum(axis=0) - values) / (count - 1)
+    floor = float(np.abs(values - other_means).mean())
     return floor if trials is None else floor * math.sqrt(2 / trials * (count - 1) / count)
 
 
 def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:
-    """Return by how many per cent adding CL lowers the average gap: 100 (without - with) / without (Figure 4).
+    """Return by how many per cent CL lowers the average gap: 100 (without - with) / without (Figure 4).
 
-    It is negative where CL raises the gap, NaN where the gap without CL is 0.
+    Negative where CL raises the gap, NaN where the gap without CL is 0.
     """
     without = np.asarray(gap_without, dtype=float)
     divisor = np.where(without == 0, np.nan, without)
@@ -127,7 +127,7 @@ def average_difference(shares: Floats, reference: Floats) -> float:
 
 
 def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs with a boolean column ``diverged`` and Original's scenario as "", or say what is wrong."""
+    """Return the runs with a boolean column ``diverged`` and Original's scenario as ""; raise `BadInput` on errors."""
     if missing := [column for column in (*CELL, "method", "trial", *METRICS) if column not in metrics]:
         raise BadInput(f"metrics: column {missing[0]!r} is missing: accepted is a row a run, as `collect` writes them")
     runs = metrics.copy()
@@ -136,23 +136,23 @@ def _checked(metrics: pd.DataFrame) -> pd.DataFrame:
     runs[DIVERGED] = (runs["status"] == DIVERGED).to_numpy() if "status" in runs else False
     twice = runs.duplicated([*CELL, "method", "trial"])
     if twice.any():
-        raise BadInput(f"metrics: run {_run(runs[twice].iloc[0])} is listed twice: accepted is once")
+        raise BadInput(f"metrics: run {_run_name(runs[twice].iloc[0])} is listed twice: accepted is once")
     for metric in METRICS:
-        excused = runs[DIVERGED] | (_alone(runs) & (metric in ("ua", "mia")))
-        holes = ~np.isfinite(runs[metric].to_numpy(dtype=float)) & ~excused.to_numpy()
-        if holes.any():
-            row = runs[holes].iloc[0]
-            value = f"{metric} of run {_run(row)} is {row[metric]}"
+        exempt = runs[DIVERGED] | (_alone(runs) & (metric in ("ua", "mia")))
+        invalid = ~np.isfinite(runs[metric].to_numpy(dtype=float)) & ~exempt.to_numpy()
+        if invalid.any():
+            row = runs[invalid].iloc[0]
+            value = f"{metric} of run {_run_name(row)} is {row[metric]}"
             raise BadInput(f"metrics: {value}: accepted is a number, or status 'diverged'")
     return runs
 
 
 def _alone(runs: pd.DataFrame) -> pd.Series[bool]:
-    """Return which rows are Original by itself, which no scenario and so no Retrain belongs to."""
+    """Return which rows are Original by itself, which has no scenario and so no Retrain."""
     return (runs["method"] == ORIGINAL) & (runs["scenario"] == "")
 
 
-def _run(row: pd.Series[Any]) -> str:
+def _run_name(row: pd.Series[Any]) -> str:
     return "/".join(str(row[column]) for column in [*CELL, "method"] if row[column]) + f"/trial-{row['trial']}"
 
 

@@ -4,13 +4,13 @@ An SVC learns to tell members (retain samples) from non-members (test samples) b
 label, and then judges the forget samples. It is the attack of the SalUn, l1-sparse and RUM repositories, which the
 paper follows.
 
-The exact SVC takes seconds to minutes, on binned confidences a tenth or two of a second: ``SVC`` multiplies C by a
-sample's weight, so one point of weight w is the same problem as w equal points, and within a narrow bin the hinge loss
-is linear nearly everywhere, so that its samples act as copies of their mean. Most bins are quantiles, since equal
-widths would put most of a saturated model's samples into one; the others cut wide quantiles, which the few low
+The exact SVC takes seconds to minutes, and on binned confidences a tenth or two of a second. ``SVC`` multiplies C by a
+sample's weight, so one point of weight w is the same problem as w equal points; and within a narrow bin the hinge loss
+is linear nearly everywhere, so its samples act as copies of their mean. Most bins are quantiles, since equal widths
+would put most of a saturated model's samples into one bin; the other bins cut wide quantiles, which the few low
 confidences of such a model would share (up to 0.2 % of decisions differed). Where the hinge bends, at the margins,
-samples do not act as their mean (up to 0.25 % differed): a first fit of few bins finds the margins, and the second has
-fine bins around them. What still differs is no more than what another order of its samples changes in the exact SVC.
+samples do not act as their mean (up to 0.25 % differed): a first fit with few bins finds the margins, and a second has
+fine bins around them. The remaining differences are no larger than those by another order of samples in the exact SVC.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from benchmark.errors import BadInput, unknown
 Floats = npt.NDArray[np.float64]
 
 BINS = 1024
-BENT = 0.03  # on either side of a margin: confidences that the second fit bins finely
+NEAR = 0.03  # confidences this close to a margin get fine bins in the second fit
 MEMBERS = ("first", "random")
 
 
 def confidence(loss: npt.NDArray[Any]) -> Floats:
     """Return the softmax probability of the true label (n,) from the cross-entropy in nats of each sample (n,).
 
-    It is read as float32, the precision in which the attack's public code takes probabilities: what it saw as exactly 1
-    is exactly 1 here. `BadInput` is raised for a loss that is not a number, or negative beyond rounding.
+    The loss is read as float32, the precision of probabilities in the attack's public code: what is exactly 1 there is
+    exactly 1 here. Raises `BadInput` for a loss that is not a number, or negative beyond rounding.
     """
     loss = np.asarray(loss, dtype=np.float32)
-    if len(wrong := np.flatnonzero(~(loss >= -1e-4))):
-        value = f"column loss, row {wrong[0]}: {loss[wrong[0]]}"
+    if len(invalid := np.flatnonzero(~(loss >= -1e-4))):
+        value = f"column loss, row {invalid[0]}: {loss[invalid[0]]}"
         raise BadInput(f"{value} is no cross-entropy: accepted are numbers from 0")
     return np.minimum(np.exp(-loss), np.float32(1)).astype(np.float64)
 
@@ -46,14 +46,14 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
     """Summarise values (n,) by at most ``bins`` points: the mean of each bin, ascending, and how many values it holds.
 
     Five eighths of the bins are quantiles; three eighths cut the range of values evenly. Equal values are never in two
-    bins. Where ``bins`` is None, or there are no more values, each stands for itself, in the order given.
+    bins. If ``bins`` is None, or there are no more values, each value is a point of its own, in the order given.
     """
     if bins is None or len(values) <= bins:
         return values, np.ones(len(values))
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= bins:
         return distinct, counts.astype(np.float64)
-    # The rank of the middle of its copies: a value of very many copies is not drawn into the bin of its neighbours.
+    # The rank of the middle copy of each value: a value with very many copies does not join the bin of its neighbours.
     rank = (np.cumsum(counts) - counts / 2) / len(values)
     height = (distinct - distinct[0]) / (distinct[-1] - distinct[0])
     by_rank, by_height = 5 * bins // 8, bins - 5 * bins // 8
@@ -66,17 +66,17 @@ def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floa
 def membership_attack(
     members: Floats, nonmembers: Floats, queries: Floats, bins: int | None = BINS
 ) -> npt.NDArray[np.bool_]:
-    """Return which queries the attack takes for members, (q,).
+    """Return which queries the attack takes for members, (q,) bool.
 
     ``SVC(C=3, gamma="auto", kernel="rbf")`` on the confidence alone; "auto" is 1 / number of features, here 1.
 
     Parameters
     ----------
     members, nonmembers : confidence in the true label of retain and of test samples, (n,) each: with unequal numbers
-        the SVC calls nearly everything by the larger side.
+        the SVC assigns nearly everything to the larger side.
     queries : confidence of the samples to judge, (q,); they are never binned.
-    bins : how many bins stand for either side around the margins, beside a quarter as many elsewhere; half as many
-        find the margins. None, or no fewer than there are samples on a side: the exact SVC.
+    bins : how many bins each side has around the margins, with a quarter as many elsewhere; half as many find the
+        margins. None, or at least the number of samples on a side: the exact SVC.
 
     Raises
     ------
@@ -100,27 +100,27 @@ def membership_attack(
 
 
 def _fitted(sides: list[tuple[Floats, Floats]]) -> Any:
-    """Return the ``sklearn.svm.SVC`` of points and their weights, of members first."""
+    """Return the ``sklearn.svm.SVC`` fitted to points and their weights, those of members first."""
     from sklearn.svm import SVC  # here, so that importing the metrics stays fast
 
     points, weights = (np.concatenate(parts) for parts in zip(*sides, strict=True))
-    side = np.repeat([1, 0], [len(points) for points, _ in sides])
-    return SVC(C=3, gamma="auto", kernel="rbf").fit(points[:, None], side, sample_weight=weights)
+    is_member = np.repeat([1, 0], [len(points) for points, _ in sides])
+    return SVC(C=3, gamma="auto", kernel="rbf").fit(points[:, None], is_member, sample_weight=weights)
 
 
 def _margins(svc: Any, points: Floats) -> Floats:
-    """Return the confidences, to within a thousandth or the distance of two points, where the SVC says 1 or -1."""
+    """Return the confidences, to a thousandth or the distance of two points, where the SVC's decision is 1 or -1."""
     grid = np.unique(np.concatenate([points, np.linspace(0, 1, 1001)]))
-    says = svc.decision_function(grid[:, None])
-    return grid[np.flatnonzero((np.diff(np.sign(says - 1)) != 0) | (np.diff(np.sign(says + 1)) != 0))]
+    decision = svc.decision_function(grid[:, None])
+    return grid[np.flatnonzero((np.diff(np.sign(decision - 1)) != 0) | (np.diff(np.sign(decision + 1)) != 0))]
 
 
 def _bins_around(margins: Floats, values: Floats, bins: int) -> tuple[Floats, Floats]:
-    """Summarise values as `quantile_bins` does, those near a margin by `bins` of their own, others by a quarter."""
-    near = (np.abs(values[:, None] - margins) < BENT).any(axis=1)
-    sides = (values[~near], bins // 4), (values[near], bins)
-    parts = [quantile_bins(side, many) for side, many in sides if len(side)]
-    points, weights = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
+    """Summarise values as `quantile_bins` does, those near a margin by ``bins`` bins and others by a quarter."""
+    near = (np.abs(values[:, None] - margins) < NEAR).any(axis=1)
+    parts = (values[~near], bins // 4), (values[near], bins)
+    binned = [quantile_bins(part, limit) for part, limit in parts if len(part)]
+    points, weights = (np.concatenate(columns) for columns in zip(*binned, strict=True))
     return points, weights
 
 
@@ -135,7 +135,7 @@ def balanced(
     """Cut the larger of two sides, (m,) and (n,) values in dataset order, to the number of the smaller.
 
     ``"first"`` keeps the first of either side, as the public code does with the retain samples; ``"random"`` draws as
-    many from ``rng``, without replacement. `BadInput` is raised for another choice, and for a missing ``rng``.
+    many with ``rng``, without replacement. Raises `BadInput` for another choice or a missing ``rng``.
     """
     if how not in MEMBERS:
         raise unknown("choice of members", how, MEMBERS, "MIA members")

@@ -1,4 +1,4 @@
-"""The paper's printed numbers, with this project's names, in the shapes that our own results have.
+"""The paper's printed numbers, under this project's names and in the form of its own results.
 
 Each function raises `BadInput` if its file is missing or names a method that the paper does not have.
 """
@@ -14,9 +14,9 @@ from benchmark.errors import BadInput, unknown
 from benchmark.metrics.gaps import CELL, METRICS
 from benchmark.names import ALIASES, CL
 
-# How the paper spells a method, and how we do: in lower case, but for two.
-SPELT = ("Original", "Retrain", "FT", "NegGrad+", "l1-sparse", "SalUn", "NoT", "CoUn", "BadT", "SSD", "SCRUB", "CU")
-NAMES = {name: name.lower() for name in SPELT} | {"NegGrad+": "neggrad-plus", "BadT": "bad-teacher"}
+# The paper's spelling of each method, and this project's: lower case, except for two.
+PRINTED = ("Original", "Retrain", "FT", "NegGrad+", "l1-sparse", "SalUn", "NoT", "CoUn", "BadT", "SSD", "SCRUB", "CU")
+NAMES = {name: name.lower() for name in PRINTED} | {"NegGrad+": "neggrad-plus", "BadT": "bad-teacher"}
 TRIALS = 10
 
 
@@ -24,22 +24,22 @@ def reported_means(folder: Path = paths.REPORTED) -> pd.DataFrame:
     """Return the printed means of Tables 2, 3 and 7 to 10, one row each, as `gaps.summarise` takes runs.
 
     Columns ``table, dataset, arch, scenario, method, trial`` (always 0), ``ra, ua, ta, mia`` in per cent, the printed
-    ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is not known how the cost was counted).
+    ``avg_gap`` in points, ``pflops``, and ``implied_epochs`` (NaN where it is unknown how the cost was counted).
     """
     printed = _unlearning(folder).rename(columns={f"{metric}_mean": metric for metric in METRICS}).assign(trial=0)
     return printed[["table", *CELL, "method", "trial", *METRICS, "avg_gap", "pflops", "implied_epochs"]]
 
 
 def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
-    """Return the printed rows of Tables 2, 3 and 7 to 10 with the columns of `gaps.summarise`, and ``table`` before.
+    """Return the printed rows of Tables 2, 3 and 7 to 10 with ``table`` and the columns of `gaps.summarise`.
 
-    Gaps and average gaps are those printed, slips included; see `audit` for those.
+    Gaps and average gaps are as printed, slips included; `benchmark.metrics.arithmetic.audit` lists the slips.
     """
     printed = _unlearning(folder).rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
-    columns = [f"{metric}_{what}" for metric in METRICS for what in ("mean", "sd", "gap")]
-    head = ["table", *CELL, "method", "trials", "diverged"]
+    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
+    first = ["table", *CELL, "method", "trials", "diverged"]
     printed = printed.assign(trials=TRIALS, diverged=0)
-    return printed[[*head, *columns, "avg_gap", "pflops", "implied_epochs"]]
+    return printed[[*first, *columns, "avg_gap", "pflops", "implied_epochs"]]
 
 
 def reported_predictions(folder: Path = paths.REPORTED) -> pd.DataFrame:
@@ -60,8 +60,8 @@ def reported_distances(folder: Path = paths.REPORTED) -> pd.DataFrame:
 
 def _unlearning(folder: Path) -> pd.DataFrame:
     frame = _read(folder / "unlearning.csv")
-    added = (frame["contrastive"] == "yes") & ~frame["method"].isin(ALIASES)
-    return frame.assign(method=frame["method"].where(~added, frame["method"] + CL)).drop(columns="contrastive")
+    suffixed = (frame["contrastive"] == "yes") & ~frame["method"].isin(ALIASES)
+    return frame.assign(method=frame["method"].where(~suffixed, frame["method"] + CL)).drop(columns="contrastive")
 
 
 def _read(path: Path) -> pd.DataFrame:

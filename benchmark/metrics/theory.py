@@ -1,13 +1,13 @@
-"""The paper's theory as measured: Lemma 1's ordering of two curves, and the bound of Theorem 1.
+"""The paper's theory, measured: Lemma 1's ordering of two curves, and the bound of Theorem 1.
 
 Sources: CoUn's Theorem 1 and Lemma 1; Huang, Yi, Zhao, Jiang, *Towards the Generalization of Contrastive
 Self-Supervised Learning* (2023), whose Definition 1, Lemma 3.1 and Theorem 1 they rest on.
 
 A *group* is the retain rows or the forget rows of what `benchmark.features.views.view_distances` writes: one row a
 training sample. Features f have unit length; A(x) is a finite set of sampled views of x, x itself among them, and P the
-empirical distribution of a group. For these Huang's proof holds as it stands, so that a bound found here is one for
-exactly these samples and views. For all possible views R and L are larger, and the error that is bounded may be too: a
-bound found here is then too small, and one found vacuous stays vacuous if its best case is.
+empirical distribution of a group. For these Huang's proof holds as it is, so a bound found here holds for exactly these
+samples and views. For all possible views R and L are larger, and the bounded error may be too: a bound found here is
+then too small, and one found vacuous stays vacuous if its best case is.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from benchmark.errors import BadInput
 Floats = npt.NDArray[np.float64]
 GROUPS = ("retain", "forget")
 LEVEL = 0.05  # how often chance alone makes one of two equal curves exceed the other significantly
-DELTAS = 256  # of the possible deltas, so many quantiles are tried
+DELTAS = 256  # how many quantiles of the possible deltas are tried
 
 
 def r_curve(max_distance: Floats, eps: npt.ArrayLike) -> Floats:
     """Return R[eps] = P(sup over view pairs of ||f(x) - f(x')|| > eps), the share of samples above each eps (m,).
 
-    Of each sample (n,) it is the largest distance that was met: a lower bound of the sup, so the curve is one of R.
-    `BadInput` is raised for no sample.
+    ``max_distance`` is the largest distance observed for each sample (n,): a lower bound of the sup, so the curve is a
+    lower bound of R. Raises `BadInput` if there is no sample.
     """
     if not len(max_distance):
         raise BadInput("R[eps] of 0 samples: accepted is at least one")
@@ -41,14 +41,14 @@ def r_curve(max_distance: Floats, eps: npt.ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Ordering:
-    """How the curves of retain and forget data lie to each other.
+    """The order of the curves of retain and forget data.
 
     Attributes
     ----------
     area : integral over eps of R on forget - R on retain data.
-    above, below : largest R on forget - R on retain data over eps, and the other way round, by how much Lemma 1 is
-        violated; at least 0.
-    chance : how large either gets by `chance`, if the curves are equal.
+    above, below : largest R on forget - R on retain data over eps, and the other way round, which is the
+        violation of Lemma 1; at least 0.
+    chance : how large either of these two becomes by `chance`, if the curves are equal.
     """
 
     area: float
@@ -85,28 +85,28 @@ def chance(retain: int, forget: int) -> float:
 
 
 def peel(distances: Floats) -> Floats:
-    """Take the samples of one class away one by one so that the rest lies ever closer together (Definition 1).
+    """Remove the samples of one class one by one so that the rest lies ever closer together (Definition 1).
 
-    Of their augmented distances d_A, (n, n), it returns the diameter of what was left, the sample included, when each
-    was taken away, (n,). Again and again one of the two samples farthest apart goes, the one that is farther from the
-    rest. So the samples whose value is at most delta are a main part of diameter at most delta, for every delta. Which
-    main part is largest is a clique problem; this finds a large one, so a share sigma is a lower bound.
+    From their augmented distances d_A, (n, n), return for each sample, (n,), the diameter of the samples that remained
+    when it was removed, itself included. Each step removes one of the two samples farthest apart: the one farther from
+    the rest. So for every delta the samples whose value is at most delta are a main part of diameter at most delta. To
+    find the largest main part is a clique problem; this finds a large one, so a share sigma is a lower bound.
     """
     distances = np.array(distances, dtype=float)
     np.fill_diagonal(distances, 0.0)
     total = distances.sum(axis=1)
     farthest = distances.max(axis=1, initial=0.0)
-    reach, left = np.zeros(len(distances)), np.ones(len(distances), bool)
+    reach, remaining = np.zeros(len(distances)), np.ones(len(distances), bool)
     for _ in range(len(distances) - 1):
-        reachable = np.where(left, farthest, -1.0)
-        one = int(np.argmax(reachable))
-        other = int(np.argmax(np.where(left, distances[one], -1.0)))
-        gone = one if total[one] >= total[other] else other
-        reach[gone] = reachable[one]
-        left[gone] = False
-        total -= distances[gone]
-        touched = left & (distances[gone] >= farthest)
-        farthest[touched] = distances[np.ix_(touched, left)].max(axis=1, initial=0.0)
+        reachable = np.where(remaining, farthest, -1.0)
+        first = int(np.argmax(reachable))
+        second = int(np.argmax(np.where(remaining, distances[first], -1.0)))
+        removed = first if total[first] >= total[second] else second
+        reach[removed] = reachable[first]
+        remaining[removed] = False
+        total -= distances[removed]
+        affected = remaining & (distances[removed] >= farthest)
+        farthest[affected] = distances[np.ix_(affected, remaining)].max(axis=1, initial=0.0)
     return reach
 
 
@@ -125,15 +125,15 @@ def centre_condition(largest_product: float, delta_mu: float, rho: Any) -> Any:
 
 @dataclass(frozen=True)
 class Theorem:
-    """What Theorem 1 says about one group.
+    """Theorem 1 applied to one group.
 
     Attributes
     ----------
     largest_product, delta_mu : max over l != k of mu_l . mu_k, and 1 - min_k ||mu_k||^2.
-    lipschitz : largest ratio of feature distance to image distance that was met: a lower bound of L.
-    sigma, delta, eps, rho, margin : of the smallest bound whose condition holds, else of the largest margin.
+    lipschitz : largest observed ratio of feature distance to image distance: a lower bound of L.
+    sigma, delta, eps, rho, margin : those of the smallest bound whose condition holds, else of the largest margin.
     best_margin : largest margin that any augmentation could give these features: sigma = 1, delta = 0.
-    bound : (1 - sigma) + R[eps]; NaN where the condition holds nowhere.
+    bound : (1 - sigma) + R[eps]; NaN if the condition holds nowhere.
     """
 
     largest_product: float
@@ -149,7 +149,7 @@ class Theorem:
 
     @property
     def vacuous(self) -> bool:
-        """Whether it says nothing: the condition on the class centres fails, or the bound is 1 or more."""
+        """Whether the theorem says nothing: the condition on class centres fails, or the bound is 1 or more."""
         return not self.bound < 1
 
 
@@ -157,8 +157,8 @@ def theorem1(group: pd.DataFrame) -> Theorem | None:
     """Return the smallest bound of Theorem 1 for one group, over all (sigma, delta) and eps that the data offer.
 
     Err <= (1 - sigma) + R[eps] for the classifier that takes the nearest class centre, if `centre_condition` is
-    positive. sigma(delta) is the smallest share over classes of the main part that `peel` left; eps runs over all
-    values at which R[eps] falls. None for a group of a single class, where the theorem compares nothing.
+    positive. sigma(delta) is the smallest share over classes of the main part that `peel` finds; eps runs over all
+    values at which R[eps] falls. None for a group of a single class, in which the theorem compares nothing.
     """
     if group["label"].nunique() < 2:
         return None
@@ -168,13 +168,13 @@ def theorem1(group: pd.DataFrame) -> Theorem | None:
     delta, sigma = concentration(group)
     eps = np.unique(np.append(group["max_distance"].to_numpy(float), 0.0))
     r = r_curve(group["max_distance"].to_numpy(float), eps)
-    every_rho = rho(sigma[:, None], delta[:, None], eps, r, smallest, lipschitz)
-    margin = centre_condition(product, delta_mu, every_rho)
+    rhos = rho(sigma[:, None], delta[:, None], eps, r, smallest, lipschitz)
+    margin = centre_condition(product, delta_mu, rhos)
     bound = np.where(margin > 0, 1 - sigma[:, None] + r, np.inf)
-    met = bool(np.isfinite(bound).any())
-    at = np.unravel_index(np.argmin(bound) if met else np.argmax(margin), margin.shape)
+    holds = bool(np.isfinite(bound).any())
+    at = np.unravel_index(np.argmin(bound) if holds else np.argmax(margin), margin.shape)
     best = centre_condition(product, delta_mu, rho(1.0, 0.0, eps, r, smallest, lipschitz)).max()
-    chosen = (sigma[at[0]], delta[at[0]], eps[at[1]], every_rho[at], margin[at], best, bound[at] if met else np.nan)
+    chosen = (sigma[at[0]], delta[at[0]], eps[at[1]], rhos[at], margin[at], best, bound[at] if holds else np.nan)
     return Theorem(product, delta_mu, lipschitz, *map(float, chosen))
 
 
@@ -183,5 +183,5 @@ def concentration(group: pd.DataFrame) -> tuple[Floats, Floats]:
     reach = group["reach"].to_numpy(float)
     delta = np.unique(np.append(np.quantile(reach, np.linspace(0, 1, DELTAS), method="higher"), 0.0))
     classes = [np.sort(reach[group["label"].to_numpy() == label]) for label in group["label"].unique()]
-    shares = [np.searchsorted(mine, delta, side="right") / len(mine) for mine in classes]
+    shares = [np.searchsorted(values, delta, side="right") / len(values) for values in classes]
     return delta, np.min(shares, axis=0)

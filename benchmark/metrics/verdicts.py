@@ -1,7 +1,7 @@
 """Every claim with an interval, a corrected p-value and a verdict.
 
-Intervals come from drawing trials anew, those of Retrain with them (`benchmark.metrics.bootstrap`): the methods of one
-trial share its Original and its split.
+Intervals come from resampling trials, Retrain's together with the methods' (`benchmark.metrics.bootstrap`): the methods
+of one trial share its Original and its split.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
 def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.DataFrame:
-    """Return a row for each claim, of all unless given, in each place, and one for a claim that cannot be tested.
+    """Return a row for each claim (of all unless given) in each place, and a single row for one that cannot be tested.
 
     The columns are `COLUMNS`. ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value,
     low, high`` are the formula and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected for all
@@ -43,9 +43,9 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
     for claim in CLAIMS if claims is None else claims:
         named = {"claim": claim.key, "family": PRIMARY if claim.primary else EXPLORATORY}
         named |= {"text": claim.text, "where": claim.where}
-        tested = [named | _row(one) for one in claim.find(evidence)]
+        tests = [named | _row(tested) for tested in claim.find(evidence)]
         needs = f"needs {claim.needs}" + ", in runs that did not diverge" * diverged
-        rows += tested or [named | {"verdict": UNTESTED, "remark": needs}]
+        rows += tests or [named | {"verdict": UNTESTED, "remark": needs}]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["p_holm"] = table["p"].astype(float).groupby(table["family"]).transform(lambda p: holm(p.to_numpy()))
     signed = np.where(table["value"].astype(float) > 0, REPRODUCED, NOT_REPRODUCED)
@@ -53,26 +53,26 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
     return table.assign(after_holm=np.where(table["verdict"] == UNTESTED, UNTESTED, corrected))
 
 
-def _row(one: Tested) -> dict[str, Any]:
-    result = estimate(one.statistic, one.trials)
-    row = {"place": one.place, "subject": one.subject, "unit": one.unit} | asdict(result)
+def _row(tested: Tested) -> dict[str, Any]:
+    result = estimate(tested.statistic, tested.trials)
+    row = {"place": tested.place, "subject": tested.subject, "unit": tested.unit} | asdict(result)
     verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
-    row |= {"verdict": verdict, "remark": _remark(one, result)}
+    row |= {"verdict": verdict, "remark": _remark(tested, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan
-    if one.diverged:
-        row |= {"p": math.nan, "verdict": UNDECIDED}  # what is left are the trials that went well
+    if tested.diverged:
+        row |= {"p": math.nan, "verdict": UNDECIDED}  # only trials that went well remain
     return row
 
 
-def _remark(one: Tested, result: Estimate) -> str:
-    counted = {"diverged": one.diverged, "collapsed": one.collapsed}
+def _remark(tested: Tested, result: Estimate) -> str:
+    failures = {"diverged": tested.diverged, "collapsed": tested.collapsed}
     remarks = [
-        f"{what}: " + ", ".join(f"`{method}` in {count}" for method, count in lost.items())
-        for what, lost in counted.items()
-        if lost
+        f"{failure}: " + ", ".join(f"`{method}` in {count}" for method, count in counts.items())
+        for failure, counts in failures.items()
+        if counts
     ]
     if math.isnan(result.low):
         alike = "all trials are alike" if result.sd == 0 else "not defined in every trial"
-        why = "one trial" if one.trials == 1 else alike
-        remarks.append(f"{why}: no interval")
+        reason = "one trial" if tested.trials == 1 else alike
+        remarks.append(f"{reason}: no interval")
     return "; ".join(remarks)

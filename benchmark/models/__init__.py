@@ -25,10 +25,10 @@ ARCHITECTURES.add("vit", "benchmark.models.vit:vit")
 
 
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
-    """Return a freshly initialised model; seed torch's global generator before, for the same weights each time.
+    """Return a freshly initialised model; seed torch's global generator first to get the same weights each time.
 
-    ``image_shape`` is channels, height and width of one image; `BadInput` if the architecture cannot take that,
-    `IncompletePlugin` if it returns anything but a `Classifier`.
+    ``image_shape`` is channels, height and width of one image. Raises `BadInput` if the architecture cannot take it,
+    `IncompletePlugin` if the architecture returns anything but a `Classifier`.
     """
     from benchmark.models.classifier import Classifier
 
@@ -43,8 +43,8 @@ def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classif
 def forward_flops(arch: str, classes: int, image_shape: tuple[int, int, int]) -> int:
     """Return the floating-point operations of one image's forward pass, in evaluation mode.
 
-    Two a multiply-accumulate; convolutions and matrix products only, as `torch.utils.flop_counter` counts them. What it
-    leaves out (batch norm, activations) is 0.2 % of a ResNet-18. Nothing is computed: shapes alone are followed.
+    A multiply-accumulate counts as two; only convolutions and matrix products count, as in `torch.utils.flop_counter`.
+    The rest (batch norm, activations) is 0.2 % of a ResNet-18. Nothing is computed but shapes.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode

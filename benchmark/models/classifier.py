@@ -1,4 +1,4 @@
-"""Every architecture: a body that makes features, and a linear head that makes logits of them."""
+"""The base of every architecture: a body that computes features, and a linear head that turns them into logits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Classifier(nn.Module):
     ----------
     body : maps images, float32 (B, C, H, W), to features, (B, D) or a shape that flattens to it.
     head : maps features to logits, (B, classes).
-    negated : places, among the parameters in order, of those that NoT negates (Khalil et al. 2025): by default the
-        first layer's weight. The attribute has their names.
+    negated : positions, in the order of parameters, of those that NoT negates (Khalil et al. 2025): by default the
+        first layer's weight. The attribute holds their names.
     """
 
     def __init__(self, body: nn.Module, head: nn.Linear, negated: Sequence[int] = (0,)):
@@ -24,7 +24,7 @@ class Classifier(nn.Module):
         self.body = body
         self.head = head
         names = [name for name, _ in self.named_parameters()]
-        self.negated: tuple[str, ...] = tuple(names[index] for index in negated)
+        self.negated: tuple[str, ...] = tuple(names[position] for position in negated)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features, float32 (B, D), and logits, float32 (B, classes).
@@ -33,7 +33,7 @@ class Classifier(nn.Module):
         not survive bfloat16's three digits.
         """
         features = self.body(images).flatten(1).float()
-        # Autocast knows no "meta" device, where shapes are followed without data to count operations.
+        # Autocast does not know the "meta" device, on which operations are counted without data.
         device = "cpu" if features.is_meta else features.device.type
         with torch.autocast(device, enabled=False):
             return features, self.head(features)

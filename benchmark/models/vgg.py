@@ -1,13 +1,13 @@
 """VGG-16 for small images: Simonyan and Zisserman 2015, with the paper's "1024-dimensional encoder head".
 
-What the head is, the paper does not say; its printed costs do, nearly. Retrain's cost in both of its tables is met by
-633.1 to 633.3 MFLOPs forward at 32 pixels, where ReLU counts as one operation a value and batch norm as two, as
-ResNet-18's cost wants it. Torchvision's own VGG with its 7x7 pooling made 2x2 and its 4096 made 1024 gives 632.9 in
-convolutions and matrix products and 633.2 with ReLU; batch norm makes it 633.7, and a single layer 512 -> 1024 instead
-627.6 (627.9 with ReLU). So: pooled to 2x2x512, two hidden layers of 1024, the second being the features.
+The paper does not say what the head is; its printed costs nearly do. Retrain's cost in both tables fits 633.1 to 633.3
+MFLOPs forward at 32 pixels, if ReLU counts as one operation a value and batch norm as two, which ResNet-18's cost
+implies. Torchvision's own VGG with 2x2 in place of its 7x7 pooling and 1024 in place of 4096 has 632.9 in convolutions
+and matrix products and 633.2 with ReLU; batch norm makes it 633.7, and a single layer 512 -> 1024 instead 627.6 (627.9
+with ReLU). So this network pools to 2x2x512 and has two hidden layers of 1024; the features are the second.
 
-Without batch norm is the default, for that cost and for two more hints: the paper gives VGG-16 alone a warm-up of 75
-epochs, which networks without normalisation need, and its Retrain reaches 67 %, where VGG-16 with batch norm is usually
+The default has no batch norm, because of that cost and two more hints: the paper gives only VGG-16 a warm-up of 75
+epochs, which networks without normalisation need, and its Retrain reaches 67 %, while VGG-16 with batch norm is usually
 reported above 70 %.
 """
 
@@ -34,8 +34,8 @@ def _vgg(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifi
     rebuild(convolutions, channels)
     hidden = [nn.Linear(512 * 2 * 2, FEATURES), nn.ReLU(), nn.Linear(FEATURES, FEATURES), nn.ReLU()]
     body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(), *hidden)
-    # Torchvision's standard deviation of 0.01 for linear layers is made for 4096 inputs and dropout: with fewer inputs
-    # and no batch norm the signal would fade.
+    # Torchvision's standard deviation of 0.01 for linear layers suits 4096 inputs and dropout: with fewer inputs and no
+    # batch norm the signal would fade.
     for module in body.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""The Vision Transformer for small datasets (Lee, Lee and Song 2021) as vit-pytorch has it, with the paper's sizes.
+"""The Vision Transformer for small datasets (Lee, Lee and Song 2021) from vit-pytorch, with the paper's sizes.
 
 Its cost (2138.4 MFLOPs forward at 32 pixels and 100 classes) and the parameters that NoT negates by index (0 and 4)
 both fit the paper.
@@ -30,5 +30,5 @@ def vit(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     body.mlp_head, head = body.mlp_head
     for module in body.modules():
         if type(module) is nn.Dropout:
-            module.__class__ = Dropout  # the same layer, whose mask costs less
+            module.__class__ = Dropout  # the same layer with a cheaper mask
     return Classifier(body, head, NEGATED)
