@@ -12,7 +12,7 @@ from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import RANDOM, Drawn, changed, gathered, metrics, write_run
+from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]
 SMALL = {"training": {"batch_size": 64}, "unlearning": {"batch_size": 64}}
@@ -39,7 +39,7 @@ def study(shared) -> Study:
         write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(*values))
         for method, above in ABOVE.items():
             write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*(value - above[trial] for value in values)))
-    gathered(study)
+    gather(study)
     return study
 
 
@@ -51,7 +51,7 @@ def claims(study) -> Drawn:
 
 def test_tuning_is_worth_what_it_gains(study):
     worth = Drawn(study, "worth")
-    data = worth.of()
+    data = worth.by_method()
     assert data.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
     assert data.loc["ft", "low"] < 3.1 < data.loc["ft", "high"]
     assert data.loc["ft", "changed"] == "lr 0.05 to 0.1"
@@ -64,9 +64,9 @@ def test_trials_that_diverged_are_left_out_and_named(study, copied):
     write_run(study, f"{RANDOM}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
     write_run(study, f"{RANDOM}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
     worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
-    assert worth.of().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
-    assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
-    assert worth.of().loc["coun", "diverged"] == needed.of().loc["ft", "diverged"] == 0
+    assert worth.by_method().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
+    assert needed.by_method().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
+    assert worth.by_method().loc["coun", "diverged"] == needed.by_method().loc["ft", "diverged"] == 0
     for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
         assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
 
@@ -80,7 +80,7 @@ def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, c
 
 
 def test_how_many_trials_a_difference_needs(study):
-    data = Drawn(study, "needed").of()
+    data = Drawn(study, "needed").by_method()
     assert list(data.index) == ["ft", "neggrad-plus"]
     assert data.loc["ft", "difference"] == pytest.approx(6.0)
     # FT's and CoUn's gaps move together, so their difference does not move: two trials show any.
@@ -99,7 +99,7 @@ def test_each_block_shows_its_own_cell(study, copied):
 
 
 def test_intervals_stand_beside_deviations(study):
-    row = Drawn(study, "gaps").of().loc["ft"]
+    row = Drawn(study, "gaps").by_method().loc["ft"]
     values = np.array([retrain[0] for retrain in RETRAIN]) - ABOVE["ft"]
     reach = 4.302653 * values.std(ddof=1) / np.sqrt(3)
     assert (row["ra_low"], row["ra_high"]) == pytest.approx((values.mean() - reach, values.mean() + reach))

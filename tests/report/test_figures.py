@@ -14,7 +14,7 @@ from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
-from tests.report.conftest import CLASS, CLASSES, RANDOM, gap, plot, source, write_features, write_run, write_runs
+from tests.report.conftest import CLASS, CLASSES, RANDOM, plot, source, with_gap, write_features, write_run, write_runs
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def figures(study) -> dict[str, Figure]:
 
 def fill(study: Study, gaps: dict[str, float]) -> None:
     for run in study.runs_of("gain"):
-        write_run(study, str(run.name), gap(({"retrain": 0.0} | gaps).get(run.name.method, 4.0)))
+        write_run(study, str(run.name), with_gap(({"retrain": 0.0} | gaps).get(run.name.method, 4.0)))
 
 
 def gains(study: Study, partial: bool = False) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def test_an_improvement_has_an_interval_over_trials(study, copied) -> None:
     # Trials that are all alike say nothing of how unlike others may be.
     assert gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]].isna().all()
     for trial, with_cl in enumerate((0.0, 1.0, 2.0)):
-        write_run(study, f"{RANDOM}/neggrad-plus+cl/trial-{trial}", gap(with_cl))
+        write_run(study, f"{RANDOM}/neggrad-plus+cl/trial-{trial}", with_gap(with_cl))
     # Gaps of 1 point and standard error 1 / √3 of 4: 75 % and Student's 4.303 standard errors of a quarter of that.
     half = 25 * 4.3027 / np.sqrt(3)
     low, high = gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]]

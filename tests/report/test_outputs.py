@@ -35,7 +35,7 @@ from tests.report.conftest import (
     STAGED,
     Drawn,
     changed,
-    gathered,
+    gather,
     source,
     write_features,
     write_forget,
@@ -94,7 +94,7 @@ def whole(shared) -> Study:
         write_whole(study, run)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     write_features(study)
-    gathered(study)
+    gather(study)
     return study
 
 
@@ -124,7 +124,7 @@ def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
     for run in whole.runs():
         if run.name.method == "coun":
             write_run(whole, str(run.name), {"ra": 50.0})
-    gathered(whole)
+    gather(whole)
     without = ("hyperparameters", "search", "metrics", "scale")  # which have no row of a method's results in one study
     showing = {name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind not in without}
     assert {one.kind for one in showing.values()} == {*RESULTS_OF_METHODS}
@@ -197,7 +197,7 @@ def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(wh
 
 def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
     for name in ("gaps", "two", "taken", "far", "hyper"):
-        table = Drawn(whole, name, before=list(drawn[name]))
+        table = Drawn(whole, name, files=list(drawn[name]))
         page = Page(table.paths[3].read_text())
         assert not re.search(r"\\[A-Za-z]|\$", table.paths[2].read_text())
         assert len({len(row) for row in table.rows}) == 1
@@ -208,14 +208,14 @@ def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
 
 
 def test_what_a_search_found_is_shown_with_its_oracle_and_its_edges(whole, drawn) -> None:
-    table = Drawn(whole, "search", before=list(drawn["search"]))
+    table = Drawn(whole, "search", files=list(drawn["search"]))
     assert (
         table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"] and len(table.data) == 1
     )
     assert "3 of its candidates are left" in table.caption and "Gap on held-out images: own" in table.rows[0]
     # Captions of results say what the search looked at.
     held_out, by_test = "images held out of their training data", "the test data"
-    assert held_out in Drawn(whole, "gaps", before=list(drawn["gaps"])).caption
+    assert held_out in Drawn(whole, "gaps", files=list(drawn["gaps"])).caption
     paths.tuned("tiny").write_text(yaml.safe_dump({**SEARCHED, "about": {}}))
     assert facts.tuned(Study.load("tiny")).endswith(by_test)
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))

@@ -18,7 +18,18 @@ from benchmark.report.summary import COLLAPSED
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import GIVEN, TRAIN, Drawn, changed, gap, gathered, make_study, plot, write_forget, write_run
+from tests.report.conftest import (
+    GIVEN,
+    TRAIN,
+    Drawn,
+    changed,
+    gather,
+    make_study,
+    plot,
+    with_gap,
+    write_forget,
+    write_run,
+)
 
 CELL, ANOTHER = "digits/convnet/random-50", "digits/vit/random-50"
 METHODS = ["ft", "neggrad-plus", "coun"]
@@ -79,9 +90,11 @@ def write_all(tiny: Study, points=POINTS, **values: float) -> None:
     for run in tiny.runs():
         far = points.get(run.name.method, 20)
         write_run(
-            tiny, str(run.name), gap(far * (1 + run.name.trial / 100)) | (values if run.name.method == "ft" else {})
+            tiny,
+            str(run.name),
+            with_gap(far * (1 + run.name.trial / 100)) | (values if run.name.method == "ft" else {}),
         )
-    gathered(tiny)
+    gather(tiny)
 
 
 def test_each_study_stands_beside_the_others_and_the_paper(study):
@@ -114,8 +127,8 @@ def test_the_term_of_a_listed_method_is_tested_though_it_is_not_listed_itself(st
 
 
 def test_a_method_that_diverged_has_no_rank_and_the_first_of_the_others_leads(study):
-    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", gap(1), status=DIVERGED)
-    gathered(Study.load("tiny"))
+    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", with_gap(1), status=DIVERGED)
+    gather(Study.load("tiny"))
     table = Drawn(study, "sizes")
     assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
 
@@ -123,7 +136,7 @@ def test_a_method_that_diverged_has_no_rank_and_the_first_of_the_others_leads(st
 def test_its_numbers_are_those_of_the_studys_own_tables(study):
     numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
     tiny = Study.load("tiny")
-    audits = Drawn(tiny, "audit").of("audit")["value"]
+    audits = Drawn(tiny, "audit").by_method("audit")["value"]
     for method in METHODS:
         for what, name in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
             assert numbers.loc[(what, method), "value"] == pytest.approx(audits[method, name]), method

@@ -46,7 +46,7 @@ def test_numbers_equal_a_hand_computation(study) -> None:
     assert gaps.row("Method")[5:] == ["GFLOPs: paper", "GFLOPs: executed"]
     assert "Original, the model before unlearning, is a control." in gaps.caption
     assert "±" not in "".join(gaps.row("Original"))  # one trial has no deviation
-    data = gaps.of()
+    data = gaps.by_method()
     assert data.loc["ft", ["ra_mean", "ua_sd", "mia_gap", "avg_gap", "trials"]].tolist() == [98.0, 0.0, 5.0, 2.5, 3]
     assert data.loc["coun", "avg_gap"] == pytest.approx(2.75)
     assert data.loc["ft", ["pflops", "pflops_executed", "epoch"]].tolist() == pytest.approx([2e-5, 3e-5, 2])
@@ -65,7 +65,7 @@ def test_bold_are_the_best_and_all_that_cannot_be_told_from_it(study) -> None:
     write_run(study, "digits/convnet/original/trial-0", metrics(*RETRAIN[0]))  # is nearest, but no method
     gaps = Drawn(study, "gaps")
     assert [row[0] for row in gaps.rows if "**" in "".join(row)] == ["FT", "CoUn"]
-    assert gaps.of().query("leads").index.tolist() == ["ft", "coun"]
+    assert gaps.by_method().query("leads").index.tolist() == ["ft", "coun"]
     assert "Bold: the smallest average gap and all that cannot be told from it (95" in gaps.caption
 
 
@@ -125,8 +125,8 @@ def test_best_epoch_is_called_oracle(study) -> None:
         write_run(study, f"{RANDOM}/ft/trial-{trial}", epochs=epochs)
     gaps = Drawn(best, "gaps")
     assert "an oracle" in gaps.caption
-    assert gaps.of().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
-    assert gaps.of().loc["retrain", "epoch"] == gaps.of().loc["original", "epoch"] > 1
+    assert gaps.by_method().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
+    assert gaps.by_method().loc["retrain", "epoch"] == gaps.by_method().loc["original", "epoch"] > 1
     # A run may have diverged before the epoch that is best by the others.
     write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED, epochs=[metrics(np.nan) | {"epoch": 1}])
     assert "diverged" in Drawn(best, "gaps").row("FT")
@@ -146,7 +146,7 @@ def test_predictions_are_shares_of_the_first_class(study) -> None:
     assert taken.row("FT") == ["100.00±0.00 (75.00)", "0.00±0.00 (50.00)", "0.00±0.00 (25.00)", "**50.00**"]
     assert taken.row("CoUn") == ["25.00±0.00 (0.00)", "75.00±0.00 (25.00)", "0.00±0.00 (25.00)", "**16.67**"]
     assert [row[0] for row in taken.rows[2:5]] == ["Original", "Retrain", "FT"]
-    one = taken.of("scenario", "predicted_class").loc[("coun", "class-8", "1")]
+    one = taken.by_method("scenario", "predicted_class").loc[("coun", "class-8", "1")]
     assert one[["percent", "percent_sd", "trials"]].tolist() == [75.0, 0.0, 3]
     assert one["percent_avg_diff"] == pytest.approx(50 / 3)
     write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
@@ -171,7 +171,7 @@ def test_hyperparameters_need_no_results(study) -> None:
     assert hyper.row("SalUn")[1] == "0.03"
     assert hyper.row("CoUn")[4] == r"λ 1 \[0.1, 6\], τ 0.1 \[0, 0.3\], CL transform CHN"
     assert hyper.row("NegGrad+ + CL")[4].startswith(r"β 0.99 \[0.95, 0.9999\], λ 1")
-    lr = hyper.of("setting", "scenario").loc[("salun", "lr", "class-8")]
+    lr = hyper.by_method("setting", "scenario").loc[("salun", "lr", "class-8")]
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
 
 

@@ -69,7 +69,7 @@ def test_the_csv_has_a_row_a_trial_and_group(table) -> None:
 
 
 def test_violated_lemmas_are_counted_what_diverged_is_said_and_what_is_missing_is_a_dash(study, copied) -> None:
-    write_views(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
+    write_views(study, f"{CELL}/ft/trial-1", views(0.0, False, retain_distance=0.9))
     retain = Drawn(study, "theory").row("FT")
     assert retain[5:7] == ["1/2", "1/2"] and retain[11] == "vacuous 1/2"
     write_views(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))

@@ -58,7 +58,7 @@ def test_differences_equal_a_hand_computation(study) -> None:
     # Four metrics of Retrain and of FT are judged; SSD is not ours, CoUn not theirs.
     assert beside.rows[-1] == ["All", "within", "1/2", "1/2", "2/2", "2/2", "τ —", "—"]
     assert "within ±1 (✓: 6 of 8), outside (\\*: 0), or neither (2)." in beside.caption
-    data = beside.of("column")
+    data = beside.by_method("column")
     assert set(data.index.get_level_values("method")) == {"retrain", "ft"}
     ra = data.loc[("ft", "ra")]
     assert ra[["ours", "ours_sd", "reported", "reported_sd"]].tolist() == [98.5, 0.5, 98.0, 0.2]

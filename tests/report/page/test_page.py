@@ -18,7 +18,7 @@ from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
 from benchmark.study.study import Study
 from tests.project import ROOT
-from tests.report.conftest import CLASSES, RANDOM, changed, gathered, write_run
+from tests.report.conftest import CLASSES, RANDOM, changed, gather, write_run
 
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
@@ -144,7 +144,7 @@ def test_hostile_texts_are_escaped(filled, copied) -> None:
     write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
     hostile = changed(description=HOSTILE, tables={"gaps": gaps})
-    gathered(hostile)
+    gather(hostile)
     shutil.rmtree(folder)  # arrays with such a class are refused already
     text = drawn(hostile)
     assert "<img" not in text and "onerror" in text
