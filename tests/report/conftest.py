@@ -123,8 +123,8 @@ def metrics(*points: float) -> dict[str, float]:
     return dict(zip(METRICS, points * (4 if len(points) == 1 else 1), strict=True))
 
 
-def with_gap(points: float) -> dict[str, float]:
-    """Return metrics whose average gap to ``with_gap(0)`` is ``points``."""
+def at_gap(points: float) -> dict[str, float]:
+    """Return metrics whose average gap to ``at_gap(0)`` is ``points``."""
     return metrics(90.0 - points, 10.0 + points, 80.0 - points, 20.0 + points)
 
 

@@ -14,7 +14,7 @@ from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from tests.places import run_folder, split_file
-from tests.report.conftest import TRAIN, Drawn, changed, make_study, source, with_gap, write_run
+from tests.report.conftest import TRAIN, Drawn, at_gap, changed, make_study, source, write_run
 
 CELL = "digits/convnet/random-50"
 METHODS = ["original", "ft", "neggrad-plus", "coun"]
@@ -36,7 +36,7 @@ def study(tmp_path, monkeypatch) -> Study:
         write_split(split_file(study, "random-50", trial), frame, origin)
     for run in study.runs():
         points = {"retrain": 0, "ft": 3, "neggrad-plus": 2, "coun": 1}.get(run.name.method)
-        values = None if points is None else with_gap(points + run.name.trial / 10)
+        values = None if points is None else at_gap(points + run.name.trial / 10)
         write_run(study, str(run.name), values)
     return study
 

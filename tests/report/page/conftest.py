@@ -9,7 +9,7 @@ import pytest
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
 from benchmark.study.study import Study
-from tests.report.conftest import STAGED, changed, gather, make_study, metrics, with_gap, write_features, write_run
+from tests.report.conftest import STAGED, at_gap, changed, gather, make_study, metrics, write_features, write_run
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
         study = make_study("page")
         gaps = {"retrain": 0.0, "ft": 1.25, "coun": 0.75}
         for run in study.runs():
-            shown = with_gap(gaps.get(run.name.method, 4.0))
+            shown = at_gap(gaps.get(run.name.method, 4.0))
             write_run(study, str(run.name), shown, prediction=np.arange(200) % 10)
         write_features(study)
         gather(study)
