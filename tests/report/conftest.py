@@ -209,9 +209,9 @@ def write_distances(study: Study, run: str, distances: dict[int, dict[int, float
     write_derived(study, DISTANCES, run, "class-8", frame)
 
 
-def write_derived(study: Study, what: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
+def write_derived(study: Study, kind: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
     """Write a file derived from a run's weights."""
-    derived = study.derive(what, study.run(run), scenario)
+    derived = study.derive(kind, study.run(run), scenario)
     write_parquet(paths.derived(derived.place), frame, derived.origin)
 
 

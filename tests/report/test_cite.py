@@ -38,7 +38,7 @@ def ran(prepared, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def here(ran, tmp_path, monkeypatch) -> Project:
+def project(ran, tmp_path, monkeypatch) -> Project:
     return Project.copied(ran, tmp_path / "project", monkeypatch)
 
 
@@ -46,8 +46,8 @@ def show(*words: str):
     return json.loads(call("show", *words, "--format", "json", check=True).stdout)
 
 
-def test_show_says_what_a_runs_files_say_by_whatever_name(here):
-    name = here.name("salun")
+def test_show_says_what_a_runs_files_say_by_whatever_name(project):
+    name = project.name("salun")
     folder = run_folder("tiny", name)
     record = read_record(folder / paths.RUN)
     (facts,) = show(name)
@@ -57,7 +57,7 @@ def test_show_says_what_a_runs_files_say_by_whatever_name(here):
     assert facts["made"]["commit"] == record["stamp"]["commit"]
     assert facts["machine"]["device"] == record["stamp"]["device"]
     assert facts["files"] == {file: sha256(folder / file) for file in (paths.SAMPLES, paths.HISTORY)}
-    assert facts["started from"]["folder"] == str(run_folder("tiny", here.original))
+    assert facts["started from"]["folder"] == str(run_folder("tiny", project.original))
     assert Path(facts["forgets"]["file"]).is_file() and facts["shown by"] == ["tiny: table2"]
     assert facts["again"] == f"python -m benchmark run tiny {name} --again"
     last = pd.read_parquet(folder / paths.HISTORY).iloc[-1]
@@ -70,7 +70,7 @@ def test_show_says_what_a_runs_files_say_by_whatever_name(here):
     assert show(name)[0]["files"][paths.SAMPLES].endswith("(damaged)")
 
 
-def test_show_lists_the_runs_behind_a_row_and_their_mean(here):
+def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     text = call("show", "tiny", "table2", "salun", check=True).stdout
     row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]
     assert f"ua {row['ua_mean']:.2f} [" in text and text.startswith("tiny table2 salun: 2 runs")
@@ -78,7 +78,7 @@ def test_show_lists_the_runs_behind_a_row_and_their_mean(here):
     assert text.count("batch_size 32") == 1 and text.count("again  ") == 2
 
 
-def test_without_the_runs_the_gathered_results_say_the_same(here):
+def test_without_the_runs_the_gathered_results_say_the_same(project):
     from_runs = show("tiny", "table2", "salun")
     shutil.rmtree(paths.RUNS)
     for facts, before in zip(show("tiny", "table2", "salun"), from_runs, strict=True):
@@ -87,29 +87,29 @@ def test_without_the_runs_the_gathered_results_say_the_same(here):
     assert show("tiny", "table2")["runs"] == 4
 
 
-def test_a_table_is_not_drawn_from_a_damaged_original_and_its_receipt_survives(here):
+def test_a_table_is_not_drawn_from_a_damaged_original_and_its_receipt_survives(project):
     assert call("table", "tiny", "table2").returncode == 0
     [receipt] = (paths.RESULTS / "drawn" / "tiny").glob("table2-*.json")
     assert call("figure", "tiny", "table2").returncode == 2 and receipt.is_file()
-    history = run_folder("tiny", here.original) / paths.HISTORY
+    history = run_folder("tiny", project.original) / paths.HISTORY
     history.write_bytes(history.read_bytes()[:100])
     ended = call("table", "tiny", "table2")
     assert ended.returncode == 2 and f"{history} is damaged" in ended.stderr and receipt.is_file()
     assert call("table", "tiny", "table2", "--partial").returncode == 0
 
 
-def test_a_damaged_or_missing_file_is_a_one_line_error(here):
-    history = run_folder("tiny", here.name("salun")) / paths.HISTORY
+def test_a_damaged_or_missing_file_is_a_one_line_error(project):
+    history = run_folder("tiny", project.name("salun")) / paths.HISTORY
     content = history.read_bytes()
     for damaged in (content[:100], None):
         history.write_bytes(damaged) if damaged else history.unlink()
-        for words in (["tiny", here.name("salun")], ["tiny", "table2", "salun"]):
+        for words in (["tiny", project.name("salun")], ["tiny", "table2", "salun"]):
             ended = call("show", *words)
             assert ended.returncode == 2 and str(history) in ended.stderr and ended.stderr.count("\n") == 1
             assert ("damaged" if damaged else "missing") in ended.stderr
 
 
-def test_show_lists_the_files_of_a_table_and_the_runs_behind_them(here):
+def test_show_lists_the_files_of_a_table_and_the_runs_behind_them(project):
     facts = show("tiny", "table2")
     csv = paths.table("tiny", "table2", ".csv")
     assert f"{csv} {sha256(csv)}" in facts["files"] and facts["runs"] == 4
@@ -125,9 +125,9 @@ def entries(text: str) -> dict[str, str]:
     return {key: body for _, key, body in matches}
 
 
-def test_cite_gives_the_run_or_table_the_software_the_paper_and_the_methods(here):
-    record = read_record(run_folder("tiny", here.name("salun")) / paths.RUN)
-    cited = entries(call("cite", here.name("salun"), check=True).stdout)
+def test_cite_gives_the_run_or_table_the_software_the_paper_and_the_methods(project):
+    record = read_record(run_folder("tiny", project.name("salun")) / paths.RUN)
+    cited = entries(call("cite", project.name("salun"), check=True).stdout)
     key = f"run-{record['fingerprint'][:8]}"
     assert list(cited) == [key, SOFTWARE, PAPER, "salun"]
     for text in (record["fingerprint"], record["stamp"]["commit"], record["stamp"]["code"], record["ended"][:10]):
@@ -147,20 +147,20 @@ def test_every_method_of_the_paper_has_a_reference_and_the_software_that_of_the_
     assert cff["version"] in entry_of[SOFTWARE] and cff["references"][0]["identifiers"][0]["value"] in entry_of[PAPER]
 
 
-def test_an_unknown_or_ambiguous_name_is_a_one_line_error(here):
+def test_an_unknown_or_ambiguous_name_is_a_one_line_error(project):
     for words, message in [
         ("nope", "'nope': no such run in results/runs: accepted is a run's folder, fingerprint or name"),
         ("12345678", "no such run"),
-        (here.name("ft"), "no such run"),
-        (f"tiny {here.name('ft')}", "has not been run"),
+        (project.name("ft"), "no such run"),
+        (f"tiny {project.name('ft')}", "has not been run"),
         ("tiny table3", "unknown table or figure 'table3'"),
         ("tiny table2 ft", "unknown method 'ft'"),
         ("tiny table2 ft 1", "accepted is a run's folder"),
     ]:
         ended = call("show", *words.split())
         assert ended.returncode == 2 and message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
-    folder = run_folder("tiny", here.name("salun"))
+    folder = run_folder("tiny", project.name("salun"))
     fingerprint = read_record(folder / paths.RUN)["fingerprint"][:8]
-    shutil.copytree(run_folder("tiny", here.name("salun", trial=1)), folder.with_name("trial-0-00000000"))
-    ended = call("cite", here.name("salun"))
+    shutil.copytree(run_folder("tiny", project.name("salun", trial=1)), folder.with_name("trial-0-00000000"))
+    ended = call("cite", project.name("salun"))
     assert ended.returncode == 2 and "several runs, " in ended.stderr and fingerprint in ended.stderr

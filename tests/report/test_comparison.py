@@ -45,7 +45,7 @@ def ran(prepared, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def here(ran, tmp_path, monkeypatch) -> Project:
+def project(ran, tmp_path, monkeypatch) -> Project:
     return Project.copied(ran, tmp_path / "here", monkeypatch)
 
 
@@ -63,14 +63,14 @@ def made_up(shift: dict[str, float], seed: int = 0, trials: int = 5, **columns: 
 
 
 def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
-    same, shifted = made_up({}), made_up({"ua": 6.0, "ta": 0.1}, seed=1)
-    rows = differences(same, shifted).query("method == 'ft'").set_index("column")
+    base, shifted = made_up({}), made_up({"ua": 6.0, "ta": 0.1}, seed=1)
+    rows = differences(base, shifted).query("method == 'ft'").set_index("column")
     assert list(rows.index[rows["differs"]]) == ["ua", "avg_gap"]
-    retrain = same[same["method"] == "retrain"]["ua"].to_numpy()[:, None]
+    retrain = base[base["method"] == "retrain"]["ua"].to_numpy()[:, None]
     assert rows.loc["ua", "noise_floor"] == floor_of(retrain, 5) and rows.loc["ua", "low"] > 0
     # A rise in every trial, but within the noise: the interval excludes 0, and still nothing differs.
-    small = same.assign(ra=same["ra"] + np.where(same["method"] == "ft", 0.05 + 0.001 * same["trial"], 0))
-    row = differences(same, small).query("method == 'ft' and column == 'ra'").iloc[0]
+    noisy = base.assign(ra=base["ra"] + np.where(base["method"] == "ft", 0.05 + 0.001 * base["trial"], 0))
+    row = differences(base, noisy).query("method == 'ft' and column == 'ra'").iloc[0]
     assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
 
 
@@ -106,7 +106,7 @@ def test_any_difference_in_computation_or_divergence_counts():
     assert rows.loc[("ft", "ra"), "trials"] == 4 and not rows.loc["retrain", "differs"].any()
 
 
-def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(here):
+def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(project):
     ended = call("compare", "tiny", "planted")
     assert ended.returncode == 1 and "lr 0.05 | 0.001: ft" in ended.stdout, ended.stdout
     assert re.search(r"^  ft .*\*", ended.stdout, re.MULTILINE) and not re.search("^  not ", ended.stdout, re.MULTILINE)
@@ -116,18 +116,18 @@ def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(here)
     for method in ("retrain", "ft"):  # run again in another folder
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir("../again")
-            shutil.rmtree(run_folder(study, here.name(method)))
-            here.run(study, here.name(method))
+            shutil.rmtree(run_folder(study, project.name(method)))
+            project.run(study, project.name(method))
     ended = call("compare", "tiny", "../again", "--exact", check=True)
     assert "no difference: all pairs are identical" in ended.stdout and "10 of them identical" in ended.stdout
 
 
-def test_another_machine_is_named_with_what_that_means(here):
+def test_another_machine_is_named_with_what_that_means(project):
     shutil.copytree(".", "../xeon")
     study = Study.load("tiny")
-    run = Path("../xeon") / run_folder(study, here.name("ft"))
+    run = Path("../xeon") / run_folder(study, project.name("ft"))
     come_out_otherwise(run, device="Xeon")
-    shutil.rmtree(Path("../xeon") / run_folder(study, here.name("not", trial=2)))
+    shutil.rmtree(Path("../xeon") / run_folder(study, project.name("not", trial=2)))
     ended = call("compare", "tiny", "../xeon/results")
     assert "9 pairs, 8 of them identical" in ended.stdout
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
@@ -136,7 +136,7 @@ def test_another_machine_is_named_with_what_that_means(here):
     assert call("compare", "tiny", "../xeon", "--exact").returncode == 1
 
 
-def test_a_commit_and_a_merged_folder_can_be_compared(here):
+def test_a_commit_and_a_merged_folder_can_be_compared(project):
     collect(Study.load("tiny"))
     for arguments in (["init", "-q"], ["add", "results/tiny-metrics.parquet"], ["commit", "-qm", "results"]):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
@@ -146,24 +146,24 @@ def test_a_commit_and_a_merged_folder_can_be_compared(here):
     assert not any(row["differs"] for row in compared["differences"])
     for folder in ("runs", "splits"):
         shutil.copytree(f"results/{folder}", f"../other/results/{folder}")
-    come_out_otherwise(Path("../other") / run_folder("tiny", here.original))
+    come_out_otherwise(Path("../other") / run_folder("tiny", project.original))
     call("merge", "../other", "--keep-both", "other", check=True)
     # The split that measures it went with it.
     assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
-def test_two_methods_of_a_study_can_be_compared(here):
+def test_two_methods_of_a_study_can_be_compared(project):
     ended = call("compare", "--study", "tiny", "ft", "not", "--format", "csv")
     rows = pd.read_csv(io.StringIO(ended.stdout))
     assert set(rows["method"]) == {"not − ft"} and set(rows["trials"]) == {3}
     ft, no_t = (
         np.mean([pd.read_parquet(run_folder("tiny", name) / paths.HISTORY)["ua"].iloc[-1] for name in names])
-        for names in ([here.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
+        for names in ([project.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
     )
     assert rows.set_index("column").loc["ua", "difference"] == pytest.approx(no_t - ft)
 
 
-def test_what_cannot_be_compared_is_a_one_line_error(here):
+def test_what_cannot_be_compared_is_a_one_line_error(project):
     for arguments, message in [
         ("tiny @nope", "tiny@nope: neither a folder here nor a commit that has results/tiny-metrics.parquet"),
         ("tiny tinny", "unknown study 'tinny'"),

@@ -163,8 +163,8 @@ def test_a_name_stands_beside_its_cluster_and_by_the_larger_of_two() -> None:
     assert (offset >= np.array([10, 5])).any() and np.linalg.norm(offset) < 20
     # Another class lies between the two clusters, at the median of their samples.
     rng = np.random.default_rng(0)
-    larger, smaller, other = (
-        rng.normal(size=(n, 2)) * 4 + centre for n, centre in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))
+    larger, smaller, between = (
+        rng.normal(size=(count, 2)) * 4 + at for count, at in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))
     )
-    centres = placing.places([np.concatenate([larger, smaller]), other], np.tile([20.0, 10.0], (2, 1)), (200, 200))
+    centres = placing.places([np.concatenate([larger, smaller]), between], np.tile([20.0, 10.0], (2, 1)), (200, 200))
     assert np.linalg.norm(centres - [[30, 100], [100, 100]], axis=1).max() < 25

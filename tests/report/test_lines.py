@@ -164,17 +164,17 @@ def test_the_last_epoch_of_a_stage_counts_and_a_diverged_run_keeps_the_stages_be
 
 def test_the_stages_figure_shows_the_gap_and_the_metrics_of_every_stage(study) -> None:
     figure = plot(study, "removed")
-    gaps, *others = figure.subfigs[0].axes if figure.subfigs else figure.axes
+    gap_axes, *metric_axes = figure.subfigs[0].axes if figure.subfigs else figure.axes
     assert legend(figure) == ["Retrain", "FT", "CoUn", "Noise floor"]
-    ft, coun = (container[0] for container in gaps.containers)
-    assert gaps.get_ylabel() == "Average gap (points) over 2 trials"
+    ft, coun = (container[0] for container in gap_axes.containers)
+    assert gap_axes.get_ylabel() == "Average gap (points) over 2 trials"
     assert ft.get_xdata() == pytest.approx([10, 20], abs=1) and ft.get_ydata().tolist() == [1.0, 5.0]
     assert coun.get_linestyle() == "--"
     # The band of the noise floor, on an axis from 0.
-    assert gaps.collections[-1].get_datalim(gaps.transData).intervaly.tolist() == [0.0, 2.0]
-    assert gaps.get_ylim()[0] == 0
-    assert [axes.get_title() for axes in others] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
-    assert [container[0].get_ydata().tolist() for container in others[0].containers][:2] == [[50, 40], [51, 45]]
+    assert gap_axes.collections[-1].get_datalim(gap_axes.transData).intervaly.tolist() == [0.0, 2.0]
+    assert gap_axes.get_ylim()[0] == 0
+    assert [axes.get_title() for axes in metric_axes] == ["RA (%)", "UA (%)", "TA (%)", "MIA (%)"]
+    assert [container[0].get_ydata().tolist() for container in metric_axes[0].containers][:2] == [[50, 40], [51, 45]]
 
 
 def test_stages_leave_out_missing_runs_and_mark_a_variant_with_hollow_dots(study, copied) -> None:
@@ -185,8 +185,8 @@ def test_stages_leave_out_missing_runs_and_mark_a_variant_with_hollow_dots(study
     assert np.isnan(data.loc[(20, "ft"), "avg_gap"]) and data.loc[(20, "ft"), "ra_mean"] == 45.0
     assert np.isnan(data.loc[(10, "coun"), "ra_mean"])
     figure = plot(altered("removed", methods=["coun", "coun@lr=0.02"]), "removed", partial=True)
-    own, variant = (container[0] for container in figure.axes[0].containers)
-    assert own.get_markerfacecolor() == own.get_color() and variant.get_markerfacecolor() == "white"
+    method, variant = (container[0] for container in figure.axes[0].containers)
+    assert method.get_markerfacecolor() == method.get_color() and variant.get_markerfacecolor() == "white"
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_the_ablation_figure_shows_the_gap_and_signed_differences_at_sorted_valu
     assert data["ta_sd"].tolist() == pytest.approx([np.sqrt(0.5)] * 3)
     assert data["noise_floor"].tolist() == [0.5] * 3
     figure = plot(varied, "varied")
-    gaps, differences = figure.axes
+    gap_axes, difference_axes = figure.axes
     assert legend(figure) == ["Study’s own value", "Noise floor", "Retrain", "RA", "UA", "TA", "MIA"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0.05", "0.1", "0.2"]
@@ -218,11 +218,11 @@ def test_the_ablation_figure_shows_the_gap_and_signed_differences_at_sorted_valu
         assert round(float(axes.patches[0].get_x()), 6) == 0.5
     labels = [axes.get_ylabel() for axes in figure.axes]
     assert labels == [f"{kind} gap (points)\nover 2 trials" for kind in ("Average", "Signed")]
-    assert gaps.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
-    assert [container[0].get_ydata().tolist() for container in differences.containers][1] == [-1.0, -2.0, -3.0]
+    assert gap_axes.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
+    assert [container[0].get_ydata().tolist() for container in difference_axes.containers][1] == [-1.0, -2.0, -3.0]
     shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
-    gaps, _ = plot(varied, "varied", partial=True).axes
-    assert gaps.lines[0].get_ydata().tolist() == pytest.approx([1.25, 2.5, np.nan], nan_ok=True)
+    gap_axes, _ = plot(varied, "varied", partial=True).axes
+    assert gap_axes.lines[0].get_ydata().tolist() == pytest.approx([1.25, 2.5, np.nan], nan_ok=True)
 
 
 def test_a_collapsed_value_does_not_stretch_the_axes(varied) -> None:

@@ -69,22 +69,21 @@ WITHOUT_RESULTS = ("hyperparameters", "search", "metrics", "scale")  # no row ho
 @pytest.fixture(scope="module")
 def study(shared) -> Study:
     """A study with a table and a figure of every kind, the paper's numbers, and all that these are drawn from."""
-    shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
-    tables = {
-        kind: {"kind": kind, **shown}
-        for kind in ("theory", "tuning", "power", "audit", "relearning", "metrics", "search")
-    }
+    section = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
+    kinds = ("theory", "tuning", "power", "audit", "relearning", "metrics", "search")
+    tables = {kind: {"kind": kind, **section} for kind in kinds}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    tables["scale"] = {"kind": "scale", **shown, "studies": ["tiny"]}
+    tables["scale"] = {"kind": "scale", **section, "studies": ["tiny"]}
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
     shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
-    figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "relearning", "memorisation")}
+    kinds = ("theory", "audit", "relearning", "memorisation")
+    figures |= {f"{kind}-figure": {"kind": kind, **section} for kind in kinds}
     figures["scale-figure"] = tables["scale"]
-    figures["predictions-figure"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
+    figures["predictions-figure"] = {"kind": "predictions", **section, "classes": ["8", "1", "3"]}
     study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
     draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
     for (scenario, stages), trial in product(draws.items(), range(study.trials)):
@@ -161,8 +160,8 @@ def test_gathered_files_give_an_output_the_same_rows_as_its_runs(study, copied) 
 def shown_rows(study: Study, name: str) -> list[set[tuple[Any, ...]]]:
     """Return the runs that have rows in the results of an output, by frame."""
     results = frames.of_output(study, name)
-    shown = (results.metrics, results.history, results.predictions, results.embeddings)
-    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in shown]
+    read_frames = (results.metrics, results.history, results.predictions, results.embeddings)
+    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in read_frames]
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS["figures"].items() if not kind.of_studies])

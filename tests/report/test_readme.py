@@ -20,9 +20,9 @@ SHOWS = (
 @pytest.mark.parametrize(("page", "table"), list(zip(PAGES, SHOWS, strict=True)))
 def test_a_page_shows_its_tables_as_they_are_committed(page, table) -> None:
     # Another processor's table may differ in a last digit. If this fails: python docs/shown_tables.py
-    shown = {match[2]: match[3] for match in SHOWN.finditer((ROOT / page).read_text(encoding="utf-8"))}
-    assert table in shown
-    for path, text in shown.items():
+    tables = {match[2]: match[3] for match in SHOWN.finditer((ROOT / page).read_text(encoding="utf-8"))}
+    assert table in tables
+    for path, text in tables.items():
         git = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True)
         committed = git.stdout if git.returncode == 0 else (ROOT / path).read_bytes()
         assert committed.decode() == text

@@ -123,8 +123,8 @@ def test_numbers_are_those_of_the_studys_own_tables(study):
     tiny = Study.load("tiny")
     audits = Drawn(tiny, "audit").by_method("audit")["value"]
     for method in METHODS:
-        for what, name in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
-            assert numbers.loc[(what, method), "value"] == pytest.approx(audits[method, name]), method
+        for column, audit in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
+            assert numbers.loc[(column, method), "value"] == pytest.approx(audits[method, audit]), method
     claims = Drawn(tiny, "claims").data.set_index("claim")
     for key in ("best", "term"):
         assert [*numbers.loc[key, "value"]] == pytest.approx([*claims.loc[[key], "value"]])
