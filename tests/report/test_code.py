@@ -26,7 +26,7 @@ def stamp_code(study, name, code):
     write_json(path, {**record, "stamp": {**record["stamp"], "code": code}})
 
 
-def test_a_table_and_a_page_name_runs_of_other_code_and_one_code_refuses_them(study):
+def test_a_table_and_a_page_name_runs_of_different_code_and_can_refuse_them(study):
     write_runs(study, "gaps")
     stamp_code(study, f"{CELL}/ft/trial-0", "0" * 16)
     assert "code" not in Drawn(study, "gaps").caption  # the other runs do not name theirs

@@ -74,7 +74,7 @@ def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
     assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
 
 
-def test_results_without_common_runs_are_refused_and_a_single_trial_leaves_it_undecided():
+def test_results_without_common_runs_are_refused_and_a_single_trial_is_undecided():
     first, second = made_up({}), made_up({}).assign(scenario="random-50")
     for form in ("csv", "json", "text"):
         with pytest.raises(BadInput, match="a and b have no cell, method and trial in common"):

@@ -106,7 +106,7 @@ SMALL = Table(COLUMNS, BLOCKS, "What it is.", "At 10 %.", pd.DataFrame())
 
 
 @pytest.mark.parametrize("kind", [latex, markdown])
-def test_a_small_table_is_as_expected_to_the_letter(kind) -> None:
+def test_a_small_table_is_rendered_as_expected(kind) -> None:
     # In LaTeX, all after a number is padded to one width.
     expected = GIVEN / {latex: "small.tex", markdown: "small.md"}[kind]
     assert kind.render(SMALL, "tiny", "small") == expected.read_text(encoding="utf-8")
