@@ -1,4 +1,4 @@
-"""All audits of simulated methods: one that forgets, one that does not, one that shifts, and Original."""
+"""All audits of simulated methods: one that forgets, one that half forgets, one that shifts, and Original."""
 
 from dataclasses import replace
 
@@ -13,28 +13,28 @@ from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import ORIGINAL, RETRAIN
 
 TRIALS, SAMPLES = 6, 2000
-# By how much each method's margin is above Retrain's: on what it forgot, and everywhere.
+# How far each method's margins lie above Retrain's: on forgotten samples, and on all.
 METHODS = {RETRAIN: (0.0, 0.0), ORIGINAL: (3.0, 0.0), "perfect": (0.0, 0.0), "half": (1.5, 0.0), "shift": (0.0, 0.8)}
 
 
 def simulated(trials=TRIALS, samples=SAMPLES, held_out=0.2) -> tuple[dict[str, Outputs], Forgetting]:
     rng = np.random.default_rng(0)
-    place = rng.random((trials, samples))
-    given = Forgetting(np.arange(trials), place < 0.5, place >= 1 - held_out)
+    position = rng.random((trials, samples))
+    forgetting = Forgetting(np.arange(trials), position < 0.5, position >= 1 - held_out)
     mean, tests = rng.normal(0, 2, samples), rng.normal(0, 2, samples)
     methods = {}
     for method, (memory, shift) in METHODS.items():
-        learnt = np.where(given.held_out, 0, np.where(given.forgotten, memory, 3))
+        learnt = np.where(forgetting.held_out, 0, np.where(forgetting.forgotten, memory, 3))
         margin = mean + rng.normal(size=(trials, samples)) + learnt + shift
         test = tests + rng.normal(size=(trials, samples)) + shift
-        rates = [(side > 0) for side in (margin, test)]
-        accuracy = [
-            100 * np.array([right[mask].mean() for right, mask in zip(rates[0], masks, strict=True)])
-            for masks in (~given.unseen, given.forgotten)
-        ]
-        metrics = np.stack([accuracy[0], 100 - accuracy[1], 100 * rates[1].mean(axis=1), 100 - accuracy[1]], axis=1)
-        methods[method] = Outputs(np.arange(trials), margin, rates[0].astype(np.int16), test, test, metrics)
-    return methods, given
+        correct = margin > 0
+        ra, forget = (
+            100 * np.array([right[mask].mean() for right, mask in zip(correct, masks, strict=True)])
+            for masks in (~forgetting.unseen, forgetting.forgotten)
+        )
+        metrics = np.stack([ra, 100 - forget, 100 * (test > 0).mean(axis=1), 100 - forget], axis=1)
+        methods[method] = Outputs(np.arange(trials), margin, correct.astype(np.int16), test, test, metrics)
+    return methods, forgetting
 
 
 @pytest.fixture(scope="module")
@@ -47,123 +47,115 @@ def table(trials: pd.DataFrame) -> pd.DataFrame:
     return summary(trials.assign(dataset="d"), ["dataset"])
 
 
-def test_a_row_a_method_and_audit_with_its_null(table: pd.DataFrame):
+def test_the_summary_has_a_row_per_method_and_audit_with_its_null(table: pd.DataFrame):
     numbers = ["value", "low", "high", "null", "null_low", "null_high", "trials", "enough"]
     assert list(table.columns) == ["dataset", "method", "audit", *numbers]
-    assert list(table["method"].unique()) == [m for m in METHODS if m != RETRAIN]
+    assert list(table["method"].unique()) == [method for method in METHODS if method != RETRAIN]
     assert list(table["audit"].unique()) == list(AUDITS) and len(table) == 4 * len(AUDITS)
-    known = table.dropna()
-    assert ((known["low"] <= known["value"]) & (known["value"] <= known["high"])).all()
+    complete = table.dropna()
+    assert complete["value"].between(complete["low"], complete["high"]).all()
     assert (table["trials"] == TRIALS).all()
 
 
-def test_what_the_trials_do_not_carry_is_refused_with_the_number_that_would(table: pd.DataFrame):
+def test_an_audit_that_needs_more_trials_has_no_value_and_says_how_many(table: pd.DataFrame):
     few = table[table["enough"] > table["trials"]]
-    assert set(few["audit"]) == {
-        "klom",
-        "klom-95",
-        "forgetting-quality",
-        *(f"u-lira-{r}" for r in ("auc", "accuracy", "tpr")),
-    }
+    strict = {"u-lira-auc", "u-lira-accuracy", "u-lira-tpr"}
+    assert set(few["audit"]) == {"klom", "klom-95", "forgetting-quality", *strict}
     assert few[["value", "low", "high", "null"]].isna().all(axis=None)
     enough = few.drop_duplicates("audit").set_index("audit")["enough"]
-    assert enough["klom"] == pytest.approx(400, rel=0.03) and enough["forgetting-quality"] == pytest.approx(
-        2048, rel=0.03
-    )
+    assert enough["klom"] == pytest.approx(400, rel=0.03)
+    assert enough["forgetting-quality"] == pytest.approx(2048, rel=0.03)
     assert table.loc[table["enough"] <= table["trials"], ["value", "low", "null"]].notna().all(axis=None)
 
 
-def test_a_perfect_unlearner_reads_what_its_null_does_and_others_more(table: pd.DataFrame):
-    by = table.set_index(["method", "audit"])
+def test_a_perfect_unlearner_scores_as_its_null_and_others_higher(table: pd.DataFrame):
+    rows = table.set_index(["method", "audit"])
     for audit in AUDITS:
-        row = by.loc[("perfect", audit)]
+        row = rows.loc[("perfect", audit)]
         if row["enough"] <= TRIALS:
             spread = row["high"] - row["low"] + row["null_high"] - row["null_low"]
             assert abs(row["value"] - row["null"]) < spread, audit
     attacks = ["efficacy-auc", "efficacy-auc-standardised", "unseen-auc", "unseen-auc-calibrated", "rmia-auc"]
-    for method, seen in (("half", [1] * 5), (ORIGINAL, [1] * 5), ("shift", [1, 0, 0, 0, 0])):
-        found = [int(by.loc[(method, audit), "low"] > by.loc[(method, audit), "null_high"]) for audit in attacks]
-        assert found == seen, method
+    for method, expected in (("half", [1] * 5), (ORIGINAL, [1] * 5), ("shift", [1, 0, 0, 0, 0])):
+        detected = [int(rows.loc[(method, audit), "low"] > rows.loc[(method, audit), "null_high"]) for audit in attacks]
+        assert detected == expected, method
 
 
-def test_a_study_that_holds_samples_out_is_attacked_in_the_strict_form():
-    methods, given = simulated(trials=16, samples=1000, held_out=0.3)
-    rows = summary(by_trial(methods, given), []).set_index(["method", "audit"])
+def test_held_out_samples_allow_the_strict_attack():
+    rows = summary(by_trial(*simulated(trials=16, samples=1000, held_out=0.3)), []).set_index(["method", "audit"])
     assert rows.loc[("perfect", "u-lira-auc"), "value"] == pytest.approx(0.5, abs=0.02)
     assert rows.loc[("half", "u-lira-auc"), "value"] > 0.7
     assert rows.loc[("half", "u-lira-auc"), "null"] == pytest.approx(0.5, abs=0.02)
 
 
-def test_klom_and_quality_are_taken_of_halves_for_methods_and_null(monkeypatch):
+def test_klom_and_forgetting_quality_compare_halves_of_the_trials(monkeypatch):
     for name in ("klom", "klom-95", "forgetting-quality"):
         monkeypatch.setitem(AUDITS, name, sufficiency.Audit(None, sufficiency.for_pairs))
-    methods, given = simulated(trials=10, samples=150)
-    rows = summary(by_trial(methods, given), []).set_index(["method", "audit"])
-    for audit, worse in (("klom", 1), ("forgetting-quality", -1)):
+    rows = summary(by_trial(*simulated(trials=10, samples=150)), []).set_index(["method", "audit"])
+    for audit, sign in (("klom", 1), ("forgetting-quality", -1)):
         perfect, original = rows.loc[("perfect", audit)], rows.loc[(ORIGINAL, audit)]
         assert perfect["value"] == pytest.approx(perfect["null"], rel=0.15)
-        assert worse * (original["value"] - original["null"]) > 0 and original["null"] == perfect["null"]
+        assert sign * (original["value"] - original["null"]) > 0 and original["null"] == perfect["null"]
     assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
 
 
-def test_retrain_by_itself_has_nothing_to_be_compared_with():
-    methods, given = simulated(samples=50)
-    rows = by_trial({RETRAIN: methods[RETRAIN]}, given)
+def test_retrain_alone_has_no_rows():
+    methods, forgetting = simulated(samples=50)
+    rows = by_trial({RETRAIN: methods[RETRAIN]}, forgetting)
     assert rows.empty and "null" in rows and summary(rows, []).empty
 
 
-def test_a_method_with_fewer_trials_is_compared_with_as_many_of_retrain():
-    methods, given = simulated(samples=400)
-    three = {**methods, "half": methods["half"].of(np.array([5, 1, 2]))}
-    rows = summary(by_trial(three, given), []).set_index(["method", "audit"])
-    alone = {name: outputs.of(np.array([1, 2, 5])) for name, outputs in methods.items()}
-    expected = summary(by_trial(alone, given), []).set_index(["method", "audit"])
+def test_a_method_with_fewer_trials_is_compared_with_the_same_trials_of_retrain():
+    methods, forgetting = simulated(samples=400)
+    mixed = {**methods, "half": methods["half"].of(np.array([5, 1, 2]))}
+    rows = summary(by_trial(mixed, forgetting), []).set_index(["method", "audit"])
+    three = {name: outputs.of(np.array([1, 2, 5])) for name, outputs in methods.items()}
+    expected = summary(by_trial(three, forgetting), []).set_index(["method", "audit"])
     pd.testing.assert_frame_equal(rows.loc[["half"]], expected.loc[["half"]])
     assert (rows.loc["half", "trials"] == 3).all() and (rows.loc["perfect", "trials"] == TRIALS).all()
 
 
 @pytest.mark.parametrize(("share", "trials"), [(1.0, 3), (0.5, 3), (0.1, 3), (0.02, 15)])
-def test_enough_trials_for_an_attack_have_a_hundred_judged_samples_each(share: float, trials: int):
+def test_an_attack_needs_enough_trials_to_judge_a_hundred_samples_in_each(share: float, trials: int):
     rng = np.random.default_rng(0)
     order = rng.permuted(np.tile(np.arange(20_000), (40, 1)), axis=1) if share < 1 else np.zeros((40, 20_000))
     forgotten = order < share * 20_000
     forgotten[:, 15_000:] &= share < 1
-    given = Forgetting(np.arange(40), forgotten, np.zeros_like(forgotten))
-    needed = sufficiency.for_attack(given)
-    assert needed == trials
+    forgetting = Forgetting(np.arange(40), forgotten, np.zeros_like(forgotten))
+    assert sufficiency.for_attack(forgetting) == trials
     judged = [(row & (forgotten[:trials].sum(axis=0) > 1)).sum() for row in forgotten[:trials]]
     assert np.mean(judged) > 95 and (trials == 3 or np.mean(judged) < 110)
-    assert sufficiency.for_strict(given) == np.inf
+    assert sufficiency.for_strict(forgetting) == np.inf
 
 
-def test_metrics_are_held_to_a_standard(trials: pd.DataFrame):
+def test_audits_are_judged_by_how_well_they_rank_methods(trials: pd.DataFrame):
     rows = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
     assert set(rows.index) == {name for name in AUDITS if not name.startswith(("klom", "forgetting", "u-lira"))}
     assert (rows["methods"] == 3).all() and (rows["trials"] == TRIALS).all()
     assert rows.loc["efficacy-auc", ["faithfulness", "apart", "stability", "best_stays"]].tolist() == [1, 100, 1, 100]
     assert rows.loc["efficacy-auc", "noise_floor"] < 0.05
-    assert rows.loc["unseen-auc", "apart"] == pytest.approx(200 / 3)  # it does not tell the perfect from the shift
+    assert rows.loc["unseen-auc", "apart"] == pytest.approx(200 / 3)  # it cannot tell perfect from shift
     tau = rank_correlations(trials.assign(dataset="d"), ["dataset"]).set_index(["audit", "other"])["tau"]
     assert len(tau) == len(rows) * (len(rows) - 1) / 2
     assert tau["efficacy-auc", "efficacy-accuracy"] == 1
 
 
-def test_a_method_that_draws_nothing_at_random_is_told_from_retrain_and_hides_no_other():
-    methods, given = simulated(samples=400)
-    alike = np.repeat(methods["perfect"].margin[:1], TRIALS, axis=0)
-    methods = methods | {"fixed": replace(methods["perfect"], margin=alike)}
-    trials = by_trial(methods, given)
+def test_a_deterministic_method_is_told_from_retrain_and_hides_no_other_method():
+    methods, forgetting = simulated(samples=400)
+    repeated = np.repeat(methods["perfect"].margin[:1], TRIALS, axis=0)
+    methods = methods | {"fixed": replace(methods["perfect"], margin=repeated)}
+    trials = by_trial(methods, forgetting)
     rows = summary(trials, []).set_index(["method", "audit"])
     assert rows.loc[("fixed", "efficacy-auc"), "value"] > 0.99
-    held = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
-    assert held.loc["efficacy-auc", "methods"] == len(methods) - 2  # without Original and Retrain
-    missing = trials[(trials["method"] != "fixed") | (trials["trial"] < 2)]
-    none = missing["value"].where((missing["method"] != "fixed") | (missing["audit"] != "efficacy-auc"))
-    held = standards.standards(missing.assign(dataset="d", value=none), ["dataset"]).set_index("audit")
-    assert held.loc["efficacy-auc", "trials"] == TRIALS and held.loc["unseen-auc", "trials"] == 2
+    judged = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
+    assert judged.loc["efficacy-auc", "methods"] == len(methods) - 2  # without Original and Retrain
+    fewer = trials[(trials["method"] != "fixed") | (trials["trial"] < 2)]
+    values = fewer["value"].where((fewer["method"] != "fixed") | (fewer["audit"] != "efficacy-auc"))
+    judged = standards.standards(fewer.assign(dataset="d", value=values), ["dataset"]).set_index("audit")
+    assert judged.loc["efficacy-auc", "trials"] == TRIALS and judged.loc["unseen-auc", "trials"] == 2
 
 
-def test_rankings_and_pairs_are_compared_as_on_paper():
+def test_rankings_are_compared_as_worked_out_on_paper():
     assert kendall([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
     assert kendall([1, 1, 2], [1, 2, 3]) == pytest.approx(2 / np.sqrt(2 * 3))
     assert kendall([1, 2, 3], [[1, 2, 3], [3, 2, 1]]).tolist() == [1, -1]
@@ -172,9 +164,9 @@ def test_rankings_and_pairs_are_compared_as_on_paper():
     assert told_apart(values) == pytest.approx(200 / 3)
     tau, stays = ranking_stability(values, 0.0)
     assert stays == 100 and 1 / 3 < tau < 1
-    # Of two methods and two trials, one of four resamples is decided by the trial in which they change places.
+    # Two methods, two trials: in one of four resamples only the trial with the other order counts.
     assert ranking_stability(np.array([[0.0, 2.0], [3.0, 1.0]]), 0.0) == (0.5, 75.0)
-    # A draw that ties all methods has no rank correlation, and the others have one.
+    # A resample that ties all methods has no rank correlation; the others have one.
     tau, stays = ranking_stability(np.array([[1.0, 2.0, 2.0], [1.0, 3.0, 3.0]]), 0.0)
     assert tau == 1 and stays == 100
     assert np.isnan(ranking_stability(values[:1], 0.0)).all() and np.isnan(told_apart(values[:, :1]))

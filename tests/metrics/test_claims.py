@@ -1,4 +1,4 @@
-"""The claims' formulas within a cell, their verdicts and their families, on numbers made up for it."""
+"""Claims within a cell, their verdicts and their families, on made-up results."""
 
 import numpy as np
 import pandas as pd
@@ -13,12 +13,12 @@ from tests.metrics.made_up import CLOSE, retrain, rows_of, runs
 
 @pytest.fixture
 def story():
-    """FT far away, NegGrad+ nearer, CoUn nearest; NoT is made worse by the term."""
+    """FT is farthest from Retrain, NegGrad+ nearer, CoUn nearest; adding CL makes NoT worse."""
     shifts = {"ft": 8.0, "neggrad-plus": 5.0, "neggrad-plus+cl": 3.0, "not": 4.0, "not+cl": 6.0, "coun": 2.0}
     return pd.concat([retrain(), *(runs(method, shift) for method, shift in shifts.items())]).assign(status="finished")
 
 
-def test_the_gap_is_that_of_the_means_over_the_trials_that_all_have():
+def test_a_gap_is_between_means_over_the_trials_that_all_methods_have():
     cell = Cell("cifar10", "resnet18", "random-50")
     trials = Trials(pd.concat([retrain(), runs("ft", 8.0, noise=0.0)]), cell, ["ft"])
     drawn = np.array([[0, 1, 2, 3, 4], [0, 0, 0, 0, 4]])
@@ -28,7 +28,7 @@ def test_the_gap_is_that_of_the_means_over_the_trials_that_all_have():
     assert len(Trials(frame, Cell("cifar10", "resnet18", "random-10"), ["ft"])) == 0
 
 
-def test_the_order_of_methods_and_what_the_term_does(story):
+def test_claims_about_the_order_of_methods_and_about_adding_cl(story):
     best, worst = rows_of("best", story).iloc[0], rows_of("ft-worst", story).iloc[0]
     assert best["value"] == pytest.approx(2.0, abs=CLOSE)  # NoT at 4, CoUn at 2
     assert worst["value"] == pytest.approx(3.0, abs=CLOSE)  # FT at 8, NegGrad+ at 5
@@ -40,7 +40,7 @@ def test_the_order_of_methods_and_what_the_term_does(story):
     assert "`l1-sparse` with the term" not in term.index
 
 
-def test_a_term_that_came_with_another_learning_rate_is_compared_at_that_rate_too():
+def test_cl_at_another_learning_rate_is_compared_at_that_rate_too():
     rows = rows_of(
         "term",
         retrain(),
@@ -57,39 +57,39 @@ def test_a_term_that_came_with_another_learning_rate_is_compared_at_that_rate_to
     assert list(rows["value"]) == pytest.approx([3.0, -1.0], abs=CLOSE)
 
 
-def test_what_is_within_the_noise_is_undecided_and_one_trial_decides_nothing(story):
-    wide = rows_of("best", runs("retrain", 0.0, noise=2.0), runs("ft", 3.0, noise=3.0), runs("coun", 2.9, noise=3.0))
-    assert set(wide["verdict"]) == {UNDECIDED}
+def test_a_difference_within_the_noise_or_of_one_trial_is_undecided(story):
+    noisy = rows_of("best", runs("retrain", 0.0, noise=2.0), runs("ft", 3.0, noise=3.0), runs("coun", 2.9, noise=3.0))
+    assert set(noisy["verdict"]) == {UNDECIDED}
     best = rows_of("best", story[story["trial"] == 0]).iloc[0]
     assert best["verdict"] == UNDECIDED == best["after_holm"] and best["remark"] == "one trial: no interval"
 
 
-def test_a_claim_that_the_study_cannot_test_says_what_it_needs():
+def test_an_untested_claim_says_what_it_needs():
     table = rows_of(None, retrain(), runs("ft", 3.0))
     assert list(table["claim"]) == [claim.key for claim in CLAIMS]
     assert set(table["verdict"]) == {UNTESTED} == set(table["after_holm"])
     assert table["remark"].str.startswith("needs ").all()
 
 
-def test_a_diverged_run_is_no_evidence(story):
+def test_a_claim_is_undecided_where_a_run_diverged(story):
     def diverged(method, trials):
         frame = story.copy()
         frame.loc[(frame["method"] == method) & frame["trial"].isin(trials), "status"] = "diverged"
         return frame
 
-    lost = diverged("coun", [2])
-    best = rows_of("best", lost).iloc[0]
+    frame = diverged("coun", [2])
+    best = rows_of("best", frame).iloc[0]
     assert best["trials"] == 4 and best["remark"] == "diverged: `coun` in 1"
-    # What is left are the trials that went well: they decide nothing.
+    # Only the trials that went well remain: they decide nothing.
     assert best["low"] > 0 and best["verdict"] == UNDECIDED == best["after_holm"] and np.isnan(best["p"])
-    assert rows_of("term", lost).set_index("subject").loc["`not` with the term", "verdict"] == NOT_REPRODUCED
+    assert rows_of("term", frame).set_index("subject").loc["`not` with the term", "verdict"] == NOT_REPRODUCED
     worst = rows_of("ft-worst", diverged("neggrad-plus", range(5))).iloc[0]
     assert worst["verdict"] == UNDECIDED and worst["remark"] == "diverged: `neggrad-plus` in 5"
     best = rows_of("best", diverged("coun", range(5))).iloc[0]
     assert best["verdict"] == UNTESTED and best["remark"].endswith("in runs that did not diverge")
 
 
-def test_the_correction_counts_the_tests_of_a_family_and_all_may_be_tested_or_none(story, monkeypatch):
+def test_holms_correction_counts_the_tests_of_a_family(story, monkeypatch):
     table = rows_of(None, story)
     assert set(table.loc[table["family"] == PRIMARY, "claim"]) == {"best", "term"}
     table = table[table["verdict"] != UNTESTED]
@@ -102,9 +102,9 @@ def test_the_correction_counts_the_tests_of_a_family_and_all_may_be_tested_or_no
     assert rows_of(None, retrain())["after_holm"].tolist() == [UNTESTED]
 
 
-def test_class_wise_gaps_against_the_noise_floor_and_the_margin():
-    # Retrain's trials are -1, -0.5, 0, 0.5, 1: to the mean of the others 1.25, 0.625, 0, 0.625, 1.25; on average 0.75.
-    # One trial and the mean of four others differ with 5 / 4 of a trial's variance, means of five with 2 / 5 of it.
+def test_class_wise_gaps_are_judged_by_the_noise_floor_and_the_margin():
+    # Retrain's trials, -1 to 1, are 1.25, 0.625, 0, 0.625 and 1.25 from the mean of the others: on average 0.75.
+    # One trial and a mean of four differ by 5 / 4 of a trial's variance, two means of five by 2 / 5 of it.
     floor = 0.75 * np.sqrt((2 / 5) / (5 / 4))
     truck = {"scenario": "class-truck", "noise": 0.0}
     rows = rows_of("easy", retrain(scenario="class-truck"), runs("ft", 0.2, **truck), runs("not", -5.0, **truck))
@@ -117,26 +117,26 @@ def test_class_wise_gaps_against_the_noise_floor_and_the_margin():
     assert list(rows_of("easy", *frames, margin=6.0)["verdict"]) == [REPRODUCED, REPRODUCED]
 
 
-def test_a_collapsed_run_counts_and_is_named(story):
+def test_a_collapsed_run_counts_and_is_remarked_on(story):
     collapsed = (story["method"] == "not") & story["trial"].isin([1, 3])
     best = rows_of("best", story.assign(collapsed=collapsed)).iloc[0]
     assert best["remark"] == "collapsed: `not` in 2" and best["verdict"] == REPRODUCED and best["trials"] == 5
 
 
-def test_the_further_methods_are_compared_with_ours_by_themselves():
+def test_the_further_methods_are_a_claim_of_their_own():
     rows = rows_of("further", retrain(), runs("ft", 1.0), runs("scrub", 3.0), runs("cu", 6.0), runs("coun", 2.0))
     assert list(rows["subject"]) == ["against `scrub`, `cu`"]
     assert rows["value"][0] == pytest.approx(1.0, abs=CLOSE)
 
 
-def test_ablations_compare_runs_that_differ_in_one_setting():
+def test_an_ablation_compares_runs_that_differ_in_one_setting():
     tuned = {"tau": 0.12, "lr": 0.1, "cl_transform": "CHN", "batch_size": 64}
     frames = [
         retrain(),
         runs("coun", 2.0, **tuned),
         runs("coun@tau=0.05", 4.0, **tuned | {"tau": 0.05}),
         runs("coun@tau=0.3", 5.0, **tuned | {"tau": 0.3}),
-        runs("coun@lr=0.01@tau=0.2", 0.5, **tuned | {"tau": 0.2, "lr": 0.01}),  # differs in two: not compared
+        runs("coun@lr=0.01@tau=0.2", 0.5, **tuned | {"tau": 0.2, "lr": 0.01}),  # two settings differ: not compared
         runs("coun@batch_size=256", 0.5, **tuned | {"batch_size": 256}),
     ]
     tau = rows_of("tau", *frames)
@@ -144,12 +144,12 @@ def test_ablations_compare_runs_that_differ_in_one_setting():
     assert tau["value"][0] == pytest.approx(2.0, abs=CLOSE) and tau["verdict"][0] == REPRODUCED
     assert rows_of("batch", *frames)["verdict"][0] == REPRODUCED
     assert rows_of("batch", *frames[:-1])["verdict"][0] == UNTESTED
-    # What all values have in common is named.
+    # A setting that all values share is named.
     short = [runs(f"coun@epochs=20@tau={tau}", 1.0, tau=tau, epochs=20) for tau in (0.1, 0.3)]
     assert list(rows_of("tau", retrain(), *short)["subject"]) == ["`tau` 0.1 against 0.3, `epochs` 20"]
 
 
-def test_an_inner_weight_is_held_against_both_ends():
+def test_weights_in_between_are_compared_with_both_ends():
     values = {0.1: 4.0, 1.5: 2.0, 3: 1.0, 10: 5.0}
     frames = [runs(f"coun@lambda={value}", shift, lr=0.1, **{"lambda": value}) for value, shift in values.items()]
     (row,) = rows_of("lambda", retrain(), *frames).to_dict("records")
@@ -159,7 +159,7 @@ def test_an_inner_weight_is_held_against_both_ends():
     assert rows_of("lambda", retrain(), *frames[:2])["verdict"][0] == UNTESTED
 
 
-def test_second_views_a_strong_one_degrades_and_flipping_changes_nothing():
+def test_a_strong_second_view_is_worse_and_flipping_makes_no_difference():
     shifts = {"CN": 2.1, "CHN": 2.0, "CHJN": 5.0, "CHJGN": 7.0}
     frames = {
         view: runs(f"coun@cl_transform={view}", shift, lr=0.1, cl_transform=view) for view, shift in shifts.items()
@@ -174,7 +174,7 @@ def test_second_views_a_strong_one_degrades_and_flipping_changes_nothing():
     assert rows_of("equal-views", retrain(), *frames.values())["verdict"][0] == NOT_REPRODUCED
 
 
-def test_equal_computation_takes_the_longest_run_that_costs_no_more():
+def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
     rows = rows_of(
         "budget",
         retrain(),

@@ -1,4 +1,4 @@
-"""The audits of the committed runs of cifar10-small, and what is read for them."""
+"""The audits of the committed runs of cifar10-small, and the samples that they read."""
 
 import dataclasses
 import subprocess
@@ -18,7 +18,7 @@ from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from tests.project import ROOT
 
-# The AUC of the efficacy attack by the table that the audits were asked for with: margins as they are, standardised.
+# The efficacy attack's AUCs as the request for audits gave them: of margins, and of standardised margins.
 KNOWN = {
     ("random-10", "original"): (0.70, 0.69),
     ("random-10", "coun"): (0.77, 0.56),
@@ -29,7 +29,7 @@ KNOWN = {
 
 
 def reader(scenarios: list[str], methods: list[str]) -> Reader:
-    """A reader of some of the committed runs, whose metrics are those that were gathered."""
+    """Return a reader of some committed runs, with their gathered metrics."""
     study = Study.load("cifar10-small")
     cells = [cell for cell in study.cells if cell.scenario in scenarios]
     metrics = frames.gathered(study).metrics
@@ -44,17 +44,17 @@ def table() -> pd.DataFrame:
     return summary(trials, CELL)
 
 
-def test_the_attack_sees_what_is_known(table: pd.DataFrame):
+def test_the_attack_gives_the_known_aucs(table: pd.DataFrame):
     values = table.set_index(["scenario", "method", "audit"])["value"]
-    for place, expected in KNOWN.items():
-        found = [values[(*place, f"efficacy-auc{form}")] for form in ("", "-standardised")]
-        assert found == pytest.approx(expected, abs=0.011), place
+    for entry, expected in KNOWN.items():
+        aucs = [values[(*entry, f"efficacy-auc{form}")] for form in ("", "-standardised")]
+        assert aucs == pytest.approx(expected, abs=0.011), entry
     assert values["random-50", "original", "efficacy-auc"] > 0.75
     assert values["random-10", "coun", "average-gap"] == pytest.approx(2.94, abs=0.005)
     assert values["random-50", "coun", "average-gap"] == pytest.approx(2.40, abs=0.005)
 
 
-def test_nulls_of_real_retrains_are_those_of_equals(table: pd.DataFrame):
+def test_the_nulls_of_real_retrains_are_a_half(table: pd.DataFrame):
     rows = table[(table["scenario"] == "random-50") & (table["method"] == "coun")].set_index("audit")
     for audit in ("efficacy-auc", "efficacy-auc-standardised", "unseen-auc", "unseen-auc-calibrated", "rmia-auc"):
         assert rows.loc[audit, "null"] == pytest.approx(0.5, abs=0.01), audit
@@ -63,27 +63,27 @@ def test_nulls_of_real_retrains_are_those_of_equals(table: pd.DataFrame):
 
 def test_a_forgotten_class_is_compared_with_its_own_test_samples(table: pd.DataFrame):
     rows = table[table["scenario"] == "class-truck"].set_index(["method", "audit"])
-    assert 0.55 < rows.loc[("original", "unseen-auc"), "value"] < 0.65  # against other classes it would be a half
+    assert 0.55 < rows.loc[("original", "unseen-auc"), "value"] < 0.65  # other classes would give a half
     assert rows.loc[("original", "unseen-auc"), "null"] == pytest.approx(0.5, abs=0.02)
     assert (rows["trials"] == 3).all() and rows.loc[("original", "efficacy-auc"), "value"] > 0.99
 
 
-def test_margins_are_read_where_a_file_has_them_and_else_made_from_losses():
+def test_margins_are_read_from_a_file_that_has_them_and_else_computed_from_losses():
     samples = pd.DataFrame({"loss": np.array([np.log(2), 0.0], np.float32)})
     assert margin(samples) == pytest.approx([0.0, 24 * np.log(2)], abs=1e-4)
     assert margin(samples.assign(margin=np.array([1.5, 40.0], np.float32))).tolist() == [1.5, 40.0]
 
 
-def test_samples_that_are_not_on_disk_are_missed_by_name_or_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path):
+def test_missing_samples_are_refused_by_name_or_left_out_of_partial_results(monkeypatch: pytest.MonkeyPatch, tmp_path):
     monkeypatch.chdir(ROOT)
-    given = reader(["random-50"], ["coun"])
+    committed = reader(["random-50"], ["coun"])
     monkeypatch.setattr("benchmark.paths.RUNS", tmp_path)
     with pytest.raises(StaleOutput, match=r"run\.json is missing"):
-        given.audits()
-    assert dataclasses.replace(given, partial=True).audits().empty
+        committed.audits()
+    assert dataclasses.replace(committed, partial=True).audits().empty
 
 
-def test_memorised_samples_are_the_ones_that_original_has_not_forgotten(monkeypatch: pytest.MonkeyPatch):
+def test_original_remembers_samples_the_better_the_more_they_are_memorised(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     rows = reader(["random-50"], ["original", "coun"]).memorised()
     aucs = rows.groupby(["method", "memorisation"])["auc"].mean()
@@ -91,7 +91,7 @@ def test_memorised_samples_are_the_ones_that_original_has_not_forgotten(monkeypa
     assert aucs["coun"].max() < 0.6
 
 
-def test_what_is_shown_of_audits_imports_no_torch_and_takes_no_minute(tmp_path):
+def test_drawing_audits_imports_no_torch_and_takes_under_a_minute(tmp_path):
     code = f"""
 import sys, time; sys.path.insert(0, {str(ROOT)!r})
 from benchmark.report.draw import build
@@ -104,11 +104,11 @@ for name in ("audit", "metrics", "gap-and-audit", "not-forgotten"):
     build(Source.of(study, name, results))
 print({{"torch"}} & set(sys.modules), time.process_time() < 60)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout == "set() True\n", done.stdout + done.stderr
+    python = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert python.stdout == "set() True\n", python.stdout + python.stderr
 
 
-def test_a_study_that_holds_images_out_is_attacked_in_the_strict_form(project):
+def test_a_study_with_held_out_images_is_attacked_in_the_strict_form(project):
     cell = "digits/convnet/random-50"
     tables = {"table2": {"kind": "audit", "cells": [cell], "methods": ["ft"]}, "table8": None}
     study = project.study(

@@ -1,4 +1,4 @@
-"""A headless Chromium, which loads nothing but files."""
+"""A headless Chromium that loads files alone."""
 
 import contextlib
 import shutil
@@ -16,7 +16,7 @@ MISSING = not CHROMIUM or not find_spec("playwright")
 
 @contextlib.contextmanager
 def chromium() -> "Iterator[Browser]":
-    """A browser that ends afterwards."""
+    """Open a browser and close it afterwards."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM) as browser:
@@ -24,14 +24,14 @@ def chromium() -> "Iterator[Browser]":
 
 
 @contextlib.contextmanager
-def opened(browser: "Browser", file: Path, view: str = "", width: int = 1440, **look: Any) -> "Iterator[Page]":
-    """A file in a window of its own, with what follows # in its address; it leaves no fault and asks for no network."""
+def opened(browser: "Browser", file: Path, view: str = "", width: int = 1440, **options: Any) -> "Iterator[Page]":
+    """Open a file at ``#view`` in its own window; afterwards, assert that nothing failed or asked for the network."""
     faults: list[str] = []
     requests: list[str] = []
-    with browser.new_context(viewport={"width": width, "height": 900}, **look) as context:
+    with browser.new_context(viewport={"width": width, "height": 900}, **options) as context:
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "assert") else None)
+        page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "assert") else None)
         page.on("request", lambda request: requests.append(request.url))
         page.goto(file.resolve().as_uri() + f"#{view}" * bool(view))
         yield page

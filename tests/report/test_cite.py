@@ -1,4 +1,4 @@
-"""Everything behind a number: it is what the run's own files say, however the run is named."""
+"""`show` and `cite`: all that is behind a number, however the run is named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from benchmark.methods import METHODS
 from benchmark.report.cite import PAPER, SOFTWARE, SOURCES, references
 from benchmark.report.draw import draw_table
 from benchmark.results.gather import collect
-from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.project import ROOT, Project, call
 
@@ -39,30 +38,26 @@ def ran(prepared, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def here(ran, tmp_path, monkeypatch) -> Project:
+def project(ran, tmp_path, monkeypatch) -> Project:
     return Project.copied(ran, tmp_path / "project", monkeypatch)
 
 
-def shown(*words: str):
+def show(*words: str):
     return json.loads(call("show", *words, "--format", "json", check=True).stdout)
 
 
-def test_a_run_is_what_its_files_say_by_whatever_name(here):
-    name = here.name("salun")
+def test_show_says_what_a_runs_files_say_by_whatever_name(project):
+    name = project.name("salun")
     folder = run_folder("tiny", name)
     record = read_record(folder / paths.RUN)
-    (facts,) = shown(name)
+    (facts,) = show(name)
     for words in ([str(folder)], [record["fingerprint"]], [record["fingerprint"][:8]], ["tiny", name]):
-        assert shown(*words) == [facts], words
+        assert show(*words) == [facts], words
     assert facts["settings"] == record["slice"]["settings"] and facts["determined by"]["seed"] == 1
-    assert (
-        facts["made"]["commit"] == record["stamp"]["commit"] and facts["machine"]["device"] == record["stamp"]["device"]
-    )
-    assert facts["files"] == {
-        paths.SAMPLES: sha256(folder / paths.SAMPLES),
-        paths.HISTORY: sha256(folder / paths.HISTORY),
-    }
-    assert facts["started from"]["folder"] == str(run_folder("tiny", here.original))
+    assert facts["made"]["commit"] == record["stamp"]["commit"]
+    assert facts["machine"]["device"] == record["stamp"]["device"]
+    assert facts["files"] == {file: sha256(folder / file) for file in (paths.SAMPLES, paths.HISTORY)}
+    assert facts["started from"]["folder"] == str(run_folder("tiny", project.original))
     assert Path(facts["forgets"]["file"]).is_file() and facts["shown by"] == ["tiny: table2"]
     assert facts["again"] == f"python -m benchmark run tiny {name} --again"
     last = pd.read_parquet(folder / paths.HISTORY).iloc[-1]
@@ -70,53 +65,52 @@ def test_a_run_is_what_its_files_say_by_whatever_name(here):
     with (folder / paths.SAMPLES).open("ab") as file:
         file.write(b"more")
     (folder / paths.HISTORY).rename(folder / "history.moved")
-    text = call("show", str(folder)).stderr
-    assert "history.parquet" in text
+    assert "history.parquet" in call("show", str(folder)).stderr
     (folder / "history.moved").rename(folder / paths.HISTORY)
-    assert shown(name)[0]["files"][paths.SAMPLES].endswith("(damaged)")
+    assert show(name)[0]["files"][paths.SAMPLES].endswith("(damaged)")
 
 
-def test_a_row_of_a_table_is_its_runs_and_their_mean(here):
+def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     text = call("show", "tiny", "table2", "salun", check=True).stdout
     row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]
     assert f"ua {row['ua_mean']:.2f} [" in text and text.startswith("tiny table2 salun: 2 runs")
-    # What the trials have in common is said once.
+    # Common facts stand once, a command for each of the two runs.
     assert text.count("batch_size 32") == 1 and text.count("again  ") == 2
 
 
-def test_without_the_runs_the_gathered_results_say_the_same(here):
-    before = shown("tiny", "table2", "salun")
+def test_without_the_runs_the_gathered_results_say_the_same(project):
+    from_runs = show("tiny", "table2", "salun")
     shutil.rmtree(paths.RUNS)
-    for facts, earlier in zip(shown("tiny", "table2", "salun"), before, strict=True):
-        same = ("run", "fingerprint", "status", "metrics", "cost", "settings", "determined by", "machine", "versions")
-        assert {topic: facts[topic] for topic in same} == {topic: earlier[topic] for topic in same}
-    assert shown("tiny", "table2")["runs"] == 4
+    for facts, before in zip(show("tiny", "table2", "salun"), from_runs, strict=True):
+        topics = ("run", "fingerprint", "status", "metrics", "cost", "settings", "determined by", "machine", "versions")
+        assert [facts[topic] for topic in topics] == [before[topic] for topic in topics]
+    assert show("tiny", "table2")["runs"] == 4
 
 
-def test_a_table_whose_original_is_damaged_is_not_drawn_without_its_marks_and_no_mistake_costs_a_receipt(here):
+def test_a_table_is_not_drawn_from_a_damaged_original_and_its_receipt_survives(project):
     assert call("table", "tiny", "table2").returncode == 0
     [receipt] = (paths.RESULTS / "drawn" / "tiny").glob("table2-*.json")
     assert call("figure", "tiny", "table2").returncode == 2 and receipt.is_file()
-    history = run_folder("tiny", here.original) / paths.HISTORY
+    history = run_folder("tiny", project.original) / paths.HISTORY
     history.write_bytes(history.read_bytes()[:100])
     ended = call("table", "tiny", "table2")
     assert ended.returncode == 2 and f"{history} is damaged" in ended.stderr and receipt.is_file()
     assert call("table", "tiny", "table2", "--partial").returncode == 0
 
 
-def test_a_damaged_run_is_one_line(here):
-    history = run_folder("tiny", here.name("salun")) / paths.HISTORY
+def test_a_damaged_or_missing_file_is_a_one_line_error(project):
+    history = run_folder("tiny", project.name("salun")) / paths.HISTORY
     content = history.read_bytes()
     for damaged in (content[:100], None):
         history.write_bytes(damaged) if damaged else history.unlink()
-        for words in (["tiny", here.name("salun")], ["tiny", "table2", "salun"]):
+        for words in (["tiny", project.name("salun")], ["tiny", "table2", "salun"]):
             ended = call("show", *words)
             assert ended.returncode == 2 and str(history) in ended.stderr and ended.stderr.count("\n") == 1
             assert ("damaged" if damaged else "missing") in ended.stderr
 
 
-def test_a_table_is_its_files_and_all_runs_behind_them(here):
-    facts = shown("tiny", "table2")
+def test_show_lists_the_files_of_a_table_and_the_runs_behind_them(project):
+    facts = show("tiny", "table2")
     csv = paths.table("tiny", "table2", ".csv")
     assert f"{csv} {sha256(csv)}" in facts["files"] and facts["runs"] == 4
     assert [line.split(":")[0].rpartition("/")[2] for line in facts["shows"]] == ["retrain", "salun"]
@@ -124,50 +118,49 @@ def test_a_table_is_its_files_and_all_runs_behind_them(here):
 
 
 def entries(text: str) -> dict[str, str]:
-    """Return BibTeX entries by key, each of them whole: its braces are balanced."""
-    found = re.findall(r"^@(\w+)\{([\w-]+),\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
-    assert len(found) == text.count("\n@") + text.startswith("@")
-    assert all(body.replace(r"\{", "").count("{") == body.replace(r"\}", "").count("}") for *_, body in found)
-    return {key: body for _, key, body in found}
+    """Return BibTeX entries by key; the braces of each are balanced."""
+    matches = re.findall(r"^@(\w+)\{([\w-]+),\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
+    assert len(matches) == text.count("\n@") + text.startswith("@")
+    assert all(body.replace(r"\{", "").count("{") == body.replace(r"\}", "").count("}") for *_, body in matches)
+    return {key: body for _, key, body in matches}
 
 
-def test_a_citation_has_the_run_or_table_the_software_the_paper_and_the_methods(here):
-    run = read_record(run_folder("tiny", here.name("salun")) / paths.RUN)
-    cited = entries(call("cite", here.name("salun"), check=True).stdout)
-    mine = f"run-{run['fingerprint'][:8]}"
-    assert list(cited) == [mine, SOFTWARE, PAPER, "salun"]
-    for text in (run["fingerprint"], run["stamp"]["commit"], run["stamp"]["code"], run["ended"][:10]):
-        assert text in cited[mine]
+def test_cite_gives_the_run_or_table_the_software_the_paper_and_the_methods(project):
+    record = read_record(run_folder("tiny", project.name("salun")) / paths.RUN)
+    cited = entries(call("cite", project.name("salun"), check=True).stdout)
+    key = f"run-{record['fingerprint'][:8]}"
+    assert list(cited) == [key, SOFTWARE, PAPER, "salun"]
+    for text in (record["fingerprint"], record["stamp"]["commit"], record["stamp"]["code"], record["ended"][:10]):
+        assert text in cited[key]
     cited = entries(call("cite", "tiny", "table2", check=True).stdout)
     assert sha256(paths.table("tiny", "table2", ".csv")) in cited["tiny-table2"]
     assert r"50 \% \& more" in cited["tiny-table2"]
 
 
-def test_every_method_of_the_paper_has_an_entry_and_ours_are_those_of_the_citation_file():
-    known = entries("\n\n".join(references().values()))
+def test_every_method_of_the_paper_has_a_reference_and_the_software_that_of_the_citation_file():
+    entry_of = entries("\n\n".join(references().values()))
     methods = set(METHODS) - {"original", "retrain", "ft", "ft2"}
-    assert known.keys() - {SOFTWARE} == {SOURCES.get(method, method) for method in methods}
+    assert entry_of.keys() - {SOFTWARE} == {SOURCES.get(method, method) for method in methods}
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     for key, source in ((SOFTWARE, cff), (PAPER, cff["references"][0])):
-        assert f"{{{source['title']}}}" in known[key], key
-    assert cff["version"] in known[SOFTWARE] and cff["references"][0]["identifiers"][0]["value"] in known[PAPER]
+        assert f"{{{source['title']}}}" in entry_of[key], key
+    assert cff["version"] in entry_of[SOFTWARE] and cff["references"][0]["identifiers"][0]["value"] in entry_of[PAPER]
 
 
-def test_what_is_not_there_is_one_line(here):
-    Study.load("tiny")
+def test_an_unknown_or_ambiguous_name_is_a_one_line_error(project):
     for words, message in [
         ("nope", "'nope': no such run in results/runs: accepted is a run's folder, fingerprint or name"),
         ("12345678", "no such run"),
-        (here.name("ft"), "no such run"),
-        (f"tiny {here.name('ft')}", "has not been run"),
+        (project.name("ft"), "no such run"),
+        (f"tiny {project.name('ft')}", "has not been run"),
         ("tiny table3", "unknown table or figure 'table3'"),
         ("tiny table2 ft", "unknown method 'ft'"),
         ("tiny table2 ft 1", "accepted is a run's folder"),
     ]:
         ended = call("show", *words.split())
         assert ended.returncode == 2 and message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
-    run = run_folder("tiny", here.name("salun"))
-    other = read_record(run / paths.RUN)["fingerprint"][:8]
-    shutil.copytree(run_folder("tiny", here.name("salun", trial=1)), run.with_name("trial-0-00000000"))
-    ended = call("cite", here.name("salun"))
-    assert ended.returncode == 2 and "several runs, " in ended.stderr and other in ended.stderr
+    folder = run_folder("tiny", project.name("salun"))
+    fingerprint = read_record(folder / paths.RUN)["fingerprint"][:8]
+    shutil.copytree(run_folder("tiny", project.name("salun", trial=1)), folder.with_name("trial-0-00000000"))
+    ended = call("cite", project.name("salun"))
+    assert ended.returncode == 2 and "several runs, " in ended.stderr and fingerprint in ended.stderr

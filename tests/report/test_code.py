@@ -1,4 +1,4 @@
-"""Runs that different code made are named where they are shown together."""
+"""Runs made by different code are named where they are shown together."""
 
 import json
 import re
@@ -15,24 +15,24 @@ from benchmark.report.page import draw_page
 from benchmark.results.gather import differing
 from tests.places import run_folder
 from tests.project import CELL, ROOT
-from tests.report.conftest import Drawn, changed, gathered, write_runs
+from tests.report.conftest import Drawn, changed, gather, write_runs
 
-TWO = "Runs were made by 2 versions of the code"
+TWO_VERSIONS = "Runs were made by 2 versions of the code"
 
 
-def made_by(study, name, code):
+def stamp_code(study, name, code):
     path = run_folder(study, name) / paths.RUN
     record = json.loads(path.read_text())
     write_json(path, {**record, "stamp": {**record["stamp"], "code": code}})
 
 
-def test_a_table_and_a_page_say_that_different_code_made_their_runs_and_a_setting_refuses_them(study):
+def test_a_table_and_a_page_name_runs_of_different_code_and_can_refuse_them(study):
     write_runs(study, "gaps")
-    made_by(study, f"{CELL}/ft/trial-0", "0" * 16)
-    assert "code" not in Drawn(study, "gaps").caption  # that of the others is not known
-    made_by(study, f"{CELL}/coun/trial-0", "1" * 16)
-    assert TWO in Drawn(study, "gaps").caption
-    assert f"{TWO}." in draw_page(study, partial=True).read_text()
+    stamp_code(study, f"{CELL}/ft/trial-0", "0" * 16)
+    assert "code" not in Drawn(study, "gaps").caption  # the other runs do not name theirs
+    stamp_code(study, f"{CELL}/coun/trial-0", "1" * 16)
+    assert TWO_VERSIONS in Drawn(study, "gaps").caption
+    assert f"{TWO_VERSIONS}." in draw_page(study, partial=True).read_text()
     strict = changed(one_code=True)
     with pytest.raises(StaleOutput, match=f"one_code: .*2 versions.*{CELL}/ft/trial-0 by 0000.*--again"):
         draw_table(strict, "gaps")
@@ -40,41 +40,40 @@ def test_a_table_and_a_page_say_that_different_code_made_their_runs_and_a_settin
         draw_page(strict, partial=True)
 
 
-def test_a_run_is_named_as_a_command_takes_it_where_only_the_gathered_files_are_left(study):
+def test_gathered_results_alone_name_the_run_as_a_command_takes_it(study):
     write_runs(study, "gaps")
     original = study.run("digits/convnet/original/trial-0")
-    made_by(study, original, "0" * 16)
-    made_by(study, f"{CELL}/coun/trial-0", "1" * 16)
+    stamp_code(study, original, "0" * 16)
+    stamp_code(study, f"{CELL}/coun/trial-0", "1" * 16)
     strict = changed(one_code=True, tables={"gaps": study.tables["gaps"].model_dump()}, figures={})
-    gathered(strict)
+    gather(strict)
     shutil.rmtree(paths.RUNS)
     with pytest.raises(StaleOutput, match=f"such as .*{original.name} by 0000"):
         draw_table(strict, "gaps")
 
 
-def test_a_run_that_an_edited_module_of_the_package_made_is_named_and_refused(project):
-    """The edited copy is a checkout of its own, whose jobs work in the same project."""
-    one = {"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}}
-    study = project.study(one)
+def test_a_run_made_by_an_edited_copy_of_the_package_is_named_and_refused(project):
+    settings = {"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}}
+    study = project.study(settings)
     for run in study.runs():
         project.run(study, str(run.name))
-    assert TWO not in Drawn(study, "table2").caption
+    assert TWO_VERSIONS not in Drawn(study, "table2").caption
     edited = shutil.copytree(ROOT / "benchmark", project.root / "benchmark") / "metrics" / "mia.py"
-    source, same, other = edited.read_text(), "return float(100.0 *", "return float(50.0 *"
-    assert source.count(same) == 1
-    edited.write_text(source.replace(same, other))
+    text, original, replacement = edited.read_text(), "return float(100.0 *", "return float(50.0 *"
+    assert text.count(original) == 1
+    edited.write_text(text.replace(original, replacement))
     project.command("run", "tiny", f"{CELL}/ft/trial-0", "--again", check=True)
-    assert TWO in Drawn(study, "table2").caption
+    assert TWO_VERSIONS in Drawn(study, "table2").caption
     with pytest.raises(StaleOutput, match=r"^one_code: runs were made by 2 versions of the code, such as .*--again"):
-        draw_table(project.study(one, {"one_code": True}), "table2")
-    (differs,) = differing(study, anew=True)
-    assert re.fullmatch(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, [\d.]+ by history", differs)
+        draw_table(project.study(settings, {"one_code": True}), "table2")
+    (difference,) = differing(study, anew=True)
+    assert re.fullmatch(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, [\d.]+ by history", difference)
 
 
-def test_what_a_plugin_replaced_in_the_package_is_named(project, monkeypatch):
+def test_a_caption_names_what_a_plugin_replaced_in_the_package(project, monkeypatch):
     monkeypatch.setattr(samples, "mia_rate", samples.mia_rate)  # so that it is restored afterwards
     plugin = project.root / "patch.py"
-    plugin.write_text("from benchmark.metrics import samples\nsamples.mia_rate = lambda *given: 42.0\n")
+    plugin.write_text("from benchmark.metrics import samples\nsamples.mia_rate = lambda *confidences: 42.0\n")
     project.study({"plugins": ["patch.py"], "trials": 1})
     project.command("run", "tiny", f"{CELL}/ft/trial-0", check=True)
     record = json.loads((run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).read_text())

@@ -1,4 +1,4 @@
-"""Two results side by side: a planted change is found, and nothing where there is nothing."""
+"""`compare`: two results side by side."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CELL = {"dataset": "digits", "arch": "convnet", "scenario": "random-10"}
 
 @pytest.fixture(scope="module")
 def ran(prepared, tmp_path_factory) -> Path:
-    """A study, and one that differs from it in FT's learning rate; nothing is gathered."""
+    """The runs of a study, and of one that differs in FT's learning rate; nothing is gathered."""
     with pytest.MonkeyPatch.context() as patch:
         project = Project.copied(prepared, tmp_path_factory.mktemp("compared") / "here", patch)
         planted, study = project.study(SMALL, PLANTED, name="planted"), project.study(SMALL)
@@ -45,12 +45,12 @@ def ran(prepared, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def here(ran, tmp_path, monkeypatch) -> Project:
+def project(ran, tmp_path, monkeypatch) -> Project:
     return Project.copied(ran, tmp_path / "here", monkeypatch)
 
 
 def made_up(shift: dict[str, float], seed: int = 0, trials: int = 5, **columns: object) -> pd.DataFrame:
-    """Rows of Retrain and FT, whose trials spread by a point, FT's shifted."""
+    """Return metrics of Retrain and FT with a standard deviation of one point, FT's shifted."""
     rng = np.random.default_rng(seed)
     rows = [
         CELL
@@ -63,44 +63,42 @@ def made_up(shift: dict[str, float], seed: int = 0, trials: int = 5, **columns: 
 
 
 def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
-    same, shifted = made_up({}), made_up({"ua": 6.0, "ta": 0.1}, seed=1)
-    rows = differences(same, shifted).query("method == 'ft'").set_index("column")
+    base, shifted = made_up({}), made_up({"ua": 6.0, "ta": 0.1}, seed=1)
+    rows = differences(base, shifted).query("method == 'ft'").set_index("column")
     assert list(rows.index[rows["differs"]]) == ["ua", "avg_gap"]
-    retrain = same[same["method"] == "retrain"]["ua"].to_numpy()[:, None]
+    retrain = base[base["method"] == "retrain"]["ua"].to_numpy()[:, None]
     assert rows.loc["ua", "noise_floor"] == floor_of(retrain, 5) and rows.loc["ua", "low"] > 0
-    # Of values that always rise, but by less than the noise, the interval excludes 0 and nothing is said.
-    small = same.assign(ra=same["ra"] + np.where(same["method"] == "ft", 0.05 + 0.001 * same["trial"], 0))
-    row = differences(same, small).query("method == 'ft' and column == 'ra'").iloc[0]
+    # A rise in every trial, but within the noise: the interval excludes 0, and still nothing differs.
+    noisy = base.assign(ra=base["ra"] + np.where(base["method"] == "ft", 0.05 + 0.001 * base["trial"], 0))
+    row = differences(base, noisy).query("method == 'ft' and column == 'ra'").iloc[0]
     assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
 
 
-def test_what_has_nothing_in_common_or_too_few_trials_is_not_said_to_be_alike():
-    one, other = made_up({}), made_up({}).assign(scenario="random-50")
+def test_results_without_common_runs_are_refused_and_a_single_trial_is_undecided():
+    first, second = made_up({}), made_up({}).assign(scenario="random-50")
     for form in ("csv", "json", "text"):
         with pytest.raises(BadInput, match="a and b have no cell, method and trial in common"):
-            Comparison(Side("a", one), Side("b", other)).written(form)
-    sides = [Side(far, made_up({"ra": -30.0 * (far == "b")}, trials=1, fingerprint=far, samples=None)) for far in "ab"]
+            Comparison(Side("a", first), Side("b", second)).written(form)
+    sides = [Side(tag, made_up({"ra": -30.0 * (tag == "b")}, trials=1, fingerprint=tag, samples=None)) for tag in "ab"]
     verdict = list(Comparison(*sides).written("text").splitlines())[-1]
     assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two, or all alike"
 
 
-def test_the_average_gap_is_taken_to_each_sides_own_retrain():
+def test_each_sides_average_gap_is_to_its_own_retrain_or_to_the_only_one():
     first, second = made_up({"ua": 2.0}), made_up({"ua": 2.0}, seed=1)
     row = differences(first, second).query("method == 'ft' and column == 'avg_gap'").iloc[0]
     for side, frame in (("first", first), ("second", second)):
         means = frame.groupby("method")[METRICS].mean()
         assert row[side] == pytest.approx((means.loc["ft"] - means.loc["retrain"]).abs().mean())
-    alone = second[second["method"] == "ft"]
-    row = differences(first, alone).query("column == 'avg_gap'").iloc[0]
-    means, reference = alone[METRICS].mean(), first[first["method"] == "retrain"][METRICS].mean()
+    ft = second[second["method"] == "ft"]
+    row = differences(first, ft).query("column == 'avg_gap'").iloc[0]
+    means, reference = ft[METRICS].mean(), first[first["method"] == "retrain"][METRICS].mean()
     assert row["second"] == pytest.approx((means - reference).abs().mean())
 
 
-def test_computation_and_divergence_differ_wherever_they_are_not_equal():
-    first, second = (
-        made_up({}),
-        made_up({}).assign(pflops=lambda rows: rows["pflops"] * np.where(rows.method == "ft", 2, 1)),
-    )
+def test_any_difference_in_computation_or_divergence_counts():
+    first = made_up({})
+    second = first.assign(pflops=np.where(first["method"] == "ft", 2.0, 1.0))
     second.loc[second["method"].eq("ft") & second["trial"].eq(0), ["status", *METRICS]] = ["diverged", *[np.nan] * 4]
     rows = differences(first, second).set_index(["method", "column"])
     assert rows.loc[("ft", "pflops"), "difference"] == pytest.approx(100) and rows.loc[("ft", "pflops"), "differs"]
@@ -108,28 +106,28 @@ def test_computation_and_divergence_differ_wherever_they_are_not_equal():
     assert rows.loc[("ft", "ra"), "trials"] == 4 and not rows.loc["retrain", "differs"].any()
 
 
-def test_a_planted_hyperparameter_is_named_and_two_runs_of_one_study_are_identical(here):
+def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(project):
     ended = call("compare", "tiny", "planted")
     assert ended.returncode == 1 and "lr 0.05 | 0.001: ft" in ended.stdout, ended.stdout
     assert re.search(r"^  ft .*\*", ended.stdout, re.MULTILINE) and not re.search("^  not ", ended.stdout, re.MULTILINE)
     assert "10 pairs, 7 of them identical, sample by sample" in ended.stdout
     study = Study.load("tiny")
     shutil.copytree(".", "../again")
-    for method in ("retrain", "ft"):  # trained once more, in another checkout
+    for method in ("retrain", "ft"):  # run again in another folder
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir("../again")
-            shutil.rmtree(run_folder(study, here.name(method)))
-            here.run(study, here.name(method))
+            shutil.rmtree(run_folder(study, project.name(method)))
+            project.run(study, project.name(method))
     ended = call("compare", "tiny", "../again", "--exact", check=True)
     assert "no difference: all pairs are identical" in ended.stdout and "10 of them identical" in ended.stdout
 
 
-def test_another_machine_is_named_and_what_it_means(here):
+def test_another_machine_is_named_with_what_that_means(project):
     shutil.copytree(".", "../xeon")
     study = Study.load("tiny")
-    run = Path("../xeon") / run_folder(study, here.name("ft"))
+    run = Path("../xeon") / run_folder(study, project.name("ft"))
     come_out_otherwise(run, device="Xeon")
-    shutil.rmtree(Path("../xeon") / run_folder(study, here.name("not", trial=2)))
+    shutil.rmtree(Path("../xeon") / run_folder(study, project.name("not", trial=2)))
     ended = call("compare", "tiny", "../xeon/results")
     assert "9 pairs, 8 of them identical" in ended.stdout
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
@@ -138,33 +136,34 @@ def test_another_machine_is_named_and_what_it_means(here):
     assert call("compare", "tiny", "../xeon", "--exact").returncode == 1
 
 
-def test_a_commit_and_a_folder_beside_are_places(here):
+def test_a_commit_and_a_merged_folder_can_be_compared(project):
     collect(Study.load("tiny"))
     for arguments in (["init", "-q"], ["add", "results/tiny-metrics.parquet"], ["commit", "-qm", "results"]):
-        own = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *own, *arguments], check=True)
-    said = json.loads(call("compare", "tiny", "@HEAD", "--format", "json", check=True).stdout)
-    assert said["pairs"] == said["identical"] == 10 and not any(row["differs"] for row in said["differences"])
-    for what in ("runs", "splits"):
-        shutil.copytree(f"results/{what}", f"../other/results/{what}")
-    come_out_otherwise(Path("../other") / run_folder("tiny", here.original))
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], check=True)
+    compared = json.loads(call("compare", "tiny", "@HEAD", "--format", "json", check=True).stdout)
+    assert compared["pairs"] == compared["identical"] == 10
+    assert not any(row["differs"] for row in compared["differences"])
+    for folder in ("runs", "splits"):
+        shutil.copytree(f"results/{folder}", f"../other/results/{folder}")
+    come_out_otherwise(Path("../other") / run_folder("tiny", project.original))
     call("merge", "../other", "--keep-both", "other", check=True)
-    # With it went the split that it is measured by.
+    # The split that measures it went with it.
     assert "1 pairs, none of them identical" in call("compare", "tiny", "results/others/other").stdout
 
 
-def test_two_methods_of_a_study(here):
+def test_two_methods_of_a_study_can_be_compared(project):
     ended = call("compare", "--study", "tiny", "ft", "not", "--format", "csv")
     rows = pd.read_csv(io.StringIO(ended.stdout))
     assert set(rows["method"]) == {"not − ft"} and set(rows["trials"]) == {3}
-    ft, other = (
+    ft, no_t = (
         np.mean([pd.read_parquet(run_folder("tiny", name) / paths.HISTORY)["ua"].iloc[-1] for name in names])
-        for names in ([here.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
+        for names in ([project.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
     )
-    assert rows.set_index("column").loc["ua", "difference"] == pytest.approx(other - ft)
+    assert rows.set_index("column").loc["ua", "difference"] == pytest.approx(no_t - ft)
 
 
-def test_bad_sides_are_one_line(here):
+def test_what_cannot_be_compared_is_a_one_line_error(project):
     for arguments, message in [
         ("tiny @nope", "tiny@nope: neither a folder here nor a commit that has results/tiny-metrics.parquet"),
         ("tiny tinny", "unknown study 'tinny'"),

@@ -1,4 +1,4 @@
-"""The tables of claims, of what tuning is worth, of how many trials a difference needs and of what a study took."""
+"""The tables of claims, verdicts, tuning, power and effort."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import RANDOM, Drawn, changed, gathered, metrics, write_run
+from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]
 SMALL = {"training": {"batch_size": 64}, "unlearning": {"batch_size": 64}}
@@ -22,24 +22,24 @@ TABLES = {
     "needed": {"kind": "power", "cells": [RANDOM], "methods": ["coun", "ft", "neggrad-plus"]},
     **{name: {"kind": kind} for name, kind in (("claims", "claims"), ("counts", "verdicts"), ("took", "effort"))},
 }
-# Of three trials each: Retrain, then how far a method's metrics all lie above it, trial by trial.
+# Three trials of Retrain's metrics, and how far each method's lie below them.
 RETRAIN = [(98.0, 30.0, 70.0, 43.0), (99.0, 31.0, 71.0, 44.0), (97.0, 29.0, 69.0, 42.0)]
-ABOVE = {"ft": (8.0, 8.1, 7.9), "ft@lr=0.05": (11.0, 11.0, 11.3)}
-ABOVE |= {"neggrad-plus": (5.0, 5.2, 4.8), "coun": (2.0, 2.1, 1.9)}
+BELOW = {"ft": (8.0, 8.1, 7.9), "ft@lr=0.05": (11.0, 11.0, 11.3)}
+BELOW |= {"neggrad-plus": (5.0, 5.2, 4.8), "coun": (2.0, 2.1, 1.9)}
 
 
 @pytest.fixture(scope="module")
 def study(shared) -> Study:
-    """A study with tuned values for FT alone, and all its runs, gathered."""
+    """A study that is tuned for FT alone, with all its runs, gathered."""
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump({"hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}}}))
     study = changed(tables=TABLES, figures={}, tuned="tiny", hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}}})
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for trial, values in enumerate(RETRAIN):
         write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(*values))
-        for method, above in ABOVE.items():
-            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*(value - above[trial] for value in values)))
-    gathered(study)
+        for method, points in BELOW.items():
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*(value - points[trial] for value in values)))
+    gather(study)
     return study
 
 
@@ -49,13 +49,13 @@ def claims(study) -> Drawn:
     return Drawn(study, "claims")
 
 
-def test_tuning_is_worth_what_it_gains(study):
+def test_the_gain_of_tuning_is_the_gap_that_it_closes(study):
     worth = Drawn(study, "worth")
-    data = worth.of()
+    data = worth.by_method()
     assert data.loc["ft", ["own_gap", "tuned_gap", "gain"]].to_numpy(float) == pytest.approx([11.1, 8.0, 3.1])
     assert data.loc["ft", "low"] < 3.1 < data.loc["ft", "high"]
     assert data.loc["ft", "changed"] == "lr 0.05 to 0.1"
-    # Tuning left CoUn as it was: one run, no gain.
+    # Tuning left CoUn's values alone.
     assert data.loc["coun", "gain"] == 0.0 and pd.isna(data.loc["coun", "changed"])
     assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
 
@@ -64,14 +64,14 @@ def test_trials_that_diverged_are_left_out_and_named(study, copied):
     write_run(study, f"{RANDOM}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
     write_run(study, f"{RANDOM}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)
     worth, needed = Drawn(study, "worth"), Drawn(study, "needed")
-    assert worth.of().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
-    assert needed.of().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
-    assert worth.of().loc["coun", "diverged"] == needed.of().loc["ft", "diverged"] == 0
+    assert worth.by_method().loc["ft", ["trials", "diverged"]].to_list() == [2, 1]
+    assert needed.by_method().loc["neggrad-plus", ["trials", "diverged"]].to_list() == [2, 1]
+    assert worth.by_method().loc["coun", "diverged"] == needed.by_method().loc["ft", "diverged"] == 0
     for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
         assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
 
 
-def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, copied):
+def test_a_table_of_tuning_shows_untuned_runs_and_needs_tuned_values(study, copied):
     methods = {run.name.method for run in study.runs_of("worth")}
     assert methods == {"retrain", "ft", "ft@lr=0.05", "neggrad-plus", "coun"}
     assert study.untuned.run(f"{RANDOM}/ft/trial-0").settings.lr == 0.05
@@ -79,11 +79,11 @@ def test_it_shows_the_own_values_beside_the_tuned_ones_if_there_are_any(study, c
         changed(tuned=None)
 
 
-def test_how_many_trials_a_difference_needs(study):
-    data = Drawn(study, "needed").of()
+def test_the_trials_that_a_difference_needs_follow_from_its_deviation(study):
+    data = Drawn(study, "needed").by_method()
     assert list(data.index) == ["ft", "neggrad-plus"]
     assert data.loc["ft", "difference"] == pytest.approx(6.0)
-    # FT's and CoUn's gaps move together, so their difference does not move: two trials show any.
+    # FT's and CoUn's gaps move together: their difference is constant, and two trials suffice.
     assert data.loc["ft", "sd"] == pytest.approx(0.0, abs=1e-6)
     assert data.loc["ft", "for_1"] == 2
     # NegGrad+'s differences to CoUn are 3, 3.1 and 2.9: a standard deviation of 0.1.
@@ -92,15 +92,15 @@ def test_how_many_trials_a_difference_needs(study):
 
 
 def test_each_block_shows_its_own_cell(study, copied):
-    both = {"cells": [RANDOM, RANDOM.replace("convnet", "vit")], "methods": ["coun", "ft"]}
-    two = changed(tables={kind: {"kind": kind, **both} for kind in ("power", "tuning")})
-    for kind in two.tables:
-        assert [row[0] for row in Drawn(two, kind, partial=True).rows].count("FT") == 2
+    cells = {"cells": [RANDOM, RANDOM.replace("convnet", "vit")], "methods": ["coun", "ft"]}
+    extended = changed(tables={kind: {"kind": kind, **cells} for kind in ("power", "tuning")})
+    for kind in extended.tables:
+        assert [row[0] for row in Drawn(extended, kind, partial=True).rows].count("FT") == 2
 
 
-def test_intervals_stand_beside_deviations(study):
-    row = Drawn(study, "gaps").of().loc["ft"]
-    values = np.array([retrain[0] for retrain in RETRAIN]) - ABOVE["ft"]
+def test_the_csv_has_intervals_beside_standard_deviations(study):
+    row = Drawn(study, "gaps").by_method().loc["ft"]
+    values = np.array([retrain[0] for retrain in RETRAIN]) - BELOW["ft"]
     reach = 4.302653 * values.std(ddof=1) / np.sqrt(3)
     assert (row["ra_low"], row["ra_high"]) == pytest.approx((values.mean() - reach, values.mean() + reach))
     # The average gap varies with the trial: 8, 8.1, 7.9.
@@ -108,7 +108,7 @@ def test_intervals_stand_beside_deviations(study):
     assert (row["avg_gap_low"], row["avg_gap_high"]) == pytest.approx((8 - reach, 8 + reach))
 
 
-def test_claims_are_read_from_gathered_results(study, claims):
+def test_claims_are_judged_by_the_gathered_results(study, claims):
     printed = text(study)
     assert "reproduced* 3.00 [" in " ".join(printed.split())  # NegGrad+ at 5, CoUn at 2
     assert "not tested: needs a sequential scenario" in printed
@@ -120,18 +120,18 @@ def test_claims_are_read_from_gathered_results(study, claims):
 
 
 def test_verdicts_are_counted_by_claim_and_cell(study, claims):
-    tests, table = claims.data, Drawn(study, "counts")
+    table = Drawn(study, "counts")
     counts = table.data.set_index("claim")
-    assert counts.index.tolist() == tests["claim"].drop_duplicates().tolist()  # one cell only
-    for claim, mine in tests.groupby("claim"):
+    assert counts.index.tolist() == claims.data["claim"].drop_duplicates().tolist()  # one cell only
+    for claim, tests in claims.data.groupby("claim"):
         for verdict in ("reproduced", "not reproduced", "undecided", "not tested"):
-            assert counts.loc[claim, verdict.replace(" ", "_")] == (mine["verdict"] == verdict).sum()
+            assert counts.loc[claim, verdict.replace(" ", "_")] == (tests["verdict"] == verdict).sum()
     assert counts.loc["best", "reproduced_after_holm"] == 1
     assert table.row("CoUn has the lowest average gap (Tables 2, 3)") == ["random 10 %", "**1** (1)", "", "", ""]
     assert table.row("CoUn leads at every stage (Figure 6)") == ["—", "", "", "", "1"]
 
 
-def test_what_a_study_took_counts_every_run_once(study):
+def test_effort_counts_every_run_once(study):
     took = Drawn(study, "took")
     work = took.data.set_index("work")
     assert work["runs"].to_dict() == {"original": 1, "retrain": 3, "unlearning": 12, "all": 16}
@@ -142,27 +142,27 @@ def test_what_a_study_took_counts_every_run_once(study):
     assert took.row("Retrain")[0] == "random 10 %"
 
 
-def test_what_a_study_took_is_said_in_its_own_words(study, copied):
+def test_effort_uses_the_labels_of_the_study(study, copied):
     named = changed(labels={"retrain": "Gold"})
     assert Drawn(named, "took").row("Gold")[0] == "random 10 %"
     assert Drawn(changed(labels={}), "took").row("Retrain")[0] == "random 10 %"
 
 
-def test_gathered_results_that_lack_runs_are_refused_in_a_table_and_named_in_text(study, copied):
-    other = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
+def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(study, copied):
+    incomplete = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):
         with pytest.raises(StaleOutput, match="3 of the study's 16 runs are missing or of another configuration"):
-            draw_table(other, name)
-        assert draw_table(other, name, partial=True)
-    assert "As gathered: 3 of the study's 16 runs" in text(other)
+            draw_table(incomplete, name)
+        assert draw_table(incomplete, name, partial=True)
+    assert "As gathered: 3 of the study's 16 runs" in text(incomplete)
     paths.collected("tiny", "metrics").unlink()
-    for draw in (lambda: draw_table(other, "claims"), lambda: text(other)):
+    for draw in (lambda: draw_table(incomplete, "claims"), lambda: text(incomplete)):
         with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
             draw()
 
 
-def test_the_workflow_draws_claims_from_what_is_gathered_from_all_others(study):
-    files = Workflow(study)
-    inputs = [*files.collected, *files.pool]
-    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == inputs
-    assert files.pool and not set(files.pool) & set(files.collected)
+def test_claims_counts_and_effort_are_drawn_from_the_gathered_results_and_the_pool(study):
+    workflow = Workflow(study)
+    inputs = [*workflow.collected, *workflow.pool]
+    assert workflow.shown_by("claims") == workflow.shown_by("counts") == workflow.shown_by("took") == inputs
+    assert workflow.pool and not set(workflow.pool) & set(workflow.collected)

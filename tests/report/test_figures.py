@@ -14,7 +14,7 @@ from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
-from tests.report.conftest import CLASS, CLASSES, RANDOM, gap, plot, source, write_features, write_run, write_runs
+from tests.report.conftest import CLASS, CLASSES, RANDOM, at_gap, plot, source, write_features, write_run, write_runs
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def figures(study) -> dict[str, Figure]:
 
 def fill(study: Study, gaps: dict[str, float]) -> None:
     for run in study.runs_of("gain"):
-        write_run(study, str(run.name), gap(({"retrain": 0.0} | gaps).get(run.name.method, 4.0)))
+        write_run(study, str(run.name), at_gap(({"retrain": 0.0} | gaps).get(run.name.method, 4.0)))
 
 
 def gains(study: Study, partial: bool = False) -> pd.DataFrame:
     return improvement_figure.gains(source(study, "gain", partial)).set_index(["scenario", "method"])
 
 
-def test_improvement_is_positive_where_the_gap_shrinks_or_says_why_there_is_none(study, copied) -> None:
+def test_improvement_is_positive_where_the_gap_shrinks_and_a_note_says_why_there_is_none(study, copied) -> None:
     fill(study, {"neggrad-plus+cl": 1.0, "not": 2.0, "not+cl": 3.0})
     data = gains(study).loc["random-10"]
     assert data["improvement"].to_dict() == pytest.approx({"neggrad-plus": 75, "not": -50})
@@ -56,17 +56,17 @@ def test_improvement_is_positive_where_the_gap_shrinks_or_says_why_there_is_none
 
 def test_an_improvement_has_an_interval_over_trials(study, copied) -> None:
     fill(study, {"neggrad-plus": 4.0, "neggrad-plus+cl": 1.0})
-    # Trials that are all alike say nothing of how unlike others may be.
+    # Equal trials do not tell how others would vary.
     assert gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]].isna().all()
     for trial, with_cl in enumerate((0.0, 1.0, 2.0)):
-        write_run(study, f"{RANDOM}/neggrad-plus+cl/trial-{trial}", gap(with_cl))
+        write_run(study, f"{RANDOM}/neggrad-plus+cl/trial-{trial}", at_gap(with_cl))
     # Gaps of 1 point and standard error 1 / √3 of 4: 75 % and Student's 4.303 standard errors of a quarter of that.
     half = 25 * 4.3027 / np.sqrt(3)
     low, high = gains(study).loc[("random-10", "neggrad-plus"), ["low", "high"]]
     assert low == pytest.approx(75 - half, abs=0.01) and high == 100.0
 
 
-def test_every_bar_has_its_value_and_a_low_one_is_cut(study, copied) -> None:
+def test_every_bar_shows_its_value_and_a_low_one_is_cut_off(study, copied) -> None:
     fill(study, {"neggrad-plus+cl": 1.0, "not": 1.0, "not+cl": 4.5})
     axes = plot(study, "gain").axes[0]
     assert [text.get_text() for text in axes.texts if text.get_text()] == ["75.0", "75.0", "−350\n▾", "−350\n▾"]
@@ -81,7 +81,7 @@ def test_no_value_is_minus_zero(study, copied) -> None:
     assert {text.get_text() for text in plot(study, "gain").axes[0].texts} == {"0.0", ""}
 
 
-def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
+def test_cells_that_do_not_fit_in_one_row_have_a_row_for_each_scenario() -> None:
     cells = [(f"d{number}", "vit", scenario) for scenario in ("random-10", "random-50") for number in range(5)]
     data = pd.DataFrame([(*cell, method) for cell in cells for method in "abc"])
     data.columns = ["dataset", "arch", "scenario", "method"]
@@ -90,47 +90,47 @@ def test_cells_that_do_not_fit_stand_in_a_row_a_scenario() -> None:
     assert len(improvement_figure.rows_of_bars(data.query("scenario == 'random-10'"), 3)) == 1
 
 
-def test_a_map_that_is_missing_or_of_a_run_that_diverged_is_an_empty_panel_that_says_so(study, copied) -> None:
+def test_the_panel_of_a_missing_or_diverged_map_is_empty_and_says_why(study, copied) -> None:
     shutil.rmtree(paths.RESULTS / "maps" / CLASS)
-    one = study.derive(MAPS, study.run(f"{RANDOM}/ft/trial-0"), "random-10")
+    derived = study.derive(MAPS, study.run(f"{RANDOM}/ft/trial-0"), "random-10")
     for run in study.runs_of("compared"):
-        write_run(study, str(run.name), status=DIVERGED if run.name == one.run.name else FINISHED)
-    path = paths.derived(one.place)
+        write_run(study, str(run.name), status=DIVERGED if run.name == derived.run.name else FINISHED)
+    path = paths.derived(derived.place)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(COORDINATES, np.nan)))
-    axes = plot(study, "compared", partial=True).axes
-    remarks = [next((text.get_text() for text in one.texts), "") for one in axes]
+    panels = plot(study, "compared", partial=True).axes
+    remarks = [next((text.get_text() for text in panel.texts), "") for panel in panels]
     assert remarks == ["missing", CLASSES[0], "missing", "diverged"]
 
 
-def test_a_map_of_a_model_that_collapsed_is_not_drawn(study, copied) -> None:
+def test_the_map_of_a_collapsed_model_is_not_drawn(study, copied) -> None:
     write_run(study, f"{CLASS}/ft/trial-0", {"ra": 61.0})
-    axes = plot(study, "compared").axes
-    assert [text.get_text() for text in axes[2].texts] == ["collapsed:\nretain accuracy 61 %"]
-    assert [bool(one.collections) for one in axes] == [True, True, False, True]
+    panels = plot(study, "compared").axes
+    assert [text.get_text() for text in panels[2].texts] == ["collapsed:\nretain accuracy 61 %"]
+    assert [bool(panel.collections) for panel in panels] == [True, True, False, True]
 
 
-def test_rows_and_columns_and_what_their_headings_say_once(study) -> None:
-    one, several = (maps_figure.panels(source(study, name)) for name in ("map", "compared"))
+def test_headings_of_rows_and_columns_say_only_what_varies(study) -> None:
+    single_row, grid = (maps_figure.panels(source(study, name)) for name in ("map", "compared"))
     cells = ["class-wise ‘8’", "random 10 %"]
-    assert [[panel.method for panel in row] for row in several] == [["original"] * 2, ["ft"] * 2]
-    assert maps_figure.headings(one) == (["Retrain"], cells)
-    assert maps_figure.headings(several) == (["Original", "FT"], cells)
+    assert [[panel.method for panel in row] for row in grid] == [["original"] * 2, ["ft"] * 2]
+    assert maps_figure.headings(single_row) == (["Retrain"], cells)
+    assert maps_figure.headings(grid) == (["Original", "FT"], cells)
 
 
-def test_maps_of_forget_samples_alone_stand_side_by_side_under_what_differs(study, figures) -> None:
+def test_maps_of_forget_samples_alone_are_headed_by_the_setting_and_the_silhouette(study, figures) -> None:
     grid = maps_figure.panels(source(study, "forgotten"))
     assert [[panel.method for panel in row] for row in grid] == [["coun", "coun@tau=0.2"]]
     for panel in grid[0]:
         # random-10 forgets the first 20 of 200 samples.
         assert panel.samples["index"].tolist() == list(range(20)) and panel.points.shape == (20, 2)
-    compact = [f"silhouette {panel.silhouette:.2f}".replace("-", "−") for panel in grid[0]]
-    headings = [f"CoUn\nτ = {tau}\n{number}" for tau, number in zip((0.1, 0.2), compact, strict=True)]
+    values = [f"{panel.silhouette:.2f}".replace("-", "−") for panel in grid[0]]
+    headings = [f"CoUn\nτ = {tau}\nsilhouette {value}" for tau, value in zip((0.1, 0.2), values, strict=True)]
     assert maps_figure.headings(grid, forgotten=True) == ([""], headings)
     axes = figures["forgotten"].axes[0]
     assert sum(len(dots.get_offsets()) for dots in axes.collections) == 20
 
 
-def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(figures) -> None:
+def test_a_legend_below_the_maps_explains_dots_and_colours(figures) -> None:
     for figure, dots in zip(figures.values(), (["retained", "forgotten"], ["forgotten"]), strict=True):
         (legend,) = figure.legends
         assert [text.get_text() for text in legend.get_texts()] == [*dots, "colour: predicted class"]
@@ -138,33 +138,33 @@ def test_a_line_below_the_maps_says_what_dots_and_colours_stand_for(figures) -> 
         assert box.y0 >= 0 and box.y1 <= min(axes.get_window_extent().y0 for axes in figure.axes)
 
 
-def test_compared_maps_are_turned_alike(study) -> None:
-    """The helper turns and mirrors each map as it likes: after alignment class centroids lie together."""
+def test_compared_maps_are_rotated_alike(study) -> None:
+    """Each map is written with a rotation of its own; after alignment the class centroids coincide."""
     panels = [panel for row in maps_figure.panels(source(study, "compared")) for panel in row]
-    first, *others = (alignment.centroids(p.points, p.samples["label"].to_numpy()) for p in panels)
+    first, *others = (alignment.centroids(panel.points, panel.samples["label"].to_numpy()) for panel in panels)
     for other in others:
         assert np.abs(other - first).to_numpy().max() < 0.15
 
 
-def test_names_cover_neither_each_other_nor_the_edge() -> None:
+def test_names_of_classes_cover_neither_each_other_nor_the_edge() -> None:
     rng = np.random.default_rng(0)
     clusters = [rng.normal(size=(50, 2)) * 5 + 64 for _ in range(6)]
     sizes = np.tile([30.0, 10.0], (6, 1))
     centres = placing.places(clusters, sizes, (128, 128))
-    for one, other in combinations(centres, 2):
-        assert (np.abs(one - other) >= sizes[0]).any()
+    for first, second in combinations(centres, 2):
+        assert (np.abs(first - second) >= sizes[0]).any()
     assert (centres >= sizes / 2).all() and (centres <= 128 - sizes / 2).all()
     np.testing.assert_array_equal(centres, placing.places(clusters, sizes, (128, 128)))
 
 
-def test_a_name_stands_beside_a_small_cluster_and_by_the_larger_of_two() -> None:
+def test_a_name_stands_beside_its_cluster_and_by_the_larger_of_two() -> None:
     (centre,) = placing.places([np.full((20, 2), 50.0)], np.array([[20.0, 10.0]]), (100, 100))
-    away = np.abs(centre - 50)
-    assert (away >= np.array([10, 5])).any() and np.linalg.norm(away) < 20
-    # Between the two, where the median of all lies, are another class's dots.
+    offset = np.abs(centre - 50)
+    assert (offset >= np.array([10, 5])).any() and np.linalg.norm(offset) < 20
+    # Another class lies between the two clusters, at the median of their samples.
     rng = np.random.default_rng(0)
-    larger, smaller, other = (
-        rng.normal(size=(n, 2)) * 4 + at for n, at in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))
+    larger, smaller, between = (
+        rng.normal(size=(count, 2)) * 4 + at for count, at in ((60, (30, 100)), (58, (170, 100)), (200, (100, 100)))
     )
-    centres = placing.places([np.concatenate([larger, smaller]), other], np.tile([20.0, 10.0], (2, 1)), (200, 200))
+    centres = placing.places([np.concatenate([larger, smaller]), between], np.tile([20.0, 10.0], (2, 1)), (200, 200))
     assert np.linalg.norm(centres - [[30, 100], [100, 100]], axis=1).max() < 25

@@ -1,4 +1,4 @@
-"""The leaderboard: claims beside our rows, and the committed board made from the committed folders."""
+"""The leaderboard: authors' claims against our results, and the committed board."""
 
 import shutil
 
@@ -17,7 +17,7 @@ CELL = {"dataset": "cifar10", "arch": "resnet18-w16-s2", "scenario": "random-10"
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """A board of three methods, whose gaps to Retrain are so many points in every trial, give or take a little."""
+    """A board of five methods with chosen gaps to Retrain, which vary a little with the trial."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "paper_tables" / "reported", "paper_tables/reported")
     for method, gap in {"retrain": 0.0, "ft": 5.0, "coun": 6.0, "salun": 4.0, "mine": 4.0, "theirs": 4.0}.items():
@@ -41,17 +41,17 @@ def claim(folders, method, **claim):
     (folders / method / "entry.yaml").write_text(f"authors: A\nreference: B\nclaims:\n  -\n{lines}")
 
 
-def test_a_claim_agrees_or_disagrees_by_the_side_of_ft_that_it_names(folders):
+def test_a_claim_agrees_if_our_results_put_the_method_on_the_same_side_of_ft(folders):
     claim(folders, "theirs", avg_gap=3)
     verdicts = leaderboard.board().data.set_index("method")["verdict"]
-    # CoUn's and SalUn's are in the paper's tables; both are printed to be nearer to Retrain than FT.
+    # The paper prints CoUn and SalUn nearer to Retrain than FT.
     assert verdicts.to_dict() == {
         **{"salun": "agrees", "coun": "disagrees", "theirs": "disagrees"},
         **{"mine": "no claim", "ft": "no claim"},
     }
 
 
-def test_what_an_entry_must_say_is_named(folders):
+def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     claim(folders, "mine", ft="high")
     assert "entry.yaml: claims.0.ft" in call("leaderboard").stderr
     (folders / "mine" / "entry.yaml").write_text("authors: A\n")
@@ -59,12 +59,12 @@ def test_what_an_entry_must_say_is_named(folders):
         leaderboard.entries()
 
 
-def test_the_committed_board_is_what_the_committed_results_give(tmp_path, monkeypatch):
+def test_the_committed_board_follows_from_the_committed_results(tmp_path, monkeypatch):
     for name in ("config", "paper_tables"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("local"))
     (tmp_path / "results").symlink_to(ROOT / "results")
     monkeypatch.chdir(tmp_path)
-    before = {path: path.read_text() for path in paths.LEADERBOARD.rglob("*.*")}
+    committed = {path: path.read_text() for path in paths.LEADERBOARD.rglob("*.*")}
     written = leaderboard.refresh(Study.load("cifar10-small"))
-    assert {path: path.read_text() for path in written} == {path: before[path] for path in written}
+    assert {path: path.read_text() for path in written} == {path: committed[path] for path in written}
     assert len(written) > 20

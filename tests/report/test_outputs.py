@@ -1,4 +1,4 @@
-"""What holds for every kind of table and figure, of one study that has them all."""
+"""What holds for every kind of table and figure, tested on a study that has them all."""
 
 import re
 import shutil
@@ -35,18 +35,16 @@ from tests.report.conftest import (
     STAGED,
     Drawn,
     changed,
-    gathered,
+    gather,
     source,
     write_features,
     write_forget,
     write_run,
 )
-from tests.report.test_rendering import Page
+from tests.report.test_rendering import ParsedPage
 
-# All that can be made again; what the study gathered of it lies beside.
-POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / what for what in DERIVED))
-
-
+# All that can be computed again; the gathered results lie beside it.
+POOL = (paths.RUNS, paths.SPLITS, *(paths.RESULTS / folder for folder in DERIVED))
 SEARCHED = {
     "about": {"hold_out": 10, "left": 3},
     "found": {
@@ -65,51 +63,51 @@ SEARCHED = {
     "hyperparameters": {RANDOM: {"ft": {"lr": 0.1}}},
 }
 RESULTS_OF_METHODS = ("unlearning", "predictions", "theory", "tuning", "power", "audit", "relearning")
+WITHOUT_RESULTS = ("hyperparameters", "search", "metrics", "scale")  # no row holds a method's results in this study
 
 
 @pytest.fixture(scope="module")
-def whole(shared) -> Study:
-    """The study with a table and a figure of every kind, one beside the paper's, and all that these are drawn from."""
-    shown = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
-    tables = {
-        kind: {"kind": kind, **shown}
-        for kind in ("theory", "tuning", "power", "audit", "relearning", "metrics", "search")
-    }
+def study(shared) -> Study:
+    """A study with a table and a figure of every kind, the paper's numbers, and all that these are drawn from."""
+    section = {"cells": [RANDOM], "methods": ["coun", "ft", "not"]}
+    kinds = ("theory", "tuning", "power", "audit", "relearning", "metrics", "search")
+    tables = {kind: {"kind": kind, **section} for kind in kinds}
     tables |= {kind: {"kind": kind} for kind in ("claims", "verdicts", "effort")}
-    tables["scale"] = {"kind": "scale", **shown, "studies": ["tiny"]}
+    tables["scale"] = {"kind": "scale", **section, "studies": ["tiny"]}
     paths.TUNED.mkdir()
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
     shutil.copytree(GIVEN / "reported", paths.REPORTED)
     data = yaml.safe_load(paths.study_file("tiny").read_text())
     figures = {name: data["figures"][name] for name in ("gain", "compared", "spent", "removed", "varied")}
     figures = {name: figure | {"cells": figure["cells"][-1:]} for name, figure in figures.items()}
-    figures |= {f"{kind}-figure": {"kind": kind, **shown} for kind in ("theory", "audit", "relearning", "memorisation")}
+    kinds = ("theory", "audit", "relearning", "memorisation")
+    figures |= {f"{kind}-figure": {"kind": kind, **section} for kind in kinds}
     figures["scale-figure"] = tables["scale"]
-    figures["predictions-figure"] = {"kind": "predictions", **shown, "classes": ["8", "1", "3"]}
+    figures["predictions-figure"] = {"kind": "predictions", **section, "classes": ["8", "1", "3"]}
     study = changed(tables=data["tables"] | tables, figures=figures, tuned="tiny", resample=["split"])
     draws = {"random-10": [1] * 20, "class-8": [1] * 20, "random-20": [1] * 40, "sequential-2x10": [1] * 20 + [2] * 20}
     for (scenario, stages), trial in product(draws.items(), range(study.trials)):
         write_forget(study, scenario, np.arange(len(stages)) + 10 * trial, stages, trial)
     for run in study.runs():
-        write_whole(study, run)
+        write_epochs(study, run)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     write_features(study)
-    gathered(study)
+    gather(study)
     return study
 
 
-def write_whole(study: Study, run: Run, values: dict[str, float] | None = None) -> None:
-    """Write a run, with an epoch for each stage if it has several."""
+def write_epochs(study: Study, run: Run, values: dict[str, float] | None = None) -> None:
+    """Write a run, with an epoch for each stage if it has two."""
     staged = [{"epoch": 1, "stage": 1}, {"epoch": 2, "stage": 2}] if str(run.name).startswith(STAGED) else None
     write_run(study, str(run.name), values, epochs=staged)
 
 
 @pytest.fixture(scope="module")
-def drawn(whole) -> dict[str, dict[Path, bytes]]:
-    """The files of every table and figure, and their contents."""
-    assert {table.kind for table in whole.tables.values()} == set(KINDS["tables"])
-    assert {figure.kind for figure in whole.figures.values()} == set(KINDS["figures"])
-    return {name: draw(whole, name) for name in [*whole.tables, *whole.compared, *whole.figures]}
+def drawn(study) -> dict[str, dict[Path, bytes]]:
+    """The files of every table and figure, with their contents."""
+    assert {table.kind for table in study.tables.values()} == set(KINDS["tables"])
+    assert {figure.kind for figure in study.figures.values()} == set(KINDS["figures"])
+    return {name: draw(study, name) for name in [*study.tables, *study.compared, *study.figures]}
 
 
 def draw(study: Study, name: str, partial: bool = False) -> dict[Path, bytes]:
@@ -120,85 +118,85 @@ def content(files: Iterable[Path]) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
-def test_no_table_shows_a_collapsed_run_without_its_mark(whole, copied) -> None:
-    for run in whole.runs():
+def test_every_table_marks_a_collapsed_run(study, copied) -> None:
+    for run in study.runs():
         if run.name.method == "coun":
-            write_run(whole, str(run.name), {"ra": 50.0})
-    gathered(whole)
-    without = ("hyperparameters", "search", "metrics", "scale")  # which have no row of a method's results in one study
-    showing = {name: one for name, one in whole.tables.items() if "coun" in one.methods and one.kind not in without}
-    assert {one.kind for one in showing.values()} == {*RESULTS_OF_METHODS}
-    for name, output in showing.items():
-        shown = Drawn(whole, name)
-        labels = [row[0] for row in shown.rows]
-        assert "CoUn" not in labels and "retain accuracy more than 20 points below Original’s" in shown.caption, name
-        # In a table of power the others are compared with CoUn.
-        assert ("FT†" if output.kind == "power" else "CoUn†") in labels, name
+            write_run(study, str(run.name), {"ra": 50.0})
+    gather(study)
+    tables = {name: table for name, table in study.tables.items() if "coun" in table.methods}
+    tables = {name: table for name, table in tables.items() if table.kind not in WITHOUT_RESULTS}
+    assert {table.kind for table in tables.values()} == {*RESULTS_OF_METHODS}
+    for name, table in tables.items():
+        drawn = Drawn(study, name)
+        labels = [row[0] for row in drawn.rows]
+        assert "CoUn" not in labels and "retain accuracy more than 20 points below Original’s" in drawn.caption, name
+        # A table of power compares the others with CoUn.
+        assert ("FT†" if table.kind == "power" else "CoUn†") in labels, name
 
 
-def test_everything_can_be_drawn_from_the_gathered_files_alone(whole, drawn, copied, capsys) -> None:
-    page = draw_page(whole).read_text(encoding="utf-8")
-    for folder in (*POOL, whole.dataset_folder("digits")):
+def test_everything_can_be_drawn_from_the_gathered_files_alone(study, drawn, copied, capsys) -> None:
+    page = draw_page(study).read_text(encoding="utf-8")
+    for folder in (*POOL, study.dataset_folder("digits")):
         shutil.rmtree(folder)
-    alone = Study.load("tiny")
+    reloaded = Study.load("tiny")
     for name, files in drawn.items():
-        assert draw(alone, name) == files, name
+        assert draw(reloaded, name) == files, name
     assert "drawn from results/tiny-metrics.parquet" in capsys.readouterr().out
-    shown = re.compile(r'<tr data-dataset.*?</tr>|"curves":.*?"maps":', re.S)
-    later = draw_page(alone).read_text(encoding="utf-8")
-    assert shown.findall(later) == shown.findall(page) != []
-    assert '"panels":' in later and '"predictions":[]' in later and '"sprite":null' in later
+    results = re.compile(r'<tr data-dataset.*?</tr>|"curves":.*?"maps":', re.S)
+    redrawn = draw_page(reloaded).read_text(encoding="utf-8")
+    assert results.findall(redrawn) == results.findall(page) != []
+    assert '"panels":' in redrawn and '"predictions":[]' in redrawn and '"sprite":null' in redrawn
 
 
-def test_the_gathered_files_have_the_same_rows_of_an_output_as_its_runs(whole, copied) -> None:
-    names = [name for name in whole.outputs if whole.kind_of(name).results and not whole.kind_of(name).gathered]
+def test_gathered_files_give_an_output_the_same_rows_as_its_runs(study, copied) -> None:
+    names = [name for name in study.outputs if study.kind_of(name).results and not study.kind_of(name).gathered]
     assert "removed" in names  # which shows Retrain's runs of other cells
-    from_runs = {name: shown_rows(whole, name) for name in names}
+    from_runs = {name: shown_rows(study, name) for name in names}
     for folder in POOL:
         shutil.rmtree(folder)
-    assert {name: shown_rows(whole, name) for name in names} == from_runs
+    assert {name: shown_rows(study, name) for name in names} == from_runs
 
 
 def shown_rows(study: Study, name: str) -> list[set[tuple[Any, ...]]]:
-    """The runs that have rows in the results of an output, frame by frame."""
+    """Return the runs that have rows in the results of an output, by frame."""
     results = frames.of_output(study, name)
-    read = (results.metrics, results.history, results.predictions, results.embeddings)
-    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in read]
+    read_frames = (results.metrics, results.history, results.predictions, results.embeddings)
+    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in read_frames]
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS["figures"].items() if not kind.of_studies])
-def test_a_collapsed_run_appears_in_no_figure_without_its_mark(whole, copied, kind) -> None:
-    name = [name for name, output in whole.figures.items() if output.kind == kind][-1]
+def test_every_figure_marks_a_collapsed_run(study, copied, kind) -> None:
+    name = [name for name, output in study.figures.items() if output.kind == kind][-1]
 
     def marks() -> list[str]:
         """Return the texts of the figure that speak of a collapsed run."""
-        texts = [text.get_text() for text in build(source(whole, name)).findobj(Text)]
+        texts = [text.get_text() for text in build(source(study, name)).findobj(Text)]
         return [text for text in texts if "†" in text or text.startswith("collapsed:")]
 
     assert not marks()
-    run = next(run for run in whole.runs_of(name) if run.name.method not in (ORIGINAL, RETRAIN))
-    write_whole(whole, run, {"ra": 95.0 - COLLAPSE - 1})
+    run = next(run for run in study.runs_of(name) if run.name.method not in (ORIGINAL, RETRAIN))
+    write_epochs(study, run, {"ra": 95.0 - COLLAPSE - 1})
     drawn = marks()
     assert drawn and (kind == "maps" or (COLLAPSED in drawn and len(drawn) > 1))
 
 
-def test_what_is_missing_is_waited_for_or_left_out_and_replaces_nothing_whole(whole, drawn, copied) -> None:
+def test_missing_results_are_refused_or_give_partial_files_beside_the_complete_ones(study, drawn, copied) -> None:
     for path in [*POOL, *paths.RESULTS.glob("tiny-*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for name in (name for name in drawn if whole.runs_of(name) and whole.kind_of(name).results):
+    for name in (name for name in drawn if study.runs_of(name) and study.kind_of(name).results):
         with pytest.raises(StaleOutput):
-            draw(whole, name)
-        for path, written in draw(whole, name, partial=True).items():
+            draw(study, name)
+        for path, written in draw(study, name, partial=True).items():
             assert path.name == f"{name}.partial{path.suffix}" and written
         assert content(drawn[name]) == drawn[name]
     for name in ("gaps", "two", "taken", "far"):
-        assert set(Drawn(whole, name, partial=True).row("FT")) == {"—"}
+        assert set(Drawn(study, name, partial=True).row("FT")) == {"—"}
 
 
-def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
+def test_a_table_has_the_same_rows_in_every_format(study, drawn) -> None:
     for name in ("gaps", "two", "taken", "far", "hyper"):
-        table = Drawn(whole, name, before=list(drawn[name]))
-        page = Page(table.paths[3].read_text())
+        table = Drawn(study, name, files=list(drawn[name]))
+        page = ParsedPage(table.paths[3].read_text())
         assert not re.search(r"\\[A-Za-z]|\$", table.paths[2].read_text())
         assert len({len(row) for row in table.rows}) == 1
         rows = [[re.sub(r"[*\\]|: ", "", cell) for cell in row] for row in table.rows if not row[0].startswith(":")]
@@ -207,24 +205,23 @@ def test_a_table_says_the_same_in_every_format(whole, drawn) -> None:
         assert re.findall("^(FT|CoUn) &", table.tex, re.MULTILINE) == methods
 
 
-def test_what_a_search_found_is_shown_with_its_oracle_and_its_edges(whole, drawn) -> None:
-    table = Drawn(whole, "search", before=list(drawn["search"]))
-    assert (
-        table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"] and len(table.data) == 1
-    )
+def test_the_search_table_shows_gaps_the_oracle_and_values_at_an_edge(study, drawn) -> None:
+    table = Drawn(study, "search", files=list(drawn["search"]))
+    assert table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"]
+    assert len(table.data) == 1
     assert "3 of its candidates are left" in table.caption and "Gap on held-out images: own" in table.rows[0]
-    # Captions of results say what the search looked at.
+    # Captions of results name the images that the search was judged by.
     held_out, by_test = "images held out of their training data", "the test data"
-    assert held_out in Drawn(whole, "gaps", before=list(drawn["gaps"])).caption
+    assert held_out in Drawn(study, "gaps", files=list(drawn["gaps"])).caption
     paths.tuned("tiny").write_text(yaml.safe_dump({**SEARCHED, "about": {}}))
     assert facts.tuned(Study.load("tiny")).endswith(by_test)
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_every_table_compiles(whole, drawn) -> None:
+def test_every_table_compiles(study, drawn) -> None:
     body = "".join(rf"\input{{{path}}}" for files in drawn.values() for path in files if path.suffix == ".tex")
-    # And all signs, in a column that is wrapped.
+    # And all special characters, in a wrapped column.
     signs = " ".join([*latex.SPECIAL, "words"] * 3)
     columns = [Column("Method"), Column("10 %", wrapped=True)]
     table = Table(columns, [Block([["FT", signs]])], "All.", "", pd.DataFrame())
@@ -233,12 +230,12 @@ def test_every_table_compiles(whole, drawn) -> None:
     preamble += r"\begin{document}"
     Path("all.tex").write_text(preamble + body + r"\end{document}")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Overfull \\hbox" not in done.stdout
+    latex_run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=50)
+    assert latex_run.returncode == 0, latex_run.stdout[-2000:]
+    assert "Overfull \\hbox" not in latex_run.stdout
 
 
-def test_tables_and_the_page_need_neither_torch_nor_a_plotting_library(whole, drawn) -> None:
+def test_tables_and_the_page_import_neither_torch_nor_a_plotting_library(study, drawn) -> None:
     code = (
         "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
         "from benchmark.report.page import draw_page; study = Study.load('tiny');"

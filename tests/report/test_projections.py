@@ -1,7 +1,4 @@
-"""Maps of features, t-SNE and UMAP, and turning them alike.
-
-UMAP is slow to import, so only tests that look into it do.
-"""
+"""Maps of features by t-SNE and UMAP, and their alignment. UMAP is slow to import: only tests that patch it do."""
 
 import sys
 from types import ModuleType
@@ -23,8 +20,8 @@ def features() -> np.ndarray:
     return (rng.normal(size=(len(LABEL), 60)) + rng.normal(0, 6, (CLASSES, 60))[LABEL]).astype("float32")
 
 
-def apart(points: np.ndarray) -> bool:
-    """Whether every sample's nearest neighbour is of its class."""
+def separated(points: np.ndarray) -> bool:
+    """Tell whether every sample's nearest neighbour is of its class."""
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distance, np.inf)
     return bool((LABEL[distance.argmin(1)] == LABEL).all())
@@ -36,8 +33,8 @@ def test_maps_are_deterministic_and_separate_clusters(features) -> None:
     first = projections.maps(features, seed=1)
     pd.testing.assert_frame_equal(first, projections.maps(features, seed=1))
     assert list(first) == ["tsne_x", "tsne_y", "umap_x", "umap_y"] and len(first) == len(features)
-    assert apart(first[["tsne_x", "tsne_y"]].to_numpy()) and apart(first[["umap_x", "umap_y"]].to_numpy())
-    compiled = umap.umap_.smooth_knn_dist.stats  # is kept
+    assert separated(first[["tsne_x", "tsne_y"]].to_numpy()) and separated(first[["umap_x", "umap_y"]].to_numpy())
+    compiled = umap.umap_.smooth_knn_dist.stats  # from numba's cache, or now in it
     assert compiled.cache_path is not None
     assert sum(compiled.cache_hits.values()) + sum(compiled.cache_misses.values()) > 0
 
@@ -46,13 +43,13 @@ def test_maps_are_deterministic_and_separate_clusters(features) -> None:
 def test_neighbours_of_many_samples_are_exact(features, monkeypatch) -> None:
     import umap
 
-    kept = []
+    fitted = []
     fit = umap.UMAP.fit_transform
-    monkeypatch.setattr(umap.UMAP, "fit_transform", lambda self, *given: kept.append(self) or fit(self, *given))
-    # A sample small enough for UMAP to compare all pairs itself.
+    monkeypatch.setattr(umap.UMAP, "fit_transform", lambda self, *arrays: fitted.append(self) or fit(self, *arrays))
+    # UMAP itself would compare all pairs of so few samples.
     monkeypatch.setattr(projections, "LARGE", 100)
-    assert apart(projections.umap(features, seed=0)) and apart(projections.tsne(features, seed=0))
-    index, distance, _ = kept[0].precomputed_knn
+    assert separated(projections.umap(features, seed=0)) and separated(projections.tsne(features, seed=0))
+    index, distance, _ = fitted[0].precomputed_knn
     full = np.linalg.norm(features[:, None] - features[None], axis=2)
     np.testing.assert_array_equal(index, np.argsort(full, axis=1, kind="stable")[:, : index.shape[1]])
     np.testing.assert_allclose(distance[:, 1:], np.sort(full, axis=1)[:, 1 : index.shape[1]], rtol=1e-4)
@@ -75,10 +72,10 @@ def test_bad_features_are_refused() -> None:
 def test_alignment_undoes_a_known_rotation_exactly(mirror) -> None:
     rng = np.random.default_rng(0)
     points, label = rng.normal(size=(60, 2)) * [3, 1], np.arange(60) % 5
-    turn = np.array([[np.cos(1.2), -np.sin(1.2)], [np.sin(1.2), np.cos(1.2)]]) @ np.diag([1, mirror])
+    rotation = np.array([[np.cos(1.2), -np.sin(1.2)], [np.sin(1.2), np.cos(1.2)]]) @ np.diag([1, mirror])
     standard = alignment.standardised(points)
-    back = alignment.aligned(7 * points @ turn + [30, -4], label, alignment.centroids(standard, label))
-    np.testing.assert_allclose(back, standard, atol=1e-12)
+    aligned = alignment.aligned(7 * points @ rotation + [30, -4], label, alignment.centroids(standard, label))
+    np.testing.assert_allclose(aligned, standard, atol=1e-12)
 
 
 def test_alignment_of_maps_without_common_classes_or_extent() -> None:
@@ -88,7 +85,7 @@ def test_alignment_of_maps_without_common_classes_or_extent() -> None:
         alignment.standardised(np.array([[0.0, np.nan]]))
 
 
-def test_where_numba_can_keep_nothing_it_keeps_it_in_the_project(features, monkeypatch, tmp_path) -> None:
+def test_numba_caches_in_the_project_where_it_has_no_other_place(features, monkeypatch, tmp_path) -> None:
     import numba
     import umap
 
@@ -101,4 +98,4 @@ def test_where_numba_can_keep_nothing_it_keeps_it_in_the_project(features, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     monkeypatch.setitem(sys.modules, "umap", Refusing("umap"))
-    assert apart(projections.umap(features, seed=0)) and numba.config.CACHE_DIR == "results/work/numba"
+    assert separated(projections.umap(features, seed=0)) and numba.config.CACHE_DIR == "results/work/numba"

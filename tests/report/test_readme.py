@@ -19,20 +19,20 @@ SHOWS = (
 
 @pytest.mark.parametrize(("page", "table"), list(zip(PAGES, SHOWS, strict=True)))
 def test_a_page_shows_its_tables_as_they_are_committed(page, table) -> None:
-    # As committed: another processor's table may differ in a last digit. To mend it: python docs/shown_tables.py
-    shown = {match[2]: match[3] for match in SHOWN.finditer((ROOT / page).read_text(encoding="utf-8"))}
-    assert table in shown
-    for path, text in shown.items():
+    # Another processor's table may differ in a last digit. If this fails: python docs/shown_tables.py
+    tables = {match[2]: match[3] for match in SHOWN.finditer((ROOT / page).read_text(encoding="utf-8"))}
+    assert table in tables
+    for path, text in tables.items():
         git = subprocess.run(["git", "show", f"HEAD:{path}"], cwd=ROOT, capture_output=True)
-        # Where this is no git checkout, as it lies there.
-        assert (git.stdout if git.returncode == 0 else (ROOT / path).read_bytes()).decode() == text
+        committed = git.stdout if git.returncode == 0 else (ROOT / path).read_bytes()
+        assert committed.decode() == text
 
 
-def test_tables_are_put_between_their_markers_and_one_that_is_not_there_leaves_its_place_empty(tmp_path) -> None:
+def test_tables_stand_between_their_markers_and_a_missing_one_leaves_nothing_there(tmp_path) -> None:
     assert filled(MARKED.format("| old |\n", ""), tmp_path) == MARKED.format("", "")
     (tmp_path / "tables").mkdir()
-    for name in "ab":
-        (tmp_path / "tables" / f"{name}.md").write_text(f"| {name} |\n")
-    whole = MARKED.format("| a |\n", "| b |\n")
-    assert filled(MARKED.format("", "| old |\n"), tmp_path) == whole
-    assert filled(whole, tmp_path) == whole
+    (tmp_path / "tables" / "a.md").write_text("| a |\n")
+    (tmp_path / "tables" / "b.md").write_text("| b |\n")
+    expected = MARKED.format("| a |\n", "| b |\n")
+    assert filled(MARKED.format("", "| old |\n"), tmp_path) == expected
+    assert filled(expected, tmp_path) == expected

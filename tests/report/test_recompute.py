@@ -1,4 +1,4 @@
-"""What is forged is named by its digest; where that is forged too, by deriving everything again from the samples."""
+"""A forged number is found by its digest, or by computing everything again from the samples."""
 
 import re
 from pathlib import Path
@@ -10,26 +10,26 @@ from benchmark.files import read_record, sha256, write_parquet, write_record
 from tests.places import run_folder
 from tests.project import CELL, call
 
-WHOLE = "files are intact"
+INTACT = "files are intact"
 
 
-def test_a_forged_number_is_named_wherever_it_stands(project):
+def test_verify_names_every_forged_number(project):
     study = project.study({"trials": 1, "tables": {"table2": {"methods": ["original", "ft"]}, "table8": None}})
     for run in study.runs():
         project.run(study, str(run.name))
     for command in (["collect", "tiny"], ["table", "tiny", "table2"], ["page", "tiny"]):
         call(*command, check=True)
-    assert WHOLE in call("verify", "tiny", "--recompute", check=True).stdout
+    assert INTACT in call("verify", "tiny", "--recompute", check=True).stdout
     table, metrics = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "metrics")
     table.write_text(table.read_text().replace("1", "2", 1))
     measured = next((paths.RESULTS / "measured").rglob("ft/*/*.json"))
     measured.write_text(measured.read_text().replace('"mia": ', '"mia": 1'))
-    named = call("verify", "tiny").stderr
-    assert f"{table}: it is not what was drawn; set aside" in named
-    assert f"{measured} is damaged: its content is not what was written; set aside" in named
+    errors = call("verify", "tiny").stderr
+    assert f"{table}: it is not what was drawn; set aside" in errors
+    assert f"{measured} is damaged: its content is not what was written; set aside" in errors
     table.with_name(f"{table.name}.damaged").rename(table)
 
-    # Whoever forges the digests as well is not noticed by them.
+    # With forged digests, only recomputing finds the forged numbers.
     folder = run_folder(study, f"{CELL}/ft/trial-0")
     frame, history = pd.read_parquet(metrics), pd.read_parquet(folder / paths.HISTORY)
     frame.loc[frame["method"] == "ft", "ua"] += 0.5
@@ -40,10 +40,10 @@ def test_a_forged_number_is_named_wherever_it_stands(project):
     write_record(folder / paths.RUN, record)
     for receipt in (paths.RESULTS / "drawn").rglob("*.json"):
         write_record(receipt, {"files": {file: sha256(Path(file)) for file in read_record(receipt)["files"]}})
-    assert WHOLE in call("verify", "tiny", check=True).stdout
-    named = call("verify", "tiny", "--recompute").stderr
-    assert re.search(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, 42.0000 by history", named)
-    assert re.search(rf"{metrics}: ua of {CELL}/ft/0 is [\d.]+, its run gives ", named)
-    assert f"{table}: its results give another table" in named
-    refused = call("collect", "tiny")
-    assert refused.returncode == 2 and "42.0000 by history: delete the run's folder" in refused.stderr
+    assert INTACT in call("verify", "tiny", check=True).stdout
+    errors = call("verify", "tiny", "--recompute").stderr
+    assert re.search(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, 42.0000 by history", errors)
+    assert re.search(rf"{metrics}: ua of {CELL}/ft/0 is [\d.]+, its run gives ", errors)
+    assert f"{table}: its results give another table" in errors
+    collect = call("collect", "tiny")
+    assert collect.returncode == 2 and "42.0000 by history: delete the run's folder" in collect.stderr

@@ -1,4 +1,4 @@
-"""One table in plain text becomes LaTeX, Markdown and HTML."""
+"""A table of plain text in LaTeX, Markdown and HTML."""
 
 import re
 import shutil
@@ -21,8 +21,8 @@ from tests.report.conftest import GIVEN
 ROOT = Path(__file__).parents[2]
 
 
-class Page(HTMLParser):
-    """The text of every cell of every row, and that no tag is left open."""
+class ParsedPage(HTMLParser):
+    """The text of every cell, row by row, and the tags that are left open."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -66,13 +66,13 @@ TEXTS = {
 }
 
 
-def test_a_table_of_letters_that_pdflatex_lacks_says_what_it_needs() -> None:
+def test_a_table_with_letters_that_pdflatex_lacks_names_them() -> None:
     small = Table([METHOD], [Block([["FT"]])], "汽车, 飞机 and café.", "", pd.DataFrame())
     assert latex.render(small, "tiny", "a").startswith("% Needs LuaLaTeX or XeLaTeX, and a font that has: 机汽车飞\n")
     assert latex.render(replace(small, caption="Cafés, τ."), "tiny", "a").startswith("% Study tiny")
 
 
-def test_texts_numbers_and_every_label_survive_in_letters_that_latex_knows() -> None:
+def test_texts_numbers_and_labels_survive_in_every_format() -> None:
     values = (1.005, -0.001, -2.5, float("nan"))
     assert [number(value) for value in values] == ["1.00", "0.00", "−2.50", "—"]
     assert [number(value, signed=True) for value in values] == ["+1.00", "0.00", "−2.50", "—"]
@@ -87,12 +87,12 @@ def test_texts_numbers_and_every_label_survive_in_letters_that_latex_knows() -> 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Co"))))
 def test_no_text_is_taken_for_markup(plain) -> None:
     expected = plain.replace("'", "’").replace("`", "‘")
-    page = Page(html.text(plain))
+    page = ParsedPage(html.text(plain))
     assert page.text == expected and not page.open
     assert re.sub(r"\\([\\|*_<>`~\[\]$])", r"\1", markdown.text(plain)) == expected
-    # What is left without its escapes are commands and letters alone.
-    text = latex.text(plain)
-    assert not re.search(r"(?<!\\)[%&#_]", text) and text.count("$") % 2 == plain.count("$") % 2
+    # Nothing in the LaTeX is a bare special character.
+    in_latex = latex.text(plain)
+    assert not re.search(r"(?<!\\)[%&#_]", in_latex) and in_latex.count("$") % 2 == plain.count("$") % 2
 
 
 COLUMNS = [METHOD, Column("paper", "Cost"), Column("executed", "Cost", centred=True), Column("What", text=True)]
@@ -106,27 +106,27 @@ SMALL = Table(COLUMNS, BLOCKS, "What it is.", "At 10 %.", pd.DataFrame())
 
 
 @pytest.mark.parametrize("kind", [latex, markdown])
-def test_a_small_table_is_as_given(kind) -> None:
-    # In LaTeX, what is right of a number is as wide in every row.
-    given = GIVEN / {latex: "small.tex", markdown: "small.md"}[kind]
-    assert kind.render(SMALL, "tiny", "small") == given.read_text(encoding="utf-8")
+def test_a_small_table_is_rendered_as_expected(kind) -> None:
+    # In LaTeX, all after a number is padded to one width.
+    expected = GIVEN / {latex: "small.tex", markdown: "small.md"}[kind]
+    assert kind.render(SMALL, "tiny", "small") == expected.read_text(encoding="utf-8")
 
 
-def in_latex(columns: list[Column], *rows: list[str]) -> str:
+def render_latex(columns: list[Column], *rows: list[str]) -> str:
     return latex.render(Table(columns, [Block(rows)], "What it is.", "", pd.DataFrame()), "tiny", "wide")
 
 
-def test_what_is_too_wide_has_smaller_type_then_fewer_columns_then_broken_lines() -> None:
+def test_a_wide_table_has_smaller_type_then_fewer_columns_then_wrapped_lines() -> None:
     columns = [METHOD, *(Column("RA", centred=True) for _ in range(4)), Column("executed", "Cost", optional=True)]
     numbers = ["99.71±0.05 (10.00)"] * 4
-    small = in_latex(columns, ["FT", *numbers, "1.0"])
+    small = render_latex(columns, ["FT", *numbers, "1.0"])
     assert r"\scriptsize" in small and r"\begin{tabular*}{\linewidth}" in small and "Cost" in small
-    fewer = in_latex(columns, ["NegGrad+ + CL (lr=0.0183)", *numbers, "1.0"])
+    fewer = render_latex(columns, ["NegGrad+ + CL (lr=0.0183)", *numbers, "1.0"])
     assert "Only in the .csv: Cost: executed." in fewer and r"{@{\extracolsep{\fill}}lrrrr@{}}" in fewer
-    broken = in_latex(columns, ["CoUn (batch=256, epochs=20, lr=0.2)", *numbers, "1.0"])
-    assert r"\begin{tabularx}{\linewidth}{@{}>{\raggedright\arraybackslash}Xrrrrr@{}}" in broken
-    # A heading that is wider than its column stands in two lines, one that shares a group with none as well.
-    heads = in_latex([METHOD, Column("Avg. Gap ↓"), Column("paper", "PFLOPs")], ["FT", "1.0", "2.0"])
+    wrapped = render_latex(columns, ["CoUn (batch=256, epochs=20, lr=0.2)", *numbers, "1.0"])
+    assert r"\begin{tabularx}{\linewidth}{@{}>{\raggedright\arraybackslash}Xrrrrr@{}}" in wrapped
+    # A heading wider than its column is broken, and so is one that is alone in its group.
+    heads = render_latex([METHOD, Column("Avg. Gap ↓"), Column("paper", "PFLOPs")], ["FT", "1.0", "2.0"])
     assert r"Method & \shortstack{Avg.\\Gap $\downarrow$} & \shortstack{PFLOPs\\paper} \\" in heads
 
 
@@ -140,7 +140,7 @@ DOCUMENT = r"""
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
 @pytest.mark.parametrize(("options", "inches"), [("", "5.5"), (",twocolumn", "6.75")])
-def test_committed_tables_fit_the_line_of_a_paper(tmp_path, options, inches) -> None:
+def test_committed_tables_fit_the_text_width_of_a_paper(tmp_path, options, inches) -> None:
     tables = sorted(path.read_text() for path in (ROOT / "paper_tables/cifar10-small").glob("*.tex"))
     assert len(tables) > 20
     (tmp_path / "all.tex").write_text(DOCUMENT % (options, inches, "\n\\clearpage\n".join(tables)))
@@ -149,9 +149,9 @@ def test_committed_tables_fit_the_line_of_a_paper(tmp_path, options, inches) -> 
     assert log.returncode == 0 and not re.findall(r"Overfull.*|Float too large.*", log.stdout), log.stdout[-2000:]
 
 
-def test_a_small_table_in_html() -> None:
+def test_a_small_table_in_html_has_its_texts_headings_and_alignment() -> None:
     text = html.render(SMALL, "tiny", "small")
-    page = Page(text)
+    page = ParsedPage(text)
     assert not page.open and not re.search(r"https?://|<script", text)
     head = ["Method", "Costpaper", "Costexecuted", "What"]
     first = [head, ["FT", "1.00±0.10 (2.00)", "2.0", "a & b"], ["NoT", "diverged", "", ""]]
@@ -170,10 +170,10 @@ def test_a_small_table_in_html() -> None:
 def test_long_tables_continue_on_further_pages(monkeypatch) -> None:
     monkeypatch.setattr("benchmark.report.latex.ROWS_PER_PAGE", 6)
     columns = [Column("Method", heads=True), Column("What", wrapped=True), Column("Gap")]
-    rows = [[f"M{place}", "ten words " * 12, "1.0"] for place in range(4)]
-    long = Table(columns, [Block(rows)], "", "Notes.", pd.DataFrame())
-    pages = latex.render(long, "tiny", "long").split(r"\begin{table*}")[1:]
-    # A wrapped cell counts the lines that it takes.
+    rows = [[f"M{number}", "ten words " * 12, "1.0"] for number in range(4)]
+    table = Table(columns, [Block(rows)], "", "Notes.", pd.DataFrame())
+    pages = latex.render(table, "tiny", "long").split(r"\begin{table*}")[1:]
+    # A wrapped cell counts as many lines as it takes.
     assert [re.findall("^M[0-9]", page, re.MULTILINE) for page in pages] == [["M0", "M1", "M2"], ["M3"]]
     assert all(r"\begin{tabularx}{\linewidth}{@{}l>{\raggedright\arraybackslash}Xr@{}}" in page for page in pages)
     assert [page.count(r"\caption{") for page in pages] == [1, 0] and "continued." in pages[1]

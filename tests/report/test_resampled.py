@@ -1,4 +1,4 @@
-"""A study that draws Original and the split anew in each trial, with fewer trials in one cell than in another."""
+"""A study that resamples Original and the split in each trial, with fewer trials in one cell than in another."""
 
 import yaml
 
@@ -22,21 +22,21 @@ tables:
 """
 
 
-def test_original_and_the_split_have_a_place_where_other_runs_have_a_trial(project) -> None:
+def test_every_cell_has_an_original_and_a_split_for_each_of_its_trials(project) -> None:
     study = project.study(yaml.safe_load(MIXED))
-    for run in study.runs():  # and only such splits as some run has drawn
+    for run in study.runs():  # and only the splits that some run needs
         if not run.name.is_original:
             split(study, "digits", run.name.scenario, run.split_trial)
         project.run(study, str(run.name))
     frames = gather(study)
-    for what in ("metrics", "predictions"):
-        original = frames[what].query("method == 'original'")
-        places = set(zip(original["scenario"], original["trial"], strict=True))
-        assert places == {("random-10", 0), ("random-10", 1), ("class-8", 0)}
+    for name in ("metrics", "predictions"):
+        original = frames[name].query("method == 'original'")
+        trials = set(zip(original["scenario"], original["trial"], strict=True))
+        assert trials == {("random-10", 0), ("random-10", 1), ("class-8", 0)}
     assert len(measured.metrics(study, study.runs(), study.cells)) == len(frames["metrics"]) == 3 + 3 + 3
     for name in study.tables:
         draw_table(study, name)
     # Every split that a table reads is an input of it.
-    random, again, eights = (split_file(study, *of) for of in (("random-10", 0), ("random-10", 1), ("class-8", 0)))
-    for name, splits in (("table2", {random, again}), ("table8", {eights}), ("taken", {eights, random})):
+    first, second, eights = split_file(study), split_file(study, trial=1), split_file(study, "class-8")
+    for name, splits in (("table2", {first, second}), ("table8", {eights}), ("taken", {eights, first})):
         assert {path for path in Workflow(study).shown_by(name) if paths.SPLITS in path.parents} == splits

@@ -1,4 +1,4 @@
-"""Several studies side by side: each as it was gathered, the paper as it is printed, and what changes between them."""
+"""Several studies and the paper side by side."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ from benchmark.report.summary import COLLAPSED
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.report.conftest import GIVEN, TRAIN, Drawn, changed, gap, gathered, make_study, plot, write_forget, write_run
+from tests.report.conftest import GIVEN, Drawn, at_gap, changed, gather, make_study, plot, write_forget, write_run
 
 CELL, ANOTHER = "digits/convnet/random-50", "digits/vit/random-50"
 METHODS = ["ft", "neggrad-plus", "coun"]
@@ -27,61 +27,59 @@ PRINTED = {"FT": 2.5, "NegGrad+": 0.5, "CoUn": 1.0}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    """A folder with a study of no runs that shows two others, one that was run and one that was not."""
+def folder(tmp_path_factory) -> Path:
+    """A folder with a study that has no runs and shows two others, of which one was run."""
     root = tmp_path_factory.mktemp("scale")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        make()
+        write_studies()
     return root
 
 
 @pytest.fixture
-def study(made, tmp_path, monkeypatch) -> Study:
+def study(folder, tmp_path, monkeypatch) -> Study:
     """That study, in a copy of its folder."""
-    monkeypatch.chdir(shutil.copytree(made, tmp_path / "copy"))
+    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "copy"))
     return Study.load("sizes")
 
 
-def make() -> None:
-    """Write the studies, the runs of the one, and a paper of their own."""
+def write_studies() -> None:
+    """Write the studies, the runs of one, and the numbers of a paper."""
     make_study()
     tables = {"audit": {"kind": "audit", "cells": [CELL], "methods": [*METHODS, "neggrad-plus+cl"]}}
     tiny = changed(trials=5, resample=["original", "split"], tables=tables | {"claims": {"kind": "claims"}}, figures={})
     for trial in range(tiny.trials):
-        half = np.flatnonzero(np.random.default_rng(trial).permutation(TRAIN) < TRAIN // 2)
+        half = np.flatnonzero(np.random.default_rng(trial).permutation(200) < 100)
         write_forget(tiny, "random-50", half, trial=trial)
     write_all(tiny)
     printed = pd.read_csv(GIVEN / "reported" / "unlearning.csv")
     retrain, ft = (printed[printed["method"] == name] for name in ("Retrain", "FT"))
-    same = {name: retrain[name].item() for name in ("ra_mean", "ta_mean", "mia_mean")}
-    # The gap that is printed for NegGrad+ is a slip: it is not that of the means, which count.
+    equal = {name: retrain[name].item() for name in ("ra_mean", "ta_mean", "mia_mean")}
+    # NegGrad+'s printed gap is a slip: that of its means counts.
     rows = [
-        ft.assign(method=method, avg_gap=9.0 if method == "NegGrad+" else far, ua_mean=5 + 4 * far, **same)
-        for method, far in PRINTED.items()
+        ft.assign(method=method, avg_gap=9.0 if method == "NegGrad+" else gap, ua_mean=5 + 4 * gap, **equal)
+        for method, gap in PRINTED.items()
     ]
     paths.REPORTED.mkdir(parents=True)
     pd.concat([retrain, *rows]).assign(scenario="random-50").to_csv(paths.REPORTED / "unlearning.csv", index=False)
     paths.study_file("other").write_text(yaml.safe_dump({"datasets": {"digits": {"source": "digits"}}}))
-    of_studies()
+    write_comparison()
 
 
-def of_studies(**changes) -> Study:
-    """The study of no runs, with other settings of its table and its figure."""
-    one = {"kind": "scale", "studies": ["tiny", "other"], "cells": [CELL, ANOTHER], "methods": METHODS} | changes
-    content = {"datasets": {}, "tables": {"sizes": one}, "figures": {"ranks": one}}
+def write_comparison(**changes) -> Study:
+    """Write the study that shows the others, with changed settings of its table and figure; return it."""
+    section = {"kind": "scale", "studies": ["tiny", "other"], "cells": [CELL, ANOTHER], "methods": METHODS} | changes
+    content = {"datasets": {}, "tables": {"sizes": section}, "figures": {"ranks": section}}
     paths.study_file("sizes").write_text(yaml.safe_dump(content))
     return Study.load("sizes")
 
 
 def write_all(tiny: Study, points=POINTS, **values: float) -> None:
-    """Write all runs, with average gaps of so many points and a hundredth more in each trial, and gather them."""
+    """Write all runs, with gaps of ``points`` and a hundredth more in each trial, FT's with ``values``; gather them."""
     for run in tiny.runs():
-        far = points.get(run.name.method, 20)
-        write_run(
-            tiny, str(run.name), gap(far * (1 + run.name.trial / 100)) | (values if run.name.method == "ft" else {})
-        )
-    gathered(tiny)
+        metrics = at_gap(points.get(run.name.method, 20) * (1 + run.name.trial / 100))
+        write_run(tiny, str(run.name), metrics | (values if run.name.method == "ft" else {}))
+    gather(tiny)
 
 
 def test_each_study_stands_beside_the_others_and_the_paper(study):
@@ -95,7 +93,7 @@ def test_each_study_stands_beside_the_others_and_the_paper(study):
     assert gaps == {"FT": "3.06 (3)", "NegGrad+": "2.04 (2)", "CoUn": "**1.02 (1)**"}
     assert [table.row(label)[3] for label in gaps] == ["2.50 (3)", "**0.50 (1)**", "1.00 (2)"]
     assert {table.row(label)[2] for label in gaps} == {"—"}
-    # Of three pairs of methods two are in the paper's order.
+    # Two of the three pairs of methods are in the paper's order.
     assert table.row("τ with the paper’s ranking")[0] == "0.33"
 
 
@@ -107,54 +105,54 @@ def test_a_claim_names_the_scales_that_reproduce_it(study):
     assert table.row("…: NegGrad+")[0] == "1.53✓" and table.row("…: NegGrad+")[3] == "—"
 
 
-def test_the_term_of_a_listed_method_is_tested_though_it_is_not_listed_itself(study):
-    table = Drawn(of_studies(methods=["ft"]), "sizes")
+def test_adding_cl_to_a_listed_method_is_tested_though_the_pair_is_not_listed(study):
+    table = Drawn(write_comparison(methods=["ft"]), "sizes")
     assert table.row("adding CL lowers the average gap: FT")[0] == "2.04✓"
     assert "CoUn" not in [row[0] for row in table.rows]
 
 
-def test_a_method_that_diverged_has_no_rank_and_the_first_of_the_others_leads(study):
-    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", gap(1), status=DIVERGED)
-    gathered(Study.load("tiny"))
+def test_a_diverged_method_has_no_rank_and_the_best_of_the_others_leads(study):
+    write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", at_gap(1), status=DIVERGED)
+    gather(Study.load("tiny"))
     table = Drawn(study, "sizes")
     assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
 
 
-def test_its_numbers_are_those_of_the_studys_own_tables(study):
+def test_numbers_are_those_of_the_studys_own_tables(study):
     numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
     tiny = Study.load("tiny")
-    audits = Drawn(tiny, "audit").of("audit")["value"]
+    audits = Drawn(tiny, "audit").by_method("audit")["value"]
     for method in METHODS:
-        for what, name in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
-            assert numbers.loc[(what, method), "value"] == pytest.approx(audits[method, name]), method
+        for column, audit in (("avg_gap", "average-gap"), ("efficacy-auc", "efficacy-auc")):
+            assert numbers.loc[(column, method), "value"] == pytest.approx(audits[method, audit]), method
     claims = Drawn(tiny, "claims").data.set_index("claim")
     for key in ("best", "term"):
         assert [*numbers.loc[key, "value"]] == pytest.approx([*claims.loc[[key], "value"]])
         assert [*numbers.loc[key, "verdict"]] == [*claims.loc[[key], "verdict"]]
 
 
-def test_audits_rank_methods_by_their_distance_from_a_perfect_unlearner(study):
+def test_an_audit_ranks_methods_by_their_distance_from_a_perfect_unlearner(study):
     data = Drawn(study, "sizes").data
     audits = data[data["what"] == "efficacy-auc"].set_index("subject")
     assert list(audits["rank"]) == list((audits["value"] - 0.5).abs().rank())
     assert audits["leads"][audits["rank"] == 1].all()
 
 
-def test_it_is_out_of_date_when_another_studys_results_change(study):
-    def state() -> list[str]:
-        """The files that the workflow expects of the table, whose receipt has the fingerprint."""
+def test_the_table_is_out_of_date_when_another_studys_results_change(study):
+    def expected_files() -> list[str]:
+        """Return the files of the table that the workflow expects; the receipt's name has the fingerprint."""
         return list(map(str, Workflow(Study.load("sizes")).files_of("sizes")))
 
-    before, own = state(), Study.load("tiny").output_fingerprint("audit")
+    before, fingerprint = expected_files(), Study.load("tiny").output_fingerprint("audit")
     assert Workflow(study).drawn_from("sizes") == [*study.gathered_by("sizes")] != []
     write_all(Study.load("tiny"), POINTS | {"coun": 1.5})
-    assert state()[:-1] == before[:-1] and state()[-1] != before[-1]
-    assert Study.load("tiny").output_fingerprint("audit") == own
+    assert expected_files()[:-1] == before[:-1] and expected_files()[-1] != before[-1]
+    assert Study.load("tiny").output_fingerprint("audit") == fingerprint
     paths.collected("tiny", "audits").unlink()
-    assert "tiny: AUC" not in Drawn(study, "sizes").rows[0] and len({*before, *state()}) == len(before) + 1
+    assert "tiny: AUC" not in Drawn(study, "sizes").rows[0] and len({*before, *expected_files()}) == len(before) + 1
 
 
-def test_a_study_without_runs_is_whole_once_its_outputs_are_drawn(study):
+def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):
     workflow = Workflow(study)
     assert workflow.collected == workflow.page == workflow.pool == []
     assert workflow.all == [file for name in ("sizes", "ranks") for file in workflow.files_of(name)]
@@ -162,13 +160,13 @@ def test_a_study_without_runs_is_whole_once_its_outputs_are_drawn(study):
 
 def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
     metrics = pd.read_parquet(paths.collected("tiny", "metrics"))
-    again = pd.concat([metrics, metrics.assign(arch="vit")])
-    write_parquet(paths.collected("tiny", "metrics"), again)
+    two_cells = pd.concat([metrics, metrics.assign(arch="vit")])
+    write_parquet(paths.collected("tiny", "metrics"), two_cells)
     with pytest.raises(BadInput, match=f"tiny has both {CELL} and {ANOTHER}"):
         draw_table(study, "sizes")
 
 
-def test_a_study_that_has_none_of_the_methods_still_says_what_it_is(study):
+def test_a_study_with_none_of_the_methods_is_still_described(study):
     path = paths.collected("tiny", "metrics")
     metrics = pd.read_parquet(path)
     write_parquet(path, metrics[metrics["method"] == "original"])
@@ -177,15 +175,14 @@ def test_a_study_that_has_none_of_the_methods_still_says_what_it_is(study):
     assert {table.row(label)[0] for label in ("FT", "CoUn")} == {"—"}
 
 
-def test_a_cell_that_no_study_has_is_refused_unless_one_has_yet_to_be_run(study):
+def test_a_cell_of_no_study_is_refused_unless_a_study_has_yet_to_be_run(study):
     assert draw_table(study, "sizes")
     with pytest.raises(BadInput, match=f"{ANOTHER}: no results: accepted are cells of tiny, and the paper's"):
-        draw_table(of_studies(studies=["tiny"]), "sizes")
+        draw_table(write_comparison(studies=["tiny"]), "sizes")
 
 
-def test_the_figure_ranks_the_methods_and_marks_what_has_collapsed(study):
-    figure = plot(study, "ranks")
-    upper, lower = figure.axes
+def test_the_figure_ranks_methods_and_marks_collapsed_ones(study):
+    upper, lower = plot(study, "ranks").axes
     lines = {line.get_color(): list(line.get_ydata()) for line in upper.lines if len(line.get_ydata()) == 2}
     assert [lines[method_colour(method)] for method in METHODS] == [[3, 3], [2, 1], [1, 2]]
     assert [tick.get_text() for tick in lower.get_xticklabels()] == ["tiny", "other\n(not run yet)", "the paper"]

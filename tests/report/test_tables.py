@@ -1,4 +1,4 @@
-"""The tables of gaps, predictions and settings, and what holds for every kind of table."""
+"""The tables of gaps, predictions and hyperparameters, and the labels and colours of all tables."""
 
 import json
 import shutil
@@ -22,67 +22,67 @@ LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
 RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
 
 
-def fill(study, values):
-    """Write the runs of table ``gaps``: three trials a method, its metrics given per trial; Retrain's are above."""
+def write_gaps(study, values):
+    """Write the runs of table ``gaps``: three trials a method, with the metrics of each trial; Retrain's are above."""
     write_run(study, "digits/convnet/original/trial-0", {"ra": 100.0})
     for method in LISTED:
         for trial in range(3):
-            shown = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
-            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*shown))
+            points = ({"retrain": RETRAIN} | values).get(method, [(95.0, 6.0, 90.0, 12.0)] * 3)[trial]
+            write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*points))
 
 
-def test_numbers_equal_a_hand_computation(study) -> None:
-    fill(study, {"ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
+def test_the_table_of_gaps_equals_a_hand_computation(study) -> None:
+    write_gaps(study, {"ft": [(97.0, 2.0, 92.0, 4.0), (98.0, 2.0, 93.0, 5.0), (99.0, 2.0, 94.0, 6.0)]})
     gaps = Drawn(study, "gaps")
-    ours = ["99.00±1.00 (0.00)", "5.00±1.00 (0.00)", "94.00±1.00 (0.00)", "10.00±1.00 (0.00)"]
-    assert gaps.row("Retrain")[:5] == [*ours, "0.00"]
-    # Gaps of FT: 1, 3, 1, 5; their mean 2.5. Of the others: 4, 1, 4, 2; 2.75. Costs: 2e-5 and 3e-5 PFLOPs.
-    ours = ["98.00±1.00 (1.00)", "2.00±0.00 (3.00)", "93.00±1.00 (1.00)", "5.00±1.00 (5.00)"]
-    assert gaps.row("FT") == [*ours, "**2.50**", "20.0", "30.0"]
-    # In every draw of trials CoUn's gap is larger by the same 0.25: nothing tells how unlike other trials may be.
+    retrain = ["99.00±1.00 (0.00)", "5.00±1.00 (0.00)", "94.00±1.00 (0.00)", "10.00±1.00 (0.00)"]
+    assert gaps.row("Retrain")[:5] == [*retrain, "0.00"]
+    # FT's gaps: 1, 3, 1, 5, mean 2.5. The others': 4, 1, 4, 2, mean 2.75. Costs: 2e-5 and 3e-5 PFLOPs.
+    ft = ["98.00±1.00 (1.00)", "2.00±0.00 (3.00)", "93.00±1.00 (1.00)", "5.00±1.00 (5.00)"]
+    assert gaps.row("FT") == [*ft, "**2.50**", "20.0", "30.0"]
+    # CoUn's gap is larger by the same 0.25 in every resample: no spread tells them apart.
     assert gaps.row("CoUn")[4] == "**2.75**"
-    # One trial of Retrain against the mean of the two others: 0, 1.5, 1.5 in every metric.
+    # In every metric, a trial of Retrain is 0, 1.5 and 1.5 from the mean of the two others.
     assert "Noise floor 1.00: the average gap of one trial of Retrain to the others." in gaps.caption
     assert gaps.row("Method")[5:] == ["GFLOPs: paper", "GFLOPs: executed"]
     assert "Original, the model before unlearning, is a control." in gaps.caption
     assert "±" not in "".join(gaps.row("Original"))  # one trial has no deviation
-    data = gaps.of()
+    data = gaps.by_method()
     assert data.loc["ft", ["ra_mean", "ua_sd", "mia_gap", "avg_gap", "trials"]].tolist() == [98.0, 0.0, 5.0, 2.5, 3]
     assert data.loc["coun", "avg_gap"] == pytest.approx(2.75)
     assert data.loc["ft", ["pflops", "pflops_executed", "epoch"]].tolist() == pytest.approx([2e-5, 3e-5, 2])
 
 
 def above(*points: float) -> list[tuple[float, ...]]:
-    """Metrics that lie so many points above Retrain's, trial by trial."""
+    """Return metrics that lie ``points`` above Retrain's, by trial."""
     return [tuple(value + point for value in row) for row, point in zip(RETRAIN, points, strict=True)]
 
 
-def test_bold_are_the_best_and_all_that_cannot_be_told_from_it(study) -> None:
+def test_the_best_method_and_all_that_cannot_be_told_from_it_are_bold(study) -> None:
     others = {"neggrad-plus": above(3, 3.1, 3), "coun": above(0.9, 1.8, 1.2), "coun@tau=0.2": above(0.1, 0, 0)}
     # CoUn (τ=0.2) would lead, had it not collapsed.
     others["coun@tau=0.2"] = [(50.0, *row[1:]) for row in others["coun@tau=0.2"]]
-    fill(study, {"ft": above(1, 1, 1.1), "not": above(1.5, 1.6, 1.5)} | others)
-    write_run(study, "digits/convnet/original/trial-0", metrics(*RETRAIN[0]))  # is nearest, but no method
+    write_gaps(study, {"ft": above(1, 1, 1.1), "not": above(1.5, 1.6, 1.5)} | others)
+    write_run(study, "digits/convnet/original/trial-0", metrics(*RETRAIN[0]))  # the nearest, but no method
     gaps = Drawn(study, "gaps")
     assert [row[0] for row in gaps.rows if "**" in "".join(row)] == ["FT", "CoUn"]
-    assert gaps.of().query("leads").index.tolist() == ["ft", "coun"]
+    assert gaps.by_method().query("leads").index.tolist() == ["ft", "coun"]
     assert "Bold: the smallest average gap and all that cannot be told from it (95" in gaps.caption
 
 
-def test_methods_with_and_without_the_term_stand_in_pairs(study) -> None:
+def test_methods_with_and_without_cl_stand_in_pairs(study) -> None:
     listed = ["original", "not+cl", "ft", "coun", "not"]
     paired = altered("gaps", methods=listed)
     for run in paired.runs_of("gaps"):
         write_run(paired, str(run.name))
     gaps = Drawn(paired, "gaps")
     assert gaps.row("Method")[0] == "CL"
-    shown = [("Retrain", ""), ("Original", ""), ("NoT", "✗"), ("NoT", "✓"), ("FT", "✗"), ("CoUn", "✓")]
-    assert [(row[0].strip("†"), row[1]) for row in gaps.rows[2:]] == shown
+    pairs = [("Retrain", ""), ("Original", ""), ("NoT", "✗"), ("NoT", "✓"), ("FT", "✗"), ("CoUn", "✓")]
+    assert [(row[0].strip("†"), row[1]) for row in gaps.rows[2:]] == pairs
     assert Drawn(altered("gaps", methods=listed[:-1]), "gaps").row("Method")[0] == "RA"  # NoT + CL alone
 
 
-def test_what_diverged_or_collapsed_is_marked(study) -> None:
-    fill(study, {})
+def test_diverged_and_collapsed_methods_are_marked(study) -> None:
+    write_gaps(study, {})
     write_run(study, f"{RANDOM}/not/trial-1", status=results.DIVERGED)
     for trial in range(3):
         write_run(study, f"{RANDOM}/ft/trial-{trial}", metrics(50.0))
@@ -91,8 +91,8 @@ def test_what_diverged_or_collapsed_is_marked(study) -> None:
     assert gaps.row("FT†") and "†\N{NARROW NO-BREAK SPACE}collapsed" in gaps.caption
 
 
-def test_missing_runs_wait_or_become_dashes_and_without_retrain_there_are_no_gaps(study) -> None:
-    fill(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
+def test_missing_runs_are_refused_or_dashes_and_without_retrain_there_are_no_gaps(study) -> None:
+    write_gaps(study, {"ft": [(98.0, 2.0, 93.0, 5.0)] * 3})
     shutil.rmtree(paths.RUNS / f"{RANDOM}/not")
     shutil.rmtree(run_folder("tiny", f"{RANDOM}/ft/trial-2"))
     with pytest.raises(StaleOutput, match="ft/trial-2"):
@@ -106,54 +106,53 @@ def test_missing_runs_wait_or_become_dashes_and_without_retrain_there_are_no_gap
     assert "**" not in str(gaps.rows) and "Noise floor" not in gaps.caption
 
 
-def test_that_methods_of_a_trial_started_from_several_originals_is_said(study) -> None:
-    fill(study, {})
+def test_the_caption_says_if_methods_of_a_trial_started_from_different_originals(study) -> None:
+    write_gaps(study, {})
     for method, weights in (("ft", "a" * 64), ("coun", "b" * 64)):
         record = run_folder("tiny", f"{RANDOM}/{method}/trial-0") / paths.RUN
         write_json(record, json.loads(record.read_text()) | {"started_from": weights})
-        apart = "not all methods started from the same Original" in Drawn(study, "gaps").caption
-        assert apart == (method == "coun")
+        warned = "not all methods started from the same Original" in Drawn(study, "gaps").caption
+        assert warned == (method == "coun")
 
 
-def test_best_epoch_is_called_oracle(study) -> None:
-    fill(study, {})
+def test_the_best_epoch_is_called_an_oracle(study) -> None:
+    write_gaps(study, {})
     best = changed(report_epoch="best", figures={})
-    # FT's first epoch is nearer to Retrain's last, by the means over trials if not in each.
-    near = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
-    for trial, first in enumerate(near):
+    # FT's first epoch is nearer to Retrain's last by the mean over trials, though not in each trial.
+    first_epochs = [(99.0, 5.0, 94.0, 10.0), (101.0, 7.0, 96.0, 12.0), (97.0, 3.0, 92.0, 8.0)]
+    for trial, first in enumerate(first_epochs):
         epochs = [metrics(*first) | {"epoch": 1}, metrics(90.0, 15.0, 85.0, 20.0) | {"epoch": 2}]
         write_run(study, f"{RANDOM}/ft/trial-{trial}", epochs=epochs)
     gaps = Drawn(best, "gaps")
     assert "an oracle" in gaps.caption
-    assert gaps.of().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
-    assert gaps.of().loc["retrain", "epoch"] == gaps.of().loc["original", "epoch"] > 1
-    # A run may have diverged before the epoch that is best by the others.
+    assert gaps.by_method().loc["ft", ["epoch", "ra_mean", "avg_gap"]].tolist() == [1, 99.0, 0.0]
+    assert gaps.by_method().loc["retrain", "epoch"] == gaps.by_method().loc["original", "epoch"] > 1
+    # A run may diverge before the epoch that is best for the others.
     write_run(study, f"{RANDOM}/ft/trial-1", status=results.DIVERGED, epochs=[metrics(np.nan) | {"epoch": 1}])
     assert "diverged" in Drawn(best, "gaps").row("FT")
 
 
-def test_predictions_are_shares_of_the_first_class(study) -> None:
+def test_predictions_are_shares_of_the_forgotten_class(study) -> None:
     eights_as = {"retrain": (1, 1, 3, 8), "ft": (8,), "coun": (1, 1, 1, 8), "original": (8,)}
     for run in study.runs_of("taken"):
         prediction = np.arange(TRAIN) % 10
         prediction[8::10] = np.resize(eights_as[run.name.method], TRAIN // 10)
         write_run(study, str(run.name), prediction=prediction)
-    taken, start = Drawn(study, "taken"), "Shares of the forget samples of class 8. Last epoch"
-    assert f"{start}, mean ± standard deviation over 3 trials;" in taken.caption
-    assert f"{start} of one trial;" in Drawn(altered("taken", trials=1), "taken").caption
-    zero = "±0.00 (0.00)"
-    assert taken.row("Retrain") == [f"25.00{zero}", f"50.00{zero}", f"25.00{zero}", "0.00"]
+    taken, shares = Drawn(study, "taken"), "Shares of the forget samples of class 8. Last epoch"
+    assert f"{shares}, mean ± standard deviation over 3 trials;" in taken.caption
+    assert f"{shares} of one trial;" in Drawn(altered("taken", trials=1), "taken").caption
+    assert taken.row("Retrain") == ["25.00±0.00 (0.00)", "50.00±0.00 (0.00)", "25.00±0.00 (0.00)", "0.00"]
     assert taken.row("FT") == ["100.00±0.00 (75.00)", "0.00±0.00 (50.00)", "0.00±0.00 (25.00)", "**50.00**"]
     assert taken.row("CoUn") == ["25.00±0.00 (0.00)", "75.00±0.00 (25.00)", "0.00±0.00 (25.00)", "**16.67**"]
     assert [row[0] for row in taken.rows[2:5]] == ["Original", "Retrain", "FT"]
-    one = taken.of("scenario", "predicted_class").loc[("coun", "class-8", "1")]
-    assert one[["percent", "percent_sd", "trials"]].tolist() == [75.0, 0.0, 3]
-    assert one["percent_avg_diff"] == pytest.approx(50 / 3)
+    coun = taken.by_method("scenario", "predicted_class").loc[("coun", "class-8", "1")]
+    assert coun[["percent", "percent_sd", "trials"]].tolist() == [75.0, 0.0, 3]
+    assert coun["percent_avg_diff"] == pytest.approx(50 / 3)
     write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
     assert Drawn(study, "taken").row("FT") == ["diverged", "", "", ""]
 
 
-def test_a_class_that_is_not_there_is_refused(study) -> None:
+def test_an_unknown_class_and_one_that_is_not_forgotten_are_refused(study) -> None:
     write_forget(study, "random-10", range(8, TRAIN, 10))
     write_runs(study, "taken")
     absent = f"no sample of class '7' is forgotten in {RANDOM}"
@@ -162,7 +161,7 @@ def test_a_class_that_is_not_there_is_refused(study) -> None:
             draw_table(altered("taken", cells=[RANDOM], classes=classes), "taken")
 
 
-def test_hyperparameters_need_no_results(study) -> None:
+def test_the_table_of_hyperparameters_needs_no_results(study) -> None:
     hyper = Drawn(study, "hyper")
     assert "momentum 0.9" in hyper.caption and "momentum" not in str(hyper.rows)
     assert "In brackets: the range searched in the paper; of lr 0.01 to 0.1." in hyper.caption
@@ -171,18 +170,18 @@ def test_hyperparameters_need_no_results(study) -> None:
     assert hyper.row("SalUn")[1] == "0.03"
     assert hyper.row("CoUn")[4] == r"λ 1 \[0.1, 6\], τ 0.1 \[0, 0.3\], CL transform CHN"
     assert hyper.row("NegGrad+ + CL")[4].startswith(r"β 0.99 \[0.95, 0.9999\], λ 1")
-    lr = hyper.of("setting", "scenario").loc[("salun", "lr", "class-8")]
+    lr = hyper.by_method("setting", "scenario").loc[("salun", "lr", "class-8")]
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
 
 
-def test_cost_unit() -> None:
+def test_costs_have_the_unit_that_suits_the_smallest() -> None:
     assert cost_unit(np.array([27.37, 0.06])) == ("PFLOPs", 2)  # Table 7, with SSD
     assert cost_unit(np.array([27.37, 0.04])) == ("TFLOPs", 1)
     assert cost_unit(np.array([2e-5])) == ("GFLOPs", 1)
     assert cost_unit(np.array([0.0, np.nan])) == ("PFLOPs", 2)
 
 
-def test_labels_and_colours_of_which_no_two_methods_have_one() -> None:
+def test_every_method_has_a_label_and_a_colour_of_its_own() -> None:
     assert method_label("coun@tau=0.2") == "CoUn (τ=0.2)"
     assert method_label("neggrad-plus+cl") == "NegGrad+ + CL"
     assert method_label("ft+cl") == "CoUn"
@@ -201,8 +200,8 @@ def test_labels_and_colours_of_which_no_two_methods_have_one() -> None:
     assert [len(set(style.class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
 
 
-def test_a_table_calls_things_what_its_study_calls_them(study) -> None:
-    fill(study, {})
+def test_a_table_uses_the_labels_of_its_study(study) -> None:
+    write_gaps(study, {})
     text = paths.study_file("tiny").read_text()
     labels = "labels: {coun: Ours, digits: Handwriting, convnet: A small net}\n"
     paths.study_file("tiny").write_text(text + labels)

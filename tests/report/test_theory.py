@@ -13,7 +13,7 @@ from benchmark.study.study import Study
 from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_runs
 
 CELL = "digits/convnet/random-50"
-FAR = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
+DISTANCE = {"retrain": 0.5, "ft": 0.3, "coun": 0.0}
 
 
 def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
@@ -22,13 +22,13 @@ def write_views(study: Study, name: str, frame: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Iterator[Study]:
-    """A study whose runs and views are there: of Retrain, FT and CoUn, two trials in two cells."""
+    """Runs and views of Retrain, FT and CoUn, in two trials and two cells."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("theory"))
         study = make_study("theory")
         write_runs(study, "curves")
         for run in study.runs_of("theory"):
-            write_views(study, str(run.name), views(FAR[run.name.method], alone=run.name.scenario == "class-8"))
+            write_views(study, str(run.name), views(DISTANCE[run.name.method], alone=run.name.scenario == "class-8"))
         yield study
 
 
@@ -37,15 +37,15 @@ def table(study) -> Drawn:
     return Drawn(study, "theory")
 
 
-def test_numbers_are_those_of_the_views(table) -> None:
+def test_the_table_equals_a_hand_computation_from_the_views(table) -> None:
     rows = table.rows[2:8]
     assert [row[0] for row in rows] == ["Retrain", "", "FT", "", "CoUn", ""]
-    # R, Lemma 1 once a method, then Theorem 1: 1 - 0 - 0 - 0.25, and a bound of zero.
+    # R, Lemma 1 once per method, then Theorem 1: 1 - 0 - 0 - 0.25, and a bound of zero.
     assert rows[0][1:] == [
         *("$D_r$", "0.0", "0.0", "0.0", "0.500", "2/2", "2/2"),
         *("0.25", "0.00", "0.75", "0.75", "0.0", "0.0", "0.0"),
     ]
-    # All views 0.5 apart: rho = 2 * 0.5 at eps = 0.5. A quarter of the forget samples is taken for another class.
+    # Views 0.5 apart: rho = 2 * 0.5 at eps = 0.5. A quarter of the forget samples is predicted as another class.
     unmet = number(1 - 1 - np.sqrt(2) - 0.25)
     assert rows[1][1:] == [
         *("$D_u$", "100.0", "100.0", "0.0", "", "", "", "0.25", "0.00"),
@@ -54,13 +54,13 @@ def test_numbers_are_those_of_the_views(table) -> None:
     assert rows[4][6:8] == ["2/2", "0/2"]  # CoUn's curves are equal: <= holds, < does not
 
 
-def test_a_class_by_itself_has_dashes(table) -> None:
-    forget = table.rows[8 + 2 + 1]  # of Retrain in the second cell, whose table has a head of two lines
+def test_a_single_forgotten_class_has_dashes(table) -> None:
+    forget = table.rows[8 + 2 + 1]  # Retrain's in the second cell, below a head of two lines
     assert forget[8:13] == ["—"] * 5 and forget[13:] == ["25.0", "—"]
     assert "A single forgotten class" in table.caption
 
 
-def test_the_csv_has_a_row_a_trial_and_group(table) -> None:
+def test_the_csv_has_a_row_per_trial_and_group(table) -> None:
     data = table.data
     assert len(data) == 2 * 3 * 2 * 2
     row = data.query("scenario == 'random-50' and method == 'ft' and trial == 1 and group == 'forget'").iloc[0]
@@ -68,8 +68,8 @@ def test_the_csv_has_a_row_a_trial_and_group(table) -> None:
     assert row["vacuous"] and np.isnan(row["bound"]) and row["margin"] == row["best_margin"]
 
 
-def test_violated_lemmas_are_counted_what_diverged_is_said_and_what_is_missing_is_a_dash(study, copied) -> None:
-    write_views(study, f"{CELL}/ft/trial-1", views(0.0, False, retain=0.9))
+def test_violated_lemmas_are_counted_and_diverged_or_missing_runs_are_marked(study, copied) -> None:
+    write_views(study, f"{CELL}/ft/trial-1", views(0.0, False, retain_distance=0.9))
     retain = Drawn(study, "theory").row("FT")
     assert retain[5:7] == ["1/2", "1/2"] and retain[11] == "vacuous 1/2"
     write_views(study, f"{CELL}/ft/trial-0", views(0.3, False).assign(max_distance=np.nan))
@@ -81,7 +81,7 @@ def test_violated_lemmas_are_counted_what_diverged_is_said_and_what_is_missing_i
     assert set(table.row("FT")[1:]) == {"—"} and "Trials are missing for FT." in table.caption
 
 
-def test_curves_and_their_difference(study) -> None:
+def test_the_figure_shows_curves_and_their_difference(study) -> None:
     figure = build(source(study, "curves"))
     upper, lower = figure.axes[0], figure.axes[2]
     assert [upper.get_title("left"), figure.axes[1].get_title("left")] == ["random 50 %", "class-wise ‘8’"]
@@ -94,7 +94,7 @@ def test_curves_and_their_difference(study) -> None:
     assert figure.legends[0].get_texts()[-1].get_text() == "chance (5 %)"
 
 
-def test_the_caption_says_how_much_was_sampled(table, copied) -> None:
+def test_the_caption_says_how_much_is_sampled(table, copied) -> None:
     start = "Measured. Means over 2 trials, of at most 5000 training samples and all pairs among 16 views"
     assert table.caption.startswith(start)
     start = "Measured. Numbers of one trial, of at most 5000 training samples"

@@ -1,4 +1,4 @@
-"""The results page in a browser: no fault and no request, and everything can be reached with keys and a finger."""
+"""The results page in a browser: no errors, no requests, and everything works by keyboard and by touch."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ RINGS = (
     ".filter(([, ring]) => !ring.hidden)"
     ".map(([box, ring]) => [box.x + parseFloat(ring.style.left), box.y + parseFloat(ring.style.top)])"
 )
-# Nothing lies over anything else, so that all contrasts can be measured, and everything that opens is open.
+# Open everything and let nothing overlap, so that all contrasts can be measured.
 FLAT = """
     document.querySelectorAll('details').forEach((one) => one.open = true);
     document.head.append(Object.assign(document.createElement('style'), {textContent:
         '* { position: static !important } .scroll { overflow: visible !important; max-height: none !important }'}))
 """
-# What has the focus, by its identifier, class or tag, and the outline that shows it: a box's is its label's.
+# The focused element, by identifier, class or tag, and its outline; a checkbox has its label's.
 FOCUSED = """(() => {
     const one = document.activeElement, shown = one.type === 'checkbox' ? one.closest('label') : one;
     const name = one.closest('#table') ? 'table' : one.id || one.className || one.tagName;
@@ -39,171 +39,171 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def look(browser, page) -> Iterator[Callable[..., Any]]:
-    """Open the results page, or another, and wait until it says that all is drawn."""
+def open_tab(browser, page) -> Iterator[Callable[..., Any]]:
+    """Open the results page, or another, and wait until it is drawn."""
     with ExitStack() as stack:
 
-        def begin(view: str = "", file: Path = page, **how: Any) -> Any:
-            shown = stack.enter_context(opened(browser, file, view, **how))
-            shown.wait_for_selector("html[data-ready=yes]")
-            return shown
+        def open_page(view: str = "", file: Path = page, **options: Any) -> Any:
+            tab = stack.enter_context(opened(browser, file, view, **options))
+            tab.wait_for_selector("html[data-ready=yes]")
+            return tab
 
-        yield begin
+        yield open_page
 
 
 @pytest.mark.parametrize("phone", [True, False])
-def test_page_in_a_browser(look, phone) -> None:
+def test_the_page_works_on_a_phone_and_on_a_desktop(open_tab, phone) -> None:
     width = 360 if phone else 1440
-    shown = look(width=width, color_scheme="dark" if phone else "light", has_touch=phone, is_mobile=phone)
-    assert shown.evaluate("document.documentElement.scrollWidth") <= width
-    _sort_and_filter(shown)
-    _choose_a_sample(shown, touch=phone)
-    shown.focus("#gap-chart")
-    shown.keyboard.press("ArrowRight")
-    shown.wait_for_selector("#gap-readout:has-text('average gap')")
-    shown.evaluate("document.querySelector('#table tbody a').click()")
-    shown.wait_for_selector("details[open] article:focus")
+    tab = open_tab(width=width, color_scheme="dark" if phone else "light", has_touch=phone, is_mobile=phone)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    _sort_and_filter(tab)
+    _choose_a_sample(tab, touch=phone)
+    tab.focus("#gap-chart")
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_selector("#gap-readout:has-text('average gap')")
+    tab.evaluate("document.querySelector('#table tbody a').click()")
+    tab.wait_for_selector("details[open] article:focus")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_axe_finds_nothing_wrong(look, width, scheme) -> None:
+def test_axe_finds_no_violation_of_accessibility(open_tab, width, scheme) -> None:
     axe = pytest.importorskip("axe_core_python.sync_playwright")
-    shown = look(width=width, color_scheme=scheme)
-    shown.evaluate(FLAT)
-    result = axe.Axe().run(shown, options={"resultTypes": ["violations"]})
+    tab = open_tab(width=width, color_scheme=scheme)
+    tab.evaluate(FLAT)
+    result = axe.Axe().run(tab, options={"resultTypes": ["violations"]})
     assert len(result["passes"]) > 20 and not result["violations"]
 
 
-def test_all_that_takes_keys_is_visible_when_it_has_them(look) -> None:
-    shown, reached = look(), []
+def test_every_part_can_be_reached_by_tab_and_shows_its_focus(open_tab) -> None:
+    tab, reached = open_tab(), []
     for _ in range(150):
-        shown.keyboard.press("Tab")
-        if shown.evaluate("document.activeElement === document.body"):
+        tab.keyboard.press("Tab")
+        if tab.evaluate("document.activeElement === document.body"):
             break
-        reached.append(shown.evaluate(FOCUSED))
+        reached.append(tab.evaluate(FOCUSED))
     parts = {"table", "trade-chart", "curve-cell", "gap-chart", "map", "compare-first", "SUMMARY"}
     assert parts <= {part for part, _ in reached}
-    assert [one for one, outline in reached if outline == "none"] == []
+    assert [part for part, outline in reached if outline == "none"] == []
 
 
-def test_a_view_is_in_the_address_and_its_rows_can_be_saved(look) -> None:
-    shown = look("scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone")
-    gaps = shown.evaluate(COLUMN)
+def test_the_address_holds_the_view_and_its_rows_can_be_saved(open_tab) -> None:
+    tab = open_tab("scenario=random-10&sort=-avg_gap&curve-metric=ta&method=gone")
+    gaps = tab.evaluate(COLUMN)
     assert gaps == sorted(gaps, reverse=True) and len(gaps) > 2
-    assert shown.input_value("#curve-metric") == "ta"
-    header, *rows = _saved(shown, "#save-table").decode().splitlines()
+    assert tab.input_value("#curve-metric") == "ta"
+    header, *rows = _saved(tab, "#save-table").decode().splitlines()
     assert header.startswith("method,dataset,arch,scenario,avg_gap")
     assert [float(row.split(",")[4]) for row in rows] == gaps and all("random-10" in row for row in rows)
-    shown.click("[data-key=avg_gap] button")
-    assert shown.evaluate("location.hash") == "#scenario=random-10&curve-metric=ta"
+    tab.click("[data-key=avg_gap] button")
+    assert tab.evaluate("location.hash") == "#scenario=random-10&curve-metric=ta"
 
 
-def test_any_column_stands_against_any_other_and_the_chart_can_be_saved(look) -> None:
-    shown = look("trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
-    shown.focus("#trade-chart")
+def test_the_chart_shows_any_column_against_any_other_and_can_be_saved(open_tab) -> None:
+    tab = open_tab("trade-x=ua&trade-y=avg_gap&trade-cell=digits%2Fconvnet%2Frandom-10")
+    tab.focus("#trade-chart")
     readings = set()
     for _ in range(8):
-        shown.keyboard.press("ArrowRight")
-        readings.add(shown.text_content("#trade-readout"))
+        tab.keyboard.press("ArrowRight")
+        readings.add(tab.text_content("#trade-readout"))
     assert any(text.startswith("FT: UA (%) 11.25") and "Avg. gap (points) 1.25" in text for text in readings), readings
-    assert _saved(shown, "#trade .save").startswith(b"\x89PNG")
+    assert _saved(tab, "#trade .save").startswith(b"\x89PNG")
 
 
-def test_two_methods_stand_beside_retrain_with_the_images_on_which_they_part(look) -> None:
-    shown = look("compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
-    assert shown.locator(".matrix caption").all_text_contents() == ["FT, %", "CoUn, %", "Retrain, %"]
+def test_two_methods_are_compared_with_retrain_and_by_the_images_they_disagree_on(open_tab) -> None:
+    tab = open_tab("compare-cell=digits%2Fconvnet%2Frandom-10&compare-samples=test")
+    assert tab.locator(".matrix caption").all_text_contents() == ["FT, %", "CoUn, %", "Retrain, %"]
     rows = "[...document.querySelectorAll('.matrix tbody')].map((body) => [...body.rows].map((row) => "
-    sums = shown.evaluate(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
+    sums = tab.evaluate(rows + "[...row.cells].slice(1).reduce((sum, cell) => sum + Number(cell.textContent), 0)))")
     assert all(abs(total - 100) <= 5 for matrix in sums for total in matrix) and len(sums[0]) == 10
-    assert shown.locator("#compare-list tbody tr").count() > 10 and shown.locator("#compare-list canvas").count() > 10
-    shown.select_option("#compare-part", "apart")  # all predict the same here
-    shown.locator("#compare-count", has_text=re.compile("^0 of ")).wait_for()
-    assert shown.locator("#compare-list tbody tr").count() == 0
+    assert tab.locator("#compare-list tbody tr").count() > 10 and tab.locator("#compare-list canvas").count() > 10
+    tab.select_option("#compare-part", "apart")  # the methods always agree here
+    tab.locator("#compare-count", has_text=re.compile("^0 of ")).wait_for()
+    assert tab.locator("#compare-list tbody tr").count() == 0
 
 
-def test_headings_stay_while_a_table_scrolls(look) -> None:
-    shown = look(width=390)
+def test_headings_stay_in_view_while_a_table_scrolls(open_tab) -> None:
+    tab = open_tab(width=390)
     top = "document.querySelector('#table thead').firstElementChild.cells[0].getBoundingClientRect().top"
     box = "document.querySelector('#results .scroll')"
-    shown.evaluate(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
-    assert abs(shown.evaluate(f"{top} - {box}.getBoundingClientRect().top")) <= 2
-    assert shown.evaluate(f"{box}.getBoundingClientRect().right") <= 390
+    tab.evaluate(f"{box}.style.maxHeight = '300px'; {box}.scrollTo(100, 250)")
+    assert abs(tab.evaluate(f"{top} - {box}.getBoundingClientRect().top")) <= 2
+    assert tab.evaluate(f"{box}.getBoundingClientRect().right") <= 390
 
 
-def test_a_history_says_what_its_stage_is_compared_with(look, staged) -> None:
-    shown = look(file=staged)
-    shown.select_option("#curve-metric", "ra")
-    shown.focus("#history-chart")
+def test_a_history_names_the_retrain_of_each_stage(open_tab, staged) -> None:
+    tab = open_tab(file=staged)
+    tab.select_option("#curve-metric", "ra")
+    tab.focus("#history-chart")
     for retrain in (90, 90, 80):
-        shown.keyboard.press("ArrowRight")
-        assert shown.text_content("#history-readout").partition("; ")[2] == f"Retrain {retrain}.00 %"
+        tab.keyboard.press("ArrowRight")
+        assert tab.text_content("#history-readout").partition("; ")[2] == f"Retrain {retrain}.00 %"
 
 
-def test_a_map_that_is_slow_to_come_does_not_replace_a_later_one(look) -> None:
-    shown = look()
-    # Of two images to be decoded, the first takes longer.
-    shown.evaluate(
+def test_a_slow_map_does_not_replace_a_later_one(open_tab) -> None:
+    tab = open_tab()
+    # The first of two images takes longer to decode.
+    tab.evaluate(
         "{ const decode = HTMLImageElement.prototype.decode; let calls = 0, decoded = 0;"
         "HTMLImageElement.prototype.decode = async function () { const slow = !calls++; await decode.call(this);"
         "if (slow) await new Promise((done) => setTimeout(done, 300));"
         "setTimeout(() => document.body.dataset.decoded = ++decoded, 200); }; } 0"
     )
     choose = "for (const one of [1, 0]) { s.selectedIndex = one; s.dispatchEvent(new Event('change')); }"
-    shown.evaluate(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
-    shown.wait_for_selector("body[data-decoded='2']")
-    last = shown.evaluate("document.querySelector('#map-cell').selectedOptions[0].text")
-    labels = shown.evaluate("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
+    tab.evaluate(f"{{ const s = document.querySelector('#map-cell'); {choose} }}")
+    tab.wait_for_selector("body[data-decoded='2']")
+    last = tab.evaluate("document.querySelector('#map-cell').selectedOptions[0].text")
+    labels = tab.evaluate("[...document.querySelectorAll('.map')].map((map) => map.ariaLabel)")
     assert len(labels) == 2 and all(last in label for label in labels)
 
 
-def _saved(shown: Any, button: str) -> bytes:
-    """What a file holds that a button saves."""
-    with shown.expect_download() as download:
-        shown.click(button)
+def _saved(tab: Any, button: str) -> bytes:
+    """Return the content of the file that a button saves."""
+    with tab.expect_download() as download:
+        tab.click(button)
     return Path(download.value.path()).read_bytes()
 
 
-def _sort_and_filter(shown: Any) -> None:
-    shown.focus("[data-key=avg_gap] button")
-    shown.keyboard.press("Enter")
-    gaps = shown.evaluate(COLUMN)
+def _sort_and_filter(tab: Any) -> None:
+    tab.focus("[data-key=avg_gap] button")
+    tab.keyboard.press("Enter")
+    gaps = tab.evaluate(COLUMN)
     assert gaps == sorted(gaps) and len(gaps) > 10
-    assert shown.evaluate("document.querySelector('[data-key=avg_gap]').ariaSort") == "ascending"
-    shown.keyboard.press("Enter")
-    assert shown.evaluate(COLUMN) == gaps[::-1]
-    shown.select_option("[name=method]", "ft")
-    assert shown.evaluate(COLUMN) == [1.25, 1.25]
-    assert shown.text_content("#count").startswith("2 of ")
-    shown.click("#filters button")
-    shown.locator("#count", has_not_text="2 of ").wait_for()
-    assert sorted(shown.evaluate(COLUMN)) == gaps
+    assert tab.evaluate("document.querySelector('[data-key=avg_gap]').ariaSort") == "ascending"
+    tab.keyboard.press("Enter")
+    assert tab.evaluate(COLUMN) == gaps[::-1]
+    tab.select_option("[name=method]", "ft")
+    assert tab.evaluate(COLUMN) == [1.25, 1.25]
+    assert tab.text_content("#count").startswith("2 of ")
+    tab.click("#filters button")
+    tab.locator("#count", has_not_text="2 of ").wait_for()
+    assert sorted(tab.evaluate(COLUMN)) == gaps
 
 
-def _choose_a_sample(shown: Any, touch: bool) -> None:
-    shown.focus(".map >> nth=0")
-    shown.keyboard.press("ArrowRight")
-    first = shown.evaluate(CARD)
-    assert first is not None and "true class" in shown.text_content("#map-card")
-    shown.evaluate("document.querySelector('.map').scrollIntoView({block: 'start', behavior: 'instant'})")
-    panel = shown.locator(".map").first
+def _choose_a_sample(tab: Any, touch: bool) -> None:
+    tab.focus(".map >> nth=0")
+    tab.keyboard.press("ArrowRight")
+    first = tab.evaluate(CARD)
+    assert first is not None and "true class" in tab.text_content("#map-card")
+    tab.evaluate("document.querySelector('.map').scrollIntoView({block: 'start', behavior: 'instant'})")
+    panel = tab.locator(".map").first
     start = panel.bounding_box()
-    ((x, y), *others) = shown.evaluate(RINGS)
-    assert len(others) + 1 == shown.locator(".map").count()
+    ((x, y), *other_rings) = tab.evaluate(RINGS)
+    assert len(other_rings) + 1 == tab.locator(".map").count()
     for _ in range(4):
-        shown.keyboard.press("ArrowDown")
-        if shown.evaluate(CARD) != first:
+        tab.keyboard.press("ArrowDown")
+        if tab.evaluate(CARD) != first:
             break
-    assert shown.evaluate(CARD) != first
+    assert tab.evaluate(CARD) != first
     for _ in range(20):  # on a busy machine what is drawn above may still move the map
-        now = panel.bounding_box()
-        point = (x + now["x"] - start["x"], y + now["y"] - start["y"])
-        (shown.touchscreen.tap if touch else shown.mouse.move)(*point)
-        if shown.evaluate(CARD) == first:
+        box = panel.bounding_box()
+        point = (x + box["x"] - start["x"], y + box["y"] - start["y"])
+        (tab.touchscreen.tap if touch else tab.mouse.move)(*point)
+        if tab.evaluate(CARD) == first:
             break
-        shown.wait_for_timeout(500)
-    assert shown.evaluate(CARD) == first
-    before = shown.evaluate("document.querySelector('.map .ring').style.left")
-    shown.evaluate("document.querySelector('#zoom-in').click()")
+        tab.wait_for_timeout(500)
+    assert tab.evaluate(CARD) == first
+    before = tab.evaluate("document.querySelector('.map .ring').style.left")
+    tab.evaluate("document.querySelector('#zoom-in').click()")
     moved = f".ring:not([style*='left: {before}']), .ring[hidden]"
     panel.locator(moved).wait_for(state="attached")

@@ -1,4 +1,4 @@
-"""The page over all studies: its numbers, and what weights, methods and the address do to them in a browser."""
+"""The page over all studies: its data, and what weights, methods and the address do in a browser."""
 
 import json
 import re
@@ -14,26 +14,27 @@ RANKED = "[...document.querySelectorAll('#ranking tbody tr')].map(row => row.dat
 
 @pytest.fixture(scope="module")
 def overview(filled):
-    """The page over one study, whose FT lies 1.25 and CoUn 0.75 points from Retrain in all four metrics."""
+    """The page over one study, with FT 1.25 and CoUn 0.75 points from Retrain in all four metrics."""
     return draw_overview([filled.name, "never-run"]).resolve()
 
 
-def test_it_has_every_method_with_its_trials_and_says_what_images_were_taken_for(overview) -> None:
+def test_the_overview_has_every_methods_trials_and_its_predictions_for_some_images(overview) -> None:
     html = overview.read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html)[1])
-    cell = next(one for one in data["cells"] if one["name"].endswith("random-10"))
+    cell = next(cell for cell in data["cells"] if cell["name"].endswith("random-10"))
     gaps = {
-        one["name"]: [abs(mine - retrain) for mine, retrain in zip(*one["trials"][0], strict=True)]
-        for one in cell["methods"]
+        method["name"]: [abs(value - retrain) for value, retrain in zip(*method["trials"][0], strict=True)]
+        for method in cell["methods"]
     }
     assert gaps["ft"] == pytest.approx([1.25] * 4) and gaps["coun"] == pytest.approx([0.75] * 4)
     images = data["images"][cell["images"]]
     assert images["sprite"] and len(images["index"]) == len(images["labels"]) <= 48
-    said = {one["name"]: one["trials"] for one in images["said"]}
-    assert {"retrain", "ft", "coun"} <= said.keys() and len(said["ft"]["0"][0]) == len(images["index"])
+    predictions = {method["name"]: method["trials"] for method in images["said"]}
+    assert {"retrain", "ft", "coun"} <= predictions.keys()
+    assert len(predictions["ft"]["0"][0]) == len(images["index"])
 
 
-def test_without_images_and_without_results(filled, tmp_path, monkeypatch) -> None:
+def test_images_can_be_left_out_and_results_are_required(filled, tmp_path, monkeypatch) -> None:
     assert "data:image" not in draw_overview([filled.name], images=False).read_text()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StaleOutput, match="no study has gathered results"):
@@ -43,7 +44,7 @@ def test_without_images_and_without_results(filled, tmp_path, monkeypatch) -> No
 @pytest.mark.browser
 @pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
-def test_weights_move_ranks_and_the_address_says_which(overview, width, scheme) -> None:
+def test_weights_change_ranks_and_the_address_restores_them(overview, width, scheme) -> None:
     axe = pytest.importorskip("axe_core_python.sync_playwright")
     with chromium() as browser:
         with opened(browser, overview, width=width, color_scheme=scheme, reduced_motion="reduce") as page:
@@ -61,8 +62,8 @@ def test_weights_move_ranks_and_the_address_says_which(overview, width, scheme) 
             view = page.evaluate("location.hash")[1:]
             result = axe.Axe().run(page, options={"resultTypes": ["violations"]})
             assert len(result["passes"]) > 15 and not result["violations"]
-            shown = page.inner_text("#image-table caption")
+            caption = page.inner_text("#image-table caption")
         with opened(browser, overview, view, width=width) as page:
             page.wait_for_selector("html[data-ready=yes]")
             assert "coun" not in page.evaluate(RANKED) and page.input_value("#weight-cost") == "2"
-            assert page.inner_text("#image-table caption") == shown
+            assert page.inner_text("#image-table caption") == caption

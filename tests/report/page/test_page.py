@@ -1,4 +1,4 @@
-"""What the results page holds."""
+"""The content of the results page."""
 
 import base64
 import json
@@ -18,30 +18,30 @@ from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
 from benchmark.study.study import Study
 from tests.project import ROOT
-from tests.report.conftest import CLASSES, RANDOM, changed, gathered, write_run
+from tests.report.conftest import CLASSES, RANDOM, changed, gather, write_run
 
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
 
 @pytest.fixture(scope="module")
 def text(page) -> str:
-    """The page as it is written."""
+    """The HTML of the page."""
     return page.read_text(encoding="utf-8")
 
 
-def own(text: str) -> str:
-    """The page without the plotting library, which names addresses that it never asks for."""
+def without_library(text: str) -> str:
+    """Return the page without the plotting library, which contains addresses that it never requests."""
     library = max(re.findall(r"<script>.*?</script>", text, re.S), key=len)
     return text.replace(library, "")
 
 
 def drawn(study: Study, partial: bool = False) -> str:
-    """The page, drawn again, without the plotting library."""
-    return own(draw_page(study, partial).read_text(encoding="utf-8"))
+    """Draw the page and return it without the plotting library."""
+    return without_library(draw_page(study, partial).read_text(encoding="utf-8"))
 
 
 def words(text: str) -> str:
-    """What a reader sees, without tags and line breaks."""
+    """Return what a reader sees: no tags, no line breaks."""
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
@@ -49,11 +49,11 @@ def data_of(text: str) -> dict:
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
 
 
-def test_page_holds_the_numbers(text) -> None:
-    place = 'data-dataset="digits" data-arch="convnet" data-scenario="random-10" data-method="ft"'
-    row = re.search(rf"<tr {place}.*?</tr>", text, re.S)[0]
-    shown = [words(cell).split()[:1] for cell in re.findall(r"<td.*?</td>", row, re.S)]
-    numbers = [cell[0] for cell in shown if cell]
+def test_the_page_holds_the_numbers_of_its_study(text) -> None:
+    attributes = 'data-dataset="digits" data-arch="convnet" data-scenario="random-10" data-method="ft"'
+    row = re.search(rf"<tr {attributes}.*?</tr>", text, re.S)[0]
+    cells = [words(cell).split() for cell in re.findall(r"<td.*?</td>", row, re.S)]
+    numbers = [cell[0] for cell in cells if cell]
     assert numbers[3:12] == ["1.25", "88.75", "1.25", "11.25", "1.25", "78.75", "1.25", "21.25", "1.25"]
     cell = next(cell for cell in data_of(text)["curves"]["cells"] if cell["name"] == RANDOM)
     method = next(method for method in cell["methods"] if method["name"] == "coun")
@@ -63,14 +63,14 @@ def test_page_holds_the_numbers(text) -> None:
     assert '<th scope="col" class="number">MiB</th>' in text
 
 
-def test_page_needs_no_network(text) -> None:
-    shown = own(text).replace("http://www.w3.org/2000/svg", "")
-    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!data:)", shown)
+def test_the_page_needs_no_network(text) -> None:
+    requested = without_library(text).replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!data:)", requested)
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)[1]
     assert "default-src &#39;none&#39;" in policy and "connect-src" not in policy and "unsafe-eval" not in policy
 
 
-def test_the_claims_stand_with_their_verdicts_and_with_what_limits_them(filled, text, copied) -> None:
+def test_claims_have_verdicts_with_remarks_and_need_their_table(filled, text, copied) -> None:
     section = words(re.search(r'<section id="claims".*?</section>', text, re.S)[0])
     # FT leaves a gap of 1.25 and CoUn one of 0.75, in every trial.
     test = "adding CL lowers the average gap Tables 9, 10 random 10 % FT with the term 0.50"
@@ -88,18 +88,19 @@ def test_the_claims_stand_with_their_verdicts_and_with_what_limits_them(filled, 
     assert 'id="claims"' not in drawn(filled, partial=True)
 
 
-def test_what_collapsed_is_marked_by_the_number_that_decides(filled, copied, monkeypatch) -> None:
-    monkeypatch.setattr("benchmark.results.measured.COLLAPSE", 1.5)  # points: NoT's retain accuracy is 86
+def test_the_mark_of_a_collapsed_run_names_the_threshold(filled, copied, monkeypatch) -> None:
+    monkeypatch.setattr("benchmark.results.measured.COLLAPSE", 1.5)  # points; NoT's retain accuracy is 86
     write_run(filled, "digits/convnet/original/trial-0", {"ra": 90.0})
     assert "retain accuracy more than 1.5 points below" in drawn(filled, partial=True)
 
 
 def test_each_stage_is_compared_with_its_own_retrain(staged) -> None:
-    (cell,) = (one for one in data_of(staged.read_text(encoding="utf-8"))["curves"]["cells"] if one["methods"])
+    cells = data_of(staged.read_text(encoding="utf-8"))["curves"]["cells"]
+    (cell,) = (cell for cell in cells if cell["methods"])
     (method,) = cell["methods"]
     assert cell["retrain"]["ra"] == [90.0, 80.0] and method["stage"] == [0, 0, 1]
     assert method["ra"] == [89.0, 88.0, 75.0] and method["avg_gap"] == [1.0, 2.0, 5.0]
-    # The floor is that of the Retrain after the last stage, as in the table: a trial lies 2 from the other.
+    # The noise floor is that of the last stage's Retrain, whose two trials are 2 apart.
     assert cell["floor"] == 2.0
 
 
@@ -114,29 +115,28 @@ def test_the_papers_numbers_stand_beside_ours(filled, copied, monkeypatch) -> No
     assert f'<span class="paper">{row["ua_mean"].item():.2f}</span>' in text and "Avg. gap, paper" in text
 
 
-def test_same_data_gives_same_bytes(filled, page, copied) -> None:
+def test_the_same_results_give_the_same_bytes(filled, page, copied) -> None:
     assert draw_page(filled).read_bytes() == page.read_bytes()
     assert page.stat().st_size < 2_000_000
 
 
-def test_a_page_to_publish_holds_no_image(text, filled, copied) -> None:
-    whole, bare = (data_of(page) for page in (text, draw_page(filled, images=False).read_text(encoding="utf-8")))
-    assert whole["datasets"]["digits"].pop("sprite") and bare["datasets"]["digits"].pop("sprite") is None
-    assert bare == whole
+def test_a_page_drawn_without_images_differs_in_nothing_else(text, filled, copied) -> None:
+    full, bare = (data_of(page) for page in (text, draw_page(filled, images=False).read_text(encoding="utf-8")))
+    assert full["datasets"]["digits"].pop("sprite") and bare["datasets"]["digits"].pop("sprite") is None
+    assert bare == full
     for path in ROOT.glob("figures/*/*.without-images.html"):
-        assert "data:image" not in own(path.read_text(encoding="utf-8"))
+        assert "data:image" not in without_library(path.read_text(encoding="utf-8"))
 
 
-def test_the_comparison_counts_what_the_runs_predicted(text) -> None:
+def test_the_comparison_counts_predictions_over_all_trials(text) -> None:
     cell = next(cell for cell in data_of(text)["compared"] if cell["name"] == RANDOM)
     ft = next(method for method in cell["methods"] if method["name"] == "ft")
     counts = {
-        membership: np.frombuffer(base64.b64decode(one["data"]), dtype=one["type"]).reshape(10, 10)
-        for membership, one in ft["counts"].items()
+        membership: np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["type"]).reshape(10, 10)
+        for membership, packed in ft["counts"].items()
     }
-    # Every run predicts a training image's number modulo 10; of 200 in each trial a tenth is to be forgotten.
-    trials = 2
-    assert counts["forget"].sum() == trials * 20 and counts["retain"].sum() == trials * 180
+    # Two trials of 200 training images, a tenth of them to be forgotten.
+    assert counts["forget"].sum() == 2 * 20 and counts["retain"].sum() == 2 * 180
 
 
 def test_hostile_texts_are_escaped(filled, copied) -> None:
@@ -144,8 +144,8 @@ def test_hostile_texts_are_escaped(filled, copied) -> None:
     write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
     hostile = changed(description=HOSTILE, tables={"gaps": gaps})
-    gathered(hostile)
-    shutil.rmtree(folder)  # arrays with such a class are refused already
+    gather(hostile)
+    shutil.rmtree(folder)  # a dataset with such a class is refused anyway
     text = drawn(hostile)
     assert "<img" not in text and "onerror" in text
     assert data_of(text)["datasets"]["digits"]["classes"][0] == HOSTILE
@@ -167,7 +167,7 @@ def test_missing_and_stale_results_are_refused_or_left_out(filled, copied) -> No
 
 
 def test_many_images_of_noise_stay_small() -> None:
-    # A tenth of ten thousand, in a tenth of the room.
+    # A tenth of ten thousand images, in a tenth of the bytes.
     images = np.random.default_rng(0).integers(0, 256, size=(1_000, 32, 32, 3), dtype="uint8")
     sprite = sprites.sprite(images, maps.MOST // 10, maps.EXACT // 10)
     assert sprite and len(sprite["src"]) < 4 / 3 * maps.MOST / 10 + 50
