@@ -89,8 +89,8 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         file = paths.study_file(name)
         assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
         assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
-        again = call("init", name, *arguments)
-        assert again.returncode == 2 and f"{file} exists already" in again.stderr
+        repeated = call("init", name, *arguments)
+        assert repeated.returncode == 2 and f"{file} exists already" in repeated.stderr
     printed = call("check", "new7", check=True).stdout
     assert printed == "new7: no mistakes. It shows comparison. 1 of its 7 runs are done.\n"
     for arguments, message in [
@@ -104,7 +104,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
 
 def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
     project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
-    for what, line in {
+    for kind, line in {
         "studies": ["tiny", "A small one"],
         "outputs": ["table8", "table", "unlearning"],
         "methods": ["ft", "Fine-tuning", "+cl", "Cross-entropy on the retain data."],
@@ -112,8 +112,8 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
         "datasets": ["digits", "digits", str(Study.load("tiny").dataset_folder("digits"))],
         "settings": ["hyperparameters: coun: tau", "0.1", "temperature of InfoNCE"],
     }.items():
-        printed = call("list", what, "tiny", check=True).stdout
-        assert line in [re.split("  +", row) for row in printed.splitlines()], (what, printed)
+        printed = call("list", kind, "tiny", check=True).stdout
+        assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)
     assert complete_study("ti") == ["tiny"] and complete_study("x") == []
     command = typer.main.get_command(app).commands["table"]
     context = command.make_context("table", ["tiny", "table2"])

@@ -109,8 +109,8 @@ def test_the_cifar10_study_takes_the_values_tuned_for_the_small_one_in_the_same_
     study = read("cifar10")
     scenarios = {cell.scenario for cell in study.cells}
     checked = 0
-    for place, tuned in tuned_values("cifar10-small", "").items():
-        scenario = Cell.parse(place).scenario
+    for cell, tuned in tuned_values("cifar10-small", "").items():
+        scenario = Cell.parse(cell).scenario
         for run in study.runs() if scenario in scenarios else ():
             if run.name.scenario == scenario and (values := tuned.get(run.name.method)):
                 settings = plain_values(run.settings)

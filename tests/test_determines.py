@@ -25,9 +25,8 @@ def test_all_that_determines_a_result_is_in_its_fingerprint(empty):
 
 def test_a_larger_split_forgets_all_that_a_smaller_one_forgets(project):
     study = project.study()
-    drawn = {
-        name: read_split(split(study, "digits", name, 0)) for name in ("random-10", "random-50", "sequential-2x10")
-    }
+    scenarios = ("random-10", "random-50", "sequential-2x10")
+    drawn = {scenario: read_split(split(study, "digits", scenario, 0)) for scenario in scenarios}
     first = set(forgotten(drawn["random-10"]))
     assert first == set(forgotten(drawn["sequential-2x10"], stage=1)) and len(first) == 16
     assert first < set(forgotten(drawn["sequential-2x10"])) < set(forgotten(drawn["random-50"]))

@@ -52,9 +52,9 @@ def frame():
 
 def test_files_read_back_as_written(tmp_path, frame):
     files.write_parquet(tmp_path / "x.parquet", frame, {"seed": 1})
-    read = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
-    pd.testing.assert_frame_equal(read, pd.read_parquet(tmp_path / "x.parquet"))
-    assert read["a"].tolist() == [1, 2, 3] and read["c"].tolist()[:2] == ["x", "y"]
+    loaded = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
+    pd.testing.assert_frame_equal(loaded, pd.read_parquet(tmp_path / "x.parquet"))
+    assert loaded["a"].tolist() == [1, 2, 3] and loaded["c"].tolist()[:2] == ["x", "y"]
     with pytest.raises(files.DamagedFile, match=r"made from .*1.*, not from .*2"):
         files.read_parquet(tmp_path / "x.parquet", {"seed": 2})
     files.write_record(tmp_path / "x.json", {"a": [1.5, float("nan")]})

@@ -81,10 +81,10 @@ def test_one_studys_scores_choose_what_another_forgets(project):
 
 
 def test_scores_without_enough_trials_are_refused(project):
-    for scenario, message in (
-        ("random-10", r"1 trials do not retain and leave out any sample"),
-        ("random-20", "no Retrain"),
-    ):
+    for scenario, message in {
+        "random-10": "1 trials do not retain and leave out any sample",
+        "random-20": "no Retrain",
+    }.items():
         study = project.study({"trials": 1})
         if scenario == "random-10":
             project.run(study, project.name("retrain"))

@@ -17,12 +17,12 @@ ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 def finish(empty):
     """Return a function that records a finished run's time and memory."""
 
-    def note(place, seconds, memory, **more):
+    def record(place, seconds, memory, **fields):
         path = paths.run(place) / paths.RUN
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | more))
+        path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | fields))
 
-    return note
+    return record
 
 
 def request(attempt=1):

@@ -95,8 +95,8 @@ def test_changed_code_makes_another_run_and_a_changed_comment_does_not(empty, ou
 
     half, ft = fingerprints(PLUGIN)
     assert fingerprints(COMMENTED) == fingerprints(PLUGIN) == (half, ft)
-    other, same = fingerprints(CHANGED)
-    assert other != half and same == ft == empty.study().run(f"{CELL}/ft/trial-0").fingerprint
+    new_half, new_ft = fingerprints(CHANGED)
+    assert new_half != half and new_ft == ft == empty.study().run(f"{CELL}/ft/trial-0").fingerprint
 
 
 def test_an_edit_counts_despite_a_compiled_copy_of_the_same_time_and_length(empty, outside, monkeypatch):

@@ -122,12 +122,12 @@ def test_a_difference_is_described(study):
     before = pd.read_parquet(paths.collected("tiny", "metrics"))
     moved = before.copy()
     moved.loc[moved["method"] == "ft", "ua"] += 0.5
-    for after, words in [
+    for after, description in [
         (moved, "1 runs have other metrics: ua of digits/convnet/random-10/ft/trial-0 was"),
         (before[before["method"] != "retrain"], "1 runs are gone, such as digits/convnet/random-10/retrain"),
         (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "are new"),
     ]:
-        assert words in published.difference(before, after)
+        assert description in published.difference(before, after)
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
 
 

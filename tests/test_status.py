@@ -124,20 +124,20 @@ def test_a_run_without_weights_is_done_a_diverged_one_has_ended_and_one_without_
     record_of(study, ORIGINAL, status="diverged")
     assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)[0]
     (folder / paths.SAMPLES).unlink()
-    left = state_of(study, run)
-    assert (left.state, left.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
+    current = state_of(study, run)
+    assert (current.state, current.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
 
 
 def test_a_real_job_notes_its_progress_before_its_first_epoch_after_each_and_when_resumed(project, monkeypatch):
     study = project.study(FT_ONLY, {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}})
     write, notes = progress.Note.write, []
 
-    def noted(note, *arguments):
+    def write_and_look(note, *arguments):
         write(note, *arguments)
         state = state_of(study, study.run(FT))
         notes.append((state.state, state.note["first_epoch"], state.note["epoch"], bool(state.note["measured"])))
 
-    monkeypatch.setattr(progress.Note, "write", noted)
+    monkeypatch.setattr(progress.Note, "write", write_and_look)
     with pytest.raises(Interrupted):
         project.job(study, FT, stop_at=8).go()  # 5 steps an epoch, and a pause at its end: in the second epoch
     assert project.job(study, FT).go() == "finished"
@@ -150,12 +150,12 @@ def test_a_job_keeps_its_note_fresh_between_two_epochs(project, study, monkeypat
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", -1.0)
     beat, ages = progress.Note.beat, []
 
-    def aged(note):
+    def beat_when_old(note):
         os.utime(note.path, (0, 0))
         beat(note)
         ages.append(time.time() - note.path.stat().st_mtime)
 
-    monkeypatch.setattr(progress.Note, "beat", aged)
+    monkeypatch.setattr(progress.Note, "beat", beat_when_old)
     assert project.job(study, FT).go() == "finished"
     assert ages and max(ages) < 60
 
@@ -200,14 +200,14 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
         return State(study.run(project.name(method, trial=trial)), state, seconds=seconds)
 
     assert time_left([state("original", 0, "left"), state("ft", 0, "left")], 2) is None
-    done = [state("original", 0, "done", 40.0), state("ft", 0, "done", 20.0)]
-    assert time_left([*done, state("ft", 1, "left")], 1) == 20
+    finished = [state("original", 0, "done", 40.0), state("ft", 0, "done", 20.0)]
+    assert time_left([*finished, state("ft", 1, "left")], 1) == 20
     # A method without a finished run takes the mean of those of its dataset and architecture.
-    assert time_left([*done, state("salun", 0, "left")], 1) == 30
-    assert time_left([*done, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 50
+    assert time_left([*finished, state("salun", 0, "left")], 1) == 30
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 50
     # Two at once halve it, but no run is shared between two.
-    assert time_left([*done, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 30
-    assert time_left([*done, *[state("ft", 1, "left")] * 8], 4) == 40
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 30
+    assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40
 
 
 def test_status_is_told_in_words(study):

@@ -101,13 +101,13 @@ def test_what_was_made_from_other_images_is_named_and_set_aside(project):
             (folder / part / label).mkdir(parents=True)
         for shade in shades:
             Image.new("L", (8, 8), shade).save(folder / part / ("dark" if shade < 120 else "light") / f"{shade}.png")
-    mine = {
+    change = {
         "trials": 1,
         "members": "random",
         "datasets": {"mine": {"source": "folder", "path": str(folder), "size": 8}},
         "tables": {"table2": {"cells": ["mine/convnet/random-10"], "methods": ["ft"]}, "table8": None},
     }
-    study = project.study(mine)
+    study = project.study(change)
     prepare(study, "mine")
     drawn = split(study, "mine", "random-10", 0)
     original = study.run("mine/convnet/original/trial-0")

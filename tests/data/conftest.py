@@ -51,13 +51,13 @@ def pngs(pixels: np.ndarray) -> list[bytes]:
 def shard(tmp_path: Path) -> Callable[..., Path]:
     """Write a parquet shard in Hugging Face's layout; return its folder."""
 
-    def write(file: str, images: list[Any], labels: list[Any], **change: Any) -> Path:
-        image, label = change.get("image", "img"), change.get("label", "label")
+    def write(file: str, images: list[Any], labels: list[Any], **options: Any) -> Path:
+        image, label = options.get("image", "img"), options.get("label", "label")
         folder = tmp_path / "shards"
         folder.mkdir(exist_ok=True)
-        structs = images if change.get("raw") else [{"bytes": payload, "path": None} for payload in images]
+        structs = images if options.get("raw") else [{"bytes": payload, "path": None} for payload in images]
         table = pa.table({image: structs, label: labels})
-        if names := change.get("names", ["cat", "sea dog"]):
+        if names := options.get("names", ["cat", "sea dog"]):
             features = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
             table = table.replace_schema_metadata({b"huggingface": json.dumps(features).encode()})
         pq.write_table(table, folder / file)
@@ -70,9 +70,9 @@ def shard(tmp_path: Path) -> Callable[..., Path]:
 def photos(shard: Callable[..., Path], pngs: list[bytes]) -> Callable[..., DatasetSettings]:
     """Write a training and a test shard of four images each, as ``shard`` does; return the dataset's settings."""
 
-    def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **change: Any) -> DatasetSettings:
-        shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **change)
-        folder = shard("test-0.parquet", pngs[8:], change.get("test_labels", [0, 1, 0, 1]), **change)
+    def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **options: Any) -> DatasetSettings:
+        shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **options)
+        folder = shard("test-0.parquet", pngs[8:], options.get("test_labels", [0, 1, 0, 1]), **options)
         return DatasetSettings(source="parquet", path=str(folder))
 
     return write

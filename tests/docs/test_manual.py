@@ -114,6 +114,6 @@ def test_the_cost_table_of_the_manual_is_what_the_command_prints(study, monkeypa
     page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
     table = page[page.index(f"<!-- python -m benchmark cost {study} -->") :].split("<!-- end -->")[0]
     rows = re.findall(r"^\| (\S+) \| (\d.*) \|$", table, re.MULTILINE)
-    shown = {name: [float(value) for value in values.split("|")] for name, values in rows}
+    documented = {name: [float(value) for value in values.split("|")] for name, values in rows}
     printed = {name: values for name, *values in cost(Study.load(study), 80.0).itertuples(index=False)}
-    assert shown == {name: pytest.approx(values, abs=0.051) for name, values in printed.items()}
+    assert documented == {name: pytest.approx(values, abs=0.051) for name, values in printed.items()}

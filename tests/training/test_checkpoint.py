@@ -40,9 +40,7 @@ def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(proje
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
         "device": torch.device("cpu"),
     }
-    changes = {
-        key: ("another", f"{key} was {made_from[key]!r}, is 'another'") for key in ("data", "split", "original")
-    }
+    changes = {key: ("another", f"{key} was {made_from[key]!r}, is 'another'") for key in ("data", "split", "original")}
     changes["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
     changes["device"] = torch.device("cuda"), "device was 'cpu', is 'cuda'"
     for key, (changed, difference) in changes.items():

@@ -54,13 +54,13 @@ def test_the_cost_after_each_epoch_is_the_one_counted_by_hand(shared, method, sc
         assert end.history[column].tolist() == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("what", MAKERS)
-def test_derived_files_are_priced_at_what_passes_through_the_model(project, monkeypatch, what):
-    relearning = {"steps": 7, "every": 3, "batch_size": 20}  # batches that no pass consists of
-    section, shown = SHOWN[what]
-    shown = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | shown
-    study = project.study({"relearning": relearning, "map_samples": 50, "view_pairs": 2, section: {"shown": shown}})
-    file = study.derive(what, study.run(project.original), "class-8")
+@pytest.mark.parametrize("kind", MAKERS)
+def test_derived_files_are_priced_at_what_passes_through_the_model(project, monkeypatch, kind):
+    relearning = {"steps": 7, "every": 3, "batch_size": 20}  # no whole number of batches makes a pass
+    section, output = SHOWN[kind]
+    output = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | output
+    study = project.study({"relearning": relearning, "map_samples": 50, "view_pairs": 2, section: {"shown": output}})
+    file = study.derive(kind, study.run(project.original), "class-8")
     embedding = Embedding(study, file)
     passed = []
     embedding.model.register_forward_hook(
@@ -68,7 +68,7 @@ def test_derived_files_are_priced_at_what_passes_through_the_model(project, monk
     )
     with monkeypatch.context() as patch:
         patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # of features, no images
-        MAKERS[what](embedding)
+        MAKERS[kind](embedding)
     assert derived_cost(study, file) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
     priced = cost(study, 1.0).set_index("output")["pflops_executed"]
     runs = [run_cost(study, run)[1] for run in study.runs(["shown"])]

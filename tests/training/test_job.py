@@ -96,7 +96,7 @@ def test_a_repetition_that_differs_keeps_the_earlier_run_beside_it(project, monk
     first = (folder / paths.SAMPLES).read_bytes()
     step = FT.loss
     for number in (1, 2):  # as on another device
-        monkeypatch.setattr(FT, "loss", lambda *arguments, by=number: step(*arguments) * (1 + 1e-3 * by))
+        monkeypatch.setattr(FT, "loss", lambda *inputs, number=number: step(*inputs) * (1 + 1e-3 * number))
         run(study, name, "a test", again=True)
         assert folder.with_name(f"{folder.name}.earlier-{number}").is_dir()
     assert "it came out otherwise than before" in capsys.readouterr().out

@@ -73,12 +73,12 @@ def test_every_method_trains_in_bfloat16_and_resumes_too(project):
     project.run(study, project.original)
     for method in METHODS:
         name = project.name(method)
-        undisturbed = project.run(study, name)
-        assert undisturbed.status == "finished" and undisturbed.record["stamp"]["precision"] == "bfloat16", name
-        assert np.isfinite(undisturbed.samples["loss"]).all(), name
-        assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in undisturbed.weights.values()), name
+        end = project.run(study, name)
+        assert end.status == "finished" and end.record["stamp"]["precision"] == "bfloat16", name
+        assert np.isfinite(end.samples["loss"]).all(), name
+        assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in end.weights.values()), name
         if method in ("coun", "salun", "scrub"):
-            assert_same(project.run(study, name, (3,)), undisturbed)
+            assert_same(project.run(study, name, (3,)), end)
 
 
 def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
@@ -136,9 +136,9 @@ def test_a_signal_saves_the_state_and_the_same_command_resumes(project, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "step", interrupted)
-        interrupted_run = CliRunner().invoke(app, ["run", "tiny", name])
-    assert interrupted_run.exit_code == 143 and "stopped by SIGINT in epoch" in interrupted_run.output
+        second = CliRunner().invoke(app, ["run", "tiny", name])
+    assert second.exit_code == 143 and "stopped by SIGINT in epoch" in second.output
     assert checkpoint.is_file() and not (folder / paths.SAMPLES).exists()
-    last = CliRunner().invoke(app, ["run", "tiny", name]).output
-    assert "resumed after epoch" in last and last.splitlines()[-1] == "finished"
+    printed = CliRunner().invoke(app, ["run", "tiny", name]).output
+    assert "resumed after epoch" in printed and printed.splitlines()[-1] == "finished"
     assert (folder / paths.SAMPLES).read_bytes() == undisturbed

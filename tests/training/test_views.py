@@ -136,8 +136,8 @@ def test_features_that_are_no_numbers_have_no_position_on_a_map(project, monkeyp
 def test_the_file_opens_in_plain_pandas(project) -> None:
     study = project.study({"view_pairs": 2, "map_samples": 100})
     frame = pd.read_parquet(embed(study, "views", project.original, "class-8"))
-    again = view_distances(embedding_of(study, project.original, "class-8"))
-    pd.testing.assert_frame_equal(frame, again, check_dtype=False)  # the same model gives the same numbers
+    repeated = view_distances(embedding_of(study, project.original, "class-8"))
+    pd.testing.assert_frame_equal(frame, repeated, check_dtype=False)  # the same model gives the same numbers
     assert list(frame) == COLUMNS and len(frame) == 100
     assert len(list(paths.RESULTS.glob("views/digits/convnet/class-8/original/trial-0-*.parquet"))) == 1
     assert (frame["membership"] == "forget").equals(frame["label"] == 8)
