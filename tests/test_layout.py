@@ -67,7 +67,7 @@ def test_every_module_has_a_floor():
     none_of([f"benchmark.{name}: in none of {', '.join(FLOOR_OF)}" for name in modules() if room(name) not in FLOOR_OF])
 
 
-def test_imports_go_down():
+def test_imports_go_down_the_floors():
     none_of(
         [
             f"benchmark.{name}, line {line}: imports benchmark.{target} from above"

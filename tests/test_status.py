@@ -210,7 +210,7 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
     assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40
 
 
-def test_status_is_told_in_words(study):
+def test_status_is_described_in_words(study):
     lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines
     assert re.fullmatch(r"\d+ files to be made by 'all', such as figures/tiny/index.html", lines[-2])

@@ -49,7 +49,7 @@ def test_arrays_that_do_not_fit_together_are_refused():
             dataclasses.replace(arrays, **change)
 
 
-def test_subset_is_even_over_classes_and_in_order():
+def test_a_subset_is_even_over_classes_and_in_order():
     labels = np.repeat(np.arange(3), [50, 50, 4])
     chosen = stratified(labels, 34, np.random.default_rng(0), "x")
     assert np.bincount(labels[chosen]).tolist() == [15, 15, 4]  # the small class gives all, the others share the rest

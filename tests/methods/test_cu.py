@@ -60,7 +60,7 @@ def test_small_temperatures_and_autocast_do_not_spoil_the_loss(temperature):
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.5])
-def test_loss_is_the_scaled_term_and_the_cross_entropy_of_the_retain_half(scale):
+def test_the_loss_is_the_scaled_term_and_the_cross_entropy_of_the_retain_half(scale):
     method = CU(CU.Settings(scale=scale, temperature=0.2), None)
     # The forget half is sure of the wrong class: no cross-entropy may be taken of it.
     logits = torch.tensor([[0.0, 9.0], [9.0, 0.0], [2.0, 0.0], [1.0, 0.0]])

@@ -126,7 +126,7 @@ def test_forward_flops_are_the_papers_and_those_counted_by_hand():
     sizes = [(3, 32, 32 * 32), (32, 64, 16 * 16), (64, 64, 16 * 16)]
     by_hand = sum(2 * 9 * before * after * pixels for before, after, pixels in sizes) + 2 * 64 * 10
     assert forward_flops("convnet", 10, SHAPE) == by_hand
-    # Four times the pixels cost four times as much, but for the head.
+    # Four times the pixels cost four times as much, except for the head.
     small, large = (forward_flops("resnet18", 10, (3, side, side)) - 2 * 512 * 10 for side in (32, 64))
     assert large == 4 * small
 
@@ -161,7 +161,7 @@ def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, i
         assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
 
 
-def test_widths_and_strides_of_the_resnets():
+def test_a_resnets_name_decides_its_width_and_stride():
     models = [built(arch) for arch in ("resnet18", "resnet18-w32", "resnet18-w16", "resnet18-w16-s2")]
     assert [model.head.in_features for model in models] == [512, 256, 128, 128]
     assert [model.body.conv1.stride for model in models] == [(1, 1), (1, 1), (1, 1), (2, 2)]

@@ -67,7 +67,7 @@ def test_derived_files_are_priced_at_what_passes_through_the_model(project, monk
         lambda model, inputs, _: passed.append(len(inputs[0]) * (1 + 2 * model.training))
     )
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # of features, no images
+        patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # made from features, not images
         MAKERS[kind](embedding)
     assert derived_cost(study, file) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
     priced = cost(study, 1.0).set_index("output")["pflops_executed"]

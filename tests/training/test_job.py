@@ -231,7 +231,7 @@ def test_results_of_another_configuration_do_not_count(project):
     changed = project.unlearning(weight_decay=0.001)
     with pytest.raises(StaleOutput, match=f"{project.name('ft')} has not been run"):
         records.frame(changed, changed.run(project.name("ft")), paths.SAMPLES)
-    # Nor is another Original unlearned.
+    # Nor does a run start from another Original.
     changed = project.study({"hyperparameters": {"*": {"training": {"lr": 0.2}}}})
     with pytest.raises(StaleOutput, match=f"{project.original} has not been run"):
         project.run(changed, project.name("ft"))

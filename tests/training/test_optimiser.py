@@ -12,7 +12,7 @@ QUARTER = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
 STEPS = [(0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)]
 
 
-def test_learning_rates_at_known_epochs():
+def test_schedules_give_the_known_learning_rates():
     for recipe, rates in [
         (COSINE, [(0, 0.05), (12.5, QUARTER), (25, (0.05 + 1e-4) / 2), (50, 1e-4)]),
         (TrainingRecipe(epochs=182, schedule="steps"), [(epoch, 0.1 * times) for epoch, times in STEPS]),

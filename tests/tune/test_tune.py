@@ -201,7 +201,7 @@ def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(tiny):
 def test_all_methods_are_tuned_but_original_and_variants(project):
     tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
     study = project.study(TUNE, {"tables": tables})
-    # Original is not, nor is a variant.
+    # Neither Original nor a variant is tuned.
     assert tuned_cells(study) == {CELL: ["coun", "neggrad-plus+cl", "ft"]}
 
 

@@ -27,7 +27,7 @@ def gathered():
     return {kind: frame.drop(columns=clocks, errors="ignore") for kind, frame in frames.items()}
 
 
-def test_a_study_from_nothing_to_its_tables_and_figures(ended):
+def test_the_workflow_takes_a_study_from_nothing_to_its_tables_and_figures(ended):
     study = Study.load("tiny")
     for name in study.tables:
         assert all(paths.table("tiny", name, suffix).stat().st_size > 0 for suffix in paths.TABLE_SUFFIXES)
