@@ -76,7 +76,6 @@ class Ended:
         import pandas as pd
 
         self.loaded: list[list[Part]] = []  # for training, by stage; filled by `Shared`
-
         self.status, self.trainer, self.starts, self.pauses = status, trainer, starts, pauses
         self.weights = {key: value.clone() for key, value in trainer.model.state_dict().items()}
         self.samples = pd.read_parquet(folder / paths.SAMPLES)

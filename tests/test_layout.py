@@ -22,10 +22,9 @@ FLOOR_OF = {room: number for number, room in enumerate(reversed(FLOORS))}
 @cache
 def modules() -> dict[str, ast.Module]:
     """Return every module of the package by its name within it; a folder's own is ``folder.__init__``."""
-    files = sorted(PACKAGE.rglob("*.py"))
     return {
         ".".join(file.relative_to(PACKAGE).with_suffix("").parts): ast.parse(file.read_text(encoding="utf-8"))
-        for file in files
+        for file in sorted(PACKAGE.rglob("*.py"))
     }
 
 

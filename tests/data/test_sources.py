@@ -136,9 +136,8 @@ def test_no_shard_is_both_training_and_test_and_all_have_labels_of_one_type(phot
 
 def test_a_source_that_does_not_return_arrays_is_refused():
     SOURCES.add("odd", lambda name, settings: [])
-    with pytest.raises(
-        BadInput, match=r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
-    ):
+    message = r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
+    with pytest.raises(BadInput, match=message):
         store.prepare("x", DatasetSettings(source="odd"))
 
 
@@ -188,9 +187,8 @@ def test_first_members_of_a_dataset_sorted_by_class_are_refused(image_folder):
         "tables": {"t": table},
     }
     paths.study_file("own").write_text(yaml.safe_dump(study))
-    with pytest.raises(
-        BadInput, match=r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
-    ):
+    message = r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
+    with pytest.raises(BadInput, match=message):
         prepare(Study.load("own"), "mine")
     paths.study_file("own").write_text(yaml.safe_dump(study | {"members": "random"}))
     assert prepare(Study.load("own"), "mine").is_dir()

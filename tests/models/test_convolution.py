@@ -16,7 +16,6 @@ def unfolded(monkeypatch) -> list[torch.Size]:
     """The shapes of the images whose convolutions were computed as products."""
     seen: list[torch.Size] = []
     apply = Unfolded.apply
-
     monkeypatch.setattr(Unfolded, "apply", lambda images, *rest: (seen.append(images.shape), apply(images, *rest))[1])
     return seen
 

@@ -44,9 +44,8 @@ def start(locks: Path) -> Iterator[Start]:
 
     def begin(names: list[str], slots: int = 1) -> subprocess.Popen[str]:
         code = f"import time; from benchmark.training.gpus import take; print(take({names}, {slots}), flush=True)"
-        started.append(
-            subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(600)"], stdout=subprocess.PIPE, text=True)
-        )
+        command = [sys.executable, "-c", f"{code}; time.sleep(600)"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield begin

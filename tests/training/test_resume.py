@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from typer.testing import CliRunner
 
 from benchmark import paths
-from benchmark.__main__ import app
 from benchmark.methods import METHODS
 from benchmark.models.classifier import Classifier
 from benchmark.names import CL, MethodName
@@ -22,7 +20,7 @@ from benchmark.registry import ARCHITECTURES
 from benchmark.training.loop import Interrupted
 from benchmark.training.optimiser import SGD
 from tests.places import run_folder
-from tests.project import environment
+from tests.project import call, environment
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
 ALL_METHODS = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
@@ -30,7 +28,6 @@ ALL_METHODS = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHO
 ALONE = ["original", "retrain", "ft", "salun", "l1-sparse", "scrub@msteps=1", "not+cl"]
 CASES = [(name, "random-10") for name in ALONE]
 CASES += [(name, "sequential-2x10") for name in ALL_METHODS if name not in ("original", "retrain")]
-
 
 SLOWLY = """
 import time
@@ -136,9 +133,9 @@ def test_a_signal_saves_the_state_and_the_same_command_resumes(project, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "step", interrupted)
-        second = CliRunner().invoke(app, ["run", "tiny", name])
-    assert second.exit_code == 143 and "stopped by SIGINT in epoch" in second.output
+        second = call("run", "tiny", name)
+    assert second.returncode == 143 and "stopped by SIGINT in epoch" in second.stderr
     assert checkpoint.is_file() and not (folder / paths.SAMPLES).exists()
-    printed = CliRunner().invoke(app, ["run", "tiny", name]).output
+    printed = call("run", "tiny", name, check=True).stdout
     assert "resumed after epoch" in printed and printed.splitlines()[-1] == "finished"
     assert (folder / paths.SAMPLES).read_bytes() == undisturbed
