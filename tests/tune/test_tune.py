@@ -188,7 +188,6 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
     assert not reported & {run_folder(tuning, run) for run in tuning.runs()}
     assert tuning.seed != tiny.seed
     assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
-
     drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
     assert not np.array_equal(*drawn)
 
@@ -223,9 +222,8 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     lr = written["hyperparameters"][CELL]["coun"]["lr"]
     assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
     assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
-    paths.study_file("child").write_text(
-        yaml.safe_dump({"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}})
-    )
+    child = {"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}}
+    paths.study_file("child").write_text(yaml.safe_dump(child))
     assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
 
     # No candidate leaves a run behind, and none is tried twice.
