@@ -1,4 +1,4 @@
-"""What every test gets: one thread and no GPU, a copy of a small prepared project, registries as they were."""
+"""What every test gets: one thread, no GPU, a copy of a small prepared project, and clean registries."""
 
 import gc
 import os
@@ -13,13 +13,13 @@ import pytest
 from tests.project import ORIGINAL, Project, without_new_plugins
 from tests.shared import Shared
 
-# What a shell may have set is not to change what tests see, here and in the processes that they start.
+# The shell's settings must not change what tests, and the processes that they start, see.
 for variable in [name for name in os.environ if name.startswith(("BENCHMARK_", "SNAKEMAKE_"))]:
     del os.environ[variable]
 for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(variable, None)
 os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1"
-# A GPU belongs to one process at a time, and this one starts others; tests of devices say so themselves.
+# A GPU belongs to one process at a time, and this one starts others; tests of devices choose their own.
 os.environ["BENCHMARK_DEVICE"] = "cpu"
 # Before anything imports torch.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -31,18 +31,18 @@ hypothesis.settings.load_profile("short")
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)  # of xdist
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    # One more than there are cores, since who has started a workflow waits for it; two more take longer.
+    # One more than there are cores, since a worker waits for the workflow it starts; two more take longer.
     return 1 + (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # First the files with slow tests: what comes last should be short, or all workers but one would wait for it.
+    # Files with slow tests come first: a long test at the end would leave all other workers idle.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_collection_finish() -> None:
-    # What has been imported stays, and each look through all of it costs a second.
+    # Imported modules stay, and each garbage collection that visits them costs a second.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 
@@ -77,7 +77,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
-    """Runs of the prepared project that nothing disturbs, for tests that only look at what they gave."""
+    """Undisturbed runs of the prepared project, for tests that only read their results."""
     return Shared(shutil.copytree(prepared, tmp_path_factory.mktemp("shared") / "project"))
 
 
@@ -89,7 +89,7 @@ def project(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project of which nothing is there yet."""
+    """An empty project, as the working directory."""
     root = tmp_path / "empty"
     root.mkdir()
     monkeypatch.chdir(root)
@@ -98,6 +98,6 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Forget afterwards what a test registers, and which plugins it imported."""
+    """Forget what a test registers and which plugins it imports."""
     with without_new_plugins():
         yield

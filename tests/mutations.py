@@ -2,8 +2,8 @@
 
     python -m tests.mutations
 
-Each is made in a copy of the project, in which the named tests must then fail. They are tests of the default suite, so
-what is noticed here is noticed on every commit. ``--only N`` repeats one.
+Each is made in a copy of the project, where the named tests must then fail. They are in the default suite, so that what
+they notice here they notice on every commit. ``--only N`` repeats one.
 """
 
 import argparse
@@ -19,9 +19,9 @@ COPIED = ("benchmark", "bench", "tests", "config", "docs", "paper_tables/reporte
 
 
 class Mutation(NamedTuple):
-    """A fault: in a file of the package, text that stands there once, what takes its place, and who must notice."""
+    """A fault: a file of the package, text that occurs there once, its replacement, and the tests that must notice."""
 
-    what: str
+    name: str
     file: str
     old: str
     new: str
@@ -126,14 +126,14 @@ def mutated(root: Path, mutation: Mutation) -> str:
     text = file.read_text(encoding="utf-8")
     if text.count(mutation.old) != 1:
         raise ValueError(
-            f"{mutation.what}: benchmark/{mutation.file} has {mutation.old!r} {text.count(mutation.old)} times"
+            f"{mutation.name}: benchmark/{mutation.file} has {mutation.old!r} {text.count(mutation.old)} times"
         )
     file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
     return text
 
 
 def fails(root: Path, tests: list[str]) -> bool:
-    """Whether any of these files of tests fails."""
+    """Return whether any of these files of tests fails."""
     command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", *(f"tests/{name}" for name in tests)]
     return subprocess.run(command, cwd=root, capture_output=True).returncode == 1
 
@@ -155,7 +155,7 @@ def main() -> None:
             before = mutated(root, MUTATIONS[number])
             noticed = fails(root, [MUTATIONS[number].tests])
             missed += not noticed
-            print(f"{number:4d} {'noticed' if noticed else 'MISSED'}: {MUTATIONS[number].what}", flush=True)
+            print(f"{number:4d} {'noticed' if noticed else 'MISSED'}: {MUTATIONS[number].name}", flush=True)
             (root / "benchmark" / MUTATIONS[number].file).write_text(before, encoding="utf-8")
     print(f"{len(numbers)} faults: {len(numbers) - missed} noticed, {missed} missed")
     sys.exit(missed > 0)

@@ -1,4 +1,4 @@
-"""Where things lie in the pool, for tests that name runs as people do."""
+"""Paths in the pool, for tests that name runs as users do."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ from benchmark.study.study import Study
 
 
 def place(study: Study | str, run: Run | RunName | str) -> str:
-    """The place of a run, given by its name, as the study file stands now."""
+    """Return the place of a run in the pool, by the study file as it stands."""
     if isinstance(run, Run):
         return run.place
     return (Study.load(study) if isinstance(study, str) else study).run(run).place
 
 
 def run_folder(study: Study | str, run: Run | RunName | str) -> Path:
-    """The folder of a run."""
+    """Return the folder of a run."""
     return paths.run(place(study, run))
 
 
 def split_file(study: Study | str, scenario: str = "random-10", trial: int = 0, dataset: str = "digits") -> Path:
-    """The file of a split."""
-    read = Study.load(study) if isinstance(study, str) else study
-    return paths.split(read.split(dataset, scenario, trial).place)
+    """Return the file of a split."""
+    loaded = Study.load(study) if isinstance(study, str) else study
+    return paths.split(loaded.split(dataset, scenario, trial).place)

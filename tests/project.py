@@ -1,4 +1,4 @@
-"""A small project on digits, as a folder, and the steps that tests take in it."""
+"""A small project on digits in a folder, and what tests do in it."""
 
 from __future__ import annotations
 
@@ -70,13 +70,12 @@ STUDY: dict[str, Any] = {
 
 
 class Ended:
-    """How a run ended, and what it was when its files were written."""
+    """A run that has ended: its status, weights and files."""
 
     def __init__(self, folder: Path, status: str, trainer: Trainer, starts: int, pauses: int):
         import pandas as pd
 
-        self.loaded: list[list[Part]] = []  # by each stage for training, where that is recorded
-
+        self.loaded: list[list[Part]] = []  # for training, by stage; filled by `Shared`
         self.status, self.trainer, self.starts, self.pauses = status, trainer, starts, pauses
         self.weights = {key: value.clone() for key, value in trainer.model.state_dict().items()}
         self.samples = pd.read_parquet(folder / paths.SAMPLES)
@@ -95,7 +94,7 @@ class Project:
 
     @classmethod
     def copied(cls, source: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-        """A copy of a project, as the working directory."""
+        """Copy a project and make the copy the working directory."""
         shutil.copytree(source, root, symlinks=True)
         monkeypatch.chdir(root)
         return cls(root)
@@ -111,14 +110,14 @@ class Project:
         return Study.load(name)
 
     def unlearning(self, **settings: Any) -> Study:
-        """A study whose unlearning methods have further settings in common."""
+        """Write and read the study with more settings for all unlearning methods."""
         return self.study({"hyperparameters": {"*": {"unlearning": settings}}})
 
     def name(self, method: str, scenario: str = "random-10", trial: int = 0) -> str:
         return str(RunName("digits", "convnet", "" if method == "original" else scenario, method, trial))
 
     def run(self, study: Study, name: str, stops: tuple[int, ...] = ()) -> Ended:
-        """Do a run in this process; asked to stop at its n-th pause, for each n of ``stops``, and started again.
+        """Do a run in this process, stopping it at each pause in ``stops`` and starting it again.
 
         Pauses are counted from 1 over all starts: one after every step, and at an epoch's last after its evaluation.
         """
@@ -126,20 +125,20 @@ class Project:
 
         from benchmark.training.loop import Interrupted
 
-        left, done, starts = list(stops), 0, 0
+        remaining, passed, starts = list(stops), 0, 0
         while True:
             starts += 1
-            job = self.job(study, name, left.pop(0) - done if left else None)
+            job = self.job(study, name, remaining.pop(0) - passed if remaining else None)
             try:
                 status = job.go()
             except Interrupted:
-                done += job.pauses
-                torch.manual_seed(starts)  # a new process knows nothing of what this one has drawn
+                passed += job.pauses
+                torch.manual_seed(starts)  # a new process does not have this one's random state
                 continue
-            return Ended(run_folder(study, name), status, job.trainer, starts, done + job.pauses)
+            return Ended(run_folder(study, name), status, job.trainer, starts, passed + job.pauses)
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
-        """A job that counts its pauses, is asked to stop at one of them, and remembers its trainer.
+        """Return a job that counts its pauses, is told to stop at one of them, and remembers its trainer.
 
         At 0 it raises StopIteration before its first step.
         """
@@ -153,7 +152,7 @@ class Project:
 
             def go(self) -> str:
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(Trainer, "train", lambda trainer, *given: self.watch(trainer, *given))
+                    patch.setattr(Trainer, "train", lambda trainer, *arguments: self.watch(trainer, *arguments))
                     return super().go()
 
             def watch(self, trainer: Trainer, pause: Any, *report: Any) -> None:
@@ -173,16 +172,16 @@ class Project:
         return Watched(study, run, "a test", keep)
 
     def start(self, study: Study, name: str) -> Trainer:
-        """A trainer at its first step; nothing of the run is left on disk."""
+        """Return a trainer at its first step; nothing of the run stays on disk."""
         job = self.job(study, name, stop_at=0)
         with contextlib.suppress(StopIteration):
             job.go()
         job.checkpoint.remove()
         return job.trainer
 
-    def command(self, *arguments: str, check: bool = False, **how: Any) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, check: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ``python -m benchmark`` in a process of its own."""
-        return self._process("-m", "benchmark", *arguments, check=check, **how)
+        return self._process("-m", "benchmark", *arguments, check=check, **options)
 
     def snakemake(self, *arguments: str, check: bool = False, **config: str) -> subprocess.CompletedProcess[str]:
         """Run ``snakemake`` with the project's own rules; all that it prints is ``stdout``."""
@@ -195,9 +194,9 @@ class Project:
         """Run a few lines in a process of their own and return what they printed."""
         return self._process("-c", code, check=True).stdout.strip()
 
-    def _process(self, *arguments: str, check: bool, **how: Any) -> subprocess.CompletedProcess[str]:
+    def _process(self, *arguments: str, check: bool, **options: Any) -> subprocess.CompletedProcess[str]:
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        setting = {"cwd": self.root, "env": environment(), "timeout": 300, **streams, **how}
+        setting = {"cwd": self.root, "env": environment(), "timeout": 300, **streams, **options}
         done = subprocess.run([sys.executable, *arguments], **setting)
         assert not check or done.returncode == 0, f"{done.stdout}{done.stderr}"
         return done
@@ -210,13 +209,13 @@ class Project:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a process that works in another folder than the repository's."""
+    """Return the environment of a process that works outside the repository."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def serve() -> None:
-    """Have the jobs of all workflows that this process starts forked from one server, unless there is one already."""
-    # Of this checkout, wherever this process works now: another one may be installed.
+    """Start a server that forks the jobs of all workflows of this process, unless there is one already."""
+    # It uses this checkout, wherever this process works: another one may be installed.
     warm.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
 
 
@@ -249,7 +248,7 @@ def _snakemake(arguments: list[str], folder: str, environment: dict[str, str], o
 
 
 def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    """Call the command line as a process of its own would, in this one."""
+    """Run the command line in this process as a new one would."""
     from benchmark.__main__ import main
 
     output, errors, status = io.StringIO(), io.StringIO(), 0
@@ -270,19 +269,19 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
 
 @contextlib.contextmanager
 def without_new_plugins() -> Iterator[None]:
-    """Forget afterwards what was registered inside, and which plugins were imported: as a new process would."""
+    """On exit forget what was registered and which plugins were imported, as a new process would."""
     import benchmark.study.plugins  # noqa: F401 (what is built in stays)
 
-    kept = [
-        (one, {key: copy.copy(value) for key, value in vars(one).items()})
-        for one in (METHODS, ARCHITECTURES, SOURCES, OWN_AUDITS)
+    saved = [
+        (registry, {key: copy.copy(value) for key, value in vars(registry).items()})
+        for registry in (METHODS, ARCHITECTURES, SOURCES, OWN_AUDITS)
     ]
-    before = set(sys.modules)
+    imported = set(sys.modules)
     try:
         yield
     finally:
-        for registry, values in kept:
+        for registry, values in saved:
             vars(registry).update(values)
-        for name in set(sys.modules) - before:
+        for name in set(sys.modules) - imported:
             if "plugin" in name:
                 del sys.modules[name]

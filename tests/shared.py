@@ -1,4 +1,4 @@
-"""Runs of the tiny study that nothing disturbs: each is done once, and all tests of a process share what it gave."""
+"""Undisturbed runs of the tiny study: each is done once, and all tests of a process share its results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Shared:
         self._ended: dict[tuple[Any, ...], Ended] = {}
 
     def run(self, *name: Any, **unlearning: Any) -> Ended:
-        """How a run ended, and what it loaded; arguments are as in `Project.name` and in `Project.unlearning`."""
+        """Return an ended run with what it loaded; arguments are as in `Project.name` and `Project.unlearning`."""
         from benchmark.training import job
 
-        unlearning = {"epochs": 2, **unlearning}  # as many as there are unless something else is said
+        unlearning = {"epochs": 2, **unlearning}  # the study's own number
         key = (name, *sorted(unlearning.items()))
         if key not in self._ended:
             stages: list[list[Part]] = []

@@ -1,4 +1,4 @@
-"""What authors of methods get: a plugin to start from, and what `test` says of one that breaks a promise."""
+"""For authors of methods: the files that `new` writes, and what `test` says of a plugin that breaks a promise."""
 
 import runpy
 import shutil
@@ -22,7 +22,7 @@ from benchmark.registry import METHODS
 class Breaks(Method):
     {body}
 """
-KEPT = "contrastive = True"
+KEEPS_ALL = "contrastive = True"
 BREAKS = {
     contract.ends_well: "def after_step(self, model): next(model.parameters()).mul_(float('nan'))",
     contract.repeats_its_steps: """def batches(self, epoch):
@@ -53,51 +53,50 @@ UNPRICED = """def batches(self, epoch):
 
 
 @pytest.fixture
-def named(tmp_path):
-    """Return what a plugin's method is found to break."""
+def broken(tmp_path):
+    """Return a function that finds the promises that a plugin's method breaks."""
 
-    def named(body, promises=contract.PROMISES):
+    def broken(body, promises=contract.PROMISES):
         file = tmp_path / "breaking_plugin.py"
         file.write_text(PLUGIN.format(body=body))
         with without_new_plugins():
             return contract.broken("breaks", [str(file)], promises)
 
-    return named
+    return broken
 
 
-@pytest.mark.parametrize(("promise", "body"), BREAKS.items(), ids=lambda one: getattr(one, "__name__", ""))
-def test_the_promise_that_a_plugin_breaks_is_named(named, promise, body):
-    assert [finding.promise for finding in named(body, [promise])] == [promise.__doc__]
+@pytest.mark.parametrize(("promise", "body"), BREAKS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_the_promise_that_a_plugin_breaks_is_named(broken, promise, body):
+    assert [finding.promise for finding in broken(body, [promise])] == [promise.__doc__]
 
 
-def test_one_that_keeps_them_all_and_one_that_cannot_run(named):
-    assert set(BREAKS) == set(contract.PROMISES) and not named(KEPT)
-    [finding] = named(UNPRICED)
+def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
+    assert set(BREAKS) == set(contract.PROMISES) and not broken(KEEPS_ALL)
+    [finding] = broken(UNPRICED)
     assert finding.promise == "It does a run." and "no entry for the part 'forget'" in finding.instead
 
 
-def test_what_is_built_in_is_not_written_again(empty):
+def test_new_refuses_names_that_are_built_in(empty):
     for kind, name in (("method", "ft"), ("architecture", "vit"), ("dataset", "digits")):  # in a process of its own
         ended = empty.command("new", kind, name)
-        assert ended.returncode == 2 and "there is one of that name" in ended.stderr and not Path(f"{name}.py").exists()
+        assert ended.returncode == 2 and "there is one of that name" in ended.stderr and not list(Path().glob("*.py"))
 
 
-def test_what_new_writes_is_never_written_over(empty):
+def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
     assert call("new", "method", "mine").stdout.startswith("mine.py, config/mine.yaml and test_mine.py are written.")
     before = Path("mine.py").read_text()
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr
-    assert "there is one of that name" in call("new", "method", "ft").stderr
     assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
     assert "method 'true': a study file reads that as no name" in call("new", "method", "true").stderr
     for kind, name in (("method", "random"), ("dataset", "numpy"), ("architecture", "import")):
         refused = call("new", kind, name).stderr
         assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused
         assert not Path(f"{name}.py").exists()
-    assert Path("mine.py").read_text() == before and not Path("test_ft.py").exists()
+    assert Path("mine.py").read_text() == before
 
 
-@pytest.mark.parametrize("kind", ["dataset", "architecture", "audit"])  # of methods the manual's own command does it
-def test_what_new_writes_works_as_it_is(empty, monkeypatch, kind):
+@pytest.mark.parametrize("kind", ["dataset", "architecture", "audit"])  # the manual's own commands cover methods
+def test_what_new_writes_works_unchanged(empty, monkeypatch, kind):
     Path("config").mkdir()
     shutil.copy(ROOT / "config" / "quick.yaml", "config")
     call("new", kind, f"new-{kind}", check=True)

@@ -1,4 +1,4 @@
-"""The command line: what there is to call and to ask for, what each says, and how a mistake ends."""
+"""The command line: its commands, what each says, and how a mistake ends."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.project import CELL, call
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
-def test_every_command_and_kind_of_output_is_there():
+def test_every_promised_command_and_kind_of_output_exists():
     promised = "audit bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
     promised += "merge new overview page prepare run schema score show split status table test tune unused verify"
     assert promised.split() == COMMANDS
@@ -26,7 +26,7 @@ def test_every_command_and_kind_of_output_is_there():
     assert {section: " ".join(kinds) for section, kinds in KINDS.items()} == {"tables": tables, "figures": figures}
 
 
-def test_every_command_says_what_it_does_and_imports_no_library_that_takes_time(empty):
+def test_every_command_says_what_it_does_and_imports_no_slow_library(empty):
     heavy = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "pyarrow", "snakemake")
     code = f"""
 import contextlib, io, sys
@@ -66,12 +66,12 @@ def test_a_mistake_is_one_line_and_status_2(project):
         assert done.stderr.startswith("error: ") and done.stderr.endswith("\n") and done.stderr.count("\n") == 1
 
 
-def test_what_a_command_does_is_said_in_a_line_of_the_list():
+def test_the_list_of_commands_describes_each_in_one_line():
     listed = call("--help", check=True).stdout.partition("Commands:\n")[2].splitlines()
     assert len(listed) > 15 and all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
-def test_its_version_a_short_option_for_help_and_wrong_usage():
+def test_version_help_and_wrong_usage_are_answered():
     assert call("--version", check=True).stdout.strip() == __version__
     assert call("-h", check=True).stdout == call("--help", check=True).stdout
     assert "python -m benchmark check [OPTIONS]" in call("check", "-h", check=True).stdout
@@ -80,7 +80,7 @@ def test_its_version_a_short_option_for_help_and_wrong_usage():
         assert done.returncode == 2 and "Usage:" in done.stderr and "Traceback" not in done.stderr, arguments
 
 
-def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(project):
+def test_init_writes_a_valid_study_and_never_replaces_one(project):
     project.study()
     for arguments, runs in ((("--extends", "tiny"), 7), (("--images", "pictures"), 10)):
         Path("pictures").mkdir(exist_ok=True)
@@ -89,8 +89,8 @@ def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(
         file = paths.study_file(name)
         assert file.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
         assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
-        again = call("init", name, *arguments)
-        assert again.returncode == 2 and f"{file} exists already" in again.stderr
+        repeated = call("init", name, *arguments)
+        assert repeated.returncode == 2 and f"{file} exists already" in repeated.stderr
     printed = call("check", "new7", check=True).stdout
     assert printed == "new7: no mistakes. It shows comparison. 1 of its 7 runs are done.\n"
     for arguments, message in [
@@ -104,7 +104,7 @@ def test_a_new_study_is_written_from_a_template_is_right_and_never_replaces_one(
 
 def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
     project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
-    for what, line in {
+    for kind, line in {
         "studies": ["tiny", "A small one"],
         "outputs": ["table8", "table", "unlearning"],
         "methods": ["ft", "Fine-tuning", "+cl", "Cross-entropy on the retain data."],
@@ -112,15 +112,15 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
         "datasets": ["digits", "digits", str(Study.load("tiny").dataset_folder("digits"))],
         "settings": ["hyperparameters: coun: tau", "0.1", "temperature of InfoNCE"],
     }.items():
-        printed = call("list", what, "tiny", check=True).stdout
-        assert line in [re.split("  +", one) for one in printed.splitlines()], (what, printed)
+        printed = call("list", kind, "tiny", check=True).stdout
+        assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)
     assert complete_study("ti") == ["tiny"] and complete_study("x") == []
     command = typer.main.get_command(app).commands["table"]
     context = command.make_context("table", ["tiny", "table2"])
     assert complete_output(context, "table") == ["table2", "table8"]
 
 
-def test_the_stages_by_hand_give_a_finished_run_which_is_done_again_only_when_asked_for(empty):
+def test_the_stages_by_hand_give_a_finished_run_that_is_repeated_only_on_request(empty):
     empty.study()
     coun = f"{CELL}/coun/trial-0"
     for arguments in (
@@ -136,12 +136,12 @@ def test_the_stages_by_hand_give_a_finished_run_which_is_done_again_only_when_as
     assert "already finished" not in call("run", "tiny", coun, "--again").stdout
 
 
-def test_what_no_study_shows_is_listed_and_deleted_when_asked(project):
+def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     study, other = project.study(), project.unlearning(lr=0.07)
     used, old = run_folder(study, project.original), run_folder(other, project.name("ft"))
     project.run(other, project.name("ft"))
     project.study()
-    # The other is the split of a sequential scenario, which the tests' project has drawn.
+    # Also unused: the split of a sequential scenario, which the tests' project has drawn.
     for arguments, hint in (("unused", "--remove deletes them"), ("unused --remove", "MB): deleted")):
         printed = call(*arguments.split(), check=True).stdout
         assert str(old) in printed and str(used) not in printed and hint in printed

@@ -1,4 +1,4 @@
-"""The studies that ship: each is whole, and what is derived from elsewhere has not drifted."""
+"""The shipped studies: each is complete, and what it takes from elsewhere has not drifted."""
 
 import shutil
 import subprocess
@@ -55,16 +55,16 @@ def _at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
-def test_every_study_is_there_with_all_that_it_shows_and_has_runs():
+def test_every_shipped_study_exists_with_all_its_outputs_and_has_runs():
     assert {file.stem for file in paths.CONFIG.glob("*.yaml")} == SHIPPED.keys()
     for name, outputs in SHIPPED.items():
         study = read(name)
         assert set(study.outputs) == set(outputs.split()) and bool(study.runs()) == (name != "scale"), name
-    assert read("paper").trials == 10 and len(read("quick").runs()) <= 150  # which stays small
+    assert read("paper").trials == 10 and len(read("quick").runs()) <= 150  # the quick study stays small
 
 
 @pytest.mark.slow
-def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_needed_to_list_them(empty):
+def test_every_output_is_a_target_of_the_workflow_and_listing_them_needs_no_number_of_cores(empty):
     empty.add_workflow()
     shutil.copytree(ROOT / paths.REPORTED, paths.REPORTED)
     listing = "--list-target-rules"
@@ -77,16 +77,16 @@ def test_every_output_is_a_target_of_the_workflow_and_no_number_of_cores_is_need
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
-def test_the_first_command_leaves_the_checkout_as_it_was():
+def test_git_ignores_all_that_the_quick_study_makes():
     workflow = Workflow(read("quick"))
-    paths_made = sorted({str(file) for file in [*workflow.all, *workflow.dataset_files("digits")]})
-    asked = ["git", "check-ignore", "--stdin"]
-    ignored = subprocess.run(asked, input="\n".join(paths_made), capture_output=True, text=True)
-    assert ignored.stdout.splitlines() == paths_made  # none of which is tracked: git says so of no tracked file
+    outputs = sorted({str(file) for file in [*workflow.all, *workflow.dataset_files("digits")]})
+    command = ["git", "check-ignore", "--stdin"]
+    ignored = subprocess.run(command, input="\n".join(outputs), capture_output=True, text=True)
+    assert ignored.stdout.splitlines() == outputs  # so none is tracked: git never ignores a tracked file
 
 
-def test_the_schema_is_the_models():
-    # To mend it: python -m benchmark schema > config/schema.json
+def test_the_committed_schema_matches_the_models():
+    # To update it: python -m benchmark schema > config/schema.json
     assert (paths.CONFIG / "schema.json").read_text() == schema()
 
 
@@ -99,27 +99,27 @@ def test_hyperparameters_lie_within_the_ranges_that_the_paper_searched(name):
                 assert low <= getattr(run.settings, field) <= high, (str(run.name), field)
 
 
-def test_the_audit_study_goes_on_from_the_runs_of_the_small_one():
+def test_the_audit_study_continues_the_runs_of_the_small_one():
     places = {run.place for run in read("cifar10-small").runs()}
     first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
     assert len(first) == 55 and all(run.place in places for run in first)
 
 
-def test_all_of_cifar10_takes_what_tuning_found_for_the_small_study_in_the_same_scenario():
+def test_the_cifar10_study_takes_the_values_tuned_for_the_small_one_in_the_same_scenario():
     study = read("cifar10")
     scenarios = {cell.scenario for cell in study.cells}
     checked = 0
-    for place, found in tuned_values("cifar10-small", "").items():
-        scenario = Cell.parse(place).scenario
+    for cell, tuned in tuned_values("cifar10-small", "").items():
+        scenario = Cell.parse(cell).scenario
         for run in study.runs() if scenario in scenarios else ():
-            if run.name.scenario == scenario and (values := found.get(run.name.method)):
-                own = plain_values(run.settings)
-                assert {key: own[key] for key in values} == values, str(run.name)
+            if run.name.scenario == scenario and (values := tuned.get(run.name.method)):
+                settings = plain_values(run.settings)
+                assert {key: settings[key] for key in values} == values, str(run.name)
                 checked += 1
     assert checked == 2 * 9 * study.trials
 
 
-def test_on_all_of_cifar10_every_method_has_the_same_share_of_retrains_computation(monkeypatch):
+def test_in_the_cifar10_study_every_method_has_a_similar_share_of_retrains_computation(monkeypatch):
     monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("nowhere"))
     study = Study.load("cifar10")
     runs = [run for run in study.runs() if run.name.trial == 0 and run.original]
@@ -129,7 +129,7 @@ def test_on_all_of_cifar10_every_method_has_the_same_share_of_retrains_computati
     assert cost(study, 0.336).set_index("output").loc["all", "hours"] < 16
 
 
-def test_the_longest_of_the_schedules_and_its_original_are_runs_of_the_study_that_they_are_for():
+def test_the_longest_schedule_and_its_original_are_runs_of_the_cifar10_study():
     places = {run.place for run in read("cifar10").runs()}
     shared = [run.name.method for run in read("cifar10-schedules").runs() if run.place in places]
     assert sorted(shared) == ["original", "retrain"]
@@ -141,12 +141,12 @@ def test_tables_list_methods_in_the_papers_order():
     for name, table in read("paper").tables.items():
         rows = printed[printed["table"] == (int(name[5:]) if name[5:].isdigit() else 0)]
         listed = [method for method in table.methods if method in set(rows["method"])]
-        assert listed == [m for m in dict.fromkeys(rows["method"]) if m in table.methods], name
+        assert listed == [method for method in dict.fromkeys(rows["method"]) if method in table.methods], name
     *_, bad_teacher, ssd, scrub, cu, coun = read("paper").tables["table7"].methods
     assert (bad_teacher, ssd, scrub, cu, coun) == ("bad-teacher", "ssd", "scrub", "cu", "coun")  # ours comes last
 
 
-def test_every_method_of_the_paper_is_searched_in_every_cell_or_takes_the_values_of_one_where_it_is():
+def test_every_method_of_the_paper_is_tuned_in_every_cell_or_takes_the_values_of_a_tuned_one():
     study = read("paper")
     searched = tuned_cells(study)
     for run in study.runs():
@@ -157,16 +157,11 @@ def test_every_method_of_the_paper_is_searched_in_every_cell_or_takes_the_values
             assert MethodName.parse(run.name.method).head in methods, str(run.name)
 
 
-def test_the_block_plans_runs_of_the_paper_and_no_more_in_the_order_of_its_pieces():
+def test_the_block_plans_only_runs_of_the_paper_in_the_order_of_its_pieces():
     study, paper = read("paper-block"), {run.place for run in read("paper").runs()}
     assert all(run.place in paper for run in study.runs())
     before: set[str] = set()
-    pieces = {
-        "start": 2,
-        "table2": 20,
-        "table7": 12,
-        "table3": 21,
-    }  # further runs of each: first Original and a Retrain
+    pieces = {"start": 2, "table2": 20, "table7": 12, "table3": 21}  # new runs of each: first Original and a Retrain
     for name, count in pieces.items():
         places = {str(run.place) for run in study.runs([name])}
         assert len(places - before) == count, name
@@ -185,7 +180,7 @@ def test_the_longer_study_trains_each_method_for_twice_the_epochs():
         assert getattr(run.settings, "l1_epochs", 0) == 2 * getattr(short.settings, "l1_epochs", 0), name
 
 
-def test_implied_epochs_are_those_of_the_printed_costs():
+def test_implied_epochs_follow_from_the_printed_costs():
     study = read("paper-implied-epochs")
     printed = reported_means()
     printed = printed[printed["implied_epochs"].notna() & (printed["method"] != "retrain")]
@@ -195,9 +190,9 @@ def test_implied_epochs_are_those_of_the_printed_costs():
         assert run.settings.epochs == round(row.implied_epochs), (row.table, str(run.name))
 
 
-def test_the_smoke_run_has_every_cell_of_the_paper_once():
+def test_the_smoke_study_has_every_run_of_the_papers_first_trial():
     smoke = read("paper-smoke").runs()
-    # But for the further lengths of Figure 5.
+    # Except for the extra lengths of Figure 5.
     names = {run.name for run in read("paper").runs() if run.name.trial == 0}
     assert {run.name for run in smoke} == {name for name in names if "@epochs=" not in name.method}
     for run in smoke:

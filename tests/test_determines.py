@@ -1,4 +1,4 @@
-"""What determines a result is in its fingerprint, splits nest, and a study holds what it seems to."""
+"""A fingerprint holds all that determines a result, splits nest, and a study holds what it seems to."""
 
 import shutil
 
@@ -18,16 +18,15 @@ CHANGES = [{}, {"members": "random"}, {"seed": 2}, {"precision": "bfloat16"}, {"
 CHANGES += [{"datasets": {"digits": {"subset": 150}}}, {"datasets": {"digits": {"size": 12}}}, UNLEARNING]
 
 
-def test_whatever_determines_a_result_is_in_its_fingerprint(empty):
+def test_all_that_determines_a_result_is_in_its_fingerprint(empty):
     fingerprints = [empty.study(change).run(f"{CELL}/ft/trial-0").fingerprint for change in CHANGES]
     assert len(set(fingerprints)) == len(CHANGES)
 
 
-def test_what_a_smaller_split_forgets_a_larger_one_forgets_too(project):
+def test_a_larger_split_forgets_all_that_a_smaller_one_forgets(project):
     study = project.study()
-    drawn = {
-        name: read_split(split(study, "digits", name, 0)) for name in ("random-10", "random-50", "sequential-2x10")
-    }
+    scenarios = ("random-10", "random-50", "sequential-2x10")
+    drawn = {scenario: read_split(split(study, "digits", scenario, 0)) for scenario in scenarios}
     first = set(forgotten(drawn["random-10"]))
     assert first == set(forgotten(drawn["sequential-2x10"], stage=1)) and len(first) == 16
     assert first < set(forgotten(drawn["sequential-2x10"])) < set(forgotten(drawn["random-50"]))
@@ -48,7 +47,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "message"), WRONG, ids=[wrong[:20] for _, wrong, _ in WRONG])
-def test_what_is_no_number_or_too_long_is_refused_when_the_study_is_read(empty, right, wrong, message):
+def test_values_that_are_no_numbers_or_too_long_are_refused_when_the_study_is_read(empty, right, wrong, message):
     paths.CONFIG.mkdir()
     text = yaml.safe_dump(STUDY, sort_keys=False)
     assert right in text
@@ -58,13 +57,13 @@ def test_what_is_no_number_or_too_long_is_refused_when_the_study_is_read(empty, 
     assert message in str(caught.value)
 
 
-def test_away_from_a_checkout_it_says_so(tmp_path, monkeypatch):
+def test_a_folder_that_is_no_checkout_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadInput, match="study 'quick': no folder config here: accepted is a checkout"):
         Study.load("quick")
 
 
-def test_the_list_of_mutations_is_one_of_this_code(tmp_path):
+def test_every_listed_mutation_applies_to_this_code(tmp_path):
     shutil.copytree(ROOT / "benchmark", tmp_path / "benchmark")
     for mutation in MUTATIONS:
         assert (ROOT / "tests" / mutation.tests).is_file()

@@ -14,21 +14,21 @@ import pytest
 from benchmark import files, paths
 
 
-def test_a_file_is_whole_or_as_it_was(tmp_path):
+def test_a_file_is_replaced_completely_or_not_at_all(tmp_path):
     path = tmp_path / "a" / "b.txt"
     files.write_text(path, "before")
     for error in (ZeroDivisionError, KeyboardInterrupt):
         with pytest.raises(error), files.replacing(path) as temporary:
             temporary.write_text("half")
             raise error
-        assert path.read_text() == "before" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
+        assert path.read_text() == "before" and [entry.name for entry in path.parent.iterdir()] == ["b.txt"]
     mask = os.umask(0o022)
     with files.replacing(path) as temporary:
         temporary.write_text("after")
         assert path.read_text() == "before" and temporary.suffix == ".txt"
     os.umask(mask)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644  # others may read it
-    assert path.read_text() == "after" and [p.name for p in path.parent.iterdir()] == ["b.txt"]
+    assert path.read_text() == "after" and [entry.name for entry in path.parent.iterdir()] == ["b.txt"]
 
 
 def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
@@ -50,11 +50,11 @@ def frame():
     return pd.DataFrame({"a": [1, 2, 3], "b": [0.5, np.nan, 2.0], "c": ["x", "y", None], "d": [True, False, True]})
 
 
-def test_what_is_written_is_what_is_read(tmp_path, frame):
+def test_files_read_back_as_written(tmp_path, frame):
     files.write_parquet(tmp_path / "x.parquet", frame, {"seed": 1})
-    read = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
-    pd.testing.assert_frame_equal(read, pd.read_parquet(tmp_path / "x.parquet"))
-    assert read["a"].tolist() == [1, 2, 3] and read["c"].tolist()[:2] == ["x", "y"]
+    loaded = files.read_parquet(tmp_path / "x.parquet", {"seed": 1})
+    pd.testing.assert_frame_equal(loaded, pd.read_parquet(tmp_path / "x.parquet"))
+    assert loaded["a"].tolist() == [1, 2, 3] and loaded["c"].tolist()[:2] == ["x", "y"]
     with pytest.raises(files.DamagedFile, match=r"made from .*1.*, not from .*2"):
         files.read_parquet(tmp_path / "x.parquet", {"seed": 2})
     files.write_record(tmp_path / "x.json", {"a": [1.5, float("nan")]})
@@ -64,32 +64,32 @@ def test_what_is_written_is_what_is_read(tmp_path, frame):
 def test_every_flipped_bit_in_a_record_is_found(tmp_path):
     path = tmp_path / "x.json"
     files.write_record(path, {"seconds": 12.5, "name": "coun", "many": list(range(20))})
-    good, right = path.read_bytes(), files.read_record(path)
-    for at in range(len(good)):
-        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+    intact, content = path.read_bytes(), files.read_record(path)
+    for index in range(len(intact)):
+        path.write_bytes(intact[:index] + bytes([intact[index] ^ 1]) + intact[index + 1 :])
         try:
-            assert files.read_record(path) == right  # white space, or the digest's own name
+            assert files.read_record(path) == content  # white space, or the digest's own name
         except files.DamagedFile:
             pass
         except AssertionError:
-            assert b'"digest"' not in path.read_bytes(), at
+            assert b'"digest"' not in path.read_bytes(), index
 
 
 def test_no_flipped_bit_in_a_parquet_file_changes_what_is_read(tmp_path, frame, pytestconfig):
-    path, about = tmp_path / "x.parquet", {"seed": 1, "classes": ["cat", "dog"]}
-    files.write_parquet(path, frame, about)
-    good, right = path.read_bytes(), files.read_parquet(path)
+    path, origin = tmp_path / "x.parquet", {"seed": 1, "classes": ["cat", "dog"]}
+    files.write_parquet(path, frame, origin)
+    intact, content = path.read_bytes(), files.read_parquet(path)
     rng, noticed = np.random.default_rng(list(pytestconfig.option.hypothesis_seed.encode())), 0
-    for at in rng.integers(len(good), size=500):
-        path.write_bytes(good[:at] + bytes([good[at] ^ (1 << int(rng.integers(8)))]) + good[at + 1 :])
+    for index in rng.integers(len(intact), size=500):
+        path.write_bytes(intact[:index] + bytes([intact[index] ^ (1 << int(rng.integers(8)))]) + intact[index + 1 :])
         try:
-            assert files.read_parquet(path).equals(right) and files.written_origin(path) == about
+            assert files.read_parquet(path).equals(content) and files.written_origin(path) == origin
         except files.DamagedFile:
             noticed += 1
     assert noticed > 50
 
 
-def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):
+def test_a_file_that_is_not_of_its_kind_is_damaged(tmp_path, frame):
     parquet, record = tmp_path / "x.parquet", tmp_path / "x.json"
     files.write_parquet(parquet, frame)
     files.write_record(record, {"a": 1, "long": "x" * 99})
@@ -102,7 +102,7 @@ def test_what_is_no_file_of_its_kind_is_damaged(tmp_path, frame):
 
 
 @pytest.mark.parametrize("fault", [MemoryError("no memory"), OSError(errno.EMFILE, "Too many open files")])
-def test_what_the_machine_lacks_is_no_damage_to_a_file(tmp_path, frame, monkeypatch, fault):
+def test_a_lack_of_memory_or_file_handles_is_no_damage_to_a_file(tmp_path, frame, monkeypatch, fault):
     path = tmp_path / "x.parquet"
     files.write_parquet(path, frame)
 
@@ -146,11 +146,11 @@ def test_a_file_system_without_locks_stops_nobody(tmp_path, monkeypatch, problem
         raise OSError(problem, "no locks here")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with files.locked(tmp_path / "x.lock") as waited, files.locked(tmp_path / "x.lock") as again:
-        assert not waited and not again
+    with files.locked(tmp_path / "x.lock") as waited, files.locked(tmp_path / "x.lock") as waited_again:
+        assert not waited and not waited_again
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path):
+def test_what_a_killed_process_left_is_swept_away(tmp_path):
     (tmp_path / ".x.json.abc.json").touch()
     (tmp_path / "x.json").touch()
     files.sweep(tmp_path)

@@ -1,4 +1,4 @@
-"""Scenarios whose forgotten samples a file names: scores of memorisation, and a user's own lists."""
+"""Scenarios whose forgotten samples a file names: memorisation scores, and a user's own lists."""
 
 from pathlib import Path
 
@@ -23,18 +23,18 @@ def listed(project, *lines: int):
     return project.study({"lists": {"mine": str(LIST)}, "tables": {"table2": {"cells": [cell]}}})
 
 
-def test_a_list_is_a_scenario_and_its_content_is_part_of_what_determines_a_run(project):
+def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     name = project.name("retrain", "listed-mine")
     study = listed(project, 3, 7, 150)
-    before = study.run(name), split(study, "digits", "listed-mine", 0)
-    assert records.forget(study, before[0])["index"].tolist() == [3, 7, 150]
+    run, file = study.run(name), split(study, "digits", "listed-mine", 0)
+    assert records.forget(study, run)["index"].tolist() == [3, 7, 150]
     end = project.run(study, name)
     assert sorted(end.trainer.context.forget.tolist()) == [3, 7, 150] and len(end.trainer.context.retain) == 157
     changed = listed(project, 3, 7)
-    assert changed.run(name).fingerprint != before[0].fingerprint
-    assert paths.split(changed.split("digits", "listed-mine", 0).place) != before[1]
-    others = [study.run(project.name(method)).slice for method in ("retrain", "ft")]
-    assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == others
+    assert changed.run(name).fingerprint != run.fingerprint
+    assert paths.split(changed.split("digits", "listed-mine", 0).place) != file
+    unlisted = [study.run(project.name(method)).slice for method in ("retrain", "ft")]
+    assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == unlisted
 
 
 def test_a_split_that_no_run_uses_is_not_drawn(project):
@@ -47,7 +47,7 @@ def test_a_split_that_no_run_uses_is_not_drawn(project):
     assert "accepted is 0 to 1" in call("split", "tiny", "digits", "random-10", "2").stderr
 
 
-def test_a_scenario_without_its_file_is_refused_with_the_place_that_names_it(project):
+def test_a_scenario_without_its_file_is_refused_with_the_setting_that_names_it(project):
     with pytest.raises(BadInput, match=r"lists\.mine: missing; scenario 'listed-mine' needs a file there"):
         project.study({"tables": {"table2": {"cells": ["digits/convnet/listed-mine"]}}})
     with pytest.raises(BadInput, match=r"memorisation\.digits: there is no file scores\.csv"):
@@ -55,7 +55,7 @@ def test_a_scenario_without_its_file_is_refused_with_the_place_that_names_it(pro
         project.study({"memorisation": {"digits": "scores.csv"}, "tables": {"table2": {"cells": cells}}})
 
 
-def test_what_one_study_memorises_another_forgets(project):
+def test_one_studys_scores_choose_what_another_forgets(project):
     cells = {"table2": {"cells": ["digits/convnet/random-50"], "methods": ["original"]}, "table8": None}
     study = project.study({"trials": 6, "resample": ["split"], "tables": cells})
     for trial in range(6):
@@ -64,29 +64,29 @@ def test_what_one_study_memorises_another_forgets(project):
     printed = project.command("memorisation", "tiny", "digits/convnet/random-50", "scores.csv", check=True).stdout
     scores = pd.read_csv(printed.strip(), comment="#")
     assert scores["index"].tolist() == list(range(160)) and 0 < scores["score"].notna().sum() < 160
-    one = scores["score"].dropna()
-    assert one.between(-1, 1).all() and one.mean() > 0
+    known = scores["score"].dropna()
+    assert known.between(-1, 1).all() and known.mean() > 0
 
-    places = ["memorised-10", "typical-10"]
-    tables = {"table2": {"cells": [f"digits/convnet/{place}" for place in places], "methods": ["ft"]}}
+    scenarios = ["memorised-10", "typical-10"]
+    tables = {"table2": {"cells": [f"digits/convnet/{scenario}" for scenario in scenarios], "methods": ["ft"]}}
     chosen = project.study({"memorisation": {"digits": "scores.csv"}, "tables": tables}, name="chosen")
     highest, lowest = (
-        records.drawn(chosen, chosen.split("digits", place, 0))["index"].to_numpy()
-        for place in places
-        if split(chosen, "digits", place, 0)
+        records.drawn(chosen, chosen.split("digits", scenario, 0))["index"].to_numpy()
+        for scenario in scenarios
+        if split(chosen, "digits", scenario, 0)
     )
     assert len(highest) == len(lowest) == 16 and not np.intersect1d(highest, lowest).size
-    assert one[highest].min() >= one.drop(highest).max() and one[lowest].max() <= one.drop(lowest).min()
+    assert known[highest].min() >= known.drop(highest).max() and known[lowest].max() <= known.drop(lowest).min()
     assert written_origin(paths.split(chosen.split("digits", "typical-10", 0).place))["twins"] == 0
 
 
-def test_scores_that_no_trials_give_are_refused(project):
-    for place, message in (
-        ("random-10", r"1 trials do not retain and leave out any sample"),
-        ("random-20", "no Retrain"),
-    ):
+def test_scores_without_enough_trials_are_refused(project):
+    for scenario, message in {
+        "random-10": "1 trials do not retain and leave out any sample",
+        "random-20": "no Retrain",
+    }.items():
         study = project.study({"trials": 1})
-        if place == "random-10":
+        if scenario == "random-10":
             project.run(study, project.name("retrain"))
         with pytest.raises(BadInput, match=message):
-            write_scores(study, f"digits/convnet/{place}", Path("scores.csv"))
+            write_scores(study, f"digits/convnet/{scenario}", Path("scores.csv"))

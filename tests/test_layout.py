@@ -1,4 +1,4 @@
-"""The package's rooms: imports go down the floors and never round in a circle; files and functions are short."""
+"""The package's rooms: imports go down the floors and never in a circle; files and functions are short."""
 
 import ast
 import re
@@ -21,16 +21,15 @@ FLOOR_OF = {room: number for number, room in enumerate(reversed(FLOORS))}
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """Every module of the package, by its name within it; a folder's own is ``folder.__init__``."""
-    files = sorted(PACKAGE.rglob("*.py"))
+    """Return every module of the package by its name within it; a folder's own is ``folder.__init__``."""
     return {
         ".".join(file.relative_to(PACKAGE).with_suffix("").parts): ast.parse(file.read_text(encoding="utf-8"))
-        for file in files
+        for file in sorted(PACKAGE.rglob("*.py"))
     }
 
 
 def imports(name: str) -> Iterator[tuple[str, int]]:
-    """What a module imports of the package, with the line: at its top, in functions and for the type checker alone."""
+    """Yield what a module imports from the package, with the line; in functions and for the type checker too."""
     for node in ast.walk(modules()[name]):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
@@ -46,13 +45,13 @@ def imports(name: str) -> Iterator[tuple[str, int]]:
 
 
 def module_of(parts: list[str]) -> str:
-    """The module that a dotted name is of: what stands after it is something within."""
+    """Return the module that a dotted name belongs to; the rest of it names something within."""
     names = (".".join(parts[:length] + end) for length in range(len(parts), 0, -1) for end in ([], ["__init__"]))
     return next((name for name in names if name in modules()), "__init__")
 
 
 def room(name: str) -> str:
-    """The room that a module belongs to, as `FLOORS` names it."""
+    """Return the room that a module belongs to, as `FLOORS` names it."""
     parts = name.split(".")
     if ".".join(parts[:2]) in FLOOR_OF and len(parts) > 2:
         return ".".join(parts[:2])
@@ -67,7 +66,7 @@ def test_every_module_has_a_floor():
     none_of([f"benchmark.{name}: in none of {', '.join(FLOOR_OF)}" for name in modules() if room(name) not in FLOOR_OF])
 
 
-def test_imports_go_down():
+def test_imports_go_down_the_floors():
     none_of(
         [
             f"benchmark.{name}, line {line}: imports benchmark.{target} from above"
@@ -78,7 +77,7 @@ def test_imports_go_down():
     )
 
 
-def test_no_imports_go_round_in_a_circle():
+def test_no_imports_form_a_circle():
     try:
         TopologicalSorter({name: {target for target, _ in imports(name)} - {name} for name in modules()}).prepare()
     except CycleError as error:

@@ -17,6 +17,6 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_code_passes(check):
+def test_the_code_passes(check):
     done = subprocess.run([sys.executable, "-m", *CHECKS[check]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

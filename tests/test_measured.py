@@ -1,4 +1,4 @@
-"""What is measured of an Original in a cell is kept, and read only where nothing that it rests on has changed."""
+"""Original's metrics in a cell are stored, and read back only where nothing that they rest on has changed."""
 
 import json
 
@@ -19,10 +19,10 @@ def study(project):
 
 
 @pytest.fixture
-def counted(monkeypatch):
+def measurements(monkeypatch):
     calls = []
     measure = rows.measure
-    monkeypatch.setattr(rows, "measure", lambda *given: calls.append(given) or measure(*given))
+    monkeypatch.setattr(rows, "measure", lambda *arguments: calls.append(arguments) or measure(*arguments))
     return calls
 
 
@@ -33,36 +33,36 @@ def measured(study):
 
 
 @pytest.fixture
-def kept(study):
+def stored(study):
     return paths.measured(place(study, ORIGINAL), "random-10")
 
 
-def test_it_is_measured_once_and_again_where_the_file_is_gone_damaged_or_of_something_else(study, kept, counted):
+def test_original_is_measured_once_and_again_if_the_file_is_missing_damaged_or_outdated(study, stored, measurements):
     first = measured(study)
-    whole = kept.read_text()
-    others = []
+    intact = stored.read_text()
+    outdated = []
     for part in ("samples", "split", "members", "seed", "code"):
-        value = read_record(kept)
-        write_record(kept, {**value, "of": value["of"] | {part: "other"}})
-        others.append(kept.read_text())
-        kept.write_text(whole)
-    edited = json.loads(whole)
+        value = read_record(stored)
+        write_record(stored, {**value, "of": value["of"] | {part: "other"}})
+        outdated.append(stored.read_text())
+        stored.write_text(intact)
+    edited = json.loads(intact)
     edited["metrics"]["mia"] += 1
-    for times, content in enumerate([None, "", "{}", '{"of": 1}', whole[:50], json.dumps(edited), *others], 2):
-        kept.unlink() if content is None else kept.write_text(content)
-        assert measured(study) == first and measured(study) == first and len(counted) == times, content
+    for times, content in enumerate([None, "", "{}", '{"of": 1}', intact[:50], json.dumps(edited), *outdated], 2):
+        stored.unlink() if content is None else stored.write_text(content)
+        assert measured(study) == first and measured(study) == first and len(measurements) == times, content
 
 
-def test_another_choice_of_members_measures_again(study, counted):
+def test_another_choice_of_members_measures_again(study, measurements):
     measured(study)
-    vars(study)["members"] = "random"  # of the study that knows its runs, whose places stay
+    vars(study)["members"] = "random"  # after the study has resolved its runs, whose places stay
     measured(study)
-    assert len(counted) == 2 and counted[1][2] == "random"
+    assert len(measurements) == 2 and measurements[1][2] == "random"
 
 
-def test_other_code_measures_again(project, study, kept):
+def test_other_code_measures_again(project, study, stored):
     first = measured(study)
-    code = read_record(kept)["of"]["code"]
+    code = read_record(stored)["of"]["code"]
     (project.root / "seeds.py").write_text("ROOT = 1")
     project.python(
         f"from pathlib import Path\nfrom benchmark import stamp\nstamp.PACKAGE = Path({str(project.root)!r})\n"
@@ -70,11 +70,11 @@ def test_other_code_measures_again(project, study, kept):
         "from benchmark.study.study import Study\nstudy = Study.load('tiny')\n"
         f"measured.metrics(study, study.runs(), [Cell.parse({CELL!r})], partial=True)"
     )
-    assert read_record(kept)["of"]["code"] != code
-    assert measured(study) == first and read_record(kept)["of"]["code"] == code
+    assert read_record(stored)["of"]["code"] != code
+    assert measured(study) == first and read_record(stored)["of"]["code"] == code
 
 
-def test_where_nothing_can_be_written_it_is_measured_each_time(study, counted):
+def test_where_nothing_can_be_written_original_is_measured_each_time(study, measurements):
     (paths.RESULTS / "measured").write_text("in the way")
     first = measured(study)
-    assert measured(study) == first and len(counted) == 2
+    assert measured(study) == first and len(measurements) == 2

@@ -52,32 +52,32 @@ NAN, INFINITY = float("nan"), float("inf")
 
 
 def places(data: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every key and every item, as a path of keys."""
+    """Return every key and every item, as a path of keys."""
     inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return [one for key, value in inner for one in [(*place, key), *places(value, (*place, key))]]
+    return [path for key, value in inner for path in [(*place, key), *places(value, (*place, key))]]
 
 
 PLACES = places(STUDY)
 
 
-def at(data: Any, place: tuple[Any, ...]) -> Any:
+def value_at(data: Any, place: tuple[Any, ...]) -> Any:
     for key in place:
         data = data[key]
     return data
 
 
-def shown(key: str, value: Any) -> str:
-    """How a message quotes a value; of a cell it may name the part that is wrong."""
+def quoted(key: str, value: Any) -> str:
+    """Return how a message quotes a value; of a cell it may name only the wrong part."""
     return "" if key == "cells" or isinstance(value, dict | list) else repr(value).strip("'\"")
 
 
 @st.composite
 def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str, str]:
-    """A study with one mistake, the key that the error has to name, and the value where it is one."""
+    """Draw a study with one mistake, the key that the error has to name, and the value if it is one."""
     data = copy.deepcopy(STUDY)
     place = draw(st.sampled_from(PLACES))
     *above, last = place
-    holder, value = at(data, tuple(above)), at(data, place)
+    holder, value = value_at(data, tuple(above)), value_at(data, place)
     named = next(str(key) for key in reversed(place) if isinstance(key, str))
     kind = draw(st.sampled_from(["type", "value", "key"]))
     if kind == "key" and isinstance(last, str):
@@ -89,27 +89,27 @@ def mistakes(draw: st.DrawFn) -> tuple[dict[str, Any], str, str]:
         holder[wrong] = holder.pop(last)
         return data, wrong, ""
     if kind == "type" or isinstance(value, dict | bool) or last in TEXTS:
-        wrongs: list[Any] = [3.5, [[1]], {"x": {"y": 1}}] if isinstance(value, str) else ["text", [["x"]], {"x": 1}]
+        choices: list[Any] = [3.5, [[1]], {"x": {"y": 1}}] if isinstance(value, str) else ["text", [["x"]], {"x": 1}]
         if isinstance(value, dict):
-            wrongs = ["text", 3, ["x"], True]
+            choices = ["text", 3, ["x"], True]
         if isinstance(value, list):
-            wrongs = ["text", 3, {"x": 1}, [{"x": 1}], [None]]
-        holder[last] = wrong = draw(st.sampled_from(wrongs))
-        return data, named, shown(named, wrong)
+            choices = ["text", 3, {"x": 1}, [{"x": 1}], [None]]
+        holder[last] = wrong = draw(st.sampled_from(choices))
+        return data, named, quoted(named, wrong)
     if isinstance(value, list):
         holder[last] = ["x"] if named in ("mean", "std", "resample") else [*value, *value]
         return data, named, ""
     if isinstance(value, str):
         # Class names are known once the data are: preparing checks them.
-        wrongs = HOSTILE if named != "classes" else [3.5, {"x": 1}]
+        choices = HOSTILE if named != "classes" else [3.5, {"x": 1}]
     else:
-        wrongs = [NAN, INFINITY, -INFINITY, "1;2", *([] if named == "mean" else [-1, -1e9])]
-        wrongs += [1.5] if isinstance(value, int) else []
-    holder[last] = wrong = draw(st.sampled_from(wrongs))
-    return data, named, shown(named, wrong)
+        choices = [NAN, INFINITY, -INFINITY, "1;2", *([] if named == "mean" else [-1, -1e9])]
+        choices += [1.5] if isinstance(value, int) else []
+    holder[last] = wrong = draw(st.sampled_from(choices))
+    return data, named, quoted(named, wrong)
 
 
-def written(data: dict[str, Any]) -> None:
+def write_study(data: dict[str, Any]) -> None:
     paths.CONFIG.mkdir(exist_ok=True)
     text = yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False)
     paths.study_file("mutant").write_text(text, encoding="utf-8")
@@ -117,23 +117,23 @@ def written(data: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_installed_plugins(monkeypatch):
-    """Looking for them takes as long as all the rest of reading a study."""
+    """Find no installed plugins: looking for them takes as long as the rest of reading a study."""
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: ())
 
 
 def test_the_study_without_a_mistake_is_accepted(empty):
-    written(STUDY)
+    write_study(STUDY)
     assert len(Study.load("mutant").runs()) > 5
 
 
-FREELY = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+UNLIMITED = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=1000, phases=[Phase.generate], **FREELY)
+@settings(max_examples=1000, phases=[Phase.generate], **UNLIMITED)
 @given(mistake=mistakes())
 def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mistake):
     data, named, value = mistake
-    written(data)
+    write_study(data)
     with pytest.raises(BadInput) as caught:
         Study.load("mutant")
     message = str(caught.value)
@@ -143,7 +143,7 @@ def test_every_study_with_a_mistake_is_refused_by_a_line_that_names_it(empty, mi
     assert sorted(path.name for path in empty.root.iterdir()) == ["config"]
 
 
-@settings(max_examples=300, **FREELY)
+@settings(max_examples=300, **UNLIMITED)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0, 1, 4, 40]), st.sampled_from(NOISE)), max_size=5))
 def test_a_study_file_of_noise_is_refused_in_one_line_or_read(empty, cuts):
     text = bytearray(yaml.safe_dump(STUDY, sort_keys=False).encode())

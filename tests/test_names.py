@@ -20,11 +20,11 @@ HOSTILE = ["", " ", "..", "../../etc/passwd", f"{RUN} ", f"{RUN}\n", f"/{RUN}", 
 HOSTILE += [RUN.replace("/ft/", f"/{method}/") for method in ("ft; rm -rf x", "ft$(id)", "f t", "ft'", 'ft"', "..")]
 HOSTILE += [RUN.replace("/ft/", f"/ft@lr={value}/") for value in ("../trial-0", "0.1;", "'0.1'", "")]
 HOSTILE += [RUN.replace("convnet", ".."), RUN.replace("/random-10", ""), RUN.replace("-0", "--1"), f"{RUN[:-1]}01"]
-HOSTILE += [RUN.replace("random-10", s) for s in ("class-..", "class-a b", "class-8;", "random-010", "random-100")]
+HOSTILE += [RUN.replace("random-10", bad) for bad in ("class-..", "class-a b", "class-8;", "random-010", "random-100")]
 # Malformed methods, impossible scenarios and malformed cells.
 METHODS = ["", "FT", "ft+CL", "ft+cl+cl", "ft@", "ft@lr", "ft@lr=0.1@lr=0.2", "ft lr", "ft\n", "-ft"]
-NOWHERE = ["random-0", "random-100", "random-", "class-", "class--x", "sequential-10x10", "sequential-0x5", "half"]
-NOWHERE += ["memorised-0", "typical-100", "listed-", "listed-A", "listed-a_b"]
+SCENARIOS = ["random-0", "random-100", "random-", "class-", "class--x", "sequential-10x10", "sequential-0x5", "half"]
+SCENARIOS += ["memorised-0", "typical-100", "listed-", "listed-A", "listed-a_b", "random-10\n"]
 CELLS = ["digits", "digits/convnet", "digits/convnet/random-10/x", "digits//random-10", "a/b/c"]
 
 
@@ -61,8 +61,8 @@ def test_any_text_is_a_run_or_bad_input(text):
         assert repr(text) in str(error)
 
 
-def test_what_is_malformed_or_hostile_is_refused():
-    kinds = {RunName.parse: HOSTILE, MethodName.parse: METHODS, Scenario: [*NOWHERE, "random-10\n"], Cell.parse: CELLS}
+def test_malformed_and_hostile_names_are_refused():
+    kinds = {RunName.parse: HOSTILE, MethodName.parse: METHODS, Scenario: SCENARIOS, Cell.parse: CELLS}
     for parse, texts in kinds.items():
         for text in texts:
             with pytest.raises(BadInput) as caught:
@@ -95,5 +95,5 @@ def test_a_scenario_says_what_is_forgotten():
         "typical-5": ("typical", None, 1, 5),
         "listed-a-b2": ("listed", None, 1, 0),
     }
-    for one, facts in ((Scenario(name), facts) for name, facts in expected.items()):
-        assert (one.kind, one.class_name, one.stages, one.percent) == facts
+    for scenario, facts in ((Scenario(name), facts) for name, facts in expected.items()):
+        assert (scenario.kind, scenario.class_name, scenario.stages, scenario.percent) == facts

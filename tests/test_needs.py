@@ -14,44 +14,44 @@ ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 
 
 @pytest.fixture
-def used(empty):
-    """Write what a finished run's record says of its time and memory."""
+def finish(empty):
+    """Return a function that records a finished run's time and memory."""
 
-    def note(place, seconds, memory, **more):
+    def record(place, seconds, memory, **fields):
         path = paths.run(place) / paths.RUN
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | more))
+        path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | fields))
 
-    return note
+    return record
 
 
 def request(attempt=1):
-    """Minutes and MiB that a run of CoUn asks for."""
+    """Return the minutes and MiB that a run of CoUn asks for."""
     return minutes(COUN, attempt), memory_mb(COUN, attempt)
 
 
-def test_a_run_asks_for_twice_the_longest_like_it_and_half_as_much_memory_again(used):
-    used("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)  # is not like it
+def test_a_run_asks_for_twice_the_time_and_half_again_the_memory_of_similar_runs(finish):
+    finish("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)  # not similar
     assert [request(attempt) for attempt in (1, 2, 3)] == [(60, 4000), (120, 8000), (180, 12000)]
     assert minutes(COUN, attempt=1, first=25) == 25
-    # Where its method has not run, others of its dataset and architecture say.
-    used(ORIGINAL, 1200, 900)
-    used("digits/convnet/random-10/coun/trial-0-0a1b2c3d", 100, 800)
+    # Where its method has not run, others of its dataset and architecture count.
+    finish(ORIGINAL, 1200, 900)
+    finish("digits/convnet/random-10/coun/trial-0-0a1b2c3d", 100, 800)
     assert request() == (40, 1.5 * 900 + 1000)
-    used("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
-    used("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
+    finish("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
+    finish("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
     assert request() == (41, 1.5 * 800 + 1000)  # 2 x 1201 s
 
 
-def test_a_job_of_seconds_still_has_time_to_start(used):
-    used(COUN, 3, 800)
+def test_a_job_of_seconds_is_given_time_to_start(finish):
+    finish(COUN, 3, 800)
     assert [request(attempt) for attempt in (1, 2)] == [(10, 2200), (20, 4400)]
 
 
-def test_on_a_gpu_the_memory_of_the_process_counts_and_a_damaged_record_says_nothing(used):
-    used(COUN, 600, 9000, process_memory_mb=2000)
+def test_on_a_gpu_the_memory_of_the_process_counts_and_a_damaged_record_says_nothing(finish):
+    finish(COUN, 600, 9000, process_memory_mb=2000)
     assert request() == (20, 4000)
-    used(COUN, 600, 3000)
+    finish(COUN, 600, 3000)
     assert request() == (20, 5500)
     for text in ("", "half a rec", "[]", "{}", '{"wall_seconds": 1, "peak_memory_mb": null}'):
         (paths.run(COUN) / paths.RUN).write_text(text)

@@ -1,4 +1,4 @@
-"""What a command says where it may not write or read: one line, status 1, and everything that was there still is."""
+"""A command that may not write or read says so in one line, exits with status 1 and leaves every file as it was."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from benchmark import paths
 from tests.places import run_folder, split_file
 from tests.project import environment
 
-# The superuser is asked for nothing unless it gives these rights up.
+# No permission stops the superuser unless it gives these rights up.
 RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 # Run FT again and again, each time with another file or folder that may not be used.
 RUNS = """
@@ -44,11 +44,11 @@ def without_rights(tmp_path):
 
 
 def files():
-    every = {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
-    return {path: content for path, content in every.items() if "work" not in path.parts}
+    contents = {path: path.read_bytes() for folder in ("results", "data") for path in Path(folder).rglob("*.*")}
+    return {path: content for path, content in contents.items() if "work" not in path.parts}
 
 
-def test_what_may_not_be_written_or_read_is_named_before_any_training_and_left_where_it_is(project, without_rights):
+def test_a_path_without_permission_is_named_before_any_training_and_left_alone(project, without_rights):
     study, name = project.study(), project.name("ft")
     folders = [paths.work("digits/convnet"), paths.run("digits/convnet")]
     for folder in folders:

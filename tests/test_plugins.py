@@ -1,4 +1,4 @@
-"""Methods from outside: by file, by module, by installed package; and what a change of their code changes."""
+"""Plugins: by file, by module or by installed package, and what a change of their code changes."""
 
 import importlib.metadata
 import os
@@ -64,12 +64,12 @@ def test_a_file_outside_the_project_brings_a_method_that_runs_like_any_other(pro
     plain = project.run(study, HALF)
     assert plain.samples.equals(project.run(study, HALF, (2, 6)).samples)
     assert not plain.samples.equals(project.run(study, f"{CELL}/ft/trial-0").samples)
-    # It takes the contrastive term.
+    # It takes the contrastive term too.
     assert project.run(study, f"{CELL}/half+cl@lambda=0/trial-0").samples.equals(plain.samples)
     assert not project.run(study, f"{CELL}/half+cl/trial-0").samples.equals(plain.samples)
 
 
-def test_its_settings_are_checked_like_any_other(empty, outside):
+def test_a_plugins_settings_are_checked_like_any_other(empty, outside):
     study = empty.study(using(outside, hyperparameters={"*": {"half": {"share": 0.25}}}))
     assert study.run(HALF).settings.share == 0.25
     assert study.run(f"{CELL}/half@share=0.1/trial-0").settings.share == 0.1
@@ -77,14 +77,14 @@ def test_its_settings_are_checked_like_any_other(empty, outside):
         empty.study(using(outside, hyperparameters={"*": {"half": {"shar": 0.25}}}))
 
 
-def test_a_setting_named_as_one_of_the_terms_is_refused_where_both_are_used(empty, outside):
+def test_a_setting_named_like_one_of_the_contrastive_term_is_refused_where_both_are_used(empty, outside):
     outside.write_text(PLUGIN.replace("share", "tau"))
     assert empty.study(using(outside)).run(HALF).settings.tau == 0.5
     with pytest.raises(BadInput, match="method Half: Settings: tau: the contrastive term has a setting of that name"):
         empty.study(using(outside, method="half+cl"))
 
 
-def test_its_run_is_another_when_its_code_changes_and_the_same_when_a_comment_does(empty, outside):
+def test_changed_code_makes_another_run_and_a_changed_comment_does_not(empty, outside):
     def fingerprints(text):
         outside.write_text(text)
         with without_new_plugins():
@@ -95,11 +95,11 @@ def test_its_run_is_another_when_its_code_changes_and_the_same_when_a_comment_do
 
     half, ft = fingerprints(PLUGIN)
     assert fingerprints(COMMENTED) == fingerprints(PLUGIN) == (half, ft)
-    other, same = fingerprints(CHANGED)
-    assert other != half and same == ft == empty.study().run(f"{CELL}/ft/trial-0").fingerprint
+    new_half, new_ft = fingerprints(CHANGED)
+    assert new_half != half and new_ft == ft == empty.study().run(f"{CELL}/ft/trial-0").fingerprint
 
 
-def test_an_edit_counts_though_a_compiled_copy_of_its_time_and_length_is_there(empty, outside, monkeypatch):
+def test_an_edit_counts_despite_a_compiled_copy_of_the_same_time_and_length(empty, outside, monkeypatch):
     monkeypatch.setattr("sys.dont_write_bytecode", False)
     for share in (0.5, 0.7, 0.2):
         outside.write_text(PLUGIN.replace("0.5", str(share)))
@@ -108,7 +108,7 @@ def test_an_edit_counts_though_a_compiled_copy_of_its_time_and_length_is_there(e
             assert empty.study(using(outside)).run(HALF).settings.share == share
 
 
-def test_a_module_by_its_name_and_an_installed_package_by_its_entry_point(empty, outside, monkeypatch):
+def test_a_module_is_found_by_its_name_and_an_installed_package_by_its_entry_point(empty, outside, monkeypatch):
     for name in ("importable_plugin", "installed_plugin"):
         outside.with_name(f"{name}.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(str(outside.parent))
@@ -125,7 +125,7 @@ def test_a_module_by_its_name_and_an_installed_package_by_its_entry_point(empty,
         empty.study()
 
 
-def test_a_plugin_that_fails_is_one_clear_error_and_can_be_mended(empty, outside):
+def test_a_plugin_that_fails_is_one_clear_error_and_can_be_repaired(empty, outside):
     for text, message in {
         "raise RuntimeError('no such card')": "RuntimeError: no such card",
         "import not_there": "ModuleNotFoundError: No module named 'not_there'",
@@ -140,15 +140,15 @@ def test_a_plugin_that_fails_is_one_clear_error_and_can_be_mended(empty, outside
     assert empty.study(using(outside)).run(HALF)
 
 
-def test_two_methods_of_one_name_are_refused_and_both_places_named(empty, outside):
+def test_two_methods_of_one_name_are_refused_and_both_origins_named(empty, outside):
     other = outside.with_name("other.py")
-    for name, place in {"ft": "benchmark.methods.ft:FT", "half": "my-plugin"}.items():
+    for name, origin in {"ft": "benchmark.methods.ft:FT", "half": "my-plugin"}.items():
         other.write_text(PLUGIN.replace('"half"', f'"{name}"'))
         message = refused(empty, outside, other)
-        assert all(part in message for part in (f"two methods are called {name!r}", place, "other"))
+        assert all(part in message for part in (f"two methods are called {name!r}", origin, "other"))
 
 
-def test_an_architecture_and_a_source_of_a_plugin_are_known_by_their_code(empty, tmp_path, monkeypatch):
+def test_a_plugins_architecture_and_source_are_identified_by_their_code(empty, tmp_path, monkeypatch):
     file, network = tmp_path / "all_plugin.py", tmp_path / "all_parts_plugin.py"
     file.write_text(
         "import numpy as np\nfrom benchmark.data.arrays import Arrays\n"
@@ -173,19 +173,19 @@ def test_an_architecture_and_a_source_of_a_plugin_are_known_by_their_code(empty,
     }
     name = "noise/flat/random-10/not/trial-0"
 
-    def read():
+    def planned():
         study = Study.load("tiny")
         return study.run(name).fingerprint, study.dataset_folder("noise")
 
-    # A change of either's code is noticed, without the network's being imported; tests/docs runs such a study.
+    # A change of either's code is noticed without importing the network; tests/docs runs such a study.
     empty.study(change)
-    run, folder = read()
+    run, folder = planned()
     network.write_text("# A comment.\n" + network.read_text())
-    assert read() == (run, folder)
+    assert planned() == (run, folder)
     network.write_text(network.read_text().replace("8", "9"))
-    assert read()[0] != run and read()[1] == folder
+    assert planned()[0] != run and planned()[1] == folder
     file.write_text(file.read_text().replace("256", "255"))
-    assert read()[1] != folder
+    assert planned()[1] != folder
     network.unlink()
     with pytest.raises(BadInput, match="module 'all_parts_plugin' of a plugin cannot be found"):
         Study.load("tiny")

@@ -1,4 +1,4 @@
-"""What is published is not replaced in silence, and what contradicts itself is not gathered."""
+"""Published results are never replaced silently, and files that contradict each other are not gathered."""
 
 import shutil
 import subprocess
@@ -18,9 +18,9 @@ from tests.project import Project
 
 
 def git(*arguments):
-    own = ["user.name=a", "user.email=a@b", "commit.gpgsign=false", "core.hooksPath=/dev/null"]
-    given = [part for setting in own for part in ("-c", setting)]
-    subprocess.run(["git", *given, *arguments], check=True, capture_output=True)
+    settings = ["user.name=a", "user.email=a@b", "commit.gpgsign=false", "core.hooksPath=/dev/null"]
+    options = [part for setting in settings for part in ("-c", setting)]
+    subprocess.run(["git", *options, *arguments], check=True, capture_output=True)
 
 
 SMALL = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
@@ -52,31 +52,31 @@ def study(project):
     return Study.load("tiny")
 
 
-def change(project):
-    """The study with another learning rate for FT, which is run again."""
+def ft_changed(project):
+    """Return the study with another learning rate for FT, after running FT again."""
     changed = project.study(SMALL, {"published": True, "hyperparameters": {"*": {"ft": {"lr": 0.02}}}})
     project.run(changed, project.name("ft"))
     return changed
 
 
-def test_other_results_are_refused_unless_they_are_to_replace(study, project):
+def test_results_that_differ_from_the_published_are_refused_unless_asked_to_replace(study, project):
     path = paths.collected("tiny", "metrics")
     before = path.read_bytes()
     collect(study)
     assert path.read_bytes() == before
-    changed = change(project)
+    changed = ft_changed(project)
     with pytest.raises(BadInput, match="is published and comes out otherwise now: 1 runs are of another configuration"):
         collect(changed)
     assert path.read_bytes() == before
     collect(changed, replace=True)
     assert path.read_bytes() != before
-    # A study that publishes nothing gathers what it likes.
+    # A study that publishes nothing may gather anything.
     collect(project.study(SMALL, {"published": False}))
 
 
-def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, project):
+def test_a_table_that_differs_from_the_published_results_is_refused_unless_asked_to_replace(study, project):
     draw_table(study, "table2")
-    changed = change(project)
+    changed = ft_changed(project)
     path = paths.table("tiny", "table2", ".csv")
     before = path.read_bytes()
     with pytest.raises(BadInput, match=r"table2 would show other results than are published .* another configuration"):
@@ -84,7 +84,7 @@ def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, proj
     assert path.read_bytes() == before
     draw_table(changed, "table2", replace=True)
     assert path.read_bytes() != before
-    # Nor is it drawn from gathered files that are not the committed ones.
+    # Nor is it drawn from gathered files other than the committed ones.
     collect(changed, replace=True)
     shutil.rmtree(run_folder(changed, project.name("ft")))
     with pytest.raises(BadInput, match="table2 would show other results"):
@@ -94,7 +94,7 @@ def test_a_table_of_other_results_is_refused_unless_it_is_to_replace(study, proj
 @pytest.mark.slow
 def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()
-    change(project)
+    ft_changed(project)
     done = project.snakemake("collect")
     assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout
     git("restore", "results/tiny-metrics.parquet")
@@ -118,20 +118,20 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
         collect(study)
 
 
-def test_what_differs_is_named(study):
+def test_a_difference_is_described(study):
     before = pd.read_parquet(paths.collected("tiny", "metrics"))
     moved = before.copy()
     moved.loc[moved["method"] == "ft", "ua"] += 0.5
-    for now, words in [
+    for after, description in [
         (moved, "1 runs have other metrics: ua of digits/convnet/random-10/ft/trial-0 was"),
         (before[before["method"] != "retrain"], "1 runs are gone, such as digits/convnet/random-10/retrain"),
         (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "are new"),
     ]:
-        assert words in published.difference(before, now)
+        assert description in published.difference(before, after)
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
 
 
-def test_a_history_of_another_evaluation_than_the_samples_is_refused(study, project):
+def test_a_history_that_contradicts_the_samples_is_refused(study, project):
     folder = run_folder(study, project.name("ft"))
     history = pd.read_parquet(folder / paths.HISTORY)
     history.loc[history.index[-1], "ua"] += 1
@@ -141,7 +141,7 @@ def test_a_history_of_another_evaluation_than_the_samples_is_refused(study, proj
     write_record(folder / paths.RUN, record)
     with pytest.raises(StaleOutput, match=r"ua is [\d.]+ by samples, [\d.]+ by history: delete"):
         gather(study)
-    # One that diverged has no metrics to be compared.
+    # A diverged run has no metrics to compare.
     write_record(folder / paths.RUN, record | {"status": "diverged"})
     assert gather(study)["metrics"].set_index("method").loc["ft", "ua"] != history["ua"].iloc[-1]
 

@@ -1,4 +1,4 @@
-"""What is refused in a study file, and how it is said: one line with the place, the value and what is accepted."""
+"""What a study file may not say is refused in one line with the place, the value and what is accepted."""
 
 import contextlib
 from pathlib import Path
@@ -27,7 +27,7 @@ def dataset(**settings):
 
 
 def refused(project, change) -> str:
-    """What ``check`` answers to the study with a change: one line, and nothing has been made."""
+    """Return the one line with which ``check`` refuses a change of the study; it makes nothing."""
     with contextlib.suppress(BadInput), without_new_plugins():
         project.study(change)
     before = sorted(project.root.iterdir())
@@ -38,7 +38,7 @@ def refused(project, change) -> str:
 
 
 def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_accepted(empty):
-    for change, place, meant, accepted in [
+    for change, place, suggestion, accepted in [
         ({"only": ["tabel2"]}, "only", "table2", "table8"),
         ({"labels": {"fft": "FT"}}, "labels", "ft", "coun"),
         ({"colours": {"salum": "#000000"}}, "colours", "salun", "coun"),
@@ -61,13 +61,13 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         (table2(kind="unlerning"), "tables.table2.kind", "unlearning", "predictions"),
     ]:
         message = refused(empty, change)
-        assert message.startswith(place) and f"did you mean {meant!r}?" in message, (change, message)
+        assert message.startswith(place) and f"did you mean {suggestion!r}?" in message, (change, message)
         assert accepted in message.split("Accepted: ")[1], (change, message)
 
 
 RGB, GREY = {"mean": [0.1] * 3, "std": [1] * 3}, {"mean": [0], "std": [1]}
 MINE = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}}
-# Wrong types and values of each setting by itself are those of tests/test_mutations.py.
+# tests/test_mutations.py covers wrong types and values of single settings.
 CHANGES = [
     ({"plugins": ["nowhere.py"]}, "plugins", "no such file"),
     ({"resample": ["split", "split"]}, "resample", "'split' is listed twice"),
@@ -157,7 +157,7 @@ PLUGINS = {
 }
 
 
-def test_a_plugin_that_lacks_what_the_contract_asks_for_is_refused(empty):
+def test_a_plugin_that_breaks_the_contract_is_refused(empty):
     imports = "from benchmark.methods.base import Method\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
     file = empty.root / "plugin.py"
     for code, message in PLUGINS.items():
@@ -172,7 +172,7 @@ def write(text: str, name: str = "tiny") -> None:
     paths.study_file(name).write_text(text, encoding="utf-8")
 
 
-# Aliases that stand for endlessly many values: in lists, in mappings, in themselves.
+# Aliases that expand to endlessly many values: in lists and in mappings.
 LISTS = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
 )
@@ -205,8 +205,8 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
 def test_a_key_is_text_whatever_it_looks_like(empty):
     empty.study({"labels": {}})
     file = paths.study_file("tiny")
-    written = "scored: {12: 'x/{trial}', true: 'y/{trial}'}\nlists: {<<: {3: c.csv}, 1e5: d.csv}\n"
-    file.write_text(file.read_text() + written)
+    settings = "scored: {12: 'x/{trial}', true: 'y/{trial}'}\nlists: {<<: {3: c.csv}, 1e5: d.csv}\n"
+    file.write_text(file.read_text() + settings)
     with without_new_plugins():
         study = Study.load("tiny")
     assert [*study.scored, *study.lists] == ["12", "true", "3", "1e5"]

@@ -8,7 +8,7 @@ from benchmark.seeds import Streams
 KEY = ("digits", "convnet", "random-10", "trial-0")
 
 
-def test_seed_key_purpose_and_epoch_each_give_another_stream_and_the_same_the_same():
+def test_another_seed_key_purpose_or_epoch_gives_another_stream_and_the_same_gives_the_same():
     def draw(seed=1, key=KEY, purpose="order-retain", epoch=0):
         return tuple(Streams(seed, key).numpy(purpose, epoch).integers(2**62, size=4))
 
@@ -19,7 +19,7 @@ def test_seed_key_purpose_and_epoch_each_give_another_stream_and_the_same_the_sa
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 500), st.text(max_size=5)), min_size=2, unique=True))
-def test_no_two_streams_are_one(streams):
+def test_no_two_streams_begin_with_the_same_number(streams):
     firsts = [Streams(seed, KEY).integer(purpose, epoch) for seed, epoch, purpose in streams]
     assert len(set(firsts)) == len(firsts)
     assert all(0 <= first < 2**63 for first in firsts)
@@ -34,8 +34,8 @@ def test_every_kind_of_draw_repeats_in_any_process_and_leaves_the_global_generat
     assert streams.permutation(50, "a").sort().values.tolist() == list(range(50))
     assert torch.equal(streams.integers(10, 500, "a"), streams.integers(10, 500, "a"))
     assert streams.integers(10, 500, "a").unique().tolist() == list(range(10))
-    one, two = (torch.rand(5, generator=streams.generator("a", 3)) for _ in range(2))
-    assert torch.equal(one, two)
+    first, second = (torch.rand(5, generator=streams.generator("a", 3)) for _ in range(2))
+    assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before[0]) and np.random.get_state()[1].tolist() == before[1]
     assert Streams(1, KEY).integer("init") == 4216138309468780775
 
@@ -68,5 +68,5 @@ def test_methods_of_one_trial_see_the_same_first_views_and_coun_a_second(project
     first, second = views["coun"][::2], views["coun"][1::2]
     for other in (views["ft"], views["not"], views["l1-sparse"], second):
         assert [index for index, _ in other] == [index for index, _ in first]
-        equal = [torch.equal(a, b) for (_, a), (_, b) in zip(other, first, strict=True)]
+        equal = [torch.equal(images, view) for (_, images), (_, view) in zip(other, first, strict=True)]
         assert not any(equal) if other is second else all(equal)

@@ -20,7 +20,7 @@ def text(é):  # of a number
 '''
 
 
-def test_a_processor_is_told_from_others_of_its_name_and_instructions_by_whole_names(monkeypatch, tmp_path):
+def test_a_processor_is_named_with_family_and_model_and_has_instructions_by_whole_names(monkeypatch, tmp_path):
     monkeypatch.setattr(stamp, "CPU_INFO", tmp_path / "cpuinfo")
     assert stamp.processor_name() and not stamp.processor_has("avx2")  # no such file, as on other systems
     first = "model name\t: AMD EPYC\nflags\t: fpu amx_bf16_next avx2\n"
@@ -33,19 +33,19 @@ def test_a_processor_is_told_from_others_of_its_name_and_instructions_by_whole_n
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A package, as if it were the one that runs, in a git repository that does not know it."""
+    """A package in place of the running one, in a git repository that does not track it."""
     package = tmp_path / "benchmark"
     (package / "methods").mkdir(parents=True)
     for name in ("__init__.py", "seeds.py", "methods/ft.py"):
         (package / name).write_text(SOURCE)
     monkeypatch.setattr(stamp, "PACKAGE", package)
-    there = partial(git, "-C", str(tmp_path))
-    there("init")
-    there("commit", "--allow-empty", "--message", "of something else")
-    return tmp_path, there
+    run_git = partial(git, "-C", str(tmp_path))
+    run_git("init")
+    run_git("commit", "--allow-empty", "--message", "of something else")
+    return tmp_path, run_git
 
 
-def test_a_package_that_the_repository_around_it_does_not_know_has_no_commit_of_it(checkout):
+def test_a_package_that_its_repository_does_not_track_has_no_commit(checkout):
     _, git = checkout
     assert stamp.commit() == "unknown"
     git("add", ".")
@@ -53,7 +53,7 @@ def test_a_package_that_the_repository_around_it_does_not_know_has_no_commit_of_
     assert len(stamp.commit()) == 12
 
 
-def test_a_method_that_was_never_committed_is_named_by_commit_and_code(checkout, monkeypatch):
+def test_an_uncommitted_method_shows_in_the_commit_and_the_code(checkout, monkeypatch):
     root, git = checkout
     git("add", ".")
     git("commit", "--message", "the package")
@@ -65,17 +65,15 @@ def test_a_method_that_was_never_committed_is_named_by_commit_and_code(checkout,
     assert stamp.commit() == f"{head}+" and stamp.code.__wrapped__() != code
 
 
-def test_a_digest_of_code_is_the_same_for_every_python_and_whatever_says_nothing_to_it(tmp_path):
+def test_a_digest_of_code_is_the_same_for_every_python_and_ignores_comments_and_spaces(tmp_path):
     file = tmp_path / "a.py"
 
-    def of(text: str) -> str:
+    def digest(text: str) -> str:
         file.write_text(text)
         return source_digest([file])
 
-    assert of(SOURCE) == "6ab09e1a0e737710"
-    unsaid = SOURCE.replace("  # of a number", "").replace("Docstring", "Other").replace("3, {", "3,  {")
-    assert of(unsaid) == of(f"# A comment.\n\n{SOURCE}") == of(SOURCE)
-    others = [
-        of(SOURCE.replace(*change)) for change in (("3, {", "4, {"), ("# no", "no"), (" 1\n", " -1\n"), ("{{", "{{_"))
-    ]
-    assert len({of(SOURCE), *others}) == 5
+    assert digest(SOURCE) == "6ab09e1a0e737710"
+    equivalent = SOURCE.replace("  # of a number", "").replace("Docstring", "Other").replace("3, {", "3,  {")
+    assert digest(equivalent) == digest(f"# A comment.\n\n{SOURCE}") == digest(SOURCE)
+    edits = (("3, {", "4, {"), ("# no", "no"), (" 1\n", " -1\n"), ("{{", "{{_"))
+    assert len({digest(SOURCE), *(digest(SOURCE.replace(*edit)) for edit in edits)}) == 5

@@ -1,4 +1,4 @@
-"""The standing of a study, read from the files that runs leave."""
+"""The status of a study, read from the files that runs leave."""
 
 import json
 import os
@@ -21,11 +21,11 @@ from tests.project import CELL, ORIGINAL, call
 
 FT = f"{CELL}/ft/trial-0"
 DEAD = 2**22  # above the kernel's highest number of a process
-HERE = os.uname().nodename
-ONE = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
+HOST = os.uname().nodename
+FT_ONLY = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}}
 
 
-def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_where_cells_are_empty():
+def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_even_beside_empty_entries():
     table = "**Gaps**\n\n| | UA | TA |\n| :-- | --: | --: |\n| FT | | 2.0 |\n| CoUn | **1.0** | |\n"
     assert aligned(table.replace("| |", "|  |")) == [
         *("", "Gaps"),
@@ -35,23 +35,23 @@ def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_where_cells_
 
 @pytest.fixture
 def study(project):
-    """Original, which has been run, Retrain and FT."""
-    return project.study(ONE)
+    """A study of Original, already run, Retrain and FT."""
+    return project.study(FT_ONLY)
 
 
 def under_way(study, method, touched: float = 0, **changes):
-    """Write the note of a pretended job, last touched so many seconds ago, and return how its run then stands."""
+    """Write the note of a pretended job, last touched that many seconds ago, and return its run's state."""
     run = study.run(f"{CELL}/{method}/trial-0")
     path = paths.work(run.place) / paths.PROGRESS
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = {"epoch": 3, "epochs": 10, "first_epoch": 0, "seconds": 30.0, "process": os.getpid(), "host": HERE}
-    note |= {"started": at(time.time() - 30), "measured": {"loss": 0.123456, "ra": 98.7654}}
+    note = {"epoch": 3, "epochs": 10, "first_epoch": 0, "seconds": 30.0, "process": os.getpid(), "host": HOST}
+    note |= {"started": iso_time(time.time() - 30), "measured": {"loss": 0.123456, "ra": 98.7654}}
     path.write_text(json.dumps({key: value for key, value in (note | changes).items() if value is not None}))
     os.utime(path, (time.time() - touched,) * 2)
     return state_of(study, run)
 
 
-def at(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
@@ -67,15 +67,15 @@ def record_of(study, name, **changes) -> dict:
 def test_a_job_runs_while_its_process_does_and_on_another_host_while_its_note_is_fresh(study):
     assert under_way(study, "ft").state == "running"
     assert under_way(study, "ft", process=DEAD).state == "interrupted"
-    # Last touched before this process began: another process had this number.
+    # Last touched before this process began: another process had its number.
     born = psutil.Process().create_time()
-    assert under_way(study, "ft", touched=time.time() - born + 60, started=at(born)).state == "interrupted"
+    assert under_way(study, "ft", touched=time.time() - born + 60, started=iso_time(born)).state == "interrupted"
     fresh = under_way(study, "ft", host="node7", process=DEAD, touched=FRESH_SECONDS - 30)
     assert (fresh.state, fresh.remark) == ("running", "epoch 3 of 10 on node7")
     assert under_way(study, "ft", host="node7", touched=FRESH_SECONDS + 30).state == "interrupted"
 
 
-def test_a_note_that_is_not_whole_is_none(study):
+def test_an_incomplete_note_is_ignored(study):
     for lacking in ("epoch", "epochs", "first_epoch", "started", "seconds", "process", "host"):
         assert under_way(study, "ft", **{lacking: None}).state == "left", lacking
     under_way(study, "ft")
@@ -84,7 +84,7 @@ def test_a_note_that_is_not_whole_is_none(study):
     assert state_of(study, study.run(FT)).state == "left"
 
 
-def test_a_run_with_nothing_but_a_log(study):
+def test_a_run_that_left_only_a_log_is_judged_by_it(study):
     log = paths.log(study.run(FT).place)
     log.parent.mkdir(parents=True, exist_ok=True)
     old, begun = FRESH_SECONDS + 30, "ended before training began (log: "
@@ -93,18 +93,18 @@ def test_a_run_with_nothing_but_a_log(study):
         ("", old, "left", ""),
         ("$ python -m benchmark run  # process 7 on node7\n", 0, "running", "starting on node7"),
         ("$ python -m benchmark run  # process 7 on node7\n", old, "failed", begun),
-        (f"$ python  # process {os.getpid()} on {HERE}\nwaiting for a lock\n", 0, "running", "starting on"),
-        (f"$ python  # process {DEAD} on {HERE}\n", 0, "failed", begun),
+        (f"$ python  # process {os.getpid()} on {HOST}\nwaiting for a lock\n", 0, "running", "starting on"),
+        (f"$ python  # process {DEAD} on {HOST}\n", 0, "failed", begun),
         ("$ python -m benchmark run\nfinished\n", 0, "left", "its results are gone"),
         ("$ python -m benchmark run\nerror: no space\n", 0, "failed", "error: no space (log: results/logs/digits/"),
     ]:
         log.write_text(text)
         os.utime(log, (time.time() - age,) * 2)
-        now = state_of(study, study.run(FT))
-        assert now.state == state and now.remark.startswith(remark), (text, age, now)
+        current = state_of(study, study.run(FT))
+        assert current.state == state and current.remark.startswith(remark), (text, age, current)
 
 
-def test_looking_moves_nothing(study):
+def test_looking_at_a_damaged_run_moves_nothing(study):
     run, path = study.run(ORIGINAL), run_folder(study, ORIGINAL) / paths.RUN
     stamp = record_of(study, ORIGINAL)["stamp"]
     record_of(study, ORIGINAL, stamp=stamp | {"data": "0" * 16})
@@ -117,27 +117,27 @@ def test_looking_moves_nothing(study):
         assert path.read_bytes() == content and list(path.parent.glob("run.json.*")) == []
 
 
-def test_a_diverged_run_has_ended_one_without_weights_is_done_and_one_that_lacks_another_file_is_left(study):
+def test_a_run_without_weights_is_done_a_diverged_one_has_ended_and_one_without_samples_is_left(study):
     run, folder = study.run(ORIGINAL), run_folder(study, ORIGINAL)
     (folder / paths.MODEL).unlink()
     assert state_of(study, run).state == "done"
     record_of(study, ORIGINAL, status="diverged")
     assert state_of(study, run).state == "diverged" and "1 diverged" in status(study)[0]
     (folder / paths.SAMPLES).unlink()
-    left = state_of(study, run)
-    assert (left.state, left.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
+    current = state_of(study, run)
+    assert (current.state, current.remark) == ("left", f"{folder / paths.SAMPLES} is missing")
 
 
-def test_a_real_job_says_how_far_it_is_before_its_first_epoch_after_each_and_when_resumed(project, monkeypatch):
-    study = project.study(ONE, {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}})
+def test_a_real_job_notes_its_progress_before_its_first_epoch_after_each_and_when_resumed(project, monkeypatch):
+    study = project.study(FT_ONLY, {"hyperparameters": {"*": {"unlearning": {"epochs": 3}}}})
     write, notes = progress.Note.write, []
 
-    def noted(note, *given):
-        write(note, *given)
+    def write_and_look(note, *arguments):
+        write(note, *arguments)
         state = state_of(study, study.run(FT))
         notes.append((state.state, state.note["first_epoch"], state.note["epoch"], bool(state.note["measured"])))
 
-    monkeypatch.setattr(progress.Note, "write", noted)
+    monkeypatch.setattr(progress.Note, "write", write_and_look)
     with pytest.raises(Interrupted):
         project.job(study, FT, stop_at=8).go()  # 5 steps an epoch, and a pause at its end: in the second epoch
     assert project.job(study, FT).go() == "finished"
@@ -150,68 +150,67 @@ def test_a_job_keeps_its_note_fresh_between_two_epochs(project, study, monkeypat
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", -1.0)
     beat, ages = progress.Note.beat, []
 
-    def aged(note):
+    def beat_when_old(note):
         os.utime(note.path, (0, 0))
         beat(note)
         ages.append(time.time() - note.path.stat().st_mtime)
 
-    monkeypatch.setattr(progress.Note, "beat", aged)
+    monkeypatch.setattr(progress.Note, "beat", beat_when_old)
     assert project.job(study, FT).go() == "finished"
     assert ages and max(ages) < 60
 
 
-def test_a_preparation_that_failed_is_named_with_what_to_do_and_the_exit_status_says_that_something_did(empty):
-    study = empty.study(ONE)
+def test_a_failed_preparation_is_named_with_its_remedy_and_sets_the_exit_status(empty):
+    study = empty.study(FT_ONLY)
     assert call("status", "tiny").returncode == 0  # nothing has been done, and nothing is wrong
     log = paths.log(f"prepare/{study.dataset_folder('digits').name}")
     log.parent.mkdir(parents=True)
-    for text, well in [
+    for text, succeeds in [
         ("", True),
         ("digits.zip:  40%\n", True),  # on its way
         ("error: datasets.digits.path: there is no folder images\n\n", False),
         ("Traceback (most recent call last):\n  ...\nzlib.error: bad data\n", False),
     ]:
         log.write_text(text)
-        text, is_well = status(study)
-        assert is_well == well and (f"(log: {log}); once that is fixed" in text) != well, text
-    done = call("status", "tiny")
-    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
-    done = call("status", "tiny", "--watch")  # nothing is to come
-    assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
+        text, succeeded = status(study)
+        assert succeeded == succeeds and (f"(log: {log}); once that is fixed" in text) != succeeds, text
+    for options in ([], ["--watch"]):  # there is nothing to watch
+        done = call("status", "tiny", *options)
+        assert done.returncode == 1 and "failed: prepare digits: zlib.error: bad data (log: " in done.stdout
 
 
-def test_durations_in_two_units():
-    known = {0: "0 s", 59.4: "59 s", 59.6: "1 min 0 s", 200: "3 min 20 s", 18725: "5 h 12 min", 90000: "1 d 1 h"}
-    assert {seconds: spell(seconds) for seconds in known} == known
+def test_durations_have_two_units():
+    spelled = {0: "0 s", 59.4: "59 s", 59.6: "1 min 0 s", 200: "3 min 20 s", 18725: "5 h 12 min", 90000: "1 d 1 h"}
+    assert {seconds: spell(seconds) for seconds in spelled} == spelled
 
 
-def test_a_job_under_way_is_taken_at_its_own_pace(study):
+def test_the_time_left_of_a_running_job_follows_from_its_own_pace(study):
     # 3 of 10 epochs in 30 seconds: 70 more. Resumed after the second: one epoch in 30 seconds, 7 more take 210.
     assert under_way(study, "ft").left == pytest.approx(70, abs=2)
     assert under_way(study, "ft", first_epoch=2).left == pytest.approx(210, abs=2)
     assert under_way(study, "ft", first_epoch=3).left is None
-    # An epoch that takes longer than the ones before is not late by a negative time.
-    assert under_way(study, "ft", started=at(time.time() - 500)).left == 0
+    # An epoch that takes longer than those before leaves no negative time.
+    assert under_way(study, "ft", started=iso_time(time.time() - 500)).left == 0
 
 
-def test_time_left_by_finished_runs_of_the_method_and_by_how_many_run_at_once(project):
+def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_once(project):
     study = project.study({"trials": 2, "tables": {"table2": {"methods": ["ft", "salun"]}, "table8": None}})
 
     def state(method, trial, state, seconds=None):
         return State(study.run(project.name(method, trial=trial)), state, seconds=seconds)
 
     assert time_left([state("original", 0, "left"), state("ft", 0, "left")], 2) is None
-    done = [state("original", 0, "done", 40.0), state("ft", 0, "done", 20.0)]
-    assert time_left([*done, state("ft", 1, "left")], 1) == 20
-    # A method that has not ended yet takes the mean of those of its dataset and architecture.
-    assert time_left([*done, state("salun", 0, "left")], 1) == 30
-    assert time_left([*done, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 50
+    finished = [state("original", 0, "done", 40.0), state("ft", 0, "done", 20.0)]
+    assert time_left([*finished, state("ft", 1, "left")], 1) == 20
+    # A method without a finished run takes the mean of those of its dataset and architecture.
+    assert time_left([*finished, state("salun", 0, "left")], 1) == 30
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 50
     # Two at once halve it, but no run is shared between two.
-    assert time_left([*done, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 30
-    assert time_left([*done, *[state("ft", 1, "left")] * 8], 4) == 40
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 30
+    assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40
 
 
-def test_the_standing_in_words(study):
+def test_status_is_described_in_words(study):
     lines = status(study)[0].splitlines()
     assert lines[0] == "study tiny: 3 runs" and "      1 done" in lines and "      2 left" in lines
     assert re.fullmatch(r"\d+ files to be made by 'all', such as figures/tiny/index.html", lines[-2])
@@ -220,7 +219,7 @@ def test_the_standing_in_words(study):
     assert f"running: {FT}: epoch 3 of 10 on node7" in status(study)[0]
 
 
-def test_a_study_that_was_stopped_is_not_said_to_have_failed(study):
+def test_a_study_that_was_stopped_is_not_called_failed(study):
     dag = SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=SimpleNamespace(name="run"))], jobid=id)
-    said = Session(study).failure(dag)
-    assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in said and "failed" not in said
+    text = Session(study).failure(dag)
+    assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in text and "failed" not in text

@@ -1,4 +1,4 @@
-"""What a study is once it is read: what it inherits, its hyperparameters, the names of its runs, their fingerprints."""
+"""A study once it is read: what it inherits, its hyperparameters, and its runs' names and fingerprints."""
 
 import hypothesis
 import pytest
@@ -42,7 +42,7 @@ def test_extends_merges_mappings_replaces_everything_else_and_null_removes(empty
     assert child.run(ORIGINAL).settings.epochs == 182
 
 
-def test_a_study_can_have_only_some_of_what_it_inherits_and_checks_the_rest_all_the_same(empty):
+def test_only_selects_among_inherited_outputs_and_the_rest_is_still_checked(empty):
     empty.study(hyper("digits/convnet/class-8", ft={"lr": 0.3}), name="parent")
     more = f"tables: {{more: {{kind: power, cells: [{CELL}], methods: [ft, not]}}}}"
     child = extending("parent", f"only: [table2, more]\n{more}")
@@ -54,26 +54,26 @@ def test_a_study_can_have_only_some_of_what_it_inherits_and_checks_the_rest_all_
         extending("parent", "only: [table2]\nhyperparameters: {digits/vit/*: {ft: {lr: 1}}}\n")
 
 
-def test_what_a_study_calls_things_draws_its_outputs_again_and_changes_no_run(empty):
+def test_labels_and_colours_redraw_outputs_and_change_no_run(empty):
     plain, named = empty.study(), empty.study({"labels": {"ft": "Fine-tuning"}, "colours": {"ft": "#123456"}})
     assert [run.fingerprint for run in plain.runs()] == [run.fingerprint for run in named.runs()]
     assert plain.output_fingerprint("table2") != named.output_fingerprint("table2")
     assert plain.output_fingerprint("table2") == empty.study({"labels": {}}).output_fingerprint("table2")
 
 
-def test_the_margin_draws_again_what_it_judges_and_nothing_else(empty):
+def test_the_margin_redraws_only_what_it_judges(empty):
     tables = {"claims": {"kind": "claims"}, "verdicts": {"kind": "verdicts"}}
-    given, same, other = (empty.study({"tables": tables} | margin) for margin in ({}, {"margin": 1.0}, {"margin": 2.0}))
-    changed = {name for name in given.outputs if given.output_fingerprint(name) != other.output_fingerprint(name)}
-    assert changed == {"claims", "verdicts"} and given.fingerprint == same.fingerprint != other.fingerprint
+    plain, same, other = (empty.study({"tables": tables} | margin) for margin in ({}, {"margin": 1.0}, {"margin": 2.0}))
+    changed = {name for name in plain.outputs if plain.output_fingerprint(name) != other.output_fingerprint(name)}
+    assert changed == {"claims", "verdicts"} and plain.fingerprint == same.fingerprint != other.fingerprint
 
 
-def test_what_is_gathered_is_drawn_again_when_what_lies_behind_it_changes_and_where_code_must_be_one(empty):
+def test_outputs_are_redrawn_when_what_lies_behind_them_changes_or_one_code_is_required(empty):
     cells = {"cells": [CELL], "methods": ["ft", "coun"]}
     tables = {"claims": {"kind": "claims"}, "theory": {"kind": "theory"} | cells}
     changes = ({}, {"view_pairs": 2}, {"one_code": True})
-    given, views, code = (empty.study({"tables": tables} | change) for change in changes)
-    names = {name: given.output_fingerprint(name) for name in given.outputs}
+    plain, views, code = (empty.study({"tables": tables} | change) for change in changes)
+    names = {name: plain.output_fingerprint(name) for name in plain.outputs}
     assert {"claims", "theory"} == {name for name, old in names.items() if views.output_fingerprint(name) != old}
     assert all(code.output_fingerprint(name) != old for name, old in names.items())
 
@@ -134,46 +134,45 @@ CANONICAL = {
 }
 
 
-def test_a_run_has_one_name(empty):
+def test_a_run_has_one_name_however_it_is_spelled(empty):
     study = empty.study()
-    for canonical, others in CANONICAL.items():
+    for canonical, spellings in CANONICAL.items():
         assert study.run(f"{CELL}/{canonical}/trial-1").name.method == canonical
-        for written in others.split():
-            name = study.run_name(Cell.parse(CELL), written, 1)
-            assert name == RunName("digits", "convnet", "random-10", canonical, 1), written
-            if MethodName.parse(written) != MethodName.parse(canonical):
+        for spelling in spellings.split():
+            name = study.run_name(Cell.parse(CELL), spelling, 1)
+            assert name == RunName("digits", "convnet", "random-10", canonical, 1), spelling
+            if MethodName.parse(spelling) != MethodName.parse(canonical):
                 with pytest.raises(BadInput, match="in this study that run is called"):
-                    study.run(RunName("digits", "convnet", "random-10", str(MethodName.parse(written)), 1))
+                    study.run(RunName("digits", "convnet", "random-10", str(MethodName.parse(spelling)), 1))
 
 
 @pytest.fixture
-def once(empty):
+def unchanged(empty):
     return empty.study()
 
 
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @given(st.floats(1e-8, 1e8), st.floats(0, 1e8), st.integers(2, 10**9))
-def test_a_setting_in_a_name_is_the_setting_of_the_run(once, tau, lambda_, batch_size):
+def test_a_setting_in_a_name_is_the_setting_of_the_run(unchanged, tau, lambda_, batch_size):
     method = f"coun@tau={tau}@lambda={lambda_}@batch_size={batch_size}"
-    run = once.run(str(once.run_name(Cell.parse(CELL), method, 0)))
+    run = unchanged.run(str(unchanged.run_name(Cell.parse(CELL), method, 0)))
     assert (run.settings.tau, run.settings.lambda_, run.settings.batch_size) == (tau, lambda_, batch_size)
 
 
-def test_what_is_canonical_depends_on_the_study(empty):
+def test_the_canonical_name_depends_on_the_study(empty):
     study = empty.study(hyper("*", coun={"tau": 0.2}))
     written = ("coun@tau=0.2", "coun@tau=0.1")
-    assert [study.run_name(Cell.parse(CELL), each, 0).method for each in written] == ["coun", "coun@tau=0.1"]
+    assert [study.run_name(Cell.parse(CELL), name, 0).method for name in written] == ["coun", "coun@tau=0.1"]
 
 
 def test_original_is_one_run_for_every_scenario(empty):
     study = empty.study()
-    names = {
-        study.run_name(Cell("digits", "convnet", s), "original", t) for s in ("random-10", "class-8") for t in (0, 1)
-    }
+    cells = [Cell("digits", "convnet", scenario) for scenario in ("random-10", "class-8")]
+    names = {study.run_name(cell, "original", trial) for cell in cells for trial in (0, 1)}
     assert names == {RunName("digits", "convnet", "", "original", 0)}
-    again = empty.study({"resample": ["original"]})
-    assert again.run_name(Cell.parse(CELL), "original", 1).trial == 1
-    assert again.run(f"{CELL}/ft/trial-1").original == RunName("digits", "convnet", "", "original", 1)
+    resampled = empty.study({"resample": ["original"]})
+    assert resampled.run_name(Cell.parse(CELL), "original", 1).trial == 1
+    assert resampled.run(f"{CELL}/ft/trial-1").original == RunName("digits", "convnet", "", "original", 1)
 
 
 def test_a_run_that_the_study_cannot_have_is_refused(empty):
@@ -192,7 +191,7 @@ def test_a_run_that_the_study_cannot_have_is_refused(empty):
         assert message in str(caught.value), name
 
 
-def test_runs_are_the_union_of_what_outputs_show_originals_first(empty):
+def test_runs_are_all_that_outputs_show_with_originals_first(empty):
     study = empty.study({"trials": 1})
     class_8 = [f"digits/convnet/class-8/{method}/trial-0" for method in ("retrain", "ft")]
     expected = [ORIGINAL, *(f"{CELL}/{method}/trial-0" for method in ("retrain", "ft", "coun")), *class_8]
@@ -200,19 +199,19 @@ def test_runs_are_the_union_of_what_outputs_show_originals_first(empty):
     assert {str(run.name) for run in study.runs(["table8"])} == {ORIGINAL, *class_8}
 
 
-def test_a_setting_that_a_method_was_given_later_counts_only_where_it_is_not_at_its_default(empty):
+def test_a_setting_added_to_a_method_later_counts_only_where_it_is_not_at_its_default(empty):
     slices = [empty.study().run(f"{CELL}/l1-sparse{text}/trial-0").slice for text in ("", "@l1_decay=false")]
     assert "l1_decay" not in slices[0]["settings"] and slices[1]["settings"]["l1_decay"] is False
 
 
 def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_else(empty, monkeypatch):
-    every = ("original", "retrain", "ft", "coun")
+    methods = ("original", "retrain", "ft", "coun")
 
-    def prints(*change):
+    def runs(*change):
         study = empty.study(*change)
-        return {name: study.run(study.run_name(Cell.parse(CELL), name, 0)) for name in every}
+        return {name: study.run(study.run_name(Cell.parse(CELL), name, 0)) for name in methods}
 
-    before = prints()
+    before = runs()
     for change, changed in [
         ({}, set()),
         ({"description": "x", "threads": 2, "map_samples": 10, "report_epoch": "best", "trials": 3}, set()),
@@ -220,31 +219,31 @@ def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_els
         (hyper("*", ft={"lr": 0.01}), {"ft"}),
         (hyper("*", unlearning={"lr": 0.01}), {"ft", "coun"}),
         (hyper("*/*/random-10", training={"lr": 0.01}), {"retrain"}),
-        (hyper("*", training={"lr": 0.01}), set(every)),
+        (hyper("*", training={"lr": 0.01}), set(methods)),
         (hyper("*/*/original", training={"lr": 0.01}), {"original", "ft", "coun"}),
-        ({"seed": 2}, set(every)),
-        ({"precision": "bfloat16"}, set(every)),
-        ({"datasets": {"digits": {"subset": 100}}}, set(every)),
-        ({"datasets": {"digits": {"augmentation": {"padding": 2}}}}, set(every)),
+        ({"seed": 2}, set(methods)),
+        ({"precision": "bfloat16"}, set(methods)),
+        ({"datasets": {"digits": {"subset": 100}}}, set(methods)),
+        ({"datasets": {"digits": {"augmentation": {"padding": 2}}}}, set(methods)),
     ]:
-        after = prints(change)
-        assert {name for name in every if before[name].fingerprint != after[name].fingerprint} == changed, change
+        after = runs(change)
+        assert {name for name in methods if before[name].fingerprint != after[name].fingerprint} == changed, change
         # The place in the pool says which run it is, so another run lies elsewhere.
-        assert {name for name in every if before[name].place != after[name].place} == changed, change
-    # And with the version of a method's code.
+        assert {name for name in methods if before[name].place != after[name].place} == changed, change
+    # It changes with the version of a method's code too.
     monkeypatch.setattr(CoUn, "version", CoUn.version + 1)
-    assert {name for name, run in prints().items() if before[name].fingerprint != run.fingerprint} == {"coun"}
+    assert {name for name, run in runs().items() if before[name].fingerprint != run.fingerprint} == {"coun"}
 
 
-def test_one_run_of_two_studies_has_one_place(empty):
-    one, other = empty.study(), empty.study({"trials": 5, "tables": {"table2": {"methods": ["not"]}}}, name="other")
+def test_a_run_that_two_studies_share_has_one_place(empty):
+    first, second = empty.study(), empty.study({"trials": 5, "tables": {"table2": {"methods": ["not"]}}}, name="other")
     name = "digits/convnet/class-8/ft/trial-0"
-    assert one.run(name).place == other.run(name).place and one.run(name).place.startswith(f"{name}-")
-    splits = [study.split_of(study.run(name)).place for study in (one, other)]
+    assert first.run(name).place == second.run(name).place and first.run(name).place.startswith(f"{name}-")
+    splits = [study.split_of(study.run(name)).place for study in (first, second)]
     assert len(set(splits)) == 1 and splits[0].startswith("digits/class-8/trial-0-")
 
 
-def test_planning_a_study_imports_no_library_that_takes_time(empty):
+def test_planning_a_study_imports_no_slow_library(empty):
     empty.study({"figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}}})
     # Each job of the workflow reads the Snakefile anew, and all that it imports.
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pandas", "PIL", "snakemake")

@@ -1,4 +1,4 @@
-"""What is damaged, or made from other data, is named and set aside; what reads it moves nothing."""
+"""``verify`` names and sets aside what is damaged or made from other data; reading moves nothing."""
 
 import resource
 from functools import partial
@@ -19,14 +19,14 @@ from tests.project import environment
 
 
 def flip(path):
-    """Change a bit near the beginning of a file: most of a small parquet file is what it says of itself."""
+    """Flip a bit near the beginning of a file: most of a small parquet file is metadata."""
     content = bytearray(path.read_bytes())
     content[min(len(content) // 3, 150)] ^= 1
     path.write_bytes(content)
 
 
 def aside(path, why="damaged"):
-    """Whether a file has been set aside."""
+    """Return whether a file has been set aside."""
     return not path.exists() and path.with_name(f"{path.name}.{why}").exists()
 
 
@@ -34,7 +34,7 @@ def test_a_flipped_bit_in_any_file_is_named_and_the_file_set_aside(project):
     study = project.study()
     # Five of the dataset, three and the record of Original, two splits that the study uses.
     assert verify(study) == (11, [])
-    # The tables and all that they need: a file that is not there is no better than a damaged one.
+    # The tables and all that they need are missing, which is no better than damage.
     with pytest.raises(BadInput, match=r"^0 damaged, 32 missing, .* 11 intact: missing: .*\.\.\.$"):
         report(study)
     run, data = run_folder(study, project.original), study.dataset_folder("digits")
@@ -44,16 +44,16 @@ def test_a_flipped_bit_in_any_file_is_named_and_the_file_set_aside(project):
         data / store.PROVENANCE,
         split_file(study),
     ):
-        good = path.read_bytes()
+        intact = path.read_bytes()
         flip(path)
         with pytest.raises(BadInput, match=f"^1 damaged, .*{path}.* set aside as {path}.damaged: run snakemake again"):
             report(study)
         assert aside(path), path
-        path.write_bytes(good)
+        path.write_bytes(intact)
     assert verify(study) == (11, [])
 
 
-def test_the_split_of_every_trial_is_looked_at_and_one_of_another_seed_is_another_file(project):
+def test_the_split_of_every_trial_is_verified_and_another_seed_has_another_file(project):
     study = project.study({"trials": 2, "resample": ["split"]})
     path = split(study, "digits", "random-10", 1)
     flip(path)
@@ -80,12 +80,12 @@ def test_a_record_of_another_run_or_split_is_named_and_set_aside(project):
     assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing_half(project):
+def test_a_full_disk_is_one_line_and_leaves_no_file_half_written(project):
     study, name = project.study(), project.name("ft")
-    own = {name: value for name, value in environment().items() if not name.startswith("COVERAGE")}  # which writes too
+    variables = {name: value for name, value in environment().items() if not name.startswith("COVERAGE")}  # writes too
     for limit in (100, 20_000):
         full = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
-        done = project.command("run", "tiny", name, preexec_fn=full, env=own)
+        done = project.command("run", "tiny", name, preexec_fn=full, env=variables)
         if done.returncode:
             assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
             assert "File too large" in done.stderr
@@ -101,20 +101,20 @@ def test_what_was_made_from_other_images_is_named_and_set_aside(project):
             (folder / part / label).mkdir(parents=True)
         for shade in shades:
             Image.new("L", (8, 8), shade).save(folder / part / ("dark" if shade < 120 else "light") / f"{shade}.png")
-    mine = {
+    change = {
         "trials": 1,
         "members": "random",
         "datasets": {"mine": {"source": "folder", "path": str(folder), "size": 8}},
         "tables": {"table2": {"cells": ["mine/convnet/random-10"], "methods": ["ft"]}, "table8": None},
     }
-    study = project.study(mine)
+    study = project.study(change)
     prepare(study, "mine")
     drawn = split(study, "mine", "random-10", 0)
     original = study.run("mine/convnet/original/trial-0")
     project.run(study, str(original.name))
     before = records.record(study, original)["stamp"]["data"]
 
-    # The folder is the same by name, so the study is; what it holds is not.
+    # The folder's name stays, and so the study does; its content changes.
     (folder / "train" / "dark" / "0.png").unlink()
     prepare(study, "mine")
     path = run_folder(study, original) / paths.RUN

@@ -18,15 +18,15 @@ from benchmark import paths
 from benchmark.workflow.watch import Watch, is_over, jobs_of
 from tests.places import run_folder
 from tests.project import CELL, ORIGINAL, call, environment
-from tests.test_status import FT, HERE, ONE, under_way
+from tests.test_status import FT, FT_ONLY, HOST, under_way
 
 COMMAND = [sys.executable, "-m", "benchmark", "status", "tiny", "--watch"]
 
 
 @pytest.fixture
 def study(project):
-    """Original, which has been run, Retrain and FT."""
-    return project.study(ONE)
+    """A study of Original, already run, Retrain and FT."""
+    return project.study(FT_ONLY)
 
 
 class Terminal:
@@ -40,7 +40,7 @@ class Terminal:
             env={**environment(), "TERM": "xterm", "COLUMNS": "", "LINES": ""},
             **dict.fromkeys(("stdin", "stdout", "stderr"), inside),
             start_new_session=True,
-            # Where tests run in the background of a shell, all that they start ignores it.
+            # In the background of a shell, tests and all that they start ignore SIGINT.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(inside)
@@ -48,7 +48,7 @@ class Terminal:
         self.seen = ""
 
     def until(self, ready) -> None:
-        """Read what is shown until something is so; unread, the process would wait for room to write."""
+        """Read the screen until a condition holds; unread, the process would wait for room to write."""
         deadline, over = time.monotonic() + 90, False
         while not over:
             over = ready()
@@ -75,10 +75,10 @@ def terminal():
         return opened[-1]
 
     yield start
-    for one in opened:
-        one.process.kill()
-        one.process.wait()
-        os.close(one.screen)
+    for terminal in opened:
+        terminal.process.kill()
+        terminal.process.wait()
+        os.close(terminal.screen)
 
 
 def plain(text: str) -> str:
@@ -93,7 +93,7 @@ def test_on_a_terminal_the_lines_are_redrawn_in_place_until_the_study_is_done(pr
         watch.wait_for(text)
     under_way(study, "ft", host="node7", epoch=4, seconds=40.0, measured={"loss": 0.5})
     watch.wait_for("epoch 4/10")
-    # Each further drawing goes up over the line that it draws again.
+    # Each new drawing goes up over the lines that it replaces.
     assert re.search(r"\x1b\[1A.*epoch 4/10", watch.seen, re.DOTALL)
     project.run(study, FT)
     assert watch.ended() == 0
@@ -101,7 +101,7 @@ def test_on_a_terminal_the_lines_are_redrawn_in_place_until_the_study_is_done(pr
     assert watch.seen.rstrip().endswith("\x1b[?25h")  # the cursor is shown again
 
 
-def test_ctrl_c_ends_it_without_a_trace_and_a_narrow_terminal_cuts_lines_instead_of_wrapping_them(study, terminal):
+def test_ctrl_c_ends_watching_without_a_traceback_and_a_narrow_terminal_cuts_lines_instead_of_wrapping(study, terminal):
     under_way(study, "ft", measured=dict.fromkeys(("loss", "ra", "ua", "ta", "mia"), 12.3456))
     watch = terminal(30, columns=48)
     watch.wait_for("epoch 3")
@@ -114,15 +114,15 @@ def test_ctrl_c_ends_it_without_a_trace_and_a_narrow_terminal_cuts_lines_instead
     assert " left  digits/" in job and job.endswith("…")
 
 
-def test_without_a_terminal_it_prints_lines_when_something_changes_and_names_what_failed(project, study):
+def test_without_a_terminal_lines_are_printed_at_each_change_and_failures_named(project, study):
     project.run(study, f"{CELL}/retrain/trial-0")
     under_way(study, "ft")
     with subprocess.Popen([*COMMAND, "0.1"], env=environment(), stdout=subprocess.PIPE, text=True) as process:
         first, second = process.stdout.readline(), process.stdout.readline()
         assert first.startswith("tiny: 2 done, 1 running, of 3 · ") and first.endswith(" left at 1 at once\n")
-        facts = re.escape(f"{FT}  loss 0.1235 ra 98.77  {HERE}")
+        facts = re.escape(f"{FT}  loss 0.1235 ra 98.77  {HOST}")
         assert re.fullmatch(rf"  epoch 3/10  \d+ .*, .* left  {facts}\n", second)
-        time.sleep(0.5)  # five looks at the same thing
+        time.sleep(0.5)  # five looks without a change
         place = study.run(FT).place
         log = paths.log(place)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def test_a_study_that_is_done_is_printed_once(project, study):
     assert call("status", "tiny", "--watch", check=True).stdout == "tiny: 3 done, of 3\n"
 
 
-def test_it_ends_where_a_run_is_damaged_and_names_it(project, study):
+def test_watching_ends_at_a_damaged_run_and_names_it(project, study):
     for method in ("retrain", "ft"):
         project.run(study, f"{CELL}/{method}/trial-0")
     record = run_folder(study, FT) / paths.RUN
@@ -148,7 +148,7 @@ def test_it_ends_where_a_run_is_damaged_and_names_it(project, study):
     assert done.returncode == 1 and f"damaged: {FT}: " in done.stdout
 
 
-def test_it_remembers_how_many_have_run_at_once_and_reads_again_what_has_changed(study):
+def test_watching_remembers_how_many_ran_at_once_and_rereads_what_has_changed(study):
     view = Watch(study)
     under_way(study, "ft")
     under_way(study, "retrain")

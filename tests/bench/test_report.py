@@ -1,4 +1,4 @@
-"""Rows, the choice of sections, and the page that is written."""
+"""Rows, the choice of sections, and the generated page."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def test_a_row_has_medians_rates_and_the_ratio_of_pairs():
     assert span([{"share": 0.5}, {"share": 0.25}], "share") == "0.25 to 0.5" and span([row], "ratio") == "4"
 
 
-def test_work_has_the_bounds_of_how_its_name_begins():
+def test_the_beginning_of_a_name_decides_the_bounds_of_its_row():
     assert bounds_of("resnet18, ft, batch 256, bfloat16") == ["ratio ≥ 2.5", "share ≥ 0.75"]
     assert bounds_of("resnet18-w16, ft, batch 256") == []
     seconds = {"ours": [1.0], "reference": [2.5]}
@@ -61,31 +61,31 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_measured(empty, 
         report.bench(["start"], Options(short=True), "mine")
 
 
-def test_machines_stand_side_by_side_with_when_each_was_measured():
+def test_machines_stand_side_by_side_with_the_dates_of_their_measurements():
     stamp = {"device": "a processor", "threads": 2, "short": False, "commit": "abc"}
     stamps = [stamp | {"ended": {"time": f"2026-01-0{day}T10:00:00+00:00"}} for day in (3, 2)]
     rows = [timed("resnet18, ft", {"ours": [1.0], "reference": [2.0]}, 1234, "images/s", share=0.8)]
-    both = {"training": [{"stamp": one, "rows": rows} for one in stamps]}
+    training = {"training": [{"stamp": entry, "rows": rows} for entry in stamps]}
     start = {"start": [{"stamp": stamps[0], "rows": [timed("quick study", {"ours": [200.0]})]}]}
-    lines = page({"one": both, "two": start}).splitlines()
+    lines = page({"one": training, "two": start}).splitlines()
     assert "| one | a processor | 2 | 2026-01-02 to 2026-01-03 | abc | 0 of 1 |" in lines
     assert "| resnet18, ft | 1,234 images/s, **2 times**, 0.8 of peak | ratio ≥ 2.5, share ≥ 0.75 |" in lines
     assert "- **two**: the quick study takes 200 s." in lines
-    one, two = both | start, {"start": [{"stamp": stamps[0], "rows": [timed("dry run", {"ours": [4.0]})]}]}
-    assert answered("start", {"one": one, "two": two}).splitlines()[-2:] == [
+    first, second = training | start, {"start": [{"stamp": stamps[0], "rows": [timed("dry run", {"ours": [4.0]})]}]}
+    assert answered("start", {"one": first, "two": second}).splitlines()[-2:] == [
         "| quick study | 200 s | – | ours ≤ 240 |",
         "| dry run | – | 4 s |  |",
     ]
 
 
-def test_the_committed_page_is_that_of_the_committed_measurements():
+def test_the_committed_page_shows_the_committed_measurements():
     folder = ROOT / paths.BENCH
     machines = {name: sections for name, sections in read(folder).items() if name != "short"}
     assert len(machines) > 3 and all(set(sections) <= {*SECTIONS, "settled"} for sections in machines.values())
     assert (folder / "machines.md").read_text(encoding="utf-8") == page(machines)
 
 
-def test_the_manual_quotes_committed_measurements_alone():
+def test_the_manual_quotes_only_committed_measurements():
     text = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     text = re.sub(r"<!-- \S+ -->.*<!-- end -->", "", text, flags=re.DOTALL)
     quoted = [line for line in text.splitlines() if line.startswith("| ") and "--" not in line]

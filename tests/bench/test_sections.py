@@ -1,7 +1,4 @@
-"""Every section runs, on far less work; the numbers mean nothing but that they are there.
-
-And what a job imports before its first step, which every job pays for.
-"""
+"""Every section runs, on so little work that its numbers mean nothing; and what a job imports before its first step."""
 
 import contextlib
 import math
@@ -30,14 +27,14 @@ ANSWERS = {
 }
 
 
-def here(make, *given, copies=1):
-    """Time work in this process that could be timed in another: tests/bench/test_timing.py starts one."""
-    make, given = pickle.loads(pickle.dumps((make, given)))
-    return contextlib.nullcontext(clock(make(*given)))
+def in_this_process(make, *arguments, copies=1):
+    """Time work in this process instead of another, which tests/bench/test_timing.py starts."""
+    make, arguments = pickle.loads(pickle.dumps((make, arguments)))
+    return contextlib.nullcontext(clock(make(*arguments)))
 
 
 def command(project, *arguments, program=BENCHMARK):
-    """Run a stage in this process; what is not a stage starts one, as always."""
+    """Run a stage in this process; start any other program in its own, as always."""
     if program != BENCHMARK:
         return Project.started(project, *arguments, program=program)
     with contextlib.chdir(project.folder):
@@ -45,8 +42,8 @@ def command(project, *arguments, program=BENCHMARK):
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_it_runs(section, empty, monkeypatch):
-    monkeypatch.setattr("bench.training.Process", here)
+def test_every_section_runs_and_answers_its_question(section, empty, monkeypatch):
+    monkeypatch.setattr("bench.training.Process", in_this_process)
     monkeypatch.setattr(Project, "started", Project.command, raising=False)
     monkeypatch.setattr(Project, "command", command)
     monkeypatch.setattr("bench.timing.LEAST", 0.01)
@@ -56,7 +53,7 @@ def test_it_runs(section, empty, monkeypatch):
     assert len(rows) == sum(len(part["rows"]) for part in sections[section]) > 2
     for row in rows:
         assert math.isfinite(row["ours"]) and row["ours"] > 0
-        assert all(seconds > 0 for taken in row["seconds"].values() for seconds in taken)
+        assert all(seconds > 0 for repeats in row["seconds"].values() for seconds in repeats)
         assert row["work"].startswith("matrix") or (row["ratio"] or 0) > 0 or section != "training"
     answer = answered(section, {"here": sections}).partition("- **here**: ")[2].partition("\n")[0]
     assert re.fullmatch(ANSWERS[section], answer), answer
@@ -77,7 +74,7 @@ def test_no_step_waits_for_the_gpu(method, monkeypatch):
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_a_job_that_starts_from_an_original_leaves_the_compiler_alone(project):
+def test_a_job_that_starts_from_an_original_does_not_import_the_compiler(project):
     project.study()
     code = "import sys; from benchmark.study.study import Study; from benchmark.training.job import Job\n"
     code += f"study = Study.load('tiny'); Job(study, study.run('{project.name('coun')}'), 'a test').go()\n"

@@ -1,4 +1,4 @@
-"""A real Slurm of one node, this machine, with all its state in a temporary folder. Debian: slurm-wlm, munge."""
+"""A real one-node Slurm on this machine, with all its state in a temporary folder. Debian: slurm-wlm, munge."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scontrol", "sque
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 USER = pwd.getpwuid(os.getuid()).pw_name
 
-# Without cgroups and accounting, so that it runs in a container too; with one pretended GPU.
+# No cgroups or accounting, so that it also runs in a container; one pretended GPU.
 CONFIG = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -77,7 +77,7 @@ class Cluster:
         self.call("scontrol", "update", f"nodename={self.host}", *changes)
 
     def jobs(self) -> list[str]:
-        """Return the state of each job that it still knows, such as ``PENDING``."""
+        """Return the state of each job that Slurm still knows, such as ``PENDING``."""
         return self.call("squeue", "--noheader", "--states=all", "--format=%T").split()
 
 
@@ -88,7 +88,7 @@ def missing() -> list[str]:
 
 @contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Start a Slurm of one node, and stop it with all that runs on it."""
+    """Start a one-node Slurm; on exit stop it and all that runs on it."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
     environment = {**os.environ, "PATH": f"{folder}/bin:{PATH}", "SLURM_CONF": f"{folder}/slurm.conf"}
@@ -97,7 +97,7 @@ def cluster() -> Iterator[Cluster]:
     munge = folder / "munge"
     try:
         _configure(slurm)
-        options = [f"--{what}-file={munge}/{what}" for what in ("key", "pid", "log", "seed")]
+        options = [f"--{file}-file={munge}/{file}" for file in ("key", "pid", "log", "seed")]
         started.append(_start(slurm, "munged", "--foreground", "--force", f"--socket={munge}/socket", *options))
         _wait(slurm, (munge / "socket").exists, "munged makes no socket")
         started += [_start(slurm, "slurmctld", "-D", "-i"), _start(slurm, "slurmd", "-D")]
@@ -116,12 +116,12 @@ def _configure(slurm: Cluster) -> None:
     (folder / "munge" / "key").write_bytes(secrets.token_bytes(1024))
     with contextlib.ExitStack() as stack:  # two free ports
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        controller, daemon = (one.getsockname()[1] for one in sockets)
+        controller, daemon = (listener.getsockname()[1] for listener in sockets)
     memory = psutil.virtual_memory().total * 9 // 10 >> 20
     text = CONFIG.format(folder=folder, host=slurm.host, user=USER, memory=memory, controller=controller, daemon=daemon)
     (folder / "slurm.conf").write_text(text, encoding="utf-8")
     (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n", encoding="utf-8")
-    # Inside a job the plugin calls srun without any variable of Slurm's: this one finds its configuration all the same.
+    # Inside a job the plugin calls srun without Slurm's variables: this wrapper sets the configuration.
     srun, real = folder / "bin" / "srun", shutil.which("srun", path=PATH)
     srun.parent.mkdir()
     srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {real} "$@"\n', encoding="utf-8")
@@ -129,15 +129,15 @@ def _configure(slurm: Cluster) -> None:
 
 
 def _start(slurm: Cluster, program: str, *options: str) -> subprocess.Popen[bytes]:
-    """Start a daemon in a session of its own, since Ctrl-C is for whoever stops it, and in the folder that marks it."""
+    """Start a daemon in its own session, which Ctrl-C does not reach, and in the folder that marks it."""
     command, where = [str(shutil.which(program, path=PATH)), *options], {"cwd": slurm.folder, "env": slurm.environment}
-    with (slurm.folder / f"{program}.out").open("wb") as out:
-        return subprocess.Popen(command, **where, stdout=out, stderr=out, start_new_session=True)
+    with (slurm.folder / f"{program}.out").open("wb") as output:
+        return subprocess.Popen(command, **where, stdout=output, stderr=output, start_new_session=True)
 
 
 def _wait(slurm: Cluster, ready: Callable[[], bool], problem: str) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         with contextlib.suppress(RuntimeError):  # nobody answers yet
             if ready():
                 return
@@ -147,12 +147,12 @@ def _wait(slurm: Cluster, ready: Callable[[], bool], problem: str) -> None:
 
 
 def _stop(slurm: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
-    """Cancel all jobs, then stop the daemons, the last started first; what is then left of them is killed."""
+    """Cancel all jobs, stop the daemons, the last started first, and kill what remains."""
     with contextlib.suppress(RuntimeError, subprocess.TimeoutExpired):
         slurm.call("scancel", "--signal=KILL", f"--user={USER}")
         slurm.call("scancel", f"--user={USER}")
-        until = time.monotonic() + 20
-        while time.monotonic() < until and {"RUNNING", "COMPLETING"} & {*slurm.jobs()}:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and {"RUNNING", "COMPLETING"} & {*slurm.jobs()}:
             time.sleep(0.5)
     for process in reversed(started):
         process.terminate()
@@ -160,9 +160,9 @@ def _stop(slurm: Cluster, started: list[subprocess.Popen[bytes]]) -> None:
             process.wait(20)
         process.kill()
         process.wait()
-    # What Slurm started for a job is no child of its: it is known by the folder, or by where its configuration is.
+    # What Slurm started for a job is no child of the daemons: its folder or its configuration marks it.
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            known = process.environ().get("SLURM_CONF") == slurm.environment["SLURM_CONF"]
-            if process.pid != os.getpid() and (known or Path(process.cwd()) == slurm.folder):
+            configured = process.environ().get("SLURM_CONF") == slurm.environment["SLURM_CONF"]
+            if process.pid != os.getpid() and (configured or Path(process.cwd()) == slurm.folder):
                 process.kill()

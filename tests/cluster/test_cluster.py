@@ -1,6 +1,6 @@
-"""The workflow on a real Slurm of one node, when asked for: it takes six minutes, and packages that few machines have.
+"""The workflow on a real one-node Slurm, on request: it takes six minutes, and packages that few machines have.
 
-Whatever happens to its jobs, the workflow ends well, and all that it makes is as without a cluster.
+Whatever happens to its jobs, the workflow succeeds and makes the same files as without a cluster.
 """
 
 import collections
@@ -31,29 +31,29 @@ class Workflow:
     def __init__(self, root, slurm=None, rest=0.0):
         build(root, EPOCHS)
         self.root, self.slurm, self.log = root, slurm, root / "snakemake.txt"
-        # It saves as seldom as ever, and the cluster's GPU is a pretended one.
+        # It saves as rarely as by default; the cluster's GPU is pretended.
         settings = {"PYTHONPATH": str(ROOT), "REST": str(rest), "SAVE": "60"}
         settings |= {"BENCHMARK_DEVICE": "cpu", "BENCHMARK_SERVER": "off"}
         self.environment = (slurm.environment if slurm else dict(os.environ)) | settings
 
     def start(self, *options):
-        where = ["--cores", "2"]
+        executor = ["--cores", "2"]
         if self.slurm:
-            where = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"]
-            where += ["--slurm-init-seconds-before-status-checks", "5"]
-        command = [sys.executable, "-m", "snakemake", "all", *where, *options, "--config", f"study={NAME}"]
+            executor = ["--profile", "profiles/slurm", "--slurm-status-command", "squeue"]
+            executor += ["--slurm-init-seconds-before-status-checks", "5"]
+        command = [sys.executable, "-m", "snakemake", "all", *executor, *options, "--config", f"study={NAME}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.root, env=self.environment, stdout=log, stderr=log)
 
     def wait(self, ready):
-        """Wait until something is so while the workflow runs."""
-        until = time.monotonic() + 400
+        """Wait for a condition while the workflow runs."""
+        deadline = time.monotonic() + 400
         while not ready():
-            assert self.process.poll() is None and time.monotonic() < until, self.log.read_text()[-6000:]
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()[-6000:]
             time.sleep(0.2)
 
     def end(self):
-        """Wait for the workflow, which has to end well; return what each of its files says."""
+        """Wait for the workflow, which must succeed; return the content of each of its files."""
         try:
             status = self.process.wait(PATIENCE)
         finally:
@@ -62,14 +62,14 @@ class Workflow:
         return outcome(self.root)
 
     def steps(self):
-        """The steps that the slow method did, in order: epoch, first image, GPU."""
+        """Return the slow method's steps in order: epoch, first image, GPU."""
         path = self.root / "steps.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    """What a run without a cluster makes."""
+    """The files that a run without a cluster makes."""
     plugin = [] if importlib.util.find_spec("snakemake_executor_plugin_slurm") else ["this project's extra 'cluster'"]
     assert missing() + plugin == []
     local = Workflow(tmp_path_factory.mktemp("cluster") / "local")
@@ -79,26 +79,26 @@ def expected(tmp_path_factory):
 
 @pytest.fixture
 def slurm(expected):
-    """One for each test, so that its jobs are those of the test."""
-    with cluster() as on:
-        yield on
+    """A cluster for each test, so that its jobs are the test's."""
+    with cluster() as running:
+        yield running
 
 
 def states(slurm):
     return collections.Counter(slurm.jobs())
 
 
-def differing(made, expected):
-    return [file for file in made.keys() | expected if made.get(file) != expected.get(file)]
+def differing(files, expected):
+    return [file for file in files.keys() | expected if files.get(file) != expected.get(file)]
 
 
-def test_a_study_through_the_scheduler_gives_the_same(slurm, expected, tmp_path):
+def test_a_study_on_the_cluster_makes_the_same_files(slurm, expected, tmp_path):
     workflow = Workflow(tmp_path / "study", slurm)
     workflow.start()
     assert differing(workflow.end(), expected) == []
 
 
-def test_a_job_that_its_time_limit_ends_goes_on_from_where_it_was_with_a_longer_one(slurm, expected, tmp_path):
+def test_a_job_that_hits_its_time_limit_resumes_with_a_longer_one(slurm, expected, tmp_path):
     workflow = Workflow(tmp_path / "study", slurm, rest=1.0)
     workflow.start("--set-resources", "run:runtime=attempt")
     workflow.wait(lambda: states(slurm)["TIMEOUT"])
@@ -106,7 +106,7 @@ def test_a_job_that_its_time_limit_ends_goes_on_from_where_it_was_with_a_longer_
     assert len(workflow.steps()) == len(set(workflow.steps()))  # none was done twice
 
 
-def test_jobs_wait_for_a_drained_node_and_each_is_given_the_gpu_that_it_asks_for(slurm, expected, tmp_path):
+def test_jobs_wait_for_a_drained_node_and_each_gets_the_gpu_it_asks_for(slurm, expected, tmp_path):
     workflow = Workflow(tmp_path / "study", slurm, rest=0.1)
     workflow.start("--resources", "gpu=1")
     workflow.wait(lambda: len(workflow.steps()) > 9)

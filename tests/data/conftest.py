@@ -32,7 +32,7 @@ def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every path of the project is relative: a test works in a folder of its own."""
+    """Work in the test's own folder: all paths of a project are relative."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -51,13 +51,13 @@ def pngs(pixels: np.ndarray) -> list[bytes]:
 def shard(tmp_path: Path) -> Callable[..., Path]:
     """Write a parquet shard in Hugging Face's layout; return its folder."""
 
-    def write(file: str, images: list[Any], labels: list[Any], **change: Any) -> Path:
-        image, label = change.get("image", "img"), change.get("label", "label")
+    def write(file: str, images: list[Any], labels: list[Any], **options: Any) -> Path:
+        image, label = options.get("image", "img"), options.get("label", "label")
         folder = tmp_path / "shards"
         folder.mkdir(exist_ok=True)
-        structs = images if change.get("raw") else [{"bytes": payload, "path": None} for payload in images]
+        structs = images if options.get("raw") else [{"bytes": payload, "path": None} for payload in images]
         table = pa.table({image: structs, label: labels})
-        if names := change.get("names", ["cat", "sea dog"]):
+        if names := options.get("names", ["cat", "sea dog"]):
             features = {"info": {"features": {image: {"_type": "Image"}, label: {"names": names}}}}
             table = table.replace_schema_metadata({b"huggingface": json.dumps(features).encode()})
         pq.write_table(table, folder / file)
@@ -70,9 +70,9 @@ def shard(tmp_path: Path) -> Callable[..., Path]:
 def photos(shard: Callable[..., Path], pngs: list[bytes]) -> Callable[..., DatasetSettings]:
     """Write a training and a test shard of four images each, as ``shard`` does; return the dataset's settings."""
 
-    def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **change: Any) -> DatasetSettings:
-        shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **change)
-        folder = shard("test-0.parquet", pngs[8:], change.get("test_labels", [0, 1, 0, 1]), **change)
+    def write(images: Sequence[Any] = (), labels: Sequence[Any] = (0, 1, 0, 1), **options: Any) -> DatasetSettings:
+        shard("train-0.parquet", [*images, *pngs[len(images) : 4]], list(labels), **options)
+        folder = shard("test-0.parquet", pngs[8:], options.get("test_labels", [0, 1, 0, 1]), **options)
         return DatasetSettings(source="parquet", path=str(folder))
 
     return write
@@ -80,7 +80,7 @@ def photos(shard: Callable[..., Path], pngs: list[bytes]) -> Callable[..., Datas
 
 @pytest.fixture
 def image_folder(tmp_path: Path, pngs: list[bytes]) -> Path:
-    """``train`` and ``test`` with classes cat and dog, three images each."""
+    """A folder of ``train`` and ``test`` with classes cat and dog, three images each."""
     images = iter(pngs)
     for split in ("train", "test"):
         for name in ("cat", "dog"):
@@ -123,7 +123,7 @@ def _tinyimagenet(_name: str) -> Members:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Write an official archive of the true layout, made the right one by its checksum; return its path."""
+    """Write an archive in the official layout and make its checksum the official one; return its path."""
 
     def write(name: str, edit: Callable[[Members], object] = lambda members: None, link: str | None = None) -> Path:
         members = _tinyimagenet(name) if name == "tinyimagenet" else _cifar(name)
@@ -148,8 +148,8 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
                     entry = tarfile.TarInfo(link)
                     entry.type, entry.linkname = tarfile.SYMTYPE, "/etc"
                     archive.addfile(entry)
-        right = dataclasses.replace(official.ARCHIVES[name], md5=hashlib.md5(path.read_bytes()).hexdigest())
-        monkeypatch.setitem(official.ARCHIVES, name, right)
+        described = dataclasses.replace(official.ARCHIVES[name], md5=hashlib.md5(path.read_bytes()).hexdigest())
+        monkeypatch.setitem(official.ARCHIVES, name, described)
         return path
 
     return write
@@ -157,7 +157,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 @pytest.fixture
 def example(photos, image_folder, published) -> dict[str, tuple[str, DatasetSettings]]:
-    """A dataset's name and settings for every source: a new source needs a line here, and the contract covers it."""
+    """A dataset's name and settings for every source; a new source needs a line here."""
     return {
         "digits": ("digits", DatasetSettings(source="digits")),
         "parquet": ("photos", photos()),

@@ -31,10 +31,10 @@ def test_every_class_name_makes_a_scenario(name):
     assert clean_classes([clean], "x") == [clean]
 
 
-def test_parts_that_do_not_fit_are_refused():
+def test_arrays_that_do_not_fit_together_are_refused():
     images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 1, 0, 1])
-    fit = Arrays(images, labels, images[:2], labels[:2], ["cat", "dog"])
-    assert fit.image_shape == (3, 8, 8)  # channels first
+    arrays = Arrays(images, labels, images[:2], labels[:2], ["cat", "dog"])
+    assert arrays.image_shape == (3, 8, 8)  # channels first
     for change, message in (
         ({"train_images": images[..., :2]}, "C = 1 or 3"),
         ({"train_images": images.astype(np.float32)}, "float32"),
@@ -46,10 +46,10 @@ def test_parts_that_do_not_fit_are_refused():
         ({"classes": ["cat"]}, "2 or more"),
     ):
         with pytest.raises(BadInput, match=message):
-            dataclasses.replace(fit, **change)
+            dataclasses.replace(arrays, **change)
 
 
-def test_subset_is_even_over_classes_and_in_order():
+def test_a_subset_is_even_over_classes_and_in_order():
     labels = np.repeat(np.arange(3), [50, 50, 4])
     chosen = stratified(labels, 34, np.random.default_rng(0), "x")
     assert np.bincount(labels[chosen]).tolist() == [15, 15, 4]  # the small class gives all, the others share the rest

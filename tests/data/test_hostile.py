@@ -1,4 +1,4 @@
-"""Hostile input to every reader: all is refused in one line, nothing is written outside the data folder or run."""
+"""Every reader refuses hostile input in one line, runs none of it and writes only into the data folder."""
 
 import os
 import pickle
@@ -24,8 +24,8 @@ class Payload:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_happens(tmp_path):
-    """Whatever a test feeds in, only ``data`` and what the test wrote itself is there afterwards."""
+def _nothing_else_is_written(tmp_path):
+    """Whatever a test feeds in, only ``data`` and the test's own files are there afterwards."""
     yield
     written = {path.name for path in tmp_path.iterdir()}
     assert written <= {"data", "shards", "pictures", "downloads"}, written
@@ -51,7 +51,7 @@ IMAGES = {
 }
 
 
-def test_an_image_that_is_none_is_refused_by_its_place(photos, pngs, image_folder):
+def test_a_file_that_is_no_image_is_refused_by_its_place(photos, pngs, image_folder):
     for image in IMAGES.values():
         assert "train-0.parquet row 1: image" in refused("photos", photos([pngs[0], image]))
         (image_folder / "train" / "cat" / "1.png").write_bytes(image)
@@ -64,7 +64,7 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch
         decode(IMAGES["many pixels"], "a.png")
 
 
-def test_colours_of_more_than_eight_bits_are_refused_like_such_greys():
+def test_colours_of_more_than_eight_bits_are_refused_as_greys_are():
     header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)  # one pixel of 16-bit RGB
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + struct.pack(">3H", 1992, 2298, 2307))), (b"IEND", b""))
     png = b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -74,10 +74,10 @@ def test_colours_of_more_than_eight_bits_are_refused_like_such_greys():
         decode(png, "a.png")
 
 
-def test_a_shard_that_is_none_is_refused_by_name(photos):
+def test_a_file_that_is_no_parquet_shard_is_refused_by_name(photos):
     settings = photos()
     path = Path(settings.path, "train-0.parquet")
-    good = path.read_bytes()
+    intact = path.read_bytes()
     start = pq.ParquetFile(path).metadata.row_group(0).column(0).data_page_offset
     for damaged in (
         b"",
@@ -85,8 +85,8 @@ def test_a_shard_that_is_none_is_refused_by_name(photos):
         b"PAR1" + bytes(100) + struct.pack("<I", 2**31 - 1) + b"PAR1",  # a huge footer
         b"PAR1" + b"\xff" * 1000 + struct.pack("<I", 1000) + b"PAR1",  # a huge header
         np.random.default_rng(0).bytes(5000),
-        good[: len(good) // 2],
-        good[:start] + b"\xff" * 40 + good[start + 40 :],  # a page of something else
+        intact[: len(intact) // 2],
+        intact[:start] + b"\xff" * 40 + intact[start + 40 :],  # a page of something else
     ):
         path.write_bytes(damaged)
         assert "train-0.parquet" in refused("photos", settings)
@@ -98,14 +98,14 @@ def test_a_pattern_that_leaves_the_folder_is_refused(photos):
         assert message.startswith("datasets.photos.train")
 
 
-def test_class_names_that_are_none_are_refused_and_none_leaves_a_folder(photos):
+def test_malformed_class_names_are_refused_and_none_leads_out_of_its_folder(photos):
     for names in ("catdog", [1, 2], {"a": 1}, ["cat", "cat"], ["", "x"]):
         assert "class" in refused("photos", photos(names=names))
     settings = photos(names=["../../etc", "; touch executed"])
     assert store.load(store.prepare("photos", settings)).classes == ["______etc", "__touch_executed"]
 
 
-def test_a_batch_that_is_none_is_refused_even_with_the_right_checksum(published):
+def test_a_malformed_batch_is_refused_even_with_the_right_checksum(published):
     member, black = "cifar-10-batches-py/data_batch_2", np.zeros((4, 3072), np.uint8)
     for batch in (
         {"data": np.full((4, 3072), np.nan), "labels": [0, 1, 0, 1]},

@@ -29,24 +29,24 @@ def test_addresses_and_checksums_are_torchvisions():
 
 @pytest.mark.parametrize(("name", "batches", "last"), [("cifar10", 5, "truck"), ("cifar100", 1, "aquarium_fish")])
 def test_cifar_batches_become_images_in_order(published, name, batches, last):
-    read = official.read(name, settings(published(name)))
-    assert read.train_images.shape == (4 * batches, 32, 32, 3) and read.test_images.shape == (4, 32, 32, 3)
+    arrays = official.read(name, settings(published(name)))
+    assert arrays.train_images.shape == (4 * batches, 32, 32, 3) and arrays.test_images.shape == (4, 32, 32, 3)
     expected = np.repeat(np.arange(1, batches + 1), 4)[:, None] * [1, 10, 20]
-    assert (read.train_images == expected[:, None, None, :]).all()
-    assert (read.test_images == np.array([1, 10, 20]) * (batches + 1)).all()
-    assert read.train_labels.tolist() == [0, 1, 1, 0] * batches
-    assert read.classes[-1] == last
+    assert (arrays.train_images == expected[:, None, None, :]).all()
+    assert (arrays.test_images == np.array([1, 10, 20]) * (batches + 1)).all()
+    assert arrays.train_labels.tolist() == [0, 1, 1, 0] * batches
+    assert arrays.classes[-1] == last
 
 
 def test_tinyimagenet_tests_on_the_validation_images(published):
-    read = official.read("tinyimagenet", settings(published("tinyimagenet")))
-    assert read.classes == ["n01443537", "n01629819"]
-    assert read.train_labels.tolist() == [0, 0, 1, 1] and read.test_labels.tolist() == [1, 0]
-    assert read.train_images[:, 5, 5, :].tolist() == [[level] * 3 for level in (0, 10, 50, 60)]
-    assert read.test_images[:, 5, 5, 0].tolist() == [100, 101]
+    arrays = official.read("tinyimagenet", settings(published("tinyimagenet")))
+    assert arrays.classes == ["n01443537", "n01629819"]
+    assert arrays.train_labels.tolist() == [0, 0, 1, 1] and arrays.test_labels.tolist() == [1, 0]
+    assert arrays.train_images[:, 5, 5, :].tolist() == [[level] * 3 for level in (0, 10, 50, 60)]
+    assert arrays.test_images[:, 5, 5, 0].tolist() == [100, 101]
 
 
-def test_other_names_are_refused(published):
+def test_unknown_official_datasets_are_refused(published):
     with pytest.raises(BadInput, match="unknown official dataset 'cifar-10'; did you mean 'cifar10'"):
         official.read("cifar-10", settings(published("cifar10")))
 
@@ -65,14 +65,14 @@ def test_a_wrong_checksum_is_refused_before_anything_is_read(published, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["md5", "sha256"])
-def test_an_archive_that_the_study_vouches_for_is_read_and_the_arrays_say_so(published, kind):
+def test_an_archive_that_the_study_vouches_for_is_read_and_recorded_as_such(published, kind):
     path = published("cifar100")
-    path.write_bytes(path.read_bytes() + bytes(512))  # packed otherwise
-    own = f"{kind}:{hashlib.new(kind, path.read_bytes()).hexdigest()}"
+    path.write_bytes(path.read_bytes() + bytes(512))  # packed differently
+    checksum = f"{kind}:{hashlib.new(kind, path.read_bytes()).hexdigest()}"
     with pytest.raises(BadInput, match="or vouch for it by the setting 'checksum'"):
         official.read("cifar100", settings(path))
-    vouched = settings(path).model_copy(update={"checksum": own})
-    assert official.read("cifar100", vouched).origin["vouched for by the study"] == own
+    vouched = settings(path).model_copy(update={"checksum": checksum})
+    assert official.read("cifar100", vouched).origin["vouched for by the study"] == checksum
     assert provenance("cifar100", vouched) != provenance("cifar100", settings(path))
 
 
@@ -108,20 +108,20 @@ def test_a_missing_part_is_named(published):
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Sends one file; understands Range; can stop in the middle, once."""
+    """A server of one file that understands Range and can stop in the middle, once."""
 
     content = bytes(range(256)) * 2000
     ranges: list[str | None] = []
     stop_after: int | None = None
 
     def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        Server.ranges.append(wanted)
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        requested = self.headers.get("Range")
+        Server.ranges.append(requested)
+        start = int(requested.removeprefix("bytes=").rstrip("-")) if requested else 0
         if start >= len(self.content):
             self.send_error(416)
             return
-        self.send_response(206 if wanted else 200)
+        self.send_response(206 if requested else 200)
         self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
         stop, Server.stop_after = Server.stop_after, None
@@ -144,14 +144,14 @@ def served(monkeypatch) -> Iterator[Archive]:
     server.server_close()
 
 
-def test_a_download_is_complete_and_happens_once_however_many_want_it(served):
+def test_a_download_is_complete_and_happens_once_however_many_ask_for_it(served):
     with ThreadPoolExecutor() as pool:
         paths = list(pool.map(lambda _: obtain(served, Path("downloads"), served.checksum), range(4)))
     assert {path.read_bytes() for path in paths} == {Server.content}
     assert Server.ranges == [None] and [entry.name for entry in Path("downloads").iterdir()] == ["a.bin"]
 
 
-def test_a_download_that_was_cut_off_goes_on_where_it_stopped_if_anything_is_left(served):
+def test_a_download_that_was_cut_off_resumes_where_it_stopped_if_anything_remains(served):
     Server.stop_after = 100_000
     with pytest.raises(BadInput, match="run again to continue"):
         obtain(served, Path("downloads"), served.checksum)
@@ -169,6 +169,6 @@ def test_a_download_with_a_wrong_checksum_is_thrown_away(served):
 
 
 def test_an_address_that_does_not_answer_is_named():
-    where = r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
-    with pytest.raises(BadInput, match=where):
+    message = r"http://127.0.0.1:9/a.bin: .* put the file into downloads under the name a.bin"
+    with pytest.raises(BadInput, match=message):
         obtain(Archive("http://127.0.0.1:9/a.bin", "0" * 32), Path("downloads"), "md5:" + "0" * 32)

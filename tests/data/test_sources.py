@@ -18,7 +18,7 @@ from tests.data.conftest import encoded
 
 
 @pytest.mark.parametrize("source", list(SOURCES))
-def test_contract_of_every_source(source, example):
+def test_every_source_keeps_the_contract(source, example):
     assert source in example, f"add an example of source {source!r} to conftest.py"
     name, settings = example[source]
     first, second = (SOURCES.get(source)(name, settings) for _ in range(2))
@@ -34,43 +34,43 @@ def test_contract_of_every_source(source, example):
     assert small.train_images.shape[:3] == (len(first.classes), 12, 12)
 
 
-def test_digits_are_the_librarys_split_once_and_for_all():
+def test_digits_are_the_librarys_in_a_fixed_split():
     from sklearn.datasets import load_digits
 
-    read = digits.read("digits", DatasetSettings(source="digits"))
-    assert read.train_images.shape == (1197, 8, 8, 1) and read.test_images.shape == (600, 8, 8, 1)
-    assert np.bincount(read.test_labels).tolist() == [60] * 10
-    assert read.train_images.min() == 0 and read.train_images.max() == 255
+    arrays = digits.read("digits", DatasetSettings(source="digits"))
+    assert arrays.train_images.shape == (1197, 8, 8, 1) and arrays.test_images.shape == (600, 8, 8, 1)
+    assert np.bincount(arrays.test_labels).tolist() == [60] * 10
+    assert arrays.train_images.min() == 0 and arrays.train_images.max() == 255
     # Nothing is lost or doubled: the two parts are the library's images, counts of 0 to 16 times 255 / 16.
-    ours = np.concatenate([read.train_images, read.test_images]).reshape(1797, 64)
-    labels = np.concatenate([read.train_labels, read.test_labels])
+    ours = np.concatenate([arrays.train_images, arrays.test_images]).reshape(1797, 64)
+    labels = np.concatenate([arrays.train_labels, arrays.test_labels])
     theirs = np.column_stack([load_digits().target, np.rint(load_digits().data * 255 / 16)])
     ours = np.column_stack([labels, ours])
     assert sorted(map(tuple, ours.tolist())) == sorted(map(tuple, theirs.tolist()))
     # Fixed in the code: a change of this value changes every result of the quick study.
-    assert hashlib.sha256(read.train_labels.tobytes()).hexdigest()[:12] == "cd0bac6b94ec"
-    assert len(np.unique(read.train_labels[:100])) == 10
+    assert hashlib.sha256(arrays.train_labels.tobytes()).hexdigest()[:12] == "cd0bac6b94ec"
+    assert len(np.unique(arrays.train_labels[:100])) == 10
 
 
-def test_parquet_gives_the_pixels_back_shards_in_order(photos, shard, pngs, pixels):
+def test_parquet_gives_the_pixels_back_with_shards_in_order(photos, shard, pngs, pixels):
     settings = photos()
     shard("train-1.parquet", pngs[4:8], [1, 1, 0, 0])
-    read = parquet.read("photos", settings)
-    assert np.array_equal(read.train_images, pixels[:8]) and np.array_equal(read.test_images, pixels[8:])
-    assert read.train_labels.tolist() == [0, 1, 0, 1, 1, 1, 0, 0]
-    assert read.classes == ["cat", "sea_dog"]
+    arrays = parquet.read("photos", settings)
+    assert np.array_equal(arrays.train_images, pixels[:8]) and np.array_equal(arrays.test_images, pixels[8:])
+    assert arrays.train_labels.tolist() == [0, 1, 0, 1, 1, 1, 0, 0]
+    assert arrays.classes == ["cat", "sea_dog"]
 
 
-def test_parquet_takes_other_column_names_raw_bytes_patterns_and_greyscale_as_three_equal_channels(photos, pixels):
+def test_parquet_takes_other_columns_raw_bytes_and_patterns_and_repeats_greyscale_in_three_channels(photos, pixels):
     settings = photos(image="image", label="fine_label", raw=True)
-    read = parquet.read("photos", settings.model_copy(update={"train": "t?ain-*.parquet", "test": "tes?-*.parquet"}))
-    assert np.array_equal(read.train_images, pixels[:4]) and np.array_equal(read.test_images, pixels[8:])
+    arrays = parquet.read("photos", settings.model_copy(update={"train": "t?ain-*.parquet", "test": "tes?-*.parquet"}))
+    assert np.array_equal(arrays.train_images, pixels[:4]) and np.array_equal(arrays.test_images, pixels[8:])
     grey = pixels[0, :, :, 0]
-    read = parquet.read("photos", photos([encoded(grey)]))
-    assert all(np.array_equal(read.train_images[0, :, :, channel], grey) for channel in range(3))
+    arrays = parquet.read("photos", photos([encoded(grey)]))
+    assert all(np.array_equal(arrays.train_images[0, :, :, channel], grey) for channel in range(3))
 
 
-def test_parquet_names_file_and_row_of_what_is_wrong(photos):
+def test_parquet_names_the_file_and_row_of_a_mistake(photos):
     for change, message in (
         ({"image": "picture"}, ": no image column .* accepted are img or image"),
         ({"label": "class"}, ": no label column"),
@@ -88,7 +88,7 @@ def test_parquet_names_file_and_row_of_what_is_wrong(photos):
             parquet.read("photos", photos(**change))
 
 
-def test_parquet_that_no_library_described_takes_the_columns_and_classes_that_the_study_names(photos, pixels):
+def test_plain_parquet_takes_the_columns_and_classes_that_the_study_names(photos, pixels):
     plain = {"image": "picture", "label": "animal", "names": None, "raw": True}
     columns = {"image_column": "picture", "label_column": "animal"}
     texts = photos(labels=["cat", "sea dog", "cat", "ant"], test_labels=["cat"] * 4, **plain).model_copy(update=columns)
@@ -96,9 +96,9 @@ def test_parquet_that_no_library_described_takes_the_columns_and_classes_that_th
         (None, ["ant", "cat", "sea_dog"], [1, 2, 1, 0]),
         (["sea dog", "cat", "ant"], ["sea_dog", "cat", "ant"], [1, 0, 1, 2]),
     ):
-        read = parquet.read("photos", texts.model_copy(update={"classes": named}))
-        assert (read.classes, read.train_labels.tolist()) == (classes, labels)
-        assert np.array_equal(read.train_images, pixels[:4])
+        arrays = parquet.read("photos", texts.model_copy(update={"classes": named}))
+        assert (arrays.classes, arrays.train_labels.tolist()) == (classes, labels)
+        assert np.array_equal(arrays.train_images, pixels[:4])
     numbers = photos(labels=[0, 2, 0, 1], **plain).model_copy(update=columns)
     assert parquet.read("photos", numbers).classes == ["0", "1", "2"]
     assert parquet.read("photos", numbers.model_copy(update={"classes": ["a", "b", "c"]})).classes == ["a", "b", "c"]
@@ -113,7 +113,7 @@ def test_a_study_can_name_the_classes_of_any_source(image_folder):
         store.prepare("pictures", named.model_copy(update={"classes": ["cat"]}))
 
 
-def test_names_of_classes_never_stand_for_another_class(image_folder, photos):
+def test_a_class_name_never_stands_for_another_class(image_folder, photos):
     with pytest.raises(BadInput, match=r"classes: 'sea_dog' stands where the source has 'cat'"):
         store.prepare("photos", photos().model_copy(update={"classes": ["sea dog", "cat"]}))
     wolf = photos().model_copy(update={"classes": ["wolf", "sea dog"]})
@@ -124,21 +124,20 @@ def test_names_of_classes_never_stand_for_another_class(image_folder, photos):
             store.prepare("pictures", named)
 
 
-def test_no_shard_holds_training_and_test_images_and_all_hold_labels_of_one_type(photos):
-    both = photos().model_copy(update={"train": "*.parquet"})
+def test_no_shard_is_both_training_and_test_and_all_have_labels_of_one_type(photos):
+    overlapping = photos().model_copy(update={"train": "*.parquet"})
     with pytest.raises(BadInput, match=r"photos\.test: .*/test-0\.parquet is a file of training images too"):
-        parquet.read("photos", both)
+        parquet.read("photos", overlapping)
     for labels, test_labels in ((["a", "b", "a", "b"], [0, 1, 0, 1]), ([0, 1, 0, 1], ["a", "b", "a", "b"])):
         mixed = photos(labels=labels, test_labels=test_labels, names=None)
         with pytest.raises(BadInput, match="labels are integers in some shards and texts in others"):
             parquet.read("photos", mixed)
 
 
-def test_a_source_that_returns_something_else_is_refused():
+def test_a_source_that_does_not_return_arrays_is_refused():
     SOURCES.add("odd", lambda name, settings: [])
-    with pytest.raises(
-        BadInput, match=r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
-    ):
+    message = r"data source 'odd' returns list: accepted is a benchmark\.data\.arrays\.Arrays"
+    with pytest.raises(BadInput, match=message):
         store.prepare("x", DatasetSettings(source="odd"))
 
 
@@ -153,9 +152,9 @@ def test_shards_must_agree_on_sizes_unless_one_is_given_and_on_their_classes(pho
 
 
 def test_parquet_without_files_is_refused(shard, pngs):
-    where = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
+    shards = shard("train-0.parquet", pngs[:4], [0, 1, 0, 1])
     for path, message in (
-        (str(where), r"datasets\.photos\.test: no file in .* matches 'test-\*\.parquet'"),
+        (str(shards), r"datasets\.photos\.test: no file in .* matches 'test-\*\.parquet'"),
         ("nowhere", "there is no folder nowhere"),
         (None, r"datasets\.photos\.path is missing"),
     ):
@@ -163,36 +162,35 @@ def test_parquet_without_files_is_refused(shard, pngs):
             parquet.read("photos", DatasetSettings(source="parquet", path=path))
 
 
-def folder_settings(where: Path) -> DatasetSettings:
-    return DatasetSettings(source="folder", path=str(where))
+def folder_settings(path: Path) -> DatasetSettings:
+    return DatasetSettings(source="folder", path=str(path))
 
 
 def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class(image_folder, pixels):
     (image_folder / "train" / "cat" / "notes.txt").write_text("no image")
-    read = folder.read("pictures", folder_settings(image_folder))
-    assert np.array_equal(read.train_images, pixels[:6]) and np.array_equal(read.test_images, pixels[6:])
-    assert read.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and read.classes == ["cat", "dog"]
+    arrays = folder.read("pictures", folder_settings(image_folder))
+    assert np.array_equal(arrays.train_images, pixels[:6]) and np.array_equal(arrays.test_images, pixels[6:])
+    assert arrays.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and arrays.classes == ["cat", "dog"]
     assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
     shutil.rmtree(image_folder / "test" / "dog")
     assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 
 
-def test_a_study_of_sorted_images_that_attacks_the_first_classes_alone_is_refused(image_folder):
+def test_first_members_of_a_dataset_sorted_by_class_are_refused(image_folder):
     shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
     paths.CONFIG.mkdir()
     table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}
     small = {"*": {"training": {"batch_size": 2}, "unlearning": {"batch_size": 2}}}
-    written = {
+    study = {
         "hyperparameters": small,
         "datasets": {"mine": {"source": "folder", "path": str(image_folder)}},
         "tables": {"t": table},
     }
-    paths.study_file("own").write_text(yaml.safe_dump(written))
-    with pytest.raises(
-        BadInput, match=r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
-    ):
+    paths.study_file("own").write_text(yaml.safe_dump(study))
+    message = r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
+    with pytest.raises(BadInput, match=message):
         prepare(Study.load("own"), "mine")
-    paths.study_file("own").write_text(yaml.safe_dump(written | {"members": "random"}))
+    paths.study_file("own").write_text(yaml.safe_dump(study | {"members": "random"}))
     assert prepare(Study.load("own"), "mine").is_dir()
 
 
@@ -202,10 +200,10 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
     (image_folder / "train" / "cat" / "deeper").mkdir()
     (image_folder / "train" / "cat" / "deeper" / "a.png").touch()
     (image_folder / "test" / "notes.txt").touch()
-    read = folder.read("mine", folder_settings(image_folder))
-    assert len(read.train_images) == 8 and np.array_equal(read.train_images[4], read.train_images[0])
+    arrays = folder.read("mine", folder_settings(image_folder))
+    assert len(arrays.train_images) == 8 and np.array_equal(arrays.train_images[4], arrays.train_images[0])
     skipped = ["test/notes.txt", "train/cat/deeper/a.png"]
-    assert read.origin["skipped"] == {"files": 2, "such as": skipped}
+    assert arrays.origin["skipped"] == {"files": 2, "such as": skipped}
     assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().out
 
 

@@ -39,7 +39,7 @@ def test_random_splits_nest(small, large, count):
     assert len(indices(large)) in ((count * large + 50) // 100, 0)
 
 
-def test_random_is_sorted_rounded_and_seeded_and_class_is_every_sample_of_it():
+def test_a_random_split_is_sorted_rounded_and_seeded_and_a_class_split_is_the_whole_class():
     indices = draw("random-10")
     assert len(indices) == 20 and len(np.unique(indices)) == 20 and (np.diff(indices) > 0).all()
     assert len(draw("random-50")) == 102  # 101.5 rounds up
@@ -60,7 +60,7 @@ def test_stages_of_a_sequence_are_the_random_splits():
 
 
 @given(st.integers(1, 60), st.integers(0, 39), st.sampled_from(["random", "class"]))
-def test_what_is_held_out_is_never_forgotten_and_changes_no_other_split(percent, hold_out, kind):
+def test_held_out_images_are_never_forgotten_and_change_no_other_split(percent, hold_out, kind):
     scenario = Scenario(f"random-{percent}" if kind == "random" else "class-ship")
     held = held_out(len(TRAIN), hold_out, np.random.default_rng(0))
     frame = split_frame(TRAIN, TEST, CLASSES, scenario, np.random.default_rng(0), hold_out)
@@ -88,7 +88,7 @@ SCORES = "# of a test\nindex,score\n" + "".join(
 )
 
 
-def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
+def test_a_file_chooses_the_forgotten_samples_or_is_refused_by_name():
     path = Path("file.csv")
     for scenario, text, expected in (
         ("listed-mine", "# what somebody asked for\n7\n2\n\n3\n", [2, 3, 7]),
@@ -120,10 +120,10 @@ def test_a_file_says_what_is_forgotten_or_is_refused_by_name():
             splits.chosen_by(path, Scenario(scenario), 10)
 
 
-def test_twins_are_equal_images_on_both_sides():
+def test_twins_are_equal_images_of_which_only_one_is_forgotten():
     images = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
     images[3], images[5], images[2] = images[0], images[4], images[1]
-    # 0 has a twin in 3, 1 only in what is held out, 4 and 5 are both forgotten.
+    # 0 has a twin in 3, 1 only in a held-out image; 4 and 5 are both forgotten.
     train, test = splits.equal_images(images, images[[1, 6, 6]])
     counts = {"twins": 1, "twins_forget_test": 1, "twins_retain_test": 1}
     assert splits.twins(train, test, np.array([0, 1, 4, 5]), np.array([3, 6])) == counts
@@ -143,7 +143,7 @@ def test_copies_are_forgotten_together_and_splits_still_nest():
     assert len(drawn("class-cat")) == (np.delete(TRAIN, held) == 0).sum()
 
 
-def test_a_split_file_gives_back_what_was_written_and_one_of_other_columns_is_refused():
+def test_a_split_file_reads_back_as_written_and_other_columns_are_refused():
     for name in ("random-10", "class-cat", "sequential-3x5"):
         frame = frame_of(name)
         write_split(Path("a/split.parquet"), frame)

@@ -24,14 +24,14 @@ def folder() -> Path:
 
 def test_provenance_follows_the_arrays_and_not_the_augmentation():
     base = store.provenance("digits", digits())
-    assert base == "1289577b299e"  # that results committed before were made with
+    assert base == "1289577b299e"  # committed results were made with it
     assert base == store.provenance("digits", digits(augmentation=Augmentation(padding=1)))
     changed = [digits(subset=10), digits(subset_seed=1), digits(size=16), digits(path="x"), digits(train="a")]
     changed.append(digits(classes=["a", "b"]))
     assert len({base, *(store.provenance("digits", settings) for settings in changed)}) == 7
 
 
-def test_what_is_stored_is_what_is_loaded_and_its_record_tells_settings_origin_and_versions(folder):
+def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_versions(folder):
     arrays = store.load(folder, verify=True)
     assert folder.name == f"digits-{store.provenance('digits', digits(subset=100, test_subset=50))}"
     assert isinstance(arrays.train_images, np.memmap) and not arrays.train_images.flags.writeable
@@ -46,7 +46,7 @@ def test_what_is_stored_is_what_is_loaded_and_its_record_tells_settings_origin_a
     assert record["sorted_by_class"] is False
 
 
-def test_a_subset_is_a_part_of_the_whole_that_its_seed_chooses(folder):
+def test_a_subset_is_part_of_the_dataset_and_chosen_by_its_seed(folder):
     rows = {image.tobytes() for image in store.load(store.prepare("digits", digits())).train_images}
     assert all(image.tobytes() in rows for image in store.load(folder).train_images)
     before = store.content_hash(folder)
@@ -71,24 +71,24 @@ def test_a_header_that_python_cannot_read_is_damage(folder):
 
 @pytest.mark.parametrize("file", ["provenance.json", "train_images.npy", "test_labels.npy"])
 @pytest.mark.parametrize("damage", ["missing", "cut off", "empty"])
-def test_damage_says_how_to_rebuild(folder, file, damage):
+def test_a_report_of_damage_says_how_to_rebuild(folder, file, damage):
     path = folder / file
     content = path.read_bytes()
     path.unlink()
     if damage != "missing":
         path.write_bytes(content[: len(content) // 2] if damage == "cut off" else b"")
-    left = {entry: entry.read_bytes() for entry in folder.iterdir()}
+    remaining = {entry: entry.read_bytes() for entry in folder.iterdir()}
     with pytest.raises(StaleOutput, match=rf"{file} .*prepare <study> digits") as caught:
         store.load(folder)
-    # Where an array is missing it is the record that is not true: without it the workflow prepares the dataset again.
+    # Where an array is missing the record is wrong: without it the workflow prepares the dataset again.
     record = folder / "provenance.json"
     damaged = path if damage != "missing" else None if path == record else record
     assert getattr(caught.value, "path", None) == damaged
-    assert {entry: entry.read_bytes() for entry in folder.iterdir()} == left
+    assert {entry: entry.read_bytes() for entry in folder.iterdir()} == remaining
     assert store.load(store.prepare("digits", digits(subset=100, test_subset=50)), verify=True)
 
 
-def test_a_changed_pixel_is_found_when_asked_another_array_always_and_a_pickled_one_never_read(folder):
+def test_a_changed_pixel_is_found_on_request_a_changed_shape_always_and_a_pickle_is_never_read(folder):
     images = np.load(folder / "train_images.npy")
     images[0, 0, 0, 0] += 1
     np.save(folder / "train_images.npy", images)
@@ -103,7 +103,7 @@ def test_a_changed_pixel_is_found_when_asked_another_array_always_and_a_pickled_
         store.load(folder)
 
 
-def test_what_is_there_stays_while_the_source_gives_the_same(pixels):
+def test_stored_arrays_stay_while_the_source_gives_the_same(pixels):
     images = pixels[:6]
     SOURCES.add("changing", lambda *_: Arrays(pixels.copy(), LABELS, images, LABELS[:6], ["a", "b", "c"]))
     settings = DatasetSettings(source="changing")
@@ -163,11 +163,11 @@ def test_two_sources_of_the_same_images_give_the_same_arrays(sources):
     assert np.array_equal(*resized)
     # The test sets of these sources differ, and that shows.
     assert store.content_hash(second) != digest
-    # In the order of the source they are told apart.
+    # In the order of their source they are told apart.
     assert prepared("first")[0] != prepared("second")[0]
 
 
-def test_a_machine_says_where_its_images_are():
+def test_a_machine_can_say_where_its_images_are():
     data = {"datasets": {"cifar10": {"source": "official", "subset": 5}, "digits": {"source": "digits"}}}
     assert with_local_datasets(data) == data
     LOCAL_DATASETS.parent.mkdir(parents=True)

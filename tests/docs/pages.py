@@ -1,4 +1,4 @@
-"""The README and the manual's pages, taken apart into what tests check."""
+"""The README and the manual's pages, parsed into blocks, examples and commands."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """Return a page's fenced blocks in order."""
     fences = FENCE.finditer(page.read_text(encoding="utf-8"))
-    return [Block(page.name, one["language"], one["text"], one["mark"], one["value"]) for one in fences]
+    return [Block(page.name, fence["language"], fence["text"], fence["mark"], fence["value"]) for fence in fences]
 
 
 def prose(page: Path) -> str:
@@ -35,7 +35,7 @@ def prose(page: Path) -> str:
 
 
 def examples() -> dict[str, str]:
-    """Return the files that the pages show, by name; a name that two pages show twice is an error."""
+    """Return the files that the pages show, by name; a file that is shown twice is an error."""
     files: dict[str, str] = {}
     for page in PAGES:
         for block in blocks(page):
@@ -55,7 +55,7 @@ class Command:
 
 
 def commands() -> Iterator[Command]:
-    """Yield the commands of all ``bash`` blocks in order; what is joined by ``&&`` is several."""
+    """Yield the commands of all ``bash`` blocks in order, split at ``&&``."""
     for page in PAGES:
         for block in blocks(page):
             if block.language not in ("bash", "sh", "shell", "console"):

@@ -29,7 +29,7 @@ from tests.project import STUDY, call, serve, snakemake
 
 RANDOM, HALF, CLASS = (f"digits/convnet/{scenario}" for scenario in ("random-10", "random-50", "class-8"))
 
-# What the pages' commands name, as little of it as shows every kind of file.
+# What the pages' commands name, just large enough to make every kind of file.
 MINIATURE = STUDY | {
     "trials": 1,
     "map_samples": 60,
@@ -47,7 +47,7 @@ MINIATURE = STUDY | {
     },
 }
 
-# Of an installation that is there while this runs, and what other tests do with the very command.
+# Already installed when the tests run, and commands that other tests run.
 INSTALLED = r"python3 -m venv \.venv|\. \.venv/bin/activate|pip install -e (\.|'\.\[[a-z,]+\]')"
 ELSEWHERE = {
     "python -m pytest": "this very run",
@@ -56,14 +56,14 @@ ELSEWHERE = {
 }
 
 COMMANDS = list(commands())
-HERE = [c for c in COMMANDS if not c.needs and c.text not in ELSEWHERE and not re.fullmatch(INSTALLED, c.text)]
-# One that stands in two places is run once.
-RUN = list({command.text: command for command in HERE}.values())
+# A command that two pages show is run once.
+RUNNABLE = {command.text: command for command in COMMANDS if not command.needs and command.text not in ELSEWHERE}
+RUN = [command for text, command in RUNNABLE.items() if not re.fullmatch(INSTALLED, text)]
 MARKED = list({command.text: command for command in COMMANDS if command.needs}.values())
 
 
 def execute(text: str, root: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as somebody would who has activated this environment, in the folder ``root``."""
+    """Run a command in the folder ``root``, as if this environment were activated."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         if text.startswith("python -m benchmark "):
@@ -83,12 +83,12 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("Snakefile", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
     for name in ("rules", "profiles", "config", "paper_tables/reported"):
-        # What a machine's own settings say of its datasets is no part of the project.
+        # A machine's own settings of its datasets are no part of the project.
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("local"))
     for name in ("benchmark", "tests"):
         (root / name).symlink_to(ROOT / name)
     (root / "config" / "quick.yaml").write_text(yaml.safe_dump(MINIATURE, sort_keys=False))
-    for name, text in examples().items():  # the tutorial's as short as it can be
+    for name, text in examples().items():  # the tutorial's study, as short as it can be
         (root / name).write_text(text.replace("trials: 2", "trials: 1").replace("epochs: 10,", "epochs: 2,"))
     _draw_images(root / "my_images")
     return root
@@ -99,33 +99,33 @@ def _draw_images(folder: Path) -> None:
 
     rng = np.random.default_rng(0)
     for split, count in (("train", 40), ("test", 20)):
-        for place, name in enumerate(("dark", "light")):
-            (folder / split / name).mkdir(parents=True)
+        for shade, label in enumerate(("dark", "light")):
+            (folder / split / label).mkdir(parents=True)
             for number in range(count):
-                pixels = rng.integers(128 * place, 128 * place + 128, (16, 16), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / split / name / f"{number}.png")
+                pixels = rng.integers(128 * shade, 128 * shade + 128, (16, 16), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / label / f"{number}.png")
 
 
 @pytest.fixture(scope="module")
-def done(miniature: Path) -> dict[str, str]:
-    """What went wrong when all commands were run in the order of the pages, by command; nothing, that is."""
+def failures(miniature: Path) -> dict[str, str]:
+    """Run every command in the order of the pages and return the errors, by command. Empty if all succeeded."""
     serve()
-    wrong = {}
+    errors = {}
     for command in RUN:
         ended = execute(command.text, miniature)
         if ended.returncode:
-            wrong[f"{command.page}: {command.text}"] = (ended.stdout + ended.stderr)[-3000:]
-    return wrong
+            errors[f"{command.page}: {command.text}"] = (ended.stdout + ended.stderr)[-3000:]
+    return errors
 
 
 @pytest.mark.slow
-def test_every_command_that_is_not_marked_runs(done: dict[str, str]) -> None:
+def test_every_command_that_is_not_marked_runs(failures: dict[str, str]) -> None:
     hint = "a command that a test cannot run needs <!-- needs: what --> on the line before its block"
-    assert not done, "\n\n".join([*(f"{command}\n{said}" for command, said in done.items()), hint])
+    assert not failures, "\n\n".join([*(f"{command}\n{error}" for command, error in failures.items()), hint])
 
 
 @pytest.mark.slow
-def test_what_the_examples_add_is_measured(done, miniature: Path) -> None:
+def test_the_methods_that_the_examples_add_are_measured(failures, miniature: Path) -> None:
     for table, methods in {
         "mine/mine": {"retrain", "ft", "coun", "shrink", "shrink+cl", "shrink@factor=0.8"},
         "ascent/ascent": {"retrain", "ft", "ascent", "ascent@bound=4"},
@@ -149,9 +149,9 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
     elif words[0] in ("snakemake", "timeout"):
         words = words[words.index("snakemake") :]
         if "--profile" in words and importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
-            place = words.index("--profile")
-            assert (ROOT / words[place + 1]).is_dir()
-            del words[place : place + 2]
+            position = words.index("--profile")
+            assert (ROOT / words[position + 1]).is_dir()
+            del words[position : position + 2]
         _, options = parse_args(words[1:])
         config = validated(Options, dict(setting.split("=") for setting in options.config), "--config")
         assert set(options.targets) <= {"all", "tune", *Study.load(config.study).outputs}
@@ -162,7 +162,7 @@ def test_a_marked_command_is_spelled_right(command: Command, monkeypatch: pytest
 
 
 def parse(arguments: list[str]) -> None:
-    """Read the arguments of ``python -m benchmark`` as it would, and do nothing."""
+    """Parse arguments as ``python -m benchmark`` would, and do nothing."""
     group = typer.main.get_command(app)
     name = arguments[0] if arguments else "--help"
     if name != "--help" and not name.isupper():
@@ -177,7 +177,7 @@ def test_a_command_within_a_sentence_exists() -> None:
             parse(shlex.split(text)[:1])
 
 
-def test_every_block_has_a_language_that_says_whether_it_is_to_be_typed() -> None:
+def test_every_block_has_a_known_language() -> None:
     languages = {block.language for page in PAGES for block in blocks(page)}
     assert languages <= {"bash", "python", "yaml", "text", "json"}
     for page in PAGES:
@@ -186,23 +186,23 @@ def test_every_block_has_a_language_that_says_whether_it_is_to_be_typed() -> Non
         assert len(fences) == 2 * (len(blocks(page)) + toc), f"{page.name}: a block without a language"
 
 
-def test_the_quick_start_has_two_commands_the_second_of_which_tests() -> None:
+def test_the_quick_start_has_two_commands_and_the_second_runs_the_tests() -> None:
     start = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Quick start\n\n```bash\n")[2]
     first, second = start.partition("```")[0].strip().splitlines()
     assert first.endswith("snakemake --cores 8 all") and second.endswith("python -m pytest")
 
 
-def test_a_transcript_of_the_tutorial_has_the_steps_that_the_tutorial_has() -> None:
-    made = transcript([90 + number for number in range(len(steps()) + 1)], "noise: A caption\n  Method  RA\n")
-    shown = TRANSCRIPT.findall(PAGE.read_text(encoding="utf-8"))
-    for text in (made, *shown):
+def test_a_transcript_of_the_tutorial_has_all_steps_of_the_tutorial() -> None:
+    written = transcript([90 + number for number in range(len(steps()) + 1)], "noise: A caption\n  Method  RA\n")
+    committed = TRANSCRIPT.findall(PAGE.read_text(encoding="utf-8"))
+    for text in (written, *committed):
         timed = re.findall(r"^ *\d+:\d\d  (.*)$", text, re.MULTILINE)
-        assert timed == [CLONE, *steps(), "all commands"], "to mend it: python -m tests.docs.timed"
-    assert " 1:30  git clone\n" in made and "```text\nnoise: A caption\n  Method  RA\n```" in made
+        assert timed == [CLONE, *steps(), "all commands"], "to update it: python -m tests.docs.timed"
+    assert " 1:30  git clone\n" in written and "```text\nnoise: A caption\n  Method  RA\n```" in written
 
 
 @pytest.mark.slow
-def test_what_the_pages_compute_in_python_can_be_computed(done, miniature: Path) -> None:
+def test_the_python_code_of_the_pages_runs(failures, miniature: Path) -> None:
     texts = [block.text for page in PAGES for block in blocks(page) if block.language == "python" and not block.mark]
     assert len(texts) >= 3
     for text in dict.fromkeys(texts):
@@ -210,7 +210,7 @@ def test_what_the_pages_compute_in_python_can_be_computed(done, miniature: Path)
         assert ended.returncode == 0, text + ended.stderr
 
 
-# Of runs and what is made of them the place says what determines it, here as a pattern.
+# The names of runs and of derived files end in a fingerprint, here a pattern.
 FILES = {
     "metrics": "results/quick-metrics.parquet",
     "history": "results/quick-history.parquet",
@@ -253,7 +253,7 @@ def test_the_dictionary_describes_every_file() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_the_dictionary_describes_the_columns_that_are_there(done, miniature: Path, name: str) -> None:
+def test_the_dictionary_describes_every_column_and_its_type(failures, miniature: Path, name: str) -> None:
     file = next((ROOT if name == "memorised" else miniature).glob(FILES[name]))
     frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
     types = dictionary()[name]

@@ -37,7 +37,7 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # In this process, which has imported most of what the manual describes.
     errors = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(errors), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of one library about another
+        warnings.simplefilter("ignore")  # from one library about another
         patch.chdir(root)
         patch.setattr(sys, "path", [*sys.path])
         assert sphinx.main(["-q", *command.split()[1:]]) == 0, errors.getvalue()
@@ -45,7 +45,7 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def text(page: Path) -> str:
-    """A built page without its tags."""
+    """Return a built page without its tags."""
     return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
 
 
@@ -66,29 +66,29 @@ def test_every_page_is_built_and_in_the_contents(manual: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_describes_settings_methods_architectures_and_sources(manual: Path) -> None:
+def test_the_manual_describes_settings_architectures_and_sources(manual: Path) -> None:
     studies, methods = (plain(text(manual / f"{name}.html")) for name in ("studies", "methods"))
-    for name, one in Study.model_fields.items():
-        assert name in studies and plain(one.description or "") in studies
+    for name, field in Study.model_fields.items():
+        assert name in studies and plain(field.description or "") in studies
     assert "<!-- generated" not in (manual / "studies.html").read_text(encoding="utf-8")
     assert all(name in methods for name in (*ARCHITECTURES, *SOURCES))
 
 
 @pytest.mark.slow
-def test_it_describes_every_method_with_its_settings_and_ranges(manual: Path) -> None:
+def test_the_manual_describes_every_method_with_its_settings_and_ranges(manual: Path) -> None:
     page = (manual / "methods.html").read_text(encoding="utf-8")
     for name in METHODS:
         start = page.index(f"<h3>{name}<")
         section = html.unescape(re.sub(r"<[^>]+>", "", page[start : page.find("<section", start)]))
-        own = METHODS.get(name).Settings.model_json_schema(by_alias=True)["properties"]
-        for setting in own.keys() - Recipe.model_fields.keys():
+        described = METHODS.get(name).Settings.model_json_schema(by_alias=True)["properties"]
+        for setting in described.keys() - Recipe.model_fields.keys():
             assert setting in section, (name, setting)
-            low, high = own[setting].get("paper_range", (None, None))
+            low, high = described[setting].get("paper_range", (None, None))
             assert low is None or f"{low:g} to {high:g}" in section, (name, setting)
 
 
 def plain(text: str) -> str:
-    """Text without what a typesetter changes: quotation marks and code marks."""
+    """Return text without what a typesetter changes: quotation marks and code marks."""
     return re.sub("[`\"'“”‘’\\\\*]", "", text)
 
 
@@ -110,10 +110,10 @@ def test_the_citation_and_the_changelog_know_this_version() -> None:
 @pytest.mark.parametrize("study", ["paper", "paper-block"])
 def test_the_cost_table_of_the_manual_is_what_the_command_prints(study, monkeypatch):
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("no such file"))  # what this machine has instead
+    monkeypatch.setattr(paths, "LOCAL_DATASETS", Path("no such file"))  # this machine's own datasets
     page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
     table = page[page.index(f"<!-- python -m benchmark cost {study} -->") :].split("<!-- end -->")[0]
     rows = re.findall(r"^\| (\S+) \| (\d.*) \|$", table, re.MULTILINE)
-    shown = {name: [float(value) for value in values.split("|")] for name, values in rows}
+    documented = {name: [float(value) for value in values.split("|")] for name, values in rows}
     printed = {name: values for name, *values in cost(Study.load(study), 80.0).itertuples(index=False)}
-    assert shown == {name: pytest.approx(values, abs=0.051) for name, values in printed.items()}
+    assert documented == {name: pytest.approx(values, abs=0.051) for name, values in printed.items()}

@@ -1,4 +1,4 @@
-"""The tutorial as a newcomer walks it: runs it in a fresh clone, times each command and writes the transcript into it.
+"""Walk the tutorial as a newcomer does: in a fresh clone, timing each command, and write the transcript into the page.
 
 ``python -m tests.docs.timed`` does all that; it installs from a package registry. The times hold for this machine, and
 are upper bounds where others use it too.
@@ -14,8 +14,7 @@ from benchmark.stamp import processor_name
 from tests.docs.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "tutorial.md"
-# At the end of the page.
-TRANSCRIPT = re.compile(r"\n## How long it took\n.*", re.S)
+TRANSCRIPT = re.compile(r"\n## How long it took\n.*", re.S)  # the end of the page
 CLONE = "git clone"
 
 
@@ -25,7 +24,7 @@ def steps() -> list[str]:
 
 
 def walked(folder: Path) -> tuple[list[int], str]:
-    """Do what the tutorial says in a clone; return the seconds of the clone and of each step, and what was printed."""
+    """Follow the tutorial in a clone; return the seconds of the clone and of each step, and the output."""
     times, clone = folder / "times", folder / "clone"
     examples = [(block.value, block.text) for block in blocks(PAGE) if block.mark == "example"]
     script = [f"{CLONE} -q {ROOT} {clone}", f"cd {clone}"]

@@ -2,12 +2,12 @@
 
     python -m tests.faults.campaign --faults 200 --seed 0
 
-Each fault hits a copy of a finished study, of which all that was drawn stays in place: a process is killed or stopped,
-the disk or the memory is full, a file or folder is damaged, lost or another's, the checkout is moved. Then ``snakemake
-all`` is run, at most twice: after a kill of Snakemake itself with ``--unlock`` first, as the README says, and with
-``verify`` in between where a file was damaged that nothing had read. The fault is healed if every file is as before and
-no other run was done again; the result is wrong if the workflow ended well and a file differs that the fault did not
-take; else something is lost. ``--only N`` repeats a fault, but for the moment that it hits.
+Each fault hits a copy of a finished study, whose tables and figures stay in place: a process is killed or stopped, the
+disk or the memory is full, a file or folder is damaged, lost or replaced by another's, the checkout is moved. Then
+``snakemake all`` is run, at most twice: after a kill of Snakemake itself with ``--unlock`` first, as the README says,
+and with ``verify`` in between where a file was damaged that nothing had read. The fault is healed if every file is as
+before and no other run was repeated; the result is wrong if the workflow succeeded and a file differs that the fault
+left alone; else something is lost. ``--only N`` repeats a fault, except for the moment at which it hits.
 """
 
 import argparse
@@ -29,21 +29,21 @@ from tests.faults.study import NAME, build
 from tests.project import CLOCKS
 
 DIFFERING = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]  # between two runs
-SPARE = (".npy", ".safetensors", "provenance.json")  # what nothing needs that is finished
+SPARE = (".npy", ".safetensors", "provenance.json")  # what a finished study does not need
 
 
 def outcome(root: Path, study: str = NAME) -> dict[str, object]:
-    """What each file of a study says, without clocks; whether it is whole is for ``verify`` to say."""
+    """Return the content of each file of a study, without clocks; whether it is intact is for ``verify`` to say."""
     paths = {path for pattern in KINDS.values() for path in root.glob(pattern.replace(NAME, study))}
     aside = {path for path in paths if path.suffix in (".damaged", ".other") or path.name.startswith(".")}
     return {str(path.relative_to(root)): _content(path) for path in paths - aside}
 
 
 def differing(root: Path, expected: dict[str, object]) -> set[str]:
-    """Which files do not say what is expected; what nothing needs that is finished may be missing."""
-    made = outcome(root)
-    names = made.keys() | {name for name in expected if not name.endswith(SPARE)}
-    return {name for name in names if made.get(name) != expected.get(name)}
+    """Return the files whose content is not as expected; those in `SPARE` may be missing."""
+    contents = outcome(root)
+    names = contents.keys() | {name for name in expected if not name.endswith(SPARE)}
+    return {name for name in names if contents.get(name) != expected.get(name)}
 
 
 def _content(path: Path) -> object:
@@ -63,18 +63,18 @@ def _content(path: Path) -> object:
 
 
 def endure(trial: Trial, expected: dict[str, object]) -> None:
-    """Inject a fault, let the workflow recover, and note what came of it."""
+    """Inject a fault, let the workflow recover, and note the verdict."""
     before = trial.ages()
     try:
         FAULTS[trial.kind](trial)
         before = trial.ages() if trial.idle else before
         trial.verdict = _recover(trial, expected)
-        again = {file for file, age in trial.ages().items() if age != before.get(file, age)}
-        if not trial.idle:  # only runs of which the fault took nothing
-            runs = trial.untaken({file for file in again if file.endswith("run.json")})
-            again = {file for file in runs if not any(one.startswith(file[: -len("run.json")]) for one in trial.taken)}
-        if again:
-            trial.verdict = f"lost, since made again: {', '.join(again)}; {trial.verdict}"
+        remade = {file for file, age in trial.ages().items() if age != before.get(file, age)}
+        if not trial.idle:  # only runs that the fault left unharmed
+            runs = trial.unharmed({file for file in remade if file.endswith("run.json")})
+            remade = {run for run in runs if not any(path.startswith(run[: -len("run.json")]) for path in trial.harmed)}
+        if remade:
+            trial.verdict = f"lost, since made again: {', '.join(remade)}; {trial.verdict}"
     except Exception as error:
         trial.verdict = f"lost by {type(error).__name__}: {error}"
     finally:
@@ -89,30 +89,30 @@ def _recover(trial: Trial, expected: dict[str, object]) -> str:
         if trial.workflow().wait(PATIENCE):
             continue
         differs = differing(trial.root, expected)
-        if wrong := trial.untaken(differs):
+        if wrong := trial.unharmed(differs):
             return f"wrong after {call}: {', '.join(wrong)}"
         if not trial.start("benchmark", "verify", NAME).wait(PATIENCE) and not differs:
             return f"healed by {call}{verified}"
         verified = " and verify"
-    last = max((trial.root / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
-    return f"lost after 2 runs{verified}: {', '.join(differs)} ... {last.read_text()[-1500:]}"
+    log = max((trial.root / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
+    return f"lost after 2 runs{verified}: {', '.join(differs)} ... {log.read_text()[-1500:]}"
 
 
 def campaign(numbers: Sequence[int], seed: int, kinds: Sequence[str] = tuple(FAULTS)) -> list[Trial]:
-    """Inject the faults of these numbers, whose kinds take turns, and return their trials."""
+    """Inject the faults of these numbers, their kinds in turn, and return their trials."""
     trials = []
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
-        whole, started = Path(folder) / "whole", time.monotonic()
-        build(whole)
-        if Trial(whole, random.Random(0)).workflow().wait(PATIENCE):
-            raise SystemExit(f"the study does not come to its end in {whole}")
-        pace, expected = (time.monotonic() - started) / 15, outcome(whole)
+        finished, started = Path(folder) / "finished", time.monotonic()
+        build(finished)
+        if Trial(finished, random.Random(0)).workflow().wait(PATIENCE):
+            raise SystemExit(f"the study does not come to its end in {finished}")
+        pace, expected = (time.monotonic() - started) / 15, outcome(finished)
         for number in numbers:
-            copy = Path(shutil.copytree(whole, Path(folder) / str(number) / "study"))
+            copy = Path(shutil.copytree(finished, Path(folder) / str(number) / "study"))
             trial = Trial(copy, random.Random(f"{seed} {number}"), kinds[number % len(kinds)], pace)
             endure(trial, expected)
             shutil.rmtree(copy.parent, ignore_errors=True)
-            print(f"{number:4d} {trial.kind}: {trial.what}: {trial.verdict}", flush=True)
+            print(f"{number:4d} {trial.kind}: {trial.detail}: {trial.verdict}", flush=True)
             trials.append(trial)
     return trials
 

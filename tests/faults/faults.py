@@ -1,4 +1,4 @@
-"""The faults. Each hits a finished study, of which some take a part away first, so that it is to be made again."""
+"""The faults. Each hits a finished study; some delete a part of it first, so that it must be made again."""
 
 import contextlib
 import os
@@ -39,52 +39,52 @@ KINDS = {
     "table": f"paper_tables/{NAME}/*",
     "figure": f"figures/{NAME}/*",
 }
-# What is made from files of a kind: where it is gone the workflow reads them, where it is not only ``verify`` does.
+# What is made from files of a kind: if it is missing the workflow reads them, otherwise only ``verify`` does.
 MADE_FROM = {KINDS[kind]: ((), (COUN,)) for kind in ("split", "dataset")}
 MADE_FROM |= {KINDS[kind]: ((), (KINDS["gathered"],)) for kind in ("record", "results")}
 MADE_FROM |= {KINDS[kind]: ((), (KINDS["figure"], KINDS["table"])) for kind in ("derived", "relearning")}
 MADE_FROM |= {KINDS["weights"]: ((), (COUN, KINDS["derived"]))}
-ROOMS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
+FOLDERS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures", f"paper_tables/{NAME}")
 
 
 @dataclass
 class Trial:
-    """One fault: the folder that it hits, what it was, and what came of it."""
+    """One fault: the folder that it hits, what it does, and its verdict."""
 
     root: Path
     chance: random.Random
     kind: str = ""
     pace: float = 5.0  # seconds of a workflow that has nothing to do
-    what: str = ""
-    taken: set[str] = field(default_factory=set)  # files and folders that it damaged or deleted
-    idle: bool = False  # whether nothing is to be made again
+    detail: str = ""
+    harmed: set[str] = field(default_factory=set)  # files and folders that it damaged or deleted
+    idle: bool = False  # whether nothing needs to be made again
     verdict: str = ""  # its first word is ``healed``, ``lost`` or ``wrong``
     sessions: list[int] = field(default_factory=list)
 
     def files(self, *patterns: str) -> list[str]:
-        """The files and folders of some patterns, relative to the root."""
-        return sorted({str(path.relative_to(self.root)) for one in patterns for path in self.root.glob(one)})
+        """Return the files and folders that match, relative to the root."""
+        return sorted({str(path.relative_to(self.root)) for pattern in patterns for path in self.root.glob(pattern)})
 
     def remove(self, *choices: tuple[str, ...]) -> None:
-        """Delete files and folders by patterns, one of several choices; what shows them stays in place."""
+        """Delete the files and folders of one of several choices of patterns; what shows them stays in place."""
         for file in self.files(*self.chance.choice(choices)):
-            self.taken.add(file)
+            self.harmed.add(file)
             path = self.root / file
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def untaken(self, files: set[str]) -> set[str]:
-        """Those of some files that were neither damaged nor deleted."""
-        return {file for file in files if not file.startswith(tuple(self.taken))}
+    def unharmed(self, files: set[str]) -> set[str]:
+        """Return the files that were neither damaged nor deleted."""
+        return {file for file in files if not file.startswith(tuple(self.harmed))}
 
     def ages(self) -> dict[str, int]:
-        """When each file of the study was written."""
+        """Return when each file of the study was written."""
         return {file: (self.root / file).stat().st_mtime_ns for file in self.files(*KINDS.values())}
 
     def start(self, module: str, *arguments: str, limit: tuple[int, int] | None = None) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, under a resource limit if one is given."""
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        own = {name: value for name, value in os.environ.items() if name != SERVER}  # its faults are its own
-        setting = {"cwd": self.root, "env": own | ENVIRONMENT, "preexec_fn": partial(_as_from_a_terminal, limit)}
+        variables = {name: value for name, value in os.environ.items() if name != SERVER}  # nothing shared with others
+        setting = {"cwd": self.root, "env": variables | ENVIRONMENT, "preexec_fn": partial(_as_from_a_terminal, limit)}
         process = subprocess.Popen([sys.executable, "-m", module, *arguments], **streams, **setting)
         self.sessions.append(process.pid)
         return process
@@ -94,14 +94,14 @@ class Trial:
         return self.start("snakemake", "--cores", "1", "all", *options, "--config", f"study={NAME}", limit=limit)
 
     def clear(self) -> None:
-        """Kill what this trial started and is still there."""
+        """Kill what this trial started and still runs."""
         for session in self.sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(session, signal.SIGKILL)
 
 
 def _as_from_a_terminal(limit: tuple[int, int] | None) -> None:
-    """Undo in a child what a shell does to commands in the background, which ignore SIGINT; then limit a resource."""
+    """Let a child heed SIGINT, which a shell's background commands ignore; then limit a resource."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if limit:
@@ -109,29 +109,29 @@ def _as_from_a_terminal(limit: tuple[int, int] | None) -> None:
 
 
 def damage(trial: Trial, *patterns: str) -> None:
-    """Flip a bit of a file, cut it, empty it or write noise into it; what is made from it may be gone."""
+    """Flip a bit of a file, cut it, empty it or write noise into it; maybe delete what is made from it first."""
     trial.remove(*MADE_FROM.get(patterns[0], ((),)))
     file = trial.chance.choice(trial.files(*patterns))
     content = bytearray((trial.root / file).read_bytes())
-    at, how = trial.chance.randrange(len(content)), trial.chance.choice(("flip", "flip", "cut", "empty", "noise"))
-    trial.what += f"{how} at byte {at} of {len(content)} of {file}"
+    position, how = trial.chance.randrange(len(content)), trial.chance.choice(("flip", "flip", "cut", "empty", "noise"))
+    trial.detail += f"{how} at byte {position} of {len(content)} of {file}"
     if how == "flip":
-        content[at] ^= 1 << trial.chance.randrange(8)
+        content[position] ^= 1 << trial.chance.randrange(8)
     elif how == "noise":
-        content[at : at + 64] = trial.chance.randbytes(len(content[at : at + 64]))
+        content[position : position + 64] = trial.chance.randbytes(len(content[position : position + 64]))
     else:
-        content = content[: at if how == "cut" else 0]
+        content = content[: position if how == "cut" else 0]
     (trial.root / file).write_bytes(content)
-    trial.taken.add(file)
+    trial.harmed.add(file)
 
 
 def lose(trial: Trial, *patterns: str) -> None:
-    """Delete one, some or all of what there is of a kind; what is made from it may be gone too."""
+    """Delete one, some or all files of a kind, and maybe what is made from them."""
     trial.remove(*MADE_FROM.get(patterns[0], ((),)))
     files = trial.files(*patterns)
-    gone = trial.chance.sample(files, min(len(files), trial.chance.choice([1, 1, 2, len(files)])))
-    trial.what += ", ".join(gone)
-    trial.remove(tuple(gone))
+    chosen = trial.chance.sample(files, min(len(files), trial.chance.choice([1, 1, 2, len(files)])))
+    trial.detail += ", ".join(chosen)
+    trial.remove(tuple(chosen))
 
 
 def lay_over(trial: Trial) -> None:
@@ -139,23 +139,23 @@ def lay_over(trial: Trial) -> None:
     pairs = [(f"{RETRAIN}/*/model*", f"{ORIGINAL}/*/model*"), (f"{COUN}/*/s*", f"{SLOWLY}/*/s*")]
     pairs += [(f"{SLOWLY}/*/*", f"{COUN}/*/*"), (f"paper_tables/{NAME}/table2.*", f"paper_tables/{NAME}/table5.*")]
     source, target = trial.chance.choice(pairs)
-    trial.what = f"{source} over {target}"
+    trial.detail = f"{source} over {target}"
     trial.remove((), (KINDS["gathered"],), (KINDS["derived"],))
-    for file, over in zip(trial.files(source), trial.files(target), strict=True):
-        shutil.copyfile(trial.root / file, trial.root / over)
-        trial.taken.add(over)
+    for file, target_file in zip(trial.files(source), trial.files(target), strict=True):
+        shutil.copyfile(trial.root / file, trial.root / target_file)
+        trial.harmed.add(target_file)
 
 
 def move(trial: Trial) -> None:
-    """Rename the checkout, copy it without its ages, or give every file any age; delete what it can do without."""
+    """Rename the checkout, copy it without its ages, or shuffle its files' ages; maybe delete what it does not need."""
     trial.remove((), (".snakemake", "results/logs", "results/measured"))
-    trial.idle, trial.what = True, trial.chance.choice(["renamed", "copied", "ages shuffled"])
+    trial.idle, trial.detail = True, trial.chance.choice(["renamed", "copied", "ages shuffled"])
     elsewhere = trial.root.with_name("elsewhere")
-    if trial.what == "renamed":
+    if trial.detail == "renamed":
         trial.root = trial.root.rename(elsewhere)
-    elif trial.what == "copied":
+    elif trial.detail == "copied":
         trial.root = Path(shutil.copytree(trial.root, elsewhere, copy_function=shutil.copyfile))
-    for path in trial.root.rglob("*") if trial.what == "ages shuffled" else ():
+    for path in trial.root.rglob("*") if trial.detail == "ages shuffled" else ():
         os.utime(path, (trial.chance.randrange(2 * 10**9),) * 2)
 
 
@@ -168,21 +168,21 @@ def park(trial: Trial) -> None:
     trial.remove((COUN,))
     if how := trial.chance.choice([None, damage, lose]):
         how(trial, parked)
-        trial.taken.add(weights)
+        trial.harmed.add(weights)
 
 
 def _jobs(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """The processes of a workflow's jobs: their commands, and the server with the forks that do them."""
+    """Return the processes of a workflow's jobs: their commands, and the server with the forks that do them."""
     with contextlib.suppress(psutil.Error):
-        below = psutil.Process(process.pid).children(recursive=True)
-        return [one for one in below if any("benchmark" in part for part in one.cmdline())]
+        children = psutil.Process(process.pid).children(recursive=True)
+        return [child for child in children if any("benchmark" in part for part in child.cmdline())]
     return []
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float, ready: Callable[[], object] = lambda: False) -> None:
-    """Wait until something is so, for some seconds, or until a process has ended."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None and not ready():
+    """Wait for a condition, for some seconds, or until a process has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None and not ready():
         time.sleep(0.01)
 
 
@@ -193,12 +193,12 @@ def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
     process = trial.workflow()
     if whom == "a job":
         _wait(process, PATIENCE, lambda: _jobs(process))
-    _wait(process, after := trial.chance.uniform(0.05, 1.5 if whom == "a job" else 4) * trial.pace)
-    trial.what = f"after {after:.2f} s" if process.poll() is None else "when all had ended"
+    _wait(process, delay := trial.chance.uniform(0.05, 1.5 if whom == "a job" else 4) * trial.pace)
+    trial.detail = f"after {delay:.2f} s" if process.poll() is None else "when all had ended"
     with contextlib.suppress(psutil.Error, ProcessLookupError, IndexError):
         if whom == "everything":
-            for one in (*_jobs(process), process):
-                one.send_signal(number)
+            for job in (*_jobs(process), process):
+                job.send_signal(number)
         else:
             (process if whom == "Snakemake" else trial.chance.choice(_jobs(process))).send_signal(number)
     process.wait(PATIENCE)
@@ -209,9 +209,9 @@ def starve(trial: Trial, kind: int, sizes: tuple[float, float]) -> None:
     trial.remove((SLOWLY,), (COUN,), (ORIGINAL, COUN), (RETRAIN,))
     trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["derived"]))
     size = int(10 ** trial.chance.uniform(*sizes))
-    trial.what = f"nothing beyond {size} bytes"
+    trial.detail = f"nothing beyond {size} bytes"
     _wait(process := trial.workflow(limit=(kind, size)), PATIENCE / 3)
-    trial.clear()  # what hangs, since it asks for memory again and again, is killed, as its user would
+    trial.clear()  # kill what hangs asking for memory, as its user would
     process.wait()
 
 
@@ -233,7 +233,7 @@ def twice(trial: Trial) -> None:
     _wait(first, trial.chance.uniform(0.1, 3.0) * trial.pace)
     if killed := trial.chance.choice([None, first, second]):
         killed.kill()
-    trial.what = "one is killed" if killed else "both end"
+    trial.detail = "one is killed" if killed else "both end"
     first.wait(PATIENCE)
     second.wait(PATIENCE)
 
@@ -250,7 +250,7 @@ FAULTS: dict[str, Callable[[Trial], None]] = {
     "workflow twice": twice,
     "laid over": lay_over,
     "moved checkout": move,
-    "lost folders": lambda trial: lose(trial, *ROOMS),
+    "lost folders": lambda trial: lose(trial, *FOLDERS),
 }
 FAULTS |= {f"lost {kind}": lambda trial, kind=kind: lose(trial, KINDS[kind]) for kind in KINDS}
 FAULTS |= {f"damaged {kind}": lambda trial, kind=kind: damage(trial, KINDS[kind]) for kind in KINDS}

@@ -3,9 +3,9 @@
     python -m tests.faults.matrix
 
 In copies of a study that ``snakemake all`` has finished, a file is deleted, cut in half or given a flipped bit, and
-folders are deleted. At each step Snakemake, ``status`` and ``verify`` must agree whether anything is missing. What is
-damaged ``verify`` must name. Then one ``snakemake all`` must bring everything back as it was. Where nothing needs what
-was hit, what is made from it is deleted too.
+folders are deleted. At each step Snakemake, ``status`` and ``verify`` must agree whether anything is missing, and
+``verify`` must name what is damaged. Then one ``snakemake all`` must bring everything back as it was. Where nothing
+needs what was hit, what is made from it is deleted too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.faults.study import CELL, NAME, build
 from tests.project import Project, call
 
 MAPS, GATHERED = f"results/maps/{CELL}", KINDS["gathered"]
-# A file of every kind: what it is, and what must be gone too before anything needs it.
+# A file of every kind, and what must be deleted too before anything needs it.
 FILES: dict[str, str | None] = {
     "data/*/provenance.json": COUN,
     "data/*/train_images.npy": COUN,
@@ -36,9 +36,9 @@ FILES: dict[str, str | None] = {
     f"{RETRAIN}/*/run.json": None,
     f"{RETRAIN}/*/model.safetensors": MAPS,
     **dict.fromkeys([f"{COUN}/*/{name}" for name in ("run.json", "samples.parquet", "history.parquet")]),
-    **dict.fromkeys([f"results/{what}/**/*.parquet" for what in ("maps", "distances", "views", "relearning")]),
+    **dict.fromkeys([f"results/{kind}/**/*.parquet" for kind in ("maps", "distances", "views", "relearning")]),
     "results/measured/**/*.json": GATHERED,
-    **dict.fromkeys([f"results/{NAME}-{what}.parquet" for what in ("metrics", "history", "audits")]),
+    **dict.fromkeys([f"results/{NAME}-{kind}.parquet" for kind in ("metrics", "history", "audits")]),
     **dict.fromkeys([f"results/drawn/*/{name}-*.json" for name in ("table2", "figure1", "collected", "page")]),
     **dict.fromkeys([f"paper_tables/{NAME}/table2.{suffix}" for suffix in ("tex", "csv", "md", "html")]),
     **dict.fromkeys([f"figures/{NAME}/figure1.{suffix}" for suffix in ("pdf", "png")]),
@@ -69,81 +69,81 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-HEALED, UNREAD = "healed", "nobody reads it"  # the bit: what the format holds twice, or none of our readers wants
+HEALED, UNREAD = "healed", "nobody reads it"  # a bit that the format holds twice or no reader uses
 FAULTS: dict[str, Callable[[Path], None]] = {"deleted": delete, "cut": cut, "flipped": flip}
 
 
 def look(project: Project) -> tuple[bool | None, str]:
-    """Whether anything is missing, None where Snakemake, ``status`` and ``verify`` differ; and what ``verify`` says."""
+    """Return whether a file is missing (None: Snakemake, ``status`` and ``verify`` differ) and ``verify``'s output."""
     plan = project.snakemake("-n", "all")
     assert plan.returncode == 0, plan.stdout
     status, verified = call("status", NAME).stdout, call("verify", NAME)
-    said = verified.stdout + verified.stderr
-    missing = {"Nothing to be done" not in plan.stdout, "to be made by 'all'" in status, "missing: " in said}
-    return (missing.pop() if len(missing) == 1 else None), said
+    printed = verified.stdout + verified.stderr
+    missing = {"Nothing to be done" not in plan.stdout, "to be made by 'all'" in status, "missing: " in printed}
+    return (missing.pop() if len(missing) == 1 else None), printed
 
 
-def healed(project: Project, pattern: str, fault: str, beside: str | None, expected: dict[str, object]) -> str:
+def healed(project: Project, pattern: str, fault: str, dependent: str | None, expected: dict[str, object]) -> str:
     """Hit a file or folder, let the workflow recover, and return `HEALED`, `UNREAD`, or what went wrong."""
     path = next(project.root.glob(pattern))
-    for needed_by in project.root.glob(beside) if beside else ():
+    for needed_by in project.root.glob(dependent) if dependent else ():
         delete(needed_by)
     FAULTS[fault](path)
-    missing, said = look(project)
-    if missing != bool(fault == "deleted" or beside):
+    missing, printed = look(project)
+    if missing != bool(fault == "deleted" or dependent):
         return f"before: {'it is missed' if missing else 'they differ' if missing is None else 'nobody misses it'}"
     if fault != "deleted":
-        if str(path.relative_to(project.root)) not in said:
+        if str(path.relative_to(project.root)) not in printed:
             return UNREAD if outcome(project.root) == expected else "verify does not name it"
         if not look(project)[0]:
             return "set aside: not missed by all"
     done = project.snakemake("all")
     if done.returncode or not path.exists():
         return f"not brought back: {done.stdout[-500:]}"
-    if others := differing(project.root, expected):
-        return f"differ: {', '.join(others)}"
-    missing, said = look(project)
-    return HEALED if missing is False and "intact" in said else f"afterwards: {said}"
+    if changed := differing(project.root, expected):
+        return f"differ: {', '.join(changed)}"
+    missing, printed = look(project)
+    return HEALED if missing is False and "intact" in printed else f"afterwards: {printed}"
 
 
-def cells() -> Iterator[tuple[str, str, str | None]]:
-    """Yield the pattern, the fault and what must be gone too, of each cell of the matrix."""
-    for pattern, beside in FILES.items():
-        yield from ((pattern, fault, beside) for fault in FAULTS)
-    yield from ((pattern, "deleted", beside) for pattern, beside in FOLDERS.items())
+def entries() -> Iterator[tuple[str, str, str | None]]:
+    """Yield the pattern, the fault and what must be deleted too, of each entry of the matrix."""
+    for pattern, dependent in FILES.items():
+        yield from ((pattern, fault, dependent) for fault in FAULTS)
+    yield from ((pattern, "deleted", dependent) for pattern, dependent in FOLDERS.items())
 
 
 def matrix(only: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return for each pattern and fault what `healed` does; print it on the way."""
-    found: dict[str, dict[str, str]] = {}
+    """Return what `healed` returns for each pattern and fault, and print it on the way."""
+    verdicts: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        whole = Path(folder) / "whole"
-        build(whole)
-        done = Project(whole).snakemake("all")
+        finished = Path(folder) / "finished"
+        build(finished)
+        done = Project(finished).snakemake("all")
         assert done.returncode == 0, done.stdout
-        expected = outcome(whole)
-        for number, (pattern, fault, beside) in enumerate(cells()):
-            if not any(fnmatch.fnmatch(pattern, one) for one in only):
+        expected = outcome(finished)
+        for number, (pattern, fault, dependent) in enumerate(entries()):
+            if not any(fnmatch.fnmatch(pattern, row) for row in only):
                 continue
-            copy = Path(shutil.copytree(whole, Path(folder) / str(number)))
+            copy = Path(shutil.copytree(finished, Path(folder) / str(number)))
             with contextlib.chdir(copy):
-                verdict = healed(Project(copy), pattern, fault, beside, expected)
+                verdict = healed(Project(copy), pattern, fault, dependent, expected)
             shutil.rmtree(copy)
             print(f"{pattern} {fault}: {verdict}", flush=True)
-            found.setdefault(pattern, {})[fault] = verdict
-    return found
+            verdicts.setdefault(pattern, {})[fault] = verdict
+    return verdicts
 
 
 def main() -> None:
-    """Print the matrix as a Markdown table; exit status 1 where a cell has not healed."""
+    """Print the matrix as a Markdown table; exit status 1 where an entry has not healed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", nargs="+", default=["*"], help="shell's patterns of the rows to try")
-    found = matrix(parser.parse_args().only)
+    parser.add_argument("--only", nargs="+", default=["*"], help="shell patterns of the rows to try")
+    by_pattern = matrix(parser.parse_args().only)
     print(f"\n| what was hit | {' | '.join(FAULTS)} |\n|---|{'---|' * len(FAULTS)}")
-    for pattern, verdicts in found.items():
+    for pattern, verdicts in by_pattern.items():
         texts = [verdicts.get(fault, "").partition("\n")[0] for fault in FAULTS]
         print(f"| `{pattern}` | {' | '.join(texts)} |")
-    sys.exit(any(verdict not in (HEALED, UNREAD) for verdicts in found.values() for verdict in verdicts.values()))
+    sys.exit(any(verdict not in (HEALED, UNREAD) for verdicts in by_pattern.values() for verdict in verdicts.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The study that faults are injected into: seconds from nothing to its end, with a file of every kind on the way."""
+"""The study that faults are injected into: it takes seconds and makes a file of every kind."""
 
 import shutil
 from pathlib import Path
@@ -29,8 +29,8 @@ FAULTY = {
     },
 }
 
-# A method that takes its time, and saves after every step unless told otherwise, so that a fault finds it at work and a
-# checkpoint behind it. It notes each step, so that one done twice shows, and which GPU it was given.
+# A slow method that saves after every step unless told otherwise, so that a fault finds it at work with a checkpoint
+# behind it. It writes down each step, so that a repeated one shows, and its GPU.
 SLOWLY = '''
 import os
 import time

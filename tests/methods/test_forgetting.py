@@ -21,15 +21,15 @@ def root(prepared, tmp_path_factory):
 
 @pytest.fixture
 def run(root, monkeypatch):
-    """Do a run that starts from it."""
+    """Return a function that does a run from that Original."""
     monkeypatch.chdir(root)
     project = Project(root)
 
-    def run(method, scenario="random-10", **unlearning):
+    def unlearn(method, scenario="random-10", **unlearning):
         study = project.study(WELL_TRAINED, {"hyperparameters": {"*": {"unlearning": unlearning}}})
         return project.run(study, project.name(method, scenario))
 
-    return run
+    return unlearn
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_a_class_is_forgotten_and_the_others_are_not(run, method, recipe, ua, ra
 
 
 def losses(end):
-    """Mean losses of the forget and of the retain data."""
-    of_all = end.samples[end.samples["split"] == "train"]["loss"].to_numpy()
-    return [of_all[part.numpy()].mean() for part in (end.trainer.context.forget, end.trainer.context.retain)]
+    """Return the mean losses of the forget and of the retain data."""
+    training = end.samples[end.samples["split"] == "train"]["loss"].to_numpy()
+    return [training[samples.numpy()].mean() for samples in (end.trainer.context.forget, end.trainer.context.retain)]
 
 
-def test_bad_teachers_student_is_as_unsure_of_forget_data_as_its_teacher_and_as_sure_of_retain_data_as_original(run):
+def test_bad_teacher_leaves_the_student_unsure_of_forget_data_and_sure_of_retain_data(run):
     forget, retain = losses(run("bad-teacher@retain_share=1", lr=0.05, epochs=10, batch_size=8))
     assert forget > 2 * retain
 

@@ -6,13 +6,13 @@ def norm(model):
     return sum(weight.abs().sum().item() for weight in model.parameters())
 
 
-def test_the_penalty_is_the_sum_of_all_absolute_weights_and_falls_linearly_to_0(project, shown):
+def test_the_penalty_is_the_sum_of_all_absolute_weights_and_falls_linearly_to_0(project, outputs_of):
     trainer = project.start(project.study(), project.name("l1-sparse@alpha=0.01"))
     assert [trainer.method.alpha(epoch) for epoch in range(6)] == pytest.approx([0.01, 0.0075, 0.005, 0.0025, 0, 0])
     constant = project.start(project.study(), project.name("l1-sparse@alpha=0.01@l1_decay=false")).method
     assert [constant.alpha(epoch) for epoch in range(6)] == [0.01] * 4 + [0, 0]
     step = trainer.method.batches(0)[0]
-    outputs = shown(trainer, step)
+    outputs = outputs_of(trainer, step)
     plain = torch.nn.functional.cross_entropy(outputs["retain"].logits, step["retain"].label).item()
     for epoch, alpha in ((0, 0.01), (2, 0.005), (4, 0)):
         loss = trainer.method.loss(outputs, step, epoch).item()

@@ -9,7 +9,7 @@ from tests.methods.conftest import indices
 
 
 @pytest.mark.parametrize("beta", [0.95, 0.5, 1.0])
-def test_loss_of_two_hand_computed_batches(beta):
+def test_the_loss_is_the_one_computed_by_hand(beta):
     method = NegGradPlus(NegGradPlus.Settings(beta=beta), None)
     logits = {"retain": [[2.0, 0.0], [0.0, 1.0]], "forget": [[0.0, 3.0]]}
     outputs = {name: Output(torch.empty(0), torch.empty(0), torch.tensor(rows)) for name, rows in logits.items()}

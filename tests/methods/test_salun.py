@@ -11,9 +11,9 @@ def flat(tensors):
 
 
 def compared(end, start):
-    """Each parameter after a run and before it, with its mask."""
+    """Return each parameter after a run and before it, with its mask."""
     names = [name for name, _ in end.trainer.model.named_parameters()]
-    return [(end.weights[n], start[n], mask) for n, mask in zip(names, end.trainer.method.masks, strict=True)]
+    return [(end.weights[name], start[name], mask) for name, mask in zip(names, end.trainer.method.masks, strict=True)]
 
 
 @pytest.mark.parametrize(("threshold", "order", "stops"), [(0.1, "forget-first", ()), (0.9, "shuffled", (3, 7))])
@@ -23,18 +23,18 @@ def test_frozen_weights_stay_bit_equal_and_the_others_move(project, original, th
     assert (end.trainer.settings.momentum, end.trainer.settings.weight_decay) == (0.9, 5e-4)
     weights = compared(end, original(study))
     assert all(torch.equal(after[~mask], before[~mask]) for after, before, mask in weights)
-    kept = int(threshold * sum(mask.numel() for *_, mask in weights))
-    assert sum(mask.sum().item() for *_, mask in weights) == kept
-    assert sum((after != before).sum().item() for after, before, _ in weights) > 0.9 * kept
+    unfrozen = int(threshold * sum(mask.numel() for *_, mask in weights))
+    assert sum(mask.sum().item() for *_, mask in weights) == unfrozen
+    assert sum((after != before).sum().item() for after, before, _ in weights) > 0.9 * unfrozen
 
 
 def test_without_freezing_weight_decay_alone_moves_masked_weights(project, shared, original):
     start = original(project.study())
     moved = total = 0
     for after, before, mask in compared(shared.run("salun@freeze=false"), start):
-        still = ~mask & (before != 0)
-        change = (after - before)[still]
-        assert (change * before[still] <= 0).all()  # decay pulls towards 0, and nothing else acts on them
+        masked = ~mask & (before != 0)
+        change = (after - before)[masked]
+        assert (change * before[masked] <= 0).all()  # decay pulls towards 0, and nothing else acts on them
         moved, total = moved + (change != 0).sum().item(), total + len(change)
     assert moved > 0.9 * total > 0
     # Without decay what is left is the mask on the gradients.
@@ -54,8 +54,8 @@ def test_the_mask_keeps_the_fraction_ranked_over_all_weights_together(project, m
     monkeypatch.setattr(SalUn, "saliency", lambda *_: values)
     name = study.run_name(Cell.parse(project.cell), f"salun@threshold={threshold:g}", 0)
     masks = project.start(study, str(name)).method.masks
-    kept = set(values.argsort(descending=True)[: int(threshold * total)].tolist())
-    assert set(flat(masks).nonzero().flatten().tolist()) == kept
+    most_salient = set(values.argsort(descending=True)[: int(threshold * total)].tolist())
+    assert set(flat(masks).nonzero().flatten().tolist()) == most_salient
     assert masks[0].sum().item() == (first if threshold == 1 else 0)
 
 
@@ -79,7 +79,7 @@ def test_saliency_is_the_absolute_sum_of_the_batches_gradients_in_evaluation_mod
 @pytest.mark.parametrize(
     ("method", "passes"), [("salun", [["forget"]] + [["retain"]] * 5), ("salun@order=shuffled", [["both"]] * 5)]
 )
-def test_an_epoch_is_every_sample_once_forget_labels_drawn_anew_and_retain_labels_true(project, method, passes):
+def test_an_epoch_has_every_sample_once_with_random_forget_labels_and_true_retain_labels(project, method, passes):
     study = project.study()
     method = project.start(study, project.name(method)).method
     context = method.context

@@ -12,14 +12,14 @@ DIVERGENCE = sum(map(kl, TEACHER, STUDENT)) / 2
 
 
 def loss(teacher, name, logits, label=(0, 1), **settings):
-    """The loss of a step on two samples, with a teacher that says these logits whatever it is shown."""
+    """Return the loss of a step on two samples, with a teacher that always gives these logits."""
     method = SCRUB(SCRUB.Settings(**settings), None)
     method.teacher = lambda images: (None, torch.tensor(teacher))
     output = Output(torch.zeros(2, 1), torch.zeros(2, 1), torch.as_tensor(logits))
     return method.loss({name: output}, {name: Part(torch.arange(2), torch.tensor(label))}, 0)
 
 
-def test_losses_of_two_samples_by_hand():
+def test_the_losses_are_those_computed_by_hand():
     entropy = (math.log1p(math.exp(-1)) + math.log1p(math.exp(0.5))) / 2
     expected = 0.7 * entropy + 1.3 * DIVERGENCE
     assert loss(TEACHER, "retain", STUDENT, gamma=0.7, alpha=1.3).item() == pytest.approx(expected, rel=1e-6)
@@ -54,11 +54,11 @@ def test_the_first_msteps_epochs_begin_with_a_forget_pass(project, msteps):
         assert sorted(indices(steps, "retain")) == method.context.retain.tolist()
 
 
-def test_without_forget_pass_and_divergence_it_is_ft_bit_for_bit(shared):
+def test_without_forget_pass_and_divergence_scrub_is_ft_bit_for_bit(shared):
     assert same(shared.run("ft").weights, shared.run("scrub@alpha=0@msteps=0").weights)
 
 
-def test_the_teacher_is_original_to_the_end_though_the_run_was_stopped(project, original):
+def test_the_teacher_stays_original_even_after_a_stop(project, original):
     study = project.study()
     end = project.run(study, project.name("scrub"), stops=(4,))
     teacher, start = end.trainer.method.teacher, original(study)

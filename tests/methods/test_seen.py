@@ -8,45 +8,46 @@ from benchmark.methods import METHODS
 from benchmark.names import CL, MethodName
 from benchmark.results import records
 
-# Methods that may look at the forget data; every other one, and every one still to come, must not.
+# Methods that may see the forget data; no other one may, and no future one.
 SEE_FORGET = {"original", "neggrad-plus", "salun", "bad-teacher", "ssd", "scrub", "cu"}
 PART_OF_RETAIN = {"bad-teacher", "cu"}
 WITH_CL = [base + CL for base in METHODS if METHODS.get(base).contrastive]
-EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL, "salun@order=shuffled"]))
-EVERYTHING = set(range(160))
+ALL_METHODS = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL, "salun@order=shuffled"]))
+ALL_SAMPLES = set(range(160))
 CASES = [("original", "random-10"), ("retrain", "random-10"), ("retrain", "class-8"), ("coun", "class-8")]
 CASES += [("neggrad-plus+cl", "class-8")]
-CASES += [(method, "sequential-2x10") for method in EVERY if method not in ("original", "retrain")]
+CASES += [(method, "sequential-2x10") for method in ALL_METHODS if method not in ("original", "retrain")]
 
 
 @pytest.mark.parametrize(("method", "scenario"), CASES)
-def test_a_method_loads_what_it_may_with_the_true_labels(project, shared, method, scenario):
+def test_a_method_loads_only_the_samples_it_may_see_with_their_true_labels(project, shared, method, scenario):
     study, base = project.study(), MethodName.parse(method).base
     frame = records.forget(study, study.run(project.name("ft", scenario)))
     labels = store.load(study.dataset_folder("digits")).train_labels
     stages = shared.run(method, scenario).loaded
     assert len(stages) == frame["stage"].max()
-    before: set[int] = set()
+    removed_before: set[int] = set()
     for stage, parts in enumerate(stages, 1):
-        gone = set(forgotten(frame, stage=stage).tolist())
+        removed = set(forgotten(frame, stage=stage).tolist())
         loaded = {index for part in parts for index in part.index.tolist()}
-        may = EVERYTHING - before if base in SEE_FORGET else EVERYTHING - gone
+        allowed = ALL_SAMPLES - removed_before if base in SEE_FORGET else ALL_SAMPLES - removed
         if base in PART_OF_RETAIN:
-            assert gone - before < loaded < may
+            assert removed - removed_before < loaded < allowed
         else:
-            assert loaded == (EVERYTHING if base == "original" else may)
+            assert loaded == (ALL_SAMPLES if base == "original" else allowed)
         for part in parts:
             pairs = zip(part.index.tolist(), part.label.tolist(), strict=True)
-            assert all(labels[index] == label for index, label in pairs if base != "salun" or index not in gone)
-        before = gone
+            assert all(labels[index] == label for index, label in pairs if base != "salun" or index not in removed)
+        removed_before = removed
 
 
 @pytest.mark.parametrize(("method", "scenario"), CASES)
-def test_an_epoch_has_the_same_steps_of_priced_parts_on_every_call_another_has_others(shared, method, scenario):
+def test_an_epoch_repeats_its_steps_of_priced_parts_and_another_epoch_has_others(shared, method, scenario):
     method = shared.run(method, scenario).trainer.method
 
     def steps(epoch):
-        return [{name: (p.index.tolist(), p.label.tolist()) for name, p in s.items()} for s in method.batches(epoch)]
+        batches = method.batches(epoch)
+        return [{name: (part.index.tolist(), part.label.tolist()) for name, part in step.items()} for step in batches]
 
     assert steps(0) == steps(0) and steps(1) == steps(1)
     assert not steps(0) or steps(0) != steps(1)

@@ -10,9 +10,9 @@ from tests.methods.conftest import same
 def test_weights_are_dampened_as_the_formula_says():
     weight = torch.tensor([4.0, 4.0, 4.0, 4.0, 4.0, 4.0, -4.0])
     forget = torch.tensor([1.0, 2.0, 2.1, 8.0, 0.0, 1.0, 8.0])
-    every = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0])
+    full = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0])
     # Above twice the importance to all data: to 1 / (2 * 2.1), to 1 / 16, and to nothing where I_D is 0.
-    dampen(weight, forget, every, alpha=2.0, lambda_=0.5)
+    dampen(weight, forget, full, alpha=2.0, lambda_=0.5)
     expected = torch.tensor([4.0, 4.0, 4 * 0.5 / 2.1, 4 * 0.5 / 8, 4.0, 0.0, -4 * 0.5 / 8])
     assert torch.allclose(weight, expected) and torch.equal(weight[:2], torch.tensor([4.0, 4.0]))
     # No weight ever grows.
@@ -47,7 +47,7 @@ def test_importance_is_the_mean_of_the_squared_batch_gradients():
     assert (context.meter.paper, context.meter.executed) == (6, 15)
 
 
-def test_it_only_shrinks_weights_and_leaves_batch_statistics_alone(project, shared, original):
+def test_ssd_only_shrinks_weights_and_leaves_batch_statistics_alone(project, shared, original):
     start = original(project.study())
     # At a threshold that nothing exceeds it is Original bit for bit.
     assert same(start, shared.run("ssd@alpha=1e+30").weights)
@@ -62,7 +62,7 @@ def test_nothing_is_trained_and_nothing_is_drawn(project, shared):
     # The tiny study gives every unlearning method 2 epochs, at which there is nothing to do.
     first = shared.run("ssd@alpha=1")
     other_trial = shared.run("ssd@alpha=1", "random-10", 1)
-    none = project.run(project.study({"hyperparameters": {"*": {"ssd": {"epochs": 0}}}}), project.name("ssd@alpha=1"))
-    assert same(first.weights, other_trial.weights) and same(first.weights, none.weights)
-    (row,) = none.history.to_dict("records")
+    idle = project.run(project.study({"hyperparameters": {"*": {"ssd": {"epochs": 0}}}}), project.name("ssd@alpha=1"))
+    assert same(first.weights, other_trial.weights) and same(first.weights, idle.weights)
+    (row,) = idle.history.to_dict("records")
     assert row["epoch"] == SSD.Settings().epochs == 0 and row["ra"] == first.history["ra"].iloc[-1]

@@ -13,33 +13,32 @@ KERNELS = [(3, 1, 1), (3, 2, 1), (1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 3, 2)]  # 
 
 @pytest.fixture
 def unfolded(monkeypatch) -> list[torch.Size]:
-    """The sizes of images whose convolutions were products."""
+    """The shapes of the images whose convolutions were computed as products."""
     seen: list[torch.Size] = []
     apply = Unfolded.apply
-
     monkeypatch.setattr(Unfolded, "apply", lambda images, *rest: (seen.append(images.shape), apply(images, *rest))[1])
     return seen
 
 
-def some(*shape: int, dtype=torch.float64, seed: int = 0) -> torch.Tensor:
+def random_tensor(*shape: int, dtype=torch.float64, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_a_product_is_the_convolution_with_its_gradients(layout):
     for side, stride, padding in KERNELS:
-        images = some(3, 5, 7, 6).contiguous(memory_format=layout).requires_grad_()
-        weight = some(4, 5, side, side, seed=1).contiguous(memory_format=layout).requires_grad_()
+        images = random_tensor(3, 5, 7, 6).contiguous(memory_format=layout).requires_grad_()
+        weight = random_tensor(4, 5, side, side, seed=1).contiguous(memory_format=layout).requires_grad_()
         ours = Unfolded.apply(images, weight, stride, padding)
         theirs = functional.conv2d(images, weight, None, stride, padding)
         torch.testing.assert_close(ours, theirs)
-        upon = some(*theirs.shape, seed=2)
-        gradients = [torch.autograd.grad(output, (images, weight), upon) for output in (ours, theirs)]
+        upstream = random_tensor(*theirs.shape, seed=2)
+        gradients = [torch.autograd.grad(output, (images, weight), upstream) for output in (ours, theirs)]
         torch.testing.assert_close(*gradients)
 
 
-def test_only_the_gradients_wanted_are_computed():
-    images, weight = some(2, 3, 4, 4), some(4, 3, 3, 3).requires_grad_()
+def test_only_the_requested_gradients_are_computed():
+    images, weight = random_tensor(2, 3, 4, 4), random_tensor(4, 3, 3, 3).requires_grad_()
     Unfolded.apply(images, weight, 1, 1).sum().backward()
     assert weight.grad is not None and images.grad is None
     fixed = weight.detach()
@@ -52,7 +51,7 @@ def test_only_small_outputs_in_bfloat16_are_products_and_none_that_is_compiled(u
     def is_product(side, channels, dtype=torch.bfloat16):
         before = len(unfolded)
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            Convolution(3, channels, 3, padding=1)(some(2, 3, side, side, dtype=torch.float32))
+            Convolution(3, channels, 3, padding=1)(random_tensor(2, 3, side, side, dtype=torch.float32))
         return len(unfolded) > before
 
     sizes = {(2, 8): True, (3, 511): False, (4, 511): False, (4, 512): True, (5, 512): False}
@@ -64,27 +63,27 @@ def test_only_small_outputs_in_bfloat16_are_products_and_none_that_is_compiled(u
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, bias):
-    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), some(8, 16, 4, 4, dtype=torch.float32)
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), random_tensor(8, 16, 4, 4, dtype=torch.float32)
     plain = nn.Conv2d(16, 32, 3, 2, padding=1, bias=bias)
     plain.load_state_dict(layer.state_dict())
     outputs = []
-    for of in (layer, plain):
+    for module in (layer, plain):
         with torch.autocast("cpu", torch.bfloat16):
-            outputs.append(of(images))
+            outputs.append(module(images))
         outputs[-1].float().square().mean().backward()
     ours, theirs = outputs
     assert len(unfolded) == 1
     assert ours.dtype == theirs.dtype == torch.bfloat16
     torch.testing.assert_close(ours, theirs, rtol=2**-6, atol=2**-6)
-    for mine, other in zip(layer.parameters(), plain.parameters(), strict=True):
-        assert mine.grad.dtype == torch.float32
-        torch.testing.assert_close(mine.grad, other.grad, rtol=2**-6, atol=2**-6 * float(other.grad.abs().max()))
+    for weight, target in zip(layer.parameters(), plain.parameters(), strict=True):
+        assert weight.grad.dtype == torch.float32
+        torch.testing.assert_close(weight.grad, target.grad, rtol=2**-6, atol=2**-6 * float(target.grad.abs().max()))
 
 
 @pytest.mark.parametrize("arch, products", [("resnet18", 5), ("resnet18-w16-s2", 5), ("resnet18-w16", 0), ("vgg16", 6)])
-def test_the_last_stages_are_products(unfolded, arch, products):
+def test_only_the_last_stages_are_products(unfolded, arch, products):
     model = build(arch, 10, (3, 32, 32)).to(memory_format=torch.channels_last)
-    images = some(4, 3, 32, 32, dtype=torch.float32)
+    images = random_tensor(4, 3, 32, 32, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         features, _ = model(images)
     assert len(unfolded) == products
@@ -95,8 +94,8 @@ def test_the_last_stages_are_products(unfolded, arch, products):
     assert ((features - convolved).norm() / convolved.norm()).item() < 0.02
 
 
-def test_a_product_counts_as_many_operations(unfolded):
-    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=False), some(8, 16, 4, 4, dtype=torch.float32)
+def test_a_product_counts_as_many_operations_as_a_convolution(unfolded):
+    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=False), random_tensor(8, 16, 4, 4, dtype=torch.float32)
     counts = []
     for small in (True, False):
         with pytest.MonkeyPatch.context() as patch, FlopCounterMode(display=False) as counter:

@@ -1,4 +1,4 @@
-"""Dropout from 16 bits a value: torch's in all but the numbers drawn."""
+"""Dropout from 16 random bits a value: torch's in all but the numbers drawn."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from benchmark.models.layers import Dropout
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_drops_the_share_and_keeps_the_mean(share: float, dtype: torch.dtype) -> None:
+def test_dropout_drops_the_share_and_keeps_the_mean(share: float, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     dropped = Dropout(share)(torch.ones(1000, 999, dtype=dtype))
     measured = float((dropped == 0).float().mean())
@@ -24,13 +24,13 @@ def test_values_are_dropped_independently_and_by_the_seed() -> None:
     kept = (Dropout(0.5)(torch.ones(4, 250_000)) > 0).float()
     assert torch.corrcoef(kept).fill_diagonal_(0).abs().max() < 0.01
     flat = kept.flatten()
-    for apart in (1, 2, 4):
-        assert abs(float(torch.corrcoef(torch.stack([flat[apart:], flat[:-apart]]))[0, 1])) < 0.01
+    for lag in (1, 2, 4):
+        assert abs(float(torch.corrcoef(torch.stack([flat[lag:], flat[:-lag]]))[0, 1])) < 0.01
     torch.manual_seed(0)
     assert torch.equal(kept, (Dropout(0.5)(torch.ones(4, 250_000)) > 0).float())
 
 
-def test_gradients_pass_where_values_did_and_what_is_compiled_is_torchs(monkeypatch) -> None:
+def test_gradients_pass_where_values_did_and_compiled_dropout_is_torchs(monkeypatch) -> None:
     torch.manual_seed(0)
     values = torch.randn(7, 5, requires_grad=True)
     dropped = Dropout(0.3)(values)

@@ -17,13 +17,13 @@ SHAPE = (3, 32, 32)
 VIT = {"image_size": 32, "patch_size": 4, "dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024}
 
 
-def made(arch: str, shape=SHAPE, classes: int = 10) -> Classifier:
+def built(arch: str, shape=SHAPE, classes: int = 10) -> Classifier:
     torch.manual_seed(0)
     return build(arch, classes, shape)
 
 
 def library(arch: str) -> nn.Module:
-    """The library's own model, its weights another seed's."""
+    """Return the library's own model, with weights of another seed."""
     import torchvision
 
     torch.manual_seed(1)
@@ -41,7 +41,7 @@ def arch(request) -> str:
 
 @pytest.fixture(scope="module")
 def model(arch) -> Classifier:
-    return made(arch).eval()
+    return built(arch).eval()
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,12 @@ def test_logits_are_those_of_features_through_a_head_in_float32(model, images, p
     torch.testing.assert_close(logits, features @ model.head.weight.T + model.head.bias)
 
 
-def test_the_head_comes_last_what_not_negates_first_and_one_seed_gives_one_model(model, arch):
+def test_the_head_comes_last_the_negated_weights_first_and_one_seed_gives_one_model(model, arch):
     names = [name for name, _ in model.named_parameters()]
     assert names[-2:] == ["head.weight", "head.bias"]
     assert model.negated[0] == names[0] and set(model.negated) <= set(names)
-    again = made(arch).state_dict()
-    assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
+    repeated = built(arch).state_dict()
+    assert all(torch.equal(value, repeated[name]) for name, value in model.state_dict().items())
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Dropout)]
     assert arch == "convnet" or {type(layer) for layer in layers} == {Dropout if arch == "vit" else Convolution}
 
@@ -72,7 +72,7 @@ def test_the_head_comes_last_what_not_negates_first_and_one_seed_gives_one_model
 @pytest.mark.parametrize("arch", ["resnet18", "resnet18-w16", "vgg16", "vgg16-bn"])
 def test_weights_come_from_the_seed_in_an_order_that_results_depend_on(arch):
     """First every layer of the body as torch draws it, then again as He et al. do, then the head."""
-    model = made(arch)
+    model = built(arch)
     weights = [weight.clone() for weight in model.parameters()]
     *layers, head = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def test_weights_come_from_the_seed_in_an_order_that_results_depend_on(arch):
 
 
 def test_every_parameter_learns_from_larger_grey_images_and_counting_draws_no_number(arch):
-    model = made(arch, (1, 40, 40))
+    model = built(arch, (1, 40, 40))
     state = torch.get_rng_state()
     assert forward_flops(arch, 7, SHAPE) > 0
     assert torch.equal(state, torch.get_rng_state())
@@ -99,7 +99,7 @@ def test_every_parameter_learns_from_larger_grey_images_and_counting_draws_no_nu
         assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
 
 
-def test_what_cannot_be_built_is_refused():
+def test_unknown_architectures_and_image_sizes_are_refused():
     for arch, side, message in (
         ("resnet81", 32, "unknown architecture 'resnet81'; did you mean 'resnet18'"),
         ("vgg16", 16, "16x16 pixels; accepted are"),
@@ -109,8 +109,8 @@ def test_what_cannot_be_built_is_refused():
             build(arch, 10, (3, side, side))
 
 
-def test_the_seed_gives_vit_pytorchs_weights_and_not_negates_those_of_the_paper():
-    model = made("vit")
+def test_the_seed_gives_the_vit_librarys_weights_and_not_negates_those_of_the_paper():
+    model = built("vit")
     torch.manual_seed(0)
     theirs = vit_for_small_dataset.ViT(num_classes=10, **VIT)
     assert all(torch.equal(*pair) for pair in zip(model.parameters(), theirs.parameters(), strict=True))
@@ -120,13 +120,13 @@ def test_the_seed_gives_vit_pytorchs_weights_and_not_negates_those_of_the_paper(
     assert dict(model.named_parameters())[names[4]].shape == (512, 4 * 4 * 5 * 3)  # five shifted images of RGB patches
 
 
-def test_forward_flops_are_the_papers_and_those_of_the_layers():
+def test_forward_flops_are_the_papers_and_those_counted_by_hand():
     for arch, classes, mflops in (("resnet18", 10, 1110.8), ("vgg16", 100, 632.9), ("vit", 100, 2138.4)):
         assert forward_flops(arch, classes, SHAPE) / 1e6 == pytest.approx(mflops, abs=0.05)
     sizes = [(3, 32, 32 * 32), (32, 64, 16 * 16), (64, 64, 16 * 16)]
     by_hand = sum(2 * 9 * before * after * pixels for before, after, pixels in sizes) + 2 * 64 * 10
     assert forward_flops("convnet", 10, SHAPE) == by_hand
-    # Four times the pixels cost four times as much, but for the head.
+    # Four times the pixels cost four times as much, except for the head.
     small, large = (forward_flops("resnet18", 10, (3, side, side)) - 2 * 512 * 10 for side in (32, 64))
     assert large == 4 * small
 
@@ -139,7 +139,7 @@ def test_forward_flops_are_the_papers_and_those_of_the_layers():
     ],
 )
 def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, images):
-    ours, theirs = made(arch), library(arch)
+    ours, theirs = built(arch), library(arch)
     shares = [sorted(part.p for part in model.modules() if isinstance(part, nn.Dropout)) for model in (ours, theirs)]
     assert shares[0] == shares[1]
     weights = {}
@@ -156,20 +156,20 @@ def test_logits_and_gradients_are_the_librarys_to_the_last_bit(arch, prefixes, i
         logits = logits[1] if model is ours else logits
         logits.square().sum().backward()
         outcomes.append([logits, *(parameter.grad for parameter in model.parameters())])
-    assert all(torch.equal(one, other) for one, other in zip(*outcomes, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(*outcomes, strict=True))
     with torch.no_grad():
         assert torch.equal(ours.eval()(images)[1], theirs.eval()(images))
 
 
-def test_widths_and_strides_of_the_resnets():
-    models = [made(arch) for arch in ("resnet18", "resnet18-w32", "resnet18-w16", "resnet18-w16-s2")]
+def test_a_resnets_name_decides_its_width_and_stride():
+    models = [built(arch) for arch in ("resnet18", "resnet18-w32", "resnet18-w16", "resnet18-w16-s2")]
     assert [model.head.in_features for model in models] == [512, 256, 128, 128]
     assert [model.body.conv1.stride for model in models] == [(1, 1), (1, 1), (1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "vgg16-bn"])
 def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
-    ours = made(arch).body[0]
+    ours = built(arch).body[0]
     import torchvision
 
     theirs = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], batch_norm=arch.endswith("bn"))
@@ -189,7 +189,7 @@ print(*sys.modules)
 """
 
 
-def test_data_models_and_metrics_import_no_library_that_they_do_not_need():
+def test_data_models_and_metrics_import_no_needless_library():
     ended = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
     needless = ["torch torchvision sklearn pyarrow PIL", "torch sklearn", "torchvision vit_pytorch torch._dynamo"]
     for loaded, heavy in zip(ended.stdout.splitlines(), needless, strict=True):

@@ -1,4 +1,4 @@
-"""What a stopped run leaves, and which of it is taken up again."""
+"""What a stopped run leaves, and which of it the next start uses."""
 
 import random
 from pathlib import Path
@@ -16,7 +16,7 @@ from benchmark.training.loop import Interrupted
 
 
 class Code:
-    """What a pickle can do when it is loaded without care."""
+    """A pickle that runs code when it is loaded without care."""
 
     def __reduce__(self):
         return Path.touch, (Path("executed"),)
@@ -31,7 +31,7 @@ def stopped(project):
     return study.run(project.name("ft"))
 
 
-def test_a_checkpoint_of_anything_else_is_refused_set_aside_and_the_difference_named(project, stopped):
+def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(project, stopped):
     study = project.study()
     made_from = {
         "slice": stopped.slice,
@@ -40,13 +40,11 @@ def test_a_checkpoint_of_anything_else_is_refused_set_aside_and_the_difference_n
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
         "device": torch.device("cpu"),
     }
-    others = {
-        what: ("another", f"{what} was {made_from[what]!r}, is 'another'") for what in ("data", "split", "original")
-    }
-    others["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
-    others["device"] = torch.device("cuda"), "device was 'cpu', is 'cuda'"
-    for what, (other, difference) in others.items():
-        checkpoint = Checkpoint(paths.work(stopped.place), **made_from | {what: other})
+    changes = {key: ("another", f"{key} was {made_from[key]!r}, is 'another'") for key in ("data", "split", "original")}
+    changes["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
+    changes["device"] = torch.device("cuda"), "device was 'cpu', is 'cuda'"
+    for key, (changed, difference) in changes.items():
+        checkpoint = Checkpoint(paths.work(stopped.place), **made_from | {key: changed})
         aside = checkpoint.path.with_name("checkpoint.pt.other")
         with pytest.raises(StaleOutput) as caught:
             checkpoint.load()
@@ -56,14 +54,14 @@ def test_a_checkpoint_of_anything_else_is_refused_set_aside_and_the_difference_n
         aside.rename(checkpoint.path)
 
 
-def test_a_device_without_room_costs_no_checkpoint(project, stopped, monkeypatch, capsys):
+def test_a_device_without_memory_costs_no_checkpoint(project, stopped, monkeypatch, capsys):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     checkpoint = project.job(project.study(), str(stopped.name)).checkpoint
-    for place in ("torch.load", "benchmark.training.loop.Trainer.load_state"):
+    for function in ("torch.load", "benchmark.training.loop.Trainer.load_state"):
         with monkeypatch.context() as patch, pytest.raises(torch.OutOfMemoryError):
-            patch.setattr(place, full)
+            patch.setattr(function, full)
             project.job(project.study(), str(stopped.name)).go()
         assert checkpoint.load()["step"] == 3
     assert "damaged" not in capsys.readouterr().out
@@ -71,11 +69,11 @@ def test_a_device_without_room_costs_no_checkpoint(project, stopped, monkeypatch
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, shared, stopped, capsys):
     checkpoint = project.job(project.study(), str(stopped.name)).checkpoint
-    good = checkpoint.path.read_bytes()
-    middle = len(good) // 2
+    intact = checkpoint.path.read_bytes()
+    middle = len(intact) // 2
     damages = [
-        good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :],
-        *(good[:length] for length in (0, 10, middle, -1)),
+        intact[:middle] + bytes([intact[middle] ^ 1]) + intact[middle + 1 :],
+        *(intact[:length] for length in (0, 10, middle, -1)),
         b"not a checkpoint\n",
         random.Random(0).randbytes(1000),
         [1, 2],
@@ -87,7 +85,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, shar
         printed = capsys.readouterr().out
         assert f"{checkpoint.path} is damaged" in printed and "set aside" in printed, damage
     assert not Path("executed").exists()
-    checkpoint.path.write_bytes(good[:middle])
+    checkpoint.path.write_bytes(intact[:middle])
     end = project.run(project.study(), str(stopped.name))
     assert "resumed" not in capsys.readouterr().out
     assert end.samples.equals(shared.run("ft").samples) and end.measured.equals(shared.run("ft").measured)

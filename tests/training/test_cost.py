@@ -1,4 +1,4 @@
-"""Costs after each epoch, in forward passes of one image: by the paper's counting, and as executed."""
+"""Costs after each epoch in forward passes of one image, by the paper's counting and as executed."""
 
 from itertools import accumulate
 
@@ -23,7 +23,7 @@ SHOWN = {
 COSTS = {
     **dict.fromkeys(("retrain", "ft", "l1-sparse", "not", "coun@lambda=0"), ([3 * 5] * 2, [3 * 144] * 2)),
     **dict.fromkeys(("coun", "not+cl", "l1-sparse+cl"), ([4 * 5] * 2, [6 * 144] * 2)),
-    # A forget batch at every step, the one there is being cycled.
+    # The one forget batch again at every step.
     "neggrad-plus": ([4 * 5] * 2, [3 * (144 + 5 * 16)] * 2),
     "neggrad-plus+cl": ([5 * 5] * 2, [3 * (2 * 144 + 5 * 16)] * 2),
     "original": ([3 * 5] * 2, [3 * 160] * 2),
@@ -33,7 +33,7 @@ COSTS = {
     "scrub@msteps=1": ([4 * 6, 4 * 5], [4 * 160, 4 * 144]),
     # Two steps on 16 forget and 16 retain images.
     "cu@omega=2": ([2 * 6] * 2, [2 * 3 * 32] * 2),
-    # 160 images in five batches, and 16 in one: charged a forward pass.
+    # 160 images in five batches and 16 in one, charged a forward pass.
     "ssd": ([5 + 1, 0], [3 * 176, 0]),
 }
 STAGES = {
@@ -45,7 +45,7 @@ CASES += [(method, "sequential-2x10", *costs) for method, costs in STAGES.items(
 
 
 @pytest.mark.parametrize(("method", "scenario", "batches", "executed"), CASES)
-def test_cost_after_each_epoch(shared, method, scenario, batches, executed):
+def test_the_cost_after_each_epoch_is_the_one_counted_by_hand(shared, method, scenario, batches, executed):
     end = shared.run(method, scenario, epochs=len(batches))
     assert end.record["forward_flops"] == FLOPS
     for column, units in (("pflops", [SIZE * count for count in batches]), ("pflops_executed", executed)):
@@ -54,26 +54,26 @@ def test_cost_after_each_epoch(shared, method, scenario, batches, executed):
         assert end.history[column].tolist() == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("what", MAKERS)
-def test_what_is_made_from_weights_is_priced_at_what_passes_through_the_model(project, monkeypatch, what):
-    again = {"steps": 7, "every": 3, "batch_size": 20}  # no number of images that a pass over them leaves over
-    section, shown = SHOWN[what]
-    shown = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | shown
-    study = project.study({"relearning": again, "map_samples": 50, "view_pairs": 2, section: {"shown": shown}})
-    one = study.derive(what, study.run(project.original), "class-8")
-    embedding = Embedding(study, one)
+@pytest.mark.parametrize("kind", MAKERS)
+def test_derived_files_are_priced_at_what_passes_through_the_model(project, monkeypatch, kind):
+    relearning = {"steps": 7, "every": 3, "batch_size": 20}  # no whole number of batches makes a pass
+    section, output = SHOWN[kind]
+    output = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | output
+    study = project.study({"relearning": relearning, "map_samples": 50, "view_pairs": 2, section: {"shown": output}})
+    file = study.derive(kind, study.run(project.original), "class-8")
+    embedding = Embedding(study, file)
     passed = []
     embedding.model.register_forward_hook(
-        lambda model, given, _: passed.append(len(given[0]) * (1 + 2 * model.training))
+        lambda model, inputs, _: passed.append(len(inputs[0]) * (1 + 2 * model.training))
     )
     with monkeypatch.context() as patch:
-        patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # of features, no images
-        MAKERS[what](embedding)
-    assert derived_cost(study, one) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
+        patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # made from features, not images
+        MAKERS[kind](embedding)
+    assert derived_cost(study, file) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
     priced = cost(study, 1.0).set_index("output")["pflops_executed"]
     runs = [run_cost(study, run)[1] for run in study.runs(["shown"])]
-    made = [derived_cost(study, derived) for derived in study.derived_of("shown")]
-    assert one in study.derived_of("shown") and priced["shown"] == pytest.approx(sum(runs) + sum(made))
+    files = [derived_cost(study, derived) for derived in study.derived_of("shown")]
+    assert file in study.derived_of("shown") and priced["shown"] == pytest.approx(sum(runs) + sum(files))
     assert priced["all"] > priced["shown"]
 
 

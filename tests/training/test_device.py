@@ -25,7 +25,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder that locks come to lie in, for this process and those it starts."""
+    """The folder of locks, for this process and those it starts."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(gpus.tempfile, "tempdir", None)
     monkeypatch.delenv(gpus.JOBS_PER_GPU, raising=False)
@@ -39,14 +39,13 @@ def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def start(locks: Path) -> Iterator[Start]:
-    """Start a process that takes a GPU, says which, and keeps it."""
+    """Return a function that starts a process that takes a GPU, says which, and keeps it."""
     started = []
 
     def begin(names: list[str], slots: int = 1) -> subprocess.Popen[str]:
         code = f"import time; from benchmark.training.gpus import take; print(take({names}, {slots}), flush=True)"
-        started.append(
-            subprocess.Popen([sys.executable, "-c", f"{code}; time.sleep(600)"], stdout=subprocess.PIPE, text=True)
-        )
+        command = [sys.executable, "-c", f"{code}; time.sleep(600)"]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield begin
@@ -55,19 +54,19 @@ def start(locks: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
 @pytest.fixture
 def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Let torch believe in GPUs; return what is set as the current one."""
+    """Return a function that makes torch see GPUs and lists those set as the current one."""
 
     def see(*names: str) -> list[int]:
         current: list[int] = []
         monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
-        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=names[place]))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda position: SimpleNamespace(uuid=names[position]))
         monkeypatch.setattr(torch.cuda, "set_device", current.append)
         return current
 
@@ -76,24 +75,24 @@ def pretend(locks: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[
 
 def test_each_job_has_a_gpu_of_its_own_and_a_killed_holder_leaves_it_to_the_next(start):
     holders = [start(["a", "b"]), start(["a", "b"])]
-    places = [said(holder) for holder in holders]
-    assert sorted(places) == ["0", "1"]
-    for holder, place_left in zip(holders, places, strict=True):
+    positions = [next_line(holder) for holder in holders]
+    assert sorted(positions) == ["0", "1"]
+    for holder, position in zip(holders, positions, strict=True):
         waiting = start(["a", "b"])
-        assert said(waiting) == "waiting for a GPU: 1 job(s) on each of 2"
+        assert next_line(waiting) == "waiting for a GPU: 1 job(s) on each of 2"
         holder.send_signal(signal.SIGKILL)
-        assert said(waiting) == place_left
+        assert next_line(waiting) == position
 
 
 def test_several_jobs_share_a_gpu_where_asked_once_every_gpu_has_one(start):
-    assert [said(start(["a", "b"], 2)) for _ in range(4)] == ["0", "1", "0", "1"]
-    assert said(start(["a", "b"], 2)) == "waiting for a GPU: 2 job(s) on each of 2"
+    assert [next_line(start(["a", "b"], 2)) for _ in range(4)] == ["0", "1", "0", "1"]
+    assert next_line(start(["a", "b"], 2)) == "waiting for a GPU: 2 job(s) on each of 2"
 
 
-def test_a_gpu_is_the_same_whatever_place_it_is_seen_in(start):
-    assert said(start(["b"])) == said(start(["a", "b"])) == "0"
-    assert said(start(["b", "a"])).startswith("waiting")
-    assert said(start(["b", "a", "c"])) == "2"
+def test_a_gpu_is_the_same_at_whatever_position_it_is_seen(start):
+    assert next_line(start(["b"])) == next_line(start(["a", "b"])) == "0"
+    assert next_line(start(["b", "a"])).startswith("waiting")
+    assert next_line(start(["b", "a", "c"])) == "2"
 
 
 def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pretend, locks):
@@ -108,7 +107,7 @@ def test_locks_lie_outside_the_project_in_a_folder_of_the_users_own(project, pre
 
 def test_a_gpu_that_another_process_holds_is_passed_over(pretend, start):
     pretend("GPU-1", "GPU-2")
-    assert said(start(["GPU-1"])) == "0"
+    assert next_line(start(["GPU-1"])) == "0"
     assert device.Device.choose("float32", threads=1).device == torch.device("cuda", 1)
 
 
@@ -143,7 +142,7 @@ def test_on_the_cpu_nothing_is_locked(pretend, locks, monkeypatch):
     assert not locks.exists()
 
 
-def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
+def test_a_missing_gpu_is_one_line_and_no_run(project, monkeypatch):
     monkeypatch.setenv(device.DEVICE, "cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BadInput, match=r"^BENCHMARK_DEVICE=cuda: there is no GPU on .* without one: cpu, auto$"):
@@ -154,7 +153,7 @@ def test_a_gpu_that_is_not_there_is_one_line_and_no_run(project, monkeypatch):
 def test_auto_takes_bfloat16_where_the_processor_multiplies_in_it(monkeypatch):
     flags = {"fpu avx2 avx512f": "float32", "fpu avx512_bf16": "bfloat16", "amx_bf16 fpu": "bfloat16", "": "float32"}
     for has, chosen in flags.items():
-        monkeypatch.setattr(device, "processor_has", lambda *wanted, has=has: not {*wanted}.isdisjoint(has.split()))
+        monkeypatch.setattr(device, "processor_has", lambda *names, has=has: not {*names}.isdisjoint(has.split()))
         assert device.Device.choose("auto", 1).precision == chosen
         assert device.Device.choose("float32", 1).precision == "float32"
 
@@ -182,7 +181,7 @@ ERRORS = {
 }
 
 
-def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch):
+def test_out_of_memory_says_what_to_change_and_another_error_stays_as_it_is(monkeypatch):
     for error, where in ERRORS.items():
         monkeypatch.delenv(gpus.JOBS_PER_GPU, raising=False)
         with pytest.raises(BadInput) as caught, device.explained("run x", 32):
@@ -201,14 +200,14 @@ def test_out_of_memory_says_what_to_change_and_another_error_is_none(monkeypatch
         raise RuntimeError("sizes differ")
 
 
-def test_out_of_memory_is_one_line_and_costs_no_more_than_the_steps_since_a_save(project, shared, monkeypatch, capsys):
+def test_out_of_memory_is_one_line_and_costs_only_the_steps_since_the_last_save(project, shared, monkeypatch, capsys):
     study, name, step = project.study(), project.name("salun"), Trainer.train_step
 
-    def full(trainer, *given):
+    def full(trainer, *arguments):
         job.CHECKPOINT_SECONDS = math.inf if trainer.epoch else 0.0  # the last save is at the end of the first epoch
         if (trainer.epoch, trainer.step) == (1, 3):
             raise MemoryError
-        step(trainer, *given)
+        step(trainer, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(job, "CHECKPOINT_SECONDS", 0.0)
@@ -218,8 +217,8 @@ def test_out_of_memory_is_one_line_and_costs_no_more_than_the_steps_since_a_save
     assert (paths.work(place(study, name)) / "checkpoint.pt").is_file()
     capsys.readouterr()
     end = project.run(study, name)
-    again = capsys.readouterr().out
-    assert "resumed after epoch 1, step 0" in again and "epoch 1/2" not in again and "epoch 2/2" in again
+    printed = capsys.readouterr().out
+    assert "resumed after epoch 1, step 0" in printed and "epoch 1/2" not in printed and "epoch 2/2" in printed
     assert end.measured.equals(shared.run("salun").measured) and end.samples.equals(shared.run("salun").samples)
     torch.testing.assert_close(end.weights, shared.run("salun").weights, rtol=0, atol=0)
 

@@ -1,4 +1,4 @@
-"""What a pass over the data keeps."""
+"""What a pass over the data keeps in memory, and its outputs."""
 
 import math
 import weakref
@@ -16,17 +16,17 @@ CPU = Device(torch.device("cpu"), "float32")
 
 
 class Watched(nn.Module):
-    """A model that remembers, without holding them, the features that it gave, and how many were alive at each call."""
+    """A model that counts, at each call, how many of the features that it has given are still in memory."""
 
     def __init__(self):
         super().__init__()
         self.head = nn.Linear(3, work.CLASSES)
-        self.given, self.alive = [], []
+        self.features, self.alive = [], []
 
     def forward(self, images):
-        self.alive.append(sum(features() is not None for features in self.given))
+        self.alive.append(sum(features() is not None for features in self.features))
         features = images.mean((2, 3))
-        self.given.append(weakref.ref(features))
+        self.features.append(weakref.ref(features))
         return features, self.head(features)
 
 
@@ -43,11 +43,11 @@ def test_the_margin_is_exact_where_the_loss_has_run_out_of_digits():
     label = torch.tensor([0, 1, 0])
     p = logits.double().softmax(1).gather(1, label[:, None])[:, 0]
     torch.testing.assert_close(batches.margin(logits, label)[1:], (p.log() - torch.log1p(-p))[1:].float())
-    assert F.cross_entropy(logits[:1], label[:1]) == 0  # of which no margin can be told
+    assert F.cross_entropy(logits[:1], label[:1]) == 0  # from which no margin can be computed
     torch.testing.assert_close(batches.margin(logits, label)[0], torch.tensor(30 - math.log(1 + math.exp(5))))
 
 
-def test_outputs_have_no_gradient_and_leave_the_caller_his():
+def test_outputs_have_no_gradient_and_leave_gradients_enabled_for_the_caller():
     model, images = Watched(), Images(work.arrays(train=6), work.AUGMENTATION, CPU.device)
     for features, logits in batches.outputs(model, images, "train", CPU):
         assert not features.requires_grad and not logits.requires_grad and torch.is_grad_enabled()

@@ -8,7 +8,7 @@ from benchmark.results import records
 from benchmark.study.prepare import split
 
 
-def test_what_is_held_out_is_trained_on_by_no_run_and_measured_apart(project):
+def test_held_out_images_are_trained_on_by_no_run_and_measured_apart(project):
     study = project.study({"hold_out": 25, "resample": ["original", "split"]})
     held_out = []
     for method, scenario in (("original", ""), ("retrain", "random-10"), ("retrain", "class-8"), ("ft", "random-10")):
@@ -18,17 +18,17 @@ def test_what_is_held_out_is_trained_on_by_no_run_and_measured_apart(project):
         end = project.run(study, name)
         samples, context = end.samples, end.trainer.context
         forget = records.forget(study, study.run(name)) if scenario else None
-        kept = membership(samples, forget).to_numpy()
+        memberships = membership(samples, forget).to_numpy()
         held = samples.loc[samples["split"] == "held-out", "index"].tolist()
         held_out.append(held)
         assert len(held) == 40 and not {*held} & {*context.retain.tolist(), *context.forget.tolist()}
-        assert (kept == "retain").sum() == len(context.retain)
+        assert (memberships == "retain").sum() == len(context.retain)
         if scenario:
-            looked_at = samples[kept == "held-out"]
+            measured = samples[memberships == "held-out"]
             unseen = measure(samples, forget, unseen="held-out")
-            assert unseen["ta"] == 100 * (looked_at["label"] == looked_at["prediction"]).mean()
+            assert unseen["ta"] == 100 * (measured["label"] == measured["prediction"]).mean()
             assert unseen["ra"] == end.history["ra"].iloc[-1] and unseen["ua"] == end.history["ua"].iloc[-1]
-            assert 8 not in looked_at["label"].to_numpy() if scenario == "class-8" else len(looked_at) == 40
+            assert 8 not in measured["label"].to_numpy() if scenario == "class-8" else len(measured) == 40
     assert all(held == held_out[0] for held in held_out)
 
 

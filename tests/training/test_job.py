@@ -1,4 +1,4 @@
-"""What one run leaves, when it is done again, how it diverges, and what it refuses to start from."""
+"""What a run leaves, when it is repeated, how it diverges, and what it refuses to start from."""
 
 import json
 import math
@@ -42,7 +42,7 @@ def test_a_run_leaves_its_files_and_their_digests(project):
     assert project.run(study, project.name("retrain")).record["started_from"] is None
 
 
-def test_samples_hold_every_sample_and_its_true_label_and_the_history_ends_with_what_they_say(project, shared):
+def test_samples_hold_every_sample_with_its_true_label_and_the_history_ends_with_their_metrics(project, shared):
     study, end = project.study(), shared.run("coun")
     arrays = store.load(study.dataset_folder("digits"))
     for split, labels in (("train", arrays.train_labels), ("test", arrays.test_labels)):
@@ -57,7 +57,7 @@ def test_samples_hold_every_sample_and_its_true_label_and_the_history_ends_with_
     assert end.history[METRICS].iloc[-1].to_dict() == measure(end.samples, forgotten)
 
 
-def test_history_has_a_row_every_so_many_epochs_and_the_last_and_that_changes_nothing_else(shared):
+def test_evaluate_every_decides_the_rows_of_the_history_and_changes_no_sample(shared):
     often, seldom = shared.run("ft", epochs=3), shared.run("ft", epochs=3, evaluate_every=2)
     assert often.history["epoch"].tolist() == [1, 2, 3] and seldom.history["epoch"].tolist() == [2, 3]
     assert often.samples.equals(seldom.samples)
@@ -72,7 +72,7 @@ def test_an_unlearning_run_of_no_epochs_is_original(project):
     assert end.history["pflops"].tolist() == [0] and math.isnan(end.history["loss"][0])
 
 
-def test_a_finished_run_is_trained_again_only_when_asked_or_damaged(project, capsys):
+def test_a_finished_run_is_trained_again_only_on_request_or_when_damaged(project, capsys):
     study, name = project.study(), project.name("ft")
     assert run(study, name, "first") == "finished"
     record = run_folder(study, name) / paths.RUN
@@ -81,7 +81,7 @@ def test_a_finished_run_is_trained_again_only_when_asked_or_damaged(project, cap
     assert "already finished: " in capsys.readouterr().out and record.read_bytes() == before
     assert run(study, name, "third", again=True) == "finished"
     assert json.loads(record.read_text())["command"] == "third"
-    # It came out as before, so nothing is kept beside it.
+    # The result is as before, so nothing is kept beside it.
     assert [path.name for path in record.parent.parent.iterdir()] == [record.parent.name]
     samples = record.with_name(paths.SAMPLES)
     before = samples.read_bytes()
@@ -89,14 +89,14 @@ def test_a_finished_run_is_trained_again_only_when_asked_or_damaged(project, cap
     assert run(study, name, "fourth") == "finished" and samples.read_bytes() == before
 
 
-def test_what_comes_out_otherwise_is_kept_beside_what_takes_its_place(project, monkeypatch, capsys):
+def test_a_repetition_that_differs_keeps_the_earlier_run_beside_it(project, monkeypatch, capsys):
     study, name = project.study(), project.name("ft")
     run(study, name, "a test")
     folder = run_folder(study, name)
     first = (folder / paths.SAMPLES).read_bytes()
     step = FT.loss
-    for number in (1, 2):  # as if it were another device
-        monkeypatch.setattr(FT, "loss", lambda *given, by=number: step(*given) * (1 + 1e-3 * by))
+    for number in (1, 2):  # as on another device
+        monkeypatch.setattr(FT, "loss", lambda *inputs, number=number: step(*inputs) * (1 + 1e-3 * number))
         run(study, name, "a test", again=True)
         assert folder.with_name(f"{folder.name}.earlier-{number}").is_dir()
     assert "it came out otherwise than before" in capsys.readouterr().out
@@ -104,7 +104,7 @@ def test_what_comes_out_otherwise_is_kept_beside_what_takes_its_place(project, m
     assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
 
 
-def test_weights_that_another_study_keeps_stay_of_use_when_the_run_is_done_again(project):
+def test_weights_that_another_study_keeps_stay_usable_when_the_run_is_repeated(project):
     name = project.name("ft")
     mapped = {"kind": "maps", "cells": [name.rpartition("/ft/")[0]], "methods": ["ft"]}
     keeps, other = project.study({"figures": {"figure1": mapped}}, name="keeps"), project.study()
@@ -113,7 +113,7 @@ def test_weights_that_another_study_keeps_stay_of_use_when_the_run_is_done_again
     assert weights_of(keeps, keeps.run(name))
 
 
-def test_missing_weights_are_made_again_when_asked(project, capsys):
+def test_missing_weights_are_made_again_on_request(project, capsys):
     study = project.study()
     folder = run_folder(study, project.original)
     (folder / paths.MODEL).unlink()
@@ -133,7 +133,7 @@ def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
         run(project.unlearning(lr=0.07), name, "a test", planned)
 
 
-def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys):
+def test_a_job_that_waited_for_another_process_takes_what_that_one_made(project, capsys):
     study, name = project.study(), project.name("ft")
     with ThreadPoolExecutor() as pool:
         with locked(paths.work(f"{study.run(name).place}.lock")):
@@ -148,12 +148,12 @@ def test_who_waited_for_another_process_takes_what_that_one_made(project, capsys
     assert (run_folder(study, name) / paths.RUN).read_bytes() == record
 
 
-def test_the_code_of_a_run_is_what_it_began_with(project, monkeypatch):
-    now = stamps.stamp()
-    monkeypatch.setattr(jobs, "stamp_with", lambda: now | {"commit": "before"})
+def test_a_run_records_the_code_that_it_began_with(project, monkeypatch):
+    stamp = stamps.stamp()
+    monkeypatch.setattr(jobs, "stamp_with", lambda: stamp | {"commit": "before"})
     study = project.study()
     job = project.job(study, project.name("ft"))
-    monkeypatch.setattr(jobs, "stamp_with", lambda: now | {"commit": "after"})
+    monkeypatch.setattr(jobs, "stamp_with", lambda: stamp | {"commit": "after"})
     job.go()
     assert records.record(study, study.run(project.name("ft")))["stamp"]["commit"] == "before"
 
@@ -196,7 +196,7 @@ def test_the_step_of_the_divergence_is_recorded(project, value, stops, step):
     assert end.history[METRICS].isna().any(axis=1).tolist() == [False, True]
 
 
-def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project):
+def test_weights_that_the_last_step_spoiled_are_a_divergence_at_that_step(project):
     class Spoiling(FT):
         """Its every loss is finite, its weights after the tenth step are not."""
 
@@ -213,7 +213,7 @@ def test_weights_that_a_last_step_spoiled_are_a_divergence_at_that_step(project)
     assert np.isfinite(end.history["loss"]).all() and math.isnan(end.history["ra"].iloc[-1])
 
 
-def test_what_was_changed_is_refused_and_left_where_it_is(project):
+def test_changed_files_are_refused_and_left_where_they_are(project):
     study, original = project.study(), run_folder("tiny", project.original)
     path = original / paths.MODEL
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
@@ -226,20 +226,20 @@ def test_what_was_changed_is_refused_and_left_where_it_is(project):
             records.record(study, study.run(project.original))
 
 
-def test_results_of_another_configuration_are_not_those_of_this_one(project):
+def test_results_of_another_configuration_do_not_count(project):
     project.run(project.study(), project.name("ft"))
     changed = project.unlearning(weight_decay=0.001)
     with pytest.raises(StaleOutput, match=f"{project.name('ft')} has not been run"):
         records.frame(changed, changed.run(project.name("ft")), paths.SAMPLES)
-    # Nor is another Original unlearned.
+    # Nor does a run start from another Original.
     changed = project.study({"hyperparameters": {"*": {"training": {"lr": 0.2}}}})
     with pytest.raises(StaleOutput, match=f"{project.original} has not been run"):
         project.run(changed, project.name("ft"))
 
 
-def test_what_is_missing_is_named(project):
+def test_whatever_is_missing_is_named(project):
     study, original = project.study(), run_folder("tiny", project.original)
-    # In an order in which each is looked for before those that are missing already.
+    # In an order that looks for each before those already missing.
     for path in (
         original / paths.MODEL,
         original / paths.RUN,

@@ -17,9 +17,9 @@ def test_this_build_is_sound_in_float32():
     assert slow("float32") == []
 
 
-def test_the_check_says_so_and_goes_on(project, monkeypatch):
+def test_check_warns_of_a_slow_operator_and_goes_on(project, monkeypatch):
     project.study()
-    for lines, said in (([], ""), (["convolution in float32: slow"], "warning: convolution in float32: slow\n")):
+    for lines, warning in (([], ""), (["convolution in float32: slow"], "warning: convolution in float32: slow\n")):
         monkeypatch.setattr("benchmark.training.operators.slow", lambda precision, lines=lines: lines)
         done = call("check", "tiny", "--speed", check=True)
-        assert done.stdout.endswith(said) and "no mistakes" in done.stdout
+        assert done.stdout.endswith(warning) and "no mistakes" in done.stdout

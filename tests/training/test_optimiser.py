@@ -12,7 +12,7 @@ QUARTER = 1e-4 + (0.05 - 1e-4) * (1 + math.sqrt(0.5)) / 2
 STEPS = [(0, 1), (90, 1), (90.99, 1), (91, 0.1), (136.4, 0.1), (136.5, 0.01), (181, 0.01)]
 
 
-def test_rates_at_known_epochs():
+def test_schedules_give_the_known_learning_rates():
     for recipe, rates in [
         (COSINE, [(0, 0.05), (12.5, QUARTER), (25, (0.05 + 1e-4) / 2), (50, 1e-4)]),
         (TrainingRecipe(epochs=182, schedule="steps"), [(epoch, 0.1 * times) for epoch, times in STEPS]),
@@ -33,7 +33,7 @@ def test_one_cycle_is_that_of_torch():
     optimiser = torch.optim.SGD(network().parameters(), lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.4, total_steps=steps + 1, final_div_factor=1e9)
     for step in range(steps):
-        if step % 500 == 0:  # which is a step behind, since it counts to the last step of each phase
+        if step % 500 == 0:  # torch is a step behind: it counts to the last step of each phase
             assert learning_rate(recipe, 10 * step / steps) == pytest.approx(theirs.get_last_lr()[0], abs=2e-4)
         optimiser.step()
         theirs.step()
@@ -50,20 +50,20 @@ def alike(model: nn.Module, other: nn.Module) -> bool:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("weight_decay", [0.0, 5e-4])
-def test_steps_equal_those_of_torch_bit_for_bit_though_saved_on_the_way(momentum, weight_decay):
+def test_steps_equal_those_of_torch_bit_for_bit_even_when_saved_and_loaded_on_the_way(momentum, weight_decay):
     recipe = Recipe(lr=0.1, momentum=momentum, weight_decay=weight_decay)
     ours, theirs, before = network(), network(), network()
-    mine = SGD(ours, recipe)
+    sgd = SGD(ours, recipe)
     reference = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(1)
     for number in range(6):
         if number == 3:
-            state, mine = mine.state_dict(), SGD(ours, recipe.model_copy(update={"lr": 9.0}))
-            mine.load_state_dict(state)
-            assert mine.lr == state["lr"] == 0.1 / number
+            state, sgd = sgd.state_dict(), SGD(ours, recipe.model_copy(update={"lr": 9.0}))
+            sgd.load_state_dict(state)
+            assert sgd.lr == state["lr"] == 0.1 / number
         batch = torch.randn(8, 1, 4, 4, generator=generator)
-        mine.lr = reference.param_groups[0]["lr"] = 0.1 / (number + 1)
-        for model, optimiser in ((ours, mine), (theirs, reference)):
+        sgd.lr = reference.param_groups[0]["lr"] = 0.1 / (number + 1)
+        for model, optimiser in ((ours, sgd), (theirs, reference)):
             model.zero_grad()
             model(batch).square().mean().backward()
             optimiser.step()

@@ -1,4 +1,4 @@
-"""Relearning: what a model is trained on again, and what comes of it."""
+"""Relearning: what a model is trained on again, and how it recovers."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from benchmark.features.relearning import relearning
 from benchmark.methods.base import Part
 from benchmark.study.prepare import split
 
-HOW = {"relearning": {"steps": 25, "every": 10, "batch_size": 64, "lr": 0.02}}
+RELEARNING = {"relearning": {"steps": 25, "every": 10, "batch_size": 64, "lr": 0.02}}
 SHOWN = {"kind": "relearning", "cells": ["digits/convnet/class-8"], "methods": ["ft"]}
 
 
@@ -19,23 +19,23 @@ def embedding_of(study, method: str) -> Embedding:
     return Embedding(study, study.derive("relearning", study.run(method), "class-8"))
 
 
-def test_original_knows_a_class_again_sooner_than_retrain(project) -> None:
+def test_original_relearns_a_class_sooner_than_retrain(project) -> None:
     training = {"training": {"epochs": 20, "evaluate_every": 20}}
-    study = project.study({**HOW, "tables": {"again": SHOWN}, "hyperparameters": {"*": training}})
+    study = project.study({**RELEARNING, "tables": {"again": SHOWN}, "hyperparameters": {"*": training}})
     retrain = "digits/convnet/class-8/retrain/trial-0"
     for name in (project.original, retrain):
         project.run(study, name)
     files = [embed(study, "relearning", name, "class-8") for name in (project.original, retrain)]
-    original, never = (pd.read_parquet(file) for file in files)
+    original, retrained = (pd.read_parquet(file) for file in files)
     assert files[1] == paths.derived(study.derive("relearning", study.run(retrain), "class-8").place)
     assert original["step"].tolist() == [0, 10, 20, 25]  # the last one is evaluated too
-    assert original["forget_accuracy"].min() > 80 and never["forget_accuracy"].iloc[0] == 0
-    assert (original["forget_accuracy"] > never["forget_accuracy"]).all()
-    pd.testing.assert_frame_equal(never, relearning(embedding_of(study, retrain)))  # to the last bit
+    assert original["forget_accuracy"].min() > 80 and retrained["forget_accuracy"].iloc[0] == 0
+    assert (original["forget_accuracy"] > retrained["forget_accuracy"]).all()
+    pd.testing.assert_frame_equal(retrained, relearning(embedding_of(study, retrain)))  # to the last bit
 
 
 def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(project, monkeypatch) -> None:
-    study = project.study({**HOW, "hold_out": 20, "tables": {"again": SHOWN}})
+    study = project.study({**RELEARNING, "hold_out": 20, "tables": {"again": SHOWN}})
     split(study, "digits", "class-8", 0)
     for name in (project.original, "digits/convnet/class-8/ft/trial-0"):
         project.run(study, name)
@@ -52,15 +52,15 @@ def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(proj
         seen.append([])
         relearning(embedding)
     assert seen[0] == seen[1] and len(seen[0]) == 25 * 64
-    known = np.flatnonzero(embedding.retained | embedding.forgotten)
-    assert set(seen[0]) <= set(known) and len(known) < len(embedding.labels)
-    assert embedding.forgotten[seen[0][: len(known)]].sum() == embedding.forgotten.sum()  # a pass over everything
+    allowed = np.flatnonzero(embedding.retained | embedding.forgotten)
+    assert set(seen[0]) <= set(allowed) and len(allowed) < len(embedding.labels)
+    assert embedding.forgotten[seen[0][: len(allowed)]].sum() == embedding.forgotten.sum()  # a pass over all of them
 
 
-def test_how_it_is_trained_decides_where_its_file_lies(project) -> None:
-    one, other = (project.study({"relearning": {"steps": steps}}) for steps in (25, 50))
+def test_the_settings_of_relearning_decide_where_its_file_lies(project) -> None:
+    first, second = (project.study({"relearning": {"steps": steps}}) for steps in (25, 50))
     name = project.original
-    places = [study.derive("relearning", study.run(name), "class-8").place for study in (one, other)]
+    places = [study.derive("relearning", study.run(name), "class-8").place for study in (first, second)]
     assert places[0] != places[1] and places[0].startswith("relearning/digits/convnet/class-8/original/trial-0-")
-    views = [study.derive("views", study.run(name), "class-8").place for study in (one, other)]
+    views = [study.derive("views", study.run(name), "class-8").place for study in (first, second)]
     assert views[0] == views[1]

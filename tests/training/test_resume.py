@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from typer.testing import CliRunner
 
 from benchmark import paths
-from benchmark.__main__ import app
 from benchmark.methods import METHODS
 from benchmark.models.classifier import Classifier
 from benchmark.names import CL, MethodName
@@ -22,15 +20,14 @@ from benchmark.registry import ARCHITECTURES
 from benchmark.training.loop import Interrupted
 from benchmark.training.optimiser import SGD
 from tests.places import run_folder
-from tests.project import environment
+from tests.project import call, environment
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
-EVERY = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
+ALL_METHODS = list(dict.fromkeys(str(MethodName.parse(name)) for name in [*METHODS, *WITH_CL]))
 # Two epochs: of one run for those that train alone, or whose epochs differ; else of two stages.
 ALONE = ["original", "retrain", "ft", "salun", "l1-sparse", "scrub@msteps=1", "not+cl"]
 CASES = [(name, "random-10") for name in ALONE]
-CASES += [(name, "sequential-2x10") for name in EVERY if name not in ("original", "retrain")]
-
+CASES += [(name, "sequential-2x10") for name in ALL_METHODS if name not in ("original", "retrain")]
 
 SLOWLY = """
 import time
@@ -44,41 +41,41 @@ main()
 """
 
 
-def assert_same(one, other):
-    assert one.status == other.status
-    assert one.weights.keys() == other.weights.keys()
-    for name, weight in one.weights.items():
-        assert torch.equal(weight, other.weights[name]), name
-    assert one.samples.equals(other.samples)
-    assert one.measured.equals(other.measured)
+def assert_same(first, second):
+    assert first.status == second.status
+    assert first.weights.keys() == second.weights.keys()
+    for name, weight in first.weights.items():
+        assert torch.equal(weight, second.weights[name]), name
+    assert first.samples.equals(second.samples)
+    assert first.measured.equals(second.measured)
 
 
 @pytest.mark.parametrize(("method", "scenario"), CASES)
-def test_stopped_and_resumed_equals_undisturbed(project, shared, method, scenario):
+def test_a_run_that_is_stopped_and_resumed_equals_an_undisturbed_one(project, shared, method, scenario):
     study, name = project.study(), project.name(method, scenario)
-    whole = shared.run(method, scenario)
+    undisturbed = shared.run(method, scenario)
     # Somewhere in either half, between them, and after the last step.
-    half = whole.pauses // 2
+    middle = undisturbed.pauses // 2
     draw = np.random.default_rng(zlib.crc32(method.encode())).integers
-    stops = tuple(sorted({int(draw(1, half + 1)), half, int(draw(half, whole.pauses)), whole.pauses}))
-    parts = project.run(study, name, stops)
-    # No step was done twice: each start went on where the one before had stopped.
-    assert (parts.starts, parts.pauses) == (1 + len(stops), whole.pauses)
-    assert_same(parts, whole)
+    stops = tuple(sorted({int(draw(1, middle + 1)), middle, int(draw(middle, undisturbed.pauses)), undisturbed.pauses}))
+    resumed = project.run(study, name, stops)
+    # No step was repeated: each start went on where the one before had stopped.
+    assert (resumed.starts, resumed.pauses) == (1 + len(stops), undisturbed.pauses)
+    assert_same(resumed, undisturbed)
     assert not paths.work(study.run(name).place).exists()
 
 
-def test_in_bfloat16_it_trains_and_resumes_as_well(project):
+def test_every_method_trains_in_bfloat16_and_resumes_too(project):
     study = project.study({"precision": "bfloat16"}, {"hyperparameters": {"*": {"unlearning": {"epochs": 1}}}})
     project.run(study, project.original)
     for method in METHODS:
         name = project.name(method)
-        whole = project.run(study, name)
-        assert whole.status == "finished" and whole.record["stamp"]["precision"] == "bfloat16", name
-        assert np.isfinite(whole.samples["loss"]).all(), name
-        assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in whole.weights.values()), name
+        end = project.run(study, name)
+        assert end.status == "finished" and end.record["stamp"]["precision"] == "bfloat16", name
+        assert np.isfinite(end.samples["loss"]).all(), name
+        assert all(str(weight.dtype) in ("torch.float32", "torch.int64") for weight in end.weights.values()), name
         if method in ("coun", "salun", "scrub"):
-            assert_same(project.run(study, name, (3,)), whole)
+            assert_same(project.run(study, name, (3,)), end)
 
 
 def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
@@ -88,7 +85,7 @@ def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
         job.go()
     state = job.checkpoint.load()
     assert state["wall_seconds"] > 0 and 0 < state["meter"]["seconds"] < 1800
-    # As if it had been another machine's.
+    # As if it came from another machine.
     elsewhere = {"wall_seconds": 3600.0, "meter": state["meter"] | {"seconds": 1800.0}}
     job.checkpoint.save(state | elsewhere | {"stamp": state["stamp"] | {"device": "another"}})
     end = project.run(study, name)
@@ -98,7 +95,7 @@ def test_time_adds_up_over_interruptions_and_every_machine_is_named(project):
     assert end.record["stamp"]["precision"] == "float32"
 
 
-def test_what_a_layer_draws_goes_on_after_an_interruption(project):
+def test_a_layers_random_draws_go_on_after_an_interruption(project):
     def dropping(classes, image_shape):
         body = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU())
         return Classifier(body, nn.Linear(32, classes))
@@ -109,13 +106,13 @@ def test_what_a_layer_draws_goes_on_after_an_interruption(project):
     assert_same(project.run(study, name, (3, 7)), project.run(study, name))
 
 
-def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, monkeypatch):
+def test_a_signal_saves_the_state_and_the_same_command_resumes(project, monkeypatch):
     study, name = project.unlearning(epochs=8, evaluate_every=8), project.name("ft")
     project.run(study, name)
     folder, checkpoint = run_folder(study, name), paths.work(study.run(name).place) / "checkpoint.pt"
     undisturbed = (folder / paths.SAMPLES).read_bytes()
     shutil.rmtree(folder)
-    # A process of its own is stopped in its training, which is slowed down so that it does not end before.
+    # Stop another process in its training, which is slowed down so that it does not end before.
     command = [sys.executable, "-c", SLOWLY, "run", "tiny", name]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment(), **streams) as process:
@@ -126,7 +123,7 @@ def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, monkeypa
     assert process.returncode == 143
     assert "stopped by SIGTERM in epoch" in errors and "Traceback" not in errors
     assert checkpoint.is_file() and not (folder / paths.SAMPLES).exists()
-    # Control-C at the third of the steps that are left.
+    # Control-C at the third of the remaining steps.
     step, steps = SGD.step, itertools.count(1)
 
     def interrupted(self):
@@ -136,9 +133,9 @@ def test_a_signal_saves_the_state_and_the_same_command_goes_on(project, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(SGD, "step", interrupted)
-        again = CliRunner().invoke(app, ["run", "tiny", name])
-    assert again.exit_code == 143 and "stopped by SIGINT in epoch" in again.output
+        second = call("run", "tiny", name)
+    assert second.returncode == 143 and "stopped by SIGINT in epoch" in second.stderr
     assert checkpoint.is_file() and not (folder / paths.SAMPLES).exists()
-    last = CliRunner().invoke(app, ["run", "tiny", name]).output
-    assert "resumed after epoch" in last and last.splitlines()[-1] == "finished"
+    printed = call("run", "tiny", name, check=True).stdout
+    assert "resumed after epoch" in printed and printed.splitlines()[-1] == "finished"
     assert (folder / paths.SAMPLES).read_bytes() == undisturbed

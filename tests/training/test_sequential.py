@@ -1,4 +1,4 @@
-"""Forgetting in stages: stage k is an unlearning run of its own from the weights of stage k - 1."""
+"""Forgetting in stages: stage k is an unlearning run from the weights of stage k - 1."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def test_a_stage_is_attacked_with_the_members_of_the_retrain_that_it_is_compared
     assert drawn(SCENARIO, 2) == drawn("random-20") == drawn(SCENARIO)
 
 
-def test_a_stage_is_a_run_from_the_weights_of_the_one_before_however_often_it_is_stopped(project):
+def test_a_stage_starts_from_the_weights_of_the_one_before_however_often_the_run_is_stopped(project):
     """NoT negates once at every stage: with no step that moves a weight, two stages are the identity."""
     still = project.unlearning(epochs=4, lr=1e-30, final_lr=0, weight_decay=0)
     end = project.run(still, project.name("not", SCENARIO), stops=(1, 4, 5, 12, 14))
@@ -36,16 +36,16 @@ def test_a_stage_is_a_run_from_the_weights_of_the_one_before_however_often_it_is
     assert torch.equal(end.weights[negated], original[negated])
 
 
-def test_the_forget_data_of_a_stage_are_what_it_removes_or_if_wanted_all_that_is_gone(project, shared):
+def test_the_forget_data_of_a_stage_are_what_it_removes_or_on_request_all_removed_so_far(project, shared):
     new = shared.run("neggrad-plus", SCENARIO)
     study = project.study({"sequential": {"forget": "all"}})
-    every = project.run(study, project.name("neggrad-plus", SCENARIO))
+    cumulative = project.run(study, project.name("neggrad-plus", SCENARIO))
     frame = records.forget(study, study.run(project.name("neggrad-plus", SCENARIO)))
-    first, both = (set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2))
-    assert (len(first), len(both)) == (16, 32) and first < both
-    for end, forget in ((new, both - first), (every, both)):
+    first, removed = (set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2))
+    assert (len(first), len(removed)) == (16, 32) and first < removed
+    for end, forget in ((new, removed - first), (cumulative, removed)):
         assert set(end.trainer.context.forget.tolist()) == forget
-        assert set(end.trainer.context.retain.tolist()) == set(range(160)) - both
+        assert set(end.trainer.context.retain.tolist()) == set(range(160)) - removed
 
 
 @pytest.mark.parametrize("schedule", ["restart", "continue"])

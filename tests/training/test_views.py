@@ -22,23 +22,23 @@ COLUMNS += ["nearest", "centre_square", "centre_product"]
 
 
 class Direction(nn.Module):
-    """Features are the image itself, of two pixels; logits too."""
+    """A model whose features and logits are the image itself, of two pixels."""
 
     def forward(self, images):
         return images.flatten(1), images.flatten(1)
 
 
 def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
-    """An embedding of images that are points on the unit circle; view k of one turns it by ``turns[k]``."""
+    """Return an embedding of images that are points on the unit circle; view k of one turns it by ``turns[k]``."""
     angles, label, forgotten = np.asarray(angles, float), np.asarray(label), np.asarray(forgotten)
-    left = {number: iter([*turns, 0.0]) for number in np.unique(label)}
+    remaining = {number: iter([*turns, 0.0]) for number in np.unique(label)}
 
     def on_circle(angle):
         return torch.tensor(np.stack([np.cos(angle), np.sin(angle)], 1), dtype=torch.float32)
 
     def load(part, generator):
         index = part.index.numpy()
-        return on_circle(angles[index] + next(left[label[index[0]]]))[:, :, None, None]
+        return on_circle(angles[index] + next(remaining[label[index[0]]]))[:, :, None, None]
 
     columns = {"index": np.arange(len(angles)), "membership": np.where(forgotten, "forget", "retain"), "label": label}
     columns["prediction"] = on_circle(angles).argmax(1).numpy()
@@ -70,7 +70,7 @@ def test_known_turns_have_known_distances_and_identical_views_none() -> None:
     assert frame["lipschitz"].max() > 0  # of different samples
 
 
-def test_centres_are_those_of_the_views_in_the_sample_s_own_group() -> None:
+def test_centres_are_those_of_the_views_in_the_samples_own_group() -> None:
     """Retained: classes at 0 and at a right angle. Forgotten: one class, turned by 0.4, with no other to compare."""
     frame = view_distances(hand_made([0.0, np.pi / 2, 1.0], [0, 1, 1], [False, False, True], [0.4, 0.0]))
     inner = np.cos(0.2)  # the mean of two unit vectors 0.4 apart is this long
@@ -84,14 +84,14 @@ def test_augmented_distance_is_over_all_pairs_of_views_and_symmetric() -> None:
     torch.manual_seed(0)
     images, features = torch.randn(3, 6, 40), torch.nn.functional.normalize(torch.randn(3, 6, 5), dim=2)
     distance, ratio = nearest_views(images, features)
-    for one in range(6):
+    for sample in range(6):
         ratios = []
-        for other in set(range(6)) - {one}:
-            apart = torch.linalg.norm(images[:, None, one] - images[None, :, other], dim=2)
-            far = torch.linalg.norm(features[:, None, one] - features[None, :, other], dim=2)
-            assert distance[one, other] == pytest.approx(float(apart.min()), rel=1e-4)
-            ratios.append(float((far / apart).flatten()[apart.argmin()]))
-        assert ratio[one] == pytest.approx(max(ratios), rel=1e-4)
+        for other in set(range(6)) - {sample}:
+            distances = torch.linalg.norm(images[:, None, sample] - images[None, :, other], dim=2)
+            feature_distances = torch.linalg.norm(features[:, None, sample] - features[None, :, other], dim=2)
+            assert distance[sample, other] == pytest.approx(float(distances.min()), rel=1e-4)
+            ratios.append(float((feature_distances / distances).flatten()[distances.argmin()]))
+        assert ratio[sample] == pytest.approx(max(ratios), rel=1e-4)
 
 
 def test_the_theorem_is_not_contradicted_by_samples_and_views() -> None:
@@ -104,10 +104,10 @@ def test_the_theorem_is_not_contradicted_by_samples_and_views() -> None:
         angles = label * np.pi / 2 + rng.normal(0, spread, 60)
         angles[:1] += rng.choice([0, np.pi / 2])  # perhaps one that looks like the other class
         frame = view_distances(hand_made(angles, label, [False] * 60, rng.normal(0, spread, 4)))
-        said = theorem1(frame)
-        if not said.vacuous:
+        theorem = theorem1(frame)
+        if not theorem.vacuous:
             bounded += 1
-            assert (frame["nearest"] != frame["label"]).mean() <= said.bound + 1e-12
+            assert (frame["nearest"] != frame["label"]).mean() <= theorem.bound + 1e-12
     assert bounded >= 10
 
 
@@ -124,7 +124,7 @@ def test_every_model_and_scenario_sees_the_same_views(project) -> None:
     assert not torch.equal(first[:-1], other[:-1]) and torch.equal(first[-1], other[-1])
 
 
-def test_features_that_are_no_numbers_have_no_place_on_a_map(project, monkeypatch) -> None:
+def test_features_that_are_no_numbers_have_no_position_on_a_map(project, monkeypatch) -> None:
     study = project.study()
     embedding = embedding_of(study, project.original, "class-8")
     sampled, features = embedding.sampled()
@@ -136,8 +136,8 @@ def test_features_that_are_no_numbers_have_no_place_on_a_map(project, monkeypatc
 def test_the_file_opens_in_plain_pandas(project) -> None:
     study = project.study({"view_pairs": 2, "map_samples": 100})
     frame = pd.read_parquet(embed(study, "views", project.original, "class-8"))
-    again = view_distances(embedding_of(study, project.original, "class-8"))
-    pd.testing.assert_frame_equal(frame, again, check_dtype=False)  # the same model gives the same numbers
+    repeated = view_distances(embedding_of(study, project.original, "class-8"))
+    pd.testing.assert_frame_equal(frame, repeated, check_dtype=False)  # the same model gives the same numbers
     assert list(frame) == COLUMNS and len(frame) == 100
     assert len(list(paths.RESULTS.glob("views/digits/convnet/class-8/original/trial-0-*.parquet"))) == 1
     assert (frame["membership"] == "forget").equals(frame["label"] == 8)

@@ -1,4 +1,4 @@
-"""Tuning a miniature study: its budget, its repeatability, its survival of kills, and what it leaves alone."""
+"""Tuning a miniature study: its budget, its repeatability, how it survives kills, and what it leaves alone."""
 
 import json
 import os
@@ -39,16 +39,17 @@ STAGES = {"figure6": {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]
 
 
 def candidates() -> dict[str, list[tuple[dict[str, float], float | None]]]:
-    """Each method's values and objectives, in order, from the journal; no objective where one was given up."""
+    """Return each method's values and objectives in order, from the journal; None for a candidate that was given up."""
     journal = Journal(Study.load("tiny", tuned=False))
+    ended = {pair.method: journal.ended(pair) for pair in journal.pairs}
     return {
-        pair.method: [(journal.values(t), t.value if t.state.name == "COMPLETE" else None) for t in journal.ended(pair)]
-        for pair in journal.pairs
+        method: [(journal.values(trial), trial.value if trial.state.name == "COMPLETE" else None) for trial in trials]
+        for method, trials in ended.items()
     }
 
 
 def pretend(count: int = 1) -> None:
-    """Put candidates that nobody ran into the journal, each better than the one before."""
+    """Write candidates that were never run into the journal, each better than the one before."""
     journal = Journal(Study.load("tiny", tuned=False))
     for number in range(count):
         _, trial = journal.next()
@@ -66,7 +67,7 @@ def tiny(project):
 
 @pytest.fixture(scope="module")
 def tuned(prepared, tmp_path_factory):
-    """A project after a search by two workers, and what was printed."""
+    """The folder of a project after a search by two workers, and what was printed."""
     with pytest.MonkeyPatch.context() as patch:
         project = Project.copied(prepared, tmp_path_factory.mktemp("tuned") / "project", patch)
         project.study(TUNE)
@@ -79,25 +80,26 @@ def searched(tuned, tmp_path, monkeypatch):
     return Project.copied(tuned[0], tmp_path / "project", monkeypatch)
 
 
-def test_ranges_hold_those_of_the_paper_and_values_stay_inside():
+def test_ranges_contain_those_of_the_paper_and_values_stay_inside():
     searched = 0
     for name in METHODS:
         kind = METHODS.get(name)
-        for each in (kind, with_contrastive_term(kind)) if kind.contrastive else (kind,):
-            for key, found in ranges(each.Settings()).items():
-                field = next(f for n, f in each.Settings.model_fields.items() if key in (n, f.alias))
+        for variant in (kind, with_contrastive_term(kind)) if kind.contrastive else (kind,):
+            for key, range_ in ranges(variant.Settings()).items():
+                fields = variant.Settings.model_fields.items()
+                field = next(field for attribute, field in fields if key in (attribute, field.alias))
                 low, high = field.json_schema_extra["paper_range"]
-                assert (found.low <= low or low == 0 < found.low) and high <= found.high, (name, key)
-                for value in (found.low, found.high):
-                    assert found.inside(value) == value and found.edge(value)
-                    each.Settings.model_validate({key: value})
+                assert (range_.low <= low or low == 0 < range_.low) and high <= range_.high, (name, key)
+                for value in (range_.low, range_.high):
+                    assert range_.inside(value) == value and range_.edge(value)
+                    variant.Settings.model_validate({key: value})
                 searched += 1
     assert searched > 20
 
 
 def test_values_are_rounded_and_stay_inside():
-    whole = Range(1, 10, "linear", True).inside(3.4)
-    assert whole == 3 and isinstance(whole, int)
+    rounded = Range(1, 10, "linear", True).inside(3.4)
+    assert rounded == 3 and isinstance(rounded, int)
     assert Range(0.01, 0.1, "log", False).inside(0.0123456) == 0.0123
     assert Range(0.01, 0.1, "log", False).inside(5.0) == 0.1
     beta = Range(0.9, 0.9999, "log-complement", False)
@@ -105,7 +107,7 @@ def test_values_are_rounded_and_stay_inside():
 
 
 @pytest.mark.parametrize("scale", ["linear", "log", "log-complement"])
-def test_what_is_suggested_fills_the_range_on_its_scale_and_is_given_back(scale):
+def test_suggestions_fill_the_range_on_its_scale_and_an_enqueued_value_comes_back(scale):
     searched = Range(0.9, 0.999, scale, False)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     values = np.array([searched.suggested(study.ask(), "x") for _ in range(300)])
@@ -117,17 +119,17 @@ def test_what_is_suggested_fills_the_range_on_its_scale_and_is_given_back(scale)
     assert searched.suggested(study.ask(), "x") == 0.95
 
 
-def test_what_a_method_searches_and_what_a_study_searches_instead(project):
+def test_a_method_has_ranges_that_a_study_can_replace(project):
     assert set(ranges(METHODS.get("ft").Settings())) == {"lr"}
-    assert set(ranges(METHODS.get("ssd").Settings())) == {"alpha", "lambda"}  # it trains nothing
+    assert set(ranges(METHODS.get("ssd").Settings())) == {"alpha", "lambda"}  # nothing is trained
     assert set(ranges(METHODS.get("scrub").Settings())) == {"lr", "msteps", "gamma", "alpha"}
     with_term = with_contrastive_term(METHODS.get("neggrad-plus")).Settings()
     assert set(ranges(with_term)) == {"lr", "beta", "lambda", "tau"}
     study = project.study(TUNE, {"tune": {"ranges": {"*": {"epochs": [1, 4]}, "coun": {"lr": [0.2, 0.9]}}}})
-    found = {pair.method: pair.ranges for pair in Journal(study).pairs}
-    assert found["ft"].keys() == {"lr", "epochs"} and found["ft"]["epochs"] == Range(1, 4, "linear", True)
-    assert found["coun"]["lr"] == Range(0.2, 0.9, "log", False)
-    assert found["coun"].keys() == {"lr", "epochs", "lambda", "tau"}
+    searched = {pair.method: pair.ranges for pair in Journal(study).pairs}
+    assert searched["ft"].keys() == {"lr", "epochs"} and searched["ft"]["epochs"] == Range(1, 4, "linear", True)
+    assert searched["coun"]["lr"] == Range(0.2, 0.9, "log", False)
+    assert searched["coun"].keys() == {"lr", "epochs", "lambda", "tau"}
 
 
 def test_ranges_that_cannot_be_searched_are_refused(project):
@@ -146,8 +148,8 @@ def test_ranges_that_cannot_be_searched_are_refused(project):
 def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
     run = Study.load("tiny-tuning").run(f"{CELL}/ft/trial-0")
     retrain = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
-    mine = {"ra": 94.0, "ua": 20.0, "ta": 76.0, "mia": 28.0}
-    assert average_gap(run, mine, retrain) == pytest.approx((4 + 10 + 6 + 15) / 4)
+    candidate = {"ra": 94.0, "ua": 20.0, "ta": 76.0, "mia": 28.0}
+    assert average_gap(run, candidate, retrain) == pytest.approx((4 + 10 + 6 + 15) / 4)
     assert objective(8.75, 68.0, 70.0, 2.0) == objective(8.75, 80.0, 70.0, 2.0) == 8.75
     assert objective(8.75, 65.0, 70.0, 2.0) == 11.75
 
@@ -186,47 +188,45 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
     assert not reported & {run_folder(tuning, run) for run in tuning.runs()}
     assert tuning.seed != tiny.seed
     assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
-
     drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
     assert not np.array_equal(*drawn)
 
 
-def test_what_is_trained_to_tune_has_a_cost_and_no_search_of_its_own(tiny):
+def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(tiny):
     assert cost(Study.load("tiny-tuning"), 1.0)["output"].tolist() == ["tuning-1", "all"]
     assert cost(tiny, 1.0)["output"].tolist() == ["table2", "all", "tune"]
 
 
-def test_which_methods_are_tuned(project):
+def test_all_methods_are_tuned_but_original_and_variants(project):
     tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
     study = project.study(TUNE, {"tables": tables})
-    # Original is not, nor is a variant.
+    # Neither Original nor a variant is tuned.
     assert tuned_cells(study) == {CELL: ["coun", "neggrad-plus+cl", "ft"]}
 
 
 @pytest.mark.slow
 def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     tried = candidates()
-    assert {method: len(each) for method, each in tried.items()} == {"ft": 3, "coun": 3} and "[6/6]" in tuned[1]
+    assert {method: len(trials) for method, trials in tried.items()} == {"ft": 3, "coun": 3} and "[6/6]" in tuned[1]
     assert tried["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
-    for each in tried.values():
-        assert len({json.dumps(values) for values, _ in each}) == len(each)
+    for trials in tried.values():
+        assert len({json.dumps(values) for values, _ in trials}) == len(trials)
     written = yaml.safe_load(paths.tuned("tiny").read_text())
     assert written["about"]["left"] == 0 and written["about"]["candidates"] == 6
-    for method, each in tried.items():
-        best = min((value, values["lr"]) for values, value in each if value is not None)
+    for method, trials in tried.items():
+        best = min((value, values["lr"]) for values, value in trials if value is not None)
         assert written["hyperparameters"][CELL][method]["lr"] == best[1]
 
-    # A study that includes them has them, and what it says itself in a child wins.
+    # A study that includes them has them, and a child's own values win.
     study = searched.study(TUNE, {"tuned": "tiny"})
     lr = written["hyperparameters"][CELL]["coun"]["lr"]
     assert study.run(f"{CELL}/coun/trial-0").settings.lr == lr
     assert study.untuned.run(f"{CELL}/coun/trial-0").settings.lr == 0.05
-    paths.study_file("child").write_text(
-        yaml.safe_dump({"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}})
-    )
+    child = {"extends": "tiny", "hyperparameters": {"digits/convnet/*": {"coun": {"lr": 0.09}}}}
+    paths.study_file("child").write_text(yaml.safe_dump(child))
     assert Study.load("child").run(f"{CELL}/coun/trial-0").settings.lr == 0.09
 
-    # No candidate left a run behind, and none is tried twice.
+    # No candidate leaves a run behind, and none is tried twice.
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)} - {run_folder("tiny", ORIGINAL)}
     assert {folder.parent.name for folder in runs} == {"original", "retrain"}
     assert "candidates left" not in call("tune", "tiny", check=True).stdout
@@ -234,8 +234,8 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_same(searched):
-    whole = candidates()
+def test_a_search_killed_at_any_moment_resumes_with_any_number_of_jobs_and_finds_the_same(searched):
+    undisturbed = candidates()
     paths.journal("tiny").unlink()
     command = [sys.executable, "-m", "benchmark", "tune", "tiny", "--jobs", "2"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL) as process:
@@ -244,13 +244,13 @@ def test_killed_at_any_moment_it_goes_on_with_any_number_of_jobs_and_finds_the_s
         while not (ended := sum(map(len, candidates().values()))) and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
-    assert 0 < ended < sum(map(len, whole.values()))
+    assert 0 < ended < sum(map(len, undisturbed.values()))
     call("tune", "tiny", check=True)
-    assert candidates() == whole
+    assert candidates() == undisturbed
 
 
-def test_workers_end_with_the_process_that_started_them(tiny):
-    # The process that started this one is not the one that the worker is told of.
+def test_a_worker_ends_with_the_process_that_started_it(tiny):
+    # The worker runs in this process, whose parent is not the one that it is told of.
     call("tune", "tiny", "--worker", str(os.getpid()), check=True)
     assert candidates() == {"ft": [], "coun": []}
 
@@ -264,7 +264,7 @@ def test_another_configuration_starts_another_search(project):
     assert len(candidates()["ft"]) == 3  # and the first is not lost
 
 
-def test_a_half_written_line_is_cut_off(tiny):
+def test_a_half_written_line_of_the_journal_is_cut_off(tiny):
     pretend(count=2)
     tried = candidates()
     with paths.journal("tiny").open("a") as file:
@@ -279,18 +279,18 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     journal = Journal(Study.load("tiny", tuned=False))
     pair, trial = journal.next()
     values = journal.values(trial)
-    other, _ = journal.next()
-    assert {pair.method, other.method} == {"ft", "coun"} and journal.next() is None and journal.remaining() == 4
+    other_pair, _ = journal.next()
+    assert {pair.method, other_pair.method} == {"ft", "coun"} and journal.next() is None and journal.remaining() == 4
 
-    again = Journal(Study.load("tiny", tuned=False))  # both processes are gone
-    assert again.next() is None
-    again.clean()
-    once_more, trial = again.next()
-    assert (once_more.name, again.values(trial)) == (pair.name, values)
-    assert again.remaining() == 4
+    reopened = Journal(Study.load("tiny", tuned=False))  # both processes are gone
+    assert reopened.next() is None
+    reopened.clean()
+    repeated, trial = reopened.next()
+    assert (repeated.name, reopened.values(trial)) == (pair.name, values)
+    assert reopened.remaining() == 4
 
 
-def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
+def test_impossible_settings_and_missing_tuned_files_are_named(project):
     with pytest.raises(BadInput, match=r"tuned: config/tuned/other\.yaml is missing: 'python -m benchmark tune other'"):
         project.study({"tuned": "other"})
     with pytest.raises(BadInput, match="is not the name of a study"):
@@ -302,11 +302,11 @@ def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
         project.study(TUNE, {"figures": STAGES, "tune": change})
         with pytest.raises(BadInput, match=message):
             Study.load("tiny-tuning")
-    place = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
+    misspelled = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
     for change, message in [
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
         ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
-        ({"hyperparameters": place}, rf"tune\.hyperparameters\.{next(iter(place))}: matches no tuned cell"),
+        ({"hyperparameters": misspelled}, rf"tune\.hyperparameters\.{next(iter(misspelled))}: matches no tuned cell"),
     ]:
         with pytest.raises(BadInput, match=message):
             project.study(TUNE, {"figures": STAGES, "tune": change})
@@ -315,7 +315,7 @@ def test_what_cannot_be_tuned_or_is_not_there_is_named(project):
         project.study(TUNE)
 
 
-def test_who_reads_a_journal_leaves_it_as_it_is(tiny):
+def test_reading_a_journal_leaves_it_as_it_is(tiny):
     pretend(count=2)
     before = paths.journal("tiny").read_bytes()
     journal = Journal(tiny)
@@ -325,35 +325,35 @@ def test_who_reads_a_journal_leaves_it_as_it_is(tiny):
     assert not any(Journal(tiny).ended(pair) for pair in journal.pairs) and not paths.journal("tiny").read_bytes()
 
 
-def test_what_is_trained_to_tune_forgets_what_the_study_says_it_forgets(project):
+def test_the_runs_of_tuning_forget_what_the_study_forgets(project):
     (project.root / "mine.csv").write_text("1\n2\n3\n")
     cell = "digits/convnet/listed-mine"
     project.study(TUNE, {"lists": {"mine": "mine.csv"}, "tables": {"table2": {"cells": [cell]}}})
     assert Study.load("tiny-tuning").run(f"{cell}/ft/trial-0")
 
 
-def test_a_study_that_leaves_the_tuned_table_out_is_as_good_as_the_whole(project):
-    other = {"table3": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
+def test_a_study_may_leave_the_tuned_table_out(project):
+    tables = {"table3": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
     reuse = {"reuse": {"sequential-2x10": "random-10"}}
-    project.study(TUNE, {"figures": STAGES, "tables": other, "tune": reuse})
+    project.study(TUNE, {"figures": STAGES, "tables": tables, "tune": reuse})
     paths.study_file("part").write_text("extends: tiny\nonly: [table3]\n")
     assert used() and list(Study.load("part").tables) == ["table3"]
 
 
-def test_a_study_that_says_null_has_its_own_values_again(project):
-    own = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
+def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
+    untuned_lr = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
     pretend(count=3)
     write(Journal(Study.load("tiny")))
     tuned = project.study(TUNE, {"tuned": "tiny"})
-    assert tuned.run(f"{CELL}/ft/trial-0").settings.lr != own
+    assert tuned.run(f"{CELL}/ft/trial-0").settings.lr != untuned_lr
     paths.study_file("child").write_text("extends: tiny\ntuned: null\n")
     child = Study.load("child")
-    assert child.run(f"{CELL}/ft/trial-0").settings.lr == own and not child.includes_tuned
+    assert child.run(f"{CELL}/ft/trial-0").settings.lr == untuned_lr and not child.includes_tuned
     paths.study_file("child").write_text("extends: tiny\n")
     assert Study.load("child").run(f"{CELL}/ft/trial-0").fingerprint == tuned.run(f"{CELL}/ft/trial-0").fingerprint
 
 
-def test_a_reused_scenario_gets_the_values(project):
+def test_a_scenario_that_reuses_another_gets_its_values(project):
     study = project.study(TUNE, {"figures": STAGES, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
     pretend(count=2)
     write(Journal(study))

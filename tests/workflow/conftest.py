@@ -1,4 +1,4 @@
-"""Two finished studies: one whose files are only laid out, one that Snakemake has really run, to try plans on."""
+"""Two finished studies to plan on: one whose files are only laid out, one that Snakemake has really run."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ SHOWN: dict[str, Any] = {
     },
 }
 
-# Really run: a diverged run, two maps, one of an unlearned model, all that is gathered from them.
+# Really run: a diverged run, two maps, one of them of an unlearned model, and all that is gathered.
 RUN: dict[str, Any] = {
     "trials": 1,
     "map_samples": 100,
@@ -52,7 +52,7 @@ RUN: dict[str, Any] = {
 
 @pytest.fixture
 def fresh(empty):
-    """The study, of which nothing has been run."""
+    """A project with the study, of which nothing has been run."""
     empty.add_workflow()
     empty.study(SHOWN)
     return empty
@@ -60,7 +60,7 @@ def fresh(empty):
 
 @pytest.fixture(scope="session")
 def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every file of the study, empty but for data and records: what is planned depends on names alone."""
+    """Every file of the study, empty except for data and records: plans depend on names alone."""
     root = tmp_path_factory.mktemp("laid-out")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -106,12 +106,12 @@ def ended(really_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def jobs_of(printed: str) -> Iterator[tuple[str, str]]:
-    """The rule of each job that a dry run has printed, and what it says of the job."""
+    """Yield the rule of each job that a dry run has printed, and its description."""
     yield from re.findall(r"^(?:local)?rule (\S+):\n((?:    .*\n)+)", printed, re.MULTILINE)
 
 
 def planned(project: Project, *targets: str, **config: str) -> dict[str, set[str]]:
-    """What a dry run of some targets would do: for each rule, the first output of each of its jobs."""
+    """Return what a dry run of some targets plans: for each rule, the first output of each of its jobs."""
     printed = project.snakemake(*targets, "--dry-run", check=True, **config).stdout
     jobs: dict[str, set[str]] = {}
     for rule, body in jobs_of(printed):

@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 
 
 def gathered():
-    """What has been gathered, without clocks."""
+    """Return the gathered tables, without clocks."""
     clocks = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]
-    frames = {what: pd.read_parquet(paths.collected("tiny", what)) for what in ("metrics", "history", "predictions")}
-    return {what: frame.drop(columns=clocks, errors="ignore") for what, frame in frames.items()}
+    frames = {kind: pd.read_parquet(paths.collected("tiny", kind)) for kind in ("metrics", "history", "predictions")}
+    return {kind: frame.drop(columns=clocks, errors="ignore") for kind, frame in frames.items()}
 
 
-def test_a_study_from_nothing_to_its_tables_and_figures(ended):
+def test_the_workflow_takes_a_study_from_nothing_to_its_tables_and_figures(ended):
     study = Study.load("tiny")
     for name in study.tables:
         assert all(paths.table("tiny", name, suffix).stat().st_size > 0 for suffix in paths.TABLE_SUFFIXES)
@@ -47,14 +47,14 @@ def test_a_study_from_nothing_to_its_tables_and_figures(ended):
     assert metrics.loc["retrain", "avg_gap"] == 0
     assert "diverged" in paths.table("tiny", "table2", ".tex").read_text()
     assert planned(ended, "all") == {}
-    standing = call("status", "tiny", check=True).stdout
-    assert "4 done" in standing and "to be made" not in standing
+    printed = call("status", "tiny", check=True).stdout
+    assert "4 done" in printed and "to be made" not in printed
     assert "files are intact" in call("verify", "tiny", check=True).stdout
 
 
 def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(ended, tmp_path, monkeypatch):
     two_at_once = gathered()
-    # Elsewhere, by hand, one after the other: Originals first since others start from them, and the rest in disorder.
+    # Elsewhere, by hand, one after the other: Originals first, since others start from them, then the rest in disorder.
     other = Project(tmp_path / "other")
     other.root.mkdir()
     monkeypatch.chdir(other.root)
@@ -66,8 +66,8 @@ def test_results_do_not_depend_on_the_order_of_jobs_or_on_how_many_run_at_once(e
         other.job(study, str(run.name)).go()
     collect(study)
     in_disorder = gathered()
-    for what, frame in two_at_once.items():
-        pd.testing.assert_frame_equal(in_disorder[what], frame, check_exact=True)
+    for kind, frame in two_at_once.items():
+        pd.testing.assert_frame_equal(in_disorder[kind], frame, check_exact=True)
 
 
 def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
@@ -97,7 +97,7 @@ def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
     assert "files are intact" in call("verify", "tiny", check=True).stdout
 
 
-def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended):
+def test_a_changed_setting_trains_its_run_alone_and_changed_back_none(ended):
     record = run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN
     before = record.read_text(), paths.table("tiny", "table2", ".tex").read_text()
     old = run_folder("tiny", f"{CELL}/coun/trial-0")
@@ -105,8 +105,8 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     printed = ended.snakemake("table2", "--quiet", check=True).stdout
     assert "Study tiny: 1 run trained in " in printed and "All its 5 runs: 4 done, 1 diverged" in printed
     assert "tables   paper_tables/tiny/table2.{tex,csv,md,html}\n" in printed and "  figures " not in printed
-    shown = re.findall(r"^  (\S+) .*\d", printed.partition("\ntable2: ")[2], re.MULTILINE)
-    assert set(shown) >= {"Retrain", "Original", "FT", "CoUn"}, printed
+    methods = re.findall(r"^  (\S+) .*\d", printed.partition("\ntable2: ")[2], re.MULTILINE)
+    assert set(methods) >= {"Retrain", "Original", "FT", "CoUn"}, printed
     new = run_folder("tiny", f"{CELL}/coun/trial-0")
     assert json.loads((new / paths.RUN).read_text())["slice"]["settings"]["lambda"] == 2 and old.is_dir()
     assert record.read_text() == before[0] and paths.table("tiny", "table2", ".tex").read_text() != before[1]
@@ -114,7 +114,7 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
     assert planned(ended, "table2").keys() == {"draw_table2"}
     ended.snakemake("table2", check=True)
     assert paths.table("tiny", "table2", ".tex").read_text() == before[1]
-    # The other CoUn is no study's now.
+    # No study shows the other CoUn now.
     listed = call("unused", check=True).stdout
     assert str(new) in listed and str(old) not in listed
     call("unused", "--remove", check=True)
@@ -124,7 +124,7 @@ def test_a_method_more_is_all_that_is_trained_and_changed_back_nothing_is(ended)
 LOSS = "return self.settings.share * super().loss(outputs, batch, epoch)"
 
 
-def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_mended(project, tmp_path):
+def test_a_plugin_that_fails_stops_only_what_needs_it_until_it_is_repaired(project, tmp_path):
     plugin = tmp_path / "half.py"
     plugin.write_text(PLUGIN.replace(LOSS, "raise RuntimeError('the method has a fault')"))
     project.add_workflow()
@@ -137,13 +137,13 @@ def test_a_plugin_that_fails_stops_what_needs_it_and_nothing_else_until_it_is_me
     assert paths.table("tiny", "table8", ".tex").exists() and not paths.table("tiny", "table2", ".tex").exists()
     assert (run_folder("tiny", f"{CELL}/ft/trial-0") / paths.RUN).exists()
     assert not (run_folder("tiny", f"{CELL}/half/trial-0") / paths.RUN).exists()
-    standing = call("status", "tiny")
-    assert "1 failed" in standing.stdout and standing.returncode == 1
-    # Drawn in part, with a dash for what failed; the workflow does not take that for the table.
+    printed = call("status", "tiny")
+    assert "1 failed" in printed.stdout and printed.returncode == 1
+    # Drawn in part, with a dash for what failed, which the workflow does not take for the table.
     call("table", "tiny", "table2", "--partial", check=True)
     assert not paths.table("tiny", "table2", ".tex").exists()
     assert paths.table("tiny", "table2", ".partial.tex").exists()
-    # Mended, it is all that is done again; and another comment is no other code.
+    # Once repaired, it alone is done again; and another comment is no other code.
     plugin.write_text(PLUGIN)
     done = project.snakemake("table2", "table8", check=True)
     assert "draw_table8" not in done.stdout

@@ -1,4 +1,4 @@
-"""Pools of two checkouts put together: what is taken, what is refused, and that nothing here is touched."""
+"""Merging the pools of two checkouts: what is taken, what is refused, and that nothing here is touched."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.places import place
 from tests.project import Project, call
 
 METHODS = ["ft", "ft@lr=0.02"]
-BOTH = {"trials": 1, "tables": {"table2": {"methods": METHODS}, "table8": None}}
+STUDY = {"trials": 1, "tables": {"table2": {"methods": METHODS}, "table8": None}}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,10 @@ def pools(prepared, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for name, method in (("here", METHODS[0]), ("there", METHODS[1])):
             project = Project.copied(root / "here" if name == "there" else prepared, root / name, patch)
-            study = project.study(BOTH)
+            study = project.study(STUDY)
             shutil.rmtree(paths.run(place(study, project.name("ft"))), ignore_errors=True)
-            for one in [method, "retrain"] if name == "here" else [method]:
-                project.run(study, project.name(one))
+            for trained in [method, "retrain"] if name == "here" else [method]:
+                project.run(study, project.name(trained))
     return root
 
 
@@ -41,17 +41,17 @@ def pools(prepared, tmp_path_factory) -> Path:
 def study(pools, tmp_path, monkeypatch) -> Study:
     """The study in a copy of ``here``, with one of ``there`` beside it."""
     shutil.copytree(pools / "there", tmp_path / "there")
-    return Project.copied(pools / "here", tmp_path / "here", monkeypatch).study(BOTH)
+    return Project.copied(pools / "here", tmp_path / "here", monkeypatch).study(STUDY)
 
 
-def there(study: Study, method: str) -> Path:
-    """The folder of a run in the other checkout."""
+def folder_there(study: Study, method: str) -> Path:
+    """Return the folder of a run in the other checkout."""
     name = "digits/convnet/original/trial-0" if method == "original" else f"digits/convnet/random-10/{method}/trial-0"
     return Path("../there") / paths.run(place(study, name))
 
 
 def come_out_otherwise(run: Path, device: str = "Xeon") -> None:
-    """Change what a run says of samples, and the digests with it, as another kind of processor may."""
+    """Change a run's samples, and their digest with them, as another kind of processor may."""
     samples = pd.read_parquet(run / paths.SAMPLES)
     write_parquet(run / paths.SAMPLES, samples.assign(loss=samples["loss"] * 1.001))
     record = read_record(run / paths.RUN)
@@ -66,8 +66,8 @@ def files() -> dict[Path, bytes]:
 
 def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
     before = files()
-    dry, whole = merge([Path("../there")], dry_run=True)
-    assert "1 run would be added, 2 already here" in dry and files() == before and whole
+    planned, succeeded = merge([Path("../there")], dry_run=True)
+    assert "1 run would be added, 2 already here" in planned and files() == before and succeeded
     text, _ = merge([Path("../there")])
     assert "1 run added, 2 already here" in text and "digits/convnet/random-10  ft@lr=0.02 1" in text
     assert before.items() <= files().items()
@@ -94,7 +94,7 @@ def test_a_run_of_no_study_is_named(study):
 
 def test_equal_settings_with_unequal_results_are_refused_by_name_before_anything_is_copied(study):
     for method in ("retrain", "original"):
-        come_out_otherwise(there(study, method))
+        come_out_otherwise(folder_there(study, method))
     before = files()
     ended = call("merge", "../there")
     assert ended.returncode == 2 and files() == before
@@ -103,8 +103,8 @@ def test_equal_settings_with_unequal_results_are_refused_by_name_before_anything
     assert "digits/convnet/original/trial-0, digits/convnet/random-10/retrain/trial-0. '--keep" in ended.stderr
 
 
-def test_what_conflicts_is_kept_beside_with_all_that_started_from_it(study):
-    come_out_otherwise(there(study, "original"))
+def test_runs_that_conflict_are_kept_beside_with_all_that_started_from_them(study):
+    come_out_otherwise(folder_there(study, "original"))
     before = files()
     text, _ = merge([Path("../there")], beside="xeon")
     assert "0 runs added, 1 already here" in text and "2 runs kept beside, in results/others/xeon" in text
@@ -112,13 +112,13 @@ def test_what_conflicts_is_kept_beside_with_all_that_started_from_it(study):
     assert new and all(file.is_relative_to("results/others/xeon/results") for file in new)
     assert before.items() <= files().items() and not is_there(study.run("digits/convnet/random-10/ft@lr=0.02/trial-0"))
     assert "0 runs kept beside, in results/others/xeon, 2 there already" in merge([Path("../there")], "xeon")[0]
-    come_out_otherwise(there(study, "original"))
+    come_out_otherwise(folder_there(study, "original"))
     with pytest.raises(BadInput, match="results/others/xeon has others already"):
         merge([Path("../there")], beside="xeon")
 
 
-def test_what_is_damaged_or_half_written_there_is_not_taken(study):
-    run = there(study, "ft@lr=0.02")
+def test_a_run_that_is_damaged_or_half_written_is_not_taken(study):
+    run = folder_there(study, "ft@lr=0.02")
     with (run / paths.HISTORY).open("ab") as file:
         file.write(b"more")
     ended = call("merge", "../there")
@@ -127,17 +127,17 @@ def test_what_is_damaged_or_half_written_there_is_not_taken(study):
     assert "0 runs added, 2 already here" in merge([Path("../there")])[0]
 
 
-def test_what_was_made_from_what_is_not_taken_is_not_taken_either(study):
-    with (there(study, "original") / paths.HISTORY).open("ab") as file:
+def test_a_run_that_started_from_one_that_is_not_taken_is_not_taken_either(study):
+    with (folder_there(study, "original") / paths.HISTORY).open("ab") as file:
         file.write(b"more")
-    original, ft = there(study, "original"), there(study, "ft@lr=0.02")
-    said, well = merge([Path("../there")])
-    assert not well and f"not taken: {original / paths.HISTORY} is damaged" in said
-    assert f"not taken: {ft} was made from what is not taken" in said and not paths.run(ft.name).exists()
-    assert "0 runs added" in said
+    original, ft = folder_there(study, "original"), folder_there(study, "ft@lr=0.02")
+    text, succeeded = merge([Path("../there")])
+    assert not succeeded and f"not taken: {original / paths.HISTORY} is damaged" in text
+    assert f"not taken: {ft} was made from what is not taken" in text and not paths.run(ft.name).exists()
+    assert "0 runs added" in text
 
 
-def test_a_copy_that_is_cut_off_leaves_no_run_and_goes_on(study, monkeypatch):
+def test_a_copy_that_is_cut_off_leaves_no_run_and_resumes(study, monkeypatch):
     copyfile = shutil.copyfile
 
     def cut(source: Path, target: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_copy_that_is_cut_off_leaves_no_run_and_goes_on(study, monkeypatch):
     assert "1 run added" in merge([Path("../there")])[0] and is_there(run)
 
 
-def test_other_folders_are_refused(study):
+def test_folders_that_are_no_other_checkout_are_refused(study):
     for arguments, message in [
         (["../there/config"], "no runs there: accepted is another checkout"),
         (["."], "that is this pool"),

@@ -19,12 +19,12 @@ CLASS, MINE = "digits/convnet/class-8", "mine/convnet/random-10"
 
 
 def runs(jobs):
-    """The names of the runs among planned jobs."""
+    """Return the names of the runs among planned jobs."""
     return {file.removeprefix("results/runs/").rpartition("/")[0].rpartition("-")[0] for file in jobs.get("run", ())}
 
 
 def weights(jobs):
-    """The names of the runs whose weights are planned."""
+    """Return the names of the runs whose weights are planned."""
     return runs({"run": jobs.get("weights", ())})
 
 
@@ -33,7 +33,7 @@ def names(*methods, cell=CELL):
 
 
 def drawn(jobs):
-    """The names of the tables and figures among planned jobs."""
+    """Return the names of the tables and figures among planned jobs."""
     return {rule.removeprefix("draw_") for rule in jobs if rule.startswith("draw_")}
 
 
@@ -47,18 +47,18 @@ def test_a_table_needs_no_run_that_it_does_not_show(fresh):
 def test_maps_need_the_runs_they_show_and_their_weights(fresh):
     jobs = planned(fresh, "figure1")
     assert weights(jobs) == names("retrain") | names("retrain", cell=CLASS)
-    assert runs(jobs) == weights(jobs) | {ORIGINAL}  # by which it is told what has collapsed
+    assert runs(jobs) == weights(jobs) | {ORIGINAL}  # which shows what has collapsed
     assert len(jobs["embed"]) == 2 and drawn(jobs) == {"figure1"}
 
 
-def test_no_target_is_everything(fresh):
+def test_without_a_target_everything_is_planned(fresh):
     jobs, study = planned(fresh), Study.load("tiny")
     assert runs(jobs) == {str(run.name) for run in study.runs()}
     assert drawn(jobs) == set(study.outputs)
     assert jobs["collect"] == {"results/tiny-metrics.parquet"} and jobs["page"] == {"figures/tiny/index.html"}
 
 
-def test_a_table_over_datasets_asks_each_for_its_own_splits_alone(fresh):
+def test_a_table_over_datasets_needs_only_each_datasets_own_splits(fresh):
     letters = {"source": "digits", "subset": 100, "augmentation": {"mean": [0.5], "std": [0.5]}}
     tables = {"table2": {"cells": [CELL, "letters/convnet/class-8"], "methods": ["not"]}}
     stages = {"kind": "stages", "cells": ["digits/convnet/sequential-2x15"], "methods": ["ft"]}
@@ -76,7 +76,7 @@ def test_a_table_over_datasets_asks_each_for_its_own_splits_alone(fresh):
     }
 
 
-def test_ages_places_and_what_snakemake_remembers_decide_nothing(finished, tmp_path, monkeypatch):
+def test_the_ages_of_files_their_place_and_snakemakes_memory_decide_nothing(finished, tmp_path, monkeypatch):
     assert planned(finished, "all") == {}
     files = [path for path in Path().rglob("*") if path.is_file()]
     random.Random(0).shuffle(files)
@@ -99,7 +99,7 @@ def test_another_lambda_for_coun_runs_its_cells_again_and_changed_back_nothing(f
     jobs = planned(finished, "all")
     assert runs(jobs) == names("coun") | names("coun", "coun@tau=0.2", cell=CLASS)
     assert drawn(jobs) == {"table2", "table8", "hyperparameters", "figure3"} and len(jobs["embed"]) == 2
-    assert weights(jobs) == names("coun") | names("coun", cell=CLASS)  # of Original they are there
+    assert weights(jobs) == names("coun") | names("coun", cell=CLASS)  # Original's exist
     finished.study(SHOWN)
     assert planned(finished, "all") == {}
 
@@ -118,18 +118,18 @@ def test_only_what_a_change_concerns_is_planned(finished):
     jobs = after({"seed": 2})
     assert runs(jobs) == {str(run.name) for run in Study.load("tiny").runs()}
     assert len(jobs["split"]) == 2 and "prepare_digits" not in jobs
-    # What else changes which run is for tests/test_study.py to say.
+    # tests/test_study.py covers which other changes change which run.
     assert "prepare_digits" in after({"datasets": {"digits": {"subset": 150}}})
 
 
-def test_a_study_that_extends_another_trains_what_is_new_alone(finished):
+def test_a_study_that_extends_another_trains_only_what_is_new(finished):
     table = {"kind": "unlearning", "cells": [CELL], "methods": ["ft", "not", "coun"]}
     paths.study_file("mine").write_text(json.dumps({"extends": "tiny", "tables": {"mine": table}}), encoding="utf-8")
     jobs = planned(finished, "mine", study="mine")
     assert runs(jobs) == names("not") and drawn(jobs) == {"mine"} and "split" not in jobs
 
 
-def test_what_is_deleted_is_planned_with_what_shows_it(finished):
+def test_a_deleted_file_is_planned_with_what_shows_it(finished):
     paths.table("tiny", "table2", ".tex").unlink()
     assert planned(finished, "table2") == {"draw_table2": {"paper_tables/tiny/table2.tex"}}
     # One file of several that a job makes together.
@@ -195,15 +195,15 @@ def test_a_home_that_cannot_be_written_stops_nothing(fresh, monkeypatch):
     assert "run" in planned(fresh, "table2")
 
 
-def test_no_line_that_snakemake_prints_of_a_job_is_long(fresh):
+def test_no_line_that_snakemake_prints_about_a_job_is_long(fresh):
     lines = fresh.snakemake("all", "--dry-run", check=True).stdout.splitlines()
-    of_all = next(line for line in lines if line.startswith("    input: paper_tables/tiny/table2.tex"))
-    assert re.search(r", … \(\d\d files\)$", of_all) and max(map(len, lines)) < 600
+    inputs = next(line for line in lines if line.startswith("    input: paper_tables/tiny/table2.tex"))
+    assert re.search(r", … \(\d\d files\)$", inputs) and max(map(len, lines)) < 600
 
 
-def test_images_that_are_not_there_and_a_mistake_in_a_study_are_one_line_before_the_first_job(fresh):
-    mine = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}, "tables": {"table2": {"cells": [MINE]}}}
-    fresh.study(mine)
+def test_missing_images_and_a_mistake_in_a_study_are_one_line_before_the_first_job(fresh):
+    missing = {"datasets": {"mine": {"source": "folder", "path": "nowhere"}}, "tables": {"table2": {"cells": [MINE]}}}
+    fresh.study(missing)
     done = fresh.snakemake("table2", "table8")
     assert done.returncode != 0 and "config/tiny.yaml: datasets.mine.path: there is no folder nowhere" in done.stdout
     assert not paths.DATA.exists() and not paths.RUNS.exists()

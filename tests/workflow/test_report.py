@@ -19,7 +19,7 @@ DRAWN = "<!doctype html><title>drawn</title><p>what is drawn</p>"
 
 
 @pytest.fixture(scope="module")
-def made(laid_out, tmp_path_factory) -> Path:
+def reported(laid_out, tmp_path_factory) -> Path:
     """A study whose tables, pictures and page hold a line of text each, with its report."""
     with pytest.MonkeyPatch.context() as patch:
         project = Project.copied(laid_out, tmp_path_factory.mktemp("reported") / "study", patch)
@@ -31,14 +31,14 @@ def made(laid_out, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def report(made, monkeypatch) -> Path:
+def report(reported, monkeypatch) -> Path:
     """The report, in the folder of its study."""
-    monkeypatch.chdir(made)
-    return made / "report.html"
+    monkeypatch.chdir(reported)
+    return reported / "report.html"
 
 
 def embedded(report: Path, name: str):
-    """What the report's own script holds under a name."""
+    """Return what the report's own script holds under a name."""
     text = re.search(rf'<script id="{name}">\s*var \w+ = (.*?);\s*</script>', report.read_text(), re.DOTALL)
     assert text
     return json.loads(text[1])
@@ -65,8 +65,8 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
         assert results[path]["caption"].startswith(f"<p>{labels['name']}: " if category != "Page" else "<p>All results")
         assert "Remade by" in results[path]["caption"]
     text = re.sub(r"<[^>]+>", "", results["figures/tiny/figure3.png"]["caption"])
-    shown = ("Digits, ConvNet, class-wise", "FT, CoUn", "figures/tiny/figure3.pdf", "all figure3 --config study=tiny")
-    assert all(fact in text for fact in shown), text
+    facts = ("Digits, ConvNet, class-wise", "FT, CoUn", "figures/tiny/figure3.pdf", "all figure3 --config study=tiny")
+    assert all(fact in text for fact in facts), text
     data = results["paper_tables/tiny/table2.html"]["data_uri"]
     assert base64.b64decode(data.partition(",")[2]).decode() == DRAWN
     text = embedded(report, "workflow-desc")
@@ -76,19 +76,19 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
 
 def test_a_caption_says_how_many_trials_are_shown(fresh):
     text = captions.captions(fresh.study(SHOWN, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
-    found = {name: re.search(r":Trials: (.+)", text[name]) for name in Study.load("tiny").outputs}
-    trials = {name: match[1] for name, match in found.items() if match}
+    matches = {name: re.search(r":Trials: (.+)", text[name]) for name in Study.load("tiny").outputs}
+    trials = {name: match[1] for name, match in matches.items() if match}
     assert trials["table2"] == "1" and trials["table8"] == "2" and "hyperparameters" not in trials
     assert {trials[name] for name in ("figure1", "figure3", "figure11")} == {"the first"}
 
 
 def test_nothing_that_a_caption_says_is_taken_for_markup(fresh):
-    words = "*Not* a `role`, |nor| one_ [1]_ :sub:`x` {{ 7 * 7 }} <b>"
-    study = fresh.study(SHOWN, {"tables": {"table2": {"caption": words}}})
+    caption = "*Not* a `role`, |nor| one_ [1]_ :sub:`x` {{ 7 * 7 }} <b>"
+    study = fresh.study(SHOWN, {"tables": {"table2": {"caption": caption}}})
     from docutils.core import publish_parts
 
     body = publish_parts(captions.captions(study)["table2"], writer="html")["body"]
-    assert html.unescape(re.sub(r"<[^>]+>", "", body)).startswith(f"table2: {words}.")
+    assert html.unescape(re.sub(r"<[^>]+>", "", body)).startswith(f"table2: {caption}.")
     assert "system-message" not in body
 
 

@@ -1,4 +1,4 @@
-"""What jobs ask for: GPUs where the user asks for them, time and memory of a cluster."""
+"""What jobs ask for: GPUs where the user wants them, and a cluster's time and memory."""
 
 import os
 import re
@@ -16,7 +16,7 @@ COMPUTES = {"run", "weights", "embed"}
 
 
 def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, str]]]:
-    """What the jobs of a dry run ask for, by rule."""
+    """Return what the jobs of a dry run ask for, by rule."""
     jobs: dict[str, list[dict[str, str]]] = {}
     for rule, body in jobs_of(project.snakemake("all", "--dry-run", *options, check=True, **config).stdout):
         line = re.search(r"^    resources: (.+)$", body, re.M)
@@ -27,8 +27,8 @@ def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, 
 
 
 @pytest.mark.slow
-def test_unless_asked_for_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
-    # A run like it has taken an hour, and 4000 MiB.
+def test_by_default_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
+    # A similar run has taken an hour and 4000 MiB.
     record = paths.run(place("tiny", f"{CELL}/coun/trial-0")) / paths.RUN
     record.parent.mkdir(parents=True)
     record.write_text('{"wall_seconds": 3600, "peak_memory_mb": 4000}')
@@ -49,7 +49,7 @@ def test_a_search_takes_no_more_jobs_at_once_than_runs_do(fresh):
 
 
 @pytest.mark.slow
-def test_where_gpus_are_asked_for_each_job_that_computes_takes_one_and_the_first_guess_can_be_set(fresh):
+def test_on_request_each_job_that_computes_takes_a_gpu_and_the_first_guess_of_time_can_be_set(fresh):
     planned = requests(fresh, "--resources", "gpu=2", minutes="25")
     assert {rule for rule, jobs in planned.items() if any("gpu" in job for job in jobs)} == COMPUTES
     assert all(job["gpu"] == "1" for rule in COMPUTES for job in planned[rule])
@@ -58,7 +58,7 @@ def test_where_gpus_are_asked_for_each_job_that_computes_takes_one_and_the_first
 
 @pytest.mark.slow
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a GPU")
-def test_a_gpu_that_is_asked_for_and_not_there_is_said_in_a_line_and_not_replaced_by_the_cpu(project, monkeypatch):
+def test_a_missing_gpu_is_named_in_a_line_and_not_replaced_by_the_cpu(project, monkeypatch):
     monkeypatch.delenv("BENCHMARK_DEVICE", raising=False)
     project.add_workflow()
     record = run_folder(project.study(), f"{CELL}/ft/trial-0") / paths.RUN

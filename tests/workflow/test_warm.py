@@ -1,4 +1,4 @@
-"""Jobs that are forked from a server end as jobs of their own would, whatever becomes of either."""
+"""Jobs forked from a server end as separate processes would, whatever becomes of job or server."""
 
 import os
 import signal
@@ -32,15 +32,15 @@ def server() -> Iterator[psutil.Process]:
         sys.stdin.read()
     """
     command = [sys.executable, "-c", start]
-    own = {name: value for name, value in environment().items() if name != warm.SERVER}
+    variables = {name: value for name, value in environment().items() if name != warm.SERVER}
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=own, **streams) as parent:
+    with subprocess.Popen(command, env=variables, **streams) as parent:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(warm.SERVER, parent.stdout.readline().strip())
             (serving,) = psutil.Process(parent.pid).children()
             yield serving
         parent.communicate()
-    # It ends with the process that it was started for, and leaves nothing behind.
+    # It ends with the process that it was started for.
     serving.wait(PATIENCE)
 
 
@@ -55,21 +55,21 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def wait(ready) -> None:
-    until = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not ready():
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def fork_of(server: psutil.Process, study) -> psutil.Process:
-    """The process that trains FT, once it has begun."""
+    """Return the process that trains FT, once it has begun."""
     note = paths.work(study.run(FT).place) / paths.PROGRESS
     wait(note.is_file)
     (job,) = server.children()
     return job
 
 
-def test_a_forked_job_says_and_leaves_what_a_process_of_its_own_would(server, project):
+def test_a_forked_job_prints_and_leaves_what_a_separate_process_would(server, project):
     study = project.study()
     status, output = ended(client("run", "tiny", FT))
     assert status == 0 and output.endswith("finished\n") and f"run tiny {FT}  # process" in output
@@ -79,12 +79,12 @@ def test_a_forked_job_says_and_leaves_what_a_process_of_its_own_would(server, pr
     assert (run_folder(study, FT) / paths.SAMPLES).read_bytes() == forked
     # A user's mistake, and a wrong option.
     for arguments in (("run", "tiny", "digits/nothing"), ("run", "--what")):
-        apart = project.command(*arguments)
+        separate = project.command(*arguments)
         status, output = ended(client(*arguments))
-        assert (status, output) == (apart.returncode, apart.stdout + apart.stderr) and status == 2
+        assert (status, output) == (separate.returncode, separate.stdout + separate.stderr) and status == 2
 
 
-def test_where_no_server_can_be_started_there_is_none(monkeypatch, tmp_path):
+def test_a_server_that_cannot_be_started_stops_nothing(monkeypatch, tmp_path):
     monkeypatch.delenv(warm.SERVER, raising=False)
     monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path / ("long" * 30)))
     warm.start({"run": 2}, {})
@@ -92,17 +92,17 @@ def test_where_no_server_can_be_started_there_is_none(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_who_stops_the_command_stops_the_job(server, project, number):
+def test_stopping_the_command_stops_the_job(server, project, number):
     study = project.study({"hyperparameters": {"*": {"unlearning": {"epochs": 100_000}}}})
     command = client("run", "tiny", FT)
     job = fork_of(server, study)
     command.send_signal(number)
     status, output = ended(command)
-    assert (status, "state saved" in output) == ((-9, True) if number == signal.SIGKILL else (143, True))
+    assert status == (-9 if number == signal.SIGKILL else 143) and "state saved" in output
     job.wait(PATIENCE)
 
 
-def test_a_job_that_is_killed_takes_nothing_with_it_and_without_a_server_jobs_start_by_themselves(server, project):
+def test_a_killed_job_takes_nothing_with_it_and_without_a_server_jobs_start_by_themselves(server, project):
     study = project.study({"hyperparameters": {"*": {"ft": {"epochs": 100_000}}}})
     command = client("run", "tiny", FT)
     fork_of(server, study).kill()
