@@ -23,7 +23,8 @@ def test_loss_by_hand_and_who_is_shown_what(forgotten):
 
     def loss(logits):
         output = Output(torch.arange(1.0, 4)[:, None], torch.zeros(3, 1), logits)
-        return method.loss({"both": output}, {"both": Mixed(torch.arange(3), torch.zeros(3), forgotten=forgotten)}, 0)
+        part = Mixed(torch.arange(3), torch.zeros(3), forget_count=forgotten)
+        return method.loss({"both": output}, {"both": part}, 0)
 
     taught = [says["random" if n < forgotten else "original"] for n in range(3)]
     expected = sum(map(kl, taught, students)) / 3
@@ -65,12 +66,12 @@ def test_a_pass_is_all_forget_data_and_always_the_same_share_of_the_retain_data(
         parts = [step["both"] for step in method.batches(epoch)]
         for part in parts:
             index = part.index.tolist()
-            assert set(index[: part.forgotten]) <= forget and set(index[part.forgotten :]) <= retain
+            assert set(index[: part.forget_count]) <= forget and set(index[part.forget_count :]) <= retain
             assert torch.equal(part.label, method.context.labels[part.index])
         everything = [index for part in parts for index in part.index.tolist()]
         assert len(everything) == len(set(everything)) and forget <= set(everything)
         assert all(len(part.index) == 16 for part in parts[:-1])
         used.append(set(everything) - forget)
-        orders.append([part.forgotten for part in parts])
+        orders.append([part.forget_count for part in parts])
     assert used[0] == used[1] == used[2] and len(used[0]) == round(share * 144)
     assert orders[0] != orders[1] and max(orders[0]) < 16
