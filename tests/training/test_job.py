@@ -99,7 +99,7 @@ def test_what_comes_out_otherwise_is_kept_beside_what_takes_its_place(project, m
         monkeypatch.setattr(FT, "loss", lambda *given, by=number: step(*given) * (1 + 1e-3 * by))
         run(study, name, "a test", again=True)
         assert folder.with_name(f"{folder.name}.earlier-{number}").is_dir()
-    assert "it came out otherwise than before" in capsys.readouterr().out
+    assert "the samples differ from before" in capsys.readouterr().out
     assert (folder.with_name(f"{folder.name}.earlier-1") / paths.SAMPLES).read_bytes() == first
     assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
 

@@ -88,11 +88,11 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         "lost": (samples[1:], "train image 0: this image is missing"),
         "twice": (pd.concat([samples, samples[:1]]), "train image 0: this image occurs twice"),
         "more": (samples.assign(index=samples["index"] + 1), "test image 60: this image is no part of the dataset"),
-        "order": (samples.assign(label=samples["label"].to_numpy()[::-1]), "is the order of images another?"),
+        "order": (samples.assign(label=samples["label"].to_numpy()[::-1]), "are the images in another order?"),
         "class": (samples.assign(prediction=10), "the prediction is no class, and so on in 220 rows"),
         "nan": (
             samples.assign(loss=samples["loss"][:-1]),
-            "test image 59: the loss is no number",
+            "test image 59: the loss is not a finite number",
         ),
         "minus": (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
         "text": (samples.assign(loss="low"), ": accepted are numbers"),
