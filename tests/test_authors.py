@@ -34,10 +34,10 @@ BREAKS = {
     def loss(self, outputs, batch, epoch):
         self.steps += 1
         return super().loss(outputs, batch, epoch) * self.steps""",
-    contract.keeps_what_is_gone: """def batches(self, epoch):
+    contract.leaves_removed_data_alone: """def batches(self, epoch):
         every = torch.randperm(160, generator=self.context.streams.generator("order", epoch))
         return [{"retain": Part(index, self.context.labels[index])} for index in every.split(32)]""",
-    contract.takes_the_term: """contrastive = True
+    contract.accepts_contrastive_term: """contrastive = True
 
     def loss(self, outputs, batch, epoch):
         return super().loss(outputs, batch, epoch) * (2 if type(self) is Breaks else 1)""",

@@ -1,4 +1,4 @@
-"""One file a method. Importing this package registers them all; a new file registers itself by being here."""
+"""The methods, one file each. Importing this package registers them all, a newly added file included."""
 
 from __future__ import annotations
 

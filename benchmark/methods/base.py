@@ -1,8 +1,8 @@
 """The contract of a method: how it differs from plain training on the retain data.
 
-The training loop draws the batches' images, runs every forward pass, and steps the optimiser; a method says which
-samples make a step, what their loss is, and what happens to gradients and weights around it. Method files take
-``torch`` from here, where it is imported when first used: naming a method and reading its settings go without.
+The training loop loads the images, runs every forward pass and steps the optimiser. A method says which samples make a
+step, what their loss is, and what happens to gradients and weights around it. Method files take ``torch`` from here,
+where it is imported on first use: naming a method and reading its settings do without.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from benchmark.seeds import Streams
 else:
 
-    class _Later:
+    class _ImportedOnUse:
         def __getattr__(self, name: str) -> Any:
             return getattr(importlib.import_module("torch"), name)
 
-    torch = _Later()
+    torch = _ImportedOnUse()
 
 Range = tuple[float, float]
 Schedule = Literal["cosine", "steps", "one-cycle"]
@@ -43,14 +43,14 @@ def setting(
     added: bool = False,
     **bounds: Any,
 ) -> Any:
-    """A hyperparameter: its default, a line of documentation, the range the paper searched, and pydantic's bounds.
+    """Declare a hyperparameter by its default, a line of documentation, and pydantic's bounds.
 
     Parameters
     ----------
-    paper : the range; only such a setting is tuned.
-    search : the range that tuning looks in, if it is another one.
+    paper : the range that the paper searched; only settings with one are tuned.
+    search : the range that tuning searches, if another.
     scale : how tuning spreads its candidates: over the range, over its orders of magnitude, or over those of 1 - x.
-    added : whether the method had results before it had this setting: at its default, fingerprints leave it out.
+    added : whether the method had results before it had this setting: fingerprints then omit it at its default.
     """
     extra: dict[str, Any] = {"added": True} if added else {}
     if paper:
@@ -77,7 +77,7 @@ class Recipe(Strict):
     evaluate_every: int = setting(1, "evaluate every so many epochs, and after the last", ge=1)
 
     @model_validator(mode="after")
-    def _falls(self) -> Recipe:
+    def _check_final_lr(self) -> Recipe:
         if self.schedule != "steps" and self.final_lr > self.lr:
             raise ValueError(f"final_lr is {self.final_lr}, lr {self.lr}: accepted is a final_lr of at most lr")
         return self
@@ -92,7 +92,7 @@ class TrainingRecipe(Recipe):
     evaluate_every: int = setting(1000, "evaluate every so many epochs, and after the last", ge=1)
 
 
-# What stands for several methods in a study: all that train from scratch, all that start from Original.
+# Names that stand for several methods in a study: all that train from scratch, all that start from Original.
 GROUPS: dict[str, type[Recipe]] = {"training": TrainingRecipe, "unlearning": Recipe}
 
 
@@ -103,8 +103,8 @@ class Part:
     Attributes
     ----------
     index : (B,) positions in the training set.
-    label : (B,) what the method takes for their class.
-    transform : letters of the augmentation, such as ``"CHN"``.
+    label : (B,) the classes that the method takes them to have.
+    transform : the letters of the augmentation, such as ``"CHN"``.
     """
 
     index: torch.Tensor
@@ -113,19 +113,19 @@ class Part:
 
 
 class Output(NamedTuple):
-    """What the model made of one part: its augmented images (B, C, H, W), features (B, D) and logits (B, K)."""
+    """A part's augmented images (B, C, H, W), and the model's features (B, D) and logits (B, K)."""
 
     images: torch.Tensor
     features: torch.Tensor
     logits: torch.Tensor
 
     def cross_entropy(self, label: torch.Tensor) -> torch.Tensor:
-        """Mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
-        # torch's own differs in the last bit, and recorded losses are to stay what they are.
+        """Return the mean cross-entropy against ``label`` (B,), computed in float32: a scalar."""
+        # torch's own differs in the last bit, and recorded losses must not change.
         return -self.logits.float().log_softmax(1).gather(1, label[:, None]).mean()
 
     def kl_from(self, teacher: torch.Tensor) -> torch.Tensor:
-        """Mean KL(teacher || this) at temperature 1, ``teacher`` logits (B, K), computed in float32: a scalar."""
+        """Return the mean KL(teacher || this) at temperature 1, of ``teacher`` logits (B, K), in float32: a scalar."""
         log_p, log_q = teacher.float().log_softmax(1), self.logits.float().log_softmax(1)
         return (log_p.exp() * (log_p - log_q)).sum(1).mean()
 
@@ -139,13 +139,13 @@ def units_of(method: Method, part: str) -> tuple[float, float]:
         if part not in getattr(method, counting):
             raise IncompletePlugin(
                 f"method {type(method).__name__}: {counting} has no entry for the part {part!r} of its steps: accepted "
-                "is the number of forward passes that an image of it costs, such as 3 where it is trained on"
+                "is the number of forward passes that an image of it costs, such as 3 if it is trained on"
             )
     return method.paper_units[part], method.executed_units[part]
 
 
 def cosine_similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
+    """Return the cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
     # Autocast would compute the product in bfloat16.
     with torch.autocast(first.device.type, enabled=False):
         return torch.nn.functional.normalize(first.float()) @ torch.nn.functional.normalize(second.float()).T
@@ -156,7 +156,7 @@ Batch = dict[str, Part]
 
 @dataclass
 class Meter:
-    """What training has cost: computation in units of one image's forward pass, and the time inside ``with meter:``.
+    """The cost of training: computation in units of one image's forward pass, and the time inside ``with meter:``.
 
     ``paper`` counts as the paper's cost column does: whole batches, and only the passes it names. ``executed``
     counts what ran: every image, a forward pass as 1 unit and a backward pass as 2.
@@ -175,14 +175,14 @@ class Meter:
         self.cpu_seconds += time.process_time() - self._started[1]
 
     def count(self, images: int, paper: float, executed: float, batch_size: int | None = None) -> None:
-        """Add ``images`` passes of so many units each; ``paper`` is charged for ``batch_size`` images if given."""
+        """Add a pass of ``images`` images at so many units each; ``paper`` is charged for ``batch_size``, if given."""
         self.paper += paper * (batch_size or images)
         self.executed += executed * images
 
 
 @dataclass
 class Context:
-    """What a method may look at.
+    """What a method can see.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class Context:
     streams : named random streams; a method draws from no other source.
     load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
     fresh : ``fresh(purpose) -> model`` of the run's architecture, newly initialised from the stream of that name.
-    meter : what the run has cost; a method adds its passes outside the loop's own.
+    meter : the run's cost so far; a method adds the passes that it makes outside the loop.
     """
 
     labels: torch.Tensor
@@ -210,7 +210,7 @@ class Context:
 
 
 class Method:
-    """Plain training on the retain data, which is what every method is made from.
+    """Plain training on the retain data, the base of every method.
 
     Class attributes
     ----------------
@@ -235,7 +235,7 @@ class Method:
     def prepare(self, model: torch.nn.Module) -> None:
         """Change the starting weights, or look at them, before the first step, without gradient tracking.
 
-        When a run resumes it is called again, on a fresh copy: the checkpoint is loaded afterwards.
+        A resumed run calls this again, on a fresh copy, and then loads the checkpoint.
         """
 
     def batches(self, epoch: int) -> list[Batch]:
@@ -255,7 +255,7 @@ class Method:
     def parts(self, name: str, epoch: int, label: torch.Tensor | None = None) -> list[Part]:
         """Cut the shuffled ``retain`` or ``forget`` data into an epoch's parts; the last may be smaller.
 
-        ``label``, (N,) labels of the whole training set, stands for the true ones.
+        ``label``, (N,) labels of the whole training set, replaces the true ones.
         """
         samples = getattr(self.context, name)
         order = self.context.streams.permutation(len(samples), f"order-{name}", epoch).to(samples.device)

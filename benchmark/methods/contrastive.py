@@ -1,18 +1,17 @@
-"""CoUn, and the contrastive term that makes it from fine-tuning. Paper, Section 4 and code listing.
+"""CoUn, and the contrastive term that turns fine-tuning into it. Paper, Section 4 and code listing.
 
 On the retain data alone, with two augmented views of every image, their features z and z', and labels y:
 
     CoUn = CE(first view, y) + lambda * InfoNCE(z, z')
 
-Any method whose steps hold a retain batch takes the term, as ``<method>+cl``; ``coun`` is the name of ``ft+cl``. At
-lambda 0 the second view is not made at all, since its forward pass would move the batch-norm statistics: CoUn at
-lambda 0 *is* FT.
+Any method whose steps hold a retain batch can take the term, as ``<method>+cl``; ``coun`` is the name of ``ft+cl``. At
+lambda 0 there is no second view, since its forward pass would move the batch-norm statistics: CoUn at lambda 0 *is* FT.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from pydantic import create_model
 
@@ -23,11 +22,11 @@ from benchmark.registry import METHODS
 
 
 def info_nce(first: torch.Tensor, second: torch.Tensor, tau: float) -> torch.Tensor:
-    """Sum of the mean InfoNCE losses of both directions between two views' features (N, D), in float32: a scalar.
+    """Return the sum of both directions' mean InfoNCE loss between two views' features (N, D), in float32: a scalar.
 
-    Similarity is the cosine over ``tau``, which may be small: exp(1/tau) is never formed. The denominator for a sample
-    runs over the other view's samples alone, its own positive included (not SimCLR's 2N - 1), and there is no factor
-    1/2: the paper's code listing.
+    Similarity is the cosine over ``tau``, which may be small: exp(1/tau) is never formed. As in the paper's code
+    listing, the denominator for a sample runs over the other view's samples alone, its own positive included (not
+    SimCLR's 2N - 1), and there is no factor 1/2.
     """
     similarity = cosine_similarity(first, second) / tau
     return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()
@@ -47,40 +46,41 @@ class ContrastiveSettings(Recipe):
 
 
 class ContrastiveTerm(Method):
-    """Mixed in before a method, adds lambda * InfoNCE to each step that has a retain batch."""
+    """A mixin before a method: adds lambda * InfoNCE to each step that has a retain batch."""
 
     def __init_subclass__(cls) -> None:
         """Give the class the settings and the costs of the method and of the term."""
         method = cls.__bases__[1]
         assert issubclass(method, Method)
-        own = method.Settings.model_fields.keys() - Recipe.model_fields.keys()
-        if shared := sorted(own & ContrastiveSettings.model_fields.keys()):
-            accepted = "accepted is another name, or contrastive = False"
-            what = f"method {method.__name__}: Settings: {', '.join(shared)}"
-            raise IncompletePlugin(f"{what}: the contrastive term has a setting of that name: {accepted}")
+        own_settings = method.Settings.model_fields.keys() - Recipe.model_fields.keys()
+        if clashes := sorted(own_settings & ContrastiveSettings.model_fields.keys()):
+            raise IncompletePlugin(
+                f"method {method.__name__}: Settings: {', '.join(clashes)}: the contrastive term has a setting of that "
+                "name: accepted is another name, or contrastive = False"
+            )
         # Where the method has no settings of its own, Recipe is already among the term's bases.
         cls.Settings = ContrastiveSettings
         if method.Settings is not Recipe:
             cls.Settings = create_model(f"{cls.__name__}Settings", __base__=(ContrastiveSettings, method.Settings))
-        # The paper counts the second view's forward pass only; what runs is forward and backward.
+        # The paper counts only the forward pass of the second view; its backward pass runs too.
         cls.paper_units = method.paper_units | {"view": 1}
         cls.executed_units = method.executed_units | {"view": 3}
-        cls.contrastive = False  # one such term is enough
+        cls.contrastive = False  # one term is enough
 
     def batches(self, epoch: int) -> list[Batch]:
         """Add the second view of the same retain images to each step."""
         steps = super().batches(epoch)
         if self.settings.lambda_ == 0:
             return steps
-        letters = self.settings.cl_transform
-        return [s | {"view": replace(s["retain"], transform=letters)} if "retain" in s else s for s in steps]
+        second_view = partial(replace, transform=self.settings.cl_transform)
+        return [step | {"view": second_view(step["retain"])} if "retain" in step else step for step in steps]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Add the term to the method's own loss."""
         loss = super().loss(outputs, batch, epoch)
         if "view" in outputs:
-            features = outputs["retain"].features, outputs["view"].features
-            loss = loss + self.settings.lambda_ * info_nce(*features, self.settings.tau)
+            first, second = outputs["retain"].features, outputs["view"].features
+            loss = loss + self.settings.lambda_ * info_nce(first, second, self.settings.tau)
         return loss
 
 
@@ -91,6 +91,6 @@ class CoUn(ContrastiveTerm, FT):
 
 @cache
 def with_contrastive_term(method: type[Method]) -> type[Method]:
-    """Return the class of ``<method>+cl``, one for each method; that of FT is `CoUn`."""
-    about = {"__module__": method.__module__, "__doc__": f"{method.__name__} with the contrastive term."}
-    return CoUn if method is FT else type(f"{method.__name__}CL", (ContrastiveTerm, method), about)
+    """Return the class of ``<method>+cl``, the same at every call; that of FT is `CoUn`."""
+    attributes = {"__module__": method.__module__, "__doc__": f"{method.__name__} with the contrastive term."}
+    return CoUn if method is FT else type(f"{method.__name__}CL", (ContrastiveTerm, method), attributes)

@@ -1,22 +1,22 @@
 """CU, contrastive unlearning: pull the forget features out of their class. Lee et al. 2024 (arXiv 2401.10458); Table 7.
 
-An epoch is a pass over the forget data, ``omega`` steps on each batch. A step takes the forget batch and as many retain
-samples, drawn anew with replacement, through the model together. With s = cosine similarity of features / temperature,
-P the retain samples of the anchor's class and N the others, its loss is
+An epoch is a pass over the forget data, with ``omega`` steps on each batch. A step passes the forget batch and as many
+retain samples, drawn anew with replacement, through the model together. With s = cosine similarity of features /
+temperature, P the retain samples of the anchor's class and N the others, its loss is
 
     scale * mean over forget anchors i of ( log sum_{p in P} exp(s_ip) - mean_{a in N} s_ia ) + CE(retain)
 
 which is -1/|N| sum_{a in N} log( exp(s_ia) / sum_{p in P} exp(s_ip) ): a supervised contrastive loss with positives and
-negatives exchanged. An anchor whose class no retain sample of the step has (every anchor, where a class is forgotten)
-has |N| in place of the sum over P, a constant: it is pulled and not pushed. One without others is left alone.
+negatives exchanged. For an anchor with no retain sample of its class in the step (every anchor, where a class is
+forgotten), |N| replaces the sum over P: a constant, so that it is pulled and not pushed. One with an empty N adds 0.
 
-The denominator |N| is that of a public reproduction; the rest that the text leaves out is as in the authors' code
-(github.com/Hongkyu-Lee/Contrastive-Unlearning). Differences from that: it multiplies the logarithm by the retain
-samples per other-class sample (10/9 for ten balanced classes); it contrasts the normalised output of a projection head,
-this the features that the head sees; it shows the same augmented forget images ``omega`` times, here each step augments
-anew; it has no weight decay; and it stops once the forget accuracy is no more than the test accuracy, or than chance
-where a class is forgotten, while here the number of epochs is a setting. The printed cost, 3.36 PFLOPs, fits no number
-of epochs at 6 units a step, whatever omega; here both countings charge what runs.
+The denominator |N| is that of a public reproduction; what else the text leaves out is as in the authors' code
+(github.com/Hongkyu-Lee/Contrastive-Unlearning), with these differences: they multiply the logarithm by the number of
+retain samples per other-class sample (10/9 for ten balanced classes); they contrast the normalised output of a
+projection head, not the features that the head sees; they show the same augmented forget images ``omega`` times, while
+here each step augments anew; they have no weight decay; and they stop once the forget accuracy is at most the test
+accuracy (chance, where a class is forgotten), while here the number of epochs is a setting. The printed cost, 3.36
+PFLOPs, fits no number of epochs at 6 units a step, whatever omega is; here both countings charge what runs.
 """
 
 from __future__ import annotations
@@ -46,34 +46,34 @@ class CU(Method):
     executed_units = {"both": 3}
 
     def batches(self, epoch: int) -> list[Batch]:
-        """Put as many retain samples behind each forget batch, ``omega`` times with others."""
+        """Append as many retain samples to each forget batch, ``omega`` times, drawn anew each time."""
         retain, omega = self.context.retain, self.settings.omega
         anchors = [part.index for part in self.parts("forget", epoch) for _ in range(omega)]
-        drawn = self.context.streams.integers(len(retain), sum(map(len, anchors)), "order-others", epoch)
-        others = retain[drawn.to(retain.device)].split([len(index) for index in anchors])
-        indices = [torch.cat(pair) for pair in zip(anchors, others, strict=True)]
+        positions = self.context.streams.integers(len(retain), sum(map(len, anchors)), "order-others", epoch)
+        contrasted = retain[positions.to(retain.device)].split([len(index) for index in anchors])
+        indices = [torch.cat(pair) for pair in zip(anchors, contrasted, strict=True)]
         return [{"both": Part(index, self.context.labels[index])} for index in indices]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
-        """Contrast the first half of the step, forget data, with the second, retain data; classify the second."""
+        """Contrast the step's first half, forget data, with its second, retain data; classify the second."""
         scale, temperature = self.settings.scale, self.settings.temperature
         output, label = outputs["both"], batch["both"].label
         half = len(label) // 2
-        forget, retain = (Output(*(value[part] for value in output)) for part in (slice(half), slice(half, None)))
+        forget, retain = (Output(*(values[rows] for values in output)) for rows in (slice(half), slice(half, None)))
         term = contrast(forget.features, label[:half], retain.features, label[half:], temperature)
         return scale * term + retain.cross_entropy(label[half:])
 
 
 def contrast(
-    anchors: torch.Tensor, classes: torch.Tensor, others: torch.Tensor, other_classes: torch.Tensor, temperature: float
+    anchors: torch.Tensor, classes: torch.Tensor, retain: torch.Tensor, retain_classes: torch.Tensor, temperature: float
 ) -> torch.Tensor:
-    """Contrastive unlearning loss, in float32, a scalar, of features of forget (A, D) and of retain samples (R, D)."""
-    similarity = cosine_similarity(anchors, others) / temperature
-    same = classes[:, None] == other_classes
+    """Return the contrastive unlearning loss of forget features (A, D) and retain features (R, D), a float32 scalar."""
+    similarity = cosine_similarity(anchors, retain) / temperature
+    same = classes[:, None] == retain_classes
     different = (~same).sum(1)
     pull = similarity.masked_fill(same, 0).sum(1) / different.clamp_min(1)
-    # A row without its class keeps all its columns, and their sum is not used: log(0) has no gradient.
-    alone = ~same.any(1)
-    push = similarity.masked_fill(~same & ~alone[:, None], -math.inf).logsumexp(1)
-    push = push.where(~alone, different.clamp_min(1).log())
+    # A row without its class keeps all its columns, whose sum is not used: log(0) has no gradient.
+    unmatched = ~same.any(1)
+    push = similarity.masked_fill(~same & ~unmatched[:, None], -math.inf).logsumexp(1)
+    push = push.where(~unmatched, different.clamp_min(1).log())
     return ((push - pull) * (different > 0)).mean()

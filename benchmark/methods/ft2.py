@@ -1,6 +1,6 @@
 """FT2: fine-tuning on two augmented views of the retain data. A control for CoUn, not a method of the paper.
 
-It has CoUn's two views and its cost, without its contrast: what FT2 gains over FT is not the contrastive term's.
+It has CoUn's two views and cost, but no contrastive term: what FT2 gains over FT is not that term's doing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmark.registry import METHODS
 class FT2(Method):
     """Mean cross-entropy of two views of each retain image."""
 
-    # As the contrastive term is counted: by the paper's counting, the second view costs its forward pass.
+    # Counted as for the contrastive term: by the paper's counting, the second view costs its forward pass alone.
     paper_units = {"retain": 3, "view": 1}
     executed_units = {"retain": 3, "view": 3}
 
@@ -22,7 +22,7 @@ class FT2(Method):
         return [step | {"view": step["retain"]} for step in super().batches(epoch)]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
-        """Mean of the two views' cross-entropy."""
-        return (
-            outputs["retain"].cross_entropy(batch["retain"].label) + outputs["view"].cross_entropy(batch["view"].label)
-        ) / 2
+        """Return the mean of the two views' cross-entropy."""
+        first = outputs["retain"].cross_entropy(batch["retain"].label)
+        second = outputs["view"].cross_entropy(batch["view"].label)
+        return (first + second) / 2

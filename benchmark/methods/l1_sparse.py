@@ -1,7 +1,7 @@
 """l1-sparse: fine-tuning with a penalty that drives weights to zero. Jia et al. 2023; paper, Section 5.
 
-The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs`` epochs; the rest is FT. With
-``l1_decay: false`` it stays at alpha for these epochs.
+The penalty's weight falls linearly from alpha to 0 over the first ``l1_epochs`` epochs, or stays at alpha for them with
+``l1_decay: false``; the rest is FT.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class L1Sparse(Method):
     weights: list[torch.nn.Parameter]
 
     def prepare(self, model: torch.nn.Module) -> None:
-        """Remember which tensors the norm is taken over: every parameter, as in the authors' code."""
+        """Remember the tensors that the norm is taken over: every parameter, as in the authors' code."""
         self.weights = list(model.parameters())
 
     def alpha(self, epoch: int) -> float:
         """Return the weight of the l1 norm in an epoch, counted from 0."""
-        left = max(0.0, 1 - epoch / self.settings.l1_epochs)
-        return self.settings.alpha * (left if self.settings.l1_decay else math.ceil(left))
+        remaining = max(0.0, 1 - epoch / self.settings.l1_epochs)
+        return self.settings.alpha * (remaining if self.settings.l1_decay else math.ceil(remaining))
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
         """Add the penalty to the cross-entropy."""

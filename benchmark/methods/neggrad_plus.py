@@ -1,8 +1,8 @@
 """NegGrad+: descend on the retain loss, climb on the forget loss. Kurmanji et al. 2023; paper, Section 5.
 
-One step takes a retain batch and a forget batch, the forget batches being cycled over the epoch, augmented anew each
-time; the authors' code (github.com/meghdadk/SCRUB) keeps the crops of the first time for the whole epoch. The paper's
-cost counts the forget batch's forward pass alone.
+A step takes a retain batch and a forget batch. The forget batches are cycled over the epoch and augmented anew each
+time; the authors' code (github.com/meghdadk/SCRUB) repeats their first crops all epoch. The paper's cost counts the
+forget batch's forward pass alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NegGradPlus(Method):
         return [{"retain": retain, "forget": next(forget)} for retain in self.parts("retain", epoch)]
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
-        """Weigh the retain loss against the forget loss."""
+        """Return the weighted difference of the retain loss and the forget loss."""
         beta = self.settings.beta
         retain = outputs["retain"].cross_entropy(batch["retain"].label)
         forget = outputs["forget"].cross_entropy(batch["forget"].label)

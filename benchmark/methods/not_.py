@@ -1,7 +1,7 @@
 """NoT: negate the first layer, then fine-tune. Khalil et al. 2025; paper, Section 5.
 
-Which parameters are negated is the architecture's to say: the first convolution's weight, or a ViT's positional
-embedding and patch projection.
+The architecture says which parameters are negated: the first convolution's weight, or a ViT's positional embedding and
+patch projection.
 """
 
 from __future__ import annotations

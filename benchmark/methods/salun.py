@@ -2,8 +2,8 @@
 
 The mask keeps the fraction ``threshold`` of all parameters, ranked together, whose gradient of the forget loss (summed
 over the forget batches, in evaluation mode) is largest in magnitude. Random labels are drawn anew every epoch, over
-all classes. An earlier version of the public code (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1), and those that
-copied it, change the weights while they sum, and keep the fraction whose gradient is smallest.
+all classes. An earlier version of the public code (github.com/OPTML-Group/Unlearn-Saliency, 2b0a8a1) and its copies
+change the weights while summing, and keep the fraction whose gradient is smallest.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SalUn(Method):
     start: list[torch.Tensor]
 
     def prepare(self, model: torch.nn.Module) -> None:
-        """Find the salient weights of the starting model."""
+        """Mask the salient weights of the starting model."""
         saliency = self.saliency(model)
         mask = torch.zeros_like(saliency, dtype=torch.bool)
         mask[saliency.topk(int(self.settings.threshold * len(saliency))).indices] = True
@@ -66,17 +66,17 @@ class SalUn(Method):
         return [{"forget": part} for part in self.parts("forget", epoch, label)] + super().batches(epoch)
 
     def loss(self, outputs: dict[str, Output], batch: Batch, epoch: int) -> torch.Tensor:
-        """Cross-entropy of the step's only part."""
+        """Return the cross-entropy of the step's only part."""
         ((name, part),) = batch.items()
         return outputs[name].cross_entropy(part.label)
 
     def after_backward(self, model: torch.nn.Module) -> None:
-        """Let no gradient reach a weight outside the mask."""
+        """Zero the gradient of every weight outside the mask."""
         for weight, mask in zip(model.parameters(), self.masks, strict=True):
             if weight.grad is not None:
                 weight.grad.mul_(mask)
 
     def after_step(self, model: torch.nn.Module) -> None:
-        """Put frozen weights back: momentum and weight decay move a weight whose gradient is zero."""
+        """Restore frozen weights: momentum and weight decay move a weight even if its gradient is zero."""
         for weight, mask, start in zip(model.parameters(), self.masks, self.start, strict=False):
             weight.copy_(weight.where(mask, start))

@@ -1,20 +1,20 @@
 """SCRUB: move away from Original on the forget data, stay with it on the retain data. Kurmanji et al. 2023; Table 7.
 
-In epochs 1 to ``msteps`` a pass over the forget data maximises, and in every epoch a pass over the retain data
-minimises, where the teacher t is the model that the run starts from and s the one that is trained:
+Epochs 1 to ``msteps`` begin with a pass over the forget data; every epoch has a pass over the retain data. With the
+teacher t, which is the model that the run starts from, and the student s, which is trained, they minimise
 
     forget  -KL(t || s)
     retain  gamma * CE(s) + alpha * KL(t || s)
 
-The teacher is in evaluation mode and the student in training mode, as in the authors' code: a student that still has
-the teacher's weights differs from it by batch statistics (or dropout) alone, and one that has neither gets no gradient
-from the forget data before something else has moved it.
+The teacher is in evaluation mode and the student in training mode, as in the authors' code. A student that still has
+the teacher's weights differs from it by batch statistics or dropout alone; without either, it gets no gradient from the
+forget data until something else has moved it.
 
-Differences from the authors' code (github.com/meghdadk/SCRUB): temperature 1, as in this paper, where they divide
-logits by one and multiply the divergence by its square; one batch size and learning rate for both passes; no rewinding
-to an earlier epoch. Their packaged version counts epochs from 0 but compares with ``<=``, and so makes ``msteps`` + 1
-forget passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196 batches in 40 epochs, as
-if a forget pass were made in each; here only passes that are made are charged.
+Differences from the authors' code (github.com/meghdadk/SCRUB): temperature 1, as in this paper, while they divide
+logits by a temperature and multiply the divergence by its square; one batch size and learning rate for both passes; no
+rewinding to an earlier epoch. Their packaged version counts epochs from 0 but compares with ``<=``, and so makes
+``msteps`` + 1 forget passes; here there are ``msteps``. The printed cost, 8.93 PFLOPs, is 4 units on all 196 batches in
+40 epochs, as if each had a forget pass; here only the passes made are charged.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class SCRUB(Method):
     teacher: torch.nn.Module
 
     def prepare(self, model: torch.nn.Module) -> None:
-        """Keep a frozen copy of the starting model as the teacher."""
+        """Freeze a copy of the starting model as the teacher."""
         self.teacher = deepcopy(model).eval().requires_grad_(False)
 
     def batches(self, epoch: int) -> list[Batch]:
-        """Return the forget pass, while there is one, and the retain pass."""
+        """Return the forget pass, in the first ``msteps`` epochs, and the retain pass."""
         forget = self.parts("forget", epoch) if epoch < self.settings.msteps else []
         return [{"forget": part} for part in forget] + super().batches(epoch)
 
@@ -60,5 +60,5 @@ class SCRUB(Method):
 
     def divergence(self, output: Output) -> torch.Tensor:
         """Return the mean KL(teacher || student)."""
-        _, teacher = self.teacher(output.images)
-        return output.kl_from(teacher)
+        _, teacher_logits = self.teacher(output.images)
+        return output.kl_from(teacher_logits)

@@ -6,14 +6,14 @@ the whole training data I_D, the weight is multiplied by
 
     min(lambda * I_D / I_u, 1)
 
-Batches are strided through the dataset: of equal size to within one image, and of all classes where a dataset is
-sorted by class. Nothing is augmented and no random number drawn: all trials from one Original come out the same, as the
-paper's do (Table 7 prints standard deviations of exactly 0). The authors' code
-(github.com/if-loops/selective-synaptic-dampening) takes retain data then forget data in their order, in batches of 128,
-the last of them smaller but of equal weight.
+Batches are strided through the dataset: their sizes differ by at most one image, and each has all classes even where a
+dataset is sorted by class. Nothing is augmented and no random number is drawn: all trials from one Original end alike,
+as the paper's do (Table 7 prints standard deviations of exactly 0). The authors' code
+(github.com/if-loops/selective-synaptic-dampening) takes the retain data and then the forget data in their order, in
+batches of 128, of which the last is smaller but has equal weight.
 
 The printed cost, 0.06 PFLOPs, is one unit on each of 196 batches of the training data and 20 of the forget data: the
-paper charges the forward passes alone, and its counting here does too. What runs is three times that, 0.18.
+paper, and its counting here, charge the forward passes alone. What runs is three times that, 0.18.
 """
 
 from __future__ import annotations
@@ -44,32 +44,32 @@ class SSD(Method):
     paper_units = executed_units = {}
 
     def prepare(self, model: torch.nn.Module) -> None:
-        """Measure both importances and dampen the starting model: all that there is to the method."""
-        forget = self.importance(model, self.context.forget)
-        every = self.importance(model, self.context.present)
-        for weight, i_forget, i_every in zip(model.parameters(), forget, every, strict=True):
-            dampen(weight, i_forget, i_every, self.settings.alpha, self.settings.lambda_)
+        """Measure both importances and dampen the starting model, which is the whole method."""
+        forget_importance = self.importance(model, self.context.forget)
+        data_importance = self.importance(model, self.context.present)
+        for weight, i_u, i_d in zip(model.parameters(), forget_importance, data_importance, strict=True):
+            dampen(weight, i_u, i_d, self.settings.alpha, self.settings.lambda_)
 
     def batches(self, epoch: int) -> list[Batch]:
-        """Return no step, whatever number of epochs a study gives all its methods."""
+        """Return no steps, however many epochs a study sets for all methods."""
         return []
 
     def importance(self, model: torch.nn.Module, samples: torch.Tensor) -> list[torch.Tensor]:
         """Return the mean squared batch gradient over samples (M,), a tensor for each parameter of the model."""
-        count = -(-len(samples) // self.settings.batch_size)
+        batch_count = -(-len(samples) // self.settings.batch_size)
         generator = self.context.streams.generator("augment-importance", device=samples.device)  # nothing is drawn
         means = [torch.zeros_like(weight) for weight in model.parameters()]
-        for start in range(count):
-            index = samples[start::count]
+        for start in range(batch_count):
+            index = samples[start::batch_count]
             gradients = self.gradients(model, Part(index, self.context.labels[index], "N"), generator)
             for mean, gradient in zip(means, gradients, strict=True):
-                mean += gradient.square() / count
+                mean += gradient.square() / batch_count
             self.context.meter.count(len(index), paper=1, executed=3, batch_size=self.settings.batch_size)
         return means
 
 
-def dampen(weight: torch.Tensor, forget: torch.Tensor, every: torch.Tensor, alpha: float, lambda_: float) -> None:
-    """Shrink, in place, each weight whose importance to the forget data exceeds ``alpha`` times that to every image."""
-    # An importance of 0 to the forget data gives no number here, and is never above a threshold.
-    factor = (lambda_ * every / forget).clamp(max=1)
-    weight.mul_(factor.where(forget > alpha * every, 1.0))
+def dampen(weight: torch.Tensor, i_u: torch.Tensor, i_d: torch.Tensor, alpha: float, lambda_: float) -> None:
+    """Shrink, in place, each weight whose importance to the forget data, ``i_u``, exceeds ``alpha * i_d``."""
+    # Where i_u is 0 the factor may be NaN, but is not used: i_u exceeds no threshold.
+    factor = (lambda_ * i_d / i_u).clamp(max=1)
+    weight.mul_(factor.where(i_u > alpha * i_d, 1.0))

@@ -1,4 +1,4 @@
-"""The images of a dataset on the device: batches for training, and one pass over everything for evaluation."""
+"""The images of a dataset on the device: batches for training, and one pass over all images for evaluation."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ class Images:
     def plain(self, split: str, batch_size: int, index: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the images of a split in dataset order, normalised only, as every evaluation sees them."""
         images = self._images[split]
-        pieces = images.split(batch_size) if index is None else (images[part] for part in index.split(batch_size))
-        for piece in pieces:
-            yield self._transform("N")(piece)
+        batches = images.split(batch_size) if index is None else (images[rows] for rows in index.split(batch_size))
+        for batch in batches:
+            yield self._transform("N")(batch)
 
 
 def predict(model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
-    """Return one row a sample: ``index, split, label, prediction, loss, margin``.
+    """Return one row per sample: ``index, split, label, prediction, loss, margin``.
 
     ``index`` counts within the split, in dataset order; ``loss`` is the cross-entropy in float32, so that the
     confidence p in the true label is exp(-loss); ``margin`` is log p - log(1 - p), float32, from the logits. The model
     is left in evaluation mode.
     """
-    parts = []
+    tables = []
     for split, label in images.labels.items():
-        logits = torch.cat([out for _, out in outputs(model, images, split, device)])
+        logits = torch.cat([batch_logits for _, batch_logits in outputs(model, images, split, device)])
         loss = F.cross_entropy(logits, label, reduction="none")
         columns = {"label": label, "prediction": logits.argmax(1), "loss": loss, "margin": margin(logits, label)}
-        place = {"index": np.arange(len(label)), "split": np.full(len(label), split, object)}
-        parts.append(pd.DataFrame(place | {name: values.cpu().numpy() for name, values in columns.items()}))
-    return pd.concat(parts, ignore_index=True)
+        position = {"index": np.arange(len(label)), "split": np.full(len(label), split, object)}
+        tables.append(pd.DataFrame(position | {name: values.cpu().numpy() for name, values in columns.items()}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def margin(logits: Tensor, label: Tensor) -> Tensor:
     """Return by how much the true logit exceeds the logsumexp of the others, (n,) from logits (n, K) and labels (n,).
 
-    It is log p - log(1 - p) of the true label's probability p. A float32 cross-entropy knows it up to 15 only: beyond,
-    p rounds to 1.
+    It is log p - log(1 - p) of the true label's probability p. A float32 cross-entropy gives it only up to 15:
+    beyond that, p rounds to 1.
     """
     true = label[:, None]
     others = logits.scatter(1, true, -torch.inf).logsumexp(1)
@@ -80,7 +80,7 @@ def outputs(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield features (B, D) and logits (B, K) of a split, or of the samples in ``index``, batch by batch.
 
-    One batch is held at a time: the features of all samples may need more memory than anything else.
+    Only one batch is held at a time: the features of all samples may need more memory than anything else.
     """
     model.eval()
     for batch in images.plain(split, BATCH, index):

@@ -1,6 +1,6 @@
-"""What every method promises, tried on a miniature study: for `python -m benchmark test`, and for our own tests.
+"""The promises of every method, tested on a miniature study: for `python -m benchmark test`, and for our own tests.
 
-A promise is a function that raises `Broken` where a method does not keep it; its docstring says it in words.
+A promise is a function that raises `Broken` if a method does not keep it; its docstring is the promise in words.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from benchmark.training.loop import Interrupted, Trainer
 
 NAME, CELL, STAGES = "contract", Cell("digits", "convnet", "random-10"), "sequential-2x10"
 TRAIN, BATCH = 160, 32  # images
-# All methods train two epochs: in stages, one each.
+# All methods train for two epochs: in two stages, for one each.
 EPOCHS = {"epochs": 2, "batch_size": BATCH}
 STUDY: dict[str, Any] = {
     "trials": 1,
@@ -55,18 +55,18 @@ STUDY: dict[str, Any] = {
 
 
 class Broken(Exception):
-    """A promise that a method does not keep; the message says what it did instead."""
+    """A promise that a method does not keep; the message says what the method did instead."""
 
 
 class Finding(NamedTuple):
-    """One promise in words, and what was done instead: nothing where it is kept."""
+    """A promise in words, and what the method did instead: empty if the promise is kept."""
 
     promise: str
     instead: str
 
 
 class Ended(NamedTuple):
-    """How a run ended: what it left, and the stage and part of everything that its training loaded."""
+    """How a run ended: what it left, and every part that its training loaded, with its stage."""
 
     status: str
     samples: pd.DataFrame
@@ -76,13 +76,13 @@ class Ended(NamedTuple):
     pauses: int
 
     def same(self, other: Ended) -> bool:
-        """Whether two runs came out the same, bit for bit."""
-        pairs = [(weight, other.weights[name]) for name, weight in self.weights.items()]
-        return self.samples.equals(other.samples) and all(torch.equal(one, another) for one, another in pairs)
+        """Return whether two runs ended with the same samples and weights, bit for bit."""
+        same_weights = all(torch.equal(weight, other.weights[name]) for name, weight in self.weights.items())
+        return self.samples.equals(other.samples) and same_weights
 
 
 class _Watched(Job):
-    """A job that is asked to stop at one of its pauses, and remembers what its training loaded."""
+    """A job that is asked to stop at one of its pauses, and records what its training loads."""
 
     def __init__(self, study: Study, name: str, stop: int | None, loaded: list[tuple[int, Part]]) -> None:
         run = study.run(name)
@@ -101,8 +101,8 @@ class _Watched(Job):
         context.load = recording
         return context
 
-    def _trainer(self, *given: Any) -> Trainer:
-        self.trainer = super()._trainer(*given)
+    def _trainer(self, *arguments: Any) -> Trainer:
+        self.trainer = super()._trainer(*arguments)
         return self.trainer
 
     def _pause(self, trainer: Trainer) -> None:
@@ -121,38 +121,38 @@ class Trial:
 
     @property
     def has_stages(self) -> bool:
-        """Whether it can remove data in stages, as all can that start from Original."""
+        """Whether the method can remove data in stages, as all that start from Original can."""
         return bool(method_class(self.method).starts_from_original)
 
     @cached_property
     def staged(self) -> Ended:
-        """How an undisturbed run of two stages ended."""
+        """How an uninterrupted run of two stages ended."""
         return self.run(scenario=STAGES)
 
     def run(self, method: str = "", scenario: str = CELL.scenario, stops: Sequence[int] = (), seed: int = 0) -> Ended:
-        """Do a run, stopped at the pauses ``stops`` and started again; ``seed`` is of the global generators."""
+        """Do a run, stopped at the pauses ``stops`` and resumed; ``seed`` seeds the global generators."""
         method = method or str(self.method)
         name = str(RunName(CELL.dataset, CELL.arch, "" if method == ORIGINAL else scenario, method, 0))
         loaded: list[tuple[int, Part]] = []
-        left, before = list(stops), 0
+        remaining, pauses = list(stops), 0
         while True:
-            random.seed(seed + before)
-            torch.manual_seed(seed + before)
-            np.random.seed(seed + before)
-            job = _Watched(self.study, name, left.pop(0) - before if left else None, loaded)
+            random.seed(seed + pauses)
+            torch.manual_seed(seed + pauses)
+            np.random.seed(seed + pauses)
+            job = _Watched(self.study, name, remaining.pop(0) - pauses if remaining else None, loaded)
             try:
                 status = job.go()
             except Interrupted:
-                before += job.pauses
+                pauses += job.pauses
                 continue
             samples = records.frame(self.study, self.study.run(name), paths.SAMPLES)
             weights = {key: value.clone() for key, value in job.trainer.model.state_dict().items()}
-            return Ended(status, samples, weights, loaded, job.trainer, before + job.pauses)
+            return Ended(status, samples, weights, loaded, job.trainer, pauses + job.pauses)
 
 
 @contextlib.contextmanager
 def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[Trial]:
-    """Give a method in a study of 160 digits, in a folder that is the working directory for the time.
+    """Yield a method in a study of 160 digits, in a folder that is the working directory meanwhile.
 
     Raises `BadInput` if there is no such method, or a plugin cannot be imported.
     """
@@ -175,67 +175,68 @@ def _study(name: str, content: dict[str, Any]) -> Study:
     return Study.load(name)
 
 
-def ends_well(trial: Trial, whole: Ended) -> None:
-    """It trains to the end, and its outputs are numbers."""
-    if whole.status != records.FINISHED:
-        epoch, step = whole.trainer.diverged or (0, 0)
+def ends_well(trial: Trial, first_run: Ended) -> None:
+    """It trains to the end, and its outputs are finite numbers."""
+    if first_run.status != records.FINISHED:
+        epoch, step = first_run.trainer.diverged or (0, 0)
         raise Broken(f"with its defaults it diverged in epoch {epoch + 1}, step {step + 1}")
 
 
-def repeats(trial: Trial, whole: Ended) -> None:
-    """It is repeated bit for bit, whatever the global random generators hold."""
-    if not trial.run(seed=1000).same(whole):
+def repeats(trial: Trial, first_run: Ended) -> None:
+    """It repeats bit for bit, whatever the state of the global random generators."""
+    if not trial.run(seed=1000).same(first_run):
         raise Broken("a second run differs: it draws from other streams than self.context.streams")
 
 
-def resumes(trial: Trial, whole: Ended) -> None:
-    """A run that is stopped and started again equals one that was not, bit for bit; so does one of several stages."""
-    for scenario, ended in {CELL.scenario: whole, **({STAGES: trial.staged} if trial.has_stages else {})}.items():
+def resumes(trial: Trial, first_run: Ended) -> None:
+    """A run that is stopped and resumed equals one that is not, bit for bit; so does one of several stages."""
+    for scenario, ended in {CELL.scenario: first_run, **({STAGES: trial.staged} if trial.has_stages else {})}.items():
         stops = sorted({1, ended.pauses // 2, ended.pauses} - {0})
         if not trial.run(scenario=scenario, stops=stops, seed=2000).same(ended):
             raise Broken("it differs: something that it remembers from step to step is not in the model's weights")
 
 
-def repeats_its_steps(trial: Trial, whole: Ended) -> None:
-    """batches(epoch) gives the same steps on every call, and others in another epoch."""
+def repeats_its_steps(trial: Trial, first_run: Ended) -> None:
+    """batches(epoch) gives the same steps on every call, and other steps for another epoch."""
 
     def steps(epoch: int) -> list[dict[str, tuple[list[int], list[int]]]]:
-        batches = whole.trainer.method.batches(epoch)
-        return [{name: (part.index.tolist(), part.label.tolist()) for name, part in one.items()} for one in batches]
+        batches = first_run.trainer.method.batches(epoch)
+        return [{name: (part.index.tolist(), part.label.tolist()) for name, part in step.items()} for step in batches]
 
     if steps(0) != steps(0):
         raise Broken("a second call for epoch 0 gives other steps")
     if steps(0) and steps(0) == steps(1):
-        raise Broken("epochs 0 and 1 have the same steps: are the samples shuffled once for all?")
+        raise Broken("epochs 0 and 1 have the same steps: are the samples shuffled only once?")
 
 
-def keeps_what_is_gone(trial: Trial, whole: Ended) -> None:
+def leaves_removed_data_alone(trial: Trial, first_run: Ended) -> None:
     """In sequential removal it loads nothing that an earlier stage removed."""
     if not trial.has_stages:
         return
     run = trial.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(trial.method), 0)))
-    gone = set(forgotten(records.forget(trial.study, run), stage=1).tolist())
-    if again := {index for stage, part in trial.staged.loaded if stage > 1 for index in part.index.tolist()} & gone:
-        raise Broken(f"its second stage loads {len(again)} samples that the first removed")
+    removed = set(forgotten(records.forget(trial.study, run), stage=1).tolist())
+    later = {index for stage, part in trial.staged.loaded if stage > 1 for index in part.index.tolist()}
+    if reloaded := later & removed:
+        raise Broken(f"its second stage loads {len(reloaded)} samples that the first removed")
 
 
-def runs_in_bfloat16(trial: Trial, whole: Ended) -> None:
+def runs_in_bfloat16(trial: Trial, first_run: Ended) -> None:
     """It trains in bfloat16 as well."""
     content = yaml.safe_load(paths.study_file(NAME).read_text(encoding="utf-8"))
-    half = replace(trial, study=_study(f"{NAME}-bfloat16", content | {"precision": "bfloat16"}))
+    bfloat16_trial = replace(trial, study=_study(f"{NAME}-bfloat16", content | {"precision": "bfloat16"}))
     if trial.method.base != ORIGINAL:
-        half.run(ORIGINAL)
-    if half.run().status != records.FINISHED:
-        raise Broken("it diverged, where it does not in float32: are losses computed in float32?")
+        bfloat16_trial.run(ORIGINAL)
+    if bfloat16_trial.run().status != records.FINISHED:
+        raise Broken("it diverged, though not in float32: are losses computed in float32?")
 
 
-def takes_the_term(trial: Trial, whole: Ended) -> None:
-    """With the contrastive term at weight 0 it is what it is without."""
-    if not whole.trainer.method.contrastive or trial.method.contrastive:
+def accepts_contrastive_term(trial: Trial, first_run: Ended) -> None:
+    """With the contrastive term at weight 0 it equals itself without the term."""
+    if not first_run.trainer.method.contrastive or trial.method.contrastive:
         return
-    term = str(MethodName(trial.method.base, True, tuple(sorted([*trial.method.settings, ("lambda", "0")]))))
-    if not trial.run(term).samples.equals(whole.samples):
-        raise Broken(f"{term} differs: its steps need a part 'retain', and its loss the method's own")
+    with_term = str(MethodName(trial.method.base, True, tuple(sorted([*trial.method.settings, ("lambda", "0")]))))
+    if not trial.run(with_term).samples.equals(first_run.samples):
+        raise Broken(f"{with_term} differs: its steps need a part 'retain', and its loss the method's own")
 
 
 Promise = Callable[[Trial, Ended], None]
@@ -244,23 +245,23 @@ PROMISES: list[Promise] = [
     repeats_its_steps,
     repeats,
     resumes,
-    keeps_what_is_gone,
-    takes_the_term,
+    leaves_removed_data_alone,
+    accepts_contrastive_term,
     runs_in_bfloat16,
 ]
 
 
 def examine(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise] = PROMISES) -> list[Finding]:
-    """Try the promises of a method; raise `BadInput` as `miniature` does.
+    """Test the promises of a method; raise `BadInput` as `miniature` does.
 
-    Where the first run ends in an error, that is the only finding.
+    If the first run ends in an error, that is the only finding.
     """
     with miniature(method, plugins) as trial:
-        whole: list[Ended] = []
-        findings = [_finding("It does a run.", lambda: whole.append(trial.run()))]
-        if not whole:
+        runs: list[Ended] = []
+        findings = [_finding("It does a run.", lambda: runs.append(trial.run()))]
+        if not runs:
             return findings
-        return [_finding(str(promise.__doc__), partial(promise, trial, whole[0])) for promise in promises]
+        return [_finding(str(promise.__doc__), partial(promise, trial, runs[0])) for promise in promises]
 
 
 def broken(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise] = PROMISES) -> list[Finding]:
@@ -273,7 +274,7 @@ def _finding(promise: str, attempt: Callable[[], object]) -> Finding:
         attempt()
     except (Broken, BadInput) as error:
         return Finding(promise, str(error))
-    except Exception as error:  # of a method that anyone wrote
+    except Exception as error:  # anyone may have written the method
         where = traceback.extract_tb(error.__traceback__)[-1]
         return Finding(promise, f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})")
     return Finding(promise, "")

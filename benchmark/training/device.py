@@ -1,8 +1,8 @@
-"""Device, precision and memory of this process, and whether what it trains is compiled.
+"""Device, precision and memory of this process, and whether its models are compiled.
 
-Compiling is off unless the environment variable BENCHMARK_COMPILE names a mode. On a processor most jobs end before it
-pays off, as the benchmark's section ``alternatives`` measures; on a GPU it may, above all for small networks, whose
-steps are many short kernels. What torch has compiled all jobs of a user and machine share (TORCHINDUCTOR_CACHE_DIR).
+Compiling is off unless the environment variable BENCHMARK_COMPILE names a mode. On a CPU most jobs end before it pays
+off, as the benchmark's section ``alternatives`` measures; on a GPU it may pay off, above all for small networks, whose
+steps are many short kernels. A user's jobs on a machine share torch's compiled code (TORCHINDUCTOR_CACHE_DIR).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmark.training import gpus
 DEVICE = "BENCHMARK_DEVICE"
 DEVICES = ("auto", "cpu", "cuda")
 COMPILE = "BENCHMARK_COMPILE"
-# torch.compile's modes but for the first; `reduce-overhead` records CUDA graphs.
+# All but the first are torch.compile's modes; `reduce-overhead` records CUDA graphs.
 COMPILE_MODES = (OFF := "off", "default", "reduce-overhead", "max-autotune")
 # From glibc's malloc.h.
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
@@ -38,25 +38,25 @@ class Device:
     """Where numbers are computed, and in which precision."""
 
     device: torch.device
-    precision: str  # float32 or bfloat16, the choice of auto being made
+    precision: str  # float32 or bfloat16: auto is resolved
 
     @classmethod
     def choose(cls, precision: str, threads: int) -> Device:
-        """Take a GPU where there is one, and bfloat16 where ``precision`` is ``auto`` and the hardware has it.
+        """Take a GPU if there is one, and bfloat16 if ``precision`` is ``auto`` and the hardware has it.
 
-        The environment's BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. A GPU is this process's until it ends;
-        where every one is taken by other jobs, this waits. From then on the process keeps the memory that it frees.
+        The environment variable BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. The process holds its GPU until it
+        ends, and waits while other jobs hold them all. From then on it keeps the memory that it frees.
         """
         prepare_process(threads)
         device = _choose_device()
-        # Else convolutions would take their inputs in TF32, with the mantissa of float16, and be called float32; and so
-        # would matrix products where TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set, as it is in NVIDIA's containers.
+        # Otherwise convolutions called float32 would read their inputs as TF32, with the mantissa of float16; so would
+        # matrix products where TORCH_ALLOW_TF32_CUBLAS_OVERRIDE is set, as it is in NVIDIA's containers.
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         if precision == "auto":
             on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-            # A processor that only emulates it is slower than in float32.
-            here = on_gpu or (device.type == "cpu" and processor_has("avx512_bf16", "amx_bf16"))
-            precision = "bfloat16" if here else "float32"
+            # A CPU that only emulates bfloat16 is slower than in float32.
+            native = on_gpu or (device.type == "cpu" and processor_has("avx512_bf16", "amx_bf16"))
+            precision = "bfloat16" if native else "float32"
         return cls(device, precision)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -75,7 +75,7 @@ class Device:
         return process_memory_mb()
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a model to the device, convolutions in the memory layout in which they are fast."""
+        """Move a model to the device, in the memory layout in which convolutions are fast."""
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
 
@@ -97,27 +97,26 @@ def prepare_process(threads: int) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep the memory that it frees, for a step that is a tenth faster; whether its C library can.
+    """Let this process keep the memory that it frees: steps are a tenth faster. Return whether its C library can.
 
     By default glibc returns every tensor of more than 32 MiB to the system at once, and the next step has the same
-    pages mapped and zeroed again, one by one. The process stays as large as it was at its largest. No result depends on
-    this.
+    pages mapped and zeroed again, one by one. The process never shrinks. No result depends on this.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(mallopt(MMAP_MAX, 0)) and bool(mallopt(TRIM_THRESHOLD, -1))
 
 
-def _chosen(variable: str, accepted: tuple[str, ...], what: str) -> str:
-    """Return what the environment says, by default the first of what is accepted."""
+def _from_environment(variable: str, accepted: tuple[str, ...], kind: str) -> str:
+    """Return the value of an environment variable, by default the first accepted one."""
     value = os.environ.get(variable, accepted[0])
     if value not in accepted:
-        raise unknown(what, value, accepted, variable)
+        raise unknown(kind, value, accepted, variable)
     return value
 
 
 def compile_mode() -> str:
     """Return ``off`` or the mode of `torch.compile` that the environment names."""
-    return _chosen(COMPILE, COMPILE_MODES, "way of compiling")
+    return _from_environment(COMPILE, COMPILE_MODES, "way of compiling")
 
 
 def compiled(model: nn.Module) -> Callable[..., Any]:
@@ -126,12 +125,12 @@ def compiled(model: nn.Module) -> Callable[..., Any]:
 
 
 def _choose_device() -> torch.device:
-    wanted = _chosen(DEVICE, DEVICES, "device")
-    if wanted == "cpu":
+    choice = _from_environment(DEVICE, DEVICES, "device")
+    if choice == "cpu":
         return torch.device("cpu")
     if torch.cuda.is_available():
         return take_gpu()
-    if wanted == "cuda":
+    if choice == "cuda":
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise BadInput(
             f"{DEVICE}=cuda: there is no GPU on {platform.node()} (torch {torch.__version__}, "
@@ -143,34 +142,34 @@ def _choose_device() -> torch.device:
 @cache
 def take_gpu() -> torch.device:
     """Wait for a GPU and hold it until this process ends; the same one however often it is called."""
-    # Places among the visible GPUs differ from process to process; a GPU's UUID does not.
-    names = [str(torch.cuda.get_device_properties(place).uuid) for place in range(torch.cuda.device_count())]
-    place = gpus.take(names, gpus.jobs_per_gpu())
-    torch.cuda.set_device(place)
-    return torch.device("cuda", place)
+    # A GPU's position among the visible ones differs from process to process; its UUID does not.
+    uuids = [str(torch.cuda.get_device_properties(position).uuid) for position in range(torch.cuda.device_count())]
+    position = gpus.take(uuids, gpus.jobs_per_gpu())
+    torch.cuda.set_device(position)
+    return torch.device("cuda", position)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused, the machine's or a GPU's."""
-    # torch has a class of its own for it only where its own allocator for GPUs was refused.
+    """Return whether an error says that memory ran out, the machine's or a GPU's."""
+    # torch has a class of its own for it only where its own allocator for GPUs fails.
     texts = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)
 
 
 @contextlib.contextmanager
-def explained(what: str, batch_size: int | None = None) -> Iterator[None]:
+def explained(activity: str, batch_size: int | None = None) -> Iterator[None]:
     """Turn two of torch's errors inside ``with`` into a `BadInput` that says what to change.
 
     They are a lack of memory, and a last batch of one image where a network's maps have shrunk to one pixel.
-    ``what`` was being done; ``batch_size`` is the study's, if it decides how much memory that takes.
+    ``batch_size`` is the study's, if it decides how much memory the activity takes.
     """
     try:
         yield
     except (MemoryError, RuntimeError, ValueError) as error:
         if "more than 1 value per channel" in str(error):  # a batch norm's words
             size = "" if batch_size is None else f" {batch_size}"
-            one = f"batch_size{size} leaves one image for the last batch, and one pixel of it to a batch norm"
-            raise BadInput(f"{what}: {one}: accepted is a batch_size that leaves more") from None
+            cause = f"batch_size{size} leaves one image for the last batch, and one pixel of it to a batch norm"
+            raise BadInput(f"{activity}: {cause}: accepted is a batch_size that leaves more") from None
         if not out_of_memory(error):
             raise
         on_gpu = isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in ("CUDA", "CUDNN"))
@@ -181,4 +180,4 @@ def explained(what: str, batch_size: int | None = None) -> Iterator[None]:
             change = f"set a smaller batch_size in the study's hyperparameters, or {change}"
         if gpus.jobs_per_gpu() > 1:
             change += f" ({gpus.JOBS_PER_GPU} is {gpus.jobs_per_gpu()})"
-        raise BadInput(f"{what}: {where} ran out of memory{size}: {change}") from None
+        raise BadInput(f"{activity}: {where} ran out of memory{size}: {change}") from None

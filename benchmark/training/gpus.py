@@ -1,7 +1,7 @@
-"""A GPU for each job, where jobs run side by side on one machine: slots under file locks.
+"""A GPU for each of the jobs that run side by side on one machine: slots under file locks.
 
-The lock files lie in a folder of the user's on the machine, outside any project, so that two workflows share them. The
-kernel releases a lock when its holder ends, however it ends.
+The lock files lie in a folder of the user on the machine, outside any project, so that workflows share them. The kernel
+releases a lock when its holder ends, however it ends.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from benchmark.errors import BadInput
 
 JOBS_PER_GPU = "BENCHMARK_JOBS_PER_GPU"
 POLL_SECONDS = 0.5
-held: list[FileLock] = []  # this process's, until it ends
+held: list[FileLock] = []  # by this process, until it ends
 
 
 def jobs_per_gpu() -> int:
-    """Return how many jobs may share a GPU, as the environment says; 1 unless it does."""
+    """Return how many jobs may share a GPU: the environment's choice, by default 1."""
     text = os.environ.get(JOBS_PER_GPU, "1")
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise BadInput(f"{JOBS_PER_GPU}={text}: accepted is a whole number from 1")
@@ -31,20 +31,20 @@ def jobs_per_gpu() -> int:
 
 
 def take(gpus: Sequence[str], slots: int) -> int:
-    """Wait for a free slot of any GPU and hold it until this process ends; return the GPU's place in ``gpus``.
+    """Wait for a free slot of any GPU and hold it until this process ends; return the GPU's position in ``gpus``.
 
-    A GPU has the same name in every process; so many ``slots`` share it, once every GPU has a first job.
+    A GPU has the same name in every process. It has ``slots`` slots; second ones are taken once all first ones are.
     """
     folder = _folder()
     waited = False
     while True:
         for slot in range(slots):
-            for place, name in enumerate(gpus):
+            for position, name in enumerate(gpus):
                 lock = FileLock(folder / f"{name}.{slot}.lock", mode=0o600, fallback_to_soft=False)
                 with contextlib.suppress(Timeout):
                     lock.acquire(timeout=0)
                     held.append(lock)
-                    return place
+                    return position
         if not waited:
             print(f"waiting for a GPU: {slots} job(s) on each of {len(gpus)}", flush=True)
         waited = True
@@ -54,7 +54,7 @@ def take(gpus: Sequence[str], slots: int) -> int:
 def _folder() -> Path:
     path = Path(tempfile.gettempdir()) / f"unlearning-benchmark-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
-    # Anyone can make a folder there, under any name.
+    # Anyone can make a folder of any name there.
     if path.is_symlink() or path.stat().st_uid != os.getuid():
         raise BadInput(f"{path}: this folder for the locks of GPUs is another user's: set TMPDIR to one of your own")
     return path

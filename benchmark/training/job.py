@@ -47,24 +47,24 @@ from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
 from benchmark.training.outcome import weights_of, write_run
 from benchmark.training.predictions import predictions_of
-from benchmark.training.progress import Note, shown
+from benchmark.training.progress import Note, progress_display
 
 CHECKPOINT_SECONDS = 60.0
 
 
 class Job:
-    """A run under way; `StaleOutput` if the dataset, the split or Original's weights are missing or damaged.
+    """A run under way; raises `StaleOutput` if the dataset, the split or Original's weights are missing or damaged.
 
     ``command`` is the command line that started it, for the record; ``keep_weights`` the file for its weights, if any.
     """
 
-    unseen = "test"  # what metrics are taken over beside the training images
+    unseen = "test"  # the split that metrics are taken over beside the training images
 
     def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
         self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
-        self.started, self._clock = datetime.now(UTC), time.perf_counter()
-        self._saved, self._spent = time.monotonic(), 0.0  # the latter in earlier calls, which were interrupted
+        self.started, self._clock_start = datetime.now(UTC), time.perf_counter()
+        self._last_save, self._earlier_seconds = time.monotonic(), 0.0  # the latter of calls that were interrupted
         arrays = load_arrays(study, run.name.dataset)
         self.data = store.content_hash(study.dataset_folder(run.name.dataset))
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
@@ -73,57 +73,57 @@ class Job:
         self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).place))
         self.original = record(study, study.run(run.original)) if run.original else None
         self.started_from = self.original["sha256"][MODEL] if self.original else None
-        # Now, since hours later there may be other code on disk than what runs here.
+        # Taken now: hours later the code on disk may be other than what runs here.
         self.stamp = stamp_with(*study.plugins) | {
             "device": self.device.name,
             "precision": self.device.precision + ("" if compile_mode() == OFF else ", compiled"),
             "threads": str(torch.get_num_threads()),
             "data": self.data,
-            **({"checksum": vouched} if (vouched := study.datasets[run.name.dataset].checksum) else {}),
+            **({"checksum": checksum} if (checksum := study.datasets[run.name.dataset].checksum) else {}),
         }
-        place = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
-        self.streams = Streams(study.seed, place)
+        key = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
+        self.streams = Streams(study.seed, key)
         made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
         self.checkpoint = Checkpoint(paths.work(run.place), self.device.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
-        self._start: dict[str, torch.Tensor] | None = None
+        self._stage_start: dict[str, torch.Tensor] | None = None
         self._samples: pd.DataFrame | None = None
 
     def go(self) -> str:
         """Train, evaluate and write the run's files; return ``finished`` or ``diverged``.
 
-        Raises `Interrupted` if SIGTERM or SIGINT came: the state is saved, and the next call goes on from it.
+        Raises `Interrupted` on SIGTERM or SIGINT: the state is saved, and the next call resumes from it.
         """
         make_writable(paths.run(self.run.place))  # before the hours of training, not after them
         model = self._starting_model()
         state = self.checkpoint.load() or {"stage": 1, "start": None}
-        self._spent = state.get("wall_seconds", 0.0)
+        self._earlier_seconds = state.get("wall_seconds", 0.0)
         self.stamp = joined(state.get("stamp", {}), self.stamp)
-        with self._signals(), shown(self.run.settings.epochs) as show:
-            trainer = self._train(model, state, [show, self._tell])
+        with self._signals(), progress_display(self.run.settings.epochs) as show:
+            trainer = self._train(model, state, [show, self._write_note])
         status = DIVERGED if trainer.diverged else FINISHED
         self._write(trainer, status)
         self.checkpoint.remove()
         return status
 
-    def _train(self, model: nn.Module, state: dict[str, Any], report: list[Callable[[Trainer], None]]) -> Trainer:
-        """Train through all stages, from the one that ``state`` was saved in; but for sequential runs there is one."""
+    def _train(self, model: nn.Module, state: dict[str, Any], listeners: list[Callable[[Trainer], None]]) -> Trainer:
+        """Train all stages, from the one that ``state`` was saved in; only sequential runs have more than one."""
         stages = Scenario(self.run.name.scenario).stages if self.run.name.scenario else 1
         meter = Meter()
         history: list[dict[str, float]] = []
         for stage in range(state["stage"], stages + 1):
             if state["start"]:
                 model.load_state_dict(state["start"])
-            # A later stage starts from weights that no file holds: a checkpoint has to.
-            self._start = {key: value.clone() for key, value in model.state_dict().items()} if stage > 1 else None
+            # No file holds the weights that a later stage starts from: a checkpoint has to.
+            self._stage_start = {key: value.clone() for key, value in model.state_dict().items()} if stage > 1 else None
             trainer = self._trainer(model, stage, stages, meter)
             trainer.history = history
             if "model" in state:
                 trainer.load_state(state)
                 print(f"resumed after epoch {trainer.offset + trainer.epoch}, step {trainer.step}", flush=True)
-            self._tell(trainer)
-            trainer.train(self._pause, report)
+            self._write_note(trainer)
+            trainer.train(self._pause, listeners)
             history, state = trainer.history, {"start": None}
             if trainer.diverged:
                 break
@@ -131,18 +131,18 @@ class Job:
 
     def _trainer(self, model: nn.Module, stage: int, stages: int, meter: Meter) -> Trainer:
         """Prepare the model for a stage. Each is an unlearning run of its own: the method starts afresh."""
-        share = self.run.settings.epochs // stages
-        method = self.run.method(self.run.settings.model_copy(update={"epochs": share}), self._context(stage, meter))
+        epochs = self.run.settings.epochs // stages
+        method = self.run.method(self.run.settings.model_copy(update={"epochs": epochs}), self._context(stage, meter))
         with meter, torch.no_grad():
             method.prepare(model)
             self.device.wait()
-        offset = (stage - 1) * share
+        offset = (stage - 1) * epochs
         schedule = None
         if self.study.sequential.schedule == "continue":
             schedule = lambda progress: learning_rate(self.run.settings, offset + progress)  # noqa: E731
-        # Taken from Original where there is one: counting imports the compiler, which takes a second.
-        counted = self.original and int(self.original["forward_flops"])
-        flops = counted or forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
+        # Taken from Original's record, if there is one: counting imports the compiler, which takes a second.
+        recorded = self.original and int(self.original["forward_flops"])
+        flops = recorded or forward_flops(self.run.name.arch, self.images.classes, self.images.image_shape)
         return Trainer(model, method, self.device, partial(self._measure, model, stage), flops, stage, offset, schedule)
 
     def _starting_model(self) -> nn.Module:
@@ -160,16 +160,16 @@ class Job:
 
     def _context(self, stage: int, meter: Meter) -> Context:
         labels = self.images.labels["train"]
-        gone, before = np.zeros((2, 0), dtype=np.int64)
+        removed, removed_before = np.zeros((2, 0), dtype=np.int64)
         if self.forget is not None:
-            gone, before = (forgotten(self.forget, stage=until) for until in (stage, stage - 1))
-        unlearned = np.setdiff1d(gone, before) if self.study.sequential.forget == "new" else gone
-        retained = np.setdiff1d(np.arange(len(labels)), np.union1d(gone, self.held_out))
+            removed, removed_before = (forgotten(self.forget, stage=until) for until in (stage, stage - 1))
+        forget_data = np.setdiff1d(removed, removed_before) if self.study.sequential.forget == "new" else removed
+        retain_data = np.setdiff1d(np.arange(len(labels)), np.union1d(removed, self.held_out))
         key = self.streams.key if stage == 1 else (*self.streams.key, f"stage-{stage}")
         return Context(
             labels=labels,
-            retain=torch.from_numpy(retained).to(labels.device),
-            forget=torch.from_numpy(unlearned).to(labels.device),
+            retain=torch.from_numpy(retain_data).to(labels.device),
+            forget=torch.from_numpy(forget_data).to(labels.device),
             classes=self.images.classes,
             streams=Streams(self.streams.seed, key),
             load=self.images.load,
@@ -184,8 +184,8 @@ class Job:
         if not np.isfinite(samples["loss"]).all():
             return None
         forget = None if self.forget is None else self.forget[self.forget["stage"] <= stage]
-        measured = measure(samples, forget, self.study.members, rng, self.unseen)
-        return {metric: measured.get(metric, math.nan) for metric in METRICS}
+        metrics = measure(samples, forget, self.study.members, rng, self.unseen)
+        return {metric: metrics.get(metric, math.nan) for metric in METRICS}
 
     def _predict(self, model: nn.Module) -> pd.DataFrame:
         samples = predictions_of(self.run, model, self.images, self.device)
@@ -194,44 +194,44 @@ class Job:
         return samples
 
     def _pause(self, trainer: Trainer) -> None:
-        """Between two steps: save now and then, and end the job if it was asked to end."""
+        """Save the state now and then, and end the job if it was asked to stop; called between two steps."""
         if self._stop is not None:
             self._save(trainer)
             epoch = min(trainer.offset + trainer.epoch + 1, self.run.settings.epochs)
             raise Interrupted(f"stopped by {signal.Signals(self._stop).name} in epoch {epoch}; state saved")
-        if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+        if time.monotonic() - self._last_save > CHECKPOINT_SECONDS:
             self._save(trainer)
-            self._saved = time.monotonic()
+            self._last_save = time.monotonic()
         self.note.beat()
 
     def _save(self, trainer: Trainer) -> None:
-        job = {"start": self._start, "wall_seconds": self._wall_seconds(), "stamp": self.stamp}
-        self.checkpoint.save(trainer.state() | job)
+        job_state = {"start": self._stage_start, "wall_seconds": self._wall_seconds(), "stamp": self.stamp}
+        self.checkpoint.save(trainer.state() | job_state)
 
     def _wall_seconds(self) -> float:
-        """Return the time by the clock of this call, and of those before it up to the state that it went on from."""
-        return self._spent + time.perf_counter() - self._clock
+        """Return the seconds by the clock of this call, and of earlier ones up to the state that it resumed from."""
+        return self._earlier_seconds + time.perf_counter() - self._clock_start
 
-    def _tell(self, trainer: Trainer) -> None:
-        self.note.write(trainer, time.perf_counter() - self._clock)
+    def _write_note(self, trainer: Trainer) -> None:
+        self.note.write(trainer, time.perf_counter() - self._clock_start)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         def remember(number: int, _: FrameType | None) -> None:
             self._stop = number
 
-        before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous_handlers = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous_handlers.items():
                 signal.signal(number, handler)
 
     def _write(self, trainer: Trainer, status: str) -> None:
-        # The last epoch has been evaluated here, unless it diverged or ended in an earlier call of this job.
+        # This call has evaluated the last epoch, unless that diverged or ended in an earlier call of the job.
         stale = self._samples is None or trainer.diverged
         samples = self._predict(trainer.model) if stale else self._samples
-        content = {
+        run_record = {
             "study": self.study.name,
             "run": str(self.run.name),
             "command": self.command,
@@ -250,7 +250,7 @@ class Job:
             "stamp": self.stamp,
         }
         weights = trainer.model.state_dict()
-        write_run(paths.run(self.run.place), samples, trainer.history, content, weights, self.keep_weights)
+        write_run(paths.run(self.run.place), samples, trainer.history, run_record, weights, self.keep_weights)
 
 
 def run(
@@ -258,43 +258,43 @@ def run(
 ) -> str:
     """Do one run of a study, by its name; return ``finished`` or ``diverged``.
 
-    A run that is finished is left as it is, unless it is to be trained ``again``, or for its ``weights``, which are
-    missing. What then comes out otherwise than before replaces the earlier files, which are kept beside the folder.
+    A finished run is left as it is, unless it is to be trained ``again``, or for its ``weights``, which are missing.
+    If its samples then differ from before, the earlier files are kept beside the folder.
 
     Parameters
     ----------
     command : the command line that started it, for the record.
-    planned : the run's fingerprint when it was planned, which may have been long before; None where nobody planned it.
+    planned : the run's fingerprint when it was planned, perhaps long before; None if it was not planned.
 
     Raises
     ------
     BadInput
         If the study has no such run or has changed since it was planned, or if what it needs is missing.
     Interrupted
-        If it was asked to stop; calling it again goes on from the saved state.
+        If it was asked to stop; another call resumes from the saved state.
     """
     resolved = study.run(name)
     place = resolved.place
     if planned not in (None, resolved.fingerprint):
         raise BadInput(f"run {name}: the study has changed since this job was planned: run snakemake again")
     print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
-    # A job outlives a Snakemake that was killed, and two studies' workflows know nothing of one another.
+    # A job outlives a Snakemake that was killed, and the workflows of two studies know nothing of each other.
     with locked(paths.work(f"{place}.lock")):
-        model = paths.run(place) / MODEL
-        status = finished(study, resolved)
-        if status and not again and (not weights or model.is_file()):
-            remark = "" if model.is_file() or resolved.name not in study.kept else "; --weights makes its weights again"
+        weights_file = paths.run(place) / MODEL
+        status, has_weights = finished(study, resolved), weights_file.is_file()
+        if status and not again and (has_weights or not weights):
+            remark = "" if has_weights or resolved.name not in study.kept else "; --weights makes its weights again"
             print(f"already finished: {paths.run(place)}; --again trains it again{remark}", flush=True)
             return status
-        # Weights that are there may be another study's: a record without their digest would make them useless.
-        keep = model if weights or resolved.name in study.kept or model.is_file() else None
-        if keep and planned and not model.is_file():
+        # Weights that exist may be another study's: a record without their digest would make them useless.
+        keep = weights_file if weights or has_weights or resolved.name in study.kept else None
+        if keep and planned and not has_weights:
             keep = paths.parked_weights(place)  # where the workflow's rule `weights` expects them
         with explained(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command, keep)
             try:
                 return job.go()
             except Exception as error:
-                if not isinstance(error, Interrupted):  # `status` is not to call a failed one that
+                if not isinstance(error, Interrupted):  # lest `status` call a failed job interrupted
                     (paths.work(place) / PROGRESS).unlink(missing_ok=True)
                 raise

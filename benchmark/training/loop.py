@@ -1,8 +1,7 @@
-"""The one training loop: it serves Original, Retrain and every method.
+"""The one training loop, of Original, Retrain and every method.
 
-The loop owns batches' images, forward passes, optimiser, schedule, clock and checkpoint; a method says only how it
-differs (`benchmark.methods.base`). Each step may be the last before an interruption: what a step needs from the past
-is in `Trainer.state`.
+The loop owns images, forward passes, optimiser, schedule, clock and checkpoint; a method says only how it differs
+(`benchmark.methods.base`). Any step may precede an interruption: all it needs from the past is in `Trainer.state`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
 
 EXPLODED = 1e6  # a mean loss beyond this ends a run as diverged, though it is still a number
-KEPT = ("epoch", "step", "history", "diverged", "_loss", "_first_bad")  # of a trainer, in its checkpoint
+SAVED = ("epoch", "step", "history", "diverged", "_loss", "_first_bad")  # a trainer's attributes in its checkpoint
 
 
 class Interrupted(Exception):
@@ -30,17 +29,17 @@ class Interrupted(Exception):
 
 
 class Trainer:
-    """Trains a model by a method.
+    """The training of a model by a method.
 
     Parameters
     ----------
     model, method : the method's `prepare` has been called on the model.
-    device : where, and in which precision.
-    evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are no numbers.
+    device : where to train, and in which precision.
+    evaluate : called between epochs; returns metrics for the history, or None if the model's outputs are not finite.
     forward_flops : of one image, to turn counted passes into PFLOPs.
     stage : which removal of a sequential scenario this is, from 1.
     offset : epochs of the stages before it.
-    schedule : learning rate after so many epochs of this stage; the recipe's own unless given.
+    schedule : the learning rate after so many epochs of this stage; by default the recipe's.
     """
 
     def __init__(
@@ -57,35 +56,35 @@ class Trainer:
         self.model, self.method, self.device, self.evaluate = model, method, device, evaluate
         self.settings, self.context = method.settings, method.context
         self.meter, self.forward_flops, self.stage, self.offset = method.context.meter, forward_flops, stage, offset
-        self._pass = compiled(model)
+        self._forward = compiled(model)
         self.schedule = schedule or partial(learning_rate, self.settings)
         self.optimiser = SGD(model, self.settings)
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
         self.diverged: tuple[int, int] | None = None
         self._generators: dict[str, torch.Generator] = {}
-        # Kept on the device, and read once an epoch: reading it in a step would make the CPU wait for the GPU.
+        # On the device, and read once an epoch: reading them in a step would make the CPU wait for the GPU.
         self._loss = torch.zeros((), device=device.device)
         self._first_bad = torch.full((), -1, device=device.device)
 
-    def train(self, pause: Callable[[Trainer], None], report: Sequence[Callable[[Trainer], None]] = ()) -> None:
+    def train(self, pause: Callable[[Trainer], None], listeners: Sequence[Callable[[Trainer], None]] = ()) -> None:
         """Train to the last epoch, or until the loss diverges.
 
-        ``pause`` is called after every step; it may save `state`, and may raise to end the run. Each ``report`` is
+        ``pause`` is called after every step; it may save `state`, and may raise to end the run. The ``listeners`` are
         called after every epoch.
         """
         if self.settings.epochs == 0 and not any(row["stage"] == self.stage for row in self.history):
-            self._remember(float("nan"))
+            self._record_epoch(float("nan"))
         while self.epoch < self.settings.epochs and not self.diverged:
             loss = self._train_epoch(pause)
             self.epoch += 1
-            last = self.epoch == self.settings.epochs or self.diverged
-            if last or self.epoch % self.settings.evaluate_every == 0:
-                self._remember(loss)
+            ended = self.epoch == self.settings.epochs or self.diverged
+            if ended or self.epoch % self.settings.evaluate_every == 0:
+                self._record_epoch(loss)
             self.step = 0
             self._loss.zero_()
             self._generators.clear()
-            for listener in report:
+            for listener in listeners:
                 listener(self)
             pause(self)
 
@@ -104,16 +103,16 @@ class Trainer:
             if self.step < len(steps):
                 pause(self)
         loss = float(self._loss) / max(1, len(steps))
-        if (bad := int(self._first_bad)) >= 0 or not abs(loss) < EXPLODED:
-            self.diverged = (self.offset + self.epoch, bad if bad >= 0 else len(steps) - 1)
+        if (bad_step := int(self._first_bad)) >= 0 or not abs(loss) < EXPLODED:
+            self.diverged = (self.offset + self.epoch, bad_step if bad_step >= 0 else len(steps) - 1)
         return loss
 
     def train_step(self, batch: Batch, progress: float) -> None:
         """Do one step, ``progress`` epochs after the start. Nothing in it waits for the device."""
         self.optimiser.lr = self.schedule(progress)
         with self.device.autocast():
-            shown = {name: self.context.load(part, self._generator(name)) for name, part in batch.items()}
-            outputs = {name: Output(images, *self._pass(images)) for name, images in shown.items()}
+            images = {name: self.context.load(part, self._generator(name)) for name, part in batch.items()}
+            outputs = {name: Output(part_images, *self._forward(part_images)) for name, part_images in images.items()}
             loss = self.method.loss(outputs, batch, self.epoch)
         self.model.zero_grad()
         loss.backward()
@@ -132,10 +131,10 @@ class Trainer:
             self._generators[name] = stream
         return self._generators[name]
 
-    def _remember(self, loss: float) -> None:
+    def _record_epoch(self, loss: float) -> None:
         measured = None if self.diverged else self.evaluate()
         if measured is None:
-            # Weights can be past saving after a last step whose own loss was still finite.
+            # The last step can spoil the weights though its own loss was still finite.
             self.diverged = self.diverged or (self.offset + self.epoch - 1, max(0, self.step - 1))
             measured = dict.fromkeys(METRICS, math.nan)
         row = {"stage": self.stage, "epoch": self.offset + self.epoch, "lr": self.optimiser.lr, "loss": loss}
@@ -149,7 +148,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for a checkpoint."""
-        return {key: getattr(self, key) for key in ("stage", *KEPT)} | {
+        return {key: getattr(self, key) for key in ("stage", *SAVED)} | {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "meter": asdict(self.meter),
@@ -158,21 +157,21 @@ class Trainer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        for key in KEPT:
+        for key in SAVED:
             setattr(self, key, state[key])
         self._loss, self._first_bad = (value.to(self.device.device) for value in (self._loss, self._first_bad))
-        for cost, spent in state["meter"].items():
-            setattr(self.meter, cost, spent)
-        for name, saved in state["generators"].items():
-            self._generator(name).set_state(saved)
+        for name, value in state["meter"].items():
+            setattr(self.meter, name, value)
+        for name, generator_state in state["generators"].items():
+            self._generator(name).set_state(generator_state)
         _model_generator(self.device).set_state(state["model_generator"])
 
 
 def _model_generator(device: Device) -> torch.Generator:
-    """The generator that layers such as dropout draw from."""
+    """Return the generator that layers such as dropout draw from."""
     if device.device.type == "cuda":
         return torch.cuda.default_generators[device.device.index or 0]
     return torch.default_generator

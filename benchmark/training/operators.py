@@ -1,4 +1,4 @@
-"""Is this build of torch far slower than its processor? Some releases run one operator hundreds of times too slowly."""
+"""A check for operators that this build of torch runs far too slowly: some releases run one hundreds of times slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# The least rate of each operator, as a share of that of NumPy's float32 matrix product: far below any sound build.
+# The least rate of each operator, as a share of that of NumPy's float32 matrix product: any sound build is far above.
 LEAST = {"matrix product": 0.3, "convolution": 0.1, "gradients of a convolution": 0.1}
 SIDE, BATCH, CHANNELS, PIXELS = 512, 64, 64, 16
 REPEATS = 3  # the fastest counts, since other jobs can only slow one down
@@ -21,19 +21,19 @@ def slow(precision: str, rate: Callable[[Callable[[], object], float], float] | 
     Takes about a second. ``rate`` returns operations a second from a function and the operations in a call of it.
     """
     rate = rate or _rate
-    kind = getattr(torch, precision)
-    square = torch.rand(SIDE, SIDE)
-    images = torch.rand(BATCH, CHANNELS, PIXELS, PIXELS).to(kind, memory_format=torch.channels_last).requires_grad_()
-    weight = torch.rand(CHANNELS, CHANNELS, 3, 3).to(kind, memory_format=torch.channels_last).requires_grad_()
-    out = F.conv2d(images, weight, padding=1)
-    product, convolution = 2 * SIDE**3, 2 * 9 * out.numel() * CHANNELS
-    array, square = square.numpy(), square.to(kind)
+    dtype = getattr(torch, precision)
+    matrix = torch.rand(SIDE, SIDE)
+    images = torch.rand(BATCH, CHANNELS, PIXELS, PIXELS).to(dtype, memory_format=torch.channels_last).requires_grad_()
+    weight = torch.rand(CHANNELS, CHANNELS, 3, 3).to(dtype, memory_format=torch.channels_last).requires_grad_()
+    output = F.conv2d(images, weight, padding=1)
+    product, convolution = 2 * SIDE**3, 2 * 9 * output.numel() * CHANNELS  # operations
+    array, matrix = matrix.numpy(), matrix.to(dtype)
     peak = rate(lambda: np.matmul(array, array), product)
     rates = {
-        "matrix product": rate(lambda: square @ square, product),
+        "matrix product": rate(lambda: matrix @ matrix, product),
         "convolution": rate(lambda: F.conv2d(images, weight, padding=1), convolution),
         "gradients of a convolution": rate(
-            lambda: torch.autograd.grad(out, (images, weight), out, retain_graph=True), 2 * convolution
+            lambda: torch.autograd.grad(output, (images, weight), output, retain_graph=True), 2 * convolution
         ),
     }
     return [

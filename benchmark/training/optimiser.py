@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate, a pure function of progress: nothing of it has to be saved or restored."""
+"""The optimiser, and its learning rate as a pure function of progress, of which nothing is saved or restored."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     """
     if progress < recipe.warmup:
         return recipe.lr * progress / recipe.warmup
-    part = progress / recipe.epochs
+    share = progress / recipe.epochs
     if recipe.schedule == "steps":
-        return recipe.lr * 0.1 ** ((part >= 0.5) + (part >= 0.75))
-    end = recipe.final_lr
+        return recipe.lr * 0.1 ** ((share >= 0.5) + (share >= 0.75))
+    lowest = recipe.final_lr
     if recipe.schedule == "one-cycle":
-        end, part = (recipe.lr / START, 1 - part / RISE) if part < RISE else (end, (part - RISE) / (1 - RISE))
-    return end + (recipe.lr - end) * (1 + math.cos(math.pi * part)) / 2
+        lowest, share = (recipe.lr / START, 1 - share / RISE) if share < RISE else (lowest, (share - RISE) / (1 - RISE))
+    return lowest + (recipe.lr - lowest) * (1 + math.cos(math.pi * share)) / 2
 
 
 class SGD:
     """SGD with momentum and weight decay on every parameter, as `torch.optim.SGD` computes it.
 
-    By torch's functional form: its class would import the compiler, which costs a short job a second. The learning rate
-    ``lr`` is set at each step; a parameter without a gradient is left as it is.
+    It calls torch's functional form: the class imports the compiler, which costs a short job a second. The learning
+    rate ``lr`` is set at each step; a parameter without a gradient is left as it is.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe):
@@ -48,10 +48,10 @@ class SGD:
     @torch.no_grad()
     def step(self) -> None:
         """Move the weights by one step."""
-        gradients = {number: weight.grad for number, weight in enumerate(self._weights) if weight.grad is not None}
-        momenta = [self._momenta[number] for number in gradients]
+        gradients = {index: weight.grad for index, weight in enumerate(self._weights) if weight.grad is not None}
+        momenta = [self._momenta[index] for index in gradients]
         sgd(
-            [self._weights[number] for number in gradients],
+            [self._weights[index] for index in gradients],
             list(gradients.values()),
             momenta,
             foreach=self._weights[0].is_cuda,
@@ -62,14 +62,14 @@ class SGD:
             nesterov=False,
             maximize=False,
         )
-        for number, momentum in zip(gradients, momenta, strict=True):
-            self._momenta[number] = momentum
+        for index, momentum in zip(gradients, momenta, strict=True):
+            self._momenta[index] = momentum
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what the next step depends on."""
+        """Return the state that the next step depends on."""
         return {"lr": self.lr, "momenta": self._momenta}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from what `state_dict` returned."""
         self.lr, pairs = state["lr"], zip(state["momenta"], self._weights, strict=True)
         self._momenta = [momentum if momentum is None else momentum.to(weight.device) for momentum, weight in pairs]

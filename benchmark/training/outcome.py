@@ -1,4 +1,4 @@
-"""What a run leaves on disk: its samples, its history, perhaps its weights, and the record of them all."""
+"""The files of a finished run: its samples, its history, perhaps its weights, and the record of them all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def write_run(
     weights: dict[str, torch.Tensor],
     keep_weights: Path | None,
 ) -> None:
-    """Write the files of a run that has ended, ``weights`` only where there is a file to keep them in.
+    """Write the files of a run that has ended, and its ``weights`` to ``keep_weights`` if that is given.
 
-    Where the folder held a finished run that came out otherwise, the earlier files stay beside it.
+    If the folder held a finished run with other samples, its files are kept beside the folder.
     """
     with _keeping_earlier(folder):
         sweep(folder)
@@ -40,7 +40,7 @@ def write_run(
             with replacing(keep_weights) as temporary:
                 temporary.write_bytes(save({key: value.contiguous() for key, value in weights.items()}))
             digests[MODEL] = sha256(keep_weights)
-        # Last, since it holds the digest of every other.
+        # Last, since it holds the digests of the others.
         write_record(folder / RUN, record | {"sha256": digests})
 
 
@@ -51,24 +51,24 @@ def weights_of(study: Study, run: Run) -> dict[str, torch.Tensor]:
 
 @contextlib.contextmanager
 def _keeping_earlier(folder: Path) -> Iterator[None]:
-    """Take the record out of a run's folder, to be written anew; what comes out otherwise leaves a copy of before."""
+    """Remove a run's record while its files are written anew; keep the earlier files if its samples differ."""
     if not (folder / RUN).is_file():
         yield
         return
-    before, number = written_digest(folder / SAMPLES), 1
+    earlier_digest, number = written_digest(folder / SAMPLES), 1
     while (earlier := folder.with_name(f"{folder.name}.earlier-{number}")).exists():
         number += 1
     try:
         shutil.copytree(folder, earlier)
         (folder / RUN).unlink()
         yield
-    except BaseException:  # such as a full disk: what was there is not lost by it
-        failed = earlier if (folder / RUN).is_file() else folder
-        shutil.rmtree(failed, ignore_errors=True)
-        if failed == folder:
+    except BaseException:  # such as a full disk: the earlier files survive
+        incomplete = earlier if (folder / RUN).is_file() else folder
+        shutil.rmtree(incomplete, ignore_errors=True)
+        if incomplete == folder:
             earlier.rename(folder)
         raise
-    if written_digest(folder / SAMPLES) == before:
+    if written_digest(folder / SAMPLES) == earlier_digest:
         shutil.rmtree(earlier)
     else:
-        print(f"it came out otherwise than before: the earlier files are kept in {earlier}", flush=True)
+        print(f"the samples differ from before: the earlier files are kept in {earlier}", flush=True)

@@ -1,4 +1,4 @@
-"""What a run's model predicts; and predictions made elsewhere, read from a file, checked, and brought into our form."""
+"""Predictions of a run's model, or of other code: read from a file, checked, and brought into our form."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmark.training.batches import Images, predict
 from benchmark.training.device import Device
 
 COLUMNS = ("index", "split", "label", "prediction")
-NUMBERS = ("loss", "margin")  # of which there must be one
+NUMBERS = ("loss", "margin")  # at least one is needed
 SURE = 0.69  # a cross-entropy below ln 2 leaves no other class as probable
 
 
 def predictions_of(run: Run, model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
-    """Return what a run's model predicts, or what its file does where another program made the predictions.
+    """Return the predictions of a run's model, or those in its file if other code made them.
 
-    See `benchmark.training.batches.predict` for the columns. The file's faults raise `BadInput`.
+    See `benchmark.training.batches.predict` for the columns. Faults in the file raise `BadInput`.
     """
     if issubclass(run.method, Scored):
         return read(run.method.file(run.name), images)
@@ -31,7 +31,7 @@ def predictions_of(run: Run, model: nn.Module, images: Images, device: Device) -
 
 
 def read(path: Path, images: Images) -> pd.DataFrame:
-    """Return what `benchmark.training.batches.predict` does, from a parquet file of any code's predictions.
+    """Return the table of `benchmark.training.batches.predict` from a parquet file of any code's predictions.
 
     The file has a row for each training and test image of the prepared dataset, in any order: ``index`` within the
     split, ``split``, ``label``, ``prediction``, and ``loss`` (cross-entropy, natural logarithm) or ``margin``
@@ -40,23 +40,23 @@ def read(path: Path, images: Images) -> pd.DataFrame:
     Raises
     ------
     BadInput
-        If a column or a sample is missing, a sample occurs twice, a label is not the dataset's, or a number is none.
+        If a column or sample is missing, a sample occurs twice, a label is not the dataset's, or a number not finite.
     """
     frame = _read(path)
     numbers = [column for column in NUMBERS if column in frame]
-    labels = [(name, np.asarray(label.cpu())) for name, label in images.labels.items()]
-    here = pd.concat(
-        [pd.DataFrame({"split": name, "index": np.arange(len(label)), "here": label}) for name, label in labels]
+    labels = [(split, np.asarray(label.cpu())) for split, label in images.labels.items()]
+    dataset = pd.concat(
+        [pd.DataFrame({"split": split, "index": np.arange(len(label)), "true": label}) for split, label in labels]
     )
-    theirs = frame[[*COLUMNS, *numbers]].astype({"split": str})
-    frame = here.merge(theirs, how="outer", on=["split", "index"], indicator="found")
+    predictions = frame[[*COLUMNS, *numbers]].astype({"split": str})
+    frame = dataset.merge(predictions, how="outer", on=["split", "index"], indicator="source")
     for fault, rows in {
-        "this image is no part of the dataset": frame["found"] == "right_only",
-        "this image is missing": frame["found"] == "left_only",
+        "this image is no part of the dataset": frame["source"] == "right_only",
+        "this image is missing": frame["source"] == "left_only",
         "this image occurs twice": frame.duplicated(["split", "index"]),
-        "the label is not the dataset's: is the order of images another?": frame["label"] != frame["here"],
+        "the label is not the dataset's: are the images in another order?": frame["label"] != frame["true"],
         "the prediction is no class": ~frame["prediction"].isin(range(images.classes)),
-        **{f"the {column} is no number": ~np.isfinite(frame[column].astype(float)) for column in numbers},
+        **{f"the {column} is not a finite number": ~np.isfinite(frame[column].astype(float)) for column in numbers},
         "the loss is negative": frame["loss"] < 0 if "loss" in frame else np.zeros(len(frame), dtype=bool),
     }.items():
         _refuse(path, frame, fault, rows)
@@ -66,25 +66,25 @@ def read(path: Path, images: Images) -> pd.DataFrame:
         frame["margin"] = margin_of_loss(frame["loss"].to_numpy())
     sure = (frame["loss"] < SURE) & (frame["prediction"] != frame["label"])
     _refuse(path, frame, "the prediction is not the label, to which the loss gives more than half", sure)
-    whole = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
-    order = whole.sort_values(
+    frame = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
+    frame = frame.sort_values(
         ["split", "index"], key=lambda column: column == "test" if column.name == "split" else column
     )
-    return order[[*COLUMNS, "loss", "margin"]].reset_index(drop=True)
+    return frame[[*COLUMNS, "loss", "margin"]].reset_index(drop=True)
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Return what a file holds, if it has the columns."""
+    """Return a file's table; raise `BadInput` if it lacks a column or holds text for numbers."""
     try:
         frame = pd.read_parquet(path)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror or error}") from None
-    except Exception as error:  # what a parquet reader makes of noise is not a closed list
+    except Exception as error:  # noise can raise anything
         raise BadInput(f"{path}: not readable as parquet: {' '.join(str(error).split())[:200]}") from None
     numbers = [column for column in NUMBERS if column in frame]
-    lacking = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
-    if lacking:
-        raise BadInput(f"{path}: no column {', '.join(lacking)}; it has {', '.join(map(str, frame.columns))}")
+    missing = [column for column in COLUMNS if column not in frame] + ["loss or margin"] * (not numbers)
+    if missing:
+        raise BadInput(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}")
     for column in ("index", "label", "prediction", *numbers):
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise BadInput(f"{path}: column {column} holds {frame[column].dtype}: accepted are numbers")

@@ -114,7 +114,7 @@ class Candidate(Job):
             raise Interrupted("the process that started the tuning has ended")
         super()._pause(trainer)
 
-    def _tell(self, trainer: Trainer) -> None:
+    def _write_note(self, trainer: Trainer) -> None:
         """Write no note: a candidate does not report how far it is."""
 
     def _save(self, trainer: Trainer) -> None:

@@ -23,7 +23,8 @@ def test_the_loss_is_the_one_computed_by_hand_and_each_teacher_sees_its_own_imag
 
     def loss(logits):
         output = Output(torch.arange(1.0, 4)[:, None], torch.zeros(3, 1), logits)
-        return method.loss({"both": output}, {"both": Mixed(torch.arange(3), torch.zeros(3), forgotten=forgotten)}, 0)
+        part = Mixed(torch.arange(3), torch.zeros(3), forget_count=forgotten)
+        return method.loss({"both": output}, {"both": part}, 0)
 
     targets = [teacher_logits["random" if n < forgotten else "original"] for n in range(3)]
     expected = sum(map(kl, targets, students)) / 3
@@ -65,12 +66,12 @@ def test_an_epoch_has_all_forget_data_and_always_the_same_share_of_the_retain_da
         parts = [step["both"] for step in method.batches(epoch)]
         for part in parts:
             index = part.index.tolist()
-            assert set(index[: part.forgotten]) <= forget and set(index[part.forgotten :]) <= retain
+            assert set(index[: part.forget_count]) <= forget and set(index[part.forget_count :]) <= retain
             assert torch.equal(part.label, method.context.labels[part.index])
         seen = [index for part in parts for index in part.index.tolist()]
         assert len(seen) == len(set(seen)) and forget <= set(seen)
         assert all(len(part.index) == 16 for part in parts[:-1])
         used.append(set(seen) - forget)
-        forget_counts.append([part.forgotten for part in parts])
+        forget_counts.append([part.forget_count for part in parts])
     assert used[0] == used[1] == used[2] and len(used[0]) == round(share * 144)
     assert forget_counts[0] != forget_counts[1] and max(forget_counts[0]) < 16

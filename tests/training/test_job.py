@@ -99,7 +99,7 @@ def test_a_repetition_that_differs_keeps_the_earlier_run_beside_it(project, monk
         monkeypatch.setattr(FT, "loss", lambda *inputs, number=number: step(*inputs) * (1 + 1e-3 * number))
         run(study, name, "a test", again=True)
         assert folder.with_name(f"{folder.name}.earlier-{number}").is_dir()
-    assert "it came out otherwise than before" in capsys.readouterr().out
+    assert "the samples differ from before" in capsys.readouterr().out
     assert (folder.with_name(f"{folder.name}.earlier-1") / paths.SAMPLES).read_bytes() == first
     assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
 

@@ -75,7 +75,7 @@ def test_a_forked_job_prints_and_leaves_what_a_separate_process_would(server, pr
     assert status == 0 and output.endswith("finished\n") and f"run tiny {FT}  # process" in output
     forked = (run_folder(study, FT) / paths.SAMPLES).read_bytes()
     cold = project.command("run", "tiny", FT, "--again", check=True).stdout
-    assert cold.endswith("finished\n") and "came out otherwise" not in cold
+    assert cold.endswith("finished\n") and "differ from before" not in cold
     assert (run_folder(study, FT) / paths.SAMPLES).read_bytes() == forked
     # A user's mistake, and a wrong option.
     for arguments in (("run", "tiny", "digits/nothing"), ("run", "--what")):
