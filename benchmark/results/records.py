@@ -114,9 +114,12 @@ def finished(study: Study, run: Run) -> str | None:
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
     """Return ``samples.parquet`` or ``history.parquet`` of a run; raise as `checked` does."""
-    import pandas as pd
+    import pyarrow.parquet as pq
 
-    return pd.read_parquet(checked(study, run, name))
+    # pandas opens a file as a dataset, which takes two to four times as long.
+    with checked(study, run, name).open("rb") as file:
+        table: pd.DataFrame = pq.ParquetFile(file).read().to_pandas()
+    return table
 
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:

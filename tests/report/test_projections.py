@@ -47,7 +47,7 @@ def test_neighbours_of_many_samples_are_exact(features, monkeypatch) -> None:
     fit = umap.UMAP.fit_transform
     monkeypatch.setattr(umap.UMAP, "fit_transform", lambda self, *arrays: fitted.append(self) or fit(self, *arrays))
     # UMAP itself would compare all pairs of so few samples.
-    monkeypatch.setattr(projections, "LARGE", 100)
+    monkeypatch.setattr(projections, "LARGE_MAP", 100)
     assert separated(projections.umap(features, seed=0)) and separated(projections.tsne(features, seed=0))
     index, distance, _ = fitted[0].precomputed_knn
     full = np.linalg.norm(features[:, None] - features[None], axis=2)
