@@ -19,6 +19,8 @@ from benchmark.names import ORIGINAL, RETRAIN
 CELL = ["dataset", "arch", "scenario"]
 METRICS = ["ra", "ua", "ta", "mia"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
+# Of several trials, as `summarise` returns them: mean, standard deviation and gap of each metric.
+STATISTICS = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
 DIVERGED = "diverged"
 # Columns of runs and of printed rows that are not costs.
 LABELS = {*CELL, *METRICS, "method", "trial", "table", DIVERGED}
@@ -59,8 +61,7 @@ def summarise(metrics: pd.DataFrame, reference: str = RETRAIN) -> pd.DataFrame:
     summary = summary.join(grouped[costs].mean()).reset_index()
     summary[GAPS] = _distance(summary, [f"{metric}_mean" for metric in METRICS], runs, reference)
     summary["avg_gap"] = summary[GAPS].mean(axis=1, skipna=False)
-    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
-    return summary[[*CELL, "method", "trials", DIVERGED, *columns, "avg_gap", *costs]]
+    return summary[[*CELL, "method", "trials", DIVERGED, *STATISTICS, "avg_gap", *costs]]
 
 
 def per_run_gaps(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import CELL, METRICS, STATISTICS
 from benchmark.names import ALIASES, CL
 
 # The paper's spelling of each method, and this project's: lower case, except for two.
@@ -36,10 +36,9 @@ def reported_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
     Gaps and average gaps are as printed, slips included; `benchmark.metrics.arithmetic.audit` lists the slips.
     """
     printed = _unlearning(folder).rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
-    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
     first = ["table", *CELL, "method", "trials", "diverged"]
     printed = printed.assign(trials=TRIALS, diverged=0)
-    return printed[[*first, *columns, "avg_gap", "pflops", "implied_epochs"]]
+    return printed[[*first, *STATISTICS, "avg_gap", "pflops", "implied_epochs"]]
 
 
 def reported_predictions(folder: Path = paths.REPORTED) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
-from benchmark.files import read_record, write_record, written_digest
+from benchmark.files import read_record, read_table, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
@@ -92,7 +92,7 @@ def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict
     with contextlib.suppress(OSError, StaleOutput):
         if not anew and (earlier := read_record(path)).get("of") == origin:
             return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
-    measured = measure(pd.read_parquet(samples), forgotten, study.members, members_stream(study, cell))
+    measured = measure(read_table(samples).to_pandas(), forgotten, study.members, members_stream(study, cell))
     with contextlib.suppress(OSError):
         write_record(path, {"of": origin, "metrics": {metric: measured[metric] for metric in METRICS}})
     return measured

@@ -14,7 +14,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import DamagedFile, StaleOutput
-from benchmark.files import read_parquet, read_record, sha256, written_digest, written_origin
+from benchmark.files import read_parquet, read_record, read_table, sha256, written_digest, written_origin
 from benchmark.names import KEYS, ORIGINAL
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
@@ -114,11 +114,7 @@ def finished(study: Study, run: Run) -> str | None:
 
 def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
     """Return ``samples.parquet`` or ``history.parquet`` of a run; raise as `checked` does."""
-    import pyarrow.parquet as pq
-
-    # pandas opens a file as a dataset, which takes two to four times as long.
-    with checked(study, run, name).open("rb") as file:
-        table: pd.DataFrame = pq.ParquetFile(file).read().to_pandas()
+    table: pd.DataFrame = read_table(checked(study, run, name)).to_pandas()
     return table
 
 

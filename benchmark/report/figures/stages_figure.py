@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.gaps import METRICS, STATISTICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (
@@ -48,8 +48,7 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
         }
         summaries = summaries_at_end(source, reference, stage_histories)
         parts.append(summaries.assign(percent=Scenario(reference.scenario).percent))
-    columns = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]
-    return pd.concat(parts).reindex(columns=["percent", "method", *columns, *GAP_COLUMNS])
+    return pd.concat(parts).reindex(columns=["percent", "method", *STATISTICS, *GAP_COLUMNS])
 
 
 def build(source: Source) -> Figure:
