@@ -24,6 +24,7 @@ BOUNDS = {
     "quick study": ["ours ≤ 240"],
     "dry run of the paper study": ["ours ≤ 6"],
     "cost of the paper study": ["ours ≤ 20"],
+    "audits of cifar10-small": ["ours ≤ 60"],
 }
 
 

@@ -1,12 +1,13 @@
-"""How long until the first batch? From a command to the first step of a job, to a whole quick study, to a plan."""
+"""How long until the first batch? And until other answers: a whole quick study, a plan and its cost, audits."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from unittest import mock
 
-from bench.project import Project, temporary_project
+from bench.project import ROOT, Project, temporary_project
 from bench.rows import Options, Row, span, timed
 from benchmark.commands import warm
 
@@ -20,16 +21,18 @@ ANSWERS = {
     "forked": "that of a job forked from a warm process after {} s",
     "quick study": "the quick study takes {} s",
     "dry run of the paper study": "planning the paper study takes {} s",
+    "audits of cifar10-small": "drawing the audits of `cifar10-small` takes {} s",
 }
 
 
 def rows(options: Options) -> list[Row]:
-    """Return a row for each way a job starts, for the quick study, and for planning and pricing the paper study."""
+    """Return a row for each way a job starts, the quick study, audits, and planning and pricing the paper study."""
     study = options.pick("paper", "start")
     with temporary_project() as project:
         measured = _first_batches(project, options.pick(["convnet", "resnet18"], ["convnet"]), options)
         if not options.short:
             measured.append(timed("quick study, all, 2 cores, once", {"ours": project.workflow("quick", "all")}))
+            measured.append(timed("audits of cifar10-small, once", {"ours": _audits(project)}))
         dry_run = project.workflow(study, "all", "-n", "--quiet", repeats=options.repeats)
         cost = project.seconds("cost", study)
     return [
@@ -74,3 +77,11 @@ def _first_batch(project: Project, arch: str, start: str, options: Options) -> l
         output = project.command("run", "start", f"digits/{arch}/random-10/coun/trial-0", program=STARTS[start])
         seconds.append(float(output.split()[-1]) - started)
     return seconds[-options.repeats :]
+
+
+def _audits(project: Project) -> list[float]:
+    """Return the seconds in which the committed results of `cifar10-small` give its audits: two tables, two figures."""
+    shutil.copytree(ROOT / "results", project.folder / "results", dirs_exist_ok=True)
+    outputs = {"table": ("audit", "metrics"), "figure": ("gap-and-audit", "not-forgotten")}
+    commands = [(command, "cifar10-small", name) for command, names in outputs.items() for name in names]
+    return [sum(project.seconds(*command)[0] for command in commands)]

@@ -235,11 +235,14 @@ def test_every_table_compiles(study, drawn) -> None:
     assert "Overfull \\hbox" not in latex_run.stdout
 
 
-def test_tables_and_the_page_import_neither_torch_nor_a_plotting_library(study, drawn) -> None:
+def test_tables_audits_and_the_page_import_no_torch_and_only_figures_a_plotting_library(study, drawn) -> None:
     code = (
         "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
         "from benchmark.report.page import draw_page; study = Study.load('tiny');"
-        "draw_table(study, 'two'); draw_page(study);"
-        "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules))"
+        "[draw_table(study, name) for name in ('two', 'audit', 'metrics')]; draw_page(study);"
+        "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules));"
+        "from benchmark.report.draw import draw_figure;"
+        "[draw_figure(study, name) for name in ('audit-figure', 'memorisation-figure')];"
+        "print({'torch'} & set(sys.modules))"
     )
-    assert Project(Path.cwd()).python(code) == "set()"
+    assert Project(Path.cwd()).python(code).split("\n") == ["set()", "set()"]
