@@ -118,9 +118,9 @@ def processor_name() -> str:
     return f"{name} (family {family}, model {model})" if family and model else name
 
 
-def processor_has(*instructions: str) -> bool:
-    """Return whether the processor has any of these instruction sets, by the Linux kernel's names: ``amx_bf16``."""
-    return not set(instructions).isdisjoint(_processor().get("flags", "").split())
+def instruction_sets() -> set[str]:
+    """Return the processor's instruction sets by the Linux kernel's names, such as ``amx_bf16``; elsewhere none."""
+    return set(_processor().get("flags", "").split())
 
 
 def _processor() -> dict[str, str]:

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from benchmark.errors import BadInput, unknown
-from benchmark.stamp import processor_has, processor_name
+from benchmark.stamp import instruction_sets, processor_name
 from benchmark.training import gpus
 
 DEVICE = "BENCHMARK_DEVICE"
@@ -42,7 +42,7 @@ class Device:
 
     @classmethod
     def choose(cls, precision: str, threads: int) -> Device:
-        """Take a GPU if there is one, and bfloat16 if ``precision`` is ``auto`` and the hardware has it.
+        """Take a GPU if there is one, and bfloat16 if ``precision`` is ``auto`` and it is fast there.
 
         The environment variable BENCHMARK_DEVICE may insist on ``cuda`` or ``cpu``. The process holds its GPU until it
         ends, and waits while other jobs hold them all. From then on it keeps the memory that it frees.
@@ -54,9 +54,8 @@ class Device:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         if precision == "auto":
             on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-            # A CPU that only emulates bfloat16 is slower than in float32.
-            native = on_gpu or (device.type == "cpu" and processor_has("avx512_bf16", "amx_bf16"))
-            precision = "bfloat16" if native else "float32"
+            is_fast = on_gpu or (device.type == "cpu" and _multiplies_fast_in_bfloat16())
+            precision = "bfloat16" if is_fast else "float32"
         return cls(device, precision)
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
@@ -122,6 +121,16 @@ def compile_mode() -> str:
 def compiled(model: nn.Module) -> Callable[..., Any]:
     """Return the model compiled, sharing its weights; the model itself where compiling is off."""
     return model if compile_mode() == OFF else torch.compile(model, mode=compile_mode())
+
+
+def _multiplies_fast_in_bfloat16() -> bool:
+    """Return whether the processor's products in bfloat16 are faster than in float32.
+
+    Intel's processors that also have float16 (Sapphire Rapids and later) are meant to use matrix instructions (AMX). A
+    virtual machine may hide these, and the vector instructions that are left have half the rate of float32's.
+    """
+    has = instruction_sets()
+    return "amx_bf16" in has or ("avx512_bf16" in has and "avx512_fp16" not in has)
 
 
 def _choose_device() -> torch.device:
