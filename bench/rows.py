@@ -16,6 +16,7 @@ BOUNDS = {
     "resnet18, ft": ["ratio ≥ 2.5", "share ≥ 0.75"],
     "vgg16, ft": ["ratio ≥ 2"],
     "vit, ft": ["ratio ≥ 2.5"],
+    "resnet18-w32, ft": ["share ≥ 0.65"],
     "resnet18-w16-s2, ft": ["share ≥ 0.65"],
     "evaluation, resnet18": ["ratio ≥ 2.2"],
     "attack, 45,000 samples": ["ratio ≥ 100"],

@@ -29,10 +29,12 @@ STEPS = (
     ("resnet18", "coun", 256),
     ("vgg16", "ft", 256),
     ("vit", "ft", 128),
+    ("resnet18-w32", "ft", 64),
     ("convnet", "ft", 256),
     ("resnet18-w16-s2", "ft", 64),
 )
-SIDE_BY_SIDE = ("resnet18-w16-s2",)  # timed as a workflow runs small models: one job per core, each of one thread
+# Timed as a workflow runs narrow models: one job per core, each of one thread.
+SIDE_BY_SIDE = ("resnet18-w32", "resnet18-w16-s2")
 
 
 def rows(options: Options) -> list[Row]:
