@@ -99,10 +99,10 @@ def test_hyperparameters_lie_within_the_ranges_that_the_paper_searched(name):
                 assert low <= getattr(run.settings, field) <= high, (str(run.name), field)
 
 
-def test_the_audit_study_continues_the_runs_of_the_small_one():
-    places = {run.place for run in read("cifar10-small").runs()}
+def test_the_audit_study_continues_the_runs_of_the_fair_one():
+    places = {run.place for run in read("cifar10-fair").runs()}
     first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
-    assert len(first) == 55 and all(run.place in places for run in first)
+    assert len(first) == 5 * 13 and all(run.place in places for run in first)
 
 
 def test_the_cifar10_study_takes_the_values_tuned_for_the_small_one_in_the_same_scenario():
