@@ -8,10 +8,11 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.files import written_origin
+from benchmark.files import read_record, write_record, written_origin
 from benchmark.results import records
 from benchmark.results.sample_outputs import write_scores
 from benchmark.study.prepare import split
+from tests.places import run_folder
 from tests.project import call
 
 LIST = Path("mine.txt")
@@ -56,16 +57,23 @@ def test_a_scenario_without_its_file_is_refused_with_the_setting_that_names_it(p
 
 
 def test_one_studys_scores_choose_what_another_forgets(project):
-    cells = {"table2": {"cells": ["digits/convnet/random-50"], "methods": ["original"]}, "table8": None}
+    cell = "digits/convnet/random-50"
+    cells = {"table2": {"cells": [cell], "methods": ["original"]}, "table8": None}
     study = project.study({"trials": 6, "resample": ["split"], "tables": cells})
     for trial in range(6):
         split(study, "digits", "random-50", trial)
         project.run(study, project.name("retrain", "random-50", trial))
-    printed = project.command("memorisation", "tiny", "digits/convnet/random-50", "scores.csv", check=True).stdout
+    printed = project.command("memorisation", "tiny", cell, "scores.csv", check=True).stdout
     scores = pd.read_csv(printed.strip(), comment="#")
     assert scores["index"].tolist() == list(range(160)) and 0 < scores["score"].notna().sum() < 160
     known = scores["score"].dropna()
     assert known.between(-1, 1).all() and known.mean() > 0
+    # A Retrain that diverged says nothing: without the sixth, the scores are those of five trials.
+    with_five = write_scores(project.study({"trials": 5, "resample": ["split"], "tables": cells}), cell, Path("5.csv"))
+    record = run_folder(study, project.name("retrain", "random-50", 5)) / paths.RUN
+    write_record(record, read_record(record) | {"status": "diverged"})
+    study = project.study({"trials": 6, "resample": ["split"], "tables": cells})
+    assert write_scores(study, cell, Path("6.csv")).read_text() == with_five.read_text()
 
     scenarios = ["memorised-10", "typical-10"]
     tables = {"table2": {"cells": [f"digits/convnet/{scenario}" for scenario in scenarios], "methods": ["ft"]}}

@@ -148,14 +148,17 @@ class Reader:
 def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     """Write how strongly Retrain's trials of a cell memorise each training sample, as ``index,score``; return the path.
 
-    A sample that fewer than two trials retained, or fewer than two left out, has no score. Raises `BadInput` if that
-    holds for all samples, and `StaleOutput` if a run is missing.
+    Trials that diverged do not count. A sample that fewer than two trials retained, or fewer than two left out, has no
+    score. Raises `BadInput` if that holds for all samples, and `StaleOutput` if a run is missing.
     """
     cell = Cell.parse(cell_name)
     pairs = placed(study.runs(), study.cells)
     runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:
         raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
+    runs = [run for run in runs if records.record(study, run)["status"] != DIVERGED]
+    if not runs:
+        raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")
     forgets = [records.forget(study, run) for run in runs]
     by_run = [_samples(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
     trained_on = np.stack([~samples.held_out for samples in by_run])

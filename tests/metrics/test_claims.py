@@ -186,3 +186,10 @@ def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
     ).set_index("subject")
     assert rows.loc["`coun@epochs=20` at 100 % of the cost of `ft`", "verdict"] == NOT_REPRODUCED
     assert rows.loc["`coun` at 100 % of the cost of `neggrad-plus`", "verdict"] == REPRODUCED
+    # The cost of a run that diverged ends where it did, and says nothing of what the others cost.
+    coun = runs("coun", 2.0, cost=6.0).assign(status="finished")
+    coun.loc[1, ["status", "pflops_executed"]] = "diverged", 0.5
+    shorter = runs("coun@epochs=20", 7.0, cost=4.0)
+    rows = rows_of("budget", retrain(), runs("ft", 6.0, cost=5.0), coun, shorter)
+    assert list(rows["subject"]) == ["`coun@epochs=20` at 80 % of the cost of `ft`"]
+    assert list(rows["verdict"]) == [NOT_REPRODUCED]

@@ -62,6 +62,28 @@ def test_each_stage_is_compared_with_its_own_retrain_and_a_trial_counts_at_all_s
     assert rows_of("stages", *metrics, history=pd.concat(history, ignore_index=True))["trials"][0] == 4
 
 
+def test_a_claim_about_stages_remarks_on_runs_that_diverged_or_collapsed():
+    shifts = {"ft": 6.0, "salun": 8.0, "coun": 1.0}
+    retrains = [retrain(scenario=f"random-{percent}") for percent in (10, 20)]
+    whole_runs = [runs(method, shift, scenario="sequential-2x10") for method, shift in shifts.items()]
+    frames = [frame.assign(status="finished", collapsed=False) for frame in (*retrains, *whole_runs)]
+    ends = [frame.drop(columns="pflops_executed").assign(stage=stage) for frame in whole_runs for stage in (1, 2)]
+
+    def row(history=ends):
+        return rows_of("stages", *frames, history=pd.concat(history, ignore_index=True)).iloc[0]
+
+    frames[2].loc[:1, "collapsed"] = True
+    assert row()["remark"] == "collapsed: `ft` in 2" and row()["verdict"] == REPRODUCED
+    frames[3]["status"] = "diverged"  # in every trial, so that it is not compared
+    assert row(ends[:3] + ends[4:])["remark"].startswith("diverged: `salun` in 5;")
+    assert row(ends[:3] + ends[4:])["verdict"] == UNDECIDED
+    frames[3]["status"] = "finished"
+    for stage in (0, 1):  # Retrain of either stage
+        frames[stage].loc[4, "status"], frames[stage].loc[4, [*RETRAIN]] = "diverged", np.nan
+        assert row()["remark"].startswith("diverged: `retrain` in 1;")
+        assert row()["verdict"] == UNDECIDED and row()["trials"] == 4
+
+
 def test_predictions_are_compared_with_retrains():
     shares = {"retrain": (10.0, 90.0), "ft": (60.0, 40.0), "coun": (20.0, 80.0)}
     predictions = pd.DataFrame(
@@ -101,6 +123,9 @@ def test_the_lemma_is_judged_by_the_table_of_the_theory():
     assert rows_of("lemma", retrain(), runs("coun", 1.0), theory=twice).iloc[0]["value"] == row["value"]
     row = rows_of("lemma", retrain(), runs("coun", 1.0), theory=diverged).iloc[0]
     assert row["trials"] == 2 and row["verdict"] == UNDECIDED and row["remark"] == "diverged: `coun` in 1"
+    collapsed = theory.assign(collapsed=theory["trial"] > 0)
+    row = rows_of("lemma", retrain(), runs("coun", 1.0), theory=collapsed).iloc[0]
+    assert row["trials"] == 3 and row["verdict"] == REPRODUCED and row["remark"] == "collapsed: `coun` in 2"
 
 
 def distances(scenario, classes, shifts):

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.names import MethodName
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
@@ -70,7 +70,8 @@ def differing(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str
 
 def _budget(runs: pd.DataFrame) -> Pairs:
     """Compare each main method with ours, at the largest number of epochs that costs no more."""
-    costs = runs.groupby("method")["pflops_executed"].mean()
+    whole = runs[runs["status"] != DIVERGED] if "status" in runs else runs  # a run that diverges stops early
+    costs = whole.groupby("method")["pflops_executed"].mean()
     names = map(MethodName.parse, costs.index)
     ours = costs[[name.head == OURS and dict(name.settings).keys() <= {"epochs"} for name in names]]
     for other in [method for method in OTHERS if method in costs]:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, Statistic
-from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
+from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead, trials_with
 from benchmark.metrics.claims.comparisons import differing
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
-from benchmark.metrics.gaps import CELL, METRICS, improvement
+from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, improvement
 from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
@@ -89,16 +89,20 @@ def _at_every_stage(
     evidence: Evidence, cell: Cell, ends: list[pd.DataFrame], ours: str, others: list[str], subject: str = ""
 ) -> Iterator[Tested]:
     """Compare the methods that have runs at every stage; a trial counts at every stage or at none."""
-    all_trials = [Trials(end, cell, [*others, ours]) for end in ends]
+    listed = [*others, ours]
+    all_trials = [Trials(end, cell, listed) for end in ends]
     others = [method for method in others if all(method in trials.methods for trials in all_trials)]
     if not others or not all(ours in trials.methods for trials in all_trials):
         return
     by_stage = _shared_trials([(end, cell, [*others, ours]) for end in ends])
     if len(by_stage[0]):
         statistic = _smallest([lead(trials, [ours], others) for trials in by_stage])
-        whole_runs = Trials(evidence.metrics, cell, [*others, ours])
         test = Tested.of(cell, subject or against(others), statistic, by_stage[0])
-        yield test._replace(diverged=whole_runs.diverged, collapsed=whole_runs.collapsed)
+        runs = in_cell(evidence.metrics, cell)
+        retrains = [_retrain(evidence, cell, stage) for stage in range(1, len(ends) + 1)]
+        diverged = trials_with(pd.concat([runs, *retrains]), "status", DIVERGED, [RETRAIN, *listed])
+        collapsed = trials_with(runs[runs["trial"].isin(by_stage[0].numbers)], "collapsed", True, [*others, ours])
+        yield test._replace(diverged=diverged, collapsed=collapsed)
 
 
 def _smallest(statistics: list[Statistic]) -> Statistic:
@@ -118,7 +122,11 @@ def _staged(evidence: Evidence) -> Iterator[tuple[Cell, list[pd.DataFrame]]]:
 def _end(evidence: Evidence, cell: Cell, rows: pd.DataFrame, stage: int) -> pd.DataFrame:
     """Return the metrics at the end of a stage, with those of the Retrain that never saw what is forgotten by then."""
     ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
-    retrain_scenario = f"random-{stage * Scenario(cell.scenario).percent}"
-    retrain = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, retrain_scenario))
-    retrain = retrain[retrain["method"] == RETRAIN].assign(scenario=cell.scenario)
-    return pd.concat([retrain, ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)
+    return pd.concat([_retrain(evidence, cell, stage), ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)
+
+
+def _retrain(evidence: Evidence, cell: Cell, stage: int) -> pd.DataFrame:
+    """Return the runs of a stage's Retrain, as of the sequential cell."""
+    scenario = f"random-{stage * Scenario(cell.scenario).percent}"
+    runs = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, scenario))
+    return runs[runs["method"] == RETRAIN].assign(scenario=cell.scenario)

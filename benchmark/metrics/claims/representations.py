@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, within
+from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, trials_with, within
 from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
@@ -104,9 +104,9 @@ def lemma(evidence: Evidence) -> Iterator[Tested]:
     for key, rows in theory[theory["method"] == OURS].groupby(CELL, sort=False):
         rows = rows.drop_duplicates(["trial", "group"])  # two tables may include the same runs
         means = rows.assign(r=rows[columns].mean(axis=1)).pivot(index="trial", columns="group", values="r").dropna()
-        diverged_trials = int(rows.loc[rows["diverged"].astype(bool), "trial"].nunique()) if "diverged" in rows else 0
         if len(means):
             differences = (100 * (means["forget"] - means["retain"])).to_numpy(dtype=float)
             subject = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
-            diverged = {OURS: diverged_trials} if diverged_trials else {}
-            yield Tested(str(Cell(*key)), subject, mean_of(differences), len(means), diverged, {}, "% of images")
+            diverged = trials_with(rows, "diverged", True, [OURS])
+            collapsed = trials_with(rows[rows["trial"].isin(means.index)], "collapsed", True, [OURS])
+            yield Tested(str(Cell(*key)), subject, mean_of(differences), len(means), diverged, collapsed, "% of images")
