@@ -131,6 +131,14 @@ def test_a_wrong_value_is_refused_with_its_place(empty):
     assert len(CHANGES) >= 45
 
 
+def test_hyperparameters_of_a_wrong_type_are_refused_beside_tuned_values_too(empty):
+    paths.TUNED.mkdir(parents=True)
+    paths.tuned("tiny").write_text("hyperparameters: {'*': {ft: {lr: 0.1}}}\n")
+    for value in (["ft"], "ft"):
+        message = refused(empty, {"tuned": "tiny", "hyperparameters": value})
+        assert message.startswith("hyperparameters: ") and "valid dictionary" in message
+
+
 # A method "half", the second of the table, and the architecture of its cell.
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
 MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
