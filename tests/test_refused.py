@@ -173,6 +173,9 @@ def test_a_plugin_that_breaks_the_contract_is_refused(empty):
         method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
         change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
         assert message in refused(empty, change | {"plugins": [str(file)]}), code
+    file.write_text(f"{imports}METHODS.add('training', Method)\n")
+    change = table2(methods=["ft", "training"]) | {"plugins": [str(file)]}
+    assert "method 'training': a group of hyperparameters has that name: call it otherwise" in refused(empty, change)
 
 
 def write(text: str, name: str = "tiny") -> None:
