@@ -12,6 +12,7 @@ import shlex
 import sys
 
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
 
 sys.path.insert(0, workflow.basedir)
 gc.set_threshold(100_000)  # a plan is a great many objects, none of them garbage
@@ -24,8 +25,12 @@ from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
 from benchmark.workflow.preflight import check_needed
-from benchmark.workflow.session import Session, by_rule
+from benchmark.workflow.session import Errors, Session, by_rule
 from benchmark.workflow.targets import Workflow
+
+errors = Errors()
+if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.output_settings.dryrun:
+    logger.addHandler(errors)
 
 try:
     options = validated(resources.Options, config, "--config")
@@ -94,6 +99,7 @@ onstart:
         check_needed(study, jobs)
     except BadInput as error:
         raise WorkflowError(str(error)) from None
+    logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
         warm.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
     if jobs["run"] and study.precision != "float32":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import textwrap
 import time
 from collections import Counter
@@ -117,6 +118,15 @@ class Session(logging.Filter):
             text = paths.table(self.study.name, name, ".md").read_text(encoding="utf-8")
             return ["", f"{name}: {self.study.output(name).caption}", *aligned(text)]
         return []
+
+
+class Errors(logging.Handler):
+    """Prints the errors that end a call of Snakemake before its first job: ``--quiet all`` would leave them out too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print an error, unless it is one job's."""
+        if vars(record).get("event") == "error":
+            print(record.getMessage(), file=sys.stderr, flush=True)
 
 
 def by_rule(jobs: Iterable[Any]) -> Counter[str]:
