@@ -45,9 +45,11 @@ logger.addFilter(session)
 # Equals `python -m benchmark`, but on this machine without its start-up time: see the module's docstring.
 command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
 
-# More jobs than processors only slow one another down: if more cores are requested than exist, each job takes several.
+# More jobs than processors only slow one another down: if more cores are requested than exist, all that exist are used.
+cores = min(workflow.resource_settings.cores or 1, os.cpu_count() or 1)
+if workflow.resource_settings.cores:
+    workflow.global_resources["_cores"] = cores
 # The study sets the threads that a job computes with, since results may depend on them.
-job_threads = max(study.threads, -(-(workflow.resource_settings.cores or 1) // (os.cpu_count() or 1)))
 shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.THREADS))
 
 # `--resources gpu=N` requests GPUs: each job that computes takes one, N at once, and fails without one. Otherwise a job
