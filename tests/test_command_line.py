@@ -98,6 +98,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         (("Other",), "study 'Other': accepted are lower-case words"),
         (("o" * 121,), "at most 120 characters"),
         (("1e5",), "study '1e5': snakemake's --config reads that as a number"),
+        (("other", "--extends", "tiny", "--images", "."), "--extends tiny and --images .: accepted is one of them"),
         (("other", "--extends", "tinny"), "did you mean 'tiny'?"),
     ]:
         done = call("init", *arguments)
