@@ -230,7 +230,9 @@ def test_a_study_that_was_stopped_is_not_called_failed(study):
 def test_a_job_that_was_stopped_is_not_called_failed_either(study):
     jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule)) for rule in ("run", "draw_table2", "collect")]
     session, log = Session(study), Path("log")
-    for job, line in zip(jobs, ("stopped by SIGTERM in epoch 2; state saved", "error: a fault", "$ a job"), strict=True):
+    for job, line in zip(
+        jobs, ("stopped by SIGTERM in epoch 2; state saved", "error: a fault", "$ a job"), strict=True
+    ):
         if job is jobs[2]:
             session.filter(logging.makeLogRecord({"msg": "Terminating processes on user request, this might take"}))
         log.write_text(f"{line}\n")

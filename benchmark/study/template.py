@@ -119,7 +119,9 @@ def _new_file(name: str) -> Path:
         form = f"lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
         raise BadInput(f"study {name!r}: accepted are {form}")
     if is_number(name):
-        raise BadInput(f"study {name!r}: snakemake's --config reads that as a number: call the new study something else")
+        raise BadInput(
+            f"study {name!r}: snakemake's --config reads that as a number: call the new study something else"
+        )
     if path.exists():
         raise BadInput(f"{path} exists already: call the new study something else")
     return path
