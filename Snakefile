@@ -12,6 +12,7 @@ import shlex
 import sys
 
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
 
 sys.path.insert(0, workflow.basedir)
 gc.set_threshold(100_000)  # a plan is a great many objects, none of them garbage
@@ -24,8 +25,12 @@ from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
 from benchmark.workflow.preflight import check_needed
-from benchmark.workflow.session import Session, by_rule
+from benchmark.workflow.session import Errors, Session, by_rule
 from benchmark.workflow.targets import Workflow
+
+errors = Errors()
+if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.output_settings.dryrun:
+    logger.addHandler(errors)
 
 try:
     options = validated(resources.Options, config, "--config")
@@ -40,9 +45,11 @@ logger.addFilter(session)
 # Equals `python -m benchmark`, but on this machine without its start-up time: see the module's docstring.
 command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
 
-# More jobs than processors only slow one another down: if more cores are requested than exist, each job takes several.
+# More jobs than processors only slow one another down: if more cores are requested than exist, all that exist are used.
+cores = min(workflow.resource_settings.cores or 1, os.cpu_count() or 1)
+if workflow.resource_settings.cores:
+    workflow.global_resources["_cores"] = cores
 # The study sets the threads that a job computes with, since results may depend on them.
-job_threads = max(study.threads, -(-(workflow.resource_settings.cores or 1) // (os.cpu_count() or 1)))
 shell.prefix("".join(f"export {name}={study.threads}; " for name in resources.THREADS))
 
 # `--resources gpu=N` requests GPUs: each job that computes takes one, N at once, and fails without one. Otherwise a job
@@ -94,6 +101,7 @@ onstart:
         check_needed(study, jobs)
     except BadInput as error:
         raise WorkflowError(str(error)) from None
+    logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
         warm.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
     if jobs["run"] and study.precision != "float32":

@@ -32,8 +32,8 @@ PARTIAL = ".partial"  # suffix of an incomplete output: it never replaces a comp
 
 
 def studies() -> list[str]:
-    """The names of the studies in ``config/``."""
-    return sorted(file.stem for file in CONFIG.glob("*.yaml"))
+    """The names of the studies in ``config/``; editors and copies leave hidden files there, which are none."""
+    return sorted(file.stem for file in CONFIG.glob("[!.]*.yaml"))
 
 
 def study_file(study: str) -> Path:

@@ -15,7 +15,7 @@ rule run:
         paths.log("{run}"),
     wildcard_constraints:
         run=targets.RUN_PLACE,
-    threads: job_threads
+    threads: study.threads
     resources:
         **gpu,
         **limits,
@@ -37,7 +37,7 @@ rule weights:
     wildcard_constraints:
         run=targets.RUN_PLACE,
     priority: 1  # other jobs wait for them
-    threads: job_threads
+    threads: study.threads
     resources:
         **gpu,
         **limits,
@@ -58,7 +58,7 @@ rule embed:
         paths.log("{derived}"),
     wildcard_constraints:
         derived=targets.DERIVED_PLACE,
-    threads: job_threads
+    threads: study.threads
     resources:
         **gpu,
     params:

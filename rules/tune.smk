@@ -2,8 +2,8 @@
 
 
 rule tune:
-    threads: workflow.resource_settings.cores
+    threads: cores
     params:
-        jobs=max(1, (workflow.resource_settings.cores or 1) // job_threads),
+        jobs=max(1, cores // study.threads),
     shell:
         "{command} tune {study.name} --jobs {params.jobs}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import paths
 from benchmark.training import contract
 from tests.project import ROOT, call, without_new_plugins
 
@@ -88,6 +89,15 @@ def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
     assert "mine.py exists already" in call("new", "dataset", "mine").stderr
     assert "accepted are lower-case words" in call("new", "method", "My_Method").stderr
     assert "method 'true': a study file reads that as no name" in call("new", "method", "true").stderr
+    for kind, name, fault in (
+        ("method", "training", "a group of hyperparameters has that name"),
+        ("architecture", "run", "the workflow has a target of that name"),
+        ("audit", "efficacy-auc", "there is one of that name"),
+        ("dataset", "nan", "snakemake's --config reads that as a number"),
+        ("method", "m" * 101, "accepted are lower-case words and digits joined by '-', a letter first, at most 100"),
+    ):
+        assert f"{kind} {name!r}: {fault}" in call("new", kind, name).stderr
+        assert not paths.study_file(name).exists()
     for kind, name in (("method", "random"), ("dataset", "numpy"), ("architecture", "import")):
         refused = call("new", kind, name).stderr
         assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused

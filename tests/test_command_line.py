@@ -82,8 +82,8 @@ def test_version_help_and_wrong_usage_are_answered():
 
 def test_init_writes_a_valid_study_and_never_replaces_one(project):
     project.study()
-    for arguments, runs in ((("--extends", "tiny"), 7), (("--images", "pictures"), 10)):
-        Path("pictures").mkdir(exist_ok=True)
+    for arguments, runs in ((("--extends", "tiny"), 7), (("--images", "pictures 📷"), 10)):
+        Path("pictures 📷").mkdir(exist_ok=True)
         name = f"new{runs}"
         assert f"check {name}" in call("init", name, *arguments, check=True).stdout
         file = paths.study_file(name)
@@ -96,14 +96,19 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
     for arguments, message in [
         (("other", "--images", "nowhere"), "--images: there is no folder nowhere"),
         (("Other",), "study 'Other': accepted are lower-case words"),
+        (("o" * 121,), "at most 120 characters"),
+        (("1e5",), "study '1e5': snakemake's --config reads that as a number"),
+        (("other", "--extends", "tiny", "--images", "."), "--extends tiny and --images .: accepted is one of them"),
         (("other", "--extends", "tinny"), "did you mean 'tiny'?"),
     ]:
         done = call("init", *arguments)
-        assert done.returncode == 2 and message in done.stderr and not paths.study_file("other").exists()
+        assert done.returncode == 2 and message in done.stderr and not paths.study_file(arguments[0]).exists()
 
 
 def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
     project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
+    (paths.CONFIG / ".#tiny.yaml").symlink_to("user@host.1234")  # an editor's lock
+    (paths.CONFIG / "._tiny.yaml").write_text("junk")
     for kind, line in {
         "studies": ["tiny", "A small one"],
         "outputs": ["table8", "table", "unlearning"],

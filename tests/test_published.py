@@ -91,6 +91,17 @@ def test_a_table_that_differs_from_the_published_results_is_refused_unless_asked
         draw_table(changed, "table2")
 
 
+def test_partial_results_replace_nothing_and_may_differ_from_the_published(study, project):
+    path = paths.collected("tiny", "metrics")
+    before = path.read_bytes()
+    shutil.rmtree(run_folder(study, project.name("ft")))
+    collect(study, partial=True)
+    draw_table(ft_changed(project), "table2", partial=True)
+    assert path.read_bytes() == before and not paths.table("tiny", "table2", ".csv").exists()
+    assert set(pd.read_parquet(paths.collected("tiny", "metrics.partial"))["method"]) == {"retrain", "original"}
+    assert paths.table("tiny", "table2", ".partial.csv").exists()
+
+
 @pytest.mark.slow
 def test_the_workflow_replaces_what_is_published_on_request(study, project):
     project.add_workflow()

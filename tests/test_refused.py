@@ -131,6 +131,14 @@ def test_a_wrong_value_is_refused_with_its_place(empty):
     assert len(CHANGES) >= 45
 
 
+def test_hyperparameters_of_a_wrong_type_are_refused_beside_tuned_values_too(empty):
+    paths.TUNED.mkdir(parents=True)
+    paths.tuned("tiny").write_text("hyperparameters: {'*': {ft: {lr: 0.1}}}\n")
+    for value in (["ft"], "ft"):
+        message = refused(empty, {"tuned": "tiny", "hyperparameters": value})
+        assert message.startswith("hyperparameters: ") and "valid dictionary" in message
+
+
 # A method "half", the second of the table, and the architecture of its cell.
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
 MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
@@ -165,6 +173,9 @@ def test_a_plugin_that_breaks_the_contract_is_refused(empty):
         method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
         change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
         assert message in refused(empty, change | {"plugins": [str(file)]}), code
+    file.write_text(f"{imports}METHODS.add('training', Method)\n")
+    change = table2(methods=["ft", "training"]) | {"plugins": [str(file)]}
+    assert "method 'training': a group of hyperparameters has that name: call it otherwise" in refused(empty, change)
 
 
 def write(text: str, name: str = "tiny") -> None:

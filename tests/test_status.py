@@ -1,10 +1,12 @@
 """The status of a study, read from the files that runs leave."""
 
 import json
+import logging
 import os
 import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -223,3 +225,20 @@ def test_a_study_that_was_stopped_is_not_called_failed(study):
     dag = SimpleNamespace(needrun_jobs=lambda: [SimpleNamespace(rule=SimpleNamespace(name="run"))], jobid=id)
     text = Session(study).failure(dag)
     assert "Study tiny was stopped.\nNot reached: 1 run\nThe same command continues" in text and "failed" not in text
+
+
+def test_a_job_that_was_stopped_is_not_called_failed_either(study):
+    jobs = [SimpleNamespace(rule=SimpleNamespace(name=rule)) for rule in ("run", "draw_table2", "collect")]
+    session, log = Session(study), Path("log")
+    for job, line in zip(
+        jobs, ("stopped by SIGTERM in epoch 2; state saved", "error: a fault", "$ a job"), strict=True
+    ):
+        if job is jobs[2]:
+            session.filter(logging.makeLogRecord({"msg": "Terminating processes on user request, this might take"}))
+        log.write_text(f"{line}\n")
+        event = {"event": "job_error", "jobid": id(job), "rule_name": job.rule.name, "rule_msg": None, "log": [log]}
+        assert session.filter(logging.makeLogRecord(event | {"input": [], "output": []}))
+    stopped = session.failure(SimpleNamespace(needrun_jobs=lambda: [jobs[0], jobs[2]], jobid=id))
+    assert "Study tiny was stopped.\nNot reached: 1 run, the gathered results\nThe same command continues" in stopped
+    failed = session.failure(SimpleNamespace(needrun_jobs=lambda: jobs, jobid=id))
+    assert "1 job of study tiny failed:\n  draw_table2: error: a fault" in failed and "Not reached: 1 run" in failed

@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.data.splits import read_split, write_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
-from benchmark.files import written_origin
+from benchmark.files import replacing, written_origin
 from benchmark.results import records
 from benchmark.study.prepare import prepare, split
 from benchmark.workflow.verify import report, verify
@@ -51,6 +51,14 @@ def test_a_flipped_bit_in_any_file_is_named_and_the_file_set_aside(project):
         assert aside(path), path
         path.write_bytes(intact)
     assert verify(study) == (11, [])
+
+
+def test_a_receipt_that_is_being_written_is_left_alone(project):
+    study = project.study()
+    path = paths.receipt("tiny", "table2", "12345678")
+    with replacing(path) as temporary:
+        assert verify(study) == (11, []) and temporary.exists()
+    assert path.exists()
 
 
 def test_the_split_of_every_trial_is_verified_and_another_seed_has_another_file(project):

@@ -9,21 +9,24 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.app import Listing, StudyName, app, argument, complete_study, flag, read
+from benchmark.errors import BadInput
 
-Parent = typer.Option(metavar="STUDY", autocompletion=complete_study, help="the study to start from")
+Parent = typer.Option(metavar="STUDY", autocompletion=complete_study, help="the study to start from  [default: quick]")
 Images = typer.Option(metavar="FOLDER", help="start from your own images instead")
 
 
 @app.command()
 def init(
     name: Annotated[str, argument("the name of the new study", "NAME")],
-    extends: Annotated[str, Parent] = "quick",
+    extends: Annotated[str | None, Parent] = None,
     images: Annotated[Path | None, Images] = None,
 ) -> None:
     """Write a small study, config/NAME.yaml, to start from."""
     from benchmark.study.template import write
 
-    path = write(name, extends, images)
+    if extends and images:
+        raise BadInput(f"--extends {extends} and --images {images}: accepted is one of them")
+    path = write(name, extends or "quick", images)
     print(f"{path} is written. Edit it, check it with 'python -m benchmark check {name}', and run it with")
     print(f"'snakemake --cores {os.cpu_count()} all --config study={name}'.")
 

@@ -95,6 +95,6 @@ def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial
         frames.require(study, results.metrics)
     if study.kind_of(name).results:
         frames.require_one_code(results)
-    if study.published and not replace:
+    if study.published and not (replace or partial):  # partial files replace nothing
         published.keep_shown(study, name, results)
     return Source.of(study, name, results)

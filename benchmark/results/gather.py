@@ -31,7 +31,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     if not study.runs():
         raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
     results = gather(study, partial)
-    if study.published and not replace:
+    if study.published and not (replace or partial):  # partial files replace nothing
         published.keep(study, results["metrics"])
     datasets = sorted(results["predictions"]["dataset"].unique())  # others have no runs here
     classes = {dataset: records.classes(study, dataset) for dataset in datasets}

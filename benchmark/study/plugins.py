@@ -19,7 +19,7 @@ import benchmark.methods
 import benchmark.models  # noqa: F401 (these imports fill the registries)
 from benchmark.errors import BadInput, closest
 from benchmark.files import digest
-from benchmark.methods.base import Method, Recipe
+from benchmark.methods.base import GROUPS, Method, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import CL, MethodName
 from benchmark.registry import ENTRY_POINTS, METHODS, code_digest
@@ -128,6 +128,8 @@ def method_class(method: MethodName, where: str = "") -> Any:
     """Return a method's class, with the contrastive term if named; raise `BadInput`, beginning with ``where``."""
     where = where or f"method {str(method)!r}"
     method_type = METHODS.get(method.base, where)
+    if method.base in GROUPS:  # its hyperparameters would be those of the group
+        raise BadInput(f"{where}: method {method.base!r}: a group of hyperparameters has that name: call it otherwise")
     if fault := _fault(method_type):
         raise BadInput(f"{where}: method {method.base!r}{fault}")
     if not method.contrastive:

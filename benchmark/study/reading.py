@@ -81,8 +81,9 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if not path.is_file():
         raise unknown("study", study, paths.studies(), where)
     data = parse(path)
-    if tuned and data.get("tuned"):
-        data["hyperparameters"] = merge(data.get("hyperparameters") or {}, tuned_values(data["tuned"], str(path)))
+    own = data.get("hyperparameters") or {}
+    if tuned and data.get("tuned") and isinstance(own, dict):  # anything else is refused later, by its type
+        data["hyperparameters"] = merge(own, tuned_values(data["tuned"], str(path)))
     parent = data.pop("extends", None)
     if parent is None:
         return data

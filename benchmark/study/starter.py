@@ -11,7 +11,11 @@ import benchmark.study.plugins  # noqa: F401 (it fills the registries)
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_text
+from benchmark.methods.base import GROUPS
+from benchmark.names import LONGEST
 from benchmark.registry import ARCHITECTURES, METHODS, NAME, OWN_AUDITS, SOURCES, Registry
+from benchmark.study.checks import TARGETS
+from benchmark.study.template import is_number
 
 METHOD = '''\
 """{title}: say here what it does, and where it is from."""
@@ -189,6 +193,7 @@ def test_forgotten_images_alone_count():
     samples = pd.DataFrame({{"membership": ["retain", "forget", "forget", "test"], "loss": [9.0, 1.0, 3.0, 9.0]}})
     assert read(samples) == 2
 '''
+LONGEST_NEW = LONGEST - 20  # other names begin with it
 NOT_TEXT = ("true", "false", "null")  # to YAML
 KINDS: dict[str, tuple[Registry, str, str, str]] = {
     "method": (METHODS, METHOD, METHOD_STUDY, METHOD_TEST),
@@ -204,12 +209,11 @@ def write(kind: str, name: str) -> list[Path]:
     ``kind`` is one of `KINDS`. Raises `BadInput` if the name is malformed or in use, or if any of the files exists.
     """
     registry, *templates = KINDS[kind]
-    if not NAME.fullmatch(name) or not name[0].isalpha():
-        raise BadInput(f"{kind} {name!r}: accepted are lower-case words and digits joined by '-', a letter first")
-    if name in NOT_TEXT:
-        raise BadInput(f"{kind} {name!r}: a study file reads that as no name: call the new one something else")
-    if name in registry:
-        raise BadInput(f"{kind} {name!r}: there is one of that name: call the new one something else")
+    if not NAME.fullmatch(name) or not name[0].isalpha() or len(name) > LONGEST_NEW:
+        form = f"lower-case words and digits joined by '-', a letter first, at most {LONGEST_NEW} characters"
+        raise BadInput(f"{kind} {name!r}: accepted are {form}")
+    if fault := _unusable(kind, name, registry):
+        raise BadInput(f"{kind} {name!r}: {fault}: call the new one something else")
     module, title = name.replace("-", "_"), re.sub("(^|-)(.)", lambda match: match[2].upper(), name)
     files = [Path(f"{module}.py"), paths.study_file(name), Path(f"test_{module}.py")]
     for file in files:
@@ -221,3 +225,18 @@ def write(kind: str, name: str) -> list[Path]:
     for file, template in zip(files, templates, strict=True):
         write_text(file, template.format(name=name, module=module, title=title))
     return files
+
+
+def _unusable(kind: str, name: str, registry: Registry) -> str:
+    """Say why a study could not show what has this name, or would take it for something else; empty if it could."""
+    from benchmark.metrics.samplewise.sufficiency import AUDITS  # here, since it imports scipy
+
+    if name in registry or (kind == "audit" and name in AUDITS):
+        return "there is one of that name"
+    if name in NOT_TEXT:
+        return "a study file reads that as no name"
+    if name in GROUPS:
+        return "a group of hyperparameters has that name"
+    if name in TARGETS:
+        return "the workflow has a target of that name"
+    return "snakemake's --config reads that as a number" if is_number(name) else ""

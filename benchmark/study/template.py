@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.files import write_text
+from benchmark.names import LONGEST
 from benchmark.study.reading import NAME
 from benchmark.study.study import Study
 
@@ -101,7 +102,7 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     methods_shown = [output.methods for output in tables if cell in output.cells]
     if not methods_shown:
         raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
-    files, methods = json.dumps(str(folder / "trial-{trial}.parquet")), ", ".join([*methods_shown[0], name])
+    files, methods = _quoted(folder / "trial-{trial}.parquet"), ", ".join([*methods_shown[0], name])
     complete = trials == study.trials  # an audit's readings depend on the number of trials
     outputs = "comparison, audit" if complete else "comparison"
     body = (SCORED + AUDIT * complete).format(
@@ -114,11 +115,30 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
 def _new_file(name: str) -> Path:
     """Return the file of a new study; raise `BadInput` if its name is malformed or in use."""
     path = paths.study_file(name)
-    if not re.fullmatch(NAME, name):
-        raise BadInput(f"study {name!r}: accepted are lower-case words and digits joined by '-' or '_'")
+    if not re.fullmatch(NAME, name) or len(name) > LONGEST:
+        form = f"lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
+        raise BadInput(f"study {name!r}: accepted are {form}")
+    if is_number(name):
+        raise BadInput(
+            f"study {name!r}: snakemake's --config reads that as a number: call the new study something else"
+        )
     if path.exists():
         raise BadInput(f"{path} exists already: call the new study something else")
     return path
+
+
+def is_number(name: str) -> bool:
+    """Whether Python reads a name as a number, as Snakemake then does too."""
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a quoted text of YAML, which would not read characters beyond 16 bits from JSON's escapes."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _of_images(folder: Path) -> str:
@@ -126,4 +146,4 @@ def _of_images(folder: Path) -> str:
         raise BadInput(f"--images: there is no folder {folder}")
     parquet = any(folder.glob("*.parquet"))
     members = "" if parquet else "members: random # images from folders are sorted by class\n"
-    return OF_IMAGES.format(source="parquet" if parquet else "folder", path=json.dumps(str(folder)), members=members)
+    return OF_IMAGES.format(source="parquet" if parquet else "folder", path=_quoted(folder), members=members)

@@ -32,7 +32,8 @@ def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault."""
     intact, faults = 0, []
-    for path in sorted(paths.receipt(study, "any", "").parent.glob("*.json")):
+    # Hidden ones are being written, or a killed process left them.
+    for path in sorted(paths.receipt(study, "any", "").parent.glob("[!.]*.json")):
         try:
             digests = read_record(path)[FILES]
         except (KeyError, BadInput) as error:

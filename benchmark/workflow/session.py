@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import textwrap
 import time
 from collections import Counter
@@ -19,6 +20,8 @@ from benchmark.workflow.status import counted, last_line, spell, state_of
 LISTED = 5  # files in a line of Snakemake's messages, and failed jobs of one rule in the summary
 WIDTH = 120
 NO_RULE = re.compile(r"MissingRuleException[^\n]*\n\s*No rule to produce ([^\s/]+) ")  # a name with a folder is a file
+STOPPING = "Terminating processes on user request"  # what Snakemake says at Ctrl-C, before its jobs end
+STOPPED = "stopped by SIG"  # the last line of the log of a run that a signal has stopped
 # How unreached jobs are described: of rules that serve many files by their number, of others by what they make.
 MANY = {"run": ("run", "runs"), "split": ("split", "splits"), "embed": ("file of features", "files of features")}
 MANY["weights"] = "run's weights", "runs' weights"
@@ -32,12 +35,15 @@ class Session(logging.Filter):
         super().__init__()
         self.study, self._clock = study, time.monotonic()
         self._failed: dict[int, tuple[str, str]] = {}
+        self._stopping = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Remember the failures that events report, and shorten their lists of files; every event passes."""
         fields: dict[str, Any] = vars(record)
         event = fields.get("event")
-        if event == "job_error":
+        if str(record.msg).startswith(STOPPING):
+            self._stopping = True
+        elif event == "job_error" and not self._stopping:
             self._failed[fields["jobid"]] = fields["rule_name"], _fault(fields["log"], fields["rule_msg"])
         elif missing := NO_RULE.match(str(record.msg)):
             targets = [*self.study.outputs, "all", "collect", "page", "tune"]
@@ -77,7 +83,11 @@ class Session(logging.Filter):
     def failure(self, dag: Any) -> str:
         """Return which jobs failed, each with the last line of its log, and what was not reached because of them."""
         unfinished = {dag.jobid(job): job for job in dag.needrun_jobs()}
-        failed = {job: fault for job, fault in self._failed.items() if job in unfinished}  # a later attempt may succeed
+        failed = {
+            job: (rule, fault)
+            for job, (rule, fault) in self._failed.items()
+            if job in unfinished and not fault.startswith(STOPPED)  # finished: a later attempt succeeded
+        }
         title = f"{len(failed)} {'job' if len(failed) == 1 else 'jobs'} of study {self.study.name} failed:"
         lines = ["", title if failed else f"Study {self.study.name} was stopped."]
         of_rule: dict[str, list[str]] = {}
@@ -117,6 +127,15 @@ class Session(logging.Filter):
             text = paths.table(self.study.name, name, ".md").read_text(encoding="utf-8")
             return ["", f"{name}: {self.study.output(name).caption}", *aligned(text)]
         return []
+
+
+class Errors(logging.Handler):
+    """Prints the errors that end a call of Snakemake before its first job: ``--quiet all`` would leave them out too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print an error, unless it is one job's."""
+        if vars(record).get("event") == "error":
+            print(record.getMessage(), file=sys.stderr, flush=True)
 
 
 def by_rule(jobs: Iterable[Any]) -> Counter[str]:

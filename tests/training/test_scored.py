@@ -55,10 +55,10 @@ def test_the_same_predictions_have_the_same_metrics_inside_and_outside(project, 
 @pytest.mark.parametrize(("files", "tables"), [(1, ["comparison"]), (2, ["comparison", "audit"])])
 def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
     project.study()
-    Path("theirs").mkdir()
+    Path("theirs 📷").mkdir()
     for trial in range(files):
-        Path(f"theirs/trial-{trial}.parquet").touch()
-    write_scored(Path("theirs"), "tiny", CELL, "theirs")
+        Path(f"theirs 📷/trial-{trial}.parquet").touch()
+    write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
     assert list(Study.load("theirs").tables) == tables
 
 

@@ -189,6 +189,16 @@ def test_an_unknown_target_is_refused_by_name(fresh):
     assert not Path("x").exists() and not paths.RUNS.exists()
 
 
+def test_quiet_leaves_out_no_mistake_and_a_dry_run_names_it_once(fresh):
+    for arguments, config, message in [
+        (["tabel2"], {}, "study tiny: unknown target 'tabel2'"),
+        (["all"], {"study": "tinny"}, "study: unknown study 'tinny'"),
+        (["all", "--dry-run"], {"study": "tinny"}, "study: unknown study 'tinny'"),
+    ]:
+        done = fresh.snakemake(*arguments, "--quiet", "all", **config)
+        assert done.returncode != 0 and done.stdout.count(message) == 1, done.stdout
+
+
 def test_a_home_that_cannot_be_written_stops_nothing(fresh, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", "/dev/null")

@@ -48,6 +48,14 @@ def test_a_search_takes_no_more_jobs_at_once_than_runs_do(fresh):
     assert f"tune tiny --jobs {max(1, (os.cpu_count() or 1) // 2)}\n" in planned
 
 
+def test_of_more_cores_than_exist_all_that_exist_are_used(fresh):
+    there = os.cpu_count() or 1
+    printed = fresh.snakemake("prepare_digits", "--cores", str(there + 1), check=True).stdout
+    assert f"Provided cores: {there}\n" in printed.replace(" (use --cores to define parallelism)", "")
+    # Jobs do not share them by taking several each, which would leave some idle: three by two jobs of two.
+    assert "threads: " not in fresh.snakemake("table2", "--dry-run", "--cores", str(there + 1), check=True).stdout
+
+
 @pytest.mark.slow
 def test_on_request_each_job_that_computes_takes_a_gpu_and_the_first_guess_of_time_can_be_set(fresh):
     planned = requests(fresh, "--resources", "gpu=2", minutes="25")
