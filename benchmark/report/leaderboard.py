@@ -96,11 +96,15 @@ def refresh(study: Study) -> list[Path]:
 def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
     """Replace the rows of a study in a file."""
     if path.is_file():
-        present = pd.read_csv(path)
+        present = _read(path)
         if len(other_studies := present[present["study"] != study]):
             rows = pd.concat([other_studies, rows])
     write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
     return path
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"study": str})  # a study's name may be digits
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +130,7 @@ def board() -> Table:
     """Return the board: one block per study and cell, with methods in order of average gap."""
     forms = entries()
     files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *forms]]
-    rows = {file.parent.name: pd.read_csv(file) for file in files if file.is_file()}
+    rows = {file.parent.name: _read(file) for file in files if file.is_file()}
     if RETRAIN not in rows:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())

@@ -51,6 +51,13 @@ def test_a_claim_agrees_if_our_results_put_the_method_on_the_same_side_of_ft(fol
     }
 
 
+def test_a_study_whose_name_is_digits_has_its_rows_once(folders):
+    path = folders / "new" / "rows.csv"
+    for _ in range(2):
+        leaderboard._replace(path, "2024", pd.DataFrame([CELL | {"study": "2024", "trial": 0}]))
+    assert len(pd.read_csv(path)) == 1
+
+
 def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     claim(folders, "mine", ft="high")
     assert "entry.yaml: claims.0.ft" in call("leaderboard").stderr
