@@ -12,7 +12,7 @@ from typing import Any
 from benchmark import __version__, paths
 from benchmark.files import sha256
 from benchmark.metrics.bootstrap import mean_interval
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.names import MethodName
 from benchmark.report.tabular import DASH, interval, number, remake
 from benchmark.results.provenance import Behind, Made
@@ -67,14 +67,17 @@ def _without(value: Any, common: Any) -> Any:
 
 
 def _means(runs: Iterable[Made]) -> dict[str, Any]:
-    """Return the metrics' means over the trials of each cell, with 95 % intervals."""
-    cells: dict[str, list[dict[str, float]]] = {}
+    """Return the metrics' means over the trials of each cell, with 95 % intervals; none where a trial diverged."""
+    cells: dict[str, list[Made]] = {}
     for run in runs:
-        cells.setdefault(str(run.name).rpartition("/")[0], []).append(run.numbers)
-    return {
-        f"mean of {cell}": {metric: _mean([run[metric] for run in numbers if metric in run]) for metric in METRICS}
-        for cell, numbers in cells.items()
-    }
+        cells.setdefault(str(run.name).rpartition("/")[0], []).append(run)
+    return {f"mean of {cell}": _means_of_cell(cell_runs) for cell, cell_runs in cells.items()}
+
+
+def _means_of_cell(runs: list[Made]) -> dict[str, str] | str:
+    if diverged := sum(run.record["status"] == DIVERGED for run in runs):
+        return f"diverged in {diverged} of {len(runs)} trials"
+    return {metric: _mean([run.numbers[metric] for run in runs if metric in run.numbers]) for metric in METRICS}
 
 
 def _mean(values: list[float]) -> str:

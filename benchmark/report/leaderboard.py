@@ -24,7 +24,18 @@ from benchmark.report import markdown
 from benchmark.report.source import COLLAPSED
 from benchmark.report.style import cell_label
 from benchmark.report.summary import average_gap
-from benchmark.report.tabular import METHOD, Block, Column, Entry, Table, interval, method_row, number, sentences
+from benchmark.report.tabular import (
+    DASH,
+    METHOD,
+    Block,
+    Column,
+    Entry,
+    Table,
+    interval,
+    method_row,
+    number,
+    sentences,
+)
 from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
@@ -96,11 +107,15 @@ def refresh(study: Study) -> list[Path]:
 def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
     """Replace the rows of a study in a file."""
     if path.is_file():
-        present = pd.read_csv(path)
+        present = _read(path)
         if len(other_studies := present[present["study"] != study]):
             rows = pd.concat([other_studies, rows])
     write_text(path, rows.sort_values(["study", *CELL], kind="stable").to_csv(index=False, lineterminator="\n"))
     return path
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"study": str})  # a study's name may be digits
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
@@ -123,10 +138,10 @@ def write_board() -> Path:
 
 
 def board() -> Table:
-    """Return the board: one block per study and cell, with methods in order of average gap."""
+    """Return the board: one block per study and cell, methods in order of average gap, last those that diverged."""
     forms = entries()
     files = [paths.LEADERBOARD / method / ROWS for method in [RETRAIN, *forms]]
-    rows = {file.parent.name: pd.read_csv(file) for file in files if file.is_file()}
+    rows = {file.parent.name: _read(file) for file in files if file.is_file()}
     if RETRAIN not in rows:
         raise StaleOutput(f"{paths.LEADERBOARD} has no rows: 'python -m benchmark leaderboard STUDY' writes them")
     runs = pd.concat(frame.assign(method=method) for method, frame in rows.items())
@@ -137,6 +152,7 @@ def board() -> Table:
             _compared(cell_runs, cell, method, _claim(cell, method, form, printed)) for method, form in forms.items()
         ]
         ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
+        ranked += [row for row in compared if row["diverged"]]
         if ranked:
             block_rows = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
             blocks.append(Block(block_rows, f"{cell_label(cell)}, study {study}"))
@@ -155,13 +171,15 @@ def board() -> Table:
 
 
 def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict[str, Any]:
-    """Return a method's numbers in a cell, beside what was claimed for it."""
+    """Return a method's numbers in a cell, beside what was claimed for it; none if it diverged in some trial."""
     trials = Trials(runs, cell, dict.fromkeys([method, BASELINE]))
-    row = {"method": method, "trials": len(trials), "collapsed": trials.collapsed.get(method, 0)}
+    counts = {"diverged": trials.diverged.get(method, 0), "collapsed": trials.collapsed.get(method, 0)}
+    row = {"method": method, "trials": len(trials) if method in trials.values else 0, **counts}
     row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
-    if method in trials.values:
+    measured = trials.values.keys() - trials.diverged.keys()
+    if method in measured:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
-    if method in trials.values and method != BASELINE and BASELINE in trials.values:
+    if method != BASELINE and {method, BASELINE} <= measured:
         difference = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
         row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
     return row | {"verdict": _verdict(row), "source": claim.source}
@@ -194,7 +212,8 @@ def _matches(cell: Cell, claimed: Cell) -> bool:
 
 
 def _row(rank: int, row: dict[str, Any]) -> list[str | Entry]:
-    entries = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
-    entries += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
-    verdict = Entry(row["verdict"], bold=row["verdict"] == DISAGREES)
-    return [f"{rank}", *method_row(row["method"], [*entries, verdict, row["source"]], collapsed=row["collapsed"])]
+    numbers = [number(row["avg_gap"]), interval(row["low"], row["high"]), number(row["above_ft"])]
+    numbers += [interval(row["above_ft_low"], row["above_ft_high"]), number(row["claimed"])]
+    entries = [*numbers, Entry(row["verdict"], bold=row["verdict"] == DISAGREES), row["source"]]
+    place = DASH if row["diverged"] else f"{rank}"
+    return [place, *method_row(row["method"], entries, row["diverged"], row["collapsed"])]

@@ -185,8 +185,8 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
         for method in source.methods
         if (row := by_method.get((cell, method)))
     ]
-    # A method that diverged has no gap: it does not lead, and costs the others no trials.
-    competing = [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value)]
+    # As in every table, no method leads that collapsed or diverged; one that diverged costs the others no trials.
+    competing = [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value) and not gap.collapsed]
     leaders = Trials(metrics, cell, competing).leaders()
     return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.files import read_record, sha256
+from benchmark.files import read_record, sha256, write_record
 from benchmark.methods import METHODS
 from benchmark.report.cite import PAPER, SOFTWARE, SOURCES, references
 from benchmark.report.draw import draw_table
@@ -76,6 +76,12 @@ def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     assert f"ua {row['ua_mean']:.2f} [" in text and text.startswith("tiny table2 salun: 2 runs")
     # Common facts stand once, a command for each of the two runs.
     assert text.count("batch_size 32") == 1 and text.count("again  ") == 2
+
+
+def test_a_method_that_diverged_has_no_mean_as_in_the_table(project):
+    path = run_folder("tiny", project.name("salun", trial=1)) / paths.RUN
+    write_record(path, read_record(path) | {"status": "diverged"})
+    assert "random-10/salun  diverged in 1 of 2 trials" in call("show", "tiny", "table2", "salun", check=True).stdout
 
 
 def test_without_the_runs_the_gathered_results_say_the_same(project):

@@ -1,5 +1,7 @@
 """The tables of claims, verdicts, tuning, power and effort."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
+from tests.places import run_folder
 from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]
@@ -69,6 +72,19 @@ def test_trials_that_diverged_are_left_out_and_named(study, copied):
     assert worth.by_method().loc["coun", "diverged"] == needed.by_method().loc["ft", "diverged"] == 0
     for table, left_out in ((worth, "FT 1, NegGrad+ 1."), (needed, "NegGrad+ 1.")):
         assert f"Left out, because a method diverged (trials): {left_out}" in table.caption
+
+
+def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
+    write_run(study, f"{RANDOM}/coun/trial-0", {"ra": 10.0}, status=DIVERGED)
+    write_run(study, f"{RANDOM}/ft/trial-1", {"ra": 10.0}, status=DIVERGED)
+    needed = Drawn(study, "needed")
+    # CoUn, with which FT is compared, diverged in another trial than FT.
+    assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == [[1, 2], [2, 1]]
+    assert "(trials): FT 2, NegGrad+ 1." in needed.caption and "missing" not in needed.caption
+    shutil.rmtree(run_folder(study, f"{RANDOM}/retrain/trial-2"))
+    paths.collected("tiny", "metrics").unlink()
+    for name in ("worth", "needed"):
+        assert "Trials are missing for " in Drawn(study, name, partial=True).caption
 
 
 def test_a_table_of_tuning_shows_untuned_runs_and_needs_tuned_values(study, copied):

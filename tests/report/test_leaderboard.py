@@ -51,6 +51,27 @@ def test_a_claim_agrees_if_our_results_put_the_method_on_the_same_side_of_ft(fol
     }
 
 
+def test_a_method_that_diverged_stands_last_without_numbers(folders):
+    for method, trials in {"salun": [1], "mine": [0, 1, 2, 3]}.items():
+        rows = pd.read_csv(folders / method / "rows.csv")
+        rows.loc[rows["trial"].isin(trials), ["status", *METRICS]] = ["diverged", *[float("nan")] * 4]
+        rows.to_csv(folders / method / "rows.csv", index=False)
+    table = leaderboard.board()
+    rows = [[str(getattr(entry, "text", entry)) for entry in row] for row in table.blocks[0].rows]
+    assert [row[:2] for row in rows[:3]] == [["1", "theirs"], ["2", "FT"], ["3", "CoUn"]]
+    assert rows[3:] == [["—", "mine", "diverged"], ["—", "SalUn", "diverged"]]
+    data = table.data.set_index("method")
+    assert data.loc[["mine", "salun", "ft"], ["trials", "diverged"]].to_numpy().tolist() == [[0, 4], [3, 1], [4, 0]]
+    assert data.loc["salun", "verdict"] == "undecided"
+
+
+def test_a_study_whose_name_is_digits_has_its_rows_once(folders):
+    path = folders / "new" / "rows.csv"
+    for _ in range(2):
+        leaderboard._replace(path, "2024", pd.DataFrame([CELL | {"study": "2024", "trial": 0}]))
+    assert len(pd.read_csv(path)) == 1
+
+
 def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     claim(folders, "mine", ft="high")
     assert "entry.yaml: claims.0.ft" in call("leaderboard").stderr

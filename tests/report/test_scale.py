@@ -1,6 +1,7 @@
 """Several studies and the paper side by side."""
 
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,16 @@ def test_a_diverged_method_has_no_rank_and_the_best_of_the_others_leads(study):
     gather(Study.load("tiny"))
     table = Drawn(study, "sizes")
     assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
+
+
+def test_a_collapsed_method_has_a_rank_and_does_not_lead(study):
+    tiny = Study.load("tiny")
+    write_run(tiny, "digits/convnet/original/trial-0", {"ra": 111.5})  # CoUn's is 89
+    for method, trial in product(("ft", "neggrad-plus"), range(tiny.trials)):
+        write_run(tiny, f"{CELL}/{method}/trial-{trial}", at_gap(POINTS[method] + trial / 100) | {"ra": 95.0})
+    gather(tiny)
+    table = Drawn(study, "sizes")
+    assert (table.row("CoUn")[0], table.row("NegGrad+")[0]) == ("1.02 (1)†", "**2.77 (2)**")
 
 
 def test_numbers_are_those_of_the_studys_own_tables(study):

@@ -49,7 +49,7 @@ function csv(table) {
   const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cells = (row) => [row.dataset.method, ...[...row.cells].slice(1).map((cell) => cell.dataset.value)];
   const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => cells(row).map((value) => (value === "nan" ? "" : value)));
-  return [heads(table).map((head) => head.dataset.key), ...rows].map((row) => row.map(quoted).join(",") + "\n").join("");
+  return [heads(table).map(({ dataset: { key, name } }) => name ?? key), ...rows].map((row) => row.map(quoted).join(",") + "\n").join("");
 }
 
 // Let a browser save what it would else have to be asked for.

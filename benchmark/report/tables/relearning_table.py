@@ -59,7 +59,10 @@ def _of_cell(source: Source, cell: Cell) -> pd.DataFrame:
     ``noise_floor``.
     """
     curves_of = {method: curves(source, cell, method) for method in methods(source)}
-    values = {method: _by_trial(trials, curves_of[ORIGINAL]) for method, trials in curves_of.items()}
+    originals = curves_of[ORIGINAL]
+    if "original" not in source.study.resample and 0 in originals:
+        originals = dict.fromkeys(range(source.trials), originals[0])  # one serves all trials
+    values = {method: _by_trial(trials, originals) for method, trials in curves_of.items()}
     areas, rows = {method: frame["area"] for method, frame in values.items()}, []
     floor = floor_of(areas[RETRAIN].to_numpy()[:, None])
     for method, frame in values.items():
@@ -79,7 +82,7 @@ def _by_trial(trials: dict[int, pd.DataFrame], originals: dict[int, pd.DataFrame
     rows = {}
     for trial, curve in trials.items():
         step, accuracy = curve["step"].to_numpy(), curve["forget_accuracy"].to_numpy()
-        original = originals.get(trial, originals.get(0))  # one may serve all trials
+        original = originals.get(trial)
         target = np.nan if original is None else original["forget_accuracy"].iloc[0] - NEAR
         rows[trial] = (accuracy[0], accuracy[-1], area(step, accuracy), steps_until(step, accuracy, target))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "area", "steps"], dtype=float)

@@ -94,6 +94,8 @@ def test_the_address_holds_the_view_and_its_rows_can_be_saved(open_tab) -> None:
     assert tab.input_value("#curve-metric") == "ta"
     header, *rows = _saved(tab, "#save-table").decode().splitlines()
     assert header.startswith("method,dataset,arch,scenario,avg_gap")
+    costs = [dict(zip(header.split(","), row.split(","), strict=True))["gflops"] for row in rows]
+    assert {float(cost) for cost in costs} == {20.0}  # 2e-5 PFLOPs
     assert [float(row.split(",")[4]) for row in rows] == gaps and all("random-10" in row for row in rows)
     tab.click("[data-key=avg_gap] button")
     assert tab.evaluate("location.hash") == "#scenario=random-10&curve-metric=ta"

@@ -63,6 +63,22 @@ def test_the_page_holds_the_numbers_of_its_study(text) -> None:
     assert '<th scope="col" class="number">MiB</th>' in text
 
 
+def test_costs_are_saved_under_the_unit_that_they_are_in(text) -> None:
+    heads = re.findall(r'data-key="(pflops\w*)" data-name="(\w+)"', text)
+    assert heads == [("pflops", "gflops"), ("pflops_executed", "gflops_executed")]
+    row = re.search(r'<tr data-dataset[^>]*data-method="ft".*?</tr>', text, re.S)[0]
+    costs = [float(value) for value in re.findall(r'data-value="([\d.]+)"', row)[-4:-2]]
+    assert costs == pytest.approx([20, 30])  # 2e-5 and 3e-5 PFLOPs
+
+
+def test_a_run_without_costs_has_dashes(filled, copied) -> None:
+    lacking = dict.fromkeys(("pflops", "pflops_executed", "seconds"), float("nan"))  # as predictions made elsewhere
+    for trial in range(2):
+        write_run(filled, f"{RANDOM}/ft/trial-{trial}", epochs=[lacking | {"epoch": 1}])
+    gather(filled)
+    assert ">nan<" not in drawn(filled)
+
+
 def test_the_page_needs_no_network(text) -> None:
     requested = without_library(text).replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|//[a-z]+\.|@import|url\((?!data:)", requested)

@@ -1,0 +1,39 @@
+"""The table of relearning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import paths
+from benchmark.study.outputs import RELEARNING
+from benchmark.study.study import Study
+from tests.report.conftest import RANDOM, Drawn, changed, write_derived, write_forget, write_run
+
+
+def relearnt(*resample: str) -> Study:
+    """Return a study whose Original of trial 0 knows 35 % of what is forgotten, and those of further trials 85 %."""
+    section = {"kind": "relearning", "cells": [RANDOM], "methods": ["ft"]}
+    study = changed(tables={"again": section}, figures={}, resample=[*resample])
+    for trial in range(study.trials):
+        write_forget(study, "random-10", np.arange(20), trial=trial)
+    for run in study.runs():
+        write_run(study, str(run.name))
+    for derived in study.derived:
+        name = derived.run.name
+        known = (85.0 if name.trial else 35.0) if name.is_original else 10.0
+        frame = pd.DataFrame({"step": [0, 10, 20], "forget_accuracy": [known, 40.0, 90.0]})
+        write_derived(study, RELEARNING, str(name), derived.scenario, frame)
+    return study
+
+
+def steps(study: Study, partial: bool = False) -> float:
+    return float(Drawn(study, "again", partial).by_method().loc["ft", "steps"])
+
+
+def test_one_original_serves_all_trials_or_each_its_own_and_never_another(study) -> None:
+    assert steps(relearnt()) == pytest.approx(20 / 3)
+    resampled = relearnt("original", "split")
+    assert steps(resampled) == pytest.approx((20 / 3 + 18 + 18) / 3)
+    original = resampled.derive(RELEARNING, resampled.run("digits/convnet/original/trial-1"), "random-10")
+    paths.derived(original.place).unlink()
+    assert steps(resampled, partial=True) == pytest.approx((20 / 3 + 18) / 2)
