@@ -37,6 +37,8 @@ def tune(name: str, jobs: int) -> Path:
     """
     journal = Journal(Study.load(name, tuned=False))
     with locked(journal.folder / "tune.lock"):
+        if journal.remaining():
+            journal.check_ends()
         journal.clean()
         _references(journal.study, jobs)
         if remaining := journal.remaining():

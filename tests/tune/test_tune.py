@@ -22,6 +22,7 @@ from benchmark.registry import METHODS
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
+from benchmark.tune import search
 from benchmark.tune.candidate import Candidate, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
@@ -143,6 +144,23 @@ def test_ranges_that_cannot_be_searched_are_refused(project):
     ):
         with pytest.raises(BadInput, match=message):
             project.study(TUNE, {"tune": {"ranges": searched}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hyperparameters": {"*": {"unlearning": {"final_lr": 0.01}}}}, "'ft@lr=0.001': final_lr is 0.01, lr 0.001"),
+        ({"tune": {"ranges": {"coun": {"lr": [1e-6, 0.1]}}}}, r"tune\.ranges\.coun: the search in digits/convnet/random"),
+        ({"tune": {"ranges": {"ft": {"warmup": [0, 2], "epochs": [1, 4]}}}}, "warmup: 2: accepted is at most its 1 ep"),
+    ],
+)
+def test_ranges_whose_ends_do_not_go_together_are_refused_before_anything_is_trained(
+    project, monkeypatch, change, message
+):
+    monkeypatch.setattr(search, "_references", lambda *_: pytest.fail("training began"))
+    project.study(TUNE, change)
+    with pytest.raises(BadInput, match=message):
+        search.tune("tiny", 1)
 
 
 def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
