@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import locked
+from benchmark.files import locked, make_writable
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
@@ -36,6 +36,7 @@ def tune(name: str, jobs: int) -> Path:
     ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log.
     """
     journal = Journal(Study.load(name, tuned=False))
+    make_writable(paths.tuned(name).parent)  # before the hours of training, not after them
     with locked(journal.folder / "tune.lock"):
         if journal.remaining():
             journal.check_ends()

@@ -163,6 +163,13 @@ def test_ranges_whose_ends_do_not_go_together_are_refused_before_anything_is_tra
         search.tune("tiny", 1)
 
 
+def test_a_place_for_the_results_that_cannot_be_written_is_named_before_anything_is_trained(tiny, monkeypatch):
+    monkeypatch.setattr(search, "_references", lambda *_: pytest.fail("training began"))
+    paths.tuned("tiny").parent.write_text("a file where a folder is needed")
+    with pytest.raises(OSError, match="config/tuned"):
+        search.tune("tiny", 1)
+
+
 def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
     run = Study.load("tiny-tuning").run(f"{CELL}/ft/trial-0")
     retrain = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
