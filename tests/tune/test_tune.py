@@ -331,6 +331,7 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
     for change, message in [
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
         ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
+        ({"reuse": {"random-10": "random-10"}}, r"tune\.reuse\.random-10: it is tuned itself"),
         ({"hyperparameters": misspelled}, rf"tune\.hyperparameters\.{next(iter(misspelled))}: matches no tuned cell"),
     ]:
         with pytest.raises(BadInput, match=message):
