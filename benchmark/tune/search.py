@@ -81,7 +81,7 @@ def work(name: str, parent: int) -> None:
 
 
 def _references(study: Study, jobs: int) -> None:
-    """Train the Originals and Retrains that candidates need, unless they are finished."""
+    """Train the Originals and Retrains that candidates need, unless they are finished; `BadInput` if one diverged."""
     references = [run for run in study.runs() if not run.original]
     for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
@@ -99,6 +99,10 @@ def _references(study: Study, jobs: int) -> None:
         print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
     _run_all([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
+    for run in references:
+        if results.finished(study, run) == results.DIVERGED:
+            accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
+            raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
 
 
 def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:

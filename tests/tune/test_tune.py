@@ -197,6 +197,17 @@ def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, proje
     assert trial.user_attrs["test_gap"] == average_gap(candidate.run, *by_test) != trial.user_attrs["avg_gap"]
 
 
+@pytest.mark.parametrize("diverging", ["original", "retrain"])
+def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(project, diverging):
+    project.study(TUNE, {"hyperparameters": {"*": {diverging: {"lr": 1e30}}}})
+    tuning = Study.load("tiny-tuning")
+    split(tuning, "digits", "random-10", 0)
+    for name in ("original", "retrain"):
+        project.run(tuning, project.name(name))
+    with pytest.raises(BadInput, match=f"reference {project.name(diverging)} of tiny-tuning diverged"):
+        search._references(tuning, 1)
+
+
 def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
     pretend(count=2)
     path = write(Journal(tiny))
