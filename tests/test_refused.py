@@ -87,6 +87,7 @@ CHANGES = [
     (table2(methods=["coun@warmup=9"]), "tables.table2: run", "warmup: 9"),
     (hyper("*", unlearning={"batch_size": 150}), f"run '{CELL}/", "150: accepted is at most the 144 retain"),
     (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
+    (table2(methods=["coun@cl_transform=CHJN"]), f"run '{CELL}/coun@cl_transform=CHJN/", "'CHJN': accepted for grey"),
     ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
     ({"trials": 1001}, "trials", "1001"),
     ({"threads": 1001}, "threads", "1001"),

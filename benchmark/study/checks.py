@@ -54,6 +54,8 @@ def check(study: PlannedStudy) -> None:
     for name, dataset in study.datasets.items():
         if dataset.subset:
             _check_batches(study, name, dataset.subset)
+        if dataset.source in CHANNELS:
+            _check_transforms(study, name, CHANNELS[dataset.source])
 
 
 def _check_own_audits(study: PlannedStudy) -> None:
@@ -73,6 +75,15 @@ def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
         where = f"{study.file}: datasets.{dataset}.augmentation.mean"
         accepted = f"accepted {'is 1 number' if channels == 1 else f'are {channels} numbers'}, for mean and for std"
         raise BadInput(f"{where}: {count} for images of {channels} channel{'s' * (channels > 1)}: {accepted}")
+
+
+def _check_transforms(study: PlannedStudy, dataset: str, channels: int) -> None:
+    """Refuse a second view in other colours for grey images."""
+    for run in study.runs() if channels == 1 else ():
+        transform = getattr(run.settings, "cl_transform", "")
+        if run.name.dataset == dataset and {*"JG"} & {*transform}:
+            where = f"{study.file}: run {str(run.name)!r}: cl_transform"
+            raise BadInput(f"{where}: {transform!r}: accepted for grey images are the letters C, H and N")
 
 
 def _check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
@@ -175,6 +186,7 @@ def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> 
     train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
     _check_channels(study, dataset, facts["shapes"]["train_images"][3])
     _check_batches(study, dataset, train[0])
+    _check_transforms(study, dataset, facts["shapes"]["train_images"][3])
     # If training images do not outnumber test images, every retain sample is a member.
     if facts.get("sorted_by_class") and study.members == "first" and train > test:
         raise BadInput(

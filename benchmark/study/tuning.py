@@ -55,6 +55,9 @@ def check_tuning(study: PlannedStudy) -> None:
         if source not in scenarios:
             fault = unknown("tuned scenario", source, scenarios, f"{study.file}: tune.reuse.{scenario}")
             raise BadInput(f"{fault} ({INHERITED})")
+        if scenario in scenarios:
+            accepted = "accepted is a scenario that no table of kind 'unlearning' shows"
+            raise BadInput(f"{study.file}: tune.reuse.{scenario}: it is tuned itself: {accepted} ({INHERITED})")
     _check_ranges(study, list(dict.fromkeys(method for methods in cells.values() for method in methods)))
     for pattern in study.tune.hyperparameters:
         where = f"{study.file}: tune.hyperparameters.{pattern}"

@@ -7,6 +7,7 @@ method and cell they run one after another, however many processes there are.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -170,6 +171,20 @@ class Journal:
             raise BadInput(f"{self.path}: is damaged ({error}): move it away to start anew") from None
         self.choice = FileLock(self.folder / "choice.lock", poll_interval=POLL_SECONDS)
         self._optuna: dict[str, optuna.Study] = {}
+
+    def check_ends(self) -> None:
+        """Raise `BadInput` if the ends of a pair's ranges do not go together: the search would end where it meets them.
+
+        An example is a learning rate below the study's ``final_lr``.
+        """
+        for pair in self.pairs:
+            ends = [[limits.inside(limits.low), limits.inside(limits.high)] for limits in pair.ranges.values()]
+            for values in itertools.product(*ends):
+                try:
+                    pair.run(dict(zip(pair.ranges, values, strict=True)))
+                except BadInput as error:
+                    where = f"{self.parent.file}: tune.ranges.{pair.method}: the search in {pair.cell} would reach"
+                    raise BadInput(f"{where} {error}") from None
 
     def clean(self) -> None:
         """Mark as failed the candidates that a killed tuning left half done; no other process may be tuning.

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import locked
+from benchmark.files import locked, make_writable
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
@@ -36,7 +36,10 @@ def tune(name: str, jobs: int) -> Path:
     ``jobs`` processes run at once, each on the study's ``threads``. `BadInput` if one fails, with the name of its log.
     """
     journal = Journal(Study.load(name, tuned=False))
+    make_writable(paths.tuned(name).parent)  # before the hours of training, not after them
     with locked(journal.folder / "tune.lock"):
+        if journal.remaining():
+            journal.check_ends()
         journal.clean()
         _references(journal.study, jobs)
         if remaining := journal.remaining():
@@ -78,7 +81,7 @@ def work(name: str, parent: int) -> None:
 
 
 def _references(study: Study, jobs: int) -> None:
-    """Train the Originals and Retrains that candidates need, unless they are finished."""
+    """Train the Originals and Retrains that candidates need, unless they are finished; `BadInput` if one diverged."""
     references = [run for run in study.runs() if not run.original]
     for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
@@ -96,6 +99,10 @@ def _references(study: Study, jobs: int) -> None:
         print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
     _run_all([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
+    for run in references:
+        if results.finished(study, run) == results.DIVERGED:
+            accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
+            raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
 
 
 def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:

@@ -22,7 +22,8 @@ OBJECTIVE = (
 )
 SAMPLER = (
     "first the study's own values, up to the fourth random ones, then a tree-structured Parzen estimator. A candidate "
-    "is given up where its gap lies above the median of the earlier ones at the same epoch"
+    "is given up where its smallest gap so far lies above the median of the gaps at the same epoch of those before it "
+    "that ran to the end"
 )
 
 

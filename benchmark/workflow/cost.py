@@ -85,8 +85,9 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     removed = _removed(study, name.dataset, name.scenario, train, classes)
     cumulative, held_out = study.sequential.forget == "all", _share(train, study.hold_out)
     paper, executed = _counted(run.method, values, removed, cumulative, train, classes, held_out)
-    # Each row of the history is one pass over all images; the last pass gives the run's samples.
-    evaluations = max(1, -(-run.settings.epochs // run.settings.evaluate_every))
+    # Each row of the history is one pass over all images, and the last one of a stage its samples.
+    stages = len(removed) - 1
+    evaluations = stages * max(1, -(-(run.settings.epochs // stages) // run.settings.evaluate_every))
     return paper * flops / 1e15, (executed + evaluations * (train + test)) * flops / 1e15
 
 

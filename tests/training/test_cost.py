@@ -54,6 +54,16 @@ def test_the_cost_after_each_epoch_is_the_one_counted_by_hand(shared, method, sc
         assert end.history[column].tolist() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("scenario", ["random-10", "sequential-2x10"])
+@pytest.mark.parametrize("method", ["ft", "ssd"])
+def test_the_evaluations_that_are_priced_are_the_rows_of_the_history(project, shared, method, scenario):
+    settings = {"epochs": 6, "evaluate_every": 2}
+    end, study = shared.run(method, scenario, **settings), project.unlearning(**settings)
+    _, executed = run_cost(study, study.run(project.name(method, scenario)))
+    evaluations = (executed - end.history["pflops_executed"].iloc[-1]) * 1e15 / FLOPS / len(end.samples)
+    assert evaluations == pytest.approx(len(end.history))
+
+
 @pytest.mark.parametrize("kind", MAKERS)
 def test_derived_files_are_priced_at_what_passes_through_the_model(project, monkeypatch, kind):
     relearning = {"steps": 7, "every": 3, "batch_size": 20}  # no whole number of batches makes a pass

@@ -5,11 +5,13 @@ import pandas as pd
 import torch
 
 from benchmark import paths
+from benchmark.features import relearning as again
 from benchmark.features.embed import embed
 from benchmark.features.embedding import Embedding
 from benchmark.features.relearning import relearning
 from benchmark.methods.base import Part
 from benchmark.study.prepare import split
+from benchmark.training.optimiser import SGD
 
 RELEARNING = {"relearning": {"steps": 25, "every": 10, "batch_size": 64, "lr": 0.02}}
 SHOWN = {"kind": "relearning", "cells": ["digits/convnet/class-8"], "methods": ["ft"]}
@@ -40,6 +42,7 @@ def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(proj
     for name in (project.original, "digits/convnet/class-8/ft/trial-0"):
         project.run(study, name)
     seen: list[list[int]] = []
+    optimisers: list[SGD] = []
     for name in (project.original, "digits/convnet/class-8/ft/trial-0"):
         embedding = embedding_of(study, name)
         load = embedding.images.load
@@ -49,9 +52,11 @@ def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(proj
             return load(part, generator)
 
         monkeypatch.setattr(embedding.images, "load", watched)
+        monkeypatch.setattr(again, "SGD", lambda model, recipe: optimisers.append(SGD(model, recipe)) or optimisers[-1])
         seen.append([])
         relearning(embedding)
     assert seen[0] == seen[1] and len(seen[0]) == 25 * 64
+    assert [optimiser.lr for optimiser in optimisers] == [0.02, 0.02]
     allowed = np.flatnonzero(embedding.retained | embedding.forgotten)
     assert set(seen[0]) <= set(allowed) and len(allowed) < len(embedding.labels)
     assert embedding.forgotten[seen[0][: len(allowed)]].sum() == embedding.forgotten.sum()  # a pass over all of them

@@ -3,12 +3,15 @@
 import pytest
 import torch
 
-from benchmark.data.splits import forgotten
+from benchmark.data.splits import forgotten, read_split
 from benchmark.errors import BadInput
 from benchmark.methods.ft import FT
+from benchmark.metrics import measure
+from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
 from benchmark.registry import METHODS
 from benchmark.results import measured, records
+from benchmark.study.prepare import split
 from benchmark.training.optimiser import SGD, learning_rate
 from benchmark.training.outcome import weights_of
 
@@ -48,6 +51,17 @@ def test_the_forget_data_of_a_stage_are_what_it_removes_or_on_request_all_remove
         assert set(end.trainer.context.retain.tolist()) == set(range(160)) - removed
 
 
+def test_a_stage_is_measured_as_the_scenario_that_forgets_all_removed_by_its_end(project):
+    study = project.study({"members": "random"}, {"hyperparameters": {"*": {"unlearning": {"epochs": 0}}}})
+    project.run(study, project.original)
+    end = project.run(study, project.name("ft", SCENARIO))  # at each stage still Original
+    assert end.history["stage"].tolist() == [1, 2]
+    for scenario, row in zip(("random-10", "random-20"), end.history.to_dict("records"), strict=True):
+        forget = read_split(split(study, "digits", scenario, 0))
+        rng = measured.members_stream(study, Cell("digits", "convnet", scenario))
+        assert measure(end.samples, forget, "random", rng) == {metric: row[metric] for metric in METRICS}
+
+
 @pytest.mark.parametrize("schedule", ["restart", "continue"])
 def test_the_learning_rate_starts_again_or_falls_once(project, monkeypatch, schedule):
     used: list[float] = []
@@ -77,6 +91,7 @@ def test_a_divergence_in_the_second_stage_ends_the_run_there(project):
     end = project.run(project.study(FOUR), project.name("doomed", SCENARIO))
     assert end.status == "diverged" and end.record["diverged_at"] == {"epoch": 3, "step": 1}
     assert end.history["stage"].tolist() == [1, 1, 2]
+    assert end.samples["loss"].isna().all()  # of the model as it ended, not as it was last evaluated
 
 
 def test_epochs_that_stages_cannot_share_and_a_retrain_of_all_stages_are_refused(project):

@@ -8,14 +8,16 @@ import torch
 from torch import nn
 
 from benchmark import paths
-from benchmark.features.embed import embed, sample_maps
+from benchmark.features.embed import class_distances, embed, sample_maps
 from benchmark.features.embedding import Embedding
 from benchmark.features.projections import COORDINATES
 from benchmark.features.views import nearest_views, view_distances, views_of
 from benchmark.metrics.theory import GROUPS, theorem1
 from benchmark.seeds import Streams
+from benchmark.study.prepare import held_out, split
 
 CPU = torch.device("cpu")
+FAR = {"kind": "distances", "cells": ["digits/convnet/random-10"], "methods": ["original"], "classes": ["8", "1"]}
 
 COLUMNS = ["index", "membership", "label", "prediction", "max_distance", "mean_distance", "lipschitz", "reach"]
 COLUMNS += ["nearest", "centre_square", "centre_product"]
@@ -122,6 +124,23 @@ def test_every_model_and_scenario_sees_the_same_views(project) -> None:
     assert len(torch.unique(first[:, 0], dim=0)) > 4  # of the nine crops
     other, _ = views_of(embedding_of(study, project.original), index, 6)
     assert not torch.equal(first[:-1], other[:-1]) and torch.equal(first[-1], other[-1])
+
+
+def test_distances_are_from_each_forgotten_sample_to_the_mean_of_the_retained_ones_of_each_class(project) -> None:
+    study = project.study({"hold_out": 20, "tables": {"far": FAR}})
+    split(study, "digits", "random-10", 0)
+    project.run(study, project.original)
+    embedding = Embedding(study, study.derive("distances", study.run(project.original), "random-10"))
+    features, (train,) = embedding.features()[0].double().numpy(), embedding.forgotten.nonzero()
+    held = held_out(study, embedding.derived.run, 160)
+    retained = np.setdiff1d(np.arange(160), [*train, *held])
+    frame = class_distances(embedding).set_index(["label", "centroid"])
+    assert len(frame) == 10 * len(np.unique(embedding.labels[train])) and not {*train} & {*held}
+    for (label, centroid), row in frame.iterrows():
+        forgotten = features[train[embedding.labels[train] == label]]
+        mean = features[retained[embedding.labels[retained] == centroid]].mean(0)
+        assert row["samples"] == len(forgotten)
+        assert row["distance"] == pytest.approx(np.linalg.norm(forgotten - mean, axis=1).mean(), rel=1e-9)
 
 
 def test_features_that_are_no_numbers_have_no_position_on_a_map(project, monkeypatch) -> None:

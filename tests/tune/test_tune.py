@@ -22,7 +22,8 @@ from benchmark.registry import METHODS
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
-from benchmark.tune.candidate import Candidate, average_gap, objective
+from benchmark.tune import search
+from benchmark.tune.candidate import WORST, Candidate, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
 from benchmark.workflow.cost import cost
@@ -34,6 +35,7 @@ TUNE = {
     "tune": {"budget": 3, "utility": 80, "startup": 1},
     "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
 }
+FT = {"tables": {"table2": {"methods": ["ft"]}}}
 SEQUENTIAL = "digits/convnet/sequential-2x10"
 STAGES = {"figure6": {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}}
 
@@ -58,6 +60,18 @@ def pretend(count: int = 1) -> None:
         trial.set_user_attr("stamp", {"commit": "0", "device": "none", "precision": "float32"})
         trial.set_user_attr("avg_gap", gap)
         trial.study.tell(trial.number, gap)
+
+
+def begun(project, **values) -> Candidate:
+    """Return FT's first candidate, with other values if any are given; its Original and Retrain have been trained."""
+    tuning = Study.load("tiny-tuning")
+    split(tuning, "digits", "random-10", 0)
+    for name in ("original", "retrain"):
+        project.run(tuning, project.name(name))
+    journal = Journal(Study.load("tiny", tuned=False))
+    journal.clean()
+    pair, trial = journal.next()
+    return Candidate(journal.study, pair.run(values or journal.values(trial)), pair.reference, trial, os.getppid())
 
 
 @pytest.fixture
@@ -145,6 +159,30 @@ def test_ranges_that_cannot_be_searched_are_refused(project):
             project.study(TUNE, {"tune": {"ranges": searched}})
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hyperparameters": {"*": {"unlearning": {"final_lr": 0.01}}}}, "'ft@lr=0.001': final_lr is 0.01, lr 0.001"),
+        ({"tune": {"ranges": {"coun": {"lr": [1e-6, 0.1]}}}}, r"tune\.ranges\.coun: the search in digits/"),
+        ({"tune": {"ranges": {"ft": {"warmup": [0, 2], "epochs": [1, 4]}}}}, "warmup: 2: accepted is at most its 1 ep"),
+    ],
+)
+def test_ranges_whose_ends_do_not_go_together_are_refused_before_anything_is_trained(
+    project, monkeypatch, change, message
+):
+    monkeypatch.setattr(search, "_references", lambda *_: pytest.fail("training began"))
+    project.study(TUNE, change)
+    with pytest.raises(BadInput, match=message):
+        search.tune("tiny", 1)
+
+
+def test_a_place_for_the_results_that_cannot_be_written_is_named_before_anything_is_trained(tiny, monkeypatch):
+    monkeypatch.setattr(search, "_references", lambda *_: pytest.fail("training began"))
+    paths.tuned("tiny").parent.write_text("a file where a folder is needed")
+    with pytest.raises(OSError, match="config/tuned"):
+        search.tune("tiny", 1)
+
+
 def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_beyond_the_budget(tiny):
     run = Study.load("tiny-tuning").run(f"{CELL}/ft/trial-0")
     retrain = {"ra": 98.0, "ua": 30.0, "ta": 70.0, "mia": 43.0}
@@ -155,21 +193,87 @@ def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_be
 
 
 def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, project):
-    tuning = Study.load("tiny-tuning")
-    assert tuning.hold_out == 10
-    for name in ("original", "retrain"):
-        if name == "retrain":
-            split(tuning, "digits", "random-10", 0)
-        project.run(tuning, project.name(name))
-    journal = Journal(Study.load("tiny", tuned=False))
-    pair, trial = journal.next()
-    candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, os.getppid())
+    assert Study.load("tiny-tuning").hold_out == 10
+    candidate = begun(project)
     assert candidate.attempt(80.0)[0].name == "COMPLETE"
     samples, forget = candidate._samples, candidate.forget
     assert candidate.history[-1]["ta"] == measure(samples, forget, unseen="held-out")["ta"]
     assert candidate.reference == measure(candidate.retrain, forget, unseen="held-out")
     by_test = [measure(frame, forget) for frame in (samples, candidate.retrain)]
-    assert trial.user_attrs["test_gap"] == average_gap(candidate.run, *by_test) != trial.user_attrs["avg_gap"]
+    noted = candidate.trial.user_attrs
+    assert noted["test_gap"] == average_gap(candidate.run, *by_test) != noted["avg_gap"]
+
+
+def test_a_candidate_reports_its_gap_at_each_evaluation_and_ends_with_its_objective(tiny, project, monkeypatch):
+    candidate = begun(project)
+    trial, reference, asked = candidate.trial, candidate.reference | {"ta": 99.0}, []
+    monkeypatch.setattr(candidate, "reference", reference)
+    monkeypatch.setattr(trial, "should_prune", lambda: asked.append(candidate.history[-1]["epoch"]))
+    state, value = candidate.attempt(1.0)
+    gaps = [average_gap(candidate.run, row, reference) for row in candidate.history]
+    assert (state.name, trial.user_attrs["avg_gap"]) == ("COMPLETE", gaps[-1])
+    assert value == gaps[-1] + 98 - candidate.history[-1]["ta"] > gaps[-1]
+    assert trial.study.trials[0].intermediate_values == {1: gaps[0], 2: gaps[1]}
+    assert asked == [1]  # after its last epoch there is nothing to give up
+
+
+def test_a_candidate_that_is_given_up_has_no_value_and_one_that_diverges_the_worst(tiny, project, monkeypatch):
+    candidate = begun(project)
+    monkeypatch.setattr(candidate.trial, "should_prune", lambda: True)
+    state, value = candidate.attempt(1.0)
+    assert (state.name, value, len(candidate.trial.user_attrs["history"])) == ("PRUNED", None, 1)
+    state, value = begun(project, lr=1e30).attempt(1.0)
+    assert (state.name, value) == ("COMPLETE", WORST) and objective(100.0, 0.0, 100.0, 0.0) <= WORST
+
+
+def test_a_candidate_is_given_up_for_its_gaps_from_half_way_on_if_enough_others_have_ended(project):
+    project.study(TUNE, FT, {"tune": {"startup": 2}, "hyperparameters": {"*": {"unlearning": {"epochs": 4}}}})
+    journal = Journal(Study.load("tiny", tuned=False))
+    given_up = []
+    for gap in (5.0, 9.0, 9.0):
+        _, trial = journal.next()
+        for epoch in (1, 2):
+            trial.report(gap, epoch)
+            given_up.append(trial.should_prune())
+        trial.study.tell(trial.number, gap)
+    assert given_up == [False, False, False, False, False, True]
+
+
+def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_reach(project):
+    project.study(TUNE, FT)
+    journal = Journal(Study.load("tiny", tuned=False))
+    for number, (gap, test_gap) in enumerate([(6.0, 7.0), (4.0, 5.0), (9.0, 3.0)]):
+        _, trial = journal.next()
+        history = [{"epoch": 2, "ra": 95.0, "pflops_executed": 1.5, "cpu_seconds": 7200.0}]
+        noted = {"history": history, "stamp": {"commit": "0", "device": "none", "precision": "float32"}}
+        for key, value in (noted | {"avg_gap": gap, "test_gap": test_gap}).items():
+            trial.set_user_attr(key, value)
+        if number == 1:
+            trial.set_user_attr("values", {"lr": 0.4})
+        trial.study.tell(trial.number, gap)
+    tuned = yaml.safe_load(write(journal).read_text())
+    assert tuned["hyperparameters"] == {CELL: {"ft": {"lr": 0.4}}}
+    assert tuned["found"][CELL]["ft"] == {
+        "candidates": 3,
+        "pflops": 4.5,
+        "avg_gap": 4.0,
+        "avg_gap_of_own_values": 6.0,
+        "test_gap": 5.0,
+        "oracle_test_gap": 3.0,
+        "edges": ["lr high"],
+    }
+    assert (tuned["about"]["core_hours"], tuned["about"]["left"]) == (6.0, 0)
+
+
+@pytest.mark.parametrize("diverging", ["original", "retrain"])
+def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(project, diverging):
+    project.study(TUNE, {"hyperparameters": {"*": {diverging: {"lr": 1e30}}}})
+    tuning = Study.load("tiny-tuning")
+    split(tuning, "digits", "random-10", 0)
+    for name in ("original", "retrain"):
+        project.run(tuning, project.name(name))
+    with pytest.raises(BadInput, match=f"reference {project.name(diverging)} of tiny-tuning diverged"):
+        search._references(tuning, 1)
 
 
 def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
@@ -262,6 +366,8 @@ def test_another_configuration_starts_another_search(project):
     assert candidates() == {"ft": [], "coun": []}
     project.study(TUNE)
     assert len(candidates()["ft"]) == 3  # and the first is not lost
+    project.study(TUNE, {"tune": {"ranges": {"ft": {"lr": [0.01, 0.2]}}}})
+    assert {method: len(trials) for method, trials in candidates().items()} == {"ft": 0, "coun": 3}
 
 
 def test_a_half_written_line_of_the_journal_is_cut_off(tiny):
@@ -276,6 +382,7 @@ def test_a_half_written_line_of_the_journal_is_cut_off(tiny):
 
 def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     pretend(count=2)
+    assert {method: len(trials) for method, trials in candidates().items()} == {"ft": 1, "coun": 1}  # in rounds
     journal = Journal(Study.load("tiny", tuned=False))
     pair, trial = journal.next()
     values = journal.values(trial)
@@ -306,6 +413,7 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
     for change, message in [
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
         ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
+        ({"reuse": {"random-10": "random-10"}}, r"tune\.reuse\.random-10: it is tuned itself"),
         ({"hyperparameters": misspelled}, rf"tune\.hyperparameters\.{next(iter(misspelled))}: matches no tuned cell"),
     ]:
         with pytest.raises(BadInput, match=message):
