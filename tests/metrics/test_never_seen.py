@@ -33,10 +33,10 @@ def test_plain_calibrated_and_relative_aucs_equal_cases_worked_out_on_paper():
     logit = lambda p: np.log(p / (1 - p))  # noqa: E731
     references = References(logit(np.array([[0.5], [0.4]])), logit(np.full((2, 3), 0.5)), unseen)
     test = logit(np.array([[0.5, 0.7, 0.9]] * 2))
-    # a = 1: p / E p is 0.6 / 0.4 = 1.5 for the sample; 1, 1.4 and 1.8 for the others, which score 0, 1/3 and 2/3.
+    # a = 1: p / E p is 0.6 / 0.4 = 1.5 for the sample; 1, 1.4 and 1.8 for the others, of which it exceeds two.
     aucs = references.rmia_auc(logit(np.array([[0.6], [0.6]])), test, unseen, a=1.0)
     # Trial 1's sample, with 0.6 / 0.5, exceeds one of them. Two trials give no spread of the mean.
-    assert aucs[0] == pytest.approx(np.mean([(1 + 1 + 0.5) / 3, (1 + 0.5 + 0) / 3])) and np.isnan(aucs[1])
+    assert aucs[0] == pytest.approx(np.mean([2 / 3, 1 / 3])) and np.isnan(aucs[1])
 
 
 @pytest.mark.parametrize("trials", [3, 6])

@@ -137,7 +137,10 @@ class References:
 
 
 def _rmia(probability: Floats, test_probability: Floats, a: float, trial: int, means: _Means) -> float:
-    """Return a trial's AUC by RMIA from probabilities of the label, (trials, samples) and (trials, tests)."""
+    """Return a trial's AUC by RMIA from probabilities of the label, (trials, samples) and (trials, tests).
+
+    RMIA's score, the share of test samples that a ratio exceeds, rises with the ratio. So it is the ratios that are
+    compared: a test sample's share would count the sample itself, and every AUC would be too large by 0.5 / tests.
+    """
     ratios = probability[trial, means.samples] / ((1 + a) * means.of_samples + 1 - a)
-    test_ratios = np.sort(test_probability[trial, means.tests] / ((1 + a) * means.of_tests + 1 - a))
-    return auc(*(np.searchsorted(test_ratios, values) / len(test_ratios) for values in (np.sort(ratios), test_ratios)))
+    return auc(ratios, test_probability[trial, means.tests] / ((1 + a) * means.of_tests + 1 - a))
