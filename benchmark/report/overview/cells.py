@@ -27,9 +27,10 @@ CRITERIA: list[dict[str, Any]] = [
 def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
     """Yield each cell of a study that has Retrain and another method, with its methods' numbers.
 
-    For each method: ``trials``, in each the four metrics in per cent and those of its Retrain; ``attack``, the distance
-    from chance of the AUC of an attack on single samples, in points; and ``cost``, the computation executed in per cent
-    of Retrain's. Missing numbers are null. A method that ``diverged`` in a trial has no rank.
+    For each method: ``trials``, in each the four metrics in per cent and those of its Retrain, and the ``numbers`` of
+    these trials; ``attack``, the distance from chance of the AUC of an attack on single samples, in points; and
+    ``cost``, the computation executed in per cent of Retrain's. Missing numbers are null. A method that ``diverged`` in
+    a trial has no rank.
     """
     for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False):
         cell = Cell(*parts)
@@ -47,7 +48,7 @@ def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.D
     runs = runs.set_index("trial")
     trials = [trial for trial in runs.index if trial in reference.index]
     pairs = np.stack([frame.loc[trials, METRICS].to_numpy(dtype=float) for frame in (runs, reference)], axis=1)
-    finite = pairs[np.isfinite(pairs).all(axis=(1, 2))].tolist()
+    finite = np.isfinite(pairs).all(axis=(1, 2))
     attacks = audits[(audits["method"] == name) & (audits["audit"] == ATTACK)] if len(audits) else audits
     cost = runs["pflops_executed"].mean() / reference["pflops_executed"].mean() if len(reference) else np.nan
     return {
@@ -56,7 +57,8 @@ def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.D
         "aside": bool(MethodName.parse(name).settings) or name == ORIGINAL,
         "collapsed": bool(runs["collapsed"].astype(bool).any()),
         "diverged": bool((runs["status"] == DIVERGED).any()),
-        "trials": [[[round(value, 4) for value in metrics] for metrics in pair] for pair in finite],
+        "trials": [[[round(value, 4) for value in metrics] for metrics in pair] for pair in pairs[finite].tolist()],
+        "numbers": [int(trial) for trial, is_finite in zip(trials, finite, strict=True) if is_finite],
         "attack": _number(100 * abs(attacks["value"].mean() - 0.5) if len(attacks) else np.nan),
         "cost": _number(100 * cost),
     }

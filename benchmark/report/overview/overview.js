@@ -8,9 +8,9 @@ const weights = () => Object.fromEntries(keys.map((key) => [key, Number($(`weigh
 const number = (value, digits = 2) => (value === null || Number.isNaN(value) ? "–" : value.toFixed(digits).replace("-", "−"));
 const change = (control) => control.dispatchEvent(new Event("change", { bubbles: true }));
 
-// A method's gaps over some trials, with its attack and its cost.
-function readings(method, without = -1) {
-  const trials = method.trials.filter((_, at) => at !== without);
+// A method's gaps over its trials, perhaps without the one of a number, with its attack and its cost.
+function readings(method, without = null) {
+  const trials = method.trials.filter((_, at) => method.numbers[at] !== without);
   const mean = (side, metric) => trials.reduce((sum, pair) => sum + pair[side][metric], 0) / trials.length;
   const gaps = [0, 1, 2, 3].map((metric) => (method.diverged ? NaN : Math.abs(mean(0, metric) - mean(1, metric))));
   return Object.fromEntries(keys.map((key, at) => [key, at < 4 ? gaps[at] : method[key]]));
@@ -38,8 +38,8 @@ function ranked() {
   const methods = shown(), by = weights();
   const now = places(methods, (method) => score(readings(method), by));
   const usual = places(methods, (method) => score(readings(method), equal));
-  const counts = methods.map(({ trials }) => trials.length);
-  const left = methods.length && Math.min(...counts) > 1 ? [...Array(Math.max(...counts)).keys()].map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
+  const numbers = [...new Set(methods.flatMap((method) => method.numbers))];
+  const left = methods.every(({ trials }) => trials.length > 1) ? numbers.map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
   return methods
     .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), place: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
     .sort((one, other) => (one.place ?? 99) - (other.place ?? 99));

@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from benchmark.errors import StaleOutput
-from benchmark.report.overview import draw_overview
+from benchmark.report.overview import cells, draw_overview
+from benchmark.results import frames
 from tests.report.browser import MISSING, chromium, opened
 
 RANKED = "[...document.querySelectorAll('#ranking tbody tr')].map(row => row.dataset.method)"
@@ -32,6 +34,15 @@ def test_the_overview_has_every_methods_trials_and_its_predictions_for_some_imag
     predictions = {method["name"]: method["trials"] for method in images["said"]}
     assert {"retrain", "ft", "coun"} <= predictions.keys()
     assert len(predictions["ft"]["0"][0]) == len(images["index"])
+
+
+def test_a_method_without_the_first_trial_keeps_the_numbers_of_the_others(filled) -> None:
+    results = frames.of_study(filled)
+    runs = [run for run in results.runs if (str(run.name.method), run.name.trial) != ("ft", 0)]
+    cell = next(cell for name, cell in cells.build(replace(results, runs=runs)) if name.scenario == "random-10")
+    assert all(len(method["trials"]) == len(method["numbers"]) for method in cell["methods"])
+    numbers = {method["name"]: method["numbers"] for method in cell["methods"]}
+    assert numbers["coun"] == [0, 1] and numbers["ft"] == [1]
 
 
 def test_images_can_be_left_out_and_results_are_required(filled, tmp_path, monkeypatch) -> None:
