@@ -89,7 +89,7 @@ class Scale:
             dataset_label(cell.dataset),
             f"{self.images:,} images" if self.images else "",
             architecture_label(cell.arch),
-            f"{trials} trials" if trials else "",  # there may be no run of a listed method
+            f"{trials} trial" + "s" * (trials != "1") if trials else "",  # there may be no run of a listed method
         ]
         return f"{self.name}: {', '.join(filter(None, parts))}"
 
