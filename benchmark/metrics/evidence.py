@@ -50,10 +50,8 @@ class Trials:
     ):
         runs, methods = in_cell(metrics, cell), list(methods)
         runs = runs[runs["method"].isin([RETRAIN, *methods])]
-        self.diverged: dict[str, int] = {}
+        self.diverged = trials_with(runs, "status", DIVERGED, [RETRAIN, *methods])
         if "status" in runs:
-            counts = runs.loc[runs["status"] == DIVERGED, "method"].value_counts()
-            self.diverged = {method: int(counts[method]) for method in [RETRAIN, *methods] if method in counts}
             runs = runs[runs["status"] != DIVERGED]
         by_trial = runs.set_index("trial")[["method", *columns]]
         tables = {method: rows[list(columns)] for method, rows in by_trial.groupby("method")}
@@ -63,10 +61,7 @@ class Trials:
         self.numbers = sorted(trials)
         self.values = {name: tables[name].loc[self.numbers].to_numpy(dtype=float) for name in names if trials}
         self.noise_floor = floor_of(tables[RETRAIN].to_numpy(dtype=float), len(trials)) if trials else np.nan
-        self.collapsed: dict[str, int] = {}
-        if "collapsed" in runs:
-            counts = runs.loc[runs["collapsed"].astype(bool) & runs["trial"].isin(trials), "method"].value_counts()
-            self.collapsed = {method: int(counts[method]) for method in self.methods if method in counts}
+        self.collapsed = trials_with(runs[runs["trial"].isin(trials)], "collapsed", True, self.methods)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -98,6 +93,14 @@ class Trials:
             return estimate(lambda drawn: self.gap(method, drawn) - self.gap(best, drawn), len(self)).low > 0
 
         return {method for method in self.methods if not is_apart(method)}
+
+
+def trials_with(runs: pd.DataFrame, column: str, value: str | bool, methods: list[str]) -> dict[str, int]:
+    """Return in how many trials each of the methods has a run with a value in a column; only those that have any."""
+    if column not in runs:
+        return {}
+    counts = runs[runs[column] == value].drop_duplicates(["method", "trial"])["method"].value_counts()
+    return {method: int(counts[method]) for method in methods if method in counts}
 
 
 def in_cell(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import pandas as pd
-
 from benchmark.metrics.bootstrap import Floats, Statistic
 from benchmark.metrics.evidence import Evidence, Trials
 from benchmark.names import Cell
@@ -66,14 +64,6 @@ def within(trials: Trials, method: str, margin: float) -> Statistic:
 def against(methods: list[str]) -> str:
     """Return in words the methods that ours is compared with."""
     return f"against {', '.join(f'`{method}`' for method in methods)}"
-
-
-def trials_with(runs: pd.DataFrame, column: str, value: str | bool, methods: list[str]) -> dict[str, int]:
-    """Return in how many trials each of the methods has a run with a value in a column; only those that have any."""
-    if column not in runs:
-        return {}
-    counts = runs[runs[column] == value].drop_duplicates(["method", "trial"])["method"].value_counts()
-    return {method: int(counts[method]) for method in methods if method in counts}
 
 
 def mean_of(values: Floats) -> Statistic:

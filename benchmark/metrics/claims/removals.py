@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, Statistic
-from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead, trials_with
+from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
 from benchmark.metrics.claims.comparisons import differing
-from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, improvement
 from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, trials_with, within
+from benchmark.metrics.claims.claim import OURS, Tested, lead, mean_of, within
 from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
-from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL
 from benchmark.names import KEYS, RETRAIN, Cell, Scenario
 
