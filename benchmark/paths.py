@@ -32,7 +32,7 @@ PARTIAL = ".partial"  # suffix of an incomplete output: it never replaces a comp
 
 
 def studies() -> list[str]:
-    """The names of the studies in ``config/``; editors and copies leave hidden files there, which are none."""
+    """The names of the studies in ``config/``. Hidden files, which editors leave there, are not studies."""
     return sorted(file.stem for file in CONFIG.glob("[!.]*.yaml"))
 
 
