@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.samplewise import nulls
 from benchmark.metrics.samplewise.likelihood import efficacy
+from benchmark.metrics.samplewise.never_seen import References
 from benchmark.metrics.samplewise.resampling import contributions, over_pairs
 
 VALUES = np.array([1.0, 4.0, 2.0, 9.0, 5.0])
@@ -50,7 +53,7 @@ def test_the_null_of_an_average_gap_is_the_gap_of_further_retrains():
 def test_intervals_hold_although_trials_judge_one_another():
     """Each model is shifted as a whole, as real ones are: the margins of one model move together."""
     rng = np.random.default_rng(0)
-    accuracies, intervals, null_intervals = [], [], []
+    accuracies, intervals = [], []
     for _ in range(60):
         forgotten = rng.random((8, 400)) < 0.5
         shifts = 0.3 * rng.normal(size=(2, 8, 1))
@@ -58,8 +61,36 @@ def test_intervals_hold_although_trials_judge_one_another():
         accuracy = efficacy(unlearned + 0.5, retrain, forgotten).accuracy
         accuracies.append(accuracy.mean())
         intervals.append(mean_interval(accuracy))
-        null_intervals.append(mean_interval(nulls.efficacy_of_retrain(retrain, forgotten).accuracy))
     low, high = np.array(intervals).T
     assert np.mean((low < np.mean(accuracies)) & (np.mean(accuracies) < high)) > 0.85
-    low, high = np.array(null_intervals).T
-    assert np.mean((low < 50) & (high > 50)) > 0.85 and np.mean(high - low) < 6
+
+
+@pytest.mark.parametrize(("trials", "share"), [(8, 0.5), (8, 1.0), (12, 0.5)])
+def test_a_null_varies_as_an_independent_perfect_unlearner_does(trials: int, share: float):
+    """Retrains that judge one another hardly vary in their mean, which would make the null's interval too narrow."""
+    rng = np.random.default_rng(trials)
+    readings, errors = [], []
+    for _ in range(60):
+        forgotten = rng.random((trials, 800)) < share
+        # Each model is shifted as a whole, and on what it forgot.
+        shifts, familiarity = 0.3 * rng.normal(size=(2, 2, trials, 1))
+        tests = rng.normal(size=(2, trials, 400)) + shifts
+        unlearned, retrain = rng.normal(size=(2, trials, 800)) + shifts + familiarity
+        references = References(retrain, tests[1], forgotten)
+        attacks = references.calibrated_auc, partial(references.rmia_auc, a=0.3)
+        own = [attack(retrain, tests[1], forgotten, contributions=nulls.of_references) for attack in attacks]
+        independent = [attack(unlearned, tests[0], forgotten).mean() for attack in attacks]
+        errors.append([*map(standard_error, own), standard_error(nulls.efficacy_of_retrain(retrain, forgotten).auc)])
+        readings.append([*independent, efficacy(unlearned, retrain, forgotten).auc.mean()])
+    ratios = np.sqrt(np.mean(np.square(errors), axis=0)) / np.std(readings, axis=0)
+    assert ((ratios > 0.7) & (ratios < 1.5)).all(), ratios
+
+
+def standard_error(contributed: np.ndarray) -> float:
+    return float(contributed.std(ddof=1) / np.sqrt(len(contributed)))
+
+
+def test_a_null_whose_spread_is_unknown_has_its_mean_alone():
+    for aucs in (np.array([[0.4, np.nan, 0.6]]), np.array([[0.5]])):
+        null = nulls.of_references(aucs)
+        assert null[0] == pytest.approx(0.5) and np.isnan(null[1:]).all()

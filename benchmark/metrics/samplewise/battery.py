@@ -15,7 +15,7 @@ from benchmark.metrics.samplewise import agreement, competition, nulls
 from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
 from benchmark.metrics.samplewise.margins import Floats, Mask, standardised
-from benchmark.metrics.samplewise.never_seen import References, margin_auc
+from benchmark.metrics.samplewise.never_seen import Contributions, References, leaving_out, margin_auc
 from benchmark.metrics.samplewise.resampling import over_pairs
 from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import RETRAIN
@@ -78,7 +78,7 @@ class Battery:
             **_named("efficacy-{}-standardised", efficacy(*standardised_margins, forgotten)),
             **_compared(unlearned, retrain, forgotten),
         }
-        return self._complete(values, unlearned)
+        return self._complete(values, unlearned, leaving_out)
 
     @cached_property
     def null(self) -> Values:
@@ -95,11 +95,11 @@ class Battery:
             **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
             **{name: over_pairs([pair[name] for pair in pairs]) for name in COMPARED if pairs},
         }
-        return self._complete(values, retrain)
+        return self._complete(values, retrain, nulls.of_references)
 
-    def _complete(self, values: Values, unlearned: Outputs) -> Values:
+    def _complete(self, values: Values, unlearned: Outputs, contributions: Contributions) -> Values:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
-        values = values | self._over_halves(unlearned) | self._against_unseen(unlearned)
+        values = values | self._over_halves(unlearned) | self._against_unseen(unlearned, contributions)
         no_value = np.full(self.trials, np.nan)
         return {name: values[name] if self._has_enough(name) else no_value for name in AUDITS}
 
@@ -125,13 +125,13 @@ class Battery:
         enough = {name: statistic for name, statistic in statistics.items() if self._has_enough(name)}
         return {name: nulls.halved(statistic, self.trials) for name, statistic in enough.items()}
 
-    def _against_unseen(self, unlearned: Outputs) -> Values:
+    def _against_unseen(self, unlearned: Outputs, contributions: Contributions) -> Values:
         references, a = self._references
         margins = unlearned.margin, unlearned.unseen_margin, self.forgetting.forgotten
         return {
             "unseen-auc": margin_auc(*margins),
-            "unseen-auc-calibrated": references.calibrated_auc(*margins),
-            "rmia-auc": references.rmia_auc(*margins, a),
+            "unseen-auc-calibrated": references.calibrated_auc(*margins, contributions),
+            "rmia-auc": references.rmia_auc(*margins, a, contributions),
             **_named("u-lira-{}", strict(unlearned.margin, self.forgetting.forgotten, self.forgetting.held_out)),
         }
 

@@ -48,6 +48,16 @@ class _Means(NamedTuple):
 
 
 AttackOfTrial = Callable[[int, _Means], float]  # from a trial's number and its references' means to an AUC
+Contributions = Callable[[Floats], Floats]  # from AUCs, (1 + trials, trials), to what each trial contributes
+
+
+def leaving_out(aucs: Floats) -> Floats:
+    """Return what each trial contributes, attacked and as a reference, to the mean over trials of an AUC, (trials,).
+
+    ``aucs`` are those of each trial with all references, (trials,), then without each of these: (1 + trials, trials).
+    """
+    overall, *leave_one_out = nan_mean(aucs.T)
+    return jackknife(overall, leave_one_out)
 
 
 @dataclass(frozen=True)
@@ -64,19 +74,24 @@ class References:
     test_margin: Floats
     unseen: Mask
 
-    def calibrated_auc(self, margin: Floats, test_margin: Floats, judged: Mask) -> Floats:
+    def calibrated_auc(
+        self, margin: Floats, test_margin: Floats, judged: Mask, contributions: Contributions = leaving_out
+    ) -> Floats:
         """Return the AUC by margin above the mean of the references' margins (Watson et al. 2022), (trials,).
 
-        The number of a trial is its contribution to the mean over trials: see `resampling.jackknife`.
+        The number of a trial is its contribution to the mean over trials. Where the margins are the references' own,
+        ``contributions`` is `nulls.of_references`.
         """
 
         def attack(trial: int, means: _Means) -> float:
             values, tests = margin[trial, means.samples], test_margin[trial, means.tests]
             return auc(values - means.of_samples, tests - means.of_tests)
 
-        return self._contributions(judged, self.margin, self.test_margin, attack)
+        return contributions(self._aucs(judged, self.margin, self.test_margin, attack))
 
-    def rmia_auc(self, margin: Floats, test_margin: Floats, judged: Mask, a: float) -> Floats:
+    def rmia_auc(
+        self, margin: Floats, test_margin: Floats, judged: Mask, a: float, contributions: Contributions = leaving_out
+    ) -> Floats:
         """Return the AUC by offline RMIA with gamma 1, (trials,) (Zarifzadeh et al. 2024, *Low-Cost High-Power MIAs*).
 
         The score of x is the share of test samples z for which p(x) / E p(x) is above p(z) / E p(z), where p is the
@@ -85,7 +100,7 @@ class References:
         """
         probability, test_probability = confidence(margin), confidence(test_margin)
         references = confidence(self.margin), confidence(self.test_margin)
-        return self._contributions(judged, *references, partial(_rmia, probability, test_probability, a))
+        return contributions(self._aucs(judged, *references, partial(_rmia, probability, test_probability, a)))
 
     def offline_a(self) -> float:
         """Return the a with which RMIA best detects what the references were trained on; no unlearned model is used."""
@@ -96,15 +111,14 @@ class References:
             aucs.append([_rmia(probability, test_probability, a, judged.trial, means) for a in OFFLINE])
         return OFFLINE[int(np.nan_to_num(aucs).sum(axis=0).argmax())]
 
-    def _contributions(self, mask: Mask, values: Floats, tests: Floats, attack: AttackOfTrial) -> Floats:
-        """Return what each trial contributes, attacked and as a reference, to the mean over trials of an AUC."""
+    def _aucs(self, mask: Mask, values: Floats, tests: Floats, attack: AttackOfTrial) -> Floats:
+        """Return the trials' AUCs of all references, then without each of them, (1 + trials, trials)."""
         trials = len(mask)
-        aucs = np.full((trials, 1 + trials), np.nan)  # of all references, then without each of them
+        aucs = np.full((1 + trials, trials), np.nan)
         for judged in self._judged(mask):
             for left_out, means in self._means(judged, values, tests):
-                aucs[judged.trial, left_out + 1] = attack(judged.trial, means)
-        overall, *leave_one_out = nan_mean(aucs)
-        return jackknife(overall, leave_one_out)
+                aucs[left_out + 1, judged.trial] = attack(judged.trial, means)
+        return aucs
 
     def _judged(self, masks: Mask) -> list[_Judged]:
         """Return each trial's judged samples, and the one that each test sample is treated like, drawn at random."""

@@ -6,9 +6,9 @@ random, several times, and the Retrains of one half stand for the unlearned mode
 number of models even if both sides are alike, are computed on halves for a method too. The Retrains of two trials also
 differ in what they retained, which those of one trial would not.
 
-The mean of a null is right. Its spread is too small where Retrains judge one another, since what raises one of them
-lowers another: in simulations an independent perfect unlearner varies up to twice as much in `efficacy`, up to three
-times as much in RMIA, and 4 to 20 times as much in the calibrated AUC.
+A method's models are independent of the Retrains that they are compared with. Retrains that judge one another are not:
+what raises one lowers another, and a mean over trials hardly varies. So a null's spread is that of halves, which have
+no model in common (`efficacy_of_retrain`), or that of single trials (`of_references`), and not that of the mean.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy import special
 
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
-from benchmark.metrics.samplewise.resampling import contributions, over_pairs
+from benchmark.metrics.samplewise.resampling import contributions, jackknife, nan_mean, over_pairs
 
-HALVINGS = 8
+HALVINGS = 16
 SEED = 20_253
 
 
@@ -51,13 +52,36 @@ def efficacy_of_retrain(retrain: Floats, forgotten: Mask) -> Attack:
     A pair is judged on the samples that both of its trials forgot.
     """
     margin = np.where(forgotten, retrain, np.nan)
-    rates: tuple[list[Floats], ...] = ([], [], [])
-    for first, second in halves(len(margin)):
-        for rows, rate in zip(rates, against(margin[first], margin[second]), strict=True):
-            row = np.full(len(margin), np.nan)
-            row[first] = row[second] = rate
-            rows.append(row)
-    return Attack(*map(over_pairs, rates))
+    rates = [nan_mean(np.transpose(against(margin[first], margin[second]))) for first, second in halves(len(margin))]
+    return Attack(*(_of_exchanges(measure, len(margin)) for measure in np.transpose(rates)))
+
+
+def _of_exchanges(by_halving: Floats, trials: int) -> Floats:
+    """Return what trials contribute to a null, (trials,), from a number for each way to halve them, (halvings,).
+
+    Exchanging models between two equal sides shows how much a number of equal sides varies. That of halves has half as
+    many pairs as there are trials, and so varies more. No trial is special: the contributions are normal scores.
+    """
+    present = by_halving[~np.isnan(by_halving)]
+    if len(present) <= len(by_halving) / 2:
+        return jackknife(float(nan_mean(by_halving)), [np.nan] * trials)
+    scores = special.ndtri((np.arange(trials) + 0.5) / trials)
+    return np.asarray(present.mean() + present.std(ddof=1) * np.sqrt(trials // 2) * scores / scores.std(ddof=1))
+
+
+def of_references(aucs: Floats) -> Floats:
+    """Return what trials contribute to a null, (trials,), where each Retrain is judged by those of the other trials.
+
+    The first row of ``aucs``, (1 + trials, trials), are the AUCs with all references. Each is as of an independent
+    model, but their mean hardly varies. If an AUC says how a model differs from the mean of n - 1 others, and v is the
+    variance of a model, then the AUCs differ with variance v n^2 / (n - 1)^2. The mean of n independent models judged
+    by these n would vary by 2 v / n.
+    """
+    trials, by_trial = len(aucs[0]), aucs[0]
+    mean = float(nan_mean(by_trial))
+    if np.isnan(by_trial).any() or trials < 2:
+        return jackknife(mean, [np.nan] * trials)
+    return np.asarray(mean + np.sqrt(2) * (trials - 1) / trials * (by_trial - mean))
 
 
 def average_gap(metrics: Floats, reference: Floats) -> Floats:
