@@ -105,18 +105,18 @@ def test_the_audit_study_continues_the_runs_of_the_fair_one():
     assert len(first) == 5 * 13 and all(run.place in places for run in first)
 
 
-def test_the_cifar10_study_takes_the_values_tuned_for_the_small_one_in_the_same_scenario():
+def test_the_cifar10_study_takes_the_values_that_the_fair_search_chose_in_the_same_scenario():
     study = read("cifar10")
     scenarios = {cell.scenario for cell in study.cells}
     checked = 0
-    for cell, tuned in tuned_values("cifar10-small", "").items():
+    for cell, tuned in tuned_values("cifar10-fair", "").items():
         scenario = Cell.parse(cell).scenario
         for run in study.runs() if scenario in scenarios else ():
             if run.name.scenario == scenario and (values := tuned.get(run.name.method)):
                 settings = plain_values(run.settings)
                 assert {key: settings[key] for key in values} == values, str(run.name)
                 checked += 1
-    assert checked == 2 * 9 * study.trials
+    assert checked == 2 * 10 * study.trials
 
 
 def test_in_the_cifar10_study_every_method_has_a_similar_share_of_retrains_computation(monkeypatch):
