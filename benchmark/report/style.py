@@ -48,7 +48,9 @@ ARCHITECTURES = {
     "resnet18-w16-s2": "ResNet-18 (width 16, stride 2)",
     "vgg16": "VGG-16",
     "vgg16-bn": "VGG-16 (batch norm)",
+    "vgg16-w16": "VGG-16 (width 16)",
     "vit": "ViT",
+    "vit-d128": "ViT (dimension 128)",
 }
 SETTINGS = {"lambda": "λ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ", "omega": "ω"}
 SETTINGS |= {"cl_transform": "CL transform", "batch_size": "batch"}
