@@ -109,6 +109,8 @@ CHANGES = [
     (stages("digits/convnet/class-8"), f"figures.figure6: cells: {CELL_8}", "accepted are sequential ones"),
     (stages("digits/convnet/random-10"), f"figures.figure6: cells: {CELL}", "such as digits/convnet/sequential-5x10"),
     (table2(studies=["tiny"]), "tables.table2.studies", "accepted are ['scale']"),
+    (table2(kind="claims", cells=[CELL]), f"tables.table2.cells: {CELL}", "of all runs that the study's other tables"),
+    (table2(kind="effort", cells=[], methods=["ft"]), "tables.table2.methods: ft", "accepted is none"),
     (table2(kind="scale"), "tables.table2.studies", "empty"),
     (table2(kind="scale", studies=["tiny", "tiny"]), "tables.table2.studies", "twice"),
     (table2(kind="maps"), "tables.table2.kind", "'maps'"),
