@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DASH, THIN = "—", "\N{NARROW NO-BREAK SPACE}"
 DAGGER = "†"  # after the label of a method that collapsed in some trial
+EXACT = 9  # decimals that no error of addition reaches
 RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"  # the digits and the minus of a power
 # Private characters around a formula.
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -118,10 +119,13 @@ def typeset(plain: str, words: Callable[[str], str], math: Callable[[str], str])
 
 
 def number(value: float, decimals: int = 2, signed: bool = False) -> str:
-    """Return a number with fixed decimals, and a plus sign if ``signed``; zero has no sign, NaN is a dash."""
+    """Return a number with fixed decimals, and a plus sign if ``signed``; zero has no sign, NaN is a dash.
+
+    Errors of addition are removed first, so that a number half-way between two is the same in all tables.
+    """
     if np.isnan(value):
         return DASH
-    text = f"{value:{'+' * signed}.{decimals}f}"
+    text = f"{round(value, EXACT):{'+' * signed}.{decimals}f}"
     text = text.lstrip("+-") if float(text) == 0 else text
     return text.replace("-", "−")
 

@@ -76,6 +76,7 @@ def test_texts_numbers_and_labels_survive_in_every_format() -> None:
     values = (1.005, -0.001, -2.5, float("nan"))
     assert [number(value) for value in values] == ["1.00", "0.00", "−2.50", "—"]
     assert [number(value, signed=True) for value in values] == ["+1.00", "0.00", "−2.50", "—"]
+    assert [number(value) for value in (5.375, 5.3749999999999964, 5.3750000000000036)] == ["5.38"] * 3
     assert [interval(-1, 2), interval(float("nan"), 2)] == ["[−1.00, 2.00]", "—"]
     for plain, rendered in TEXTS.items():
         assert (latex.text(plain), markdown.text(plain), html.text(plain)) == rendered
