@@ -96,7 +96,7 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
         if [*rows] != [*types]:
             raise ValueError(f"{rows.shape[1]} columns" if is_list else f"heading {','.join(rows)}")
         index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         accepted = "an index a line" if is_list else "a heading index,score and a line for each image"
         raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
     if len(index) and not 0 <= index.min() <= index.max() < count:

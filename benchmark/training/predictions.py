@@ -88,6 +88,8 @@ def _read(path: Path) -> pd.DataFrame:
     for column in ("index", "label", "prediction", *numbers):
         if not pd.api.types.is_numeric_dtype(frame[column]):
             raise BadInput(f"{path}: column {column} holds {frame[column].dtype}: accepted are numbers")
+        if column in COLUMNS and (empty := int(frame[column].isna().sum())):
+            raise BadInput(f"{path}: column {column} is empty in {empty} row{'s' * (empty > 1)}: accepted are numbers")
     return frame
 
 

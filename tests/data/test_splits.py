@@ -109,6 +109,7 @@ def test_a_file_chooses_the_forgotten_samples_or_is_refused_by_name():
         ("listed-mine", "1.5\n", "accepted is an index a line"),
         ("listed-mine", "1,2\n", "2 columns: accepted is an index a line"),
         ("listed-mine", "", "accepted is an index a line"),
+        ("listed-mine", f"1\n{10**22}\n", "accepted is an index a line"),
         ("typical-20", SCORES[:-6], "file.csv: 9 scores: there are 10 training images"),
         ("typical-20", "index\n1\n", "accepted is a heading index,score"),
         ("typical-20", "score,index\n" + "0.5,1\n" * 10, "heading score,index: accepted is a heading index,score"),
