@@ -109,8 +109,10 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         "Above Retrain: how much higher the mean over steps is than Retrain's of the same trial, in points"
         + ", ± half of its 95 % interval" * (trials > 1),
         facts.meaning_of_floor(data, source.cells, "by how much one trial of Retrain differs from the others"),
-        f"Steps: until forgotten images are first known within {NEAR:g} points of what Original knows, on average"
-        + f"; > {setup.steps} where in some trial they were not by then" * bool(np.isinf(data["steps"]).any()),
+        f"Steps: until forgotten images are first known within {NEAR:g} points of what Original knows, "
+        "interpolated between evaluations, on average"
+        + f"; > {setup.steps} where in some trial they were not by then"
+        * bool(np.isinf(data["steps"]).any()),
         facts.tuned(study),
         facts.control(source.controls),
         facts.left_out(data),
