@@ -41,7 +41,7 @@ SHIPPED = {
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
     "cifar10-longer": "table2 table9 claims",
     "cifar10-badt": "reductions",
-    "rates": "rates-vgg rates-vit",
+    "rates": "rates-vgg",
     "leaderboard-digits": "every-method",
     **dict.fromkeys(("paper", "paper-smoke", "paper-implied-epochs"), PAPER),
     "paper-block": " ".join(f"{name} {name}-vs-reported" for name in ("start", "table2", "table3", "table7"))

@@ -23,7 +23,6 @@ ARCHITECTURES.add("vgg16", "benchmark.models.vgg:vgg16")
 ARCHITECTURES.add("vgg16-bn", "benchmark.models.vgg:vgg16_bn")
 ARCHITECTURES.add("vgg16-w16", "benchmark.models.vgg:vgg16_w16")
 ARCHITECTURES.add("vit", "benchmark.models.vit:vit")
-ARCHITECTURES.add("vit-d128", "benchmark.models.vit:vit_d128")
 
 
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:

@@ -14,12 +14,11 @@ from benchmark.models.classifier import Classifier
 from benchmark.models.layers import Dropout
 
 PATCH = 4
-DIM, MLP, HEADS = 512, 1024, 12
-SIZES = {"depth": 6, "dim_head": 64, "dropout": 0.1, "emb_dropout": 0.1}
+SIZES = {"dim": 512, "depth": 6, "heads": 12, "dim_head": 64, "mlp_dim": 1024, "dropout": 0.1, "emb_dropout": 0.1}
 NEGATED = (0, 4)  # positional embedding, weight of the patch projection
 
 
-def vit(classes: int, image_shape: tuple[int, int, int], divisor: int = 1) -> Classifier:
+def vit(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return the ViT: patch 4, dimension 512, MLP 1024, 12 heads of 64, depth 6, dropout 0.1 throughout.
 
     The features are the class token after its last LayerNorm, (B, 512): what the linear head sees.
@@ -27,15 +26,9 @@ def vit(classes: int, image_shape: tuple[int, int, int], divisor: int = 1) -> Cl
     channels, height, width = image_shape
     if height % PATCH or width % PATCH:
         raise BadInput(f"ViT: images of {width}x{height} pixels; accepted are sides that {PATCH} divides")
-    sizes = SIZES | {"dim": DIM // divisor, "mlp_dim": MLP // divisor, "heads": HEADS // divisor}
-    body = ViT(image_size=(height, width), patch_size=PATCH, channels=channels, num_classes=classes, **sizes)
+    body = ViT(image_size=(height, width), patch_size=PATCH, channels=channels, num_classes=classes, **SIZES)
     body.mlp_head, head = body.mlp_head
     for module in body.modules():
         if type(module) is nn.Dropout:
             module.__class__ = Dropout  # the same layer with a cheaper mask
     return Classifier(body, head, NEGATED)
-
-
-def vit_d128(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
-    """Return the ViT of a quarter of the width: dimension 128, MLP 256, 3 heads, a sixteenth of the work."""
-    return vit(classes, image_shape, divisor=4)

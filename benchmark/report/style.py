@@ -50,7 +50,6 @@ ARCHITECTURES = {
     "vgg16-bn": "VGG-16 (batch norm)",
     "vgg16-w16": "VGG-16 (width 16)",
     "vit": "ViT",
-    "vit-d128": "ViT (dimension 128)",
 }
 SETTINGS = {"lambda": "λ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ", "omega": "ω"}
 SETTINGS |= {"cl_transform": "CL transform", "batch_size": "batch"}

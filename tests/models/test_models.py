@@ -123,7 +123,7 @@ def test_the_seed_gives_the_vit_librarys_weights_and_not_negates_those_of_the_pa
 
 
 def test_forward_flops_are_the_papers_and_those_counted_by_hand():
-    costs = {"resnet18": 1110.8, "vgg16": 632.9, "vgg16-w16": 40.3, "vit": 2138.4, "vit-d128": 151.2}
+    costs = {"resnet18": 1110.8, "vgg16": 632.9, "vgg16-w16": 40.3, "vit": 2138.4}
     for arch, mflops in costs.items():
         classes = 10 if arch == "resnet18" else 100
         assert forward_flops(arch, classes, SHAPE) / 1e6 == pytest.approx(mflops, abs=0.05)

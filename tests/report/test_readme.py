@@ -11,6 +11,7 @@ SHOWS = (
     "paper_tables/cifar10-small/audit.md",
     "paper_tables/cifar10-fair/search.md",
     "paper_tables/cifar10-small/claims.md",
+    "paper_tables/rates/rates-vgg.md",
     "paper_tables/leaderboard/README.md",
     "paper_tables/scale/scale.md",
     "results/bench/machines.md",
