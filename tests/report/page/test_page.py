@@ -1,6 +1,7 @@
 """The content of the results page."""
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -121,7 +122,8 @@ def test_each_stage_is_compared_with_its_own_retrain(staged) -> None:
 
 
 def test_the_papers_numbers_stand_beside_ours(filled, copied, monkeypatch) -> None:
-    printed = reported_summary(ROOT / paths.REPORTED)
+    with contextlib.chdir(ROOT):
+        printed = reported_summary()
     printed = printed[(printed["dataset"] == "cifar10") & (printed["arch"] == "resnet18") & (printed["method"] == "ft")]
     row = printed[printed["scenario"] == "random-10"].iloc[[0]].assign(dataset="digits", arch="convnet")
     paths.REPORTED.mkdir(parents=True)
