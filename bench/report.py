@@ -84,8 +84,8 @@ def _stamp(options: Options, started: dict[str, Any]) -> dict[str, Any]:
 
     device = Device.choose("auto", options.threads)
     run = {"started": started, "ended": _now(), "device": device.name, "precision": device.precision}
-    libraries = {name: importlib.metadata.version(name) for name in ("torchvision", "numpy", "snakemake")}
-    return run | asdict(options) | stamp() | libraries | {"commit": commit("bench")}
+    further = {"snakemake": importlib.metadata.version("snakemake"), "commit": commit("bench")}
+    return run | asdict(options) | stamp() | further
 
 
 def page(machines: dict[str, Sections]) -> str:

@@ -25,7 +25,7 @@ class Streams:
     seed: int
     key: tuple[str, ...]
 
-    def sequence(self, purpose: str, epoch: int = 0) -> np.random.SeedSequence:
+    def sequence(self, purpose: str, epoch: int) -> np.random.SeedSequence:
         """Return the root of one stream."""
         hashed = hashlib.sha256("\0".join([*self.key, purpose]).encode()).digest()
         return np.random.SeedSequence([self.seed, epoch, *np.frombuffer(hashed, np.uint32).tolist()])

@@ -30,13 +30,12 @@ CPU_INFO = Path("/proc/cpuinfo")
 @cache
 def stamp(*files: Path) -> dict[str, str]:
     """Return versions, system and `commit`, of the package and further ``files``, as a flat mapping of texts."""
-    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
         "commit": commit(*files),
         "code": code(),
         "version": benchmark.__version__,
         "python": platform.python_version(),
-        **{package.replace("-", "_"): version for package, version in versions.items()},
+        **{package.replace("-", "_"): importlib.metadata.version(package) for package in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
         "cores": str(os.cpu_count()),
     }

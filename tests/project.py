@@ -31,7 +31,7 @@ from benchmark.workflow.resources import THREADS
 from tests.places import run_folder
 
 if TYPE_CHECKING:
-    from benchmark.methods.base import Part
+    from benchmark.methods.base import Context, Meter
     from benchmark.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,14 +70,14 @@ STUDY: dict[str, Any] = {
 
 
 class Ended:
-    """A run that has ended: its status, weights and files."""
+    """A run that has ended: its status, weights and files, and the parts that its last start loaded, by stage."""
 
-    def __init__(self, folder: Path, status: str, trainer: Trainer, starts: int, pauses: int):
+    def __init__(self, folder: Path, status: str, job: Any, starts: int, pauses: int):
         import pandas as pd
 
-        self.loaded: list[list[Part]] = []  # for training, by stage; filled by `Shared`
-        self.status, self.trainer, self.starts, self.pauses = status, trainer, starts, pauses
-        self.weights = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+        self.status, self.starts, self.pauses = status, starts, pauses
+        self.trainer, self.loaded = job.trainer, job.loaded
+        self.weights = {key: value.clone() for key, value in job.trainer.model.state_dict().items()}
         self.samples = pd.read_parquet(folder / paths.SAMPLES)
         self.history = pd.read_parquet(folder / paths.HISTORY)
         self.measured = self.history.drop(columns=CLOCKS)
@@ -135,37 +135,38 @@ class Project:
                 passed += job.pauses
                 torch.manual_seed(starts)  # a new process does not have this one's random state
                 continue
-            return Ended(run_folder(study, name), status, job.trainer, starts, passed + job.pauses)
+            return Ended(run_folder(study, name), status, job, starts, passed + job.pauses)
 
     def job(self, study: Study, name: str, stop_at: int | None = None) -> Any:
-        """Return a job that counts its pauses, is told to stop at one of them, and remembers its trainer.
+        """Return a job that is told to stop at one of its pauses, and records its trainer and what this loads.
 
         At 0 it raises StopIteration before its first step.
         """
         from benchmark.training.job import Job
-        from benchmark.training.loop import Trainer
-
-        train = Trainer.train
 
         class Watched(Job):
-            pauses = 0
+            def __init__(self, *arguments: Any) -> None:
+                super().__init__(*arguments)
+                self.pauses, self.loaded = 0, []
 
-            def go(self) -> str:
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(Trainer, "train", lambda trainer, *arguments: self.watch(trainer, *arguments))
-                    return super().go()
+            def _context(self, stage: int, meter: Meter) -> Context:
+                context, parts = super()._context(stage, meter), []
+                load = context.load
+                context.load = lambda part, generator: parts.append(part) or load(part, generator)
+                self.loaded.append(parts)
+                return context
 
-            def watch(self, trainer: Trainer, pause: Any, *report: Any) -> None:
-                def counted(trainer: Trainer) -> None:
-                    self.pauses += 1
-                    if self.pauses == stop_at:
-                        signal.raise_signal(signal.SIGTERM)
-                    pause(trainer)
-
-                self.trainer = trainer
+            def _trainer(self, *arguments: Any) -> Trainer:
+                self.trainer = super()._trainer(*arguments)
                 if stop_at == 0:
                     raise StopIteration
-                train(trainer, counted, *report)
+                return self.trainer
+
+            def _pause(self, trainer: Trainer) -> None:
+                self.pauses += 1
+                if self.pauses == stop_at:
+                    signal.raise_signal(signal.SIGTERM)
+                super()._pause(trainer)
 
         run = study.run(name)
         keep = paths.run(run.place) / paths.MODEL if run.name in study.kept else None

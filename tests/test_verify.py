@@ -8,9 +8,9 @@ from PIL import Image
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.data.splits import read_split, write_split
+from benchmark.data.splits import read_split
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
-from benchmark.files import replacing, written_origin
+from benchmark.files import replacing, write_parquet, written_origin
 from benchmark.results import records
 from benchmark.study.prepare import prepare, split
 from benchmark.workflow.verify import report, verify
@@ -82,7 +82,7 @@ def test_a_record_of_another_run_or_split_is_named_and_set_aside(project):
     run = study.run(project.name("ft"))
     project.run(study, str(run.name))
     file, path = split_file(study), run_folder(study, run) / paths.RUN
-    write_split(file, read_split(file).iloc[:-1], written_origin(file))
+    write_parquet(file, read_split(file).iloc[:-1], written_origin(file))
     with pytest.raises(StaleOutput, match="made from other split"):
         records.record(study, run)
     assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")

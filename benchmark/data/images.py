@@ -50,7 +50,7 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
         raise BadInput(f"{where}: image cannot be decoded ({error}); accepted are 8-bit {', '.join(FORMATS)}") from None
 
 
-def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None = None) -> Pixels:
+def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None) -> Pixels:
     """Decode ``count`` images on all cores; return uint8 (N, H, W, 3). `BadInput` if sizes differ without ``size``.
 
     ``images`` yields names and contents, and is read piece by piece: memory holds little beside the array.

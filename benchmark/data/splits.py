@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from benchmark.data.arrays import Labels, Pixels
 from benchmark.errors import BadInput, DamagedFile, unknown
-from benchmark.files import read_parquet, write_parquet
+from benchmark.files import read_parquet
 from benchmark.names import SPLITS, Scenario
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def split_frame(
         ends = [np.setdiff1d(chosen, held)]
     else:
         percents = [scenario.percent * stage for stage in range(1, scenario.stages + 1)]
-        ends = [np.sort(order[: _share(len(order), percent)]) for percent in percents]
+        ends = [np.sort(order[: share(len(order), percent)]) for percent in percents]
     if groups is not None and scenario.kind != "class":
         ends = [np.setdiff1d(np.flatnonzero(np.isin(groups, groups[end])), held) for end in ends]
     stages = [np.setdiff1d(end, before) for before, end in zip([test[:0], *ends], ends, strict=False)]
@@ -120,7 +120,7 @@ def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Ind
 
     Of equal scores the first samples are taken; NaN is never taken. Raises `BadInput` if too few have a score.
     """
-    count, scored = _share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
+    count, scored = share(len(scores), percent), np.flatnonzero(~np.isnan(scores))
     if len(scored) < count:
         raise BadInput(f"{count} samples are wanted, {len(scored)} of {len(scores)} have a score")
     order = np.argsort(-scores[scored] if highest else scores[scored], kind="stable")
@@ -136,10 +136,10 @@ def held_out(count: int, percent: int, rng: np.random.Generator) -> Indices:
 
 
 def _last(order: Indices, percent: int) -> Indices:
-    return order[len(order) - _share(len(order), percent) :]
+    return order[len(order) - share(len(order), percent) :]
 
 
-def _share(count: int, percent: int) -> int:
+def share(count: int, percent: int) -> int:
     """Return ``percent`` % of ``count``, rounded half up."""
     return (count * percent + 50) // 100
 
@@ -168,11 +168,6 @@ def forgotten(frame: pd.DataFrame, split: str = "train", stage: int | None = Non
     if stage is not None:
         rows &= frame["stage"] <= stage
     return np.sort(frame.loc[rows, "index"].to_numpy(dtype=np.int64))
-
-
-def write_split(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
-    """Write the rows of `split_frame` and what they were drawn from, ``origin``, whole or not at all."""
-    write_parquet(path, frame, origin)
 
 
 def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmark import paths
 from benchmark.metrics.gaps import CELL, GAPS, summarise
 from benchmark.metrics.reported import reported_means, reported_summary
 from benchmark.names import Scenario
@@ -34,7 +32,7 @@ UNITS |= {"neggrad-plus+cl": (5, 0), "scrub": (4, 4)}
 SALUN_COUNTINGS = list(itertools.product(range(1, 9), range(1, 9), range(5)))
 
 
-def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
+def audit() -> pd.DataFrame:
     """Return the printed values that do not follow from the paper's other printed values, in the order of the tables.
 
     Three things are recomputed: the gap of each metric to the Retrain row of the same cell, with the average of these
@@ -47,14 +45,14 @@ def audit(folder: Path = paths.REPORTED) -> pd.DataFrame:
     ``table, scenario, dataset, arch, method``; ``what``: a gap, in points, or ``pflops``; ``printed`` and
     ``recomputed``, for a cost that of the nearest whole number of epochs; ``note``, in words.
     """
-    slips = [*gap_slips(folder), *epoch_slips(folder), *salun_slips(folder)]
+    slips = [*gap_slips(), *epoch_slips(), *salun_slips()]
     return pd.DataFrame(slips, columns=COLUMNS).sort_values("table", kind="stable", ignore_index=True)
 
 
-def gap_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
+def gap_slips() -> list[dict[str, Any]]:
     """Return the gaps and average gaps that differ from those of the printed means; see `audit`."""
-    printed = reported_summary(folder)
-    recomputed = summarise(reported_means(folder))
+    printed = reported_summary()
+    recomputed = summarise(reported_means())
     return [
         _slip(row, gap, round(float(correct[gap]), 4), f"the means give {correct[gap]:.2f}")
         for (_, row), (_, correct) in zip(printed.iterrows(), recomputed.iterrows(), strict=True)
@@ -63,22 +61,22 @@ def gap_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     ]
 
 
-def corrected_summary(folder: Path = paths.REPORTED) -> pd.DataFrame:
+def corrected_summary() -> pd.DataFrame:
     """Return the printed rows, with the gaps that their means give in place of those that `gap_slips` lists."""
-    printed, recomputed = reported_summary(folder), summarise(reported_means(folder))
+    printed, recomputed = reported_summary(), summarise(reported_means())
     for gap in (*GAPS, "avg_gap"):
         printed[gap] = printed[gap].where((printed[gap] - recomputed[gap]).abs() <= ROUNDING, recomputed[gap])
     return printed
 
 
-def epoch_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
+def epoch_slips() -> list[dict[str, Any]]:
     """Return the costs that do not amount to whole epochs by the countings of `UNITS`; see `audit`."""
-    means = reported_means(folder)
+    means = reported_means()
     rows = [row for _, row in means[means["method"].isin(UNITS)].iterrows()]
     return [_cost_slip(row, UNITS[row["method"]]) for row in rows if not _is_whole(row, UNITS[row["method"]])]
 
 
-def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
+def salun_slips() -> list[dict[str, Any]]:
     """Return SalUn's other costs that fit no counting which explains those on CIFAR-10 and those of random 50 %.
 
     The countings tried have 1 to 8 units a retain batch and 1 to 8 a forget batch in each of 1 to 50 whole epochs, and
@@ -86,7 +84,7 @@ def salun_slips(folder: Path = paths.REPORTED) -> list[dict[str, Any]]:
     each without the mask; it is unknown which the paper used. The 10 % rows on CIFAR-100 and TinyImageNet are tested
     against each, and the note gives the first.
     """
-    means = reported_means(folder)
+    means = reported_means()
     salun = means[means["method"] == "salun"]
     deciding = (salun["dataset"] == "cifar10") | (salun["scenario"] == "random-50")
     rows, other_rows = ([row for _, row in part.iterrows()] for part in (salun[deciding], salun[~deciding]))

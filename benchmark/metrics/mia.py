@@ -42,7 +42,7 @@ def confidence(loss: npt.NDArray[Any]) -> Floats:
     return np.minimum(np.exp(-loss), np.float32(1)).astype(np.float64)
 
 
-def quantile_bins(values: Floats, bins: int | None = BINS) -> tuple[Floats, Floats]:
+def quantile_bins(values: Floats, bins: int | None) -> tuple[Floats, Floats]:
     """Summarise values (n,) by at most ``bins`` points: the mean of each bin, ascending, and how many values it holds.
 
     Five eighths of the bins are quantiles; three eighths cut the range of values evenly. Equal values are never in two

@@ -14,15 +14,15 @@ from benchmark.registry import ARCHITECTURES
 if TYPE_CHECKING:
     from benchmark.models.classifier import Classifier
 
-ARCHITECTURES.add("convnet", "benchmark.models.convnet:convnet")
-ARCHITECTURES.add("resnet18", "benchmark.models.resnet:resnet18")
-ARCHITECTURES.add("resnet18-w32", "benchmark.models.resnet:resnet18_w32")
-ARCHITECTURES.add("resnet18-w16", "benchmark.models.resnet:resnet18_w16")
-ARCHITECTURES.add("resnet18-w16-s2", "benchmark.models.resnet:resnet18_w16_s2")
-ARCHITECTURES.add("vgg16", "benchmark.models.vgg:vgg16")
-ARCHITECTURES.add("vgg16-bn", "benchmark.models.vgg:vgg16_bn")
-ARCHITECTURES.add("vgg16-w16", "benchmark.models.vgg:vgg16_w16")
-ARCHITECTURES.add("vit", "benchmark.models.vit:vit")
+ARCHITECTURES.add("convnet", "benchmark.models.convnet:convnet", "ConvNet")
+ARCHITECTURES.add("resnet18", "benchmark.models.resnet:resnet18", "ResNet-18")
+ARCHITECTURES.add("resnet18-w32", "benchmark.models.resnet:resnet18_w32", "ResNet-18 (width 32)")
+ARCHITECTURES.add("resnet18-w16", "benchmark.models.resnet:resnet18_w16", "ResNet-18 (width 16)")
+ARCHITECTURES.add("resnet18-w16-s2", "benchmark.models.resnet:resnet18_w16_s2", "ResNet-18 (width 16, stride 2)")
+ARCHITECTURES.add("vgg16", "benchmark.models.vgg:vgg16", "VGG-16")
+ARCHITECTURES.add("vgg16-bn", "benchmark.models.vgg:vgg16_bn", "VGG-16 (batch norm)")
+ARCHITECTURES.add("vgg16-w16", "benchmark.models.vgg:vgg16_w16", "VGG-16 (width 16)")
+ARCHITECTURES.add("vit", "benchmark.models.vit:vit", "ViT")
 
 
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:

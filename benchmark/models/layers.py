@@ -40,7 +40,7 @@ class Convolution(nn.Conv2d):
         return values if self.bias is None else values + self.bias.to(torch.bfloat16)[:, None, None]
 
 
-def rebuild(part: nn.Module, channels: int, divisor: int = 1) -> None:
+def rebuild(part: nn.Module, channels: int, divisor: int) -> None:
     """Replace every convolution and batch norm in a library's model of RGB images, drawing weights in order.
 
     The model may be on the device ``meta``; the new layers are on the default device. Their channels are divided by

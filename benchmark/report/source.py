@@ -18,6 +18,7 @@ from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, se
 from benchmark.results.frames import Results
 from benchmark.results.measured import FELL
 from benchmark.study.form import OutputSettings
+from benchmark.study.resolve import plain_values
 from benchmark.study.study import Study
 
 COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {FELL}"  # of a method; of a run, see `summary`
@@ -73,7 +74,7 @@ class Source:
 
     def settings(self, cell: Cell, method: str) -> dict[str, Any]:
         """Return a method's hyperparameters in a cell."""
-        return self.study.run(self.study.run_name(cell, method, 0)).settings.model_dump(by_alias=True)
+        return plain_values(self.study.run(self.study.run_name(cell, method, 0)).settings)
 
     # --- results --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmark import registry
+from benchmark.models import ARCHITECTURES
 from benchmark.names import Cell, MethodName, Scenario
 from benchmark.study.form import StudyForm
 
@@ -40,17 +41,6 @@ BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2),
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
-ARCHITECTURES = {
-    "convnet": "ConvNet",
-    "resnet18": "ResNet-18",
-    "resnet18-w32": "ResNet-18 (width 32)",
-    "resnet18-w16": "ResNet-18 (width 16)",
-    "resnet18-w16-s2": "ResNet-18 (width 16, stride 2)",
-    "vgg16": "VGG-16",
-    "vgg16-bn": "VGG-16 (batch norm)",
-    "vgg16-w16": "VGG-16 (width 16)",
-    "vit": "ViT",
-}
 SETTINGS = {"lambda": "λ", "tau": "τ", "alpha": "α", "beta": "β", "gamma": "γ", "omega": "ω"}
 SETTINGS |= {"cl_transform": "CL transform", "batch_size": "batch"}
 PROJECTIONS = {"tsne": "t-SNE", "umap": "UMAP"}
@@ -87,18 +77,16 @@ def use(study: StudyForm) -> None:
     StudyStyle.labels, StudyStyle.colours = study.labels, study.colours
 
 
-def _label(name: str, registered: dict[str, str], defaults: dict[str, str]) -> str:
-    return StudyStyle.labels.get(name) or registered.get(name) or defaults.get(name, name)
+def _label(name: str, known: dict[str, str]) -> str:
+    return StudyStyle.labels.get(name) or known.get(name, name)
 
 
 def method_label(name: str) -> str:
     """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
     base = key_of(method)
-    defaults = {key: label for key, (label, _) in METHODS.items()}
-    label = _label(base, registry.METHODS.labels, defaults) + (
-        " + CL" if method.contrastive and base == method.base else ""
-    )
+    known = {key: label for key, (label, _) in METHODS.items()} | registry.METHODS.labels
+    label = _label(base, known) + (" + CL" if method.contrastive and base == method.base else "")
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
     return label
@@ -184,12 +172,12 @@ def setting_label(key: str) -> str:
 
 def dataset_label(name: str) -> str:
     """Return a dataset's name as printed."""
-    return _label(name, {}, DATASETS)
+    return _label(name, DATASETS)
 
 
 def architecture_label(name: str) -> str:
     """Return an architecture's name as printed."""
-    return _label(name, registry.ARCHITECTURES.labels, ARCHITECTURES)
+    return _label(name, ARCHITECTURES.labels)
 
 
 def scenario_label(name: str) -> str:

@@ -38,16 +38,17 @@ def _read_once(name: str) -> cached_property[pd.DataFrame]:
 
 @dataclass(eq=False)
 class Results:
-    """The results of some runs of a study; each frame is read on first use.
+    """The results of some runs of a study, read from the runs on disk; each frame is read on first use.
 
-    Every frame starts with the columns ``study, dataset, arch, scenario, method, trial``; docs/results.md describes the
-    others. Original has rows in several cells.
+    What is missing or damaged raises `StaleOutput` unless ``partial``. Every frame starts with the columns ``study,
+    dataset, arch, scenario, method, trial``; docs/results.md describes the others. Original has rows in several cells.
     """
 
     study: Study
     runs: Sequence[Run]
     cells: Sequence[Cell]
     derived: Sequence[Derived]
+    partial: bool = False
 
     metrics = _read_once("metrics")  # a row per run and cell, at the epoch that the study reports
     history = _read_once("history")  # a row per run and evaluated epoch; Original's ``scenario`` is empty
@@ -62,25 +63,6 @@ class Results:
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` if they are unknown."""
         return records.classes(self.study, dataset)
-
-    def collapse_limit(self, cell: Cell) -> float:
-        """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
-        raise NotImplementedError
-
-    @property
-    def codes(self) -> dict[str, str]:
-        """The known versions of the code that made the runs, each with one of its runs."""
-        raise NotImplementedError
-
-    def _frame(self, name: str) -> pd.DataFrame:
-        raise NotImplementedError
-
-
-@dataclass(eq=False)
-class FromRuns(Results):
-    """Results read from the runs on disk; what is missing or damaged raises `StaleOutput` unless ``partial``."""
-
-    partial: bool = False
 
     def collapse_limit(self, cell: Cell) -> float:
         """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
@@ -210,7 +192,7 @@ def gathered_frame(study: str, name: str) -> pd.DataFrame:
 
 def of_study(study: Study, partial: bool = False) -> Results:
     """Return the results of all runs of a study, read from the runs."""
-    return FromRuns(study, study.runs(), study.cells, study.derived, partial)
+    return Results(study, study.runs(), study.cells, study.derived, partial)
 
 
 def gathered(study: Study) -> Results:
@@ -231,7 +213,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
-    return FromRuns(study, runs, cells, derived, partial)
+    return Results(study, runs, cells, derived, partial)
 
 
 def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:

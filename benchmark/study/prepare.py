@@ -11,9 +11,9 @@ import numpy.typing as npt
 from benchmark import paths
 from benchmark.data import splits, store
 from benchmark.data.arrays import Arrays
-from benchmark.data.splits import split_frame, write_split
+from benchmark.data.splits import split_frame
 from benchmark.errors import BadInput, StaleOutput, unknown
-from benchmark.files import locked, sweep
+from benchmark.files import locked, sweep, write_parquet
 from benchmark.names import Scenario
 from benchmark.seeds import Streams
 from benchmark.study.checks import check_prepared
@@ -74,7 +74,7 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     copies = splits.twins(train_groups, test_groups, forgotten, np.setdiff1d(np.arange(count), [*forgotten, *unseen]))
     facts = {"images": store.content_hash(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}
     path = paths.split(draw.place)
-    write_split(path, frame, draw.origin | facts)
+    write_parquet(path, frame, draw.origin | facts)
     pairs = zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)
     print("exact copies among", ", ".join(f"{pair}: {number}" for pair, number in pairs), file=sys.stderr)
     return path

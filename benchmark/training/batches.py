@@ -38,10 +38,10 @@ class Images:
         """Return a part's images, augmented, (B, C, H, W) float32."""
         return self._transform(part.transform)(self._images["train"][part.index], generator)
 
-    def plain(self, split: str, batch_size: int, index: Tensor | None = None) -> Iterator[Tensor]:
+    def plain(self, split: str, index: Tensor | None = None) -> Iterator[Tensor]:
         """Yield the images of a split in dataset order, normalised only, as every evaluation sees them."""
         images = self._images[split]
-        batches = images.split(batch_size) if index is None else (images[rows] for rows in index.split(batch_size))
+        batches = images.split(BATCH) if index is None else (images[rows] for rows in index.split(BATCH))
         for batch in batches:
             yield self._transform("N")(batch)
 
@@ -83,7 +83,7 @@ def outputs(
     Only one batch is held at a time: the features of all samples may need more memory than anything else.
     """
     model.eval()
-    for batch in images.plain(split, BATCH, index):
+    for batch in images.plain(split, index):
         with device.autocast():
             features, logits = model(batch)
         yield features.float(), logits.float()

@@ -251,7 +251,7 @@ PROMISES: list[Promise] = [
 ]
 
 
-def examine(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise] = PROMISES) -> list[Finding]:
+def examine(method: str, plugins: Sequence[str], promises: Sequence[Promise] = PROMISES) -> list[Finding]:
     """Test the promises of a method; raise `BadInput` as `miniature` does.
 
     If the first run ends in an error, that is the only finding.

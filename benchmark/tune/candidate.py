@@ -10,7 +10,7 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS, summarise
+from benchmark.metrics.gaps import METRICS
 from benchmark.names import HELD_OUT, Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
@@ -25,12 +25,9 @@ WORST = 200.0  # objective of a diverged candidate: no average gap and lost accu
 HISTORY_COLUMNS = ("epoch", *METRICS, "pflops_executed", "seconds", "cpu_seconds")  # what the journal keeps
 
 
-def average_gap(run: Run, row: dict[str, float], reference: dict[str, float]) -> float:
-    """Return the average gap of a run's metrics, ``row``, to Retrain's, ``reference``, in points as in tables."""
-    cell = {"dataset": run.name.dataset, "arch": run.name.arch, "scenario": run.name.scenario, "trial": 0}
-    rows = [cell | {"method": "retrain"} | reference, cell | {"method": run.name.method} | row]
-    frame = pd.DataFrame(rows)[[*cell, "method", *METRICS]]
-    return float(summarise(frame).iloc[1]["avg_gap"])
+def average_gap(metrics: dict[str, float], reference: dict[str, float]) -> float:
+    """Return the average gap of a run's metrics to Retrain's, ``reference``, in points as in tables."""
+    return sum(abs(metrics[name] - reference[name]) for name in METRICS) / len(METRICS)
 
 
 def objective(gap: float, accuracy: float, retrain: float, utility: float) -> float:
@@ -82,10 +79,10 @@ class Candidate(Job):
             return TrialState.COMPLETE, WORST
         last_row, samples = self.history[-1], self._samples
         assert samples is not None  # of the last epoch, which is always measured
-        gap = average_gap(self.run, last_row, self.reference)
+        gap = average_gap(last_row, self.reference)
         test_metrics = [self.measured(frame, "test") for frame in (samples, self.retrain)]
         self.trial.set_user_attr("avg_gap", gap)
-        self.trial.set_user_attr("test_gap", average_gap(self.run, *test_metrics))
+        self.trial.set_user_attr("test_gap", average_gap(*test_metrics))
         return TrialState.COMPLETE, objective(gap, last_row["ta"], self.reference["ta"], utility)
 
     def go(self) -> str:
@@ -100,7 +97,7 @@ class Candidate(Job):
         self.history = trainer.history
         if trainer.diverged or not self.history or self.history[-1]["epoch"] != trainer.epoch:
             return
-        self.trial.report(average_gap(self.run, self.history[-1], self.reference), trainer.epoch)
+        self.trial.report(average_gap(self.history[-1], self.reference), trainer.epoch)
         if trainer.epoch < self.run.settings.epochs and self.trial.should_prune():
             raise optuna.TrialPruned
 

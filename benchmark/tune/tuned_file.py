@@ -121,13 +121,8 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
 
 
 def core_hours(trial: FrozenTrial) -> float:
-    """Return the processor time that a candidate's training took until it was last evaluated, in hours.
-
-    Earlier versions did not record it: for their candidates it is the time by the clock.
-    """
-    last_row = (trial.user_attrs.get("history") or [{}])[-1]
-    clock = trial.duration.total_seconds() if trial.duration else 0.0
-    return float(last_row.get("cpu_seconds", clock)) / 3600
+    """Return the processor time that a candidate's training took until it was last evaluated, in hours."""
+    return float(trial.user_attrs["history"][-1]["cpu_seconds"]) / 3600
 
 
 def _rounded(value: float | None) -> float | None:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from benchmark.data import store
-from benchmark.data.splits import chosen_by
+from benchmark.data.splits import chosen_by, share
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.methods.base import Context, Meter, Method, units_of
 from benchmark.metrics.arithmetic import epoch_slips
@@ -83,7 +83,7 @@ def run_cost(study: Study, run: Run) -> tuple[float, float]:
     flops = forward_flops(name.arch, classes, shape)
     values = run.settings.model_dump_json(by_alias=True)
     removed = _removed(study, name.dataset, name.scenario, train, classes)
-    cumulative, held_out = study.sequential.forget == "all", _share(train, study.hold_out)
+    cumulative, held_out = study.sequential.forget == "all", share(train, study.hold_out)
     paper, executed = _counted(run.method, values, removed, cumulative, train, classes, held_out)
     # Each row of the history is one pass over all images, and the last one of a stage its samples.
     stages = len(removed) - 1
@@ -200,12 +200,7 @@ def _removed(study: Study, dataset: str, name: str, train: int, classes: int) ->
         return 0, len(chosen_by(file[0], scenario, train))
     if scenario.class_name:  # assumed to have an even share of the images
         return 0, round(train / classes)
-    return tuple(_share(train, stage * scenario.percent) for stage in range(scenario.stages + 1))
-
-
-def _share(count: int, percent: int) -> int:
-    """Return ``percent`` of a count, rounded as `benchmark.data.splits` does."""
-    return (count * percent + 50) // 100
+    return tuple(share(train, stage * scenario.percent) for stage in range(scenario.stages + 1))
 
 
 def _size(study: Study, dataset: str) -> tuple[int, int, int, Shape]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.data import splits
-from benchmark.data.splits import forgotten, held_out, read_split, split_frame, write_split
+from benchmark.data.splits import forgotten, held_out, read_split, split_frame
 from benchmark.errors import BadInput, DamagedFile, StaleOutput
 from benchmark.files import write_parquet
 from benchmark.names import Scenario
@@ -147,7 +147,7 @@ def test_copies_are_forgotten_together_and_splits_still_nest():
 def test_a_split_file_reads_back_as_written_and_other_columns_are_refused():
     for name in ("random-10", "class-cat", "sequential-3x5"):
         frame = frame_of(name)
-        write_split(Path("a/split.parquet"), frame)
+        write_parquet(Path("a/split.parquet"), frame)
         pd.testing.assert_frame_equal(read_split(Path("a/split.parquet")), frame)
     path = Path("split.parquet")
     with pytest.raises(StaleOutput, match="missing"):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import standards, sufficiency
 from benchmark.metrics.samplewise.battery import Outputs, by_trial, summary
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
@@ -13,6 +14,7 @@ from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import ORIGINAL, RETRAIN
 
 TRIALS, SAMPLES = 6, 2000
+CELL_NAMES = dict.fromkeys(CELL, "d")
 # How far each method's margins lie above Retrain's: on forgotten samples, and on all.
 METHODS = {RETRAIN: (0.0, 0.0), ORIGINAL: (3.0, 0.0), "perfect": (0.0, 0.0), "half": (1.5, 0.0), "shift": (0.0, 0.8)}
 
@@ -129,13 +131,13 @@ def test_an_attack_needs_enough_trials_to_judge_a_hundred_samples_in_each(share:
 
 
 def test_audits_are_judged_by_how_well_they_rank_methods(trials: pd.DataFrame):
-    rows = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
+    rows = standards.standards(trials.assign(**CELL_NAMES)).set_index("audit")
     assert set(rows.index) == {name for name in AUDITS if not name.startswith(("klom", "forgetting", "u-lira"))}
     assert (rows["methods"] == 3).all() and (rows["trials"] == TRIALS).all()
     assert rows.loc["efficacy-auc", ["faithfulness", "apart", "stability", "best_stays"]].tolist() == [1, 100, 1, 100]
     assert rows.loc["efficacy-auc", "noise_floor"] < 0.05
     assert rows.loc["unseen-auc", "apart"] == pytest.approx(200 / 3)  # it cannot tell perfect from shift
-    tau = rank_correlations(trials.assign(dataset="d"), ["dataset"]).set_index(["audit", "other"])["tau"]
+    tau = rank_correlations(trials.assign(**CELL_NAMES)).set_index(["audit", "other"])["tau"]
     assert len(tau) == len(rows) * (len(rows) - 1) / 2
     assert tau["efficacy-auc", "efficacy-accuracy"] == 1
 
@@ -147,11 +149,11 @@ def test_a_deterministic_method_is_told_from_retrain_and_hides_no_other_method()
     trials = by_trial(methods, forgetting)
     rows = summary(trials, []).set_index(["method", "audit"])
     assert rows.loc[("fixed", "efficacy-auc"), "value"] > 0.99
-    judged = standards.standards(trials.assign(dataset="d"), ["dataset"]).set_index("audit")
+    judged = standards.standards(trials.assign(**CELL_NAMES)).set_index("audit")
     assert judged.loc["efficacy-auc", "methods"] == len(methods) - 2  # without Original and Retrain
     fewer = trials[(trials["method"] != "fixed") | (trials["trial"] < 2)]
     values = fewer["value"].where((fewer["method"] != "fixed") | (fewer["audit"] != "efficacy-auc"))
-    judged = standards.standards(fewer.assign(dataset="d", value=values), ["dataset"]).set_index("audit")
+    judged = standards.standards(fewer.assign(**CELL_NAMES, value=values)).set_index("audit")
     assert judged.loc["efficacy-auc", "trials"] == TRIALS and judged.loc["unseen-auc", "trials"] == 2
 
 

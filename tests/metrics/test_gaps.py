@@ -121,7 +121,7 @@ def test_improvement_is_relative_to_the_gap_without_cl_as_in_the_paper():
     assert gaps.average_difference(np.array([10.0, 20.0]), np.array([12.0, 16.0])) == 3.0
     assert gaps.improvement([2.0, 2.0, 0.0], [1.0, 3.0, 1.0]) == pytest.approx([50.0, -50.0, np.nan], nan_ok=True)
     keys = ["scenario", "dataset", "arch", "method"]
-    printed = reported.reported_means(REPORTED).set_index(keys)["avg_gap"]
+    printed = reported.reported_means().set_index(keys)["avg_gap"]
     quoted = pd.read_csv(REPORTED / "improvement.csv").replace({"method": reported.NAMES})
     without, with_cl = (
         printed.loc[list(rows[keys].itertuples(index=False, name=None))]

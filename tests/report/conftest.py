@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.data.splits import write_split
 from benchmark.files import sha256, write_json, write_parquet
 from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
@@ -95,7 +94,7 @@ def altered(name: str, **changes: Any) -> Study:
 def write_forget(study: Study, scenario: str, index: Any, stage: Any = 1, trial: int = 0) -> None:
     """Write a split: the training samples to forget, and the stage of each."""
     frame = pd.DataFrame({"split": "train", "index": np.asarray(index, dtype="int64"), "stage": stage})
-    write_split(split_file("tiny", scenario, trial), frame)
+    write_parquet(split_file("tiny", scenario, trial), frame)
 
 
 class Drawn:

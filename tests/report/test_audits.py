@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.data.splits import write_split
 from benchmark.errors import BadInput
+from benchmark.files import write_parquet
 from benchmark.report.audits import NAMES
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
@@ -33,7 +33,7 @@ def study(tmp_path, monkeypatch) -> Study:
         index = np.flatnonzero(np.random.default_rng(trial).random(TRAIN) < 0.5)
         frame = pd.DataFrame({"split": "train", "index": index, "stage": 1})
         origin = study.split("digits", "random-50", trial).origin | {"twins": trial}
-        write_split(split_file(study, "random-50", trial), frame, origin)
+        write_parquet(split_file(study, "random-50", trial), frame, origin)
     for run in study.runs():
         points = {"retrain": 0, "ft": 3, "neggrad-plus": 2, "coun": 1}.get(run.name.method)
         values = None if points is None else at_gap(points + run.name.trial / 10)

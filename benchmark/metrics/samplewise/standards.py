@@ -16,25 +16,26 @@ import pandas as pd
 from scipy import special
 
 from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
+from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.margins import Floats, auc
 from benchmark.metrics.samplewise.resampling import nan_mean
 from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.names import ORIGINAL
 
 
-def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def standards(trials: pd.DataFrame) -> pd.DataFrame:
     """Return a row per cell and metric, over the trials that all of its methods have; refused metrics have none.
 
     Returns
     -------
-    ``keys, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the distances of Originals
-    and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``noise_floor``, the largest distance within
-    the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells apart (paired t tests
-    over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the ranking and those of
-    resampled trials; ``best_stays``, the per cent of these that have the same best method.
+    ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the
+    distances of Originals and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``noise_floor``, the
+    largest distance within the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells
+    apart (paired t tests over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the
+    ranking and those of resampled trials; ``best_stays``, the per cent of these that have the same best method.
     """
     rows = []
-    for cell, audit, perfect, group in _metrics(trials, keys):
+    for cell, audit, perfect, group in _metrics(trials):
         values = _by_method(group)
         null = group.groupby("trial")["null"].first().dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
@@ -44,20 +45,23 @@ def standards(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
         rows.append([*cell, audit, *counts, faithfulness, floor, *verdicts])
     names = ["trials", "methods", "faithfulness", "noise_floor", "apart", "stability", "best_stays"]
-    return pd.DataFrame(rows, columns=[*keys, "audit", *names])
+    return pd.DataFrame(rows, columns=[*CELL, "audit", *names])
 
 
-def rank_correlations(trials: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return Kendall's tau-b between the rankings of every two metrics of a cell: ``keys, audit, other, tau``."""
+def rank_correlations(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return Kendall's tau-b between the rankings of every two metrics of a cell.
+
+    Columns ``dataset, arch, scenario, audit, other, tau``.
+    """
     distances: dict[tuple[str, ...], dict[str, pd.Series[float]]] = {}
-    for cell, audit, perfect, group in _metrics(trials, keys):
+    for cell, audit, perfect, group in _metrics(trials):
         distances.setdefault(cell, {})[audit] = (_by_method(group).mean(axis=1) - perfect).abs()
     rows = [
         [*cell, first, second, float(kendall(*metrics[first].align(metrics[second], join="inner")))]
         for cell, metrics in distances.items()
         for first, second in itertools.combinations(metrics, 2)
     ]
-    return pd.DataFrame(rows, columns=[*keys, "audit", "other", "tau"])
+    return pd.DataFrame(rows, columns=[*CELL, "audit", "other", "tau"])
 
 
 def ranking_stability(values: Floats, perfect: float) -> tuple[float, float]:
@@ -94,9 +98,9 @@ def kendall(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
         return np.asarray((signs[0] * signs[1]).sum(axis=-1) / untied)
 
 
-def _metrics(trials: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[str, ...], str, float, pd.DataFrame]]:
+def _metrics(trials: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str, float, pd.DataFrame]]:
     """Yield each cell and metric with its ideal and rows, where methods have numbers and the ideal is known."""
-    for names, group in trials.groupby([*keys, "audit"], sort=False):
+    for names, group in trials.groupby([*CELL, "audit"], sort=False):
         *cell, audit = names
         perfect = ideal(audit, float(group["null"].mean()))
         if np.isfinite(perfect) and not _by_method(group).empty:

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
 from benchmark.report import html
@@ -52,8 +50,8 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
         drawn={"criteria": cells.CRITERIA, "cells": entries, "images": galleries},
         studies=dict.fromkeys(entry["study"] for entry in entries),
         page=paths.page("", images).name,
-        css=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
-        script=Markup(script),
+        css=(PAGE / "page.css").read_text(encoding="utf-8"),
+        script=script,
         digest=digest(script),
     )
     path = paths.overview(images)

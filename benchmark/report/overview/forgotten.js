@@ -12,11 +12,10 @@ const group = (facts) => facts.groups[$("group").value] ?? facts.groups[""];
 const at = (facts) => ($("one").value && facts.index.includes(Number($("one").value)) ? facts.index.indexOf(Number($("one").value)) : group(facts)[0]);
 
 function groups() {
-  const facts = images(), before = $("group").value;
+  const facts = images();
   const labels = facts ? Object.fromEntries(facts.said.map(({ name, label }) => [name, label])) : {};
   const text = (name) => (name === "" ? "on which all methods fail most" : name === "random" ? "drawn at random" : `on which ${labels[name]} fails most`);
-  $("group").replaceChildren(...Object.keys(facts?.groups ?? { "": 0 }).map((name) => make("option", { value: name }, text(name))));
-  $("group").value = facts && before in facts.groups ? before : "";
+  options($("group"), Object.keys(facts?.groups ?? { "": 0 }).map((name) => ({ name, label: text(name) })), "");
 }
 
 async function pictures() {
@@ -59,9 +58,9 @@ function said(facts, place) {
 }
 
 function begin() {
-  data.cells.forEach((one) => $("results").append(make("option", { value: called(one) }, `${one.label} (${one.study})`)));
   const size = ({ methods }) => methods.length * methods[0].trials.length;
-  $("results").value = called(data.cells.reduce((best, one) => (size(one) > size(best) ? one : best)));
+  const largest = data.cells.reduce((best, one) => (size(one) > size(best) ? one : best));
+  options($("results"), data.cells.map((one) => ({ name: called(one), label: `${one.label} (${one.study})` })), called(largest));
   $("equal").addEventListener("click", () => {
     for (const key of keys) $(`weight-${key}`).value = equal[key];
     change($(`weight-${keys[0]}`));

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmark.errors import StaleOutput
+from benchmark.metrics.samplewise.resampling import nan_mean
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report.page.maps import images_of
 from benchmark.report.page.sprites import sprite
@@ -70,9 +70,7 @@ def _groups(outputs: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
         output = outputs.methods[name]
         rows = [row[int(trial)] for trial in output.trials]
         distance = np.where(forgotten[rows], np.abs(output.margin - retrain.margin[rows]), np.nan)[:, forget]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # none of the method's trials forgot the image
-            distances[name] = np.nan_to_num(np.nanmean(distance, axis=0))
+        distances[name] = np.nan_to_num(nan_mean(distance))  # 0 if none of the method's trials forgot the image
     ranked = {"": np.mean(list(distances.values()), axis=0), **distances}
     groups = {name: forget[np.argsort(-values, kind="stable")[:FARTHEST]] for name, values in ranked.items()}
     others = np.setdiff1d(forget, np.concatenate(list(groups.values())))

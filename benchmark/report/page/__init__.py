@@ -8,8 +8,6 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from markupsafe import Markup
-
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL, METRICS
@@ -56,8 +54,8 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
             "compared": compare.build(results, cells),
             **maps.build(results, cells, partial, images),
         },
-        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        scripts=[Markup(script) for script in scripts],
+        css=(HERE / "page.css").read_text(encoding="utf-8"),
+        scripts=scripts,
         hashes=[digest(script) for script in scripts],
     )
     path = paths.page(study.name, partial, images)

@@ -2,14 +2,6 @@
 
 const hidden = new Set();
 
-// Fill a list with items' labels, their names as its values; keep what was chosen where that is still there.
-function options(select, items, usual) {
-  const before = select.value;
-  select.replaceChildren(...items.map((item) => new Option(item.label, item.name)));
-  select.value = before;
-  if (select.selectedIndex === -1) select.value = usual;
-}
-
 const named = (items, name) => items.find((item) => item.name === name);
 const richest = (cells, parts) => cells.reduce((best, cell) => (cell[parts].length > best[parts].length ? cell : best)).name;
 

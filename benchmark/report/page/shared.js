@@ -1,4 +1,4 @@
-// What both pages use: their data and elements, pictures out of a sprite, and colours on light and on dark paper.
+// What both pages use: their data, elements and lists, pictures out of a sprite, and colours on light and on dark paper.
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
@@ -9,6 +9,14 @@ function make(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
+}
+
+// Fill a list with items' labels, their names as its values; keep what was chosen where that is still there.
+function options(select, items, usual) {
+  const before = select.value;
+  select.replaceChildren(...items.map((item) => new Option(item.label, item.name)));
+  select.value = before;
+  if (select.selectedIndex === -1) select.value = usual;
 }
 
 // The image of a sprite, once it can be drawn; null where there is no sprite.

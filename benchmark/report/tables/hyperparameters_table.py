@@ -12,6 +12,7 @@ from benchmark.names import Cell
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, setting_label
 from benchmark.report.tabular import METHOD, RAISED, Block, Column, Row, Table, formula, method_row
+from benchmark.study.resolve import plain_values
 
 RAISING = str.maketrans("0123456789-", RAISED)
 MOST_NAMED = 4  # cells in a heading, which widens the table; the .csv names all
@@ -46,7 +47,7 @@ def gather(source: Source) -> pd.DataFrame:
     rows = []
     for cell, method in product(source.cells, source.methods):
         settings = source.study.run(source.study.run_name(cell, method, 0)).settings
-        values = settings.model_dump(by_alias=True)
+        values = plain_values(settings)
         for field_name, field in type(settings).model_fields.items():
             if (key := field.alias or field_name) not in values:  # nothing is known of predictions made elsewhere
                 continue

@@ -46,10 +46,10 @@ def build(source: Source) -> Table:
 
 def _numbers(trials: pd.DataFrame) -> pd.DataFrame:
     """Return `standards` with a column ``tau_<metric>`` for every metric: tau of the two rankings."""
-    pairs = rank_correlations(trials, CELL)
+    pairs = rank_correlations(trials)
     mirrored = pd.concat([pairs, pairs.rename(columns={"audit": "other", "other": "audit"})])
     taus = mirrored.pivot(index=[*CELL, "audit"], columns="other", values="tau").add_prefix("tau_").reset_index()
-    return standards(trials, CELL).merge(taus, how="left", on=[*CELL, "audit"])
+    return standards(trials).merge(taus, how="left", on=[*CELL, "audit"])
 
 
 def _rows(data: pd.DataFrame) -> list[Row]:
