@@ -21,7 +21,7 @@ from scipy import special
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
-from benchmark.metrics.samplewise.resampling import contributions, jackknife, nan_mean, over_pairs
+from benchmark.metrics.samplewise.resampling import contributions, nan_mean, over_pairs, without_spread
 
 HALVINGS = 16
 SEED = 20_253
@@ -64,7 +64,7 @@ def _of_exchanges(by_halving: Floats, trials: int) -> Floats:
     """
     present = by_halving[~np.isnan(by_halving)]
     if len(present) <= len(by_halving) / 2:
-        return jackknife(float(nan_mean(by_halving)), [np.nan] * trials)
+        return without_spread(float(nan_mean(by_halving)), trials)
     scores = special.ndtri((np.arange(trials) + 0.5) / trials)
     return np.asarray(present.mean() + present.std(ddof=1) * np.sqrt(trials // 2) * scores / scores.std(ddof=1))
 
@@ -80,7 +80,7 @@ def of_references(aucs: Floats) -> Floats:
     trials, by_trial = len(aucs[0]), aucs[0]
     mean = float(nan_mean(by_trial))
     if np.isnan(by_trial).any() or trials < 2:
-        return jackknife(mean, [np.nan] * trials)
+        return without_spread(mean, trials)
     return np.asarray(mean + np.sqrt(2) * (trials - 1) / trials * (by_trial - mean))
 
 

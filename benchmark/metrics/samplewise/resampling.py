@@ -19,12 +19,17 @@ def jackknife(value: float, leave_one_out: npt.ArrayLike) -> Floats:
     """Return numbers whose mean is a statistic of all trials and whose spread is that of the jackknife, (trials,).
 
     ``leave_one_out`` is the statistic without each trial, (trials,) (Efron and Tibshirani 1993, chapter 11). For a mean
-    the numbers are its values. Where no spread is known they are ``value`` and, for the other trials, NaN.
+    the numbers are its values. Where no spread is known they are those of `without_spread`.
     """
     leave_one_out = np.asarray(leave_one_out, dtype=float)
     if len(leave_one_out) < 2 or np.isnan(leave_one_out).any():
-        return np.array([value] + [np.nan] * (len(leave_one_out) - 1))
+        return without_spread(value, len(leave_one_out))
     return np.asarray(value + (len(leave_one_out) - 1) * (leave_one_out.mean() - leave_one_out))
+
+
+def without_spread(value: float, trials: int) -> Floats:
+    """Return ``value`` and, for the other trials, NaN: numbers whose mean is known, and whose spread is not."""
+    return np.array([value] + [np.nan] * (trials - 1))
 
 
 def contributions(statistic: Callable[[Indices], float], trials: int) -> Floats:
@@ -42,7 +47,7 @@ def over_pairs(by_pair: list[Floats]) -> Floats:
     by_trial = nan_mean(by_pair)
     trials, mean = len(by_trial), float(nan_mean(by_trial))
     if trials < 3 or np.isnan(by_trial).sum() > trials / 2:  # the spread of one or two pairs says nothing
-        return jackknife(mean, [np.nan] * trials)
+        return without_spread(mean, trials)
     return np.asarray(mean + 2 * (trials - 1) / (trials - 2) * (by_trial - mean))
 
 
