@@ -7,7 +7,7 @@ for name in study.datasets:
         name:
             f"prepare_{name}".replace("-", "_")
         output:
-            files.dataset_files(name),
+            [update(file) for file in files.dataset_files(name)],  # see rules/runs.smk
         log:
             paths.log(f"prepare/{study.dataset_folder(name).name}"),
         localrule: True
@@ -21,7 +21,7 @@ rule split:
     input:
         lambda wildcards: old(files.inputs_of_split(wildcards.split)),
     output:
-        paths.split("{split}"),
+        update(paths.split("{split}")),
     log:
         paths.log("splits/{split}"),
     wildcard_constraints:

@@ -1,4 +1,7 @@
 # Training and unlearning. One rule serves every run.
+#
+# Outputs that do not belong to one study alone are update(): Snakemake deletes others before their job begins, even if a
+# command by hand, or a job that outlived its Snakemake, has finished them since the plan was made.
 
 limits = {
     "runtime": lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
@@ -10,7 +13,7 @@ rule run:
     input:
         lambda wildcards: old(files.inputs_of(wildcards.run)),
     output:
-        [paths.run("{run}") / file for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)],
+        [update(paths.run("{run}") / file) for file in (paths.RUN, paths.SAMPLES, paths.HISTORY)],
     log:
         paths.log("{run}"),
     wildcard_constraints:
@@ -31,7 +34,7 @@ rule weights:
     input:
         lambda wildcards: old(files.inputs_of_weights(wildcards.run)),
     output:
-        paths.run("{run}") / paths.MODEL,
+        update(paths.run("{run}") / paths.MODEL),
     log:
         paths.log("weights/{run}"),
     wildcard_constraints:
@@ -53,7 +56,7 @@ rule embed:
     input:
         lambda wildcards: old(files.inputs_of_derived(wildcards.derived)),
     output:
-        paths.derived("{derived}"),
+        update(paths.derived("{derived}")),
     log:
         paths.log("{derived}"),
     wildcard_constraints:

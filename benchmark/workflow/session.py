@@ -21,6 +21,7 @@ LISTED = 5  # files in a line of Snakemake's messages, and failed jobs of one ru
 WIDTH = 120
 NO_RULE = re.compile(r"MissingRuleException[^\n]*\n\s*No rule to produce ([^\s/]+) ")  # a name with a folder is a file
 STOPPING = "Terminating processes on user request"  # what Snakemake says at Ctrl-C, before its jobs end
+NO_BACKUP = "Cannot restore"  # of each output of a failed job, which by the rules was not there before
 STOPPED = "stopped by SIG"  # the last line of the log of a run that a signal has stopped
 # How unreached jobs are described: of rules that serve many files by their number, of others by what they make.
 MANY = {"run": ("run", "runs"), "split": ("split", "splits"), "embed": ("file of features", "files of features")}
@@ -38,7 +39,7 @@ class Session(logging.Filter):
         self._stopping = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Remember the failures that events report, and shorten their lists of files; every event passes."""
+        """Remember the failures that events report, and shorten their lists of files; all but `NO_BACKUP` passes."""
         fields: dict[str, Any] = vars(record)
         event = fields.get("event")
         if str(record.msg).startswith(STOPPING):
@@ -56,7 +57,7 @@ class Session(logging.Filter):
                 fields[key] = [*fields[key][:LISTED], f"… ({len(fields[key])} files)"]
         if event == "job_info" and len(fields["reason"]) > 3 * WIDTH:
             fields["reason"] = textwrap.shorten(fields["reason"], 3 * WIDTH, placeholder=" …")
-        return True
+        return not str(record.msg).startswith(NO_BACKUP)
 
     def success(self, dag: Any) -> str:
         """Return what was done and where the results are, with the main one of the tables that were drawn.

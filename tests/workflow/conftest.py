@@ -115,7 +115,7 @@ def planned(project: Project, *targets: str, **config: str) -> dict[str, set[str
     printed = project.snakemake(*targets, "--dry-run", check=True, **config).stdout
     jobs: dict[str, set[str]] = {}
     for rule, body in jobs_of(printed):
-        output = re.search(r"^    output: ([^,\n]+)", body, re.MULTILINE)
+        output = re.search(r"^    output: ([^,\s]+)", body, re.MULTILINE)
         jobs.setdefault(rule, set()).add(output[1] if output else "")
     assert bool(jobs) != ("Nothing to be done" in printed), printed
     return {rule: files for rule, files in jobs.items() if files != {""}}
