@@ -33,14 +33,14 @@ def growth(evidence: Evidence) -> Iterator[Tested]:
 
 
 def _test_growth(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
-    """Compare CL's improvement in two cells, and again with all else the same where a cell has a run for that."""
+    """Compare CL's improvement in two cells, and again with all else the same where the runs for that exist."""
     variants = [differing(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
     small_words, large_words = (words for _, words in variants)
-    matching_bases = [matching[0] if words and matching else base for matching, words in variants]
     reference = f"compared with random {Scenario(small.scenario).percent} %"
     subject = f"`{base}` with the term{large_words}, {reference}{small_words}{' there' if small_words else ''}"
     bases_by_subject = {subject: [base, base]}
-    if matching_bases != [base, base]:
+    if (large_words or small_words) and all(matching or not words for matching, words in variants):
+        matching_bases = [matching[0] if words else base for matching, words in variants]
         bases_by_subject[f"`{base}` with the term, {reference}, all else the same"] = matching_bases
     for subject, bases in bases_by_subject.items():
         frames = [(evidence.metrics, cell, [method, added]) for cell, method in zip((small, large), bases, strict=True)]
