@@ -168,6 +168,13 @@ def test_distances_to_centroids_are_scaled_and_compared_with_retrains():
     assert list(random["subject"][::2]) == ["truck: against `ft`", "all classes: against `ft`"]
     # Three of eight distances are of trucks; in the others FT and CoUn are equally far off.
     assert list(random["value"][::2]) == pytest.approx([30.0 / 3, 30.0 / 8], abs=0.5)
+    # A class that another cell forgets is named where its samples are among those compared, and only there.
+    ships = [frame.assign(scenario="class-ship") for frame in frames[::2]]
+    ship = distances("class-ship", ["ship"], {"retrain": 0.0, "ft": 1.0, "coun": 4.0})
+    two = rows_of("centroids", *frames, *ships, distances=pd.concat([truck, ship, trucks, rest], ignore_index=True))
+    against = two[two["subject"].str.endswith(": against `ft`")].groupby("place")["subject"].unique()
+    classes = {place.split("/")[2]: [text.split(":")[0] for text in texts] for place, texts in against.items()}
+    assert classes == {"class-truck": ["truck"], "class-ship": ["ship"], "random-10": ["ship, truck", "all classes"]}
     subjects = rows_of("centroids", *frames[1::2], distances=trucks)["subject"]
     assert list(subjects) == ["all classes: against `ft`", "all classes: `coun` and Retrain"] * 2
 

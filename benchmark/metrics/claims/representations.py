@@ -37,12 +37,13 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
     rows = rows[rows["label"] != rows["centroid"]]
     distances = rows.groupby([*KEYS, "label"])["distance"]
     of_forgotten = rows["label"].isin([Scenario(cell.scenario).class_name for cell in evidence.cells("class")])
-    class_names = ", ".join(sorted(rows.loc[of_forgotten, "label"].unique()))
     for divisor, name in (("max", "largest"), ("mean", "mean")):
         unit = f"% of the {name} distance"
         scaled = rows.assign(value=100 * rows["distance"] / distances.transform(divisor))
         for cell in [*evidence.cells("class"), *evidence.cells("random")]:
-            yield from _nearer_than_ft(evidence, cell, scaled[of_forgotten], "centroid", unit, f"{class_names}: ")
+            forgotten = in_cell(scaled[of_forgotten], cell)
+            class_names = ", ".join(sorted(forgotten["label"].unique()))
+            yield from _nearer_than_ft(evidence, cell, forgotten, "centroid", unit, f"{class_names}: ")
         for cell in evidence.cells("random"):
             yield from _nearer_than_ft(evidence, cell, scaled, "centroid", unit, "all classes: ")
 
