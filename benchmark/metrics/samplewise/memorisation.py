@@ -58,7 +58,9 @@ def by_memorisation(
         all_trials = np.arange(len(shared.trials))
         other_trials = [np.delete(all_trials, trial) for trial in all_trials]
         scores = np.stack([memorisation(correct[others], trained_on[others]) for others in other_trials])
-        group = np.where(shared.forgotten, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
+        # A score counts the trials that held a sample out, too; the attack only those that forgot it.
+        judged = shared.forgotten & (shared.forgotten.sum(axis=0) > 1)
+        group = np.where(judged, np.round(np.clip(scores, 0, 1) * (len(GROUPS) - 1)), np.nan)
         standardised = outputs.standardised.margin, retrain.standardised.margin
         margin, reference = (np.where(shared.forgotten, values, np.nan) for values in standardised)
         leave_one_out = [_aucs(margin[others], reference[others], group[others]) for others in other_trials]
