@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -55,9 +55,9 @@ class Outputs:
         return Outputs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @property
-    def standardised(self) -> Outputs:
-        """The outputs with margins standardised by each model's test margins."""
-        return replace(self, margin=standardised(self.margin, self.test_margin))
+    def standardised_margin(self) -> Floats:
+        """The margins of the training samples, standardised by each model's test margins."""
+        return standardised(self.margin, self.test_margin)
 
 
 class Battery:
@@ -71,7 +71,7 @@ class Battery:
     def audit(self, unlearned: Outputs) -> Values:
         """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
         retrain, forgotten = self.retrain, self.forgetting.forgotten
-        standardised_margins = unlearned.standardised.margin, retrain.standardised.margin
+        standardised_margins = unlearned.standardised_margin, retrain.standardised_margin
         values = {
             "average-gap": nulls.average_gap(unlearned.metrics, retrain.metrics),
             **_named("efficacy-{}", efficacy(unlearned.margin, retrain.margin, forgotten)),
@@ -92,7 +92,7 @@ class Battery:
         values = {
             "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
             **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
-            **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised.margin, forgotten)),
+            **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised_margin, forgotten)),
             **{name: over_pairs([pair[name] for pair in pairs]) for name in COMPARED if pairs},
         }
         return self._complete(values, retrain, nulls.of_references)
