@@ -66,7 +66,12 @@ def for_strict(forgetting: Forgetting) -> float:
 
 def for_models(models: int) -> Callable[[Forgetting], float]:
     """Return a function to how many trials it takes for ``models`` in each half to have forgotten a sample."""
-    return lambda trials: math.ceil(2 * models / share) if (share := trials.share(trials.forgotten)) else math.inf
+
+    def enough(forgetting: Forgetting) -> float:
+        share = forgetting.share(forgetting.forgotten)
+        return math.ceil(2 * models / share) if share else math.inf
+
+    return enough
 
 
 @dataclass(frozen=True)
