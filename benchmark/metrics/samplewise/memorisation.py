@@ -19,18 +19,18 @@ GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count a
 COLUMNS = ["method", "trial", "memorisation", "samples", "auc"]
 
 
-def memorisation(correct: Mask, trained_on: Mask, least: int = LEAST_MODELS) -> Floats:
+def memorisation(correct: Mask, trained_on: Mask) -> Floats:
     """Return P(correct | trained on) - P(correct | not) of each sample over models, (samples,), from -1 to 1.
 
-    The masks are (models, samples); NaN where either side has fewer than ``least`` models (Feldman and Zhang 2020,
-    *What Neural Networks Memorize and Why*, equation 1). Retrain's trials at random 50 % are such models, for samples
-    that some retained and others forgot.
+    The masks are (models, samples); NaN where either side has fewer than `LEAST_MODELS` (Feldman and Zhang 2020, *What
+    Neural Networks Memorize and Why*, equation 1). Retrain's trials at random 50 % are such models, for samples that
+    some retained and others forgot.
     """
     shares = []
     for mask in (trained_on, ~trained_on):
         count = mask.sum(axis=0)
         share = (correct & mask).sum(axis=0) / np.maximum(count, 1)
-        shares.append(np.where(count >= least, share, np.nan))
+        shares.append(np.where(count >= LEAST_MODELS, share, np.nan))
     return np.asarray(shares[0] - shares[1])
 
 
@@ -39,9 +39,9 @@ def by_memorisation(
 ) -> pd.DataFrame:
     """Return how well the efficacy attack tells a method from Retrain, by how strongly the samples are memorised.
 
-    Margins are standardised, to ignore a shift of the whole model. A sample's score in a trial comes from the Retrains
-    of the *other* trials: with its own, samples that this Retrain happens to get wrong would count as memorised and
-    give away a perfect unlearner.
+    ``label`` is each sample's class, (samples,). Margins are standardised, to ignore a shift of the whole model. A
+    sample's score in a trial comes from the Retrains of the *other* trials: with its own, samples that this Retrain
+    happens to get wrong would count as memorised and give away a perfect unlearner.
 
     Returns
     -------
