@@ -130,6 +130,16 @@ def test_an_attack_needs_enough_trials_to_judge_a_hundred_samples_in_each(share:
     assert sufficiency.for_strict(forgetting) == np.inf
 
 
+def test_trials_that_forget_nothing_in_common_by_chance_need_a_finite_number_more():
+    forgotten = np.arange(1000) // 10 == np.arange(2)[:, None]  # ten samples each
+    forgetting = Forgetting(np.arange(2), forgotten, np.zeros_like(forgotten))
+    assert sufficiency.for_attack(forgetting) == 70  # half of them are in one of 69 other trials: 1 - 0.99^69
+    assert sufficiency.for_models(100)(forgetting) == 20_000
+    assert sufficiency.for_strict(forgetting) == np.inf
+    held_out = np.tile(np.arange(1000) >= 800, (2, 1))
+    assert sufficiency.for_strict(Forgetting(np.arange(2), forgotten, held_out)) == 200
+
+
 def test_audits_are_judged_by_how_well_they_rank_methods(trials: pd.DataFrame):
     rows = standards.standards(trials.assign(**CELL_NAMES)).set_index("audit")
     assert set(rows.index) == {name for name in AUDITS if not name.startswith(("klom", "forgetting", "u-lira"))}

@@ -35,9 +35,10 @@ class Forgetting:
     def share(self, mask: Mask) -> float:
         """Return the share of the other trials in whose mask a trial's forgotten sample is, on average.
 
-        With ``forgotten`` as the mask it is 1 where all trials forget the same class. Of one trial, return the mean.
+        With ``forgotten`` as the mask it is 1 where all trials forget the same class. Where no sample is forgotten in
+        two trials, as with a single one, return the mask's mean: what independent draws share on average.
         """
-        if len(mask) < 2:
+        if not (self.forgotten.sum(axis=0) > 1).any():
             return float(mask.mean())
         elsewhere = mask.sum(axis=0) - mask
         return float(elsewhere[self.forgotten].mean() / (len(mask) - 1))
