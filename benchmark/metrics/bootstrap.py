@@ -33,8 +33,9 @@ SEED = 20_251
 class Estimate:
     """A statistic of trials with its 95 % interval and the two-sided p-value of a true value of 0.
 
-    Interval and p-value are NaN for one trial, and for several that are equal and not 0. ``sd`` is the standard
-    deviation of a single trial's contribution: the standard error times the root of ``trials``.
+    Interval and p-value are NaN for one trial, for several that are equal and not 0, and where some draw has no value.
+    ``sd`` is the standard deviation of a single trial's contribution: the standard error times the root of ``trials``;
+    NaN for one trial and where some draw has no value.
     """
 
     value: float

@@ -120,9 +120,10 @@ def improvement(gap_without: npt.ArrayLike, gap_with: npt.ArrayLike) -> Floats:
 
 
 def average_difference(shares: Floats, reference: Floats) -> float:
-    """Return the mean over the shown classes of the absolute difference to Retrain, in points (Tables 1, 5 and 6).
+    """Return the mean over the shown classes of the absolute difference to Retrain, as in Tables 1, 5 and 6.
 
-    Both are the per cent of the forget samples of one class that are predicted as each shown class, (classes,).
+    Both have a number of the forget samples of one class for each shown class, (classes,): the per cent predicted as
+    it, or their distance to its centroid.
     """
     return float(np.abs(shares - reference).mean())
 

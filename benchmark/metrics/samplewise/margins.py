@@ -1,4 +1,4 @@
-"""Margins: computed from the losses of older files, standardised to remove a shift of the whole model, and as AUC."""
+"""Margins: from the losses of older files, without a shift of the whole model, and how well they tell sides apart."""
 
 from __future__ import annotations
 
