@@ -7,6 +7,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
+from benchmark.study.reading import read
 from benchmark.study.study import Study
 from tests.project import call, without_new_plugins
 from tests.test_study import hyper
@@ -200,6 +201,9 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
         ("trials: [1\n", "not readable as YAML"),
         ("- a\n- b\n", "holds list"),
         ("", "holds NoneType"),
+        ("datasets: {<<: {digits: {}, digits: {}}}\n", "line 1: key 'digits' is given twice"),
+        ("labels: {<<: {ft: a}, <<: {not: b}}\n", "line 1: key '<<' is given twice"),
+        ("labels: {<<: [ft]}\n", "line 1: accepted after '<<' is a mapping, or a list of them"),
         ("? [a, b]\n: 1\n", "a key must be plain text"),
         ("x: !!python/object/apply:os.system ['touch executed']\n", "not readable as YAML"),
         ("trials: \x00\n", "not readable as YAML"),
@@ -224,6 +228,19 @@ def test_a_key_is_text_whatever_it_looks_like(empty):
     with without_new_plugins():
         study = Study.load("tiny")
     assert [*study.scored, *study.lists] == ["12", "true", "3", "1e5"]
+
+
+def test_a_mapping_takes_over_others_wherever_they_stand_and_its_own_keys_win(empty):
+    empty.study()
+    file = paths.study_file("tiny")
+    deeper = f"tune: {{hyperparameters: {{{CELL}: {{ft: &ft {{<<: {{lr: 0.3, epochs: 7}}, epochs: 5}}}}}}}}\n"
+    file.write_text(file.read_text() + deeper + "relearning: {<<: *ft, epochs: null, every: 5}\n")
+    data = read("tiny")
+    assert data["tune"]["hyperparameters"][CELL]["ft"] == {"lr": 0.3, "epochs": 5}
+    assert data["relearning"] == {"lr": 0.3, "epochs": None, "every": 5}
+    two = "labels: {<<: [{ft: first, t: first}, {ft: second, t: second, not: second}], not: own}\n"
+    file.write_text(two)
+    assert [*read("tiny")["labels"].items()] == [("ft", "first"), ("t", "first"), ("not", "own")]
 
 
 def test_a_study_name_that_is_no_plain_word_or_unknown_is_refused(empty):

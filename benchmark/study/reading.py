@@ -28,24 +28,33 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     Booleans and numbers are those of YAML 1.2: ``yes`` and ``1:30`` are text. A key is text, even ``1``.
     """
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping; raise `YAMLError` for a key that is given twice or is no plain text."""
-        keys: list[str] = []
-        for key, _ in node.value:
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Read all keys as text, and replace "<<" by the keys that it brings, before the mapping's own.
+
+        Own keys win, and in a list of mappings the earlier one: in some versions of the library the later one does.
+        Raises `YAMLError` for a key that is given twice or is no plain text.
+        """
+        own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
             line = f"line {key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.YAMLError(f"{line}: a key must be plain text")
-            # YAML's "<<" merges an anchor's mapping, whose keys may be given again.
-            if key.value in keys and key.tag != YAML_TAG + "merge":
+            if key.value in own:
                 raise yaml.YAMLError(f"{line}: key {key.value!r} is given twice")
-            keys.append(key.value)
-        return super().construct_mapping(node, deep)
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Insert the keys that "<<" brings into a mapping, and read all keys as text."""
-        super().flatten_mapping(node)
-        for key, _ in node.value:
+            own[key.value] = key, value
+        brought: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        if "<<" in own and own["<<"][0].tag == YAML_TAG + "merge":
+            merge_key, merged = own.pop("<<")
+            for mapping in merged.value if isinstance(merged, yaml.SequenceNode) else [merged]:
+                if not isinstance(mapping, yaml.MappingNode):
+                    line = f"line {merge_key.start_mark.line + 1}"
+                    raise yaml.YAMLError(f"{line}: accepted after '<<' is a mapping, or a list of them")
+                self.flatten_mapping(mapping)
+                for key, value in mapping.value:
+                    brought.setdefault(key.value, (key, value))
+        for key, _ in own.values():
             key.tag = YAML_TAG + "str"
+        node.value = [*(brought | own).values()]  # an alias of this mapping brings it here again
 
 
 PLAIN = {
