@@ -207,6 +207,7 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
         ("? [a, b]\n: 1\n", "a key must be plain text"),
         ("x: !!python/object/apply:os.system ['touch executed']\n", "not readable as YAML"),
         ("trials: \x00\n", "not readable as YAML"),
+        *((f"trials: {value}\n", "not readable as YAML") for value in ("!!int ''", "!!bool x", "!!timestamp x")),
         (LISTS, "100,000 values"),
         (MAPPINGS, "100,000 values"),
         ("tables: &tables {table2: *tables}\n", ""),

@@ -148,7 +148,8 @@ def parse(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path}: {path.stat().st_size:,} bytes; accepted are at most {LONGEST_FILE:,}")
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    # The last three: of a value that its tag does not fit, such as !!bool x.
+    except (yaml.YAMLError, RecursionError, AttributeError, LookupError, ValueError) as error:
         raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise BadInput(f"{path}: holds {type(data).__name__}: accepted is a mapping of settings")
