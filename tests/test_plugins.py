@@ -77,6 +77,13 @@ def test_a_plugins_settings_are_checked_like_any_other(empty, outside):
         empty.study(using(outside, hyperparameters={"*": {"half": {"shar": 0.25}}}))
 
 
+def test_a_setting_that_is_text_keeps_it_in_the_name_of_a_run(empty, outside):
+    outside.write_text(PLUGIN.replace('share: float = setting(0.5, "how much of the loss", gt=0)', "share: str = '1'"))
+    study = empty.study(using(outside, method="half@share=2.0"))
+    run = next(run for run in study.runs() if "half" in run.name.method)
+    assert run.name.method == "half@share=2.0" and run.settings.share == "2.0"
+
+
 def test_a_setting_named_like_one_of_the_contrastive_term_is_refused_where_both_are_used(empty, outside):
     outside.write_text(PLUGIN.replace("share", "tau"))
     assert empty.study(using(outside)).run(HALF).settings.tau == 0.5

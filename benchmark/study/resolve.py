@@ -201,4 +201,6 @@ def _check_stages(where: str, scenario: Scenario, method_type: Any, settings: Re
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
+    return str(value).lower() if isinstance(value, bool) else str(value)
