@@ -84,6 +84,13 @@ def test_a_setting_that_is_text_keeps_it_in_the_name_of_a_run(empty, outside):
     assert run.name.method == "half@share=2.0" and run.settings.share == "2.0"
 
 
+def test_a_settings_check_may_fail_without_a_word(empty, outside):
+    check = '@field_validator("share")\n        def check(cls, value):\n            raise ValueError\n\n        share'
+    outside.write_text("from pydantic import field_validator\n" + PLUGIN.replace("share", check, 1))
+    with pytest.raises(BadInput, match=r"hyperparameters\.\*\.half: share: 0\.25: not accepted"):
+        empty.study(using(outside, hyperparameters={"*": {"half": {"share": 0.25}}}))
+
+
 def test_a_setting_named_like_one_of_the_contrastive_term_is_refused_where_both_are_used(empty, outside):
     outside.write_text(PLUGIN.replace("share", "tau"))
     assert empty.study(using(outside)).run(HALF).settings.tau == 0.5

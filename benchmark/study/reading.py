@@ -199,6 +199,6 @@ def _message(error: ValidationError, where: str) -> str:
         return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + remaining
     if fault["type"] == "missing":
         return f"{place}: missing; it is needed{remaining}"
-    message = fault["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ") or "not accepted"  # a plugin's error may have no text
     value = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
     return f"{place}: {value}{message[0].lower()}{message[1:]}{remaining}"
