@@ -154,6 +154,14 @@ def test_a_plugin_that_fails_is_one_clear_error_and_can_be_repaired(empty, outsi
     assert empty.study(using(outside)).run(HALF)
 
 
+def test_the_line_at_which_a_module_within_a_package_fails_is_named(empty, outside, monkeypatch):
+    package = outside.parent / "some_plugin"
+    package.mkdir()
+    (package / "within.py").write_text("\n\n\nhalf = foo")
+    monkeypatch.syspath_prepend(str(outside.parent))
+    assert "name 'foo' is not defined (line 4)" in refused(empty, "some_plugin.within")
+
+
 def test_two_methods_of_one_name_are_refused_and_both_origins_named(empty, outside):
     other = outside.with_name("other.py")
     for name, origin in {"ft": "benchmark.methods.ft:FT", "half": "my-plugin"}.items():

@@ -50,8 +50,9 @@ def _guarded(name: str, where: str, action: Any) -> None:
 
 def _line_of(error: BaseException, name: str) -> str:
     """Return the line of the plugin's file at which an error arose; empty if it arose elsewhere."""
+    module = Path(name).stem if name.endswith(".py") else name.partition(":")[0].rpartition(".")[2]
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).stem == Path(name).stem.rpartition(".")[2]]
+    lines = [frame.lineno for frame in frames if Path(frame.filename).stem == module]
     return f" (line {lines[-1]})" if lines else ""
 
 
