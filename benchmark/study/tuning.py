@@ -92,6 +92,7 @@ def tuning_data(study: PlannedStudy) -> dict[str, Any]:
     return {
         "description": f"What is trained to tune {study.name}",
         "seed": study.tune.seed,
+        "tune": {"seed": study.tune.seed},  # so that it cannot be tuned itself
         "trials": 1,
         "hold_out": study.tune.hold_out,
         **{key: value for key, value in study.model_dump(mode="json").items() if key in inherited},

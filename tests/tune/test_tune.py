@@ -295,9 +295,11 @@ def test_tuning_trains_nothing_that_a_table_shows(tiny):
     assert not np.array_equal(*drawn)
 
 
-def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(tiny):
+@pytest.mark.parametrize("seed", [{}, {"seed": 5}])
+def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(project, seed):
+    study = project.study(TUNE, {"tune": seed})
     assert cost(Study.load("tiny-tuning"), 1.0)["output"].tolist() == ["tuning-1", "all"]
-    assert cost(tiny, 1.0)["output"].tolist() == ["table2", "all", "tune"]
+    assert cost(study, 1.0)["output"].tolist() == ["table2", "all", "tune"]
 
 
 def test_all_methods_are_tuned_but_original_and_variants(project):
