@@ -109,6 +109,19 @@ def test_patterns_groups_and_methods_reach_what_they_are_for(empty):
             assert values == dict.fromkeys(values, value), (hyperparameters, key)
 
 
+def test_tuned_values_come_last_in_their_cell(empty):
+    paths.TUNED.mkdir(parents=True)
+    paths.tuned("tiny").write_text(f"hyperparameters: {{{CELL}: {{ft: {{lr: 0.3}}}}}}\n")
+    empty.study(hyper(CELL, coun={"tau": 0.2}), name="parent")
+    tuned = extending("parent", "tuned: tiny\nhyperparameters: {digits/*/class-8: {ft: {lr: 0.2}}}\n")
+    assert (settings(tuned, "ft").lr, settings(tuned, "coun").tau) == (0.3, 0.2)
+    own = extending("tiny", "hyperparameters: {digits/*/*: {ft: {lr: 0.1}}}\n", "child")  # a child's own values win
+    assert settings(own, "ft").lr == 0.1
+    refused = rf"tiny\.yaml: hyperparameters\.{CELL}: tuned values would take this place, and 'digits/\*/\*' further"
+    with pytest.raises(BadInput, match=refused):
+        extending("parent", "tuned: tiny\nhyperparameters: {digits/*/*: {ft: {lr: 0.1}}}\n")
+
+
 def test_every_method_has_settings_within_its_own_bounds_and_the_papers_ranges():
     for name in METHODS:
         model = METHODS.get(name).Settings

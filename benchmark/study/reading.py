@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark import paths
 from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
-from benchmark.names import LONGEST
+from benchmark.names import LONGEST, matches
 from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -90,16 +90,27 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if not path.is_file():
         raise unknown("study", study, paths.studies(), where)
     data = parse(path)
-    own = data.get("hyperparameters") or {}
-    if tuned and data.get("tuned") and isinstance(own, dict):  # anything else is refused later, by its type
-        data["hyperparameters"] = merge(own, tuned_values(data["tuned"], str(path)))
-    parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    if not isinstance(parent, str):
+    parent, includes_tuned = data.pop("extends", None), tuned and bool(data.get("tuned"))
+    if not isinstance(parent, str | None):
         raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
-    # A study's own key ``tuned``, even null, replaces its parent's.
-    return merge(read(parent, (*seen, study), tuned and "tuned" not in data), data)
+    if parent is not None:
+        # A study's own key ``tuned``, even null, replaces its parent's.
+        data = merge(read(parent, (*seen, study), tuned and "tuned" not in data), data)
+    own = data.get("hyperparameters") or {}
+    if includes_tuned and isinstance(own, dict):  # anything else is refused later, by its type
+        data["hyperparameters"] = _laid_over(own, tuned_values(data["tuned"], str(path)), str(path))
+    return data
+
+
+def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return hyperparameters with a cell's tuned values last; raise `BadInput` if it has an earlier place already."""
+    patterns = list(own)
+    for number, cell in enumerate(patterns):
+        for later in patterns[number + 1 :] if cell in tuned else ():
+            if matches(later, cell):
+                fault = f"tuned values would take this place, and {later!r} further down would override them"
+                raise BadInput(f"{where}: hyperparameters.{cell}: {fault}: accepted is the other order")
+    return merge(own, tuned)
 
 
 def tuned_values(name: Any, where: str) -> dict[str, Any]:
