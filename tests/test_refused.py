@@ -253,6 +253,12 @@ def test_a_study_name_that_is_no_plain_word_or_unknown_is_refused(empty):
         Study.load("tinny")
 
 
+def test_a_study_whose_tables_would_lie_among_the_papers_numbers_or_in_the_leaderboard_is_refused(empty):
+    for name in ("reported", "leaderboard"):
+        with pytest.raises(BadInput, match=f"config/{name}.yaml: paper_tables/{name}/ is of no study"):
+            empty.study(name=name)
+
+
 def test_extending_in_a_circle_or_what_is_no_study_is_refused(empty):
     for texts in ({"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "b"}):
         for name, parent in texts.items():

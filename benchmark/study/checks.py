@@ -26,6 +26,8 @@ TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "p
 
 def check(study: PlannedStudy) -> None:
     """Raise `BadInput` for what types alone cannot refuse: unknown names and impossible cells."""
+    if study.name in (paths.REPORTED.name, paths.LEADERBOARD.name):  # whose files its tables could replace
+        raise BadInput(f"{study.file}: {paths.TABLES / study.name}/ is of no study: call the study something else")
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:
             raise unknown("data source", dataset.source, SOURCES, f"{study.file}: datasets.{name}.source")
