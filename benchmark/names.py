@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from benchmark.errors import BadInput, closest
-from benchmark.registry import METHODS
+from benchmark.registry import METHODS, WORD
 
 ORIGINAL = "original"
 RETRAIN = "retrain"
@@ -26,7 +26,6 @@ SPLITS = ("train", "test", HELD_OUT)
 ALIASES = {"coun": "ft" + CL}
 
 LONGEST = 120  # characters: a name becomes part of a file's or folder's name
-WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 SCENARIO = (
     r"(?:random|memorised|typical)-[1-9][0-9]?|class-\w+(?:-\w+)*"
     rf"|sequential-[1-9][0-9]?x[1-9][0-9]?|listed-{WORD}"

@@ -18,7 +18,7 @@ from typing import Any
 from benchmark.errors import BadInput, unknown
 from benchmark.stamp import source_digest
 
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 COLOUR = "#[0-9A-Fa-f]{6}"
 ENTRY_POINTS = "unlearning_benchmark.plugins"
 
@@ -38,7 +38,7 @@ class Registry:
 
         Tables and figures print ``label`` for it; ``colour``, ``#RRGGBB``, is its colour in figures.
         """
-        if not NAME.fullmatch(name):
+        if not re.fullmatch(WORD, name):
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
         if not (re.fullmatch(r"[^:]+:[^:]+", target) if isinstance(target, str) else hasattr(target, "__qualname__")):
             raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")

@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
-from benchmark.names import LONGEST, METHOD, SCENARIO, WORD, Cell, MethodName, RunName, Scenario
+from benchmark.names import LONGEST, METHOD, SCENARIO, Cell, MethodName, RunName, Scenario
+from benchmark.registry import WORD
 
 words = st.from_regex(WORD, fullmatch=True)
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PrivateAttr, field_validator
 
 from benchmark import paths
-from benchmark.names import LONGEST, WORD, Cell, MethodName
-from benchmark.registry import COLOUR
+from benchmark.names import LONGEST, Cell, MethodName
+from benchmark.registry import COLOUR, WORD
 from benchmark.settings import DatasetSettings, Positive, Strict, UpTo1000, once
 
 Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]

@@ -16,7 +16,7 @@ from benchmark.names import LONGEST, matches
 from benchmark.settings import UNKNOWN_KEY
 
 Model = TypeVar("Model", bound=BaseModel)
-NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
+STUDY_NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
 YAML_TAG = "tag:yaml.org,2002:"  # prefix of YAML's own tags
 LONGEST_FILE = 2_000_000  # bytes
 LARGEST = 100_000  # values in a study file, aliases expanded: the paper's has under 2,000
@@ -80,7 +80,7 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
         raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
-    if not re.fullmatch(NAME, study) or len(study) > LONGEST:
+    if not re.fullmatch(STUDY_NAME, study) or len(study) > LONGEST:
         form = "the name of a file config/<name>.yaml, without folder or suffix"
         accepted = f"{form}: lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
         raise BadInput(f"{where} {study!r}: accepted is {accepted}")
@@ -115,7 +115,7 @@ def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[s
 
 def tuned_values(name: Any, where: str) -> dict[str, Any]:
     """Return the hyperparameters in ``config/tuned/<name>.yaml``, as a study has them; raise `BadInput` if missing."""
-    if not isinstance(name, str) or not re.fullmatch(NAME, name):
+    if not isinstance(name, str) or not re.fullmatch(STUDY_NAME, name):
         raise BadInput(f"{where}: tuned: {name!r} is not the name of a study")
     path = paths.tuned(name)
     if not path.is_file():

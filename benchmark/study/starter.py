@@ -13,7 +13,7 @@ from benchmark.errors import BadInput
 from benchmark.files import write_text
 from benchmark.methods.base import GROUPS
 from benchmark.names import LONGEST
-from benchmark.registry import ARCHITECTURES, METHODS, NAME, OWN_AUDITS, SOURCES, Registry
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES, WORD, Registry
 from benchmark.study.checks import TARGETS
 from benchmark.study.template import is_number
 
@@ -209,7 +209,7 @@ def write(kind: str, name: str) -> list[Path]:
     ``kind`` is one of `KINDS`. Raises `BadInput` if the name is malformed or in use, or if any of the files exists.
     """
     registry, *templates = KINDS[kind]
-    if not NAME.fullmatch(name) or not name[0].isalpha() or len(name) > LONGEST_NEW:
+    if not re.fullmatch(WORD, name) or not name[0].isalpha() or len(name) > LONGEST_NEW:
         form = f"lower-case words and digits joined by '-', a letter first, at most {LONGEST_NEW} characters"
         raise BadInput(f"{kind} {name!r}: accepted are {form}")
     if fault := _unusable(kind, name, registry):

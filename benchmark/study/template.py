@@ -11,7 +11,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.files import write_text
 from benchmark.names import LONGEST
-from benchmark.study.reading import NAME
+from benchmark.study.reading import STUDY_NAME
 from benchmark.study.study import Study
 
 HEAD = """\
@@ -115,7 +115,7 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
 def _new_file(name: str) -> Path:
     """Return the file of a new study; raise `BadInput` if its name is malformed or in use."""
     path = paths.study_file(name)
-    if not re.fullmatch(NAME, name) or len(name) > LONGEST:
+    if not re.fullmatch(STUDY_NAME, name) or len(name) > LONGEST:
         form = f"lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
         raise BadInput(f"study {name!r}: accepted are {form}")
     if is_number(name):

@@ -17,8 +17,9 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput
 from benchmark.files import replacing, sha256, written_origin
-from benchmark.names import WORD, RunName
+from benchmark.names import RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
+from benchmark.registry import WORD
 from benchmark.study.runs import SHORT
 from benchmark.workflow.pool import Piece, piece_at, pieces
 from benchmark.workflow.unused import used
