@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,7 +207,7 @@ def locked(path: Path) -> Iterator[bool]:
             lock.acquire(timeout=0)
         except Timeout:
             waited = True
-            print(f"waiting for another process that holds {path}", flush=True)
+            print(f"waiting for another process that holds {path}", file=sys.stderr)
             lock.acquire()
     try:
         yield waited

@@ -126,9 +126,10 @@ with locked(Path({str(tmp_path / "x.lock")!r})) as waited:
 """
     started = []
     try:
-        for line in ("False\n", "waiting for another process"):
-            started.append(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True))
-            assert started[-1].stdout.readline().startswith(line)
+        for stream, line in (("stdout", "False\n"), ("stderr", "waiting for another process")):
+            pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+            started.append(subprocess.Popen([sys.executable, "-c", code], text=True, **pipes))
+            assert getattr(started[-1], stream).readline().startswith(line)
         started[0].kill()
         assert started[1].stdout.readline() == "True\n"
     finally:

@@ -139,7 +139,7 @@ def test_a_job_that_waited_for_another_process_takes_what_that_one_made(project,
         with locked(paths.work(f"{study.run(name).place}.lock")):
             second = pool.submit(run, study, name, "the second")
             deadline = time.monotonic() + 60
-            while "waiting for another process" not in capsys.readouterr().out:
+            while "waiting for another process" not in capsys.readouterr().err:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             project.run(study, name)
