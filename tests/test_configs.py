@@ -1,5 +1,6 @@
 """The shipped studies: each is complete, and what it takes from elsewhere has not drifted."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,12 +8,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from benchmark import paths
 from benchmark.metrics.reported import reported_means
 from benchmark.names import RETRAIN, Cell, MethodName
-from benchmark.study.reading import tuned_values
+from benchmark.study.reading import parse, tuned_values
 from benchmark.study.resolve import plain_values
 from benchmark.study.schema import schema
 from benchmark.study.study import Study
@@ -89,6 +91,12 @@ def test_git_ignores_all_that_the_quick_study_makes():
 def test_the_committed_schema_matches_the_models():
     # To update it: python -m benchmark schema > config/schema.json
     assert (paths.CONFIG / "schema.json").read_text() == schema()
+
+
+def test_an_editor_that_knows_the_schema_finds_no_fault_in_a_shipped_study():
+    validator = jsonschema.Draft202012Validator(json.loads(schema()))
+    for name in SHIPPED:
+        assert not [*validator.iter_errors(parse(paths.study_file(name)))], name
 
 
 @pytest.mark.parametrize("name", ["paper", "quick"])

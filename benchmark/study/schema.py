@@ -21,8 +21,8 @@ def schema() -> str:
     form["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     form["title"] = "Study"
     form["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
-    # A child need not repeat what it inherits, and null removes an inherited key.
-    form.pop("required", None)
+    for model in (form, *form["$defs"].values()):  # a study need not repeat what it inherits
+        model.pop("required", None)
     settings = dict(GROUPS)
     for name in METHODS:
         method = METHODS.get(name)
