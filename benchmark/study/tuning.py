@@ -37,8 +37,21 @@ def tuned_cells(study: PlannedStudy) -> dict[str, list[str]]:
 
 
 def can_be_tuned(study: PlannedStudy) -> bool:
-    """Whether there is something to tune on other trials than the study's own; a tuning study is not tuned itself."""
-    return bool(tuned_cells(study)) and study.tune.seed != study.seed
+    """Whether there is something to tune, and images to do it with; a tuning study is not tuned itself."""
+    return not _obstacle(study)
+
+
+def _obstacle(study: PlannedStudy) -> str:
+    """Say why a study cannot be tuned; empty if it can."""
+    cells, hold_out = tuned_cells(study), study.tune.hold_out
+    if not cells:
+        return "tables: none of kind 'unlearning', so there is nothing to tune"
+    if study.tune.seed == study.seed:
+        return f"tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on"
+    for cell in cells:
+        if (percent := Scenario(Cell.parse(cell).scenario).percent) + hold_out >= 100:
+            return f"tune.hold_out: {hold_out}: {cell} forgets {percent} %, so that nothing is retained"
+    return ""
 
 
 def check_tuning(study: PlannedStudy) -> None:
@@ -78,14 +91,10 @@ def with_originals(cells: Iterable[str]) -> list[str]:
 
 
 def tuning_data(study: PlannedStudy) -> dict[str, Any]:
-    """Return the derived study as plain data, as a file would hold it."""
+    """Return the derived study as plain data, as a file would hold it; raise `BadInput` if there can be none."""
+    if obstacle := _obstacle(study):
+        raise BadInput(f"{study.file}: {obstacle}")
     cells = tuned_cells(study)
-    if not cells:
-        raise BadInput(f"{study.file}: tables: none of kind 'unlearning', so there is nothing to tune")
-    if study.tune.seed == study.seed:
-        raise BadInput(
-            f"{study.file}: tune.seed: {study.seed} is the study's own seed: reported trials would be tuned on"
-        )
     places = with_originals(cells)
     images = ("datasets", "plugins", "lists", "memorisation")
     inherited = ("precision", "members", "keep_twins", "threads", "sequential", *images)

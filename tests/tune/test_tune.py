@@ -302,6 +302,15 @@ def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(project, seed
     assert cost(study, 1.0)["output"].tolist() == ["table2", "all", "tune"]
 
 
+def test_a_study_that_leaves_no_image_to_tune_with_is_a_study_all_the_same(project):
+    batches = {"*": {group: {"batch_size": 8} for group in ("training", "unlearning")}}
+    table = {"table2": {"cells": ["digits/convnet/random-95"], "methods": ["ft"]}}
+    study = project.study(TUNE, {"hyperparameters": batches, "tables": table})
+    assert cost(study, 1.0)["output"].tolist() == ["table2", "all"] and used()
+    with pytest.raises(BadInput, match=r"config/tiny\.yaml: tune\.hold_out: 10: digits/convnet/random-95 forgets 95 %"):
+        Study.load("tiny-tuning")
+
+
 def test_all_methods_are_tuned_but_original_and_variants(project):
     tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
     study = project.study(TUNE, {"tables": tables})
