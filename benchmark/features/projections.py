@@ -44,6 +44,8 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
     if not np.isfinite(features).all():
         invalid = int((~np.isfinite(features)).any(axis=1).sum())
         raise BadInput(f"features: {invalid} of {len(features)} samples hold a value that is no number")
+    if not np.ptp(features, axis=0).any():  # a collapsed model's equal samples, whose spread t-SNE would divide by
+        features = np.zeros_like(features)
     with warnings.catch_warnings():
         # The libraries warn of threads, small samples and their own deprecations: nothing that a user can act upon.
         warnings.simplefilter("ignore")

@@ -55,7 +55,11 @@ def test_neighbours_of_many_samples_are_exact(features, monkeypatch) -> None:
     np.testing.assert_allclose(distance[:, 1:], np.sort(full, axis=1)[:, 1 : index.shape[1]], rtol=1e-4)
 
 
-@pytest.mark.parametrize("features", [np.ones((20, 4)), np.zeros((8, 60)), np.eye(6)[:, :1], np.eye(5)])
+# Samples of collapsed models: equal, but not in all features.
+EQUAL = [np.tile(np.arange(1.0, 5), (20, 1)), np.tile(np.random.default_rng(0).normal(size=64), (200, 1))]
+
+
+@pytest.mark.parametrize("features", [*EQUAL, np.zeros((8, 60)), np.eye(6)[:, :1], np.eye(5)])
 def test_maps_of_collapsed_or_few_features_are_finite(features, recwarn) -> None:
     assert np.isfinite(projections.maps(features, seed=0)).all(axis=None)
     assert not recwarn.list
