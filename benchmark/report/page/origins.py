@@ -16,7 +16,7 @@ from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.page.table import anchor
 from benchmark.report.style import cell_label, dataset_label, in_order, method_label, setting_label
-from benchmark.report.tabular import remake
+from benchmark.report.tabular import DASH, remake
 from benchmark.results import records
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
@@ -89,8 +89,12 @@ def _as_text(value: Any) -> str:
 
 
 def _stamps(metrics: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the values that all runs share, by printed name, and the printed names of columns that differ."""
-    values = {column: metrics[column].dropna().astype(str).unique() for column in STAMPS if column in metrics}
+    """Return the values that all runs share, by printed name, and the printed names of columns that differ.
+
+    Some runs may lack a value, such as those of a dataset whose archive nobody vouched for.
+    """
+    known = [column for column in STAMPS if column in metrics and metrics[column].notna().any()]
+    values = {column: list(dict.fromkeys(map(plain, metrics[column]))) for column in known}
     shared = {STAMPS[column]: distinct[0] for column, distinct in values.items() if len(distinct) == 1}
     return shared, {column: STAMPS[column] for column, distinct in values.items() if len(distinct) > 1}
 
@@ -111,7 +115,9 @@ def _methods(results: Results, cell: Cell) -> Iterator[dict[str, Any]]:
 
 
 def plain(value: Any) -> str:
-    """Return a value as text, numbers without needless decimals."""
+    """Return a value as text, numbers without needless decimals; a dash where there is none."""
+    if pd.isna(value):
+        return DASH
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 

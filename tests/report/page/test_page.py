@@ -20,7 +20,7 @@ from benchmark.report.page import draw_page, maps, sprites
 from benchmark.report.tabular import DASH
 from benchmark.study.study import Study
 from tests.project import ROOT
-from tests.report.conftest import CLASSES, RANDOM, changed, gather, write_run
+from tests.report.conftest import CLASSES, RANDOM, STAMP, changed, gather, write_run
 
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
@@ -81,6 +81,20 @@ def test_a_run_without_costs_has_dashes(filled, copied) -> None:
     text = drawn(filled)
     row = re.search(r'<tr data-dataset[^>]*data-method="ft".*?</tr>', text, re.S)[0]
     assert row.count(f">{DASH}<") == 3 and ">nan<" not in text
+
+
+def test_what_only_some_runs_record_is_not_shared_by_all(filled, copied, monkeypatch) -> None:
+    vouched = {"checksum": "sha256:12ab", "torch": "2.7.0"}
+    for key, value in vouched.items():
+        monkeypatch.setitem(STAMP, key, value)
+    write_run(filled, f"{RANDOM}/ft/trial-0")
+    monkeypatch.delitem(STAMP, "torch")
+    write_run(filled, f"{RANDOM}/ft/trial-1")
+    text = drawn(filled, partial=True)
+    for column in ("Archive vouched for by the study", "PyTorch"):
+        assert f'<th scope="col">{column}</th>' in text and f"<dt>{column}</dt>" not in text
+    assert ">2.7.0</td>" in text and ">sha256:12ab</td>" in text
+    assert f">{DASH}</td>" in text and ">nan<" not in text
 
 
 def test_the_page_needs_no_network(text) -> None:
