@@ -52,6 +52,8 @@ def test_improvement_is_positive_where_the_gap_shrinks_and_a_note_says_why_there
     notes = gains(study, partial=True)["note"]
     assert (notes["random-10", "not"], notes["class-8", "neggrad-plus"]) == ("diverged", "missing")
     plot(study, "gain", partial=True)
+    write_run(study, f"{RANDOM}/retrain/trial-0", status=DIVERGED)
+    assert gains(study, partial=True)["note"]["random-10"].tolist() == ["diverged"] * 2
 
 
 def test_an_improvement_has_an_interval_over_trials(study, copied) -> None:

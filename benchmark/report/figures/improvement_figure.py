@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmark.metrics.bootstrap import estimate
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.gaps import CELL, improvement
-from benchmark.names import Cell
+from benchmark.names import RETRAIN, Cell
 from benchmark.report.facts import over
 from benchmark.report.figures.common import legend_above, note_collapsed, page_wide
 from benchmark.report.source import Source
@@ -39,18 +39,19 @@ def gains(source: Source) -> pd.DataFrame:
 
     Columns: ``dataset, arch, scenario, method``; ``without, with_cl``, average gaps in points; ``improvement`` in per
     cent (Figure 4's formula) with ``low, high``, its 95 % interval from resampled trials of both variants and of
-    Retrain, NaN where ``note`` gives the reason: ``diverged``, ``missing``, or ``gap 0`` where ``without`` is 0;
-    ``collapsed``, the number of collapsed trials of both variants.
+    Retrain, NaN where ``note`` gives the reason: ``diverged`` (a variant or Retrain), ``missing``, or ``gap 0``
+    where ``without`` is 0; ``collapsed``, the number of collapsed trials of both variants.
     """
     partners = dict(with_and_without(method) for method in source.methods)
-    numbers = gather(source, [*partners, *partners.values()])
+    numbers = gather(source, [RETRAIN, *partners, *partners.values()])
     numbers = numbers[[*CELL, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     pairs = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))
+    pairs = pairs.merge(numbers[numbers["method"] == RETRAIN], on=CELL, suffixes=("", "_retrain"))
     gain = improvement(pairs["avg_gap"], pairs["avg_gap_cl"])
     reasons = {
         "": np.isfinite(gain),
-        "diverged": pairs["diverged"] + pairs["diverged_cl"] > 0,
+        "diverged": pairs[["diverged", "diverged_cl", "diverged_retrain"]].any(axis=1),
         "missing": pairs[["avg_gap", "avg_gap_cl"]].isna().any(axis=1),
     }
     note = np.select(list(reasons.values()), list(reasons), "gap 0")
