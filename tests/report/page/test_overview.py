@@ -62,6 +62,7 @@ def test_weights_change_ranks_and_the_address_restores_them(overview, width, sch
             page.wait_for_selector("html[data-ready=yes]")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(RANKED)[:2] == ["coun", "ft"]
+            assert ": means over 2 trials." in page.inner_text("#ranking-caption")  # Original, not shown, has one
             for key in ("ra", "ua", "ta", "mia"):
                 page.fill(f"#weight-{key}", "0")
             page.fill("#weight-cost", "2")
