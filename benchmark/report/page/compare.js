@@ -18,7 +18,7 @@ function matrix(label, classes, rows, reference) {
     td.style.background = `color-mix(in srgb, var(${shown < 0 ? "--shade" : "--accent"}) ${Math.min(45, (reference ? 2 : 0.45) * Math.abs(shown))}%, var(--paper))`;
     return td;
   };
-  const line = (values, row) => values && make("tr", {}, make("th", { scope: "row" }, classes[row]), ...values.map((value, column) => cell(value, row, column)));
+  const line = (values, row) => values && (!reference || reference[row]) && make("tr", {}, make("th", { scope: "row" }, classes[row]), ...values.map((value, column) => cell(value, row, column)));
   const table = make("table", { class: "matrix" }, make("caption", {}, label), make("thead", {}, head), make("tbody", {}, ...rows.map(line).filter(Boolean)));
   return make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": label }, table);
 }

@@ -1,13 +1,16 @@
 """The results page in a browser: no errors, no requests, and everything works by keyboard and by touch."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from benchmark.report.page.maps import packed
 from tests.report.browser import MISSING, chromium, opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")]
@@ -122,6 +125,18 @@ def test_two_methods_are_compared_with_retrain_and_by_the_images_they_disagree_o
     tab.select_option("#compare-part", "apart")  # the methods always agree here
     tab.locator("#compare-count", has_text=re.compile("^0 of ")).wait_for()
     assert tab.locator("#compare-list tbody tr").count() == 0
+
+
+def test_a_class_of_which_retrain_has_no_sample_has_no_difference(open_tab, page, tmp_path) -> None:
+    start, text, end = re.split(r'(?<=id="data">)(.*?)(?=</script>)', page.read_text(encoding="utf-8"), flags=re.S)
+    data = json.loads(text)
+    for cell in data["compared"]:
+        (retrain,) = (method for method in cell["methods"] if method["name"] == "retrain")
+        retrain["counts"]["test"] = packed(np.diag([0, *[6] * 9]))  # as where it lacks a trial
+    changed = tmp_path / "changed.html"
+    changed.write_text(start + json.dumps(data) + end, encoding="utf-8")
+    tab = open_tab("compare-samples=test&compare-show=minus", file=changed)
+    assert [body.locator("tr").count() for body in tab.locator(".matrix tbody").all()] == [9, 9, 9]
 
 
 def test_headings_stay_in_view_while_a_table_scrolls(open_tab) -> None:
