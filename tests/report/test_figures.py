@@ -14,7 +14,18 @@ from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.results.records import DIVERGED, FINISHED
 from benchmark.study.outputs import MAPS
 from benchmark.study.study import Study
-from tests.report.conftest import CLASS, CLASSES, RANDOM, at_gap, plot, source, write_features, write_run, write_runs
+from tests.report.conftest import (
+    CLASS,
+    CLASSES,
+    RANDOM,
+    at_gap,
+    changed,
+    plot,
+    source,
+    write_features,
+    write_run,
+    write_runs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +128,13 @@ def test_headings_of_rows_and_columns_say_only_what_varies(study) -> None:
     assert [[panel.method for panel in row] for row in grid] == [["original"] * 2, ["ft"] * 2]
     assert maps_figure.headings(single_row) == (["Retrain"], cells)
     assert maps_figure.headings(grid) == (["Original", "FT"], cells)
+
+
+def test_the_heading_of_a_row_names_the_setting_of_each_cell(study, copied) -> None:
+    figure = {"kind": "maps", "cells": [CLASS, RANDOM], "methods": ["coun", "coun@tau=0.2"]}
+    tuned = changed(hyperparameters={RANDOM: {"coun": {"tau": 0.3}}}, tables={}, figures={"map": figure})
+    beside, _ = maps_figure.headings(maps_figure.panels(source(tuned, "map", partial=True)))
+    assert beside == ["CoUn\nτ = 0.1 / 0.3", "CoUn\nτ = 0.2"]
 
 
 def test_maps_of_forget_samples_alone_are_headed_by_the_setting_and_the_silhouette(study, figures) -> None:

@@ -66,7 +66,9 @@ def panels(source: Source) -> list[list[Panel]]:
 
 def _panel(source: Source, cell: Cell, method: str, targets: dict[str, pd.DataFrame]) -> Panel:
     """Return a map, aligned with the first of its dataset; if it is the first, it becomes the target."""
-    label, samples = _label(source, cell, method), source.rows(source.results.embeddings, cell, method)
+    # A panel of forget samples alone has its own heading; else all cells of a row share one.
+    labelled = [cell] if source.output.show == "forget" else source.cells
+    label, samples = _label(source, labelled, method), source.rows(source.results.embeddings, cell, method)
     if remark := _remark(source, cell, method, samples):
         return Panel(method, label, cell, samples[:0], np.empty((0, 2)), remark)
     indices = {name: index for index, name in enumerate(source.results.classes(cell.dataset))}
@@ -92,12 +94,13 @@ def _remark(source: Source, cell: Cell, method: str, samples: pd.DataFrame) -> s
     return f"collapsed:\nretain accuracy {min(accuracy):.0f} %" if accuracy else ""
 
 
-def _label(source: Source, cell: Cell, method: str) -> str:
-    """Return a method's label and, below it, its value of every setting that a listed method's name sets."""
+def _label(source: Source, cells: list[Cell], method: str) -> str:
+    """Return a method's label and, below it, its values in cells of every setting that a listed method's name sets."""
     keys = sorted({key for name in source.methods for key, _ in MethodName.parse(name).settings})
-    settings = source.settings(cell, method)
-    values = ", ".join(f"{setting_label(key)} = {settings[key]}" for key in keys if key in settings)
-    return method_label(MethodName.parse(method).head) + (f"\n{values}" if values else "")
+    settings = [source.settings(cell, method) for cell in cells]
+    values = {key: " / ".join(dict.fromkeys(str(own[key]) for own in settings)) for key in keys if key in settings[0]}
+    line = ", ".join(f"{setting_label(key)} = {value}" for key, value in values.items())
+    return method_label(MethodName.parse(method).head) + (f"\n{line}" if line else "")
 
 
 def build(source: Source) -> Figure:
