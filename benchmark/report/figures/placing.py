@@ -33,11 +33,12 @@ def places(clusters: Sequence[Floats], sizes: Floats, area: tuple[int, int]) -> 
 
     Parameters
     ----------
-    clusters : dots of each name, (n, 2) in pixels, at least one; a name is placed by its largest cluster.
+    clusters : dots of each name, (n, 2) in pixels, at least one name and one dot; a name is placed by its largest
+        cluster.
     sizes : (k, 2), width and height of each name in pixels.
     """
     inks = [_ink(cluster, area) for cluster in clusters]
-    all_ink = np.max(inks, axis=0) if inks else np.zeros(area)
+    all_ink = np.max(inks, axis=0)
     candidates = [_candidates(size, area) for size in sizes]
     costs = []
     for cluster, ink, size, centres in zip(clusters, inks, sizes, candidates, strict=True):
@@ -107,7 +108,7 @@ def write_names(axes: Axes, clusters: dict[str, Floats], renderer: Any) -> None:
     texts = [axes.text(0, 0, name, fontsize=FONT, **style) for name in clusters]
     boxes = [text.get_window_extent(renderer) for text in texts]
     # A text's box has too much room above and below its letters, and too little at the sides.
-    sizes = np.array([[box.width + 3, 0.9 * box.height] for box in boxes]).reshape(-1, 2)
+    sizes = np.array([[box.width + 3, 0.9 * box.height] for box in boxes])
     frame = axes.get_window_extent(renderer)
     corner = np.array([frame.x0, frame.y0])
     dots = [axes.transData.transform(cluster) - corner for cluster in clusters.values()]
