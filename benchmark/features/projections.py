@@ -27,7 +27,7 @@ EPOCHS = 300  # of UMAP, whose default is 500 for up to 10,000 samples and 200 f
 
 
 def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -> pd.DataFrame:
-    """Return the t-SNE and UMAP maps of one model's features (Figures 1, 3 and 11).
+    """Return the t-SNE and UMAP maps of one model's features (Figures 1, 3, 11 and 12).
 
     Features of more than 50 dimensions are reduced to 50 by PCA. t-SNE is openTSNE's, initialised by PCA, with
     perplexity 30 or, for few samples, (n - 1) / 3. UMAP uses 15 neighbours, and one thread, since a seed rules out
@@ -55,7 +55,7 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
 
 
 def reduced(features: Floats) -> Floats:
-    """Return up to 50 principal components of the centred features."""
+    """Return features (n, d) of at most 50 dimensions as they are, of more as up to 50 principal components."""
     if features.shape[1] <= DIMENSIONS:
         return features
     from sklearn.decomposition import PCA

@@ -20,7 +20,7 @@ def build(source: Source) -> Figure:
     """Return the figure: one heat map per cell, one row per method, one column per class; per cent, means over trials.
 
     The rows are those of the table: Original, if listed, Retrain, then the methods as listed. A row is empty if a
-    trial diverged or is missing, and has a dagger if one collapsed.
+    trial diverged or all are missing, and has a dagger if one collapsed.
     """
     data = numbers(source)
     methods = data["method"].unique()
