@@ -109,9 +109,9 @@ def build(source: Source) -> Figure:
     Classes are named beside their clusters if there are at most ten. If only forget samples are shown, each heading
     gives their `benchmark.metrics.compactness.silhouette`. A line below explains dots and colours.
     """
-    grid = panels(source)
+    grid, forgotten = panels(source), source.output.show == "forget"
     rows, columns = len(grid), len(grid[0])
-    beside, above = headings(grid, source.output.show == "forget")
+    beside, above = headings(grid, forgotten)
     margin = MARGIN + LINE * max(text.count("\n") for text in beside)
     side = min((FULL_WIDTH - margin) / columns - GAP, WIDEST_PANEL)
     lines = 1 + max(text.count("\n") for text in above)
@@ -129,7 +129,7 @@ def build(source: Source) -> Figure:
         else:
             _dots(panel_axes, panel, class_colours(len(source.results.classes(panel.cell.dataset))), side)
     _arrange(figure, axes, side, margin)
-    _legend(figure, source.output.show == "forget")
+    _legend(figure, forgotten)
     renderer = FigureCanvasAgg(figure).get_renderer()
     for panel_axes, panel in zip(axes.flat, flat, strict=True):
         classes = source.results.classes(panel.cell.dataset)

@@ -22,7 +22,6 @@ from benchmark.study.study import Study
 HERE = Path(__file__).parent
 # Joined into one script, in this order.
 PARTS = ("shared", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
-COMMAND = "python -m benchmark page"
 LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package, which is never imported
 
 
@@ -48,7 +47,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         table=table.build(results, cells),
         claims=claim_cards.build(study, partial),
         origins=origins.build(results, cells)
-        | ({} if images else {"remake": f"{COMMAND} {study.name} --without-images"}),
+        | ({} if images else {"remake": f"python -m benchmark page {study.name} --without-images"}),
         drawn={
             "curves": curves.build(results, cells),
             "compared": compare.build(results, cells),

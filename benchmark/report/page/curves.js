@@ -79,8 +79,7 @@ async function chart(box, readout, cell, x, y, levels, label, tell) {
 function alongLines(key, marked, points) {
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, Home: 0, End: 0 }[key];
   if (step === undefined) return undefined;
-  if (marked === null) return 0;
-  if (key === "Home") return 0;
+  if (marked === null || key === "Home") return 0;
   if (key === "End") return points.length - 1;
   const [, , method, at] = points[marked];
   if (key === "ArrowLeft" || key === "ArrowRight") {
