@@ -98,6 +98,14 @@ def test_a_setting_named_like_one_of_the_contrastive_term_is_refused_where_both_
         empty.study(using(outside, method="half+cl"))
 
 
+def test_a_methods_own_defaults_for_the_common_settings_stay_where_it_takes_the_contrastive_term(empty, outside):
+    own = 'momentum: float = setting(0.5, "less than others have", ge=0, lt=1)'
+    outside.write_text(PLUGIN.replace("share: float", f"{own}\n        share: float"))
+    study = empty.study(using(outside, method="half+cl"))
+    for name in (HALF, f"{CELL}/half+cl/trial-0"):
+        assert study.run(name).settings.momentum == 0.5
+
+
 def test_changed_code_makes_another_run_and_a_changed_comment_does_not(empty, outside):
     def fingerprints(text):
         outside.write_text(text)

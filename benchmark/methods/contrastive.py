@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache, partial
+from typing import Any
 
 from pydantic import create_model
 
 from benchmark.errors import IncompletePlugin
-from benchmark.methods.base import Batch, Method, Output, Recipe, cosine_similarity, setting, torch
+from benchmark.methods.base import Batch, Method, Output, cosine_similarity, setting, torch
 from benchmark.methods.ft import FT
 from benchmark.registry import METHODS
+from benchmark.settings import Strict
 
 
 def info_nce(first: torch.Tensor, second: torch.Tensor, tau: float) -> torch.Tensor:
@@ -32,8 +34,8 @@ def info_nce(first: torch.Tensor, second: torch.Tensor, tau: float) -> torch.Ten
     return -similarity.log_softmax(1).diagonal().mean() - similarity.T.log_softmax(1).diagonal().mean()
 
 
-class ContrastiveSettings(Recipe):
-    """Hyperparameters of the contrastive term."""
+class ContrastiveSettings(Strict):
+    """Hyperparameters of the contrastive term, beside those of the method that takes it."""
 
     lambda_: float = setting(1.0, "weight of the contrastive term", paper=(0.1, 6), scale="log", ge=0, alias="lambda")
     tau: float = setting(0.1, "temperature of InfoNCE", paper=(0, 0.3), search=(0.03, 0.3), scale="log", gt=0)
@@ -52,16 +54,13 @@ class ContrastiveTerm(Method):
         """Give the class the settings and the costs of the method and of the term."""
         method = cls.__bases__[1]
         assert issubclass(method, Method)
-        own_settings = method.Settings.model_fields.keys() - Recipe.model_fields.keys()
-        if clashes := sorted(own_settings & ContrastiveSettings.model_fields.keys()):
+        if clashes := sorted(method.Settings.model_fields.keys() & ContrastiveSettings.model_fields.keys()):
             raise IncompletePlugin(
                 f"method {method.__name__}: Settings: {', '.join(clashes)}: the contrastive term has a setting of that "
                 "name: accepted is another name, or contrastive = False"
             )
-        # Where the method has no settings of its own, Recipe is already among the term's bases.
-        cls.Settings = ContrastiveSettings
-        if method.Settings is not Recipe:
-            cls.Settings = create_model(f"{cls.__name__}Settings", __base__=(ContrastiveSettings, method.Settings))
+        bases: Any = (ContrastiveSettings, method.Settings)
+        cls.Settings = create_model(f"{cls.__name__}Settings", __base__=bases)
         # The paper counts only the forward pass of the second view; its backward pass runs too.
         cls.paper_units = method.paper_units | {"view": 1}
         cls.executed_units = method.executed_units | {"view": 3}
