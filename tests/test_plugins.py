@@ -32,6 +32,7 @@ class Half(Method):
     def loss(self, outputs, batch, epoch):
         return self.settings.share * super().loss(outputs, batch, epoch)
 '''
+VIEW = '\n    paper_units = executed_units = {"retain": 3, "view": 3}\n'
 COMMENTED = "# A comment.\n\n" + PLUGIN.replace("self.settings.share * super", "self.settings.share  *  super")
 CHANGED = PLUGIN.replace("self.settings.share * super", "2 * self.settings.share * super")
 
@@ -91,10 +92,17 @@ def test_a_settings_check_may_fail_without_a_word(empty, outside):
         empty.study(using(outside, hyperparameters={"*": {"half": {"share": 0.25}}}))
 
 
-def test_a_setting_named_like_one_of_the_contrastive_term_is_refused_where_both_are_used(empty, outside):
-    outside.write_text(PLUGIN.replace("share", "tau"))
-    assert empty.study(using(outside)).run(HALF).settings.tau == 0.5
-    with pytest.raises(BadInput, match="method Half: Settings: tau: the contrastive term has a setting of that name"):
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (PLUGIN.replace("share", "tau"), "Settings: tau: the contrastive term has a setting of that name"),
+        (PLUGIN + VIEW, "executed_units: view: the contrastive term has a part of that name"),
+    ],
+)
+def test_a_name_of_the_contrastive_term_is_refused_where_both_are_used(empty, outside, text, fault):
+    outside.write_text(text)
+    assert empty.study(using(outside)).run(HALF)
+    with pytest.raises(BadInput, match=f"method Half: {fault}"):
         empty.study(using(outside, method="half+cl"))
 
 

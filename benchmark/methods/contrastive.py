@@ -59,6 +59,11 @@ class ContrastiveTerm(Method):
                 f"method {method.__name__}: Settings: {', '.join(clashes)}: the contrastive term has a setting of that "
                 "name: accepted is another name, or contrastive = False"
             )
+        if "view" in method.executed_units:
+            raise IncompletePlugin(
+                f"method {method.__name__}: executed_units: view: the contrastive term has a part of that name: "
+                "accepted is another name, or contrastive = False"
+            )
         bases: Any = (ContrastiveSettings, method.Settings)
         cls.Settings = create_model(f"{cls.__name__}Settings", __base__=bases)
         # The paper counts only the forward pass of the second view; its backward pass runs too.
