@@ -9,6 +9,7 @@ import pandas as pd
 from torch import nn
 
 from benchmark.errors import BadInput
+from benchmark.files import read_table
 from benchmark.methods.scored import Scored
 from benchmark.metrics.samplewise.margins import margin_of_loss
 from benchmark.study.runs import Run
@@ -76,7 +77,8 @@ def read(path: Path, images: Images) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     """Return a file's table; raise `BadInput` if it lacks a column or holds text for numbers."""
     try:
-        frame = pd.read_parquet(path)
+        # As the file's columns: pandas would take some for a frame's index, if it wrote the file so.
+        frame = read_table(path).to_pandas(ignore_metadata=True)
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # noise can raise anything

@@ -52,6 +52,14 @@ def test_the_same_predictions_have_the_same_metrics_inside_and_outside(project, 
     assert frame.filter(like="setting_").loc["theirs"].isna().all()
 
 
+def test_columns_that_another_code_had_as_a_frames_index_are_columns(project, ft):
+    samples, write = ft
+    write(samples)
+    before = project.run(scored(project), THEIRS).samples
+    write(samples.set_index(["split", "index"]))
+    assert project.run(scored(project), THEIRS).samples.equals(before)
+
+
 @pytest.mark.parametrize(("files", "tables"), [(1, ["comparison"]), (2, ["comparison", "audit"])])
 def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
     project.study()
