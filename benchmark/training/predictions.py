@@ -18,6 +18,7 @@ from benchmark.training.device import Device
 
 COLUMNS = ("index", "split", "label", "prediction")
 NUMBERS = ("loss", "margin")  # at least one is needed
+LARGEST = np.finfo(np.float32).max  # beyond it a number would be written as infinite
 SURE = 0.69  # a cross-entropy below ln 2 leaves no other class as probable
 
 
@@ -41,7 +42,8 @@ def read(path: Path, images: Images) -> pd.DataFrame:
     Raises
     ------
     BadInput
-        If a column or sample is missing, a sample occurs twice, a label is not the dataset's, or a number not finite.
+        If a column or sample is missing, a sample occurs twice, a label is not the dataset's, or a number is
+        not finite in float32.
     """
     frame = _read(path)
     numbers = [column for column in NUMBERS if column in frame]
@@ -57,7 +59,10 @@ def read(path: Path, images: Images) -> pd.DataFrame:
         "this image occurs twice": frame.duplicated(["split", "index"]),
         "the label is not the dataset's: are the images in another order?": frame["label"] != frame["true"],
         "the prediction is no class": ~frame["prediction"].isin(range(images.classes)),
-        **{f"the {column} is not a finite number": ~np.isfinite(frame[column].astype(float)) for column in numbers},
+        **{
+            f"the {column} is not a finite number in float32": ~(frame[column].astype(float).abs() <= LARGEST)
+            for column in numbers
+        },
         "the loss is negative": frame["loss"] < 0 if "loss" in frame else np.zeros(len(frame), dtype=bool),
     }.items():
         _refuse(path, frame, fault, rows)

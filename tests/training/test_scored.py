@@ -98,6 +98,7 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.assign(label=samples["label"].astype("Int64")[:-1]), "column label is empty in 1 row: "),
         (samples.assign(prediction=10), "the prediction is no class, and so on in 220 rows"),
         (samples.assign(loss=samples["loss"][:-1]), "test image 59: the loss is not a finite number"),
+        (samples.assign(loss=1e39), "the loss is not a finite number in float32, and so on in 220 rows"),
         (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
         (samples.assign(loss="low"), ": accepted are numbers"),
         (samples.assign(split=0), "image 0: this image is"),
