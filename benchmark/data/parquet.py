@@ -58,7 +58,7 @@ def _opened(shard: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(shard, buffer_size=BUFFER) as file:
             yield file
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError, MemoryError) as error:
         raise BadInput(f"{shard}: is no readable parquet file ({' '.join(str(error).split())[:200]})") from None
 
 
@@ -66,7 +66,9 @@ def _column(shard: Path, schema: pa.Schema, settings: DatasetSettings, content: 
     chosen = getattr(settings, f"{content}_column")
     accepted = (chosen,) if chosen else COLUMNS[content]
     for column in accepted:
-        if column in schema.names:
+        if (count := schema.names.count(column)) > 1:
+            raise BadInput(f"{shard}: {count} columns are called {column!r}; accepted is one")
+        if count:
             return str(column)
     hint = "" if chosen else f", or the one that the setting '{content}_column' names"
     columns = ", ".join(schema.names)
@@ -126,8 +128,9 @@ def _images(shard: Path, settings: DatasetSettings) -> Iterator[tuple[str, bytes
 def _labels(shard: Path, settings: DatasetSettings) -> pa.ChunkedArray:
     with _opened(shard) as file:
         labels = file.read(columns=[label := _column(shard, file.schema_arrow, settings, "label")])[label]
-    if pa.types.is_dictionary(labels.type):  # as pandas writes categories
-        labels = labels.cast(labels.type.value_type)
+        if pa.types.is_dictionary(labels.type):  # as pandas writes categories
+            labels = labels.cast(labels.type.value_type)
+        labels.validate(full=True)  # texts may be in another encoding than UTF-8
     is_text = pa.types.is_string(labels.type) or pa.types.is_large_string(labels.type)
     if not (is_text or pa.types.is_integer(labels.type)) or labels.null_count:
         actual = f"{labels.type} with {labels.null_count} missing"

@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import re
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -90,6 +92,21 @@ def test_a_file_that_is_no_parquet_shard_is_refused_by_name(photos):
     ):
         path.write_bytes(damaged)
         assert "train-0.parquet" in refused("photos", settings)
+
+
+def test_texts_in_another_encoding_and_two_columns_of_one_name_are_refused(photos, pngs):
+    settings = photos(names=None, labels=["cat", "dog"] * 2, test_labels=["cat", "dog"] * 2)
+    offsets = np.arange(0, 15, 3, dtype=np.int32)
+    latin = pa.Array.from_buffers(pa.string(), 4, [None, pa.py_buffer(offsets), pa.py_buffer(b"ca\xe9" * 4)])
+    images, labels = pa.array(pngs[:4]), pa.array(["cat", "dog"] * 2)
+    for columns, names, message in (
+        ([images, latin], ["img", "label"], "is no readable parquet file (.*UTF8"),
+        ([latin, labels], ["img", "label"], "is no readable parquet file (.*utf-8"),
+        ([images, labels, labels], ["img", "label", "label"], "2 columns are called 'label'; accepted is one"),
+        ([images, images, labels], ["img", "img", "label"], "2 columns are called 'img'; accepted is one"),
+    ):
+        pq.write_table(pa.Table.from_arrays(columns, names), Path(settings.path, "train-0.parquet"))
+        assert re.search(rf"train-0\.parquet: {message}".replace("(", r"\("), refused("photos", settings))
 
 
 def test_a_pattern_that_leaves_the_folder_is_refused(photos):
