@@ -14,6 +14,7 @@ import numpy.typing as npt
 from benchmark.errors import BadInput
 
 SPLITS = ("train", "test")
+MOST_CLASSES = 2**15  # a run's samples hold labels as int16
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Split = tuple[Pixels, Labels]
@@ -67,8 +68,8 @@ class Arrays:
     where: str = "dataset"
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2:
-            raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 or more")
+        if not 2 <= len(self.classes) <= MOST_CLASSES:
+            raise BadInput(f"{self.where}: {len(self.classes)} class(es); accepted are 2 to {MOST_CLASSES}")
         for name, clean in zip(self.classes, clean_classes(self.classes, self.where), strict=True):
             if name != clean:
                 accepted = f"letters, digits, '_' and '-', such as {clean!r}"

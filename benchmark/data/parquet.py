@@ -15,14 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmark.data.arrays import SPLITS, Arrays, Labels, Split, check_labels, clean_classes
+from benchmark.data.arrays import MOST_CLASSES, SPLITS, Arrays, Labels, Split, check_labels, clean_classes
 from benchmark.data.images import decode_all, source_folder
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
 COLUMNS = {"image": ("img", "image"), "label": ("label", "fine_label")}
 ROWS, BUFFER = 1024, 1 << 20  # images and bytes read at a time
-MOST_CLASSES = 100_000  # if no names say how many there are
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:

@@ -43,7 +43,8 @@ def test_arrays_that_do_not_fit_together_are_refused():
         ({"train_labels": labels[:2]}, "int64"),
         ({"test_images": np.zeros((2, 9, 8, 3), np.uint8)}, "agree"),
         ({"classes": ["cat", "sea dog"]}, "class 'sea dog' holds other characters; .* such as 'sea_dog'"),
-        ({"classes": ["cat"]}, "2 or more"),
+        ({"classes": ["cat"]}, "accepted are 2 to 32768"),
+        ({"classes": [str(number) for number in range(32769)]}, "32769 class"),  # samples hold labels as int16
     ):
         with pytest.raises(BadInput, match=message):
             dataclasses.replace(arrays, **change)

@@ -82,7 +82,7 @@ def test_parquet_names_the_file_and_row_of_a_mistake(photos):
         ({"labels": [0, 1, None, 1]}, ": labels are .* 1 missing"),
         ({"labels": ["cat", "dog", "cat", "b"]}, " row 1: label 'dog'; accepted are cat, sea dog"),
         ({"labels": [0.5, 1, 0, 1]}, ": labels are double .* accepted are integers, or texts"),
-        ({"names": None, "labels": [0, 1, 2**40, 1]}, ": label 1099511627776; accepted are 0 to 99999, or texts"),
+        ({"names": None, "labels": [0, 1, 2**40, 1]}, ": label 1099511627776; accepted are 0 to 32767, or texts"),
     ):
         with pytest.raises(BadInput, match=rf"train-0\.parquet{message}"):
             parquet.read("photos", photos(**change))
