@@ -24,7 +24,7 @@ def clean_classes(names: Sequence[str], where: str) -> list[str]:
     """Return class names made fit for a scenario's name, ``class-<name>``, and so for a path.
 
     Every character but letters and digits of any script, ``_`` and ``-`` becomes ``_``; so does a ``-`` at either end
-    or after another. Raises `BadInput`, naming their file or folder ``where``, if one is empty or two become the same.
+    or before another. Raises `BadInput`, naming their file or folder ``where``, if one is empty or two become the same.
     """
     composed = [unicodedata.normalize("NFC", str(name)) for name in names]  # file systems may decompose letters
     cleaned = [re.sub(r"^-|-$|-(?=-)", "_", re.sub(r"[^\w-]", "_", name)) for name in composed]
