@@ -45,13 +45,15 @@ class Checkpoint:
         A damaged checkpoint is set aside and counts as none. So is one of another configuration, but it first raises a
         `StaleOutput` that names what differs: the next call finds none.
         """
-        if not self.path.is_file():
+        try:
+            content = self.path.read_bytes()  # apart from what follows: a disk that cannot be read is no damage
+        except FileNotFoundError:
             return None
         try:
-            with zipfile.ZipFile(self.path) as archive:  # torch writes a zip file, but checks no checksum
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch writes a zip file, but checks no checksum
                 if member := archive.testzip():
                     raise ValueError(f"{member} is not what was written")
-            saved = torch.load(self.path, map_location=CPU, weights_only=True)
+            saved = torch.load(io.BytesIO(content), map_location=CPU, weights_only=True)
             owner, state = saved["owner"], saved["state"]
         except Exception as error:  # noise can raise anything
             if out_of_memory(error):  # the file is sound, and there will be more memory

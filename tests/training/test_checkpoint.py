@@ -1,5 +1,7 @@
 """What a stopped run leaves, and which of it the next start uses."""
 
+import errno
+import io
 import random
 from pathlib import Path
 
@@ -65,6 +67,21 @@ def test_a_device_without_memory_costs_no_checkpoint(project, stopped, monkeypat
             project.job(project.study(), str(stopped.name)).go()
         assert checkpoint.load()["step"] == 3
     assert "damaged" not in capsys.readouterr().out
+
+
+def test_a_disk_that_cannot_be_read_costs_no_checkpoint(project, stopped, monkeypatch):
+    checkpoint = project.job(project.study(), str(stopped.name)).checkpoint
+    opened = io.open
+
+    def failing(file, *arguments, **options):
+        if Path(str(file)) == checkpoint.path:
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(file, *arguments, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
+        patch.setattr(io, "open", failing)
+        checkpoint.load()
+    assert checkpoint.load()["step"] == 3
 
 
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(project, shared, stopped, capsys):
