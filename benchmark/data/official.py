@@ -58,9 +58,9 @@ TINY = "tiny-imagenet-200"
 PIECE = 1 << 20  # bytes
 CHUNK = 1 << 14  # bytes: at most these are fetched twice
 NOTHING_LEFT = 416  # HTTP status of a range that begins at the file's end
-# Errors of reading an archive that is damaged or holds something else.
+# Errors of reading an archive that is damaged or holds something else, or is encrypted (RuntimeError).
 ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
-FAILURES = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, NotImplementedError, *ARCHIVE_ERRORS)
+FAILURES = (ValueError, TypeError, LookupError, AttributeError, OSError, EOFError, RuntimeError, *ARCHIVE_ERRORS)
 
 
 def read(name: str, settings: DatasetSettings) -> Arrays:

@@ -107,6 +107,17 @@ def test_a_missing_part_is_named(published):
             official.read(name, settings(published(name, remove)))
 
 
+def test_an_encrypted_archive_is_refused(published):
+    path = published("tinyimagenet")
+    content, member = bytearray(path.read_bytes()), b"tiny-imagenet-200/val/val_annotations.txt"
+    for flags in (content.index(member) - 30 + 6, content.rindex(member) - 46 + 8):  # in its header, in the directory
+        content[flags] |= 1
+    path.write_bytes(content)
+    vouched = settings(path).model_copy(update={"checksum": f"sha256:{hashlib.sha256(content).hexdigest()}"})
+    with pytest.raises(BadInput, match=r"tiny-imagenet-200\.zip: is not laid out .* is encrypted, password required"):
+        official.read("tinyimagenet", vouched)
+
+
 class Server(http.server.BaseHTTPRequestHandler):
     """A server of one file that understands Range and can stop in the middle, once."""
 
