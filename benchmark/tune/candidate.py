@@ -14,7 +14,6 @@ from benchmark.metrics.gaps import METRICS
 from benchmark.names import HELD_OUT, Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
-from benchmark.stamp import stamp
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.device import explained
@@ -103,8 +102,7 @@ class Candidate(Job):
 
     def _keep_history(self) -> None:
         self.trial.set_user_attr("history", [{key: row[key] for key in HISTORY_COLUMNS} for row in self.history])
-        provenance = {"commit": stamp()["commit"], "device": self.device.name, "precision": self.device.precision}
-        self.trial.set_user_attr("stamp", provenance)
+        self.trial.set_user_attr("stamp", {key: self.stamp[key] for key in ("commit", "device", "precision")})
 
     def _pause(self, trainer: Trainer) -> None:
         if os.getppid() != self.parent:

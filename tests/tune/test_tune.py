@@ -225,6 +225,14 @@ def test_a_candidate_that_is_given_up_has_no_value_and_one_that_diverges_the_wor
     assert (state.name, value) == ("COMPLETE", WORST) and objective(100.0, 0.0, 100.0, 0.0) <= WORST
 
 
+def test_a_candidate_is_stamped_as_a_run_is(tiny, project):
+    candidate = begun(project)
+    candidate.stamp |= {"commit": "0123456789ab+", "precision": "float32, compiled"}  # as with a plugin just edited
+    candidate._keep_history()
+    stamp = candidate.trial.user_attrs["stamp"]
+    assert stamp == {key: candidate.stamp[key] for key in ("commit", "device", "precision")}
+
+
 def test_a_candidate_is_given_up_for_its_gaps_from_half_way_on_if_enough_others_have_ended(project):
     project.study(TUNE, FT, {"tune": {"startup": 2}, "hyperparameters": {"*": {"unlearning": {"epochs": 4}}}})
     journal = Journal(Study.load("tiny", tuned=False))
