@@ -108,16 +108,15 @@ def hyperparameters(journal: Journal) -> dict[str, dict[str, dict[str, Any]]]:
 def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
     """Return a candidate's outcome in a line."""
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
-    history = trial.user_attrs["history"]
+    last_row = trial.user_attrs["history"][-1]
     outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
     if trial.state == TrialState.PRUNED:
-        outcome = f"given up after {history[-1]['epoch']} epochs"
-    ra = f", ra {history[-1]['ra']:.1f}" if history else ""
+        outcome = f"given up after {last_row['epoch']} epochs"
     best = journal.best(pair)
     so_far = f"; best so far {best.value:.2f}" if best else ""
     total = journal.tune.budget * len(journal.pairs)
     progress = f"[{total - journal.remaining()}/{total}] {pair.cell}/{pair.method}"
-    return f"{progress} {values}: {outcome}{ra}, {3600 * core_hours(trial):.0f} s{so_far}"
+    return f"{progress} {values}: {outcome}, ra {last_row['ra']:.1f}, {3600 * core_hours(trial):.0f} s{so_far}"
 
 
 def core_hours(trial: FrozenTrial) -> float:
