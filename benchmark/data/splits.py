@@ -24,7 +24,7 @@ from benchmark.names import SPLITS, Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {"split": "str", "index": "int64", "stage": "int64"}
+COLUMNS = ["split", "index", "stage"]
 Indices = Labels  # int64 as well
 
 
@@ -176,7 +176,7 @@ def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame
     Raises `DamagedFile` if it cannot be read, has other columns or was drawn from something other than ``origin``.
     """
     frame = read_parquet(path, origin, "run snakemake, which draws it")
-    if list(frame.columns) != list(COLUMNS) or not frame["split"].isin(SPLITS).all():
+    if list(frame.columns) != COLUMNS or not frame["split"].isin(SPLITS).all():
         columns = ", ".join(frame.columns)
         raise DamagedFile(
             path, f"columns {columns}; accepted are {', '.join(COLUMNS)}, split one of {', '.join(SPLITS)}"
