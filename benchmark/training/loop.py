@@ -73,7 +73,7 @@ class Trainer:
         ``pause`` is called after every step; it may save `state`, and may raise to end the run. The ``listeners`` are
         called after every epoch.
         """
-        if self.settings.epochs == 0 and not any(row["stage"] == self.stage for row in self.history):
+        if self.settings.epochs == 0:
             self._record_epoch(float("nan"))
         while self.epoch < self.settings.epochs and not self.diverged:
             loss = self._train_epoch(pause)
