@@ -187,7 +187,8 @@ class Context:
     Attributes
     ----------
     labels : (N,) true classes of the training set, on the device.
-    retain, forget : positions in the training set, in dataset order, on the device.
+    retain, forget : (M,) positions in the training set, in dataset order, on the device.
+    classes : how many there are.
     streams : named random streams; a method draws from no other source.
     load : ``load(part, generator) -> images`` (B, C, H, W), augmented.
     fresh : ``fresh(purpose) -> model`` of the run's architecture, newly initialised from the stream of that name.
@@ -205,7 +206,7 @@ class Context:
 
     @property
     def present(self) -> torch.Tensor:
-        """Positions of the retain and forget data, in dataset order: all but what an earlier stage has removed."""
+        """Positions of the retain and forget data together, in dataset order: no others may be trained on."""
         return torch.cat([self.retain, self.forget]).sort().values
 
 

@@ -39,7 +39,10 @@ class Images:
         return self._transform(part.transform)(self._images["train"][part.index], generator)
 
     def plain(self, split: str, index: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield the images of a split in dataset order, normalised only, as every evaluation sees them."""
+        """Yield a split's images, or those at ``index`` (M,), in order, normalised only: (B, C, H, W) float32.
+
+        Every evaluation sees images so.
+        """
         images = self._images[split]
         batches = images.split(BATCH) if index is None else (images[rows] for rows in index.split(BATCH))
         for batch in batches:
