@@ -137,7 +137,7 @@ def training_recipe() -> str:
 
 def contrastive() -> str:
     """Return the settings that ``+cl`` adds."""
-    return settings(ContrastiveSettings, Recipe)
+    return settings(ContrastiveSettings)
 
 
 def architectures() -> str:
