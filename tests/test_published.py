@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from benchmark.files import read_record, sha256, write_parquet, write_record
 from benchmark.report.draw import draw_table
 from benchmark.results import published
 from benchmark.results.gather import collect, gather
+from benchmark.results.sides import read_side
 from benchmark.study.study import Study
 from tests.places import run_folder
 from tests.project import Project
@@ -127,6 +129,17 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
     monkeypatch.setattr(published.subprocess, "run", missing)
     with pytest.raises(BadInput, match="git cannot say what it was: it is not installed"):
         collect(study)
+
+
+def test_a_commit_whose_content_is_not_here_is_not_taken_for_one_that_publishes_nothing(study):
+    path = paths.collected("tiny", "metrics")
+    # As in a clone without the content of files, offline.
+    content = subprocess.run(["git", "rev-parse", f"HEAD:{path}"], capture_output=True, check=True, text=True).stdout
+    Path(".git/objects", content[:2], content[2:].strip()).unlink()
+    for attempt in (lambda: collect(study), lambda: read_side("tiny", "HEAD")):
+        with pytest.raises(BadInput, match=f"^{path}: git cannot say what it was: fatal: "):
+            attempt()
+    assert published.committed(paths.collected("tiny", "audits")) is None
 
 
 def test_a_difference_is_described(study):

@@ -17,7 +17,7 @@ from benchmark.names import KEYS
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
-FATAL = 128  # git's exit status when it cannot answer
+UNKNOWN, FATAL = 1, 128  # git's exit status for a commit that does not exist, and when it cannot answer
 REPLACE = "to replace them: snakemake ... --config replace=yes, or '--replace' of the command"
 SAME = 1e-6  # points; the same numbers written twice may differ by this
 
@@ -43,20 +43,27 @@ def keep_shown(study: Study, name: str, results: Results) -> None:
 
 
 def committed(path: Path, revision: str = "HEAD") -> pd.DataFrame | None:
-    """Return the parquet file as of a commit; None if there is no git checkout or the commit lacks the file.
+    """Return the parquet file as of a commit; None if there is no git checkout or commit, or no file in it.
 
-    Raises `BadInput` if git fails or the committed file cannot be read.
+    Raises `BadInput` if git fails, as in a clone that lacks the content, or if the content cannot be read.
     """
     head = _git("rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}")
-    if head.returncode == FATAL and b"not a git repository" not in head.stderr:
-        raise BadInput(f"{path} is published, and git cannot say what it was: {head.stderr.decode().strip()}")
-    content = _git("show", f"{revision}:./{path.as_posix()}")
-    if head.returncode or content.returncode:
+    if head.returncode == UNKNOWN or b"not a git repository" in head.stderr:
         return None
+    if not _answer(path, "ls-tree", revision, path.as_posix()):
+        return None
+    content = _answer(path, "show", f"{revision}:./{path.as_posix()}")
     try:
-        return pd.read_parquet(io.BytesIO(content.stdout))
+        return pd.read_parquet(io.BytesIO(content))
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} is published, and what is committed cannot be read: {error}") from None
+        raise BadInput(f"{path}: what is committed cannot be read: {error}") from None
+
+
+def _answer(path: Path, *arguments: str) -> bytes:
+    done = _git(*arguments)
+    if done.returncode:
+        raise BadInput(f"{path}: git cannot say what it was: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:

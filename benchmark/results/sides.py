@@ -88,10 +88,7 @@ def read_side(study: str, source: str = "") -> Side:
 
 def _in_commit(study: str, revision: str) -> pd.DataFrame:
     path = paths.collected(study, "metrics")
-    try:
-        rows = committed(path, revision) if re.fullmatch(REVISION, revision) else None
-    except BadInput:
-        rows = None
+    rows = committed(path, revision) if re.fullmatch(REVISION, revision) else None
     if rows is None:
         raise BadInput(f"{study}@{revision}: neither a folder here nor a commit that has {path}")
     return rows
