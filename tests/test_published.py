@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import read_record, sha256, write_parquet, write_record
 from benchmark.report.draw import draw_table
+from benchmark.results import gather as gathering
 from benchmark.results import published
 from benchmark.results.gather import collect, gather
 from benchmark.results.sides import read_side
@@ -168,6 +171,28 @@ def test_a_history_that_contradicts_the_samples_is_refused(study, project):
     # A diverged run has no metrics to compare.
     write_record(folder / paths.RUN, record | {"status": "diverged"})
     assert gather(study)["metrics"].set_index("method").loc["ft", "ua"] != history["ua"].iloc[-1]
+
+
+def test_an_error_is_raised_once_nothing_is_being_read_any_more(study, monkeypatch):
+    begun, ended = threading.Event(), []
+
+    def measure(*_):
+        begun.set()
+        time.sleep(0.5)
+        ended.append("ft")
+        raise StaleOutput("passed over, since it comes later")
+
+    def record(_, run):
+        if run.name.method == "retrain":
+            begun.wait(2)
+            raise StaleOutput(f"{run.name} is missing")
+        return {"status": "finished"}
+
+    monkeypatch.setattr(gathering, "from_samples", measure)
+    monkeypatch.setattr(gathering.records, "record", record)
+    with pytest.raises(StaleOutput, match="retrain/trial-0 is missing"):
+        gathering.differing(study)
+    assert ended == ["ft"] * begun.is_set()
 
 
 def test_without_git_or_a_commit_nothing_is_published(empty):

@@ -90,21 +90,7 @@ class Results:
         return self._join([entry for entry in self.derived if entry.what == FROM_WEIGHTS[name]], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
-        from joblib import Parallel, delayed
-
-        def attempt(item: Any) -> pd.DataFrame | StaleOutput:
-            """Return the item's frame, or the error that reading it raised."""
-            try:
-                return read(item)
-            except StaleOutput as error:
-                return error  # raised once all are read: a process that ends while Arrow reads may hang
-
-        # Threads, since reading and decompressing release the interpreter's lock.
-        results = Parallel(n_jobs=-1, prefer="threads")(delayed(attempt)(item) for item in items)
-        errors = [result for result in results if isinstance(result, StaleOutput)]
-        if errors and not self.partial:
-            raise errors[0]
-        frames = [result for result in results if isinstance(result, pd.DataFrame)]
+        frames = records.read_all(read, items, self.partial)
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
 
     def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -58,15 +58,8 @@ def differing(study: Study, anew: bool = False) -> list[str]:
 
     ``anew`` ignores what an earlier command measured.
     """
-    from joblib import Parallel, delayed
-
     pairs = [(run, cell) for run, cell in placed(study.runs(), study.cells) if not run.name.is_original]
-    # Threads, since reading and the attack release the interpreter's lock.
-    return [
-        problem
-        for problem in Parallel(n_jobs=-1, prefer="threads")(delayed(_differing)(study, *pair, anew) for pair in pairs)
-        if problem
-    ]
+    return list(filter(None, records.read_all(lambda pair: _differing(study, *pair, anew), pairs)))
 
 
 def _differing(study: Study, run: Run, cell: Cell, anew: bool) -> str:

@@ -7,8 +7,10 @@ images or another split, `OtherData`. `benchmark.files.repairing` sets damaged f
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark import paths
 from benchmark.data import store
@@ -23,6 +25,8 @@ from benchmark.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 FINISHED, DIVERGED = "finished", "diverged"
 FIRST = ("study", *KEYS)  # the first columns of every gathered frame
 
@@ -39,6 +43,23 @@ class OtherData(StaleOutput):
 def passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:
     """Pass over what is missing or damaged if ``partial``."""
     return contextlib.suppress(StaleOutput) if partial else contextlib.nullcontext()
+
+
+def read_all(read: Callable[[Item], Result], items: Iterable[Item], partial: bool = False) -> list[Result]:
+    """Return what ``read`` returns for each item, in threads; pass over what is missing or damaged if ``partial``.
+
+    Otherwise the first error is raised, once nothing is being read: a process that ends while Arrow reads may hang.
+    """
+    from joblib import cpu_count
+
+    def attempt(item: Item) -> Result | None:
+        with passing_over_if(partial):
+            return read(item)
+        return None
+
+    # Threads, since reading, decompressing and the attack release the interpreter's lock.
+    with ThreadPoolExecutor(cpu_count()) as threads:
+        return [result for result in threads.map(attempt, items) if result is not None]
 
 
 def is_there(run: Run) -> bool:
