@@ -180,7 +180,7 @@ def _entry(row: Any) -> str:
     else:
         text = number(row.difference, signed=True)
         text += f"±{number(row.high - row.difference)}" if np.isfinite(row.high) else ""
-        text += " %" if row.column == COST else ""
+        text += " %" if row.column == COST and not np.isnan(row.difference) else ""
     return text + "*" * row.differs
 
 

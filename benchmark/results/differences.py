@@ -26,10 +26,10 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Return how far the second of two results lies above the first, over the trials that both have: `COLUMNS`.
 
     There is a row for each cell, method and ``column``: the four metrics and the average gap, in per cent and points;
-    ``pflops``, whose difference is in per cent of the first; and ``diverged``, the number of trials that diverged, if
-    any. A trial that diverged on either side counts for no other row. ``low, high`` is the 95 % interval of the
-    difference. ``differs`` says that it excludes 0 and that the difference exceeds ``noise_floor``; for computation and
-    diverged trials, that the sides are not equal.
+    ``pflops``, whose difference is in per cent of the first, NaN if either is unknown; and ``diverged``, the number of
+    trials that diverged, if any. A trial that diverged on either side counts for no other row. ``low, high`` is the
+    95 % interval of the difference. ``differs`` says that it excludes 0 and that the difference exceeds
+    ``noise_floor``; for computation and diverged trials, that the sides are known and not equal.
 
     Parameters
     ----------
@@ -100,9 +100,11 @@ def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...]
 
 def _exact(column: str, trials: int, first: float, second: float) -> dict[str, Any]:
     """Return the difference of two exact numbers, which has no interval; that of computation is in per cent."""
-    unequal = abs(second - first) > COUNTED * max(abs(first), abs(second))
-    relative = 100 * (second / first - 1) if first else np.inf if second else 0.0
-    difference = (relative if unequal else 0.0) if column == COST else second - first
+    difference = second - first
+    unequal = abs(difference) > COUNTED * max(abs(first), abs(second))  # not if one is NaN, as of predictions
+    if column == COST and not np.isnan(difference):
+        relative = 100 * (second / first - 1) if first else np.inf
+        difference = relative if unequal else 0.0
     no_interval = dict.fromkeys(("low", "high", "noise_floor"), np.nan)
     row = {"column": column, "trials": trials, "first": first, "second": second, "difference": difference}
     return row | no_interval | {"differs": unequal}

@@ -18,6 +18,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import METRICS, floor_of
 from benchmark.report.comparison import Comparison
+from benchmark.report.tabular import DASH
 from benchmark.results.differences import differences
 from benchmark.results.gather import collect
 from benchmark.results.sides import Side
@@ -104,6 +105,15 @@ def test_any_difference_in_computation_or_divergence_counts():
     assert rows.loc[("ft", "pflops"), "difference"] == pytest.approx(100) and rows.loc[("ft", "pflops"), "differs"]
     assert rows.loc[("ft", "diverged"), "second"] == 1 and rows.loc[("ft", "diverged"), "differs"]
     assert rows.loc[("ft", "ra"), "trials"] == 4 and not rows.loc["retrain", "differs"].any()
+
+
+def test_unknown_computation_is_no_equal_computation():
+    ft = made_up({}, fingerprint="ft", samples=None)
+    theirs = made_up({"ua": 1.0}, seed=1, fingerprint="theirs", samples=None).assign(pflops=np.nan)
+    row = differences(ft, theirs).query("method == 'ft' and column == 'pflops'").iloc[0]
+    assert np.isnan(row["difference"]) and not row["differs"]
+    shown = Comparison(Side("ft", ft), Side("theirs", theirs)).written("text")
+    assert [line.split()[-1] for line in shown.splitlines() if line.startswith("  ft ")] == [DASH]
 
 
 def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(project):
