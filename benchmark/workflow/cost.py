@@ -50,7 +50,7 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
     share runs: the row ``all`` is less than the sum. The row ``tune`` is an upper bound of a search for
     hyperparameters, which ``all`` does not include: some candidates are stopped early. What is made from the weights of
-    runs, such as maps, is executed but not counted by the paper.
+    runs, such as maps, is executed but not counted by the paper. Predictions made elsewhere cost nothing here.
     """
     costs_of = {run.place: run_cost(study, run) for run in study.runs()}
     costs_of |= {file.place: (0.0, derived_cost(study, file)) for file in study.derived}
@@ -60,7 +60,7 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
         runs = study.runs(None if needs_all else [name])
         derived = study.derived if needs_all else study.derived_of(name)
         costs = [costs_of[run.place] for run in runs] + [costs_of[file.place] for file in derived]
-        rows.append((name, len(runs), sum((paper for paper, _ in costs), 0.0), sum((total for _, total in costs), 0.0)))
+        rows.append((name, len(runs), *np.nansum(np.reshape(costs, (-1, 2)), axis=0)))
     if can_be_tuned(study):
         rows.append(("tune", *_tuning_cost(study)))
     table = pd.DataFrame(rows, columns=["output", "runs", "pflops", "pflops_executed"])

@@ -15,6 +15,7 @@ from benchmark.names import Cell
 from benchmark.results.measured import metrics
 from benchmark.study.study import Study
 from benchmark.study.template import write_scored
+from benchmark.workflow.cost import cost, run_cost
 from tests.project import CELL
 
 FT, THEIRS = f"{CELL}/ft/trial-0", f"{CELL}/theirs/trial-0"
@@ -68,6 +69,16 @@ def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
         Path(f"theirs 📷/trial-{trial}.parquet").touch()
     write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
     assert list(Study.load("theirs").tables) == tables
+
+
+def test_a_study_with_predictions_costs_what_its_other_runs_do(project, ft):
+    _, write = ft
+    write(pd.DataFrame({"index": [0]}))
+    study = scored(project)
+    priced = cost(study, 1.0).set_index("output")
+    others = [run_cost(study, run) for run in study.runs(["table2"]) if str(run.name) != THEIRS]
+    assert priced.loc["table2", "runs"] == len(others) + 1 and priced.loc["all"].notna().all()
+    assert priced.loc["table2", "pflops_executed"] == pytest.approx(sum(executed for _, executed in others))
 
 
 def test_other_predictions_are_another_run(project, ft):
