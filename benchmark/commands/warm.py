@@ -9,6 +9,7 @@ killed, the script becomes ``python -m benchmark`` itself. A job that crashes af
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -36,7 +37,6 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
     A server that `SERVER` names serves these jobs too. If that is ``off``, or no server can be started, each job starts
     by itself.
     """
-    import contextlib
     import subprocess
     import tempfile
     from pathlib import Path
@@ -64,7 +64,6 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
 
 def serve(listener: socket.socket, modules: list[str]) -> None:
     """Import what jobs need and fork a process for each job that comes, until standard input is closed."""
-    import contextlib
     import gc
     import importlib
     import select
@@ -99,7 +98,6 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
 
 def _job(connection: socket.socket) -> int:
     """Do the job that a client sends, as ``python -m benchmark`` would; return its exit status."""
-    import contextlib
     import threading
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -159,8 +157,13 @@ def ask(arguments: list[str], address: str) -> int:
         if not (answer := connection.recv(4, socket.MSG_WAITALL)):
             raise ConnectionError("the server ended before it took the job")
         process = int.from_bytes(answer)
+
+        def forward(received: int, _: object) -> None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(process, received)
+
         for forwarded in FORWARDED:
-            signal.signal(forwarded, lambda received, _: os.kill(process, received))
+            signal.signal(forwarded, forward)
         status = connection.recv(1)
     if not status:
         print("error: the process of this job was killed", file=sys.stderr)

@@ -1,12 +1,16 @@
 """Jobs forked from a server end as separate processes would, whatever becomes of job or server."""
 
+import contextlib
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -100,6 +104,31 @@ def test_stopping_the_command_stops_the_job(server, project, number):
     status, output = ended(command)
     assert status == (-9 if number == signal.SIGKILL else 143) and "state saved" in output
     job.wait(PATIENCE)
+
+
+def test_a_signal_that_comes_as_the_job_ends_does_not_start_it_again(monkeypatch):
+    with subprocess.Popen(["true"]) as job:
+        job.wait()
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address := f"{folder}/jobs")
+        listener.listen()
+        monkeypatch.setenv(warm.SERVER, address)
+        command = client("--version")
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(job.pid.to_bytes(4))
+            wait(lambda: catches(command.pid, signal.SIGTERM))
+            command.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            with contextlib.suppress(BrokenPipeError):  # the command has become another
+                connection.sendall(bytes([143]))
+        assert ended(command) == (143, "")
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Return whether a process has a handler for a signal."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return bool(int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
 def test_a_killed_job_takes_nothing_with_it_and_without_a_server_jobs_start_by_themselves(server, project):
