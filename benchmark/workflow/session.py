@@ -110,6 +110,8 @@ class Session(logging.Filter):
 
     def _run_counts(self) -> str:
         states = [state_of(self.study, run) for run in self.study.runs()]
+        if not states:
+            return "It has no runs of its own."
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
         seconds = sum(state.seconds or 0.0 for state in states)
         return f"All its {len(states)} runs: {counts} ({spell(seconds)} of computing)."

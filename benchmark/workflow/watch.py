@@ -55,6 +55,8 @@ class Watch:
 
     def total(self, states: Sequence[State]) -> str:
         """Return the line of the study: the number of runs in each state, and the time left."""
+        if not states:
+            return f"{self.study.name}: no runs of its own"
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
         line = f"{self.study.name}: {counts}, of {len(states)}"
         if is_over(states):

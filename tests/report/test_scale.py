@@ -3,6 +3,7 @@
 import shutil
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ from benchmark.report.style import method_colour
 from benchmark.report.summary import COLLAPSED
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
+from benchmark.workflow.session import Session
 from benchmark.workflow.targets import Workflow
+from benchmark.workflow.watch import Watch
 from tests.report.conftest import GIVEN, Drawn, at_gap, changed, gather, make_study, plot, write_forget, write_run
 
 CELL, ANOTHER = "digits/convnet/random-50", "digits/vit/random-50"
@@ -167,6 +170,9 @@ def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):
     workflow = Workflow(study)
     assert workflow.collected == workflow.page == workflow.pool == []
     assert workflow.all == [file for name in ("sizes", "ranks") for file in workflow.files_of(name)]
+    assert Watch(study).total([]) == "sizes: no runs of its own"
+    done = Session(study).success(SimpleNamespace(finished_jobs=[]))
+    assert done.strip() == "Study sizes: 0 runs trained in 0 s. It has no runs of its own."
 
 
 def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
