@@ -106,7 +106,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
 
 
 def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project):
-    project.study({"description": "A small one", "labels": {"ft": "Fine-tuning"}})
+    project.study({"description": "A small\none\n", "labels": {"ft": "Fine-tuning"}})
     (paths.CONFIG / ".#tiny.yaml").symlink_to("user@host.1234")  # an editor's lock
     (paths.CONFIG / "._tiny.yaml").write_text("junk")
     for kind, line in {

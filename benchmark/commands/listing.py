@@ -28,6 +28,7 @@ def lines(what: Listing, study: str) -> list[str]:
         loaded = read(study)
         use(loaded)
         rows = list(LISTINGS[what](loaded))
+    rows = [tuple(" ".join(entry.split()) for entry in row) for row in rows]  # captions may have several lines
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{entry:{width}}" for entry, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
