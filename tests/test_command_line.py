@@ -123,6 +123,9 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
     command = typer.main.get_command(app).commands["table"]
     context = command.make_context("table", ["tiny", "table2"])
     assert complete_output(context, "table") == ["table2", "table8"]
+    paths.REPORTED.mkdir(parents=True)
+    (paths.REPORTED / "unlearning.csv").write_text("dataset,arch,scenario\ndigits,convnet,class-8\n")
+    assert complete_output(context, "table8") == ["table8", "table8-vs-reported"]
 
 
 def test_the_stages_by_hand_give_a_finished_run_that_is_repeated_only_on_request(empty):
