@@ -70,7 +70,7 @@ def test_results_that_differ_from_the_published_are_refused_unless_asked_to_repl
     collect(study)
     assert path.read_bytes() == before
     changed = ft_changed(project)
-    with pytest.raises(BadInput, match="is published and comes out otherwise now: 1 runs are of another configuration"):
+    with pytest.raises(BadInput, match="is published and comes out otherwise now: 1 run of another configuration"):
         collect(changed)
     assert path.read_bytes() == before
     collect(changed, replace=True)
@@ -150,9 +150,9 @@ def test_a_difference_is_described(study):
     moved = before.copy()
     moved.loc[moved["method"] == "ft", "ua"] += 0.5
     for after, description in [
-        (moved, "1 runs have other metrics: ua of digits/convnet/random-10/ft/trial-0 was"),
-        (before[before["method"] != "retrain"], "1 runs are gone, such as digits/convnet/random-10/retrain"),
-        (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "are new"),
+        (moved, "1 run with other metrics: ua of digits/convnet/random-10/ft/trial-0 was"),
+        (before[before["method"] != "retrain"], "1 run lacking, such as digits/convnet/random-10/retrain"),
+        (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "1 run added, such as"),
     ]:
         assert description in published.difference(before, after)
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""

@@ -80,20 +80,24 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
     When, where and how fast they ran does not count.
     """
     old, new = (frame.set_index(KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
-    for change, names in (("are gone", old.index.difference(new.index)), ("are new", new.index.difference(old.index))):
+    for change, names in (("lacking", old.index.difference(new.index)), ("added", new.index.difference(old.index))):
         if len(names):
-            return f"{len(names)} runs {change}, such as {_name(names[0])}"
+            return f"{_runs(len(names))} {change}, such as {_name(names[0])}"
     other = old["fingerprint"] != new["fingerprint"]
     if other.any():
-        return f"{other.sum()} runs are of another configuration, such as {_name(other.idxmax())}"
+        return f"{_runs(other.sum())} of another configuration, such as {_name(other.idxmax())}"
     first, second = (frame[METRICS].to_numpy(dtype=float) for frame in (old, new))
     moved = ~np.isclose(first, second, rtol=0, atol=SAME, equal_nan=True)
     if moved.any():
         row, column = (int(indices[0]) for indices in np.nonzero(moved))
         number = f"{METRICS[column]} of {_name(old.index[row])}"
         values = f"was {first[row, column]:.4f}, is {second[row, column]:.4f}"
-        return f"{moved.any(axis=1).sum()} runs have other metrics: {number} {values}"
+        return f"{_runs(moved.any(axis=1).sum())} with other metrics: {number} {values}"
     return ""
+
+
+def _runs(count: int) -> str:
+    return f"{count} {'run' if count == 1 else 'runs'}"
 
 
 def _name(run: tuple[object, ...]) -> str:

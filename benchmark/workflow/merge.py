@@ -199,7 +199,7 @@ def _report(plan: Merge, other: Path | None, folders: Sequence[Path], dry_run: b
     yield f"{', '.join(map(str, folders))}: {_runs(plan.added)} {verb}, {plan.already_here} already here"
     yield from _listed(plan.added.values())
     if plan.weights:
-        yield f"weights of {len(plan.weights)} runs that were here without them"
+        yield f"weights of {_runs(plan.weights)} already here without them"
     if other and (plan.beside or plan.already_beside):
         verb = "would be kept" if dry_run else "kept"
         yield f"{_runs(plan.beside)} {verb} beside, in {other.parent}, {plan.already_beside} there already"
@@ -253,4 +253,4 @@ def _unknown(plan: Merge) -> Iterator[str]:
     runs = [run for run in plan.added.values() if run.record and (paths.RESULTS / run.place).as_posix() not in shown]
     if runs:
         names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
-        yield f"{len(runs)} of them are of no study in {paths.CONFIG}: {names}{', ...' * (len(runs) > NAMED)}"
+        yield f"no study in {paths.CONFIG} shows {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"

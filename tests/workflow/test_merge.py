@@ -84,12 +84,12 @@ def test_weights_that_are_missing_here_are_taken_once(study):
     before = weights.read_bytes()
     weights.unlink()
     text, _ = merge([Path("../there"), Path("../twin")])
-    assert "weights of 1 runs that were here without them" in text and weights.read_bytes() == before
+    assert "weights of 1 run already here without them" in text and weights.read_bytes() == before
 
 
 def test_a_run_of_no_study_is_named(study):
     Path("config/tiny.yaml").write_text(Path("config/tiny.yaml").read_text().replace("- ft@lr=0.02\n", ""))
-    assert "1 of them are of no study in config: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
+    assert "no study in config shows 1 of them: digits/convnet/random-10/ft@lr=0.02" in merge([Path("../there")])[0]
 
 
 def test_equal_settings_with_unequal_results_are_refused_by_name_before_anything_is_copied(study):
