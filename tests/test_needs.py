@@ -27,7 +27,7 @@ def finish(empty):
 
 def request(attempt=1):
     """Return the minutes and MiB that a run of CoUn asks for."""
-    return minutes(COUN, attempt), memory_mb(COUN, attempt)
+    return minutes(COUN, attempt, first=60), memory_mb(COUN, attempt)
 
 
 def test_a_run_asks_for_twice_the_time_and_half_again_the_memory_of_similar_runs(finish):

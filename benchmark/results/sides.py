@@ -69,8 +69,8 @@ def _parts(text: str) -> tuple[str, str]:
     return study, source
 
 
-def read_side(study: str, source: str = "") -> Side:
-    """Return a study's rows from the folder or commit ``source``, by default from this folder.
+def read_side(study: str, source: str) -> Side:
+    """Return a study's rows from the folder or commit ``source``, or from this folder if it is empty.
 
     Raises `BadInput` if there is no such study, folder or commit, or it has none of the study's results.
     """

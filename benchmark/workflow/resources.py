@@ -30,7 +30,7 @@ class Options(Strict):
     replace: bool = False  # whether different results may replace published ones
 
 
-def minutes(place: str, attempt: int, first: int = Options().minutes) -> int:
+def minutes(place: str, attempt: int, first: int) -> int:
     """Return a run's time limit in minutes: ``first`` until runs like it have finished, and more at every attempt."""
     seconds = [seconds for seconds, _ in _usage_of_similar(place)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(seconds) / 60)) if seconds else first)
