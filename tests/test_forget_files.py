@@ -79,7 +79,7 @@ def test_one_studys_scores_choose_what_another_forgets(project):
     tables = {"table2": {"cells": [f"digits/convnet/{scenario}" for scenario in scenarios], "methods": ["ft"]}}
     chosen = project.study({"memorisation": {"digits": "scores.csv"}, "tables": tables}, name="chosen")
     highest, lowest = (
-        records.drawn(chosen, chosen.split("digits", scenario, 0))["index"].to_numpy()
+        records.split_rows(chosen, chosen.split("digits", scenario, 0))["index"].to_numpy()
         for scenario in scenarios
         if split(chosen, "digits", scenario, 0)
     )

@@ -141,10 +141,10 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
 
 def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split, index, stage``; for Original, the scenario must be given."""
-    return drawn(study, study.split_of(run, scenario))
+    return split_rows(study, study.split_of(run, scenario))
 
 
-def drawn(study: Study, split: Split) -> pd.DataFrame:
+def split_rows(study: Study, split: Split) -> pd.DataFrame:
     """Return the rows of a split; raise `OtherData` if it was drawn for other images than are on disk."""
     path = paths.split(split.place)
     rows = read_split(path, split.origin)

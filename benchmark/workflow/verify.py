@@ -57,7 +57,9 @@ def report(study: Study, differing: Callable[[Study], list[str]] = lambda _: [])
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
     """Yield a check of each file that is there; it returns the number of intact files."""
     checks: list[tuple[Path, Callable[[], int]]] = []
-    checks += [(paths.split(split.place), partial(_verify, records.drawn, study, split)) for split in study.all_splits]
+    checks += [
+        (paths.split(split.place), partial(_verify, records.split_rows, study, split)) for split in study.all_splits
+    ]
     checks += [(paths.derived(file.place), partial(_check_derived, study, file)) for file in study.derived]
     checks += [(paths.run(run.place) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
     collected = [paths.collected(study.name, frame) for frame in paths.FRAMES]
