@@ -174,6 +174,18 @@ def test_the_table_of_hyperparameters_needs_no_results(study) -> None:
     assert (float(lr["value"]), lr["paper_low"], lr["paper_high"]) == (0.03, 0.01, 0.1)
 
 
+def test_every_method_has_a_row_of_hyperparameters_even_if_none_is_its_own(study) -> None:
+    both = Drawn(altered("hyper", cells=[RANDOM], methods=["ft", "coun"]), "hyper")
+    assert both.row("FT") == [""] and both.row("CoUn")[0].startswith("λ 1")
+    assert Drawn(altered("hyper", cells=[RANDOM], methods=["ft"]), "hyper").row("FT") == [""]
+
+
+def test_settings_that_share_a_name_alone_keep_their_own_ranges(study) -> None:
+    hyper = Drawn(altered("hyper", cells=[RANDOM], methods=["l1-sparse", "scrub"]), "hyper")
+    assert r"α 0.0005 \[0.0001, 0.1\]" in hyper.row("l1-sparse")[0] and r"α 0.5 \[0.1, 3\]" in hyper.row("SCRUB")[0]
+    assert hyper.caption.endswith("In brackets: the range searched in the paper.")
+
+
 def test_costs_have_the_unit_that_suits_the_smallest() -> None:
     assert cost_unit(np.array([27.37, 0.06])) == ("PFLOPs", 2)  # Table 7, with SSD
     assert cost_unit(np.array([27.37, 0.04])) == ("TFLOPs", 1)

@@ -15,6 +15,7 @@ from benchmark.report.tabular import METHOD, RAISED, Block, Column, Row, Table, 
 from benchmark.study.resolve import plain_values
 
 RAISING = str.maketrans("0123456789-", RAISED)
+RANGE = ["paper_low", "paper_high"]
 MOST_NAMED = 4  # cells in a heading, which widens the table; the .csv names all
 
 
@@ -22,19 +23,21 @@ def build(source: Source) -> Table:
     """Return the table: one row per method, one column per setting of all methods, and one for further settings.
 
     Cells whose methods all have the same settings share a block. The caption has the values that all rows share, and
-    the searched ranges of the columns' settings; those of further settings follow their values, in brackets.
+    the searched ranges of the columns' settings; those of further settings follow their values, in brackets. A setting
+    whose range depends on the method counts as a further one.
     """
     data = gather(source)
     pairs = len(data.drop_duplicates([*CELL, "method"]))
-    values_of = {key: rows["value"] for key, rows in data.groupby("setting", sort=False) if len(rows) == pairs}
-    common = {key: values.iloc[0] for key, values in values_of.items() if values.map(repr).nunique() == 1}
-    varying = [str(key) for key in values_of if key not in common]
-    shown = data[~data["setting"].isin(common)]
-    blocks = [Block(_rows(rows, varying), heading) for heading, rows in _grouped(shown)]
+    rows_of = {str(key): rows for key, rows in data.groupby("setting", sort=False) if len(rows) == pairs}
+    common = {key: rows["value"].iloc[0] for key, rows in rows_of.items() if rows["value"].map(repr).nunique() == 1}
+    # Settings of two methods may share a name alone: the range of one is not that of the other.
+    one_range = [key for key, rows in rows_of.items() if len(rows[RANGE].dropna().drop_duplicates()) < 2]
+    varying = [key for key in one_range if key not in common]
+    blocks = [Block(_rows(rows, varying, common), heading) for heading, rows in _grouped(data)]
     columns = [METHOD, *(Column(setting_label(key)) for key in varying), Column("Further settings", wrapped=True)]
-    constant = ", ".join(f"{setting_label(str(key))} {_value(value)}" for key, value in common.items())
+    constant = ", ".join(f"{setting_label(key)} {_value(value)}" for key, value in common.items())
     searched = ["In brackets: the range searched in the paper"]
-    for row in shown[shown["setting"].isin(varying)].dropna(subset="paper_low").drop_duplicates("setting").itertuples():
+    for row in data[data["setting"].isin(varying)].dropna(subset=RANGE).drop_duplicates("setting").itertuples():
         searched.append(f"of {setting_label(row.setting)} {_value(row.paper_low)} to {_value(row.paper_high)}")
     notes = [f"In every row: {constant}" if constant else "", "; ".join(searched)]
     return source.table(columns, blocks, notes, data)
@@ -54,8 +57,8 @@ def gather(source: Source) -> pd.DataFrame:
             extra: Any = field.json_schema_extra or {}
             low, high = extra.get("paper_range") or (None, None)
             rows.append((*vars(cell).values(), method, key, values[key], low, high, field.description or ""))
-    table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", "paper_low", "paper_high", "description"])
-    return table.astype({"paper_low": float, "paper_high": float, "value": object})
+    table = pd.DataFrame(rows, columns=[*CELL, "method", "setting", "value", *RANGE, "description"])
+    return table.astype({**dict.fromkeys(RANGE, float), "value": object})
 
 
 def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -74,11 +77,11 @@ def _grouped(data: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return headed
 
 
-def _rows(data: pd.DataFrame, columns: list[str]) -> list[Row]:
-    rows = []
+def _rows(data: pd.DataFrame, columns: list[str], common: dict[str, Any]) -> list[Row]:
+    rows, shown_elsewhere = [], {*columns, *common}
     for method, method_rows in data.groupby("method", sort=False):
         values = dict(zip(method_rows["setting"], method_rows["value"], strict=True))
-        further = ", ".join(_with_range(row) for row in method_rows.itertuples() if row.setting not in columns)
+        further = ", ".join(_with_range(row) for row in method_rows.itertuples() if row.setting not in shown_elsewhere)
         rows.append(method_row(str(method), [*(_value(values[key]) for key in columns), further]))
     return rows
 
