@@ -63,6 +63,13 @@ def test_the_gain_of_tuning_is_the_gap_that_it_closes(study):
     assert worth.row("CoUn")[-1] == "as it was" and "trials that tuning never saw" in worth.caption
 
 
+def test_a_setting_in_a_methods_name_is_none_that_tuning_changed(study, copied):
+    variants = {"kind": "tuning", "cells": [RANDOM], "methods": ["ft@momentum=0.5", "coun@tau=0.2"]}
+    worth = Drawn(changed(tables={"worth": variants}), "worth", partial=True)
+    assert worth.row("FT (momentum=0.5)")[-1] == "lr 0.05 to 0.1"
+    assert worth.row("CoUn (τ=0.2)")[-1] == "as it was"
+
+
 def test_trials_that_diverged_are_left_out_and_named(study, copied):
     write_run(study, f"{RANDOM}/ft@lr=0.05/trial-1", {"ra": 10.0}, status=DIVERGED)
     write_run(study, f"{RANDOM}/neggrad-plus/trial-2", {"ra": 10.0}, status=DIVERGED)

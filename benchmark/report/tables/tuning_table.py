@@ -38,8 +38,9 @@ def build(source: Source) -> Table:
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     own_method = own_values(source.study, cell, method)
     measured = gaps_of_two(source, cell, method, own_method)
-    values, own_settings = source.settings(cell, method), MethodName.parse(own_method).settings
-    changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in own_settings)
+    values, listed = source.settings(cell, method), MethodName.parse(method).settings
+    changes = [pair for pair in MethodName.parse(own_method).settings if pair not in listed]
+    changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in changes)
     gaps = {"own_gap": measured["second"], "tuned_gap": measured["first"], "gain": measured["value"]}
     rest = {key: measured[key] for key in ("low", "high", *COUNTS)}
     return {**vars(cell), "method": method, **gaps, **rest, "changed": changed}
