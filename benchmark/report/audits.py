@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from benchmark.metrics.gaps import CELL
 from benchmark.registry import OWN_AUDITS
 from benchmark.report.facts import is_control
 from benchmark.report.source import Source
@@ -54,20 +55,21 @@ def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or [audits.head(0)], ignore_index=True)
 
 
-def refused(data: pd.DataFrame, trials: int) -> str:
-    """Say which audits need more than so many trials, and how many, from a frame with ``method, audit, enough``."""
+def refused(trials: pd.DataFrame) -> str:
+    """Say which audits need more trials than any method has beside Retrain, and how many, from `by_trial`'s rows."""
     requirements: dict[str, str] = {}
-    methods = data[[not is_control(method) for method in data["method"]]]  # Original may have fewer trials
+    methods = trials[[not is_control(method) for method in trials["method"]]]  # Original may have fewer trials
+    count = max(methods.groupby([*CELL, "method"])["trial"].nunique(), default=0)
     for audit, rows in methods.groupby("audit", sort=False):
         counts = rows["enough"]
-        if (counts > trials).all():
+        if (counts > count).all():
             if np.isinf(counts.max()):
                 requirement = "held-out images"
             else:
                 requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in (counts.min(), counts.max())))
             requirements.setdefault(label(str(audit)).partition(":")[0], f"needs {requirement}")
     needs = ", ".join(f"{name} ({need})" for name, need in requirements.items())
-    return f"Not shown, because {trials} trial{'s' * (trials > 1)} cannot tell: {needs}" if needs else ""
+    return f"Not shown, because {count} trial{'s' * (count > 1)} cannot tell: {needs}" if needs else ""
 
 
 def epochs(study: Study) -> str:

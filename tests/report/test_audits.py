@@ -136,6 +136,15 @@ def test_trials_that_diverged_are_left_out_and_named(study):
     assert "Left out, because a method diverged (trials): FT 1." in table.caption
 
 
+def test_an_audit_that_lacks_trials_because_retrain_diverged_is_named_with_what_it_needs(study):
+    three = changed(trials=3)
+    write_run(three, f"{CELL}/retrain/trial-1", status=DIVERGED)
+    for name in ("audit", "metrics"):
+        caption = Drawn(three, name).caption
+        assert "Not shown, because 2 trials cannot tell: Against Retrain (needs 3), KLoM" in caption
+        assert "too few samples" not in caption
+
+
 def test_metrics_are_judged_by_how_well_they_rank_methods(study):
     table = Drawn(study, "metrics")
     data = table.data.set_index("audit")

@@ -76,7 +76,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         for cell, method in product(source.cells, source.compared)
     )
     undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
-    supported = set(data.loc[data["enough"] <= count, "audit"]) if len(data) else set()
+    supported = set(data.loc[data["enough"] <= data["trials"], "audit"]) if len(data) else set()
     omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
@@ -88,7 +88,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
-        audits.refused(data, count) if len(data) else "",
+        audits.refused(trials) if len(trials) else "",
         f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in omitted)}"
         if omitted
         else "",
