@@ -172,15 +172,14 @@ def board() -> Table:
 
 def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict[str, Any]:
     """Return a method's numbers in a cell, beside what was claimed for it; none if it diverged in some trial."""
-    trials = Trials(runs, cell, dict.fromkeys([method, BASELINE]))
+    trials, shared = (Trials(runs, cell, dict.fromkeys(methods)) for methods in ([method], [method, BASELINE]))
     counts = {"diverged": trials.diverged.get(method, 0), "collapsed": trials.collapsed.get(method, 0)}
     row = {"method": method, "trials": len(trials) if method in trials.values else 0, **counts}
     row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
-    measured = trials.values.keys() - trials.diverged.keys()
-    if method in measured:
+    if method in trials.values and not row["diverged"]:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
-    if method != BASELINE and {method, BASELINE} <= measured:
-        difference = estimate(lambda drawn: trials.gap(method, drawn) - trials.gap(BASELINE, drawn), len(trials))
+    if method != BASELINE and {method, BASELINE} <= shared.values.keys() - shared.diverged.keys():
+        difference = estimate(lambda drawn: shared.gap(method, drawn) - shared.gap(BASELINE, drawn), len(shared))
         row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
     return row | {"verdict": _verdict(row), "source": claim.source}
 

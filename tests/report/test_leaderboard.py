@@ -51,11 +51,15 @@ def test_a_claim_agrees_if_our_results_put_the_method_on_the_same_side_of_ft(fol
     }
 
 
+def diverge(folders, method, *trials):
+    rows = pd.read_csv(folders / method / "rows.csv")
+    rows.loc[rows["trial"].isin(trials), ["status", *METRICS]] = ["diverged", *[float("nan")] * 4]
+    rows.to_csv(folders / method / "rows.csv", index=False)
+
+
 def test_a_method_that_diverged_stands_last_without_numbers(folders):
-    for method, trials in {"salun": [1], "mine": [0, 1, 2, 3]}.items():
-        rows = pd.read_csv(folders / method / "rows.csv")
-        rows.loc[rows["trial"].isin(trials), ["status", *METRICS]] = ["diverged", *[float("nan")] * 4]
-        rows.to_csv(folders / method / "rows.csv", index=False)
+    diverge(folders, "salun", 1)
+    diverge(folders, "mine", 0, 1, 2, 3)
     table = leaderboard.board()
     rows = [[str(getattr(entry, "text", entry)) for entry in row] for row in table.blocks[0].rows]
     assert [row[:2] for row in rows[:3]] == [["1", "theirs"], ["2", "FT"], ["3", "CoUn"]]
@@ -63,6 +67,14 @@ def test_a_method_that_diverged_stands_last_without_numbers(folders):
     data = table.data.set_index("method")
     assert data.loc[["mine", "salun", "ft"], ["trials", "diverged"]].to_numpy().tolist() == [[0, 4], [3, 1], [4, 0]]
     assert data.loc["salun", "verdict"] == "undecided"
+
+
+def test_a_trial_in_which_ft_diverged_still_counts_for_other_methods(folders):
+    before = leaderboard.board().data.set_index("method")
+    diverge(folders, "ft", 1)
+    after, own = leaderboard.board().data.set_index("method"), ["trials", "avg_gap", "low", "high"]
+    assert after.loc["coun", own].tolist() == before.loc["coun", own].tolist()
+    assert pd.isna(after.loc["coun", "above_ft"]) and after.loc["coun", "verdict"] == "undecided"
 
 
 def test_a_study_whose_name_is_digits_has_its_rows_once(folders):
