@@ -46,6 +46,7 @@ from benchmark.study.study import Study
 BASELINE = "ft"  # every paper compares with it
 BOARD = paths.LEADERBOARD / "README.md"
 ENTRY, ROWS, SETTINGS = "entry.yaml", "rows.csv", "settings.csv"
+TEXTS = dict.fromkeys(("study", "commit", "fingerprint"), str)  # which may be digits, or look like 1e10
 RUN_COLUMNS = ("trial", "status", "collapsed", *METRICS, "pflops_executed", "device", "commit", "fingerprint")
 NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high")
 AGREES, DISAGREES, UNDECIDED, UNCLAIMED = "agrees", "disagrees", "undecided", "no claim"
@@ -115,7 +116,7 @@ def _replace(path: Path, study: str, rows: pd.DataFrame) -> Path:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"study": str})  # a study's name may be digits
+    return pd.read_csv(path, dtype=TEXTS)
 
 
 def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -77,11 +77,12 @@ def test_a_trial_in_which_ft_diverged_still_counts_for_other_methods(folders):
     assert pd.isna(after.loc["coun", "above_ft"]) and after.loc["coun", "verdict"] == "undecided"
 
 
-def test_a_study_whose_name_is_digits_has_its_rows_once(folders):
-    path = folders / "new" / "rows.csv"
-    for _ in range(2):
-        leaderboard._replace(path, "2024", pd.DataFrame([CELL | {"study": "2024", "trial": 0}]))
-    assert len(pd.read_csv(path)) == 1
+def test_rows_of_a_study_are_there_once_and_keep_names_and_digests_of_digits(folders):
+    path, digests = folders / "new" / "rows.csv", {"commit": "012345678901", "fingerprint": "1234567890123e45"}
+    for study in ("2024", "2024", "2025"):
+        leaderboard._replace(path, study, pd.DataFrame([CELL | {"study": study, "trial": 0} | digests]))
+    rows = pd.read_csv(path, dtype=str)[["study", *digests]]
+    assert rows.to_numpy().tolist() == [[study, *digests.values()] for study in ("2024", "2025")]
 
 
 def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
