@@ -7,10 +7,11 @@ the results of studies, and the board is made from the rows of all methods.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import AfterValidator
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
@@ -52,10 +53,18 @@ NUMBERS = ("avg_gap", "low", "high", "above_ft", "above_ft_low", "above_ft_high"
 AGREES, DISAGREES, UNDECIDED, UNCLAIMED = "agrees", "disagrees", "undecided", "no claim"
 
 
+def _cell_name(text: str) -> str:
+    """Return the name of a cell; raise `ValueError`, which is reported with its file and key, if it is none."""
+    try:
+        return str(Cell.parse(text))
+    except BadInput as error:
+        raise ValueError(str(error)) from None
+
+
 class ClaimedGap(Strict):
     """What a publication prints for a method and for FT in the same cell: average gaps to Retrain, in points."""
 
-    cell: str
+    cell: Annotated[str, AfterValidator(_cell_name)]
     avg_gap: float
     ft: float
     source: str

@@ -88,6 +88,9 @@ def test_rows_of_a_study_are_there_once_and_keep_names_and_digests_of_digits(fol
 def test_a_bad_or_missing_field_of_an_entry_is_named(folders):
     claim(folders, "mine", ft="high")
     assert "entry.yaml: claims.0.ft" in call("leaderboard").stderr
+    claim(folders, "mine", cell="resnet18")
+    with pytest.raises(BadInput, match=r"mine/entry.yaml: claims.0.cell: 'resnet18': cell 'resnet18': accepted is"):
+        leaderboard.entries()
     (folders / "mine" / "entry.yaml").write_text("authors: A\n")
     with pytest.raises(BadInput, match=r"mine/entry.yaml: reference: missing"):
         leaderboard.entries()
