@@ -100,16 +100,22 @@ def refresh(study: Study) -> list[Path]:
     """
     metrics = frames.gathered(study).metrics
     frames.require(study, metrics)
-    methods = sorted(entries().keys() & set(metrics["method"]))
-    if not methods:
+    methods = list(entries())
+    if not set(methods) & set(metrics["method"]):
         raise BadInput(f"study {study.name!r} has no run of a method in {paths.LEADERBOARD}")
     files = []
     for method in [RETRAIN, *methods]:
         method_rows = metrics[metrics["method"] == method]
         folder = paths.LEADERBOARD / method
+        tables = {
+            ROWS: method_rows.reindex(columns=["study", *CELL, *RUN_COLUMNS]),
+            SETTINGS: _settings(study, method, method_rows),
+        }
+        # What a study has no more must not stay beside its new Retrain.
         files += [
-            _replace(folder / ROWS, study.name, method_rows.reindex(columns=["study", *CELL, *RUN_COLUMNS])),
-            _replace(folder / SETTINGS, study.name, _settings(study, method, method_rows)),
+            _replace(folder / name, study.name, rows)
+            for name, rows in tables.items()
+            if len(rows) or (folder / name).is_file()
         ]
     return [*files, write_board()]
 
@@ -134,7 +140,7 @@ def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
         cell = Cell(*parts)
         settings = plain_values(study.run(study.run_name(cell, method, 0)).settings)
         rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings.items()]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["study", *CELL, "setting", "value"])
 
 
 def write_board() -> Path:

@@ -1,6 +1,7 @@
 """The leaderboard: authors' claims against our results, and the committed board."""
 
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from benchmark.report import leaderboard
 from benchmark.study.study import Study
 from tests.project import ROOT, call
 
+TABLES = ("rows.csv", "settings.csv")
 CELL = {"dataset": "cifar10", "arch": "resnet18-w16-s2", "scenario": "random-10"}
 
 
@@ -102,6 +104,9 @@ def test_the_committed_board_follows_from_the_committed_results(tmp_path, monkey
     (tmp_path / "results").symlink_to(ROOT / "results")
     monkeypatch.chdir(tmp_path)
     committed = {path: path.read_text() for path in paths.LEADERBOARD.rglob("*.*")}
+    # Rows of a method that the study has no more, from an earlier call.
+    earlier = [Path(shutil.copy(paths.LEADERBOARD / "ft" / name, paths.LEADERBOARD / "ft2")) for name in TABLES]
     written = leaderboard.refresh(Study.load("cifar10-small"))
-    assert {path: path.read_text() for path in written} == {path: committed[path] for path in written}
-    assert len(written) > 20
+    assert [len(path.read_text().splitlines()) for path in earlier] == [1, 1]  # their columns
+    kept = {path: path.read_text() for path in written if path not in earlier}
+    assert kept == {path: committed[path] for path in kept} and len(kept) > 20
