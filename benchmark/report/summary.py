@@ -90,15 +90,17 @@ def gaps_of_two(source: Source, cell: Cell, first: str, second: str, fewest: int
     """Return the average gaps of two listed methods, trial by trial, and how much higher the second's is.
 
     ``trials`` counts those that both have, ``diverged`` those left out because one of them or Retrain diverged,
-    ``collapsed`` those in which one collapsed. ``first`` and ``second`` are the gaps in points; ``value, low, high, p,
-    sd`` are `benchmark.metrics.bootstrap.Estimate`'s of their difference. All five and the gaps are NaN where one of
-    the methods, or Retrain, has fewer than ``fewest`` trials.
+    ``collapsed`` those in which one has collapsed at the epoch that the gaps are of. ``first`` and ``second`` are the
+    gaps in points; ``value, low, high, p, sd`` are `benchmark.metrics.bootstrap.Estimate`'s of their difference. All
+    five and the gaps are NaN where the methods and Retrain share fewer than ``fewest`` trials.
     """
     numbers: dict[str, float] = dict.fromkeys(("first", "second", "value", "low", "high", "p", "sd"), np.nan)
-    numbers |= {"trials": 0, "collapsed": len(source.collapsed(cell, first) | source.collapsed(cell, second))}
-    numbers["diverged"] = len(set.union(*(source.diverged(cell, method) for method in (first, second, RETRAIN))))
+    numbers |= dict.fromkeys(COUNTS, 0)
     if source.results.metrics.empty:
         return numbers
+    numbers["diverged"] = len(set.union(*(source.diverged(cell, method) for method in (first, second, RETRAIN))))
+    runs = pd.concat([source.rows(source.results.metrics, cell, method) for method in (first, second)])
+    numbers["collapsed"] = runs.loc[runs["collapsed"], "trial"].nunique()
     first, second = (source.run_method(cell, method) for method in (first, second))
     trials = Trials(source.results.metrics, cell, dict.fromkeys((first, second)))
     if not {first, second, RETRAIN} <= set(trials.values):

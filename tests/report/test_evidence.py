@@ -114,6 +114,15 @@ def test_the_trials_that_a_difference_needs_follow_from_its_deviation(study):
     assert 2 <= data.loc["neggrad-plus", "for_2"] <= data.loc["neggrad-plus", "for_0.25"] <= 5
 
 
+def test_a_method_that_collapses_after_its_best_epoch_is_marked_in_no_table(study, copied):
+    best = changed(report_epoch="best")
+    for trial, values in enumerate(RETRAIN):
+        epochs = [metrics(*values) | {"epoch": 1}, metrics(40.0) | {"epoch": 2}]
+        write_run(best, f"{RANDOM}/ft/trial-{trial}", epochs=epochs)
+    for name in ("gaps", "needed"):
+        assert Drawn(best, name).row("FT"), name
+
+
 def test_each_block_shows_its_own_cell(study, copied):
     cells = {"cells": [RANDOM, RANDOM.replace("convnet", "vit")], "methods": ["coun", "ft"]}
     extended = changed(tables={kind: {"kind": kind, **cells} for kind in ("power", "tuning")})
