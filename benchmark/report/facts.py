@@ -5,6 +5,7 @@ Each function returns a sentence without its full stop, or an empty text where t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -121,9 +122,12 @@ def incomplete(data: pd.DataFrame, trials: int) -> str:
 
 
 def left_out(data: pd.DataFrame) -> str:
-    """Count, by method, the trials left out because it or what it is compared with diverged."""
-    counts = [f"{method_label(row.method)} {row.diverged}" for row in data.itertuples() if row.diverged]
-    return f"Left out, because a method diverged (trials): {', '.join(dict.fromkeys(counts))}" if counts else ""
+    """Count, by method, the trials of all cells left out because it or what it is compared with diverged."""
+    counts: Counter[str] = Counter()
+    for row in data.itertuples():
+        counts[method_label(row.method)] += row.diverged
+    texts = ", ".join(f"{label} {count}" for label, count in counts.items() if count)
+    return f"Left out, because a method diverged (trials): {texts}" if texts else ""
 
 
 def diverged(data: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.report import facts
 from benchmark.report.draw import draw_table
 from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
@@ -92,6 +93,11 @@ def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
     paths.collected("tiny", "metrics").unlink()
     for name in ("worth", "needed"):
         assert "Trials are missing for " in Drawn(study, name, partial=True).caption
+
+
+def test_trials_left_out_are_counted_over_all_cells():
+    data = pd.DataFrame({"method": ["ft", "coun", "ft", "coun"], "diverged": [1, 0, 1, 0]})
+    assert facts.left_out(data).endswith("(trials): FT 2")
 
 
 def test_a_table_of_tuning_shows_untuned_runs_and_needs_tuned_values(study, copied):
