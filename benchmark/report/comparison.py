@@ -79,7 +79,8 @@ class Comparison:
             return self.data.to_csv(index=False, lineterminator="\n").rstrip()
         if form == "json":
             summary = {"first": self.first.name, "second": self.second.name, "pairs": len(pairs)}
-            rows = json.loads(self.data.to_json(orient="records"))
+            finite = self.data.replace(np.inf, np.nan)  # JSON has neither, but null
+            rows = finite.astype(object).where(finite.notna(), None).to_dict("records")
             return json.dumps(summary | {"identical": int(pairs["same"].sum()), "differences": rows}, indent=1)
         lines = [*self._heading(), *self._settings(), *self._origins()]
         return "\n".join([*lines, *self._tables(form == "markdown"), "", self._verdict()])
