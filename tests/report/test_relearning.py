@@ -31,7 +31,9 @@ def steps(study: Study, partial: bool = False) -> float:
 
 
 def test_one_original_serves_all_trials_or_each_its_own_and_never_another(study) -> None:
-    assert steps(relearnt()) == pytest.approx(20 / 3)
+    one = relearnt()
+    assert steps(one) == pytest.approx(20 / 3)
+    assert "Original, the model before unlearning, is a control." in Drawn(one, "again").caption  # which is not listed
     resampled = relearnt("original", "split")
     assert steps(resampled) == pytest.approx((20 / 3 + 18 + 18) / 3)
     original = resampled.derive(RELEARNING, resampled.run("digits/convnet/original/trial-1"), "random-10")

@@ -114,7 +114,7 @@ def _notes(source: Source, data: pd.DataFrame) -> list[str]:
         + f"; > {setup.steps} where in some trial they were not by then"
         * bool(np.isinf(data["steps"]).any()),
         facts.tuned(study),
-        facts.control(source.controls),
+        facts.control([ORIGINAL]),
         facts.left_out(data),
         facts.incomplete(data.assign(trials=data["trials"] + data["diverged"]), trials),
     ]
