@@ -213,10 +213,11 @@ def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> C
         if _matches(cell, Cell.parse(claim.cell)):
             return Claim(claim.avg_gap - claim.ft, claim.source)
     matches = [_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]
-    means = printed[matches].drop_duplicates("method").set_index("method")
-    if method in means.index and method != BASELINE:
-        gaps = summarise(means.reset_index()).set_index("method")["avg_gap"]  # some printed gaps are slips
-        return Claim(gaps[method] - gaps[BASELINE], f"CoUn, Table {means.loc[method, 'table']}")
+    means = printed[matches]
+    tables = means.set_index("method")["table"]
+    if method in tables and method != BASELINE:
+        gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips
+        return Claim(gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}")
     return Claim(np.nan, "")
 
 

@@ -100,7 +100,7 @@ def scales(source: Source) -> list[Scale]:
     Raises `BadInput` where a study has two cells of one scenario, or all studies were run and none has a cell.
     """
     studies = [_gathered(source, name) for name in source.output.studies]
-    printed = reported_means().drop_duplicates([*CELL, "method"])  # Tables 2 and 9 share rows
+    printed = reported_means()
     cells = {cell.scenario: cell for cell in source.cells if len(in_cell(printed, cell))}
     available = {cell for by_scenario in [cells, *(scale.cells for scale in studies)] for cell in by_scenario.values()}
     if all(scale.cells for scale in studies) and (missing := [cell for cell in source.cells if cell not in available]):
@@ -193,8 +193,7 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
 
 def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
     """Return the average gaps of the printed means, since some printed gaps are slips; the smallest leads."""
-    means = in_cell(reported_means(), cell).drop_duplicates("method")
-    printed = summarise(means).set_index("method")[GAP].reindex(source.methods)
+    printed = summarise(in_cell(reported_means(), cell)).set_index("method")[GAP].reindex(source.methods)
     gaps = [Number(GAP, str(method), float(value)) for method, value in printed.items()]
     competing = printed[[competes(method) for method in printed.index]].dropna()
     return _ranked(gaps, printed.to_dict(), {str(competing.idxmin())} if len(competing) else set())
