@@ -18,7 +18,7 @@ from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.metrics.samplewise.standards import kendall
-from benchmark.metrics.samplewise.sufficiency import AUDITS
+from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import competes
@@ -201,15 +201,15 @@ def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
 
 def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:
     """Return each method's audit, ranked by its distance from what a perfect unlearner reads."""
-    ideal = float(AUDITS[AUDIT].ideal or 0.5)
+    perfect = ideal(AUDIT, null=np.nan)
     readings = summary(audits, CELL).set_index("method").reindex(source.methods)
     values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in readings.itertuples()]
-    # With the ideal in Retrain's place the distance is a gap, and methods are told apart as by gaps.
+    # With a perfect reading in Retrain's place the distance is a gap, and methods are told apart as by gaps.
     defined = audits.dropna(subset="value")
-    reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=ideal)
+    reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=perfect)
     with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
     leaders = Trials(with_reference, cell, filter(competes, source.methods), columns=["value"]).leaders()
-    return _ranked(values, {number.subject: abs(number.value - ideal) for number in values}, leaders)
+    return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leaders)
 
 
 def _ranked(values: list[Number], distances: dict[str, float], leaders: set[str]) -> list[Number]:
