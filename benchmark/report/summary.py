@@ -152,7 +152,7 @@ def at_end(source: Source, cell: Cell, method: str, histories: dict[int, pd.Data
 
 
 def cost_unit(pflops: npt.NDArray[Any]) -> tuple[str, int]:
-    """Return the largest unit in which no cost is below 0.05, and the decimals that leave three significant digits.
+    """Return the largest unit in which no cost is below 0.05, and decimals, at most 2: three digits of the smallest.
 
     Costs in ``pflops`` may have any shape; NaN and 0 are ignored.
     """
