@@ -95,6 +95,13 @@ def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
         assert "Trials are missing for " in Drawn(study, name, partial=True).caption
 
 
+def test_a_search_is_shown_whatever_was_removed_from_its_file(study, copied):
+    remaining = {"found": {RANDOM: {"ft": {"candidates": 5}}}, "hyperparameters": {}}
+    paths.tuned("tiny").write_text(yaml.safe_dump(remaining))
+    searched = changed(tables={"search": {"kind": "search", "cells": [RANDOM], "methods": ["ft"]}})
+    assert Drawn(searched, "search").row("FT") == ["5", *["—"] * 5, ""]
+
+
 def test_trials_left_out_are_counted_over_all_cells():
     data = pd.DataFrame({"method": ["ft", "coun", "ft", "coun"], "diverged": [1, 0, 1, 0]})
     assert facts.left_out(data).endswith("(trials): FT 2")

@@ -28,7 +28,7 @@ def build(source: Source) -> Table:
     ``test_gap`` of the values chosen and ``oracle_test_gap``, the smallest of any candidate, by test images; ``values``
     and ``edges``, those that lie at an end of the range searched. An earlier version of `tune` did not write them all.
     """
-    about = source.study.tuned_file["about"]
+    about = source.study.tuned_file.get("about", {})
     data = _gather(source)
     unit, decimals = cost_unit(data[["pflops"]].to_numpy(dtype=float))
     chosen_by = "Gap on held-out images" if about.get("hold_out") else "Gap on test images"
@@ -52,7 +52,8 @@ def _gather(source: Source) -> pd.DataFrame:
         if not (entry := tuned["found"].get(str(cell), {}).get(method)):
             continue
         numbers: dict[str, Any] = {name: np.nan if entry.get(name) is None else float(entry[name]) for name in NUMBERS}
-        values, edges = tuned["hyperparameters"][str(cell)][method], entry.get("edges", ())
+        values = tuned["hyperparameters"].get(str(cell), {}).get(method, {})  # some may have been removed by hand
+        edges = entry.get("edges", ())
         ends = {name: f" ({end} end)" for name, end in map(str.split, edges)}
         shown = [f"{setting_label(key)} {value}{ends.get(key, '')}" for key, value in values.items()]
         texts = {"values": ", ".join(f"{key}={value}" for key, value in values.items()), "edges": ", ".join(edges)}
