@@ -18,7 +18,7 @@ from benchmark.results import frames, gather
 from benchmark.results.records import FIRST
 from benchmark.study.study import Study
 
-EQUAL = 1e-9  # relative: the same number, added in another order
+EQUAL = 1e-9  # relative, and absolute near 0: the same number, added in another order
 
 
 def differing(study: Study) -> list[str]:
@@ -43,8 +43,12 @@ def _gathered(results: frames.Results, frame: str) -> Iterator[str]:
     path = paths.collected(results.study.name, frame)
     derived, stored = getattr(results, frame), frames.gathered_frame(results.study.name, frame)
     derived = frames.with_gaps(derived) if frame == "metrics" else derived
-    if list(derived) != list(stored) or len(derived) != len(stored):
-        yield f"{path}: it has {stored.shape} rows and columns, its runs give {derived.shape}"
+    if list(derived) != list(stored):
+        different = ", ".join(sorted({*derived} ^ {*stored})) or "their order"
+        yield f"{path}: its columns are not those that its runs give: {different}"
+        return
+    if len(derived) != len(stored):
+        yield f"{path}: it has {len(stored)} rows, its runs give {len(derived)}"
         return
     for column in stored:
         if len(rows := np.flatnonzero(~_equal(stored[column], derived[column]))):

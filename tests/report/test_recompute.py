@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
 from benchmark import paths
 from benchmark.files import read_record, sha256, write_parquet, write_record
+from benchmark.report import recompute
 from tests.places import run_folder
 from tests.project import CELL, call
 
@@ -47,3 +49,15 @@ def test_verify_names_every_forged_number(project):
     assert f"{table}: its results give another table" in errors
     collect = call("collect", "tiny")
     assert collect.returncode == 2 and "42.0000 by history: delete the run's folder" in collect.stderr
+
+
+def test_a_gathered_file_with_other_columns_or_rows_says_which(monkeypatch):
+    derived = pd.DataFrame({"study": ["s"], "ra": [90.0]})
+    results = SimpleNamespace(study=SimpleNamespace(name="s"), history=derived)
+    for stored, fault in (
+        (derived.rename(columns={"ra": "accuracy"}), "its columns are not those that its runs give: accuracy, ra"),
+        (derived[["ra", "study"]], "its columns are not those that its runs give: their order"),
+        (pd.concat([derived, derived]), "it has 2 rows, its runs give 1"),
+    ):
+        monkeypatch.setattr("benchmark.results.frames.gathered_frame", lambda *_, stored=stored: stored)
+        assert list(recompute._gathered(results, "history")) == [f"{paths.collected('s', 'history')}: {fault}"]
