@@ -1,5 +1,6 @@
 """Tables and figures of audits: the null of each, what they leave out and why, and a user's own audits."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,11 @@ def test_trials_that_diverged_are_left_out_and_named(study):
     table = Drawn(study, "audit")
     assert table.by_method("audit").loc[("ft", "tug-of-war"), "trials"] == 4
     assert "Left out, because a method diverged (trials): FT 1." in table.caption
+
+
+def test_a_method_without_any_run_is_named_in_a_partial_table(study):
+    shutil.rmtree(paths.RUNS / f"{CELL}/ft")
+    assert "Trials are missing for FT." in Drawn(study, "audit", partial=True).caption
 
 
 def test_an_audit_that_lacks_trials_because_retrain_diverged_is_named_with_what_it_needs(study):

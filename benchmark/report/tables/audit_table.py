@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -70,11 +71,7 @@ def _format_of(audit: str) -> tuple[Column, int]:
 
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
-    diverged = source.diverged
-    left_out = pd.DataFrame(  # a trial is left out where the method or Retrain diverged
-        {**vars(cell), "method": method, "diverged": len(diverged(cell, method) | diverged(cell, RETRAIN))}
-        for cell, method in product(source.cells, source.compared)
-    )
+    by_method = pd.DataFrame([_counts(source, *pair) for pair in product(source.cells, source.compared)])
     undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
     supported = set(data.loc[data["enough"] <= data["trials"], "audit"]) if len(data) else set()
     omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
@@ -97,6 +94,13 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         audits.epochs(source.study),
         facts.tuned(source.study),
         facts.control(source.controls),
-        facts.left_out(left_out),
-        facts.incomplete(data.merge(left_out).eval("trials = trials + diverged"), count) if len(data) else "",
+        facts.left_out(by_method),
+        facts.incomplete(by_method, count) if len(by_method) else "",
     ]
+
+
+def _counts(source: Source, cell: Cell, method: str) -> dict[str, Any]:
+    """Return in how many trials the method or Retrain diverged, and how many there are with these."""
+    diverged = len(source.diverged(cell, method) | source.diverged(cell, RETRAIN))
+    audited = len(source.by_trial(source.results.audits, cell, method))
+    return {"method": method, "diverged": diverged, "trials": audited + diverged}
