@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samplewise import battery
 from benchmark.registry import OWN_AUDITS
 from benchmark.report.facts import is_control
 from benchmark.report.source import Source
@@ -36,6 +37,7 @@ NAMES = {
     "unseen-auc-calibrated": "Against never seen: AUC, calibrated",
     "rmia-auc": "Against never seen: AUC by RMIA",
 }
+COLUMNS = [*CELL, *battery.COLUMNS, "twins"]
 
 
 def label(audit: str) -> str:
@@ -52,13 +54,13 @@ def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
     """Return the audits of methods, named as the study lists them: one row per cell, method, audit and trial."""
     audits = source.results.audits
     parts = [source.rows(audits, cell, name).assign(method=name) for cell, name in product(source.cells, methods)]
-    return pd.concat([part for part in parts if len(part)] or [audits.head(0)], ignore_index=True)
+    return pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
 
 
 def refused(trials: pd.DataFrame) -> str:
     """Say which audits need more trials than any method has beside Retrain, and how many, from `by_trial`'s rows."""
     requirements: dict[str, str] = {}
-    methods = trials[[not is_control(method) for method in trials["method"]]]  # Original may have fewer trials
+    methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
     count = max(methods.groupby([*CELL, "method"])["trial"].nunique(), default=0)
     for audit, rows in methods.groupby("audit", sort=False):
         counts = rows["enough"]
@@ -78,8 +80,8 @@ def epochs(study: Study) -> str:
 
 
 def twins(data: pd.DataFrame) -> str:
-    """Say how many forgotten images have an exact twin among the retained ones, from a frame with ``twins``."""
-    counts = data["twins"].dropna() if "twins" in data else pd.Series(dtype=float)
+    """Say how many forgotten images have an exact twin among the retained ones, from `by_trial`'s rows."""
+    counts = data["twins"].dropna()
     if counts.empty:
         return ""
     if not counts.any():

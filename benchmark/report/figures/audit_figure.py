@@ -33,8 +33,7 @@ NULL: Any = {"color": "black", "linestyle": ":", "linewidth": 1}
 
 def points(source: Source) -> pd.DataFrame:
     """Return `summary` of the average gap and the audits shown, for the listed methods."""
-    trials = audits.by_trial(source, source.compared)
-    rows = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
+    rows = summary(audits.by_trial(source, source.compared), CELL)
     return rows[rows["audit"].isin([AVERAGE_GAP, *AUDIT_LABELS, *source.study.audits])].reset_index(drop=True)
 
 

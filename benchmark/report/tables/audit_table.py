@@ -35,8 +35,8 @@ def build(source: Source) -> Table:
     Numbers are means over trials ± half of their 95 % interval. Audits without any number have no column.
     """
     trials = audits.by_trial(source, [method for method in source.methods if method != RETRAIN])
-    data = summary(trials, CELL) if len(trials) else pd.DataFrame(columns=[*CELL, "method", "audit"])
-    measured = set(data.loc[data["value"].notna(), "audit"]) if len(trials) else set()
+    data = summary(trials, CELL)
+    measured = set(data.loc[data["value"].notna(), "audit"])
     shown = [audit for audit in SHOWN if audit in (measured or set(SHOWN) - {"u-lira-auc"})]
     shown += source.study.audits
     columns = [METHOD, *(_format_of(audit)[0] for audit in shown)]
@@ -46,7 +46,7 @@ def build(source: Source) -> Table:
 
 def _rows(source: Source, data: pd.DataFrame, shown: list[str]) -> list[Row]:
     methods = source.compared
-    means = data.set_index(["method", "audit"]) if len(data) else data
+    means = data.set_index(["method", "audit"])
     entries = {method: [_entry(means, (method, audit)) for audit in shown] for method in methods}
     # Of the method with the most trials, as some may lack one.
     fullest = data.loc[data["trials"].idxmax(), "method"] if len(data) else None
@@ -72,8 +72,8 @@ def _format_of(audit: str) -> tuple[Column, int]:
 def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list[str]) -> list[str]:
     count = source.trials
     by_method = pd.DataFrame([_counts(source, *pair) for pair in product(source.cells, source.compared)])
-    undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any() if len(data) else False
-    supported = set(data.loc[data["enough"] <= data["trials"], "audit"]) if len(data) else set()
+    undefined = data.loc[data["audit"].isin(shown) & data["value"].notna(), "null"].isna().any()
+    supported = set(data.loc[data["enough"] <= data["trials"], "audit"])
     omitted = [audit for audit in SHOWN if audit in supported and audit not in shown]
     against = "how well an attack on the margins of forgotten samples tells a method from its trial's Retrain"
     unseen = "AUC of forgotten against test samples, calibrated by other trials' Retrains, and by RMIA"
@@ -85,7 +85,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
-        audits.refused(trials) if len(trials) else "",
+        audits.refused(trials),
         f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in omitted)}"
         if omitted
         else "",
