@@ -26,7 +26,7 @@ def differing(study: Study) -> list[str]:
     results = frames.of_study(study)
     steps: list[Callable[[], Iterable[str]]] = [
         partial(gather.differing, study, anew=True),
-        *(partial(_gathered, results, frame) for frame in paths.FRAMES),
+        *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
         *(partial(_table, study, name) for name in study.tables | study.compared),
     ]
     return [line for step in steps for line in _attempted(step)]
