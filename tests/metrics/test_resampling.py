@@ -65,7 +65,7 @@ def test_intervals_hold_although_trials_judge_one_another():
     assert np.mean((low < np.mean(accuracies)) & (np.mean(accuracies) < high)) > 0.85
 
 
-@pytest.mark.parametrize(("trials", "share"), [(8, 0.5), (8, 1.0), (12, 0.5)])
+@pytest.mark.parametrize(("trials", "share"), [(8, 0.5), (8, 1.0)])
 def test_a_null_varies_as_an_independent_perfect_unlearner_does(trials: int, share: float):
     """Retrains that judge one another hardly vary in their mean, which would make the null's interval too narrow."""
     rng = np.random.default_rng(trials)
