@@ -49,6 +49,7 @@ def text(page: Path) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_every_page_is_built_and_in_the_contents(manual: Path) -> None:
     contents = (manual / "index.html").read_text(encoding="utf-8")
@@ -65,6 +66,7 @@ def test_every_page_is_built_and_in_the_contents(manual: Path) -> None:
             assert left_out != (f'id="module-{module}"' in described), module
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_the_manual_describes_settings_architectures_and_sources(manual: Path) -> None:
     studies, methods = (plain(text(manual / f"{name}.html")) for name in ("studies", "methods"))
@@ -74,6 +76,7 @@ def test_the_manual_describes_settings_architectures_and_sources(manual: Path) -
     assert all(name in methods for name in (*ARCHITECTURES, *SOURCES))
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_the_manual_describes_every_method_with_its_settings_and_ranges(manual: Path) -> None:
     page = (manual / "methods.html").read_text(encoding="utf-8")

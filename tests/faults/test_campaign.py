@@ -5,7 +5,7 @@ import pytest
 from tests.faults.campaign import campaign
 from tests.faults.faults import FAULTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = [pytest.mark.slow, pytest.mark.ci]
 # All hit one copy of a finished study; the last kills the workflow while it heals the others.
 TOGETHER = ["damaged dataset", "lost split", "lost derived", "lost receipt", "lost table", "lost weights"]
 TOGETHER += ["SIGKILL to everything"]

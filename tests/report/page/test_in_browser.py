@@ -13,7 +13,7 @@ import pytest
 from benchmark.report.page.maps import packed
 from tests.report.browser import MISSING, chromium, opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")]
+pytestmark = [pytest.mark.ci, pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")]
 CARD = "document.querySelector('#map-card canvas')?.dataset.position ?? null"
 RINGS = (
     "[...document.querySelectorAll('.map')].map(m => [m.getBoundingClientRect(), m.querySelector('.ring')])"

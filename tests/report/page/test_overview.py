@@ -52,7 +52,7 @@ def test_images_can_be_left_out_and_results_are_required(filled, tmp_path, monke
         draw_overview(["quick"])
 
 
-@pytest.mark.browser
+@pytest.mark.ci
 @pytest.mark.skipif(MISSING, reason="needs Chromium and playwright")
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_weights_change_ranks_and_the_address_restores_them(overview, width, scheme) -> None:
