@@ -60,11 +60,11 @@ def claims(
 
 
 @app.command()
-def audit() -> None:
+def arithmetic() -> None:
     """Check the arithmetic of the paper. Lists the printed numbers that do not follow from the others."""
-    from benchmark.metrics.arithmetic import audit
+    from benchmark.metrics.arithmetic import slips
 
-    print(audit().to_string(index=False))
+    print(slips().to_string(index=False))
 
 
 @app.command()

@@ -32,7 +32,7 @@ UNITS |= {"neggrad-plus+cl": (5, 0), "scrub": (4, 4)}
 SALUN_COUNTINGS = list(itertools.product(range(1, 9), range(1, 9), range(5)))
 
 
-def audit() -> pd.DataFrame:
+def slips() -> pd.DataFrame:
     """Return the printed values that do not follow from the paper's other printed values, in the order of the tables.
 
     Three things are recomputed: the gap of each metric to the Retrain row of the same cell, with the average of these
@@ -45,8 +45,8 @@ def audit() -> pd.DataFrame:
     ``table, scenario, dataset, arch, method``; ``what``: a gap, in points, or ``pflops``; ``printed`` and
     ``recomputed``, for a cost that of the nearest whole number of epochs; ``note``, in words.
     """
-    slips = [*gap_slips(), *epoch_slips(), *salun_slips()]
-    return pd.DataFrame(slips, columns=COLUMNS).sort_values("table", kind="stable", ignore_index=True)
+    found = [*gap_slips(), *epoch_slips(), *salun_slips()]
+    return pd.DataFrame(found, columns=COLUMNS).sort_values("table", kind="stable", ignore_index=True)
 
 
 def gap_slips() -> list[dict[str, Any]]:
@@ -89,9 +89,9 @@ def salun_slips() -> list[dict[str, Any]]:
     deciding = (salun["dataset"] == "cifar10") | (salun["scenario"] == "random-50")
     rows, other_rows = ([row for _, row in part.iterrows()] for part in (salun[deciding], salun[~deciding]))
     fitting = [units for units in SALUN_COUNTINGS if all(_is_whole(row, units, MAX_EPOCHS) for row in rows)]
-    slips = [row for row in other_rows if fitting and not any(_is_whole(row, units, MAX_EPOCHS) for units in fitting)]
+    apart = [row for row in other_rows if fitting and not any(_is_whole(row, units, MAX_EPOCHS) for units in fitting)]
     reason = " by a counting that explains SalUn's other rows"
-    return [_cost_slip(row, min(fitting, key=sum), reason) for row in slips]
+    return [_cost_slip(row, min(fitting, key=sum), reason) for row in apart]
 
 
 def implied_epochs(row: pd.Series[Any], retain: int, forget: int, once: int = 0) -> tuple[float, float]:
