@@ -3,7 +3,7 @@
 #   snakemake --cores 8 all                              every table and figure of the quick study
 #   snakemake --cores 8 table2 --config study=paper      one table of another study, and only what it needs
 #
-# A file's place names all that determines it, so a file that is there is finished, and one that is out of date is not
+# A file's path names all that determines it, so a file that is there is finished, and one that is out of date is not
 # there. All inputs are ancient(): the age of a file decides nothing.
 
 import gc

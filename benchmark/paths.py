@@ -16,7 +16,7 @@ REPORTED = TABLES / "reported"
 LEADERBOARD = TABLES / "leaderboard"
 BENCH = RESULTS / "bench"
 
-# The pool: files that belong to no study, each at a place that names all that determines it.
+# The pool: files that belong to no study, each at a path that names all that determines it.
 RUNS = RESULTS / "runs"
 SPLITS = RESULTS / "splits"
 
@@ -46,7 +46,7 @@ def tuned(name: str) -> Path:
     return TUNED / f"{name}.yaml"
 
 
-# --- the pool: ``place`` is the attribute of a `benchmark.study.runs.Run`, `Split` or `Derived` ---------------------
+# --- the pool: ``pool_path`` is the attribute of a `benchmark.study.runs.Run`, `Split` or `Derived` -----------------
 
 
 def dataset(name: str, provenance: str) -> Path:
@@ -54,34 +54,34 @@ def dataset(name: str, provenance: str) -> Path:
     return DATA / f"{name}-{provenance}"
 
 
-def split(place: str) -> Path:
+def split(pool_path: str) -> Path:
     """The file that says which samples a scenario forgets."""
-    return SPLITS / f"{place}.parquet"
+    return SPLITS / f"{pool_path}.parquet"
 
 
-def run(place: str) -> Path:
+def run(pool_path: str) -> Path:
     """The folder of a run's finished outputs."""
-    return RUNS / place
+    return RUNS / pool_path
 
 
-def derived(place: str) -> Path:
+def derived(pool_path: str) -> Path:
     """A file made from a run's weights: below ``maps``, ``distances``, ``views`` or ``relearning``."""
-    return RESULTS / f"{place}.parquet"
+    return RESULTS / f"{pool_path}.parquet"
 
 
-def work(place: str) -> Path:
+def work(pool_path: str) -> Path:
     """The folder of a run's checkpoint while it is under way; removed once the run has finished."""
-    return RESULTS / "work" / place
+    return RESULTS / "work" / pool_path
 
 
-def parked_weights(place: str) -> Path:
+def parked_weights(pool_path: str) -> Path:
     """The file in which a job of the workflow leaves weights, for the rule ``weights`` to move to the run's folder."""
-    return RESULTS / "work" / f"{place}.safetensors"
+    return RESULTS / "work" / f"{pool_path}.safetensors"
 
 
-def measured(place: str, scenario: str) -> Path:
+def measured(pool_path: str, scenario: str) -> Path:
     """The metrics measured on a run's samples in a scenario; the file may be deleted at any time."""
-    return RESULTS / "measured" / place / f"{scenario}.json"
+    return RESULTS / "measured" / pool_path / f"{scenario}.json"
 
 
 def others(name: str) -> Path:
@@ -89,9 +89,9 @@ def others(name: str) -> Path:
     return RESULTS / "others" / name
 
 
-def log(place: object) -> Path:
+def log(name: object) -> Path:
     """The log of one job."""
-    return RESULTS / "logs" / f"{place}.log"
+    return RESULTS / "logs" / f"{name}.log"
 
 
 # --- what belongs to a study ----------------------------------------------------------------------------------------

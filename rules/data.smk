@@ -25,7 +25,7 @@ rule split:
     log:
         paths.log("splits/{split}"),
     wildcard_constraints:
-        split=targets.SPLIT_PLACE,
+        split=targets.SPLIT_PATH,
     localrule: True
     params:
         draw=lambda wildcards: files.at(wildcards.split),

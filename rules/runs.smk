@@ -17,7 +17,7 @@ rule run:
     log:
         paths.log("{run}"),
     wildcard_constraints:
-        run=targets.RUN_PLACE,
+        run=targets.RUN_PATH,
     threads: study.threads
     resources:
         **gpu,
@@ -38,7 +38,7 @@ rule weights:
     log:
         paths.log("weights/{run}"),
     wildcard_constraints:
-        run=targets.RUN_PLACE,
+        run=targets.RUN_PATH,
     priority: 1  # other jobs wait for them
     threads: study.threads
     resources:
@@ -60,7 +60,7 @@ rule embed:
     log:
         paths.log("{derived}"),
     wildcard_constraints:
-        derived=targets.DERIVED_PLACE,
+        derived=targets.DERIVED_PATH,
     threads: study.threads
     resources:
         **gpu,

@@ -28,7 +28,7 @@ from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.reading import merge
 from benchmark.study.study import Study
 from benchmark.workflow.resources import THREADS
-from tests.places import run_folder
+from tests.pool import run_folder
 
 if TYPE_CHECKING:
     from benchmark.methods.base import Context, Meter
@@ -169,7 +169,7 @@ class Project:
                 super()._pause(trainer)
 
         run = study.run(name)
-        keep = paths.run(run.place) / paths.MODEL if run.name in study.kept else None
+        keep = paths.run(run.pool_path) / paths.MODEL if run.name in study.kept else None
         return Watched(study, run, "a test", keep)
 
     def start(self, study: Study, name: str) -> Trainer:

@@ -10,14 +10,16 @@ from benchmark.__main__ import app
 from benchmark.commands.app import complete_output, complete_study
 from benchmark.study.outputs import KINDS
 from benchmark.study.study import Study
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, call
 
 COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands)
 
 
 def test_every_promised_command_and_kind_of_output_exists():
-    promised = "arithmetic bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
+    promised = (
+        "arithmetic bench check cite claims collect compare cost embed figure init leaderboard list memorisation "
+    )
     promised += "merge new overview page prepare run schema score show split status table test tune unused verify"
     assert promised.split() == COMMANDS
     tables = "unlearning predictions distances theory hyperparameters claims verdicts tuning search power effort audit "

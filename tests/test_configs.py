@@ -109,9 +109,9 @@ def test_hyperparameters_lie_within_the_ranges_that_the_paper_searched(name):
 
 
 def test_the_audit_study_continues_the_runs_of_the_fair_one():
-    places = {run.place for run in read("cifar10-fair").runs()}
+    pool_paths = {run.pool_path for run in read("cifar10-fair").runs()}
     first = [run for run in read("cifar10-audit").runs() if run.name.trial < 5]
-    assert len(first) == 5 * 13 and all(run.place in places for run in first)
+    assert len(first) == 5 * 13 and all(run.pool_path in pool_paths for run in first)
 
 
 def test_the_cifar10_study_takes_the_values_that_the_fair_search_chose_in_the_same_scenario():
@@ -139,8 +139,8 @@ def test_in_the_cifar10_study_every_method_has_a_similar_share_of_retrains_compu
 
 
 def test_the_longest_schedule_and_its_original_are_runs_of_the_cifar10_study():
-    places = {run.place for run in read("cifar10").runs()}
-    shared = [run.name.method for run in read("cifar10-schedules").runs() if run.place in places]
+    pool_paths = {run.pool_path for run in read("cifar10").runs()}
+    shared = [run.name.method for run in read("cifar10-schedules").runs() if run.pool_path in pool_paths]
     assert sorted(shared) == ["original", "retrain"]
     assert tuned_cells(read("cifar10-schedules")) == {}  # Retrain has nothing to tune
 
@@ -167,14 +167,14 @@ def test_every_method_of_the_paper_is_tuned_in_every_cell_or_takes_the_values_of
 
 
 def test_the_block_plans_only_runs_of_the_paper_in_the_order_of_its_pieces():
-    study, paper = read("paper-block"), {run.place for run in read("paper").runs()}
-    assert all(run.place in paper for run in study.runs())
+    study, paper = read("paper-block"), {run.pool_path for run in read("paper").runs()}
+    assert all(run.pool_path in paper for run in study.runs())
     before: set[str] = set()
     pieces = {"start": 2, "table2": 20, "table7": 12, "table3": 21}  # new runs of each: first Original and a Retrain
     for name, count in pieces.items():
-        places = {str(run.place) for run in study.runs([name])}
-        assert len(places - before) == count, name
-        before |= places
+        pool_paths = {str(run.pool_path) for run in study.runs([name])}
+        assert len(pool_paths - before) == count, name
+        before |= pool_paths
     assert len(before) == len(study.runs()) == sum(pieces.values()) and Workflow(study).pool
 
 

@@ -41,8 +41,8 @@ def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
 
 def test_every_path_is_relative_to_the_project():
     assert not any(value.is_absolute() for value in vars(paths).values() if isinstance(value, Path))
-    place = "digits/convnet/random-10/coun@tau=0.2/trial-0-0a1b2c3d"
-    assert paths.run(place) == Path("results/runs") / place
+    pool_path = "digits/convnet/random-10/coun@tau=0.2/trial-0-0a1b2c3d"
+    assert paths.run(pool_path) == Path("results/runs") / pool_path
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from benchmark.files import read_record, write_record, written_origin
 from benchmark.results import records
 from benchmark.results.sample_outputs import write_scores
 from benchmark.study.prepare import split
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import call
 
 LIST = Path("mine.txt")
@@ -33,7 +33,7 @@ def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     assert sorted(end.trainer.context.forget.tolist()) == [3, 7, 150] and len(end.trainer.context.retain) == 157
     changed = listed(project, 3, 7)
     assert changed.run(name).fingerprint != run.fingerprint
-    assert paths.split(changed.split("digits", "listed-mine", 0).place) != file
+    assert paths.split(changed.split("digits", "listed-mine", 0).pool_path) != file
     unlisted = [study.run(project.name(method)).slice for method in ("retrain", "ft")]
     assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == unlisted
 
@@ -85,7 +85,7 @@ def test_one_studys_scores_choose_what_another_forgets(project):
     )
     assert len(highest) == len(lowest) == 16 and not np.intersect1d(highest, lowest).size
     assert known[highest].min() >= known.drop(highest).max() and known[lowest].max() <= known.drop(lowest).min()
-    assert written_origin(paths.split(chosen.split("digits", "typical-10", 0).place))["twins"] == 0
+    assert written_origin(paths.split(chosen.split("digits", "typical-10", 0).pool_path))["twins"] == 0
 
 
 def test_scores_without_enough_trials_are_refused(project):

@@ -9,7 +9,7 @@ from benchmark.files import read_record, write_record
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
 from benchmark.results import measured as rows
-from tests.places import place
+from tests.pool import pool_path
 from tests.project import CELL, ORIGINAL
 
 
@@ -34,7 +34,7 @@ def measured(study):
 
 @pytest.fixture
 def stored(study):
-    return paths.measured(place(study, ORIGINAL), "random-10")
+    return paths.measured(pool_path(study, ORIGINAL), "random-10")
 
 
 def test_original_is_measured_once_and_again_if_the_file_is_missing_damaged_or_outdated(study, stored, measurements):

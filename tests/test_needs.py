@@ -17,8 +17,8 @@ ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 def finish(empty):
     """Return a function that records a finished run's time and memory."""
 
-    def record(place, seconds, memory, **fields):
-        path = paths.run(place) / paths.RUN
+    def record(pool_path, seconds, memory, **fields):
+        path = paths.run(pool_path) / paths.RUN
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"wall_seconds": seconds, "peak_memory_mb": memory} | fields))
 

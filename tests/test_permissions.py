@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 from tests.project import environment
 
 # No permission stops the superuser unless it gives these rights up.

@@ -18,7 +18,7 @@ from benchmark.results import published
 from benchmark.results.gather import collect, gather
 from benchmark.results.sides import read_side
 from benchmark.study.study import Study
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import Project
 
 

@@ -18,7 +18,7 @@ from benchmark.training import progress
 from benchmark.training.loop import Interrupted
 from benchmark.workflow.session import Session, aligned
 from benchmark.workflow.status import FRESH_SECONDS, State, spell, state_of, status, time_left
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, call
 
 FT = f"{CELL}/ft/trial-0"
@@ -44,7 +44,7 @@ def study(project):
 def under_way(study, method, touched: float = 0, **changes):
     """Write the note of a pretended job, last touched that many seconds ago, and return its run's state."""
     run = study.run(f"{CELL}/{method}/trial-0")
-    path = paths.work(run.place) / paths.PROGRESS
+    path = paths.work(run.pool_path) / paths.PROGRESS
     path.parent.mkdir(parents=True, exist_ok=True)
     note = {"epoch": 3, "epochs": 10, "first_epoch": 0, "seconds": 30.0, "process": os.getpid(), "host": HOST}
     note |= {"started": iso_time(time.time() - 30), "measured": {"loss": 0.123456, "ra": 98.7654}}
@@ -81,13 +81,13 @@ def test_an_incomplete_note_is_ignored(study):
     for lacking in ("epoch", "epochs", "first_epoch", "started", "seconds", "process", "host"):
         assert under_way(study, "ft", **{lacking: None}).state == "left", lacking
     under_way(study, "ft")
-    path = paths.work(study.run(FT).place) / paths.PROGRESS
+    path = paths.work(study.run(FT).pool_path) / paths.PROGRESS
     path.write_text(path.read_text()[:40])
     assert state_of(study, study.run(FT)).state == "left"
 
 
 def test_a_run_that_left_only_a_log_is_judged_by_it(study):
-    log = paths.log(study.run(FT).place)
+    log = paths.log(study.run(FT).pool_path)
     log.parent.mkdir(parents=True, exist_ok=True)
     old, begun = FRESH_SECONDS + 30, "ended before training began (log: "
     for text, age, state, remark in [

@@ -241,18 +241,18 @@ def test_a_fingerprint_changes_with_what_determines_the_run_and_with_nothing_els
     ]:
         after = runs(change)
         assert {name for name in methods if before[name].fingerprint != after[name].fingerprint} == changed, change
-        # The place in the pool says which run it is, so another run lies elsewhere.
-        assert {name for name in methods if before[name].place != after[name].place} == changed, change
+        # The path in the pool says which run it is, so another run lies elsewhere.
+        assert {name for name in methods if before[name].pool_path != after[name].pool_path} == changed, change
     # It changes with the version of a method's code too.
     monkeypatch.setattr(CoUn, "version", CoUn.version + 1)
     assert {name for name, run in runs().items() if before[name].fingerprint != run.fingerprint} == {"coun"}
 
 
-def test_a_run_that_two_studies_share_has_one_place(empty):
+def test_a_run_that_two_studies_share_has_one_path(empty):
     first, second = empty.study(), empty.study({"trials": 5, "tables": {"table2": {"methods": ["not"]}}}, name="other")
     name = "digits/convnet/class-8/ft/trial-0"
-    assert first.run(name).place == second.run(name).place and first.run(name).place.startswith(f"{name}-")
-    splits = [study.split_of(study.run(name)).place for study in (first, second)]
+    assert first.run(name).pool_path == second.run(name).pool_path and first.run(name).pool_path.startswith(f"{name}-")
+    splits = [study.split_of(study.run(name)).pool_path for study in (first, second)]
     assert len(set(splits)) == 1 and splits[0].startswith("digits/class-8/trial-0-")
 
 

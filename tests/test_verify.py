@@ -14,7 +14,7 @@ from benchmark.files import replacing, write_parquet, written_origin
 from benchmark.results import records
 from benchmark.study.prepare import prepare, split
 from benchmark.workflow.verify import report, verify
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 from tests.project import environment
 
 

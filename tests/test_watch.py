@@ -16,7 +16,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.workflow.watch import Watch, is_over, jobs_of
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, call, environment
 from tests.test_status import FT, FT_ONLY, HOST, under_way
 
@@ -123,11 +123,11 @@ def test_without_a_terminal_lines_are_printed_at_each_change_and_failures_named(
         facts = re.escape(f"{FT}  loss 0.1235 ra 98.77  {HOST}")
         assert re.fullmatch(rf"  epoch 3/10  \d+ .*, .* left  {facts}\n", second)
         time.sleep(0.5)  # five looks without a change
-        place = study.run(FT).place
-        log = paths.log(place)
+        pool_path = study.run(FT).pool_path
+        log = paths.log(pool_path)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("$ python\nerror: no space left\n")
-        (paths.work(place) / paths.PROGRESS).unlink()
+        (paths.work(pool_path) / paths.PROGRESS).unlink()
         lines = process.stdout.read().splitlines()
         assert process.wait(30) == 1
     assert lines == ["tiny: 2 done, 1 failed, of 3", f"failed: {FT}: error: no space left (log: {log})"]
@@ -153,7 +153,7 @@ def test_watching_remembers_how_many_ran_at_once_and_rereads_what_has_changed(st
     under_way(study, "ft")
     under_way(study, "retrain")
     view.look()
-    (paths.work(study.run(f"{CELL}/retrain/trial-0").place) / paths.PROGRESS).unlink()
+    (paths.work(study.run(f"{CELL}/retrain/trial-0").pool_path) / paths.PROGRESS).unlink()
     states = view.look()
     assert view.at_once == 2 and not is_over(states)
     assert len(jobs_of(states)) == 1 and jobs_of(states)[0].startswith("epoch 3/10  ")

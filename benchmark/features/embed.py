@@ -64,7 +64,7 @@ def embed(study: Study, kind: str, name: str, scenario: str) -> Path:
     if kind not in MAKERS:
         raise unknown("derived file", kind, MAKERS, "embed")
     derived = study.derive(kind, study.run(name), scenario)
-    path = paths.derived(derived.place)
+    path = paths.derived(derived.pool_path)
     with explained(f"{kind} of {name}"):
         write_parquet(path, MAKERS[kind](Embedding(study, derived)), derived.origin)
     return path

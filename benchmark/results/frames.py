@@ -194,8 +194,8 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
     originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
-    files = [paths.derived(entry.place) for entry in derived]
-    files += [paths.run(run.place) / paths.RUN for run in (*runs, *originals)]
+    files = [paths.derived(entry.pool_path) for entry in derived]
+    files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)

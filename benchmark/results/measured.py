@@ -83,12 +83,12 @@ def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict
     samples, forgotten = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
     origin = {
         "samples": record(study, run)["sha256"][SAMPLES],
-        "split": written_digest(paths.split(study.split_of(run, cell.scenario).place)),
+        "split": written_digest(paths.split(study.split_of(run, cell.scenario).pool_path)),
         "members": study.members,
         "seed": study.seed,
         "code": f"scikit-learn {version('scikit-learn')}, {stamp_with(*study.plugins)['code']}",
     }
-    path = paths.measured(run.place, cell.scenario)
+    path = paths.measured(run.pool_path, cell.scenario)
     with contextlib.suppress(OSError, StaleOutput):
         if not anew and (earlier := read_record(path)).get("of") == origin:
             return {metric: float(earlier["metrics"][metric]) for metric in METRICS}

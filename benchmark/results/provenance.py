@@ -201,7 +201,7 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[Made]:
     """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
     recorded, gathered = [], None
     for run in runs:
-        folder = paths.run(run.place)
+        folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
             recorded.append(Made(folder, read_record(folder / RUN)))
             continue

@@ -64,12 +64,12 @@ def read_all(read: Callable[[Item], Result], items: Iterable[Item], partial: boo
 
 def is_there(run: Run) -> bool:
     """Whether a run's record, samples and history exist; readers check whether they are intact."""
-    return all((paths.run(run.place) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
+    return all((paths.run(run.pool_path) / name).is_file() for name in (RUN, SAMPLES, HISTORY))
 
 
 def record(study: Study, run: Run) -> dict[str, Any]:
     """Return a finished run's ``run.json``; raise as described in this module."""
-    path = paths.run(run.place) / RUN
+    path = paths.run(run.pool_path) / RUN
     content = read_record(path, f"{run.name} has not been run: run snakemake")
     try:
         if content["fingerprint"] != run.fingerprint:
@@ -85,7 +85,7 @@ def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Describe the data that a record was made from, if it differs from that on disk; missing data is not compared."""
     images, split = content.get("stamp", {}).get("data"), content.get("split")
     images_now = store.content_hash_if_known(study.dataset_folder(run.name.dataset))
-    split_now = written_digest(paths.split(study.split_of(run).place)) if split else None
+    split_now = written_digest(paths.split(study.split_of(run).pool_path)) if split else None
     for kind, made_from, on_disk in (("images", images, images_now), ("split", split, split_now)):
         if made_from and on_disk and made_from != on_disk:
             return f"{run.name} was made from other {kind} ({made_from}) than there are now ({on_disk})"
@@ -109,7 +109,7 @@ def difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> st
 
 def checked(study: Study, run: Run, name: str) -> Path:
     """Return the path of a run's file after checking it against the digest in ``run.json``."""
-    path = paths.run(run.place) / name
+    path = paths.run(run.pool_path) / name
     content = record(study, run)
     expected = content["sha256"].get(name)
     if not path.is_file() or expected is None:
@@ -146,7 +146,7 @@ def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
 
 def split_rows(study: Study, split: Split) -> pd.DataFrame:
     """Return the rows of a split; raise `OtherData` if it was drawn for other images than are on disk."""
-    path = paths.split(split.place)
+    path = paths.split(split.pool_path)
     rows = read_split(path, split.origin)
     drawn_for = written_origin(path).get("images")
     on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
@@ -158,11 +158,11 @@ def split_rows(study: Study, split: Split) -> pd.DataFrame:
 def classes(study: Study, dataset: str) -> list[str]:
     """Return a dataset's class names in the order of its labels: from a split or, without one, from its images."""
     for split in study.all_splits:
-        if split.dataset == dataset and (names := written_origin(paths.split(split.place)).get("classes")):
+        if split.dataset == dataset and (names := written_origin(paths.split(split.pool_path)).get("classes")):
             return list(names)
     return list(store.facts(study.dataset_folder(dataset))["classes"])
 
 
 def derived(file: Derived) -> pd.DataFrame:
     """Return a derived file of a run, such as its maps; see `benchmark.features.embed` for the columns."""
-    return read_parquet(paths.derived(file.place), file.origin)
+    return read_parquet(paths.derived(file.pool_path), file.origin)

@@ -142,7 +142,7 @@ class Reader:
     def _twins(self, cell: Cell, trial: int) -> float:
         """Return how many of a trial's forgotten images equal a retained one; NaN if the split is too old to say."""
         split = self.study.split(cell.dataset, cell.scenario, trial if "split" in self.study.resample else 0)
-        return float(written_origin(paths.split(split.place)).get("twins", np.nan))
+        return float(written_origin(paths.split(split.pool_path)).get("twins", np.nan))
 
 
 def write_scores(study: Study, cell_name: str, path: Path) -> Path:

@@ -60,7 +60,7 @@ class PlannedStudy(ResolvedStudy):
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
         runs = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
         derived = self.derived if kind.gathered else self.derived_of(name)
-        drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.place for file in derived)]
+        drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
         if name in self.compared:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
         elif kind.judges and self.margin != type(self).model_fields["margin"].default:
@@ -160,7 +160,7 @@ class PlannedStudy(ResolvedStudy):
         runs = list(runs)
         draws = {(run.name.dataset, run.name.scenario, run.split_trial) for run in runs if run.name.scenario}
         draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in placed(runs, cells)}
-        return sorted((self.split(*draw) for draw in draws), key=lambda split: split.place)
+        return sorted((self.split(*draw) for draw in draws), key=lambda split: split.pool_path)
 
     @cached_property
     def all_splits(self) -> list[Split]:
@@ -184,10 +184,10 @@ class PlannedStudy(ResolvedStudy):
         cells = [Cell.parse(cell) for cell in self.output(output).cells]
         pairs = [(run, cell) for run in self.runs_of(output) for cell in cells if belongs(run.name, cell)]
         derived = [self.derive(kind.derives, run, cell.scenario) for run, cell in pairs]
-        return sorted(derived, key=lambda file: file.place)
+        return sorted(derived, key=lambda file: file.pool_path)
 
     @cached_property
     def derived(self) -> list[Derived]:
         """The derived files of all outputs."""
-        by_place = {file.place: file for name in self.outputs for file in self.derived_of(name)}
-        return list(by_place.values())
+        by_path = {file.pool_path: file for name in self.outputs for file in self.derived_of(name)}
+        return list(by_path.values())

@@ -1,6 +1,6 @@
 """The parts of a study's results: runs, splits, and files derived from the weights of a run.
 
-Each has a place in the pool under ``results/`` that is a function of all that determines it. So none belongs to a
+Each has a path in the pool under ``results/`` that is a function of all that determines it. So none belongs to a
 study, and one that is out of date is simply not there.
 """
 
@@ -44,7 +44,7 @@ class Run:
         return digest(self.slice)
 
     @cached_property
-    def place(self) -> str:
+    def pool_path(self) -> str:
         """Its folder in the pool: the name with the first digits of the fingerprint."""
         return f"{self.name}-{self.fingerprint[:SHORT]}"
 
@@ -59,7 +59,7 @@ class Split:
     origin: dict[str, Any]
 
     @cached_property
-    def place(self) -> str:
+    def pool_path(self) -> str:
         """Its file in the pool, without the suffix."""
         return f"{self.dataset}/{self.scenario}/trial-{self.trial}-{digest(self.origin)[:SHORT]}"
 
@@ -77,7 +77,7 @@ class Derived:
     origin: dict[str, Any]
 
     @cached_property
-    def place(self) -> str:
+    def pool_path(self) -> str:
         """Its file in the pool, without the suffix."""
         run = self.run.name
         name = f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"

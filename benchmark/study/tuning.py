@@ -85,7 +85,7 @@ def check_tuning(study: PlannedStudy) -> None:
 
 
 def with_originals(cells: Iterable[str]) -> list[str]:
-    """Return cells and the places of their Originals: all that a pattern of hyperparameters can match."""
+    """Return cells and the patterns of their Originals: all that a pattern of hyperparameters can match."""
     cells = list(cells)
     return [*cells, *dict.fromkeys(f"{cell.rpartition('/')[0]}/{ORIGINAL}" for cell in cells)]
 

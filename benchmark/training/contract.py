@@ -86,7 +86,7 @@ class _Watched(Job):
 
     def __init__(self, study: Study, name: str, stop: int | None, loaded: list[tuple[int, Part]]) -> None:
         run = study.run(name)
-        keep = paths.run(run.place) / paths.MODEL if run.name.is_original else None
+        keep = paths.run(run.pool_path) / paths.MODEL if run.name.is_original else None
         super().__init__(study, run, "test", keep)
         self.stop, self.loaded, self.pauses = stop, loaded, 0
 

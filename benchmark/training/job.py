@@ -70,7 +70,7 @@ class Job:
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.held_out = held_out(study, run, len(arrays.train_labels))
         self.forget = None if run.name.is_original else forget(study, run)
-        self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).place))
+        self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).pool_path))
         self.original = record(study, study.run(run.original)) if run.original else None
         self.started_from = self.original["sha256"][MODEL] if self.original else None
         # Taken now: hours later the code on disk may be other than what runs here.
@@ -84,7 +84,7 @@ class Job:
         key = (run.name.dataset, run.name.arch, run.name.scenario, f"trial-{run.name.trial}")
         self.streams = Streams(study.seed, key)
         made_from = {"slice": run.slice, "data": self.data, "split": self.split, "original": self.started_from}
-        self.checkpoint = Checkpoint(paths.work(run.place), self.device.device, **made_from)
+        self.checkpoint = Checkpoint(paths.work(run.pool_path), self.device.device, **made_from)
         self.note = Note(self.checkpoint.folder / PROGRESS, run.settings.epochs, self.started)
         self._stop: int | None = None
         self._stage_start: dict[str, torch.Tensor] | None = None
@@ -95,7 +95,7 @@ class Job:
 
         Raises `Interrupted` on SIGTERM or SIGINT: the state is saved, and the next call resumes from it.
         """
-        make_writable(paths.run(self.run.place))  # before the hours of training, not after them
+        make_writable(paths.run(self.run.pool_path))  # before the hours of training, not after them
         model = self._starting_model()
         state = self.checkpoint.load() or {"stage": 1, "start": None}
         self._earlier_seconds = state.get("wall_seconds", 0.0)
@@ -250,7 +250,7 @@ class Job:
             "stamp": self.stamp,
         }
         weights = trainer.model.state_dict()
-        write_run(paths.run(self.run.place), samples, trainer.history, run_record, weights, self.keep_weights)
+        write_run(paths.run(self.run.pool_path), samples, trainer.history, run_record, weights, self.keep_weights)
 
 
 def run(
@@ -274,27 +274,27 @@ def run(
         If it was asked to stop; another call resumes from the saved state.
     """
     resolved = study.run(name)
-    place = resolved.place
+    pool_path = resolved.pool_path
     if planned not in (None, resolved.fingerprint):
         raise BadInput(f"run {name}: the study has changed since this job was planned: run snakemake again")
     print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
     # A job outlives a Snakemake that was killed, and the workflows of two studies know nothing of each other.
-    with locked(paths.work(f"{place}.lock")):
-        weights_file = paths.run(place) / MODEL
+    with locked(paths.work(f"{pool_path}.lock")):
+        weights_file = paths.run(pool_path) / MODEL
         status, has_weights = finished(study, resolved), weights_file.is_file()
         if status and not again and (has_weights or not weights):
             remark = "" if has_weights or resolved.name not in study.kept else "; --weights makes its weights again"
-            print(f"already finished: {paths.run(place)}; --again trains it again{remark}", flush=True)
+            print(f"already finished: {paths.run(pool_path)}; --again trains it again{remark}", flush=True)
             return status
         # Weights that exist may be another study's: a record without their digest would make them useless.
         keep = weights_file if weights or has_weights or resolved.name in study.kept else None
         if keep and planned and not has_weights:
-            keep = paths.parked_weights(place)  # where the workflow's rule `weights` expects them
+            keep = paths.parked_weights(pool_path)  # where the workflow's rule `weights` expects them
         with explained(f"run {name}", resolved.settings.batch_size):
             job = Job(study, resolved, command, keep)
             try:
                 return job.go()
             except Exception as error:
                 if not isinstance(error, Interrupted):  # lest `status` call a failed job interrupted
-                    (paths.work(place) / PROGRESS).unlink(missing_ok=True)
+                    (paths.work(pool_path) / PROGRESS).unlink(missing_ok=True)
                 raise

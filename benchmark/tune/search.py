@@ -98,7 +98,7 @@ def _references(study: Study, jobs: int) -> None:
     for run in missing:
         print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
-    _run_all([([*command, str(run.name)], paths.log(run.place)) for run in missing], jobs, study.threads)
+    _run_all([([*command, str(run.name)], paths.log(run.pool_path)) for run in missing], jobs, study.threads)
     for run in references:
         if results.finished(study, run) == results.DIVERGED:
             accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"

@@ -52,14 +52,14 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     hyperparameters, which ``all`` does not include: some candidates are stopped early. What is made from the weights of
     runs, such as maps, is executed but not counted by the paper. Predictions made elsewhere cost nothing here.
     """
-    costs_of = {run.place: run_cost(study, run) for run in study.runs()}
-    costs_of |= {file.place: (0.0, derived_cost(study, file)) for file in study.derived}
+    costs_of = {run.pool_path: run_cost(study, run) for run in study.runs()}
+    costs_of |= {file.pool_path: (0.0, derived_cost(study, file)) for file in study.derived}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
         needs_all = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
         runs = study.runs(None if needs_all else [name])
         derived = study.derived if needs_all else study.derived_of(name)
-        costs = [costs_of[run.place] for run in runs] + [costs_of[file.place] for file in derived]
+        costs = [costs_of[run.pool_path] for run in runs] + [costs_of[file.pool_path] for file in derived]
         rows.append((name, len(runs), *np.nansum(np.reshape(costs, (-1, 2)), axis=0)))
     if can_be_tuned(study):
         rows.append(("tune", *_tuning_cost(study)))

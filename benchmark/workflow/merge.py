@@ -1,6 +1,6 @@
 """Merging of runs from other checkouts and machines into this pool, with their splits and derived files.
 
-A place in a pool names all that determines its content, so equal places should hold equal content. Where they do not,
+A path in a pool names all that determines its content, so equal paths should hold equal content. Where they do not,
 as between two kinds of processor or two versions of the code, nothing is taken until the user decides.
 """
 
@@ -30,14 +30,14 @@ NAMED = 5  # runs shown by no study that the report names
 
 @dataclass
 class Merge:
-    """The plan of a merge: pieces by their places in the pool that they go to.
+    """The plan of a merge: pieces by their paths in the pool that they go to.
 
     Attributes
     ----------
     added, beside : pieces that go into this pool, or beside it since they, or what they were made from, differ.
     weights : runs whose weights are taken, since this pool has the runs without them.
     already_here, already_beside : how many runs are there already.
-    unequal : pairs of a piece that is here and an incoming one, at one place, with unequal content.
+    unequal : pairs of a piece that is here and an incoming one, of one path, with unequal content.
     damaged : why pieces cannot be taken, a line each.
     """
 
@@ -76,11 +76,11 @@ def merge(folders: Sequence[Path], beside: str = "", dry_run: bool = False) -> t
         raise _conflict(plan, other)
     if not dry_run:
         for piece in plan.added.values():
-            _copy(piece, paths.RESULTS / piece.place)
+            _copy(piece, paths.RESULTS / piece.relative_path)
         for piece in plan.beside.values():
-            _copy(piece, (other or paths.RESULTS) / piece.place)
+            _copy(piece, (other or paths.RESULTS) / piece.relative_path)
         for piece in plan.weights.values():
-            _copy_file(piece.path / MODEL, paths.RESULTS / piece.place / MODEL, piece.record["sha256"][MODEL])
+            _copy_file(piece.path / MODEL, paths.RESULTS / piece.relative_path / MODEL, piece.record["sha256"][MODEL])
     return "\n".join(_report(plan, other, folders, dry_run)), not plan.damaged
 
 
@@ -97,30 +97,30 @@ def _results(folder: Path) -> Path:
 def _plan(plan: Merge, results: Path, other: Path | None) -> None:
     """Add another pool's pieces to the plan; pieces come before those made from them."""
     aside: set[str] = set()  # the keys of pieces that go beside this pool
-    refused: set[str] = set()  # the digits that end the places of pieces not taken; runs name splits by content
+    refused: set[str] = set()  # the digits that end the paths of pieces not taken; runs name splits by content
     splits: list[Piece] = []
 
-    def refuse(place: str, why: str) -> None:
+    def refuse(relative_path: str, why: str) -> None:
         plan.damaged.append(why)
-        refused.add(place.removesuffix(".parquet").rpartition("-")[2])
+        refused.add(relative_path.removesuffix(".parquet").rpartition("-")[2])
 
     for piece in pieces(results, refuse):
         lacks_source = any(key[:SHORT] in refused for key in piece.made_from)
         if problem := f"{piece.path} was made from what is not taken" if lacks_source else _other_images(piece):
-            refuse(piece.place, problem)
+            refuse(piece.relative_path, problem)
             continue
-        present = plan.added.get(piece.place) or piece_at(paths.RESULTS, piece.place)
+        present = plan.added.get(piece.relative_path) or piece_at(paths.RESULTS, piece.relative_path)
         if present is not None and present.content == piece.content:
             plan.already_here += piece.kind == paths.RUNS.name
             if _lacks_weights(present, piece):
-                plan.weights[piece.place] = piece
+                plan.weights[piece.relative_path] = piece
         elif present is None and aside.isdisjoint(piece.made_from):
-            plan.added[piece.place] = piece
+            plan.added[piece.relative_path] = piece
         elif other is not None:
             aside.add(piece.key)
-            earlier = piece_at(other, piece.place)
+            earlier = piece_at(other, piece.relative_path)
             if earlier is None:
-                plan.beside[piece.place] = piece
+                plan.beside[piece.relative_path] = piece
             elif earlier.content == piece.content:
                 plan.already_beside += piece.kind == paths.RUNS.name
             else:
@@ -129,7 +129,7 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
             plan.unequal.append((present, piece))
         splits += [piece] * (piece.kind == paths.SPLITS.name)
     if other is not None and plan.beside:  # a pool of its own, in which runs can be measured
-        plan.beside |= {split.place: split for split in splits if not (other / split.place).exists()}
+        plan.beside |= {split.relative_path: split for split in splits if not (other / split.relative_path).exists()}
 
 
 def _other_images(piece: Piece) -> str:
@@ -139,7 +139,11 @@ def _other_images(piece: Piece) -> str:
         folder = paths.dataset(name, piece.record["slice"]["dataset"]["provenance"])
     else:
         origin = written_origin(piece.path)
-        name, images, folder = piece.place.split("/")[1], origin.get("images"), paths.DATA / str(origin.get("dataset"))
+        name, images, folder = (
+            piece.relative_path.split("/")[1],
+            origin.get("images"),
+            paths.DATA / str(origin.get("dataset")),
+        )
     prepared = store.content_hash_if_known(folder)
     if not images or not prepared or images == prepared:
         return ""
@@ -250,7 +254,9 @@ def _unknown(plan: Merge) -> Iterator[str]:
     except BadInput as error:
         yield f"which studies show them is not known: {error}"
         return
-    runs = [run for run in plan.added.values() if run.record and (paths.RESULTS / run.place).as_posix() not in shown]
+    runs = [
+        run for run in plan.added.values() if run.record and (paths.RESULTS / run.relative_path).as_posix() not in shown
+    ]
     if runs:
         names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
         yield f"no study in {paths.CONFIG} shows {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"

@@ -14,17 +14,17 @@ from benchmark.files import digest, read_parquet, read_record, sha256, written_d
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.study.outputs import DERIVED
 from benchmark.study.runs import SHORT
-from benchmark.workflow.targets import DERIVED_PLACE, RUN_PLACE, SPLIT_PLACE
+from benchmark.workflow.targets import DERIVED_PATH, RUN_PATH, SPLIT_PATH
 
 
 @dataclass(frozen=True)
 class Piece:
-    """The content of one place in a pool: a run, a split, or a file derived from a run.
+    """The content of one path in a pool: a run, a split, or a file derived from a run.
 
     Attributes
     ----------
     path : a run's folder, or the file.
-    place : the same, within the folder of results.
+    relative_path : the same, within the folder of results.
     content : a digest of a run's samples, or of the rows of the file.
     key : what names it in ``made_from`` of others: the fingerprint of a run, the content of a split.
     made_from : the keys of the pieces that it was made from.
@@ -32,7 +32,7 @@ class Piece:
     """
 
     path: Path
-    place: str
+    relative_path: str
     content: str
     key: str = ""
     made_from: frozenset[str] = frozenset()
@@ -41,40 +41,40 @@ class Piece:
     @property
     def kind(self) -> str:
         """The folder of results that holds it, such as ``runs``."""
-        return self.place.split("/")[0]
+        return self.relative_path.split("/")[0]
 
     def __str__(self) -> str:
-        return str(self.record.get("run", self.place))
+        return str(self.record.get("run", self.relative_path))
 
 
 def pieces(results: Path, report: Callable[[str, str], None]) -> Iterator[Piece]:
     """Yield the pieces of a pool, verified: splits, Originals, other runs, then what is derived from runs.
 
-    ``report`` is called with the place of each damaged piece, and the reason.
+    ``report`` is called with the relative path of each damaged piece, and the reason.
     """
     runs = sorted(path.parent for path in (results / paths.RUNS.name).rglob(RUN))
     files = [file for kind in DERIVED for file in sorted((results / kind).rglob("*.parquet"))]
     for read, pattern, candidates in (
-        (_file, f"splits/{SPLIT_PLACE}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
-        (_run, f"runs/{RUN_PLACE}", sorted(runs, key=lambda run: run.parent.name != "original")),
-        (_file, DERIVED_PLACE, files),
+        (_file, f"splits/{SPLIT_PATH}", sorted((results / paths.SPLITS.name).rglob("*.parquet"))),
+        (_run, f"runs/{RUN_PATH}", sorted(runs, key=lambda run: run.parent.name != "original")),
+        (_file, DERIVED_PATH, files),
     ):
         for path in candidates:
-            place = path.relative_to(results).as_posix()
-            if re.fullmatch(pattern, place.removesuffix(".parquet")):
+            relative_path = path.relative_to(results).as_posix()
+            if re.fullmatch(pattern, relative_path.removesuffix(".parquet")):
                 try:
-                    yield read(path, place)
+                    yield read(path, relative_path)
                 except StaleOutput as error:
-                    report(place, str(error))
+                    report(relative_path, str(error))
 
 
-def _run(folder: Path, place: str) -> Piece:
+def _run(folder: Path, relative_path: str) -> Piece:
     """Read a run and verify every file of it."""
     record = read_record(folder / RUN)
     try:
         fingerprint, digests = record["fingerprint"], record["sha256"]
-        if fingerprint != digest(record["slice"]) or place != f"runs/{record['run']}-{fingerprint[:SHORT]}":
-            raise DamagedFile(folder / RUN, "it belongs to another place")
+        if fingerprint != digest(record["slice"]) or relative_path != f"runs/{record['run']}-{fingerprint[:SHORT]}":
+            raise DamagedFile(folder / RUN, "it belongs to another path")
         for file in (folder / name for name in (SAMPLES, HISTORY, MODEL)):
             if sha256(file) != digests[file.name] if file.is_file() else file.name != MODEL:
                 raise DamagedFile(file, f"it is not what {record['run']} wrote")
@@ -83,19 +83,19 @@ def _run(folder: Path, place: str) -> Piece:
         content = written_digest(folder / SAMPLES) or digests[SAMPLES]
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedFile(folder / RUN, repr(error)) from None
-    return Piece(folder, place, content, fingerprint, made_from, record)
+    return Piece(folder, relative_path, content, fingerprint, made_from, record)
 
 
-def _file(path: Path, place: str) -> Piece:
+def _file(path: Path, relative_path: str) -> Piece:
     read_parquet(path)
     content = written_digest(path) or sha256(path)
     run = written_origin(path).get("run")
-    return Piece(path, place, content, content, frozenset([run] if isinstance(run, str) else []))
+    return Piece(path, relative_path, content, content, frozenset([run] if isinstance(run, str) else []))
 
 
-def piece_at(results: Path, place: str) -> Piece | None:
-    """Return the piece at a place, or None; a run that lacks a file counts as not done."""
-    path = results / place
-    if place.startswith("runs/"):
-        return _run(path, place) if all((path / name).is_file() for name in (RUN, SAMPLES, HISTORY)) else None
-    return _file(path, place) if path.is_file() else None
+def piece_at(results: Path, relative_path: str) -> Piece | None:
+    """Return the piece at a path within the folder of results, or None; a run that lacks a file counts as not done."""
+    path = results / relative_path
+    if relative_path.startswith("runs/"):
+        return _run(path, relative_path) if all((path / name).is_file() for name in (RUN, SAMPLES, HISTORY)) else None
+    return _file(path, relative_path) if path.is_file() else None

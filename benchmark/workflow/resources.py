@@ -30,21 +30,21 @@ class Options(Strict):
     replace: bool = False  # whether different results may replace published ones
 
 
-def minutes(place: str, attempt: int, first: int) -> int:
+def minutes(pool_path: str, attempt: int, first: int) -> int:
     """Return a run's time limit in minutes: ``first`` until runs like it have finished, and more at every attempt."""
-    seconds = [seconds for seconds, _ in _usage_of_similar(place)]
+    seconds = [seconds for seconds, _ in _usage_of_similar(pool_path)]
     return attempt * (max(LEAST_MINUTES, math.ceil(TIMES_SECONDS * max(seconds) / 60)) if seconds else first)
 
 
-def memory_mb(place: str, attempt: int) -> int:
+def memory_mb(pool_path: str, attempt: int) -> int:
     """Return a run's memory limit in MiB, by the same rules as `minutes`."""
-    peaks = [memory for _, memory in _usage_of_similar(place)]
+    peaks = [memory for _, memory in _usage_of_similar(pool_path)]
     return attempt * (math.ceil(TIMES_MB * max(peaks)) + MORE_MB if peaks else FIRST_MB)
 
 
-def _usage_of_similar(place: str) -> list[tuple[float, float]]:
+def _usage_of_similar(pool_path: str) -> list[tuple[float, float]]:
     """Return the wall seconds and MiB of finished runs of a dataset and architecture, with the same method if any."""
-    dataset, arch, *_, method, _ = place.split("/")
+    dataset, arch, *_, method, _ = pool_path.split("/")
     for pattern in (f"**/{glob.escape(method)}/*/{paths.RUN}", f"**/{paths.RUN}"):
         if usages := [usage for path in paths.run(f"{dataset}/{arch}").glob(pattern) if (usage := _usage(path))]:
             return usages

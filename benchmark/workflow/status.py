@@ -66,7 +66,7 @@ def state_of(study: Study, run: Run) -> State:
 
     Its job may run on another machine: only the files and the times at which they were touched count.
     """
-    folder, work = paths.run(run.place), paths.work(run.place)
+    folder, work = paths.run(run.pool_path), paths.work(run.pool_path)
     if (folder / paths.RUN).is_file():
         try:
             content = record(study, run)
@@ -76,7 +76,7 @@ def state_of(study: Study, run: Run) -> State:
         if absent:
             return _under_way(work, run) or State(run, "left", f"{folder / absent[0]} is missing")
         return State(run, "diverged" if content["status"] == DIVERGED else "done", seconds=content["wall_seconds"])
-    return _under_way(work, run) or _by_log(paths.log(run.place), run)
+    return _under_way(work, run) or _by_log(paths.log(run.pool_path), run)
 
 
 def status(study: Study) -> tuple[str, bool]:
@@ -97,7 +97,7 @@ def status(study: Study) -> tuple[str, bool]:
         seconds = time_left(states, at_once)
         text = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
         lines.append(f"time left: {text}")
-    shown_folders = {paths.run(run.place) for run in study.runs()}
+    shown_folders = {paths.run(run.pool_path) for run in study.runs()}
     # Other studies are read only if there are runs that this one does not show.
     if any(path.parent not in shown_folders for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
         lines.append(f"{len(runs)} runs in {paths.RUNS} are used by no study: 'python -m benchmark unused' lists them")

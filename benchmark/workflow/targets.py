@@ -1,6 +1,6 @@
 """The files of a study, for the Snakefile: those that a result consists of, and those that it is made from.
 
-A file's place names all that determines it, so a file that is there is finished and a stale one is not there: the age
+A file's path names all that determines it, so a file that is there is finished and a stale one is not there: the age
 of a file decides nothing. Finished files have no inputs: a checkout may hold runs without images and weights.
 """
 # ruff: noqa: B019 (a process has a single workflow, and caches live as long)
@@ -24,10 +24,10 @@ from benchmark.study.outputs import DERIVED
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 
-# Places: text that does not match reaches no path and no shell.
-RUN_PLACE = r"[a-z0-9-]+/[a-z0-9-]+/(original|[\w-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
-SPLIT_PLACE = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
-DERIVED_PLACE = rf"({'|'.join(DERIVED)})/{RUN_PLACE}"
+# Paths in the pool: text that does not match reaches no file and no shell.
+RUN_PATH = r"[a-z0-9-]+/[a-z0-9-]+/(original|[\w-]+/[A-Za-z0-9_.+@=-]+)/trial-[0-9]+-[0-9a-f]+"
+SPLIT_PATH = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
+DERIVED_PATH = rf"({'|'.join(DERIVED)})/{RUN_PATH}"
 
 
 class Workflow:
@@ -48,7 +48,7 @@ class Workflow:
 
     def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:
         """Raise `BadInput` if runs were made from other images than are prepared: a table cannot show both."""
-        runs = [run.place for run in self.study.runs() if run.name.dataset == dataset]
+        runs = [run.pool_path for run in self.study.runs() if run.name.dataset == dataset]
         differing = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
         if differing:
             run, images = next(iter(differing.items()))
@@ -90,41 +90,41 @@ class Workflow:
 
     # --- what results are made from -----------------------------------------------------------------------------
 
-    def inputs_of(self, place: str) -> list[Path]:
+    def inputs_of(self, pool_path: str) -> list[Path]:
         """Return what an unfinished run reads: its dataset, its split, Original's record and weights."""
-        run = self.at(place)
+        run = self.at(pool_path)
         return [] if is_there(run) else self._needed_by(run)
 
     def _needed_by(self, run: Run) -> list[Path]:
         images = self.dataset_files(run.name.dataset)
         if run.name.is_original:
             return _fewest(*images)
-        inputs = _fewest(paths.split(self.study.split_of(run).place), *images)
+        inputs = _fewest(paths.split(self.study.split_of(run).pool_path), *images)
         if run.original:
-            original = paths.run(self.study.run(run.original).place)
+            original = paths.run(self.study.run(run.original).pool_path)
             inputs += _fewest(original / paths.MODEL, original / paths.RUN)
         return inputs
 
-    def inputs_of_weights(self, place: str) -> list[Path]:
+    def inputs_of_weights(self, pool_path: str) -> list[Path]:
         """Return what weights are made from: the run that parks them, and all that it reads if they are lost."""
-        run = self.at(place)
-        if (paths.run(place) / paths.MODEL).is_file():
+        run = self.at(pool_path)
+        if (paths.run(pool_path) / paths.MODEL).is_file():
             return []
-        lost = is_there(run) and not paths.parked_weights(place).is_file()
-        return [paths.run(place) / paths.RUN, *(self._needed_by(run) if lost else [])]
+        lost = is_there(run) and not paths.parked_weights(pool_path).is_file()
+        return [paths.run(pool_path) / paths.RUN, *(self._needed_by(run) if lost else [])]
 
-    def inputs_of_derived(self, place: str) -> list[Path]:
+    def inputs_of_derived(self, pool_path: str) -> list[Path]:
         """Return what a derived file is made from: weights and record of its run, the split it marks, the images."""
-        file: Derived = self.at(place)
-        if paths.derived(place).is_file():
+        file: Derived = self.at(pool_path)
+        if paths.derived(pool_path).is_file():
             return []
-        folder, split = paths.run(file.run.place), self.study.split_of(file.run, file.scenario)
+        folder, split = paths.run(file.run.pool_path), self.study.split_of(file.run, file.scenario)
         images = self.dataset_files(split.dataset)
-        return _fewest(folder / paths.MODEL, folder / paths.RUN) + _fewest(paths.split(split.place), *images)
+        return _fewest(folder / paths.MODEL, folder / paths.RUN) + _fewest(paths.split(split.pool_path), *images)
 
-    def inputs_of_split(self, place: str) -> list[Path]:
+    def inputs_of_split(self, pool_path: str) -> list[Path]:
         """Return what a split is drawn from: the labels of its dataset."""
-        return [] if paths.split(place).is_file() else _fewest(*self.dataset_files(self.at(place).dataset))
+        return [] if paths.split(pool_path).is_file() else _fewest(*self.dataset_files(self.at(pool_path).dataset))
 
     @cache
     def shown_by(self, output: str) -> list[Path]:
@@ -142,10 +142,10 @@ class Workflow:
         reported = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
-        runs = {run.place: run for run in originals if run.place in self._at}  # they show which runs collapsed
+        runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed
         if derived := study.derived_of(output):
             return self._files(runs.values(), study.splits([file.run for file in derived], cells), derived) + reported
-        runs |= {run.place: run for run in study.runs_of(output)}
+        runs |= {run.pool_path: run for run in study.runs_of(output)}
         return self._files(runs.values(), study.splits(runs.values(), cells), []) + reported
 
     def drawn_from(self, output: str) -> list[Path]:
@@ -169,24 +169,24 @@ class Workflow:
         return self._files(self.study.runs(), self.study.all_splits, self.study.derived)
 
     def _files(self, runs: Iterable[Run], splits: Iterable[Split], derived: Iterable[Derived]) -> list[Path]:
-        files = [file for run in runs for file in self._files_of_run(run.place)]
-        files += [paths.split(split.place) for split in splits]
-        return files + [paths.derived(file.place) for file in derived]
+        files = [file for run in runs for file in self._files_of_run(run.pool_path)]
+        files += [paths.split(split.pool_path) for split in splits]
+        return files + [paths.derived(file.pool_path) for file in derived]
 
     @cache
-    def _files_of_run(self, place: str) -> list[Path]:
-        return _fewest(*(paths.run(place) / name for name in (paths.RUN, paths.SAMPLES, paths.HISTORY)))
+    def _files_of_run(self, pool_path: str) -> list[Path]:
+        return _fewest(*(paths.run(pool_path) / name for name in (paths.RUN, paths.SAMPLES, paths.HISTORY)))
 
-    def at(self, place: str) -> Any:
-        """Return the `Run`, `Split` or `Derived` at a place; raise `BadInput` if the study has nothing there."""
-        if place not in self._at:
-            raise BadInput(f"{place}: study {self.study.name!r} shows nothing of that name and fingerprint")
-        return self._at[place]
+    def at(self, pool_path: str) -> Any:
+        """Return the `Run`, `Split` or `Derived` of a path in the pool; raise `BadInput` if the study has none."""
+        if pool_path not in self._at:
+            raise BadInput(f"{pool_path}: study {self.study.name!r} shows nothing of that name and fingerprint")
+        return self._at[pool_path]
 
     @cached_property
     def _at(self) -> dict[str, Any]:
         entries: list[Any] = [*self.study.runs(), *self.study.all_splits, *self.study.derived]
-        return {entry.place: entry for entry in entries}
+        return {entry.pool_path: entry for entry in entries}
 
 
 def missing(study: Study) -> list[Path]:
@@ -202,9 +202,9 @@ def _fewest(last: Path, *earlier: Path) -> list[Path]:
     return [last, *(file for file in earlier if not file.is_file())] if last.is_file() else [last]
 
 
-def _images(place: str) -> str | None:
+def _images(pool_path: str) -> str | None:
     """Return the digest of the images that a finished run was made from; None if its record has none."""
     try:
-        return str(read_record(paths.run(place) / paths.RUN)["stamp"]["data"])
+        return str(read_record(paths.run(pool_path) / paths.RUN)["stamp"]["data"])
     except (OSError, StaleOutput, KeyError, TypeError):
         return None

@@ -46,7 +46,7 @@ def used() -> set[Path]:
         if can_be_tuned(study):
             studies.append(Study.load(name + TUNING))
         for version in studies:
-            shown |= {paths.run(run.place) for run in version.runs()}
-            shown |= {paths.split(split.place) for split in version.all_splits}
-            shown |= {paths.derived(derived.place) for derived in version.derived}
+            shown |= {paths.run(run.pool_path) for run in version.runs()}
+            shown |= {paths.split(split.pool_path) for split in version.all_splits}
+            shown |= {paths.derived(derived.pool_path) for derived in version.derived}
     return shown

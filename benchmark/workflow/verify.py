@@ -58,13 +58,13 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     """Yield a check of each file that is there; it returns the number of intact files."""
     checks: list[tuple[Path, Callable[[], int]]] = []
     checks += [
-        (paths.split(split.place), partial(_verify, records.split_rows, study, split)) for split in study.all_splits
+        (paths.split(split.pool_path), partial(_verify, records.split_rows, study, split)) for split in study.all_splits
     ]
-    checks += [(paths.derived(file.place), partial(_check_derived, study, file)) for file in study.derived]
-    checks += [(paths.run(run.place) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
+    checks += [(paths.derived(file.pool_path), partial(_check_derived, study, file)) for file in study.derived]
+    checks += [(paths.run(run.pool_path) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
     collected = [paths.collected(study.name, frame) for frame in paths.FRAMES]
     checks += [(path, partial(_verify, read_parquet, path)) for path in collected]
-    measured = [paths.measured(run.place, cell.scenario) for run, cell in placed(study.runs(), study.cells)]
+    measured = [paths.measured(run.pool_path, cell.scenario) for run, cell in placed(study.runs(), study.cells)]
     checks += [(path, partial(_verify, read_record, path)) for path in measured]
     for name in study.datasets:
         if all(path.is_file() for path in store.files(study.dataset_folder(name))):
@@ -80,7 +80,7 @@ def _verify(read: Callable[..., object], *arguments: object) -> int:
 
 def _check_run(study: Study, run: Run) -> int:
     digests = records.record(study, run)["sha256"]
-    names = [name for name in digests if (paths.run(run.place) / name).is_file()]
+    names = [name for name in digests if (paths.run(run.pool_path) / name).is_file()]
     for name in names:
         records.checked(study, run, name)
     return 1 + len(names)
@@ -96,7 +96,7 @@ def _check_derived(study: Study, file: Derived) -> int:
     try:
         records.record(study, file.run)
     except records.OtherData as error:
-        error.path = paths.derived(file.place)
+        error.path = paths.derived(file.pool_path)
         raise
     except StaleOutput:
         pass  # a checkout may hold derived files without their runs

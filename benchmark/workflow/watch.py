@@ -32,7 +32,7 @@ class Watch:
         states = []
         for run in self.runs:
             try:
-                modified = (paths.run(run.place) / paths.RUN).stat().st_mtime_ns
+                modified = (paths.run(run.pool_path) / paths.RUN).stat().st_mtime_ns
             except OSError:
                 modified = 0
             ended = self._ended.get(str(run.name))

@@ -102,7 +102,7 @@ def test_a_study_with_held_out_images_is_attacked_in_the_strict_form(project):
         project.run(study, str(run.name))
     outputs = Reader(study, study.runs(), study.cells, frames.of_study(study).metrics).outputs(study.cells[0])
     for trial in range(study.trials):
-        folder = paths.run(study.run(f"{cell}/retrain/trial-{trial}").place)
+        folder = paths.run(study.run(f"{cell}/retrain/trial-{trial}").pool_path)
         samples = pd.read_parquet(folder / paths.SAMPLES)
         held = samples.loc[samples["split"] == "held-out", "index"].sort_values()
         assert np.flatnonzero(outputs.given.held_out[trial]).tolist() == held.tolist() and len(held) == 64

@@ -20,7 +20,7 @@ from benchmark.results import records as results
 from benchmark.results.gather import collect
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
@@ -211,7 +211,7 @@ def write_distances(study: Study, run: str, distances: dict[int, dict[int, float
 def write_derived(study: Study, kind: str, run: str, scenario: str, frame: pd.DataFrame) -> None:
     """Write a file derived from a run's weights."""
     derived = study.derive(kind, study.run(run), scenario)
-    write_parquet(paths.derived(derived.place), frame, derived.origin)
+    write_parquet(paths.derived(derived.pool_path), frame, derived.origin)
 
 
 def views(forget_distance: float, alone: bool, retain_distance: float = 0.0) -> pd.DataFrame:

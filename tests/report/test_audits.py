@@ -14,7 +14,7 @@ from benchmark.report.audits import NAMES
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 from tests.report.conftest import TRAIN, Drawn, at_gap, changed, make_study, source, write_run
 
 CELL = "digits/convnet/random-50"
@@ -100,7 +100,7 @@ def mean_loss(study: Study, method: str) -> float:
 def test_an_own_audit_has_a_column_and_a_null_and_needs_no_further_run(study):
     extended = with_own_audits("forget-loss")
     assert extended.output_fingerprint("audit") != study.output_fingerprint("audit")
-    assert [run.place for run in extended.runs()] == [run.place for run in study.runs()]
+    assert [run.pool_path for run in extended.runs()] == [run.pool_path for run in study.runs()]
     table, expected = Drawn(extended, "audit"), [mean_loss(study, method) for method in ("ft", "retrain")]
     row = table.by_method("audit").loc[("ft", "forget-loss")]
     assert [row["value"], row["null"]] == pytest.approx(expected)

@@ -17,7 +17,7 @@ from benchmark.methods import METHODS
 from benchmark.report.cite import PAPER, SOFTWARE, SOURCES, references
 from benchmark.report.draw import draw_table
 from benchmark.results.gather import collect
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import ROOT, Project, call
 
 SMALL = {"trials": 2, "tables": {"table2": {"caption": "50 % & more", "methods": ["salun"]}, "table8": None}}

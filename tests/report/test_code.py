@@ -13,7 +13,7 @@ from benchmark.metrics import samples
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
 from benchmark.results.gather import differing
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, ROOT
 from tests.report.conftest import Drawn, changed, gather, write_runs
 

@@ -23,7 +23,7 @@ from benchmark.results.differences import differences
 from benchmark.results.gather import collect
 from benchmark.results.sides import Side
 from benchmark.study.study import Study
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import Project, call
 from tests.workflow.test_merge import come_out_otherwise
 

@@ -7,7 +7,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.report.draw import draw_table
 from benchmark.results import records as results
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.report.conftest import CLASS, Drawn, altered, write_distances, write_run
 
 

@@ -15,7 +15,7 @@ from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import Workflow
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]

@@ -108,7 +108,7 @@ def test_the_panel_of_a_missing_or_diverged_map_is_empty_and_says_why(study, cop
     derived = study.derive(MAPS, study.run(f"{RANDOM}/ft/trial-0"), "random-10")
     for run in study.runs_of("compared"):
         write_run(study, str(run.name), status=DIVERGED if run.name == derived.run.name else FINISHED)
-    path = paths.derived(derived.place)
+    path = paths.derived(derived.pool_path)
     write_parquet(path, pd.read_parquet(path).assign(**dict.fromkeys(COORDINATES, np.nan)))
     panels = plot(study, "compared", partial=True).axes
     remarks = [next((text.get_text() for text in panel.texts), "") for panel in panels]

@@ -14,7 +14,7 @@ from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.results.records import DIVERGED
 from benchmark.study.outputs import varied as varied_setting
 from benchmark.study.study import Study
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import ORIGINAL
 from tests.report.conftest import CLASS, RANDOM, STAGED, altered, changed, metrics, plot, source, write_run, write_runs
 

@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.files import read_record, sha256, write_parquet, write_record
 from benchmark.report import recompute
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, call
 
 INTACT = "files are intact"

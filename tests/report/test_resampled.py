@@ -8,7 +8,7 @@ from benchmark.results import measured
 from benchmark.results.gather import gather
 from benchmark.study.prepare import split
 from benchmark.workflow.targets import Workflow
-from tests.places import split_file
+from tests.pool import split_file
 
 MIXED = """
 trials: 2

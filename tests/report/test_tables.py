@@ -15,7 +15,7 @@ from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.summary import cost_unit
 from benchmark.results import records as results
 from benchmark.study.study import Study
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.report.conftest import RANDOM, TRAIN, Drawn, altered, changed, metrics, write_forget, write_run, write_runs
 
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]

@@ -38,7 +38,7 @@ def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(proje
     made_from = {
         "slice": stopped.slice,
         "data": content_hash(study.dataset_folder("digits")),
-        "split": written_digest(paths.split(study.split_of(stopped).place)),
+        "split": written_digest(paths.split(study.split_of(stopped).pool_path)),
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
         "device": torch.device("cpu"),
     }
@@ -46,7 +46,7 @@ def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(proje
     changes["slice"] = stopped.slice | {"seed": 2}, "slice.seed was 1, is 2"
     changes["device"] = torch.device("cuda"), "device was 'cpu', is 'cuda'"
     for key, (changed, difference) in changes.items():
-        checkpoint = Checkpoint(paths.work(stopped.place), **made_from | {key: changed})
+        checkpoint = Checkpoint(paths.work(stopped.pool_path), **made_from | {key: changed})
         aside = checkpoint.path.with_name("checkpoint.pt.other")
         with pytest.raises(StaleOutput) as caught:
             checkpoint.load()

@@ -18,7 +18,7 @@ from benchmark.errors import BadInput
 from benchmark.training import device, gpus, job
 from benchmark.training.job import run
 from benchmark.training.loop import Trainer
-from tests.places import place, run_folder
+from tests.pool import pool_path, run_folder
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -216,7 +216,7 @@ def test_out_of_memory_is_one_line_and_costs_only_the_steps_since_the_last_save(
         patch.setattr(Trainer, "train_step", full)
         with pytest.raises(BadInput, match=f"^run {name}: this machine ran out of memory at batch size 32: set a"):
             run(study, name, "a test")
-    assert (paths.work(place(study, name)) / "checkpoint.pt").is_file()
+    assert (paths.work(pool_path(study, name)) / "checkpoint.pt").is_file()
     capsys.readouterr()
     end = project.run(study, name)
     printed = capsys.readouterr().out

@@ -21,7 +21,7 @@ from benchmark.registry import METHODS
 from benchmark.results import measured, records
 from benchmark.training import job as jobs
 from benchmark.training.job import run, weights_of
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 
 METRICS = ["ra", "ua", "ta", "mia"]
 
@@ -136,7 +136,7 @@ def test_a_job_that_was_planned_before_the_study_changed_is_refused(project):
 def test_a_job_that_waited_for_another_process_takes_what_that_one_made(project, capsys):
     study, name = project.study(), project.name("ft")
     with ThreadPoolExecutor() as pool:
-        with locked(paths.work(f"{study.run(name).place}.lock")):
+        with locked(paths.work(f"{study.run(name).pool_path}.lock")):
             second = pool.submit(run, study, name, "the second")
             deadline = time.monotonic() + 60
             while "waiting for another process" not in capsys.readouterr().err:
@@ -166,7 +166,7 @@ def test_a_run_whose_loss_overflows_is_a_result_and_no_error(project):
     history = records.frame(study, study.run(name), paths.HISTORY)
     assert history[METRICS].isna().all(axis=None) and len(history) == 1
     assert len(records.frame(study, study.run(name), paths.SAMPLES)) == 220
-    assert not paths.work(study.run(name).place).exists()
+    assert not paths.work(study.run(name).pool_path).exists()
     (row,) = measured.metrics(study, [study.run(name)], [Cell.parse(project.cell)]).to_dict("records")
     assert row["status"] == "diverged" and all(math.isnan(row[metric]) for metric in METRICS)
 

@@ -29,7 +29,7 @@ def test_original_relearns_a_class_sooner_than_retrain(project) -> None:
         project.run(study, name)
     files = [embed(study, "relearning", name, "class-8") for name in (project.original, retrain)]
     original, retrained = (pd.read_parquet(file) for file in files)
-    assert files[1] == paths.derived(study.derive("relearning", study.run(retrain), "class-8").place)
+    assert files[1] == paths.derived(study.derive("relearning", study.run(retrain), "class-8").pool_path)
     assert original["step"].tolist() == [0, 10, 20, 25]  # the last one is evaluated too
     assert original["forget_accuracy"].min() > 80 and retrained["forget_accuracy"].iloc[0] == 0
     assert (original["forget_accuracy"] > retrained["forget_accuracy"]).all()
@@ -65,7 +65,7 @@ def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(proj
 def test_the_settings_of_relearning_decide_where_its_file_lies(project) -> None:
     first, second = (project.study({"relearning": {"steps": steps}}) for steps in (25, 50))
     name = project.original
-    places = [study.derive("relearning", study.run(name), "class-8").place for study in (first, second)]
-    assert places[0] != places[1] and places[0].startswith("relearning/digits/convnet/class-8/original/trial-0-")
-    views = [study.derive("views", study.run(name), "class-8").place for study in (first, second)]
+    files = [study.derive("relearning", study.run(name), "class-8").pool_path for study in (first, second)]
+    assert files[0] != files[1] and files[0].startswith("relearning/digits/convnet/class-8/original/trial-0-")
+    views = [study.derive("views", study.run(name), "class-8").pool_path for study in (first, second)]
     assert views[0] == views[1]

@@ -19,7 +19,7 @@ from benchmark.names import CL, MethodName
 from benchmark.registry import ARCHITECTURES
 from benchmark.training.loop import Interrupted
 from benchmark.training.optimiser import SGD
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import call, environment
 
 WITH_CL = [name + CL for name in METHODS if METHODS.get(name).contrastive]
@@ -62,7 +62,7 @@ def test_a_run_that_is_stopped_and_resumed_equals_an_undisturbed_one(project, sh
     # No step was repeated: each start went on where the one before had stopped.
     assert (resumed.starts, resumed.pauses) == (1 + len(stops), undisturbed.pauses)
     assert_same(resumed, undisturbed)
-    assert not paths.work(study.run(name).place).exists()
+    assert not paths.work(study.run(name).pool_path).exists()
 
 
 def test_every_method_trains_in_bfloat16_and_resumes_too(project):
@@ -109,7 +109,7 @@ def test_a_layers_random_draws_go_on_after_an_interruption(project):
 def test_a_signal_saves_the_state_and_the_same_command_resumes(project, monkeypatch):
     study, name = project.unlearning(epochs=8, evaluate_every=8), project.name("ft")
     project.run(study, name)
-    folder, checkpoint = run_folder(study, name), paths.work(study.run(name).place) / "checkpoint.pt"
+    folder, checkpoint = run_folder(study, name), paths.work(study.run(name).pool_path) / "checkpoint.pt"
     undisturbed = (folder / paths.SAMPLES).read_bytes()
     shutil.rmtree(folder)
     # Stop another process in its training, which is slowed down so that it does not end before.

@@ -28,7 +28,7 @@ from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
 from benchmark.workflow.cost import cost
 from benchmark.workflow.unused import used
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
 
 TUNE = {

@@ -70,13 +70,13 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         prepare(study, "digits")
         workflow = Workflow(study)
         files = workflow.all
-        files += [paths.run(run.place) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
-        files += [paths.run(run.place) / paths.MODEL for run in study.runs() if run.name in study.kept]
+        files += [paths.run(run.pool_path) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
+        files += [paths.run(run.pool_path) / paths.MODEL for run in study.runs() if run.name in study.kept]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         for run in study.runs():
-            write_json(paths.run(run.place) / paths.RUN, {"fingerprint": run.fingerprint, "slice": run.slice})
+            write_json(paths.run(run.pool_path) / paths.RUN, {"fingerprint": run.fingerprint, "slice": run.slice})
     return root
 
 

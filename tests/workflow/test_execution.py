@@ -13,7 +13,7 @@ from benchmark import paths
 from benchmark.results.gather import collect
 from benchmark.study.prepare import prepare, split
 from benchmark.study.study import Study
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 from tests.project import CELL, CLOCKS, Project, call
 from tests.test_plugins import COMMENTED, PLUGIN
 from tests.workflow.conftest import RUN, planned
@@ -134,7 +134,7 @@ def test_what_another_process_finishes_after_the_plan_is_kept_as_it_is(ended):
     printed = ended.snakemake(*map(str, files), check=True).stdout
     assert "not present when the DAG was created" in printed and "Cannot restore" not in printed
     assert {path: path.read_bytes() for path in files} == before
-    assert "already finished" in paths.log(Study.load("tiny").run(f"{CELL}/ft/trial-0").place).read_text()
+    assert "already finished" in paths.log(Study.load("tiny").run(f"{CELL}/ft/trial-0").pool_path).read_text()
 
 
 LOSS = "return self.settings.share * super().loss(outputs, batch, epoch)"
@@ -147,7 +147,7 @@ def test_a_plugin_that_fails_stops_only_what_needs_it_until_it_is_repaired(proje
     tables = {"table2": {"methods": ["half"]}, "table8": {"cells": [CELL], "methods": ["ft"]}}
     study = project.study({"trials": 1, "plugins": [str(plugin)], "tables": tables})
     done = project.snakemake("table2", "table8", "--quiet")
-    half = paths.log(study.run(f"{CELL}/half/trial-0").place)
+    half = paths.log(study.run(f"{CELL}/half/trial-0").pool_path)
     assert done.returncode != 0 and "Cannot restore" not in done.stdout
     assert f"  run: RuntimeError: the method has a fault (log: {half})\nNot reached: table2\n" in done.stdout
     assert paths.table("tiny", "table8", ".tex").exists() and not paths.table("tiny", "table2", ".tex").exists()

@@ -16,7 +16,7 @@ from benchmark.results.records import is_there
 from benchmark.study.study import Study
 from benchmark.workflow import merge as merging
 from benchmark.workflow.merge import merge
-from tests.places import place
+from tests.pool import pool_path
 from tests.project import Project, call
 
 METHODS = ["ft", "ft@lr=0.02"]
@@ -31,7 +31,7 @@ def pools(prepared, tmp_path_factory) -> Path:
         for name, method in (("here", METHODS[0]), ("there", METHODS[1])):
             project = Project.copied(root / "here" if name == "there" else prepared, root / name, patch)
             study = project.study(STUDY)
-            shutil.rmtree(paths.run(place(study, project.name("ft"))), ignore_errors=True)
+            shutil.rmtree(paths.run(pool_path(study, project.name("ft"))), ignore_errors=True)
             for trained in [method, "retrain"] if name == "here" else [method]:
                 project.run(study, project.name(trained))
     return root
@@ -47,7 +47,7 @@ def study(pools, tmp_path, monkeypatch) -> Study:
 def folder_there(study: Study, method: str) -> Path:
     """Return the folder of a run in the other checkout."""
     name = "digits/convnet/original/trial-0" if method == "original" else f"digits/convnet/random-10/{method}/trial-0"
-    return Path("../there") / paths.run(place(study, name))
+    return Path("../there") / paths.run(pool_path(study, name))
 
 
 def come_out_otherwise(run: Path, device: str = "Xeon") -> None:
@@ -80,7 +80,7 @@ def test_runs_of_other_settings_are_taken_and_a_table_shows_both(study):
 
 def test_weights_that_are_missing_here_are_taken_once(study):
     shutil.copytree("../there", "../twin")
-    weights = paths.run(place(study, "digits/convnet/original/trial-0")) / paths.MODEL
+    weights = paths.run(pool_path(study, "digits/convnet/original/trial-0")) / paths.MODEL
     before = weights.read_bytes()
     weights.unlink()
     text, _ = merge([Path("../there"), Path("../twin")])
@@ -149,7 +149,7 @@ def test_a_copy_that_is_cut_off_leaves_no_run_and_resumes(study, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(merging.shutil, "copyfile", cut)
         merge([Path("../there")])
-    assert paths.run(run.place).is_dir() and not is_there(run)
+    assert paths.run(run.pool_path).is_dir() and not is_there(run)
     assert "1 run added" in merge([Path("../there")])[0] and is_there(run)
 
 

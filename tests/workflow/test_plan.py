@@ -11,7 +11,7 @@ from benchmark import paths
 from benchmark.data.store import content_hash
 from benchmark.files import write_json, write_record
 from benchmark.study.study import Study
-from tests.places import run_folder, split_file
+from tests.pool import run_folder, split_file
 from tests.project import CELL, ORIGINAL, Project, call
 from tests.workflow.conftest import SHOWN, planned
 
@@ -163,7 +163,7 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     study = finished.study(SHOWN)
     folder = study.dataset_folder("digits")
     for run in study.runs():
-        record = paths.run(run.place) / paths.RUN
+        record = paths.run(run.pool_path) / paths.RUN
         content = {"fingerprint": run.fingerprint, "slice": run.slice, "stamp": {"data": content_hash(folder)}}
         write_json(record, content | {"sha256": {}})
     assert planned(finished, "all") == {}

@@ -8,7 +8,7 @@ import yaml
 
 from benchmark import paths
 from benchmark.workflow.resources import FIRST_MB
-from tests.places import place, run_folder
+from tests.pool import pool_path, run_folder
 from tests.project import CELL, ROOT
 from tests.workflow.conftest import jobs_of
 
@@ -29,7 +29,7 @@ def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, 
 @pytest.mark.slow
 def test_by_default_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
     # A similar run has taken an hour and 4000 MiB.
-    record = paths.run(place("tiny", f"{CELL}/coun/trial-0")) / paths.RUN
+    record = paths.run(pool_path("tiny", f"{CELL}/coun/trial-0")) / paths.RUN
     record.parent.mkdir(parents=True)
     record.write_text('{"wall_seconds": 3600, "peak_memory_mb": 4000}')
     planned = requests(fresh)

@@ -17,7 +17,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.commands import warm
-from tests.places import run_folder
+from tests.pool import run_folder
 from tests.project import CELL, environment
 
 CLIENT = [sys.executable, "-I", "-S", warm.__file__]
@@ -67,7 +67,7 @@ def wait(ready) -> None:
 
 def fork_of(server: psutil.Process, study) -> psutil.Process:
     """Return the process that trains FT, once it has begun."""
-    note = paths.work(study.run(FT).place) / paths.PROGRESS
+    note = paths.work(study.run(FT).pool_path) / paths.PROGRESS
     wait(note.is_file)
     (job,) = server.children()
     return job

@@ -8,19 +8,19 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
 
-def place(study: Study | str, run: Run | RunName | str) -> str:
-    """Return the place of a run in the pool, by the study file as it stands."""
+def pool_path(study: Study | str, run: Run | RunName | str) -> str:
+    """Return the path of a run in the pool, by the study file as it stands."""
     if isinstance(run, Run):
-        return run.place
-    return (Study.load(study) if isinstance(study, str) else study).run(run).place
+        return run.pool_path
+    return (Study.load(study) if isinstance(study, str) else study).run(run).pool_path
 
 
 def run_folder(study: Study | str, run: Run | RunName | str) -> Path:
     """Return the folder of a run."""
-    return paths.run(place(study, run))
+    return paths.run(pool_path(study, run))
 
 
 def split_file(study: Study | str, scenario: str = "random-10", trial: int = 0, dataset: str = "digits") -> Path:
     """Return the file of a split."""
     loaded = Study.load(study) if isinstance(study, str) else study
-    return paths.split(loaded.split(dataset, scenario, trial).place)
+    return paths.split(loaded.split(dataset, scenario, trial).pool_path)
