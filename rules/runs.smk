@@ -67,4 +67,4 @@ rule embed:
     params:
         file=lambda wildcards: files.at(wildcards.derived),
     shell:
-        "{command} embed {study.name} {params.file.what} {params.file.run.name:q} {params.file.scenario:q} > {log} 2>&1"
+        "{command} embed {study.name} {params.file.kind} {params.file.run.name:q} {params.file.scenario:q} > {log} 2>&1"

@@ -22,7 +22,7 @@ Name = typer.Option("--name", metavar="NAME", help="the name of the method  [def
 
 @app.command()
 def new(
-    what: Annotated[New, argument("what to start: a method, a dataset, an architecture or an audit", "WHAT")],
+    kind: Annotated[New, argument("what to start: a method, a dataset, an architecture or an audit", "KIND")],
     name: Annotated[str, argument("its name, such as my-method", "NAME")],
 ) -> None:
     """Write a plugin to start from.
@@ -31,9 +31,9 @@ def new(
     """
     from benchmark.study.starter import write
 
-    plugin, study, test = write(what, name)
+    plugin, study, test = write(kind, name)
     print(f"{plugin}, {study} and {test} are written. Edit the first, then run")
-    if what == New.method:
+    if kind == New.method:
         print(f"  python -m benchmark test {name} --plugin {plugin}    to see which promises of a method it keeps")
     print(f"  python -m pytest {test}    to test it")
     print(f"  snakemake --cores {os.cpu_count()} all --config study={name}    to compare it")

@@ -83,7 +83,7 @@ def run(
 @app.command()
 def embed(
     study: StudyName,
-    what: Annotated[str, argument("maps, distances, views or relearning", "WHAT")],
+    kind: Annotated[str, argument("maps, distances, views or relearning", "KIND")],
     name: Annotated[str, argument("a run whose weights are kept", "RUN")],
     scenario: Annotated[str, argument("the scenario whose forget samples are marked", "SCENARIO")],
 ) -> None:
@@ -95,7 +95,7 @@ def embed(
     from benchmark.features.embed import embed
 
     with repairing():
-        print(embed(read(study), what, name, scenario))
+        print(embed(read(study), kind, name, scenario))
 
 
 @app.command()

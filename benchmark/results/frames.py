@@ -87,7 +87,7 @@ class Results:
             return self._join(self.runs, self._history)
         if name == "predictions":
             return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
-        return self._join([entry for entry in self.derived if entry.what == FROM_WEIGHTS[name]], self._derived)
+        return self._join([entry for entry in self.derived if entry.kind == FROM_WEIGHTS[name]], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
         frames = records.read_all(read, items, self.partial)
@@ -112,7 +112,7 @@ class Results:
 
     def _derived(self, entry: Derived) -> pd.DataFrame:
         frame = records.derived(entry)
-        if entry.what == MAPS:
+        if entry.kind == MAPS:
             frame = frame.dropna(ignore_index=True)  # a run that diverged has no coordinates on a map
         return self._named(entry.run, entry.scenario, self._with_class_names(entry.run, frame))
 
@@ -163,7 +163,7 @@ class Gathered(Results):
         if name == "history":
             return [(run, run.name.scenario) for run in self.runs]
         if name in FROM_WEIGHTS:
-            return [(entry.run, entry.scenario) for entry in self.derived if entry.what == FROM_WEIGHTS[name]]
+            return [(entry.run, entry.scenario) for entry in self.derived if entry.kind == FROM_WEIGHTS[name]]
         return [(run, cell.scenario) for run, cell in placed(self.runs, self.cells)]
 
 

@@ -167,14 +167,14 @@ class PlannedStudy(ResolvedStudy):
         """The splits of all runs."""
         return self.splits(self.runs(), self.cells)
 
-    def derive(self, what: str, run: Run, scenario: str) -> Derived:
-        """Return a file made from a run's weights; ``what`` is maps, distances, views or relearning."""
-        origin: dict[str, Any] = {"what": what, "run": run.fingerprint, "scenario": scenario}
-        if what == RELEARNING:
+    def derive(self, kind: str, run: Run, scenario: str) -> Derived:
+        """Return a file made from a run's weights; ``kind`` is maps, distances, views or relearning."""
+        origin: dict[str, Any] = {"what": kind, "run": run.fingerprint, "scenario": scenario}
+        if kind == RELEARNING:
             origin |= self.relearning.model_dump()
         else:
-            origin |= {"map_samples": self.map_samples, "view_pairs": self.view_pairs if what == VIEWS else 0}
-        return Derived(what, run, scenario, origin)
+            origin |= {"map_samples": self.map_samples, "view_pairs": self.view_pairs if kind == VIEWS else 0}
+        return Derived(kind, run, scenario, origin)
 
     def derived_of(self, output: str) -> list[Derived]:
         """Return the derived files that a table or figure shows; Original has one per scenario."""

@@ -68,10 +68,10 @@ class Split:
 class Derived:
     """A file made from the weights of a run.
 
-    ``what`` is maps, distances, views or relearning. Original, which has no scenario, has one for each.
+    ``kind`` is maps, distances, views or relearning. Original, which has no scenario, has one for each.
     """
 
-    what: str
+    kind: str
     run: Run
     scenario: str
     origin: dict[str, Any]
@@ -81,7 +81,7 @@ class Derived:
         """Its file in the pool, without the suffix."""
         run = self.run.name
         name = f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
-        return f"{self.what}/{name}-{digest(self.origin)[:SHORT]}"
+        return f"{self.kind}/{name}-{digest(self.origin)[:SHORT]}"
 
 
 def belongs(name: RunName, cell: Cell) -> bool:

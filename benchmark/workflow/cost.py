@@ -96,11 +96,11 @@ def derived_cost(study: Study, file: Derived) -> float:
     name = file.run.name
     train, _, classes, shape = _size(study, name.dataset)
     sample, training = min(study.map_samples, train), study.relearning
-    if file.what == RELEARNING:  # trained on full batches, and evaluated on the forgotten images in between
+    if file.kind == RELEARNING:  # trained on full batches, and evaluated on the forgotten images in between
         forgotten = _removed(study, name.dataset, file.scenario, train, classes)[-1]
         images = 3 * training.steps * training.batch_size + (1 - (-training.steps // training.every)) * forgotten
     else:
-        images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[file.what]
+        images = {MAPS: sample, DISTANCES: train, VIEWS: sample * (2 * study.view_pairs + 2)}[file.kind]
     return images * forward_flops(name.arch, classes, shape) / 1e15
 
 

@@ -190,11 +190,11 @@ def write_features(study: Study, *names: str) -> None:
     derived_files = [derived for name in names for derived in study.derived_of(name)] if names else study.derived
     for seed, derived in enumerate(derived_files):
         run = str(derived.run.name)
-        if derived.what == MAPS:
+        if derived.kind == MAPS:
             write_map(study, run, derived.scenario, seed)
-        elif derived.what == DISTANCES:
+        elif derived.kind == DISTANCES:
             write_distances(study, run, {8: {1: 2.0, 3: 3.0, 9: 4.0}})
-        elif derived.what == RELEARNING:
+        elif derived.kind == RELEARNING:
             frame = pd.DataFrame({"step": [0, 10, 20], "forget_accuracy": [0.0, 40.0 + seed, 90.0]})
             write_derived(study, RELEARNING, run, derived.scenario, frame)
         else:
