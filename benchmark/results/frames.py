@@ -23,7 +23,7 @@ from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.names import KEYS, ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST
-from benchmark.results.sample_outputs import Reader
+from benchmark.results.sample_outputs import OutputsReader
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run, placed
 from benchmark.study.study import Study
@@ -81,7 +81,7 @@ class Results:
         if name == "metrics":
             return measured.metrics(self.study, self.runs, self.cells, self.partial)
         if name in ("audits", "memorised"):
-            reader = Reader(self.study, self.runs, self.cells, self.metrics, self.partial)
+            reader = OutputsReader(self.study, self.runs, self.cells, self.metrics, self.partial)
             return getattr(reader, name)()
         if name == "history":
             return self._join(self.runs, self._history)

@@ -18,7 +18,7 @@ from benchmark.metrics import membership
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.metrics.samplewise import battery
-from benchmark.metrics.samplewise.battery import Outputs
+from benchmark.metrics.samplewise.battery import MethodOutputs
 from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
 from benchmark.metrics.samplewise.sufficiency import Forgetting
@@ -30,8 +30,8 @@ from benchmark.study.runs import Run, placed
 from benchmark.study.study import Study
 
 
-class Samples(NamedTuple):
-    """One run's outputs, as `Outputs` of one trial, with labels, the held-out samples and the study's own audits."""
+class RunOutputs(NamedTuple):
+    """One run's outputs, as `MethodOutputs` of one trial, with labels, held-out samples and the study's own audits."""
 
     margin: Floats
     prediction: npt.NDArray[np.int16]
@@ -44,19 +44,19 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True)
 class CellOutputs:
-    """The outputs of each method's models, what the trials of Retrain forgot (``given``), and the labels, (samples,).
+    """The outputs of each method's models, what the trials of Retrain forgot, and the labels, (samples,).
 
     ``own_audits`` has the values of the study's own audits: columns ``method, audit, trial, value``.
     """
 
-    methods: dict[str, Outputs]
-    given: Forgetting
+    methods: dict[str, MethodOutputs]
+    forgetting: Forgetting
     label: npt.NDArray[np.int64]
     own_audits: pd.DataFrame
 
 
 @dataclass(frozen=True)
-class Reader:
+class OutputsReader:
     """Reads the outputs of runs on samples.
 
     ``metrics`` has a row per run and cell, as in `benchmark.results.measured`. ``partial`` passes over what is missing
@@ -73,8 +73,8 @@ class Reader:
         """Return `battery.by_trial` of every cell that has Retrain, with ``twins``: see docs/results.md."""
 
         def audited(cell: Cell, outputs: CellOutputs) -> pd.DataFrame:
-            twins = {trial: self._twins(cell, trial) for trial in map(int, outputs.given.trials)}
-            frame = battery.by_trial(outputs.methods, outputs.given)
+            twins = {trial: self._twins(cell, trial) for trial in map(int, outputs.forgetting.trials)}
+            frame = battery.by_trial(outputs.methods, outputs.forgetting)
             if self.study.audits:
                 frame = pd.concat([frame, _beside_retrain(outputs.own_audits)], ignore_index=True)
             return frame.assign(twins=frame["trial"].map(twins).astype(float))
@@ -83,7 +83,9 @@ class Reader:
 
     def memorised(self) -> pd.DataFrame:
         """Return `by_memorisation` of every cell that has Retrain."""
-        return self._of_every_cell(lambda _, outputs: by_memorisation(outputs.methods, outputs.given, outputs.label))
+        return self._of_every_cell(
+            lambda _, outputs: by_memorisation(outputs.methods, outputs.forgetting, outputs.label)
+        )
 
     def _of_every_cell(
         self, compute: Callable[[Cell, CellOutputs], pd.DataFrame], own_audits: Sequence[str] = ()
@@ -110,7 +112,7 @@ class Reader:
         samples = {
             method: self._read(
                 {trial: run for trial, run in by_trial.items() if trial in forgets},
-                lambda run: _samples(self.study, run, forgets[run.name.trial], own_audits),
+                lambda run: _run_outputs(self.study, run, forgets[run.name.trial], own_audits),
             )
             for method, by_trial in runs.items()
         }
@@ -160,7 +162,7 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     if not runs:
         raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")
     forgets = [records.forget(study, run) for run in runs]
-    by_run = [_samples(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
+    by_run = [_run_outputs(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
     trained_on = np.stack([~samples.held_out for samples in by_run])
     for row, forget in zip(trained_on, forgets, strict=True):
         row[_indices(forget, "train")] = False
@@ -175,7 +177,7 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     return path
 
 
-def _samples(study: Study, run: Run, forget: pd.DataFrame, own_audits: Sequence[str] = ()) -> Samples:
+def _run_outputs(study: Study, run: Run, forget: pd.DataFrame, own_audits: Sequence[str] = ()) -> RunOutputs:
     rows = records.frame(study, run, paths.SAMPLES).sort_values("index", kind="stable")
     test = rows[rows["split"] == "test"]
     train = rows[rows["split"].isin(["train", HELD_OUT])]
@@ -186,7 +188,7 @@ def _samples(study: Study, run: Run, forget: pd.DataFrame, own_audits: Sequence[
     unseen = tests[left_out] if left_out.any() else tests
     prediction, label = (train[column].to_numpy() for column in ("prediction", "label"))
     audit_values = {audit: _own_audit(audit, run, rows, forget) for audit in own_audits}
-    return Samples(margin(train), prediction, tests[~left_out], unseen, label, held_out, audit_values)
+    return RunOutputs(margin(train), prediction, tests[~left_out], unseen, label, held_out, audit_values)
 
 
 def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
@@ -204,11 +206,11 @@ def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:
     return audits[~is_retrain].merge(nulls, on=["audit", "trial"]).assign(enough=1.0)
 
 
-def _stacked(trials: dict[int, Samples], metrics: pd.DataFrame) -> Outputs:
+def _stacked(trials: dict[int, RunOutputs], metrics: pd.DataFrame) -> MethodOutputs:
     """Return the outputs of a method's trials stacked, one row per trial."""
     margin, prediction, test, unseen, *_ = (np.stack(part) for part in zip(*trials.values(), strict=True))
     numbers = metrics.loc[list(trials)].to_numpy(dtype=float)
-    return Outputs(np.array(list(trials)), margin, prediction, test, unseen, numbers)
+    return MethodOutputs(np.array(list(trials)), margin, prediction, test, unseen, numbers)
 
 
 def margin(samples: pd.DataFrame) -> Floats:

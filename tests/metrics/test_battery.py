@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import standards, sufficiency
-from benchmark.metrics.samplewise.battery import Outputs, by_trial, summary
+from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
 from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import ORIGINAL, RETRAIN
@@ -19,7 +19,7 @@ CELL_NAMES = dict.fromkeys(CELL, "d")
 METHODS = {RETRAIN: (0.0, 0.0), ORIGINAL: (3.0, 0.0), "perfect": (0.0, 0.0), "half": (1.5, 0.0), "shift": (0.0, 0.8)}
 
 
-def simulated(trials=TRIALS, samples=SAMPLES, held_out=0.2) -> tuple[dict[str, Outputs], Forgetting]:
+def simulated(trials=TRIALS, samples=SAMPLES, held_out=0.2) -> tuple[dict[str, MethodOutputs], Forgetting]:
     rng = np.random.default_rng(0)
     position = rng.random((trials, samples))
     forgetting = Forgetting(np.arange(trials), position < 0.5, position >= 1 - held_out)
@@ -35,7 +35,7 @@ def simulated(trials=TRIALS, samples=SAMPLES, held_out=0.2) -> tuple[dict[str, O
             for masks in (~forgetting.unseen, forgetting.forgotten)
         )
         metrics = np.stack([ra, 100 - forget, 100 * (test > 0).mean(axis=1), 100 - forget], axis=1)
-        methods[method] = Outputs(np.arange(trials), margin, correct.astype(np.int16), test, test, metrics)
+        methods[method] = MethodOutputs(np.arange(trials), margin, correct.astype(np.int16), test, test, metrics)
     return methods, forgetting
 
 

@@ -11,7 +11,7 @@ from benchmark.errors import StaleOutput
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
 from benchmark.results import frames
-from benchmark.results.sample_outputs import Reader, margin
+from benchmark.results.sample_outputs import OutputsReader, margin
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from tests.project import ROOT
@@ -26,12 +26,12 @@ KNOWN = {
 }
 
 
-def reader(scenarios: list[str], methods: list[str]) -> Reader:
+def reader(scenarios: list[str], methods: list[str]) -> OutputsReader:
     """Return a reader of some committed runs, with their gathered metrics."""
     study = Study.load("cifar10-small")
     cells = [cell for cell in study.cells if cell.scenario in scenarios]
     metrics = frames.gathered(study).metrics
-    return Reader(study, study.runs(), cells, metrics[metrics["method"].isin(["retrain", *methods])])
+    return OutputsReader(study, study.runs(), cells, metrics[metrics["method"].isin(["retrain", *methods])])
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +100,13 @@ def test_a_study_with_held_out_images_is_attacked_in_the_strict_form(project):
         split(study, "digits", "random-50", trial)
     for run in study.runs():
         project.run(study, str(run.name))
-    outputs = Reader(study, study.runs(), study.cells, frames.of_study(study).metrics).outputs(study.cells[0])
+    outputs = OutputsReader(study, study.runs(), study.cells, frames.of_study(study).metrics).outputs(study.cells[0])
     for trial in range(study.trials):
         folder = paths.run(study.run(f"{cell}/retrain/trial-{trial}").pool_path)
         samples = pd.read_parquet(folder / paths.SAMPLES)
         held = samples.loc[samples["split"] == "held-out", "index"].sort_values()
-        assert np.flatnonzero(outputs.given.held_out[trial]).tolist() == held.tolist() and len(held) == 64
-    assert not (outputs.given.held_out & outputs.given.forgotten).any()
+        assert np.flatnonzero(outputs.forgetting.held_out[trial]).tolist() == held.tolist() and len(held) == 64
+    assert not (outputs.forgetting.held_out & outputs.forgetting.forgotten).any()
     rows = frames.of_study(study).audits.set_index(["method", "audit"])
     assert rows.loc[("ft", "u-lira-auc"), "value"].notna().all()
     assert (rows["twins"] == 0).all()

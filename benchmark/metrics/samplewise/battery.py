@@ -29,7 +29,7 @@ Values = dict[str, Floats]
 
 
 @dataclass(frozen=True)
-class Outputs:
+class MethodOutputs:
     """The outputs of a method's models, one row per trial.
 
     Attributes
@@ -49,10 +49,10 @@ class Outputs:
     unseen_margin: Floats
     metrics: Floats
 
-    def of(self, trials: Indices) -> Outputs:
+    def of(self, trials: Indices) -> MethodOutputs:
         """Return the outputs of some of the trials."""
         rows = [list(self.trials).index(trial) for trial in trials]
-        return Outputs(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return MethodOutputs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @property
     def standardised_margin(self) -> Floats:
@@ -63,12 +63,12 @@ class Outputs:
 class Battery:
     """The audits of some trials of a cell, all of which Retrain has."""
 
-    def __init__(self, retrain: Outputs, forgetting: Forgetting):
+    def __init__(self, retrain: MethodOutputs, forgetting: Forgetting):
         self.retrain, self.forgetting = retrain, forgetting
         self.trials = len(forgetting.trials)
         self.enough = {name: audit.enough(forgetting) for name, audit in AUDITS.items()}
 
-    def audit(self, unlearned: Outputs) -> Values:
+    def audit(self, unlearned: MethodOutputs) -> Values:
         """Return one number per trial, (trials,), of each audit; NaN where there are too few trials."""
         retrain, forgotten = self.retrain, self.forgetting.forgotten
         standardised_margins = unlearned.standardised_margin, retrain.standardised_margin
@@ -97,7 +97,7 @@ class Battery:
         }
         return self._complete(values, retrain, nulls.of_references)
 
-    def _complete(self, values: Values, unlearned: Outputs, contributions: Contributions) -> Values:
+    def _complete(self, values: Values, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
         values = values | self._over_halves(unlearned) | self._against_unseen(unlearned, contributions)
         no_value = np.full(self.trials, np.nan)
@@ -106,7 +106,7 @@ class Battery:
     def _has_enough(self, audit: str) -> bool:
         return self.trials >= self.enough[audit]
 
-    def _over_halves(self, unlearned: Outputs) -> Values:
+    def _over_halves(self, unlearned: MethodOutputs) -> Values:
         """Return KLoM and F where there are enough trials; both are slow."""
         forgotten = self.forgetting.forgotten
         margin, retrain = (np.where(forgotten, outputs.margin, np.nan) for outputs in (unlearned, self.retrain))
@@ -125,7 +125,7 @@ class Battery:
         enough = {name: statistic for name, statistic in statistics.items() if self._has_enough(name)}
         return {name: nulls.halved(statistic, self.trials) for name, statistic in enough.items()}
 
-    def _against_unseen(self, unlearned: Outputs, contributions: Contributions) -> Values:
+    def _against_unseen(self, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         references, a = self._references
         margins = unlearned.margin, unlearned.unseen_margin, self.forgetting.forgotten
         return {
@@ -142,8 +142,8 @@ class Battery:
 
 
 def beside_retrain(
-    methods: Mapping[str, Outputs], forgetting: Forgetting
-) -> Iterator[tuple[str, Outputs, Outputs, Forgetting]]:
+    methods: Mapping[str, MethodOutputs], forgetting: Forgetting
+) -> Iterator[tuple[str, MethodOutputs, MethodOutputs, Forgetting]]:
     """Yield each method but Retrain, its outputs, Retrain's and what was forgotten, over the trials that all have."""
     for method, outputs in methods.items():
         shared = np.intersect1d(np.intersect1d(outputs.trials, methods[RETRAIN].trials), forgetting.trials)
@@ -151,7 +151,7 @@ def beside_retrain(
             yield method, outputs.of(shared), methods[RETRAIN].of(shared), forgetting.of(shared)
 
 
-def by_trial(methods: Mapping[str, Outputs], forgetting: Forgetting) -> pd.DataFrame:
+def by_trial(methods: Mapping[str, MethodOutputs], forgetting: Forgetting) -> pd.DataFrame:
     """Return a row per method, audit and trial: columns ``method, audit, trial, value, null, enough``.
 
     Each method and its null are audited over the trials that Retrain has too. ``value`` and ``null`` are NaN where
@@ -192,7 +192,7 @@ def _estimate(values: Floats) -> tuple[float, float, float]:
     return (float(present.mean()) if len(present) else np.nan, *mean_interval(present))
 
 
-def _compared(unlearned: Outputs, retrain: Outputs, forgotten: Mask) -> Values:
+def _compared(unlearned: MethodOutputs, retrain: MethodOutputs, forgotten: Mask) -> Values:
     """Return the audits that compare single models, row by row."""
     metrics = unlearned.metrics, retrain.metrics
     values = (

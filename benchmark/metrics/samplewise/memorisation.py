@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics.samplewise.battery import Outputs, beside_retrain
+from benchmark.metrics.samplewise.battery import MethodOutputs, beside_retrain
 from benchmark.metrics.samplewise.likelihood import LEAST_JUDGED, likelihood_ratios
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
@@ -35,7 +35,7 @@ def memorisation(correct: Mask, trained_on: Mask) -> Floats:
 
 
 def by_memorisation(
-    methods: Mapping[str, Outputs], forgetting: Forgetting, label: npt.NDArray[np.int64]
+    methods: Mapping[str, MethodOutputs], forgetting: Forgetting, label: npt.NDArray[np.int64]
 ) -> pd.DataFrame:
     """Return how well the efficacy attack tells a method from Retrain, by how strongly the samples are memorised.
 

@@ -32,7 +32,7 @@ class Forgetting:
         """What each trial's Retrain was not trained on."""
         return self.forgotten | self.held_out
 
-    def share(self, mask: Mask) -> float:
+    def overlap(self, mask: Mask) -> float:
         """Return the share of the other trials in whose mask a trial's forgotten sample is, on average.
 
         With ``forgotten`` as the mask it is 1 where all trials forget the same class. Where no sample is forgotten in
@@ -51,7 +51,7 @@ def for_pairs(_: Forgetting) -> float:
 
 def for_attack(forgetting: Forgetting) -> float:
     """Return how many trials it takes for `JUDGED` samples of each, on average, to be forgotten in another one."""
-    share, forgotten = forgetting.share(forgetting.forgotten), forgetting.forgotten.sum(axis=1).mean()
+    share, forgotten = forgetting.overlap(forgetting.forgotten), forgetting.forgotten.sum(axis=1).mean()
     if not share:
         return math.inf
     judged_share = min(JUDGED / forgotten, 0.5)
@@ -61,7 +61,7 @@ def for_attack(forgetting: Forgetting) -> float:
 
 def for_strict(forgetting: Forgetting) -> float:
     """Return how many trials it takes to forget a sample twice and hold it out twice; infinity if none is held out."""
-    smallest_share = min(forgetting.share(forgetting.forgotten), forgetting.share(forgetting.held_out))
+    smallest_share = min(forgetting.overlap(forgetting.forgotten), forgetting.overlap(forgetting.held_out))
     return math.ceil(2 / smallest_share) if smallest_share else math.inf
 
 
@@ -69,7 +69,7 @@ def for_models(models: int) -> Callable[[Forgetting], float]:
     """Return a function to how many trials it takes for ``models`` in each half to have forgotten a sample."""
 
     def enough(forgetting: Forgetting) -> float:
-        share = forgetting.share(forgetting.forgotten)
+        share = forgetting.overlap(forgetting.forgotten)
         return math.ceil(2 * models / share) if share else math.inf
 
     return enough

@@ -14,7 +14,7 @@ from benchmark.report.page.maps import images_of
 from benchmark.report.page.sprites import sprite
 from benchmark.report.style import in_order, method_label
 from benchmark.results.frames import Results
-from benchmark.results.sample_outputs import CellOutputs, Reader
+from benchmark.results.sample_outputs import CellOutputs, OutputsReader
 
 FARTHEST, RANDOM = 16, 24  # images farthest from Retrain per method, and random others
 EXACT, MOST = 100_000, 300_000  # bytes of a cell's images: see `sprite`
@@ -29,7 +29,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     """
     try:
         study = results.study
-        outputs = Reader(study, study.runs(), [cell], results.metrics).outputs(cell)
+        outputs = OutputsReader(study, study.runs(), [cell], results.metrics).outputs(cell)
         classes = results.classes(cell.dataset)
     except StaleOutput:
         return None
@@ -50,8 +50,8 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         "index": index.tolist(),
         "groups": {name: np.searchsorted(index, group).tolist() for name, group in groups.items()},
         "labels": outputs.label[index].tolist(),
-        "trials": [int(trial) for trial in outputs.given.trials],
-        "forgotten": outputs.given.forgotten[:, index].tolist(),
+        "trials": [int(trial) for trial in outputs.forgetting.trials],
+        "forgotten": outputs.forgetting.forgotten[:, index].tolist(),
         "said": said,
         "sprite": None if pictures is None else sprite(pictures, MOST, EXACT),
     }
@@ -62,7 +62,7 @@ def _groups(outputs: CellOutputs) -> dict[str, npt.NDArray[np.int64]]:
 
     Distance is between an image's margins under a method and under Retrain, in the trials that forgot the image.
     """
-    retrain, forgotten = outputs.methods[RETRAIN], outputs.given.forgotten
+    retrain, forgotten = outputs.methods[RETRAIN], outputs.forgetting.forgotten
     row = {int(trial): number for number, trial in enumerate(retrain.trials)}
     forget = np.flatnonzero(forgotten.any(axis=0))
     distances = {}
