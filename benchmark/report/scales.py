@@ -17,8 +17,8 @@ from benchmark.metrics.evidence import Evidence, Trials, in_cell
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samplewise.battery import summary
+from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
-from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNTESTED, verdicts
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import competes

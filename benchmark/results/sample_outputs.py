@@ -19,9 +19,9 @@ from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.metrics.samplewise import battery
 from benchmark.metrics.samplewise.battery import MethodOutputs
+from benchmark.metrics.samplewise.built_in_audits import Forgetting
 from benchmark.metrics.samplewise.margins import Floats, Mask, margin_of_loss
 from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisation
-from benchmark.metrics.samplewise.sufficiency import Forgetting
 from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records

@@ -63,7 +63,7 @@ def check(study: PlannedStudy) -> None:
 def _check_own_audits(study: PlannedStudy) -> None:
     if not study.audits:
         return
-    from benchmark.metrics.samplewise.sufficiency import AUDITS  # here, since it imports scipy
+    from benchmark.metrics.samplewise.built_in_audits import AUDITS  # here, since it imports scipy
 
     for name in study.audits:
         if name not in OWN_AUDITS:

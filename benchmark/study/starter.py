@@ -229,7 +229,7 @@ def write(kind: str, name: str) -> list[Path]:
 
 def _unusable(kind: str, name: str, registry: Registry) -> str:
     """Say why a study could not show what has this name, or would take it for something else; empty if it could."""
-    from benchmark.metrics.samplewise.sufficiency import AUDITS  # here, since it imports scipy
+    from benchmark.metrics.samplewise.built_in_audits import AUDITS  # here, since it imports scipy
 
     if name in registry or (kind == "audit" and name in AUDITS):
         return "there is one of that name"

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from benchmark.metrics.gaps import CELL
-from benchmark.metrics.samplewise import standards, sufficiency
+from benchmark.metrics.samplewise import built_in_audits, standards
 from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
+from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
-from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import ORIGINAL, RETRAIN
 
 TRIALS, SAMPLES = 6, 2000
@@ -92,7 +92,7 @@ def test_held_out_samples_allow_the_strict_attack():
 
 def test_klom_and_forgetting_quality_compare_halves_of_the_trials(monkeypatch):
     for name in ("klom", "klom-95", "forgetting-quality"):
-        monkeypatch.setitem(AUDITS, name, sufficiency.Audit(None, sufficiency.for_pairs))
+        monkeypatch.setitem(AUDITS, name, built_in_audits.Audit(None, built_in_audits.for_pairs))
     rows = summary(by_trial(*simulated(trials=10, samples=150)), []).set_index(["method", "audit"])
     for audit, sign in (("klom", 1), ("forgetting-quality", -1)):
         perfect, original = rows.loc[("perfect", audit)], rows.loc[(ORIGINAL, audit)]
@@ -124,20 +124,20 @@ def test_an_attack_needs_enough_trials_to_judge_a_hundred_samples_in_each(share:
     forgotten = order < share * 20_000
     forgotten[:, 15_000:] &= share < 1
     forgetting = Forgetting(np.arange(40), forgotten, np.zeros_like(forgotten))
-    assert sufficiency.for_attack(forgetting) == trials
+    assert built_in_audits.for_attack(forgetting) == trials
     judged = [(row & (forgotten[:trials].sum(axis=0) > 1)).sum() for row in forgotten[:trials]]
     assert np.mean(judged) > 95 and (trials == 3 or np.mean(judged) < 110)
-    assert sufficiency.for_strict(forgetting) == np.inf
+    assert built_in_audits.for_strict(forgetting) == np.inf
 
 
 def test_trials_that_forget_nothing_in_common_by_chance_need_a_finite_number_more():
     forgotten = np.arange(1000) // 10 == np.arange(2)[:, None]  # ten samples each
     forgetting = Forgetting(np.arange(2), forgotten, np.zeros_like(forgotten))
-    assert sufficiency.for_attack(forgetting) == 70  # half of them are in one of 69 other trials: 1 - 0.99^69
-    assert sufficiency.for_models(100)(forgetting) == 20_000
-    assert sufficiency.for_strict(forgetting) == np.inf
+    assert built_in_audits.for_attack(forgetting) == 70  # half of them are in one of 69 other trials: 1 - 0.99^69
+    assert built_in_audits.for_models(100)(forgetting) == 20_000
+    assert built_in_audits.for_strict(forgetting) == np.inf
     held_out = np.tile(np.arange(1000) >= 800, (2, 1))
-    assert sufficiency.for_strict(Forgetting(np.arange(2), forgotten, held_out)) == 200
+    assert built_in_audits.for_strict(Forgetting(np.arange(2), forgotten, held_out)) == 200
 
 
 def test_audits_are_judged_by_how_well_they_rank_methods(trials: pd.DataFrame):

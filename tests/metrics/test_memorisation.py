@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from benchmark.metrics.samplewise.battery import MethodOutputs
+from benchmark.metrics.samplewise.built_in_audits import Forgetting
 from benchmark.metrics.samplewise.memorisation import by_memorisation
-from benchmark.metrics.samplewise.sufficiency import Forgetting
 
 TRIALS, SAMPLES = 6, 6000
 

@@ -12,12 +12,12 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Indices, mean_interval
 from benchmark.metrics.samplewise import agreement, competition, nulls
+from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
 from benchmark.metrics.samplewise.klom import klom
 from benchmark.metrics.samplewise.likelihood import Attack, efficacy, strict
 from benchmark.metrics.samplewise.margins import Floats, Mask, standardised
 from benchmark.metrics.samplewise.never_seen import Contributions, References, leaving_out, margin_auc
 from benchmark.metrics.samplewise.resampling import over_pairs
-from benchmark.metrics.samplewise.sufficiency import AUDITS, Forgetting
 from benchmark.names import RETRAIN
 
 PERCENTILE = 95  # of the samples' KLoM

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.metrics.samplewise.battery import MethodOutputs, beside_retrain
+from benchmark.metrics.samplewise.built_in_audits import FITTED, Forgetting
 from benchmark.metrics.samplewise.likelihood import LEAST_JUDGED, likelihood_ratios
 from benchmark.metrics.samplewise.margins import Floats, Mask, auc
 from benchmark.metrics.samplewise.resampling import jackknife, nan_mean
-from benchmark.metrics.samplewise.sufficiency import FITTED, Forgetting
 
 LEAST_MODELS = 2  # models on either side; with one, a sample's accuracy is 0 or 1
 GROUPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # scores below 0, which are noise, count as 0

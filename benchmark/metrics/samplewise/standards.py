@@ -17,9 +17,9 @@ from scipy import special
 
 from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
 from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.margins import Floats, auc
 from benchmark.metrics.samplewise.resampling import nan_mean
-from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.names import ORIGINAL
 
 

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
+from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.standards import kendall
-from benchmark.metrics.samplewise.sufficiency import ideal
 from benchmark.report import audits, facts
 from benchmark.report.figures.common import MARKERS, draw_daggers, legend_above, note_collapsed, panels
 from benchmark.report.source import Source

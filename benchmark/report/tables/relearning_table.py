@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.gaps import floor_of
-from benchmark.metrics.samplewise.regained import NEAR, area, steps_until
+from benchmark.metrics.samplewise.relearning_curve import NEAR, area, steps_until
 from benchmark.names import ORIGINAL, RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source

@@ -1,4 +1,4 @@
-"""The audits, what a perfect unlearner reads in each, and how many trials each needs."""
+"""The built-in audits, what a perfect unlearner reads in each, and how many trials each needs."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmark.metrics.samplewise.regained import area, steps_until
+from benchmark.metrics.samplewise.relearning_curve import area, steps_until
 
 
 def test_the_area_is_the_mean_accuracy_over_steps_of_any_spacing():
