@@ -29,7 +29,7 @@ COLUMNS += ["p_holm", "verdict", "after_holm", "sd", "trials_needed", "remark"]
 
 
 def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.DataFrame:
-    """Return a row for each claim (of all unless given) in each place, and a single row for one that cannot be tested.
+    """Return a row for each claim (of all unless given) in each cell, and a single row for one that cannot be tested.
 
     The columns are `COLUMNS`. ``family`` is primary for the claims of the paper's abstract, else exploratory. ``value,
     low, high`` are the formula and its 95 % interval, in ``unit``; ``p`` is two-sided, ``p_holm`` corrected for all
@@ -55,7 +55,7 @@ def verdicts(evidence: Evidence, claims: Iterable[Claim] | None = None) -> pd.Da
 
 def _row(tested: Tested) -> dict[str, Any]:
     result = estimate(tested.statistic, tested.trials)
-    row = {"place": tested.place, "subject": tested.subject, "unit": tested.unit} | asdict(result)
+    row = {"place": str(tested.cell), "subject": tested.subject, "unit": tested.unit} | asdict(result)
     verdict = REPRODUCED if result.low > 0 else NOT_REPRODUCED if result.high < 0 else UNDECIDED
     row |= {"verdict": verdict, "remark": _remark(tested, result)}
     row["trials_needed"] = trials_needed(result.value, result.sd) if result.sd > 0 and result.value else math.nan

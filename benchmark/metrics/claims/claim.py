@@ -23,7 +23,7 @@ class Tested(NamedTuple):
     counts the trials left out because it diverged, and ``collapsed`` those in which it lost what it had learnt.
     """
 
-    place: str
+    cell: Cell
     subject: str
     statistic: Statistic
     trials: int
@@ -34,7 +34,7 @@ class Tested(NamedTuple):
     @classmethod
     def of(cls, cell: Cell, subject: str, statistic: Statistic, trials: Trials, unit: str = "points") -> Tested:
         """Return a test of a cell's trials."""
-        return cls(str(cell), subject, statistic, len(trials), trials.diverged, trials.collapsed, unit)
+        return cls(cell, subject, statistic, len(trials), trials.diverged, trials.collapsed, unit)
 
 
 class Claim(NamedTuple):

@@ -110,4 +110,4 @@ def lemma(evidence: Evidence) -> Iterator[Tested]:
             subject = f"mean over ε = {', '.join(str(column)[2:] for column in columns)}"
             diverged = trials_with(rows, "diverged", True, [OURS])
             collapsed = trials_with(rows[rows["trial"].isin(means.index)], "collapsed", True, [OURS])
-            yield Tested(str(Cell(*key)), subject, mean_of(differences), len(means), diverged, collapsed, "% of images")
+            yield Tested(Cell(*key), subject, mean_of(differences), len(means), diverged, collapsed, "% of images")

@@ -34,7 +34,7 @@ def build(study: Study, partial: bool = False) -> dict[str, Any]:
     tests["kept"] = [is_kept(row) for row in tests.itertuples()]
     tests["value"] = tests["value"].map(number) + tests["unit"].map(lambda unit: "" if unit == "points" else f" {unit}")
     cells = cells_of(tests)
-    tests["place"] = tests["place"].map(lambda place: short_label(Cell.parse(place), cells), na_action="ignore")
+    tests["place"] = tests["place"].map(lambda name: short_label(Cell.parse(name), cells), na_action="ignore")
     claims = [
         {**rows[["text", "where"]].iloc[0], "tests": rows.fillna({"subject": "", "remark": ""}).to_dict("records")}
         for _, rows in tests.groupby("claim", sort=False)

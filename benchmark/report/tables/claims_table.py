@@ -93,7 +93,7 @@ def title(row: pd.Series[Any]) -> str:
 
 def cells_of(data: pd.DataFrame) -> list[Cell]:
     """Return the cells in which claims were tested."""
-    return [Cell.parse(place) for place in data["place"].dropna().unique()]
+    return [Cell.parse(name) for name in data["place"].dropna().unique()]
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
