@@ -27,8 +27,8 @@ CRITERIA: list[dict[str, Any]] = [
 def build(results: Results) -> Iterator[tuple[Cell, dict[str, Any]]]:
     """Yield each cell of a study that has Retrain and another method, with its methods' numbers.
 
-    For each method: ``trials``, in each the four metrics in per cent and those of its Retrain, and the ``numbers`` of
-    these trials; ``attack``, the distance from chance of the AUC of an attack on single samples, in points; and
+    For each method: the numbers of its ``trials``, and its ``metrics``, in each trial the four in per cent and those of
+    its Retrain; ``attack``, the distance from chance of the AUC of an attack on single samples, in points; and
     ``cost``, the computation executed in per cent of Retrain's. Missing numbers are null. A method that ``diverged`` in
     a trial has no rank.
     """
@@ -54,11 +54,11 @@ def _method(name: str, runs: pd.DataFrame, reference: pd.DataFrame, audits: pd.D
     return {
         "name": name,
         # Ablations and the control are hidden until the reader asks for them.
-        "aside": bool(MethodName.parse(name).settings) or name == ORIGINAL,
+        "hidden": bool(MethodName.parse(name).settings) or name == ORIGINAL,
         "collapsed": bool(runs["collapsed"].astype(bool).any()),
         "diverged": bool((runs["status"] == DIVERGED).any()),
-        "trials": [[[round(value, 4) for value in metrics] for metrics in pair] for pair in pairs[finite].tolist()],
-        "numbers": [int(trial) for trial, is_finite in zip(trials, finite, strict=True) if is_finite],
+        "metrics": [[[round(value, 4) for value in metrics] for metrics in pair] for pair in pairs[finite].tolist()],
+        "trials": [int(trial) for trial, is_finite in zip(trials, finite, strict=True) if is_finite],
         "attack": _number(100 * abs(attacks["value"].mean() - 0.5) if len(attacks) else np.nan),
         "cost": _number(100 * cost),
     }

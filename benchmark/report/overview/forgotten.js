@@ -13,7 +13,7 @@ const at = (facts) => ($("one").value && facts.index.includes(Number($("one").va
 
 function groups() {
   const facts = images();
-  const labels = facts ? Object.fromEntries(facts.said.map(({ name, label }) => [name, label])) : {};
+  const labels = facts ? Object.fromEntries(facts.predictions.map(({ name, label }) => [name, label])) : {};
   const text = (name) => (name === "" ? "on which all methods fail most" : name === "random" ? "drawn at random" : `on which ${labels[name]} fails most`);
   options($("group"), Object.keys(facts?.groups ?? { "": 0 }).map((name) => ({ name, label: text(name) })), "");
 }
@@ -29,30 +29,30 @@ async function pictures() {
     $("thumbs").append(make("p", { class: "hint" }, "No images: the runs of these results were not on disk when the page was made."));
     return;
   }
-  $("thumbs").append(...group(facts).map((place) => {
-    const index = facts.index[place];
-    const name = `image ${index}, ${facts.classes[facts.labels[place]]}`;
-    const button = make("button", { type: "button", "aria-pressed": place === at(facts), "aria-label": name, title: name }, thumbnail(facts, place));
+  $("thumbs").append(...group(facts).map((position) => {
+    const index = facts.index[position];
+    const name = `image ${index}, ${facts.classes[facts.labels[position]]}`;
+    const button = make("button", { type: "button", "aria-pressed": position === at(facts), "aria-label": name, title: name }, thumbnail(facts, position));
     button.addEventListener("click", () => { $("one").value = String(index); change($("one")); });
     return button;
   }));
   if (focused) $("thumbs").querySelector("[aria-pressed=true]")?.focus();
-  said(facts, at(facts));
+  predicted(facts, at(facts));
 }
 
-function said(facts, place) {
-  const truth = facts.labels[place], retrain = facts.said.find(({ name }) => name === "retrain").trials;
+function predicted(facts, position) {
+  const truth = facts.labels[position], retrain = facts.predictions.find(({ name }) => name === "retrain").trials;
   const on = new Set(["retrain", ...shown().map(({ name }) => name)]);
   const heads = ["Method", ...facts.trials.map((trial) => `Trial ${trial}`)].map((text) => make("th", { scope: "col" }, text));
-  const rows = facts.said.filter(({ name }) => on.has(name)).map(({ label: name, trials }) => make("tr", {}, make("th", { scope: "row" }, name), ...facts.trials.map((trial, row) => {
-    const own = trials[trial];
-    if (!own) return make("td", {}, "–");
-    const [predicted, probability] = own.map((values) => values[place]), gone = facts.forgotten[row][place];
-    const other = gone && retrain[trial] && retrain[trial][0][place] !== predicted;
-    const text = `${facts.classes[predicted]}${predicted === truth ? "" : " ✗"}, ${number(probability, 1)} %`;
+  const rows = facts.predictions.filter(({ name }) => on.has(name)).map(({ label: name, trials }) => make("tr", {}, make("th", { scope: "row" }, name), ...facts.trials.map((trial, row) => {
+    const outputs = trials[trial];
+    if (!outputs) return make("td", {}, "–");
+    const [prediction, probability] = outputs.map((values) => values[position]), gone = facts.forgotten[row][position];
+    const other = gone && retrain[trial] && retrain[trial][0][position] !== prediction;
+    const text = `${facts.classes[prediction]}${prediction === truth ? "" : " ✗"}, ${number(probability, 1)} %`;
     return make("td", { class: gone ? (other ? "other" : "") : "kept" }, gone ? text : `${text} (retained)`);
   })));
-  const caption = make("caption", {}, `Training image ${facts.index[place]}, class ${facts.classes[truth]}.`);
+  const caption = make("caption", {}, `Training image ${facts.index[position]}, class ${facts.classes[truth]}.`);
   const whole = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
   $("image-table").append(make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "What the models say of the image" }, whole));
 }

@@ -23,9 +23,9 @@ EXACT, MOST = 100_000, 300_000  # bytes of a cell's images: see `sprite`
 def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
     """Return a cell's images with predictions and probabilities; None if its runs are not on disk.
 
-    ``groups`` holds positions of images by the method that fails on them: see `_groups`. ``said`` holds, for each
-    method and trial, each image's predicted class and the probability of its true class in per cent; ``forgotten``,
-    the trials in which each image was forgotten.
+    ``groups`` holds positions of images by the method that fails on them: see `_groups`. ``predictions`` holds, for
+    each method and trial, each image's predicted class and its true class's probability in per cent; ``forgotten``, the
+    trials in which each image was forgotten.
     """
     try:
         study = results.study
@@ -37,13 +37,13 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         return None
     groups = _groups(outputs)
     index = np.unique(np.concatenate(list(groups.values())))
-    said = []
+    predictions = []
     for name in in_order(outputs.methods):
         output = outputs.methods[name]
         probability = 100 / (1 + np.exp(-output.margin[:, index].clip(-50, 50)))
         rows = zip(output.prediction[:, index].tolist(), np.round(probability, 1).tolist(), strict=True)
         trials = dict(zip(map(int, output.trials), rows, strict=True))
-        said.append({"name": name, "label": method_label(name), "trials": trials})
+        predictions.append({"name": name, "label": method_label(name), "trials": trials})
     pictures = images_of(results, cell.dataset, index, partial=True) if images else None
     return {
         "classes": classes,
@@ -52,7 +52,7 @@ def build(results: Results, cell: Cell, images: bool) -> dict[str, Any] | None:
         "labels": outputs.label[index].tolist(),
         "trials": [int(trial) for trial in outputs.forgetting.trials],
         "forgotten": outputs.forgetting.forgotten[:, index].tolist(),
-        "said": said,
+        "predictions": predictions,
         "sprite": None if pictures is None else sprite(pictures, MOST, EXACT),
     }
 

@@ -10,8 +10,8 @@ const change = (control) => control.dispatchEvent(new Event("change", { bubbles:
 
 // A method's gaps over its trials, perhaps without the one of a number, with its attack and its cost.
 function readings(method, without = null) {
-  const trials = method.trials.filter((_, at) => method.numbers[at] !== without);
-  const mean = (side, metric) => trials.reduce((sum, pair) => sum + pair[side][metric], 0) / trials.length;
+  const pairs = method.metrics.filter((_, at) => method.trials[at] !== without);
+  const mean = (side, metric) => pairs.reduce((sum, pair) => sum + pair[side][metric], 0) / pairs.length;
   const gaps = [0, 1, 2, 3].map((metric) => (method.diverged ? NaN : Math.abs(mean(0, metric) - mean(1, metric))));
   return Object.fromEntries(keys.map((key, at) => [key, at < 4 ? gaps[at] : method[key]]));
 }
@@ -22,33 +22,33 @@ function score(values, by) {
   return used.length ? used.reduce((sum, key) => sum + (values[key] ?? NaN) * by[key], 0) / total : NaN;
 }
 
-// Each method's place, from 1; none where there is no score.
-function places(methods, scoreOf) {
+// Each method's rank, from 1; none where there is no score.
+function ranksOf(methods, scoreOf) {
   const scores = methods.map(scoreOf);
   return scores.map((own) => (Number.isNaN(own) ? null : 1 + scores.filter((other) => other < own - 1e-9).length));
 }
 
 const equal = Object.fromEntries(data.criteria.map(({ key, weight }) => [key, weight]));
-const aside = () => cell().methods.filter((method) => method.aside).map(({ name }) => name);
-// The hidden control holds the methods that differ from what is usual: hidden ones, or shown ones that stand aside.
+const hidden = () => cell().methods.filter((method) => method.hidden).map(({ name }) => name);
+// The hidden control holds the methods that differ from what is usual: hidden ones, or shown ones that are hidden at first.
 const toggled = () => $("chosen").value.split(" ").filter(Boolean);
-const shown = () => cell().methods.filter(({ name }) => aside().includes(name) === toggled().includes(name));
+const shown = () => cell().methods.filter(({ name }) => hidden().includes(name) === toggled().includes(name));
 
 function ranked() {
   const methods = shown(), by = weights();
-  const now = places(methods, (method) => score(readings(method), by));
-  const usual = places(methods, (method) => score(readings(method), equal));
-  const numbers = [...new Set(methods.flatMap((method) => method.numbers))];
-  const left = methods.every(({ trials }) => trials.length > 1) ? numbers.map((trial) => places(methods, (method) => score(readings(method, trial), by))) : [];
+  const now = ranksOf(methods, (method) => score(readings(method), by));
+  const usual = ranksOf(methods, (method) => score(readings(method), equal));
+  const all = [...new Set(methods.flatMap((method) => method.trials))];
+  const left = methods.every(({ trials }) => trials.length > 1) ? all.map((trial) => ranksOf(methods, (method) => score(readings(method, trial), by))) : [];
   return methods
-    .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), place: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
-    .sort((one, other) => (one.place ?? 99) - (other.place ?? 99));
+    .map((method, at) => ({ method, values: readings(method), score: score(readings(method), by), rank: now[at], usual: usual[at], among: left.map((one) => one[at]) }))
+    .sort((one, other) => (one.rank ?? 99) - (other.rank ?? 99));
 }
 
-function moved({ place, usual }) {
-  if (place === null || usual === null || place === usual) return make("td", {}, place === null ? "–" : "=");
-  const up = place < usual;
-  return make("td", { class: up ? "up" : "down" }, `${up ? "▲" : "▼"} ${Math.abs(place - usual)}`);
+function moved({ rank, usual }) {
+  if (rank === null || usual === null || rank === usual) return make("td", {}, rank === null ? "–" : "=");
+  const up = rank < usual;
+  return make("td", { class: up ? "up" : "down" }, `${up ? "▲" : "▼"} ${Math.abs(rank - usual)}`);
 }
 
 function table(rows) {
@@ -59,7 +59,7 @@ function table(rows) {
     const { method, values, among } = row, ends = among.filter((one) => one !== null);
     const range = ends.length ? (Math.min(...ends) === Math.max(...ends) ? String(ends[0]) : `${Math.min(...ends)} to ${Math.max(...ends)}`) : "–";
     const swatch = make("span", { class: "swatch", style: `background: ${visible(method.colour)}` });
-    return make("tr", { "data-method": method.name }, make("td", {}, String(row.place ?? "–")),
+    return make("tr", { "data-method": method.name }, make("td", {}, String(row.rank ?? "–")),
       make("th", { scope: "row", class: "text" }, swatch, method.label + (method.collapsed ? "†" : "") + (method.diverged ? " (diverged)" : "")), make("td", {}, number(row.score)),
       ...keys.map((key) => make("td", {}, number(values[key], key === "cost" ? 0 : 2))), make("td", {}, range), moved(row));
   }));
@@ -80,11 +80,11 @@ function table(rows) {
 function bump(rows) {
   const by = [["your weights", weights()], ...keys.map((key) => [label(key), { [key]: 1 }])];
   const methods = rows.map(({ method }) => method);
-  const ranks = by.map(([, one]) => places(methods, (method) => score(readings(method), one)));
+  const ranks = by.map(([, one]) => ranksOf(methods, (method) => score(readings(method), one)));
   const room = Math.max(150, ...methods.map((method) => 20 + 7 * method.label.length));
-  const x = (at) => room + at * 115, y = (place) => 20 + place * 24, height = y(methods.length) + 20;
+  const x = (at) => room + at * 115, y = (rank) => 20 + rank * 24, height = y(methods.length) + 20;
   const lines = methods.map((method, at) => {
-    const points = ranks.map((one, column) => [x(column), one[at] === null ? null : y(one[at])]).filter(([, place]) => place !== null);
+    const points = ranks.map((one, column) => [x(column), one[at] === null ? null : y(one[at])]).filter(([, top]) => top !== null);
     const path = points.map(([left, top], step) => `${step ? "L" : "M"}${left} ${top}`).join(" ");
     return make("g", {}, make("title", {}, method.label), make("path", { d: path, fill: "none", stroke: visible(method.colour), "stroke-width": 2, "stroke-dasharray": method.dash.join(" ") }),
       ...points.map(([cx, cy]) => make("circle", { cx, cy, r: 4, fill: visible(method.colour) })),

@@ -42,17 +42,17 @@ const PARTINGS = {
   both: (first, second, retrain) => first !== retrain && second !== retrain,
 };
 
-// The forget images of a mapped cell that the filters leave, by their place among its forget samples.
+// The forget images of a mapped cell that the filters leave, by their position among its forget samples.
 function listed(facts, predictions) {
   const parts = PARTINGS[$("compare-part").value], truth = $("compare-class").value;
-  return [...facts.forget.keys()].filter((at) => (truth === "" || facts.labels[facts.place[facts.forget[at]]] === Number(truth)) && parts(...predictions.map((one) => one?.[at])));
+  return [...facts.forget.keys()].filter((at) => (truth === "" || facts.labels[facts.positions[facts.forget[at]]] === Number(truth)) && parts(...predictions.map((one) => one?.[at])));
 }
 
 function line(dataset, facts, predictions, at) {
-  const place = facts.place[facts.forget[at]], truth = facts.labels[place], position = facts.pictured.indexOf(place);
-  const image = facts.image && position >= 0 ? [make("td", {}, picture(dataset, facts.image, position))] : [];
+  const position = facts.positions[facts.forget[at]], truth = facts.labels[position], pictured = facts.pictured.indexOf(position);
+  const image = facts.image && pictured >= 0 ? [make("td", {}, picture(dataset, facts.image, pictured))] : [];
   const said = (value) => make("td", { class: value === truth ? "" : "wrong" }, ...coloured(dataset, value));
-  return make("tr", {}, ...image, make("th", { scope: "row" }, String(facts.index[place])), ...[truth, ...predictions.map((one) => one[at])].map(said));
+  return make("tr", {}, ...image, make("th", { scope: "row" }, String(facts.index[position])), ...[truth, ...predictions.map((one) => one[at])].map(said));
 }
 
 async function list(cell, methods) {

@@ -90,7 +90,7 @@ function picture(dataset, image, position) {
 
 function card(map, dataset, known, number) {
   if (number === null) return $("map-card").replaceChildren(make("p", { class: "hint" }, "No image chosen yet."));
-  const at = known.place[known.forget[number]], truth = known.labels[at];
+  const at = known.positions[known.forget[number]], truth = known.labels[at];
   const top = make("div", { class: "top" });
   const position = known.pictured.indexOf(at);
   if (known.image && position >= 0) top.append(picture(dataset, known.image, position));
@@ -109,10 +109,10 @@ function card(map, dataset, known, number) {
 
 async function known(map, dataset) {
   const image = await decoded(dataset.sprite);
-  const own = (part) => unpacked(map[part]), shared = (part) => unpacked(dataset[part]);
+  const ofMap = (part) => unpacked(map[part]), ofDataset = (part) => unpacked(dataset[part]);
   return {
-    image, place: own("place"), forget: own("forget"), predictions: map.predictions.map((method) => unpacked(method.prediction)),
-    labels: shared("labels"), index: shared("index"), pictured: shared("pictured"),
+    image, positions: ofMap("positions"), forget: ofMap("forget"), predictions: map.predictions.map((method) => unpacked(method.prediction)),
+    labels: ofDataset("labels"), index: ofDataset("index"), pictured: ofDataset("pictured"),
   };
 }
 

@@ -36,7 +36,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
             source_cell = reference_cell(cell) if method == RETRAIN else cell
-            names: dict[str, Any] = {"place": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
+            names: dict[str, Any] = {"cell": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
             names |= {"method": method, "label": method_label(method), "anchor": anchor(source_cell, method)}
             names["colour"] = method_colour(method)
             names["note"] = "" if source_cell == cell else f"of {scenario_label(source_cell.scenario)}"
@@ -45,7 +45,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
             names["paper_gap"] = paper.get("avg_gap", np.nan)
             rows.append(numbers[cell, method] | names | {"floor": floor})
     unit, decimals = cost_unit(np.array([row["pflops"] for row in rows], dtype=float))
-    choices = {part: {row["place"][part]: row["labels"][part] for row in rows} for part in CELL}
+    choices = {part: {row["cell"][part]: row["labels"][part] for row in rows} for part in CELL}
     choices["method"] = {method: method_label(method) for method in in_order({row["method"] for row in rows})}
     return {
         "rows": rows,

@@ -25,13 +25,13 @@ def test_the_overview_has_every_methods_trials_and_its_predictions_for_some_imag
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html)[1])
     cell = next(cell for cell in data["cells"] if cell["name"].endswith("random-10"))
     gaps = {
-        method["name"]: [abs(value - retrain) for value, retrain in zip(*method["trials"][0], strict=True)]
+        method["name"]: [abs(value - retrain) for value, retrain in zip(*method["metrics"][0], strict=True)]
         for method in cell["methods"]
     }
     assert gaps["ft"] == pytest.approx([1.25] * 4) and gaps["coun"] == pytest.approx([0.75] * 4)
     images = data["images"][cell["images"]]
     assert images["sprite"] and len(images["index"]) == len(images["labels"]) <= 48
-    predictions = {method["name"]: method["trials"] for method in images["said"]}
+    predictions = {method["name"]: method["trials"] for method in images["predictions"]}
     assert {"retrain", "ft", "coun"} <= predictions.keys()
     assert len(predictions["ft"]["0"][0]) == len(images["index"])
 
@@ -40,9 +40,9 @@ def test_a_method_without_the_first_trial_keeps_the_numbers_of_the_others(filled
     results = frames.of_study(filled)
     runs = [run for run in results.runs if (str(run.name.method), run.name.trial) != ("ft", 0)]
     cell = next(cell for name, cell in cells.build(replace(results, runs=runs)) if name.scenario == "random-10")
-    assert all(len(method["trials"]) == len(method["numbers"]) for method in cell["methods"])
-    numbers = {method["name"]: method["numbers"] for method in cell["methods"]}
-    assert numbers["coun"] == [0, 1] and numbers["ft"] == [1]
+    assert all(len(method["metrics"]) == len(method["trials"]) for method in cell["methods"])
+    trials = {method["name"]: method["trials"] for method in cell["methods"]}
+    assert trials["coun"] == [0, 1] and trials["ft"] == [1]
 
 
 def test_images_can_be_left_out_and_results_are_required(filled, tmp_path, monkeypatch) -> None:
