@@ -97,7 +97,7 @@ def log(name: object) -> Path:
 # --- what belongs to a study ----------------------------------------------------------------------------------------
 
 
-def collected(study: str, frame: str) -> Path:
+def gathered(study: str, frame: str) -> Path:
     """A parquet file that gathers a ``frame``, such as ``metrics``, over all runs of a study."""
     return RESULTS / f"{study}-{frame}.parquet"
 

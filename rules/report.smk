@@ -42,7 +42,7 @@ if files.page:  # a study without runs has nothing to gather
         input:
             lambda wildcards: old(files.pool),
         output:
-            files.collected,
+            files.gathered,
         log:
             paths.log(f"drawn/{study.name}/collect"),
         shell:
@@ -50,7 +50,7 @@ if files.page:  # a study without runs has nothing to gather
 
     rule page:
         input:
-            old(files.collected),
+            old(files.gathered),
             lambda wildcards: old(files.pool),  # it also reads single runs
             old(paths.table(study.name, name, ".csv") for name in study.tables if study.output(name).kind == "claims"),
         output:

@@ -65,7 +65,7 @@ def ft_changed(project):
 
 
 def test_results_that_differ_from_the_published_are_refused_unless_asked_to_replace(study, project):
-    path = paths.collected("tiny", "metrics")
+    path = paths.gathered("tiny", "metrics")
     before = path.read_bytes()
     collect(study)
     assert path.read_bytes() == before
@@ -97,13 +97,13 @@ def test_a_table_that_differs_from_the_published_results_is_refused_unless_asked
 
 
 def test_partial_results_replace_nothing_and_may_differ_from_the_published(study, project):
-    path = paths.collected("tiny", "metrics")
+    path = paths.gathered("tiny", "metrics")
     before = path.read_bytes()
     shutil.rmtree(run_folder(study, project.name("ft")))
     collect(study, partial=True)
     draw_table(ft_changed(project), "table2", partial=True)
     assert path.read_bytes() == before and not paths.table("tiny", "table2", ".csv").exists()
-    assert set(pd.read_parquet(paths.collected("tiny", "metrics.partial"))["method"]) == {"retrain", "original"}
+    assert set(pd.read_parquet(paths.gathered("tiny", "metrics.partial"))["method"]) == {"retrain", "original"}
     assert paths.table("tiny", "table2", ".partial.csv").exists()
 
 
@@ -115,7 +115,7 @@ def test_the_workflow_replaces_what_is_published_on_request(study, project):
     assert done.returncode != 0 and "is published and comes out otherwise now" in done.stdout
     git("restore", "results/tiny-metrics.parquet")
     project.snakemake("collect", "table2", replace="yes", check=True)
-    assert "0.02" in str(pd.read_parquet(paths.collected("tiny", "metrics"))["setting_lr"].tolist())
+    assert "0.02" in str(pd.read_parquet(paths.gathered("tiny", "metrics"))["setting_lr"].tolist())
 
 
 def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monkeypatch):
@@ -135,18 +135,18 @@ def test_where_git_cannot_say_what_was_published_nothing_is_replaced(study, monk
 
 
 def test_a_commit_whose_content_is_not_here_is_not_taken_for_one_that_publishes_nothing(study):
-    path = paths.collected("tiny", "metrics")
+    path = paths.gathered("tiny", "metrics")
     # As in a clone without the content of files, offline.
     content = subprocess.run(["git", "rev-parse", f"HEAD:{path}"], capture_output=True, check=True, text=True).stdout
     Path(".git/objects", content[:2], content[2:].strip()).unlink()
     for attempt in (lambda: collect(study), lambda: read_side("tiny", "HEAD")):
         with pytest.raises(BadInput, match=f"^{path}: git cannot say what it was: fatal: "):
             attempt()
-    assert published.committed(paths.collected("tiny", "audits")) is None
+    assert published.committed(paths.gathered("tiny", "audits")) is None
 
 
 def test_a_difference_is_described(study):
-    before = pd.read_parquet(paths.collected("tiny", "metrics"))
+    before = pd.read_parquet(paths.gathered("tiny", "metrics"))
     moved = before.copy()
     moved.loc[moved["method"] == "ft", "ua"] += 0.5
     for after, description in [
@@ -196,7 +196,7 @@ def test_an_error_is_raised_once_nothing_is_being_read_any_more(study, monkeypat
 
 
 def test_without_git_or_a_commit_nothing_is_published(empty):
-    path = paths.collected("tiny", "metrics")
+    path = paths.gathered("tiny", "metrics")
     assert published.committed(path) is None
     write_parquet(path, pd.DataFrame({"a": [1]}))
     git("init", "-q")

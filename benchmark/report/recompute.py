@@ -40,7 +40,7 @@ def _attempted(step: Callable[[], Iterable[str]]) -> list[str]:
 
 
 def _gathered(results: frames.Results, frame: str) -> Iterator[str]:
-    path = paths.collected(results.study.name, frame)
+    path = paths.gathered(results.study.name, frame)
     derived, stored = getattr(results, frame), frames.gathered_frame(results.study.name, frame)
     derived = frames.with_gaps(derived) if frame == "metrics" else derived
     if list(derived) != list(stored):

@@ -130,7 +130,7 @@ def numbers(source: Source, shown_scales: list[Scale]) -> pd.DataFrame:
 def _gathered(source: Source, name: str) -> Scale:
     empty = pd.DataFrame(columns=[*CELL, "method", "trial"])
     metrics, audits, predictions = (
-        gathered_frame(name, what) if paths.collected(name, what).is_file() else empty
+        gathered_frame(name, what) if paths.gathered(name, what).is_file() else empty
         for what in ("metrics", "audits", "predictions")
     )
     cells: dict[str, Cell] = {}

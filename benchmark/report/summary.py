@@ -27,7 +27,7 @@ UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
 COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
 
 
-def gather(source: Source, methods: Iterable[str]) -> pd.DataFrame:
+def method_numbers(source: Source, methods: Iterable[str]) -> pd.DataFrame:
     """Return the numbers at full precision, one row per cell and method; missing ones are NaN, with 0 trials.
 
     Columns: ``dataset, arch, scenario, method, run_method`` (what its runs are called), ``trials, diverged,

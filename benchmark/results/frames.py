@@ -126,7 +126,7 @@ class Gathered(Results):
 
     def classes(self, dataset: str) -> list[str]:
         """Return a dataset's class names, in the order of its labels; raise `StaleOutput` if they are unknown."""
-        path = paths.collected(self.study.name, "predictions")
+        path = paths.gathered(self.study.name, "predictions")
         names = written_origin(path).get("classes", {})
         return list(names[dataset]) if dataset in names else super().classes(dataset)
 
@@ -171,7 +171,7 @@ def gathered_frame(study: str, name: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
     remedy = f"run snakemake for study {study} first, or 'python -m benchmark collect {study}'"
     try:
-        return read_parquet(paths.collected(study, name), remedy=remedy)
+        return read_parquet(paths.gathered(study, name), remedy=remedy)
     except DamagedFile as error:  # not a file to set aside: it may be in git
         raise StaleOutput(f"{error}: run snakemake again, or take it from git again") from None
 
@@ -197,7 +197,7 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     files = [paths.derived(entry.pool_path) for entry in derived]
     files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
     if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
-        print(f"drawn from {paths.collected(study.name, 'metrics')} and its like: not all of the runs are here")
+        print(f"drawn from {paths.gathered(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return Results(study, runs, cells, derived, partial)
 
@@ -220,7 +220,7 @@ def lacking(study: Study, metrics: pd.DataFrame) -> str:
 def require(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `StaleOutput` if any of the study's runs is not among the gathered ones."""
     if problem := lacking(study, metrics):
-        raise StaleOutput(f"{paths.collected(study.name, 'metrics')}: {problem}: run snakemake again")
+        raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")
 
 
 def require_one_code(results: Results) -> None:

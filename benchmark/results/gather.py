@@ -35,7 +35,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         published.keep(study, results["metrics"])
     datasets = sorted(results["predictions"]["dataset"].unique())  # others have no runs here
     classes = {dataset: records.classes(study, dataset) for dataset in datasets}
-    files = [paths.collected(study.name, name + paths.PARTIAL * partial) for name in results]
+    files = [paths.gathered(study.name, name + paths.PARTIAL * partial) for name in results]
     for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes})
     return files

@@ -24,7 +24,7 @@ SAME = 1e-6  # points; the same numbers written twice may differ by this
 
 def keep(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `BadInput` if a study's metrics, about to be gathered, differ from the committed ones."""
-    path = paths.collected(study.name, "metrics")
+    path = paths.gathered(study.name, "metrics")
     before = committed(path)
     if before is not None and (problem := difference(before, metrics)):
         restore = "'git restore results' brings the published results back"
@@ -34,7 +34,7 @@ def keep(study: Study, metrics: pd.DataFrame) -> None:
 def keep_shown(study: Study, name: str, results: Results) -> None:
     """Raise `BadInput` if a table or figure shows published results that are different now."""
     kind = study.kind_of(name)
-    path = paths.collected(study.name, "metrics")
+    path = paths.gathered(study.name, "metrics")
     if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
     old, new = (pd.MultiIndex.from_frame(frame[KEYS]) for frame in (before, results.metrics))

@@ -87,7 +87,7 @@ def read_side(study: str, source: str) -> Side:
 
 
 def _in_commit(study: str, revision: str) -> pd.DataFrame:
-    path = paths.collected(study, "metrics")
+    path = paths.gathered(study, "metrics")
     rows = committed(path, revision) if re.fullmatch(REVISION, revision) else None
     if rows is None:
         raise BadInput(f"{study}@{revision}: neither a folder here nor a commit that has {path}")

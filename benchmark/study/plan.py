@@ -79,7 +79,7 @@ class PlannedStudy(ResolvedStudy):
     def gathered_by(self, name: str) -> list[paths.Path]:
         """Return the gathered files of other studies that a table or figure shows, with the paper's numbers."""
         studies = self.output(name).studies
-        files = [paths.collected(study, frame) for study in studies for frame in ACROSS]
+        files = [paths.gathered(study, frame) for study in studies for frame in ACROSS]
         return [file for file in [*files, paths.REPORTED / PRINTED] if studies and file.is_file()]
 
     @cached_property

@@ -73,7 +73,7 @@ class Session(logging.Filter):
             "tables": _pattern(study, "tables", tables),
             "figures": _pattern(study, "figures", figures),
             "page": str(paths.page(study.name)) if done["page"] else "",
-            "numbers": str(paths.collected(study.name, "*")) if done["collect"] else "",
+            "numbers": str(paths.gathered(study.name, "*")) if done["collect"] else "",
         }
         duration = spell(time.monotonic() - self._clock)
         trained = f"{done['run']} run{'s' * (done['run'] != 1)} trained in {duration}"

@@ -73,12 +73,12 @@ class Workflow:
         return store.files(self.study.dataset_folder(dataset))
 
     @cached_property
-    def collected(self) -> list[Path]:
+    def gathered(self) -> list[Path]:
         """The gathered results and their receipt; empty for a study without runs."""
         study = self.study
         if not study.runs():
             return []
-        files = [paths.collected(study.name, frame) for frame in paths.FRAMES]
+        files = [paths.gathered(study.name, frame) for frame in paths.FRAMES]
         return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
 
     @property
@@ -138,7 +138,7 @@ class Workflow:
         if kind.of_studies:
             return study.gathered_by(output)
         if kind.gathered:
-            return [*self.collected, *self.pool]
+            return [*self.gathered, *self.pool]
         reported = [paths.REPORTED / str(kind.reported)] if output in study.compared else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
         originals = [study.run(RunName(cell.dataset, cell.arch, "", ORIGINAL, 0)) for cell in cells]
@@ -150,13 +150,13 @@ class Workflow:
 
     def drawn_from(self, output: str) -> list[Path]:
         """Return what a table or figure is drawn from: only the gathered files if it shows these, else `shown_by`."""
-        return self.collected if self.study.kind_of(output).gathered else self.shown_by(output)
+        return self.gathered if self.study.kind_of(output).gathered else self.shown_by(output)
 
     @property
     def drawn(self) -> list[Path]:
         """All that is made from the pool: every table and figure, the gathered results, and the page."""
         outputs = [file for name in self.study.outputs for file in self.files_of(name)]
-        return [*outputs, *self.collected, *self.page]
+        return [*outputs, *self.gathered, *self.page]
 
     @property
     def all(self) -> list[Path]:

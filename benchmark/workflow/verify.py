@@ -62,8 +62,8 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     ]
     checks += [(paths.derived(file.pool_path), partial(_check_derived, study, file)) for file in study.derived]
     checks += [(paths.run(run.pool_path) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
-    collected = [paths.collected(study.name, frame) for frame in paths.FRAMES]
-    checks += [(path, partial(_verify, read_parquet, path)) for path in collected]
+    gathered = [paths.gathered(study.name, frame) for frame in paths.FRAMES]
+    checks += [(path, partial(_verify, read_parquet, path)) for path in gathered]
     measured = [paths.measured(run.pool_path, cell.scenario) for run, cell in placed(study.runs(), study.cells)]
     checks += [(path, partial(_verify, read_record, path)) for path in measured]
     for name in study.datasets:

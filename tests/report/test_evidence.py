@@ -90,7 +90,7 @@ def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
     assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == [[1, 2], [2, 1]]
     assert "(trials): FT 2, NegGrad+ 1." in needed.caption and "missing" not in needed.caption
     shutil.rmtree(run_folder(study, f"{RANDOM}/retrain/trial-2"))
-    paths.collected("tiny", "metrics").unlink()
+    paths.gathered("tiny", "metrics").unlink()
     for name in ("worth", "needed"):
         assert "Trials are missing for " in Drawn(study, name, partial=True).caption
 
@@ -200,7 +200,7 @@ def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(s
             draw_table(incomplete, name)
         assert draw_table(incomplete, name, partial=True)
     assert "As gathered: 3 of the study's 16 runs" in text(incomplete)
-    paths.collected("tiny", "metrics").unlink()
+    paths.gathered("tiny", "metrics").unlink()
     for draw in (lambda: draw_table(incomplete, "claims"), lambda: text(incomplete)):
         with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet is missing"):
             draw()
@@ -208,6 +208,6 @@ def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(s
 
 def test_claims_counts_and_effort_are_drawn_from_the_gathered_results_and_the_pool(study):
     workflow = Workflow(study)
-    inputs = [*workflow.collected, *workflow.pool]
+    inputs = [*workflow.gathered, *workflow.pool]
     assert workflow.shown_by("claims") == workflow.shown_by("counts") == workflow.shown_by("took") == inputs
-    assert workflow.pool and not set(workflow.pool) & set(workflow.collected)
+    assert workflow.pool and not set(workflow.pool) & set(workflow.gathered)

@@ -22,7 +22,7 @@ def test_verify_names_every_forged_number(project):
     for command in (["collect", "tiny"], ["table", "tiny", "table2"], ["page", "tiny"]):
         call(*command, check=True)
     assert INTACT in call("verify", "tiny", "--recompute", check=True).stdout
-    table, metrics = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "metrics")
+    table, metrics = paths.table("tiny", "table2", ".csv"), paths.gathered("tiny", "metrics")
     table.write_text(table.read_text().replace("1", "2", 1))
     measured = next((paths.RESULTS / "measured").rglob("ft/*/*.json"))
     measured.write_text(measured.read_text().replace('"mia": ', '"mia": 1'))
@@ -60,4 +60,4 @@ def test_a_gathered_file_with_other_columns_or_rows_says_which(monkeypatch):
         (pd.concat([derived, derived]), "it has 2 rows, its runs give 1"),
     ):
         monkeypatch.setattr("benchmark.results.frames.gathered_frame", lambda *_, stored=stored: stored)
-        assert list(recompute._gathered(results, "history")) == [f"{paths.collected('s', 'history')}: {fault}"]
+        assert list(recompute._gathered(results, "history")) == [f"{paths.gathered('s', 'history')}: {fault}"]

@@ -163,13 +163,13 @@ def test_the_table_is_out_of_date_when_another_studys_results_change(study):
     write_all(Study.load("tiny"), POINTS | {"coun": 1.5})
     assert expected_files()[:-1] == before[:-1] and expected_files()[-1] != before[-1]
     assert Study.load("tiny").output_fingerprint("audit") == fingerprint
-    paths.collected("tiny", "audits").unlink()
+    paths.gathered("tiny", "audits").unlink()
     assert "tiny: AUC" not in Drawn(study, "sizes").rows[0] and len({*before, *expected_files()}) == len(before) + 1
 
 
 def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):
     workflow = Workflow(study)
-    assert workflow.collected == workflow.page == workflow.pool == []
+    assert workflow.gathered == workflow.page == workflow.pool == []
     assert workflow.all == [file for name in ("sizes", "ranks") for file in workflow.files_of(name)]
     assert Watch(study).total([]) == "sizes: no runs of its own"
     done = Session(study).success(SimpleNamespace(finished_jobs=[]))
@@ -185,15 +185,15 @@ def test_recomputing_a_study_without_runs_asks_for_no_gathered_files(study):
 
 
 def test_a_study_with_two_cells_of_a_scenario_is_refused(study):
-    metrics = pd.read_parquet(paths.collected("tiny", "metrics"))
+    metrics = pd.read_parquet(paths.gathered("tiny", "metrics"))
     two_cells = pd.concat([metrics, metrics.assign(arch="vit")])
-    write_parquet(paths.collected("tiny", "metrics"), two_cells)
+    write_parquet(paths.gathered("tiny", "metrics"), two_cells)
     with pytest.raises(BadInput, match=f"tiny has both {CELL} and {ANOTHER}"):
         draw_table(study, "sizes")
 
 
 def test_a_study_with_none_of_the_methods_is_still_described(study):
-    path = paths.collected("tiny", "metrics")
+    path = paths.gathered("tiny", "metrics")
     metrics = pd.read_parquet(path)
     write_parquet(path, metrics[metrics["method"] == "original"])
     table = Drawn(study, "sizes")

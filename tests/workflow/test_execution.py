@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def gathered():
     """Return the gathered tables, without clocks."""
     clocks = [*CLOCKS, "wall_seconds", "peak_memory_mb", "commit"]
-    frames = {kind: pd.read_parquet(paths.collected("tiny", kind)) for kind in ("metrics", "history", "predictions")}
+    frames = {kind: pd.read_parquet(paths.gathered("tiny", kind)) for kind in ("metrics", "history", "predictions")}
     return {kind: frame.drop(columns=clocks, errors="ignore") for kind, frame in frames.items()}
 
 
@@ -39,7 +39,7 @@ def test_the_workflow_takes_a_study_from_nothing_to_its_tables_and_figures(ended
     assert {path.parent.parent.name for path in paths.RUNS.rglob(paths.MODEL)} == {"original", "retrain", "ft"}
 
     # The gathered metrics say what the runs' own files say.
-    metrics = pd.read_parquet(paths.collected("tiny", "metrics")).set_index("method")
+    metrics = pd.read_parquet(paths.gathered("tiny", "metrics")).set_index("method")
     assert set(metrics.index) == {"original", "retrain", "ft", "coun", "salun@lr=1e+30"}
     history = pd.read_parquet(run_folder("tiny", f"{CELL}/coun/trial-0") / paths.HISTORY)
     columns = ["ra", "ua", "ta", "mia"]
@@ -77,7 +77,7 @@ def test_whatever_is_lost_or_damaged_comes_back_as_it_was(ended):
     coun, original = (run_folder("tiny", name) for name in (f"{CELL}/coun/trial-0", "digits/convnet/original/trial-0"))
     retrain_map = next((paths.RESULTS / "maps").rglob("retrain/*.parquet"))
     receipt = next((paths.RESULTS / "drawn").rglob("figure4-*.json"))
-    table, history = paths.table("tiny", "table2", ".csv"), paths.collected("tiny", "history")
+    table, history = paths.table("tiny", "table2", ".csv"), paths.gathered("tiny", "history")
     drawn = [path for folder in (paths.TABLES, paths.FIGURES) for path in folder.rglob("*.tex")]
     before = {path: path.read_bytes() for path in (*drawn, images, split_file("tiny"), retrain_map)}
     # A damaged file is set aside, so that it is missing as well.

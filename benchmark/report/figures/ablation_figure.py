@@ -25,7 +25,7 @@ from benchmark.report.figures.common import (
 )
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
-from benchmark.report.summary import gather
+from benchmark.report.summary import method_numbers
 from benchmark.study.outputs import varied
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches: a row of panels, and the legend above them
@@ -45,7 +45,7 @@ def numbers(source: Source) -> pd.DataFrame:
     trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied` does.
     """
     key = varied(source.study, source.output)
-    data = gather(source, [RETRAIN, *source.compared])
+    data = method_numbers(source, [RETRAIN, *source.compared])
     retrain = data["method"] == RETRAIN
     data = data[~retrain].merge(data[retrain], on=CELL, suffixes=("", "_retrain"))
     for metric in METRICS:

@@ -24,7 +24,7 @@ from benchmark.report.style import (
     scenario_label,
     short_parts,
 )
-from benchmark.report.summary import gather
+from benchmark.report.summary import method_numbers
 from benchmark.report.tabular import number
 from benchmark.study.outputs import with_and_without
 
@@ -43,7 +43,7 @@ def gains(source: Source) -> pd.DataFrame:
     where ``without`` is 0; ``collapsed``, the number of collapsed trials of both variants.
     """
     partners = dict(with_and_without(method) for method in source.methods)
-    numbers = gather(source, [RETRAIN, *partners, *partners.values()])
+    numbers = method_numbers(source, [RETRAIN, *partners, *partners.values()])
     numbers = numbers[[*CELL, "method", "run_method", "avg_gap", "diverged", "collapsed"]]
     plain = numbers[numbers["method"].isin(partners)].assign(partner=lambda rows: rows["method"].map(partners))
     pairs = plain.merge(numbers, left_on=[*CELL, "partner"], right_on=[*CELL, "method"], suffixes=("", "_cl"))

@@ -31,7 +31,7 @@ def draw_overview(names: Iterable[str], images: bool = True) -> Path:
     entries: list[dict[str, Any]] = []
     galleries: list[dict[str, Any]] = []
     for name in names:
-        if not paths.collected(name, "metrics").is_file():
+        if not paths.gathered(name, "metrics").is_file():
             continue
         study = Study.load(name)
         use(study)

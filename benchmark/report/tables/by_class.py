@@ -21,7 +21,7 @@ Read = Callable[[pd.DataFrame], pd.DataFrame]
 Tables = dict[int, pd.DataFrame]  # numbers by trial: classes as rows, values as columns
 
 
-def gather(source: Source, frame: pd.DataFrame, read: Read, values: list[str], classes: pd.Index[str]) -> pd.DataFrame:
+def numbers(source: Source, frame: pd.DataFrame, read: Read, values: list[str], classes: pd.Index[str]) -> pd.DataFrame:
     """Return what the ``.csv`` holds: controls and Retrain first, then the methods as listed.
 
     Columns: ``dataset, arch, scenario, true_class, method``; ``trials, diverged, collapsed`` (counts); the further

@@ -36,7 +36,7 @@ def tested(results: Results) -> pd.DataFrame:
     """Return the claims with their verdicts; methods and settings are labelled as in every table."""
     study = results.study
     tables = [Source.of(study, name, results) for name, table in study.tables.items() if table.kind == "theory"]
-    theory = pd.concat([theory_table.measured(source) for source in tables]) if tables else pd.DataFrame()
+    theory = pd.concat([theory_table.numbers(source) for source in tables]) if tables else pd.DataFrame()
     evidence = (results.metrics, results.history, results.predictions, theory, results.distances, results.embeddings)
     table = verdicts(Evidence(*evidence, margin=results.study.margin))
     return table.assign(**{column: table[column].map(readable, na_action="ignore") for column in ("subject", "remark")})

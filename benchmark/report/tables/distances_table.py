@@ -42,7 +42,7 @@ def build(source: Source) -> Table:
 
 
 def numbers(source: Source) -> pd.DataFrame:
-    """Return what the ``.csv`` holds: `by_class.gather`'s ``distance`` (over largest), ``over_mean`` and ``raw``."""
+    """Return what the ``.csv`` holds: `by_class.numbers`'s ``distance`` (over largest), ``over_mean`` and ``raw``."""
     true_class, *others = source.output.classes
 
     def scaled_and_raw(rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,4 +54,4 @@ def numbers(source: Source) -> pd.DataFrame:
         return pd.DataFrame(columns).reindex(classes)
 
     classes = pd.Index(others, name="centroid_class")
-    return by_class.gather(source, source.results.distances, scaled_and_raw, [*DIVISORS, "raw"], classes)
+    return by_class.numbers(source, source.results.distances, scaled_and_raw, [*DIVISORS, "raw"], classes)

@@ -26,7 +26,7 @@ def build(source: Source) -> Table:
     the searched ranges of the columns' settings; those of further settings follow their values, in brackets. A setting
     whose range depends on the method counts as a further one.
     """
-    data = gather(source)
+    data = setting_rows(source)
     pairs = len(data.drop_duplicates([*CELL, "method"]))
     rows_of = {str(key): rows for key, rows in data.groupby("setting", sort=False) if len(rows) == pairs}
     common = {key: rows["value"].iloc[0] for key, rows in rows_of.items() if rows["value"].map(repr).nunique() == 1}
@@ -43,7 +43,7 @@ def build(source: Source) -> Table:
     return source.table(columns, blocks, notes, data)
 
 
-def gather(source: Source) -> pd.DataFrame:
+def setting_rows(source: Source) -> pd.DataFrame:
     """Return one row per cell, method and setting: ``dataset, arch, scenario, method, setting, value``, the paper's
     range as ``paper_low, paper_high`` (NaN where it states none), and the setting's description.
     """

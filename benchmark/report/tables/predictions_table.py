@@ -25,7 +25,7 @@ def build(source: Source) -> Table:
 
 
 def numbers(source: Source) -> pd.DataFrame:
-    """Return what the ``.csv`` holds: `by_class.gather`'s ``percent`` by ``predicted_class``."""
+    """Return what the ``.csv`` holds: `by_class.numbers`'s ``percent`` by ``predicted_class``."""
     classes = pd.Index(source.output.classes, name="predicted_class")
     forget = source.results.predictions
     forget = forget[forget["membership"] == "forget"] if len(forget) else forget
@@ -34,4 +34,4 @@ def numbers(source: Source) -> pd.DataFrame:
         """Return a trial's shares: 0 for a class that no sample is predicted as, since rows lack it."""
         return rows.set_index("prediction")[["percent"]].reindex(classes, fill_value=0.0)
 
-    return by_class.gather(source, forget, percent, ["percent"], classes)
+    return by_class.numbers(source, forget, percent, ["percent"], classes)

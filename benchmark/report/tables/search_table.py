@@ -29,7 +29,7 @@ def build(source: Source) -> Table:
     and ``edges``, those that lie at an end of the range searched. An earlier version of `tune` did not write them all.
     """
     about = source.study.tuned_file.get("about", {})
-    data = _gather(source)
+    data = _numbers(source)
     unit, decimals = cost_unit(data[["pflops"]].to_numpy(dtype=float))
     chosen_by = "Gap on held-out images" if about.get("hold_out") else "Gap on test images"
     columns = [
@@ -46,7 +46,7 @@ def build(source: Source) -> Table:
     return source.table(columns, blocks, _notes(about, data), data.drop(columns=SHOWN))
 
 
-def _gather(source: Source) -> pd.DataFrame:
+def _numbers(source: Source) -> pd.DataFrame:
     tuned, rows = source.study.tuned_file, []
     for cell, method in product(source.cells, source.methods):
         if not (entry := tuned["found"].get(str(cell), {}).get(method)):

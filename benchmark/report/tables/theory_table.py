@@ -36,12 +36,12 @@ def build(source: Source) -> Table:
 
     Numbers are means over trials; the ordering is counted in trials. A method with a diverged trial says so.
     """
-    data = measured(source)
+    data = numbers(source)
     blocks = source.blocks(data, lambda rows: [row for method in source.methods for row in _rows(rows, method)])
     return source.table(COLUMNS, blocks, _notes(source, data), data)
 
 
-def measured(source: Source) -> pd.DataFrame:
+def numbers(source: Source) -> pd.DataFrame:
     """Return what the ``.csv`` holds, one row per trial and group, at full precision.
 
     Columns ``dataset, arch, scenario, method, trial, collapsed, group``; ``samples``; ``diverged``, where the rest is

@@ -13,7 +13,7 @@ from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_label
-from benchmark.report.summary import COSTS, UNITS, cost_unit, gather
+from benchmark.report.summary import COSTS, UNITS, cost_unit, method_numbers
 from benchmark.report.tabular import METHOD, Column, Entry, Row, Table, mean_text, method_row, number
 
 AVERAGE = "Avg. Gap ↓"
@@ -30,7 +30,7 @@ def build(source: Source) -> Table:
     one below the other and a column says which has it.
     """
     pairs = _pairs([method for method in source.methods if facts.competes(method)])
-    data = gather(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
+    data = method_numbers(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
     leaders = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
     data["leads"] = [row.run_method in leaders[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
     unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))

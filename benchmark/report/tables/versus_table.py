@@ -18,7 +18,7 @@ from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, short_label
-from benchmark.report.summary import COUNTS, gather
+from benchmark.report.summary import COUNTS, method_numbers
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
 from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
@@ -117,7 +117,7 @@ def ranking(data: pd.DataFrame) -> Ranking:
 def _numbers(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return our numbers and the paper's, as `compared` takes them."""
     if source.output.kind == "unlearning":
-        ours = _melted(gather(source, [RETRAIN, *source.methods]), [*CELL, "method", *COUNTS], "ours")
+        ours = _melted(method_numbers(source, [RETRAIN, *source.methods]), [*CELL, "method", *COUNTS], "ours")
         return ours, _melted(corrected_summary(), [*CELL, "method"], "reported")
     numbers, reported, column, value = BY_CLASS[source.output.kind]
     ours = numbers(source).rename(columns={column: "column", value: "ours", f"{value}_sd": "ours_sd"})
