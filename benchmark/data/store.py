@@ -185,16 +185,16 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))
 
 
-def content_hash(folder: Path) -> str:
-    """Return 16 hexadecimal digits of the stored arrays and class names: a part of every run's configuration hash."""
+def content_digest(folder: Path) -> str:
+    """Return 16 hexadecimal digits of the stored arrays and class names: every run has them in its record."""
     record = facts(folder)
     return digest({"sha256": record["sha256"], "classes": record["classes"]})
 
 
-def content_hash_if_known(folder: Path) -> str | None:
-    """Return `content_hash`, or None if the dataset is not prepared or its record is damaged."""
+def content_digest_if_known(folder: Path) -> str | None:
+    """Return `content_digest`, or None if the dataset is not prepared or its record is damaged."""
     try:
-        return content_hash(folder)
+        return content_digest(folder)
     except StaleOutput:
         return None
 

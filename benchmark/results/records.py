@@ -84,7 +84,7 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Describe the data that a record was made from, if it differs from that on disk; missing data is not compared."""
     images, split = content.get("stamp", {}).get("data"), content.get("split")
-    images_now = store.content_hash_if_known(study.dataset_folder(run.name.dataset))
+    images_now = store.content_digest_if_known(study.dataset_folder(run.name.dataset))
     split_now = written_digest(paths.split(study.split_of(run).pool_path)) if split else None
     for kind, made_from, on_disk in (("images", images, images_now), ("split", split, split_now)):
         if made_from and on_disk and made_from != on_disk:
@@ -149,7 +149,7 @@ def split_rows(study: Study, split: Split) -> pd.DataFrame:
     path = paths.split(split.pool_path)
     rows = read_split(path, split.origin)
     drawn_for = written_origin(path).get("images")
-    on_disk = store.content_hash_if_known(study.dataset_folder(split.dataset))
+    on_disk = store.content_digest_if_known(study.dataset_folder(split.dataset))
     if drawn_for and on_disk and drawn_for != on_disk:
         raise OtherData(study, path, f"it was drawn for other images ({drawn_for}) than there are now ({on_disk})")
     return rows

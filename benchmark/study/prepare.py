@@ -72,7 +72,7 @@ def split(study: Study, dataset: str, scenario: str, trial: int) -> Path:
     forgotten = splits.forgotten(frame)
     unseen = splits.held_out(count, study.hold_out, _split_stream(study, dataset, trial))
     copies = splits.twins(train_groups, test_groups, forgotten, np.setdiff1d(np.arange(count), [*forgotten, *unseen]))
-    facts = {"images": store.content_hash(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}
+    facts = {"images": store.content_digest(study.dataset_folder(dataset)), "classes": arrays.classes, **copies}
     path = paths.split(draw.pool_path)
     write_parquet(path, frame, draw.origin | facts)
     pairs = zip(("forgotten and retained", "forgotten and test", "retained and test"), copies.values(), strict=True)

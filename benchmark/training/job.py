@@ -66,7 +66,7 @@ class Job:
         self.started, self._clock_start = datetime.now(UTC), time.perf_counter()
         self._last_save, self._earlier_seconds = time.monotonic(), 0.0  # the latter of calls that were interrupted
         arrays = load_arrays(study, run.name.dataset)
-        self.data = store.content_hash(study.dataset_folder(run.name.dataset))
+        self.data = store.content_digest(study.dataset_folder(run.name.dataset))
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.held_out = held_out(study, run, len(arrays.train_labels))
         self.forget = None if run.name.is_original else forget(study, run)

@@ -144,7 +144,7 @@ def _other_images(piece: Piece) -> str:
             origin.get("images"),
             paths.DATA / str(origin.get("dataset")),
         )
-    prepared = store.content_hash_if_known(folder)
+    prepared = store.content_digest_if_known(folder)
     if not images or not prepared or images == prepared:
         return ""
     return f"{piece.path} was made from other images of {name} ({images}) than are prepared here ({prepared})"

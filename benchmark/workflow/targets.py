@@ -44,7 +44,7 @@ class Workflow:
             # damaged they are not known either: the first job that reads it says so.
             with contextlib.suppress(StaleOutput):
                 check_prepared(study, dataset, store.facts(folder))
-                self._check_images(dataset, folder, store.content_hash(folder))
+                self._check_images(dataset, folder, store.content_digest(folder))
 
     def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:
         """Raise `BadInput` if runs were made from other images than are prepared: a table cannot show both."""

@@ -49,10 +49,10 @@ def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_version
 def test_a_subset_is_part_of_the_dataset_and_chosen_by_its_seed(folder):
     rows = {image.tobytes() for image in store.load(store.prepare("digits", digits())).train_images}
     assert all(image.tobytes() in rows for image in store.load(folder).train_images)
-    before = store.content_hash(folder)
-    assert store.content_hash(store.prepare("digits", digits(subset=100, test_subset=50))) == before
+    before = store.content_digest(folder)
+    assert store.content_digest(store.prepare("digits", digits(subset=100, test_subset=50))) == before
     other = store.prepare("digits", digits(subset=100, test_subset=50, subset_seed=1))
-    assert store.content_hash(other) != before
+    assert store.content_digest(other) != before
 
 
 def test_too_large_a_subset_and_an_unknown_source_are_refused_by_their_keys():
@@ -151,7 +151,7 @@ def prepared(source, **settings):
 
 def test_two_sources_of_the_same_images_give_the_same_arrays(sources):
     first, arrays = prepared("first", order="content")
-    digest = store.content_hash(first)
+    digest = store.content_digest(first)
     assert (np.diff(arrays.train_labels) < 0).any()  # not sorted by class
     train = arrays.train_images.copy()
     second, _ = prepared("second", order="content", path="elsewhere")
@@ -162,7 +162,7 @@ def test_two_sources_of_the_same_images_give_the_same_arrays(sources):
     resized = [prepared(name, path=name, **resize)[1].train_images.copy() for name in ("first", "second")]
     assert np.array_equal(*resized)
     # The test sets of these sources differ, and that shows.
-    assert store.content_hash(second) != digest
+    assert store.content_digest(second) != digest
     # In the order of their source they are told apart.
     assert prepared("first")[0] != prepared("second")[0]
 

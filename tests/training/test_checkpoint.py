@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmark import paths
-from benchmark.data.store import content_hash
+from benchmark.data.store import content_digest
 from benchmark.errors import StaleOutput
 from benchmark.files import written_digest
 from benchmark.results import records
@@ -37,7 +37,7 @@ def test_a_checkpoint_of_another_run_is_set_aside_and_the_difference_named(proje
     study = project.study()
     made_from = {
         "slice": stopped.slice,
-        "data": content_hash(study.dataset_folder("digits")),
+        "data": content_digest(study.dataset_folder("digits")),
         "split": written_digest(paths.split(study.split_of(stopped).pool_path)),
         "original": records.record(study, study.run(project.original))["sha256"][paths.MODEL],
         "device": torch.device("cpu"),

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.data.store import content_hash
+from benchmark.data.store import content_digest
 from benchmark.files import write_json, write_record
 from benchmark.study.study import Study
 from tests.pool import run_folder, split_file
@@ -164,7 +164,7 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     folder = study.dataset_folder("digits")
     for run in study.runs():
         record = paths.run(run.pool_path) / paths.RUN
-        content = {"fingerprint": run.fingerprint, "slice": run.slice, "stamp": {"data": content_hash(folder)}}
+        content = {"fingerprint": run.fingerprint, "slice": run.slice, "stamp": {"data": content_digest(folder)}}
         write_json(record, content | {"sha256": {}})
     assert planned(finished, "all") == {}
     facts = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     facts.pop("digest")
     write_record(folder / "provenance.json", facts)
     refused = finished.snakemake("all", "--dry-run")
-    message = f"holds other images ({content_hash(folder)}) than {len(study.runs())} finished runs"
+    message = f"holds other images ({content_digest(folder)}) than {len(study.runs())} finished runs"
     assert refused.returncode != 0 and message in refused.stdout
     assert call("verify", "tiny").returncode == 2
     assert runs(planned(finished, "all")) == {str(run.name) for run in study.runs()}
