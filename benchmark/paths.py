@@ -49,9 +49,9 @@ def tuned(name: str) -> Path:
 # --- the pool: ``pool_path`` is the attribute of a `benchmark.study.runs.Run`, `Split` or `Derived` -----------------
 
 
-def dataset(name: str, provenance: str) -> Path:
+def dataset(name: str, fingerprint: str) -> Path:
     """The folder of one prepared dataset: ``*.npy`` and ``provenance.json``."""
-    return DATA / f"{name}-{provenance}"
+    return DATA / f"{name}-{fingerprint}"
 
 
 def split(pool_path: str) -> Path:

@@ -30,7 +30,7 @@ WHERE = ("source", "path", "train", "test", "checksum", "image_column", "label_c
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
 
 
-def provenance(name: str, settings: DatasetSettings) -> str:
+def fingerprint(name: str, settings: DatasetSettings) -> str:
     """Return 12 hexadecimal digits of all that determines the stored arrays, without reading any data.
 
     Augmentation is left out: it is applied while training, to the same arrays.
@@ -61,7 +61,7 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
         accepted = "accepted is a benchmark.data.arrays.Arrays"
         raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
     arrays = _reduced(name, settings, arrays)
-    folder = paths.dataset(name, provenance(name, settings))
+    folder = paths.dataset(name, fingerprint(name, settings))
     if _holds(folder, arrays):
         (folder / PROVENANCE).touch()
         return folder
@@ -69,7 +69,7 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
     for file in FILES:
         with replacing(folder / f"{file}.npy") as temporary:
             np.save(temporary, getattr(arrays, file), allow_pickle=False)
-    write_record(folder / PROVENANCE, _facts(folder, name, settings, arrays))
+    write_record(folder / PROVENANCE, _new_record(folder, name, settings, arrays))
     return folder
 
 
@@ -83,7 +83,7 @@ def _holds(folder: Path, arrays: Arrays) -> bool:
 
 
 def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
-    # Imported here: every study imports this module for `provenance`, but only a preparation needs Pillow and joblib.
+    # Imported here: every study imports this module for `fingerprint`, but only a preparation needs Pillow and joblib.
     from benchmark.data.images import resize_all
 
     changes: dict[str, Any] = {"where": name}
@@ -122,7 +122,7 @@ def by_content(images: Pixels, labels: Labels) -> Labels:
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
 
 
-def _facts(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -> dict[str, Any]:
+def _new_record(folder: Path, name: str, settings: DatasetSettings, arrays: Arrays) -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     versions |= {package: importlib.metadata.version(package) for package in PACKAGES}
     return {
@@ -144,7 +144,7 @@ def files(folder: Path) -> list[Path]:
     return [folder / PROVENANCE, *(folder / f"{file}.npy" for file in FILES)]
 
 
-def facts(folder: Path) -> dict[str, Any]:
+def record(folder: Path) -> dict[str, Any]:
     """Return ``provenance.json`` of a prepared dataset; raise `StaleOutput` if missing, `DamagedFile` if damaged."""
     try:
         return read_record(folder / PROVENANCE, _remedy(folder))
@@ -166,29 +166,29 @@ def load(folder: Path, verify: bool = False) -> Arrays:
     DamagedFile
         If a file is damaged. If an array is missing, the file named is the record, which no longer fits the folder.
     """
-    record = facts(folder)
+    stored = record(folder)
     parts: dict[str, Any] = {}
     for file in FILES:
         path = folder / f"{file}.npy"
         try:
-            if verify and sha256(path) != record["sha256"][file]:
+            if verify and sha256(path) != stored["sha256"][file]:
                 raise ValueError(f"its SHA-256 is not the one in {PROVENANCE}")
             array = np.load(path, mmap_mode="r" if file.endswith("images") else None, allow_pickle=False)
-            if list(array.shape) != record["shapes"][file]:
-                raise ValueError(f"its shape is {list(array.shape)}, not {record['shapes'][file]} as in {PROVENANCE}")
+            if list(array.shape) != stored["shapes"][file]:
+                raise ValueError(f"its shape is {list(array.shape)}, not {stored['shapes'][file]} as in {PROVENANCE}")
         except FileNotFoundError:
             # Without its record the workflow prepares the dataset again.
             raise DamagedFile(folder / PROVENANCE, f"{path.name} beside it is missing; {_remedy(folder)}") from None
         except (ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:  # numpy parses a header as Python
             raise DamagedFile(path, f"{error}; {_remedy(folder)}") from None
         parts[file] = array
-    return Arrays(**parts, classes=record["classes"], origin=record["origin"], where=str(folder))
+    return Arrays(**parts, classes=stored["classes"], origin=stored["origin"], where=str(folder))
 
 
 def content_digest(folder: Path) -> str:
     """Return 16 hexadecimal digits of the stored arrays and class names: every run has them in its record."""
-    record = facts(folder)
-    return digest({"sha256": record["sha256"], "classes": record["classes"]})
+    stored = record(folder)
+    return digest({"sha256": stored["sha256"], "classes": stored["classes"]})
 
 
 def content_digest_if_known(folder: Path) -> str | None:

@@ -160,7 +160,7 @@ def classes(study: Study, dataset: str) -> list[str]:
     for split in study.all_splits:
         if split.dataset == dataset and (names := written_origin(paths.split(split.pool_path)).get("classes")):
             return list(names)
-    return list(store.facts(study.dataset_folder(dataset))["classes"])
+    return list(store.record(study.dataset_folder(dataset))["classes"])
 
 
 def derived(file: Derived) -> pd.DataFrame:

@@ -186,15 +186,15 @@ def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> 
                 raise unknown(f"class of {dataset}", class_name, classes, where)
 
 
-def check_prepared(study: PlannedStudy, dataset: str, facts: dict[str, Any]) -> None:
-    """Raise `BadInput` if a study does not fit the facts of a dataset, known once it is prepared."""
-    check_classes(study, dataset, facts["classes"])
-    train, test = facts["shapes"]["train_labels"], facts["shapes"]["test_labels"]
-    _check_channels(study, dataset, facts["shapes"]["train_images"][3])
+def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) -> None:
+    """Raise `BadInput` if a study does not fit the record of a prepared dataset."""
+    check_classes(study, dataset, record["classes"])
+    train, test = record["shapes"]["train_labels"], record["shapes"]["test_labels"]
+    _check_channels(study, dataset, record["shapes"]["train_images"][3])
     _check_batches(study, dataset, train[0])
-    _check_transforms(study, dataset, facts["shapes"]["train_images"][3])
+    _check_transforms(study, dataset, record["shapes"]["train_images"][3])
     # If training images do not outnumber test images, every retain sample is a member.
-    if facts.get("sorted_by_class") and study.members == "first" and train > test:
+    if record.get("sorted_by_class") and study.members == "first" and train > test:
         raise BadInput(
             f"{study.file}: members: 'first': {dataset} is sorted by class, and the attack would know the first "
             "classes alone; accepted for it: 'random'"

@@ -135,7 +135,7 @@ class PlannedStudy(ResolvedStudy):
 
     def dataset_folder(self, name: str) -> paths.Path:
         """The folder of a prepared dataset of this study."""
-        return paths.dataset(name, self.provenances[name])
+        return paths.dataset(name, self.dataset_fingerprints[name])
 
     def split(self, dataset: str, scenario: str, trial: int) -> Split:
         """Return the draw of what a scenario forgets; raise `BadInput` if the study has no such dataset or file."""

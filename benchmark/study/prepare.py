@@ -32,7 +32,7 @@ def prepare(study: Study, dataset: str) -> Path:
             sweep(folder)
             store.prepare(dataset, study.datasets[dataset])
     # On a fault the folder stays, since other studies may use it, but no job of this study starts.
-    check_prepared(study, dataset, store.facts(folder))
+    check_prepared(study, dataset, store.record(folder))
     return folder
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import PrivateAttr
 
 from benchmark import paths
-from benchmark.data.store import provenance
+from benchmark.data import store
 from benchmark.errors import BadInput, unknown
 from benchmark.files import sha256
 from benchmark.methods.base import Recipe
@@ -65,9 +65,9 @@ class ResolvedStudy(StudyForm):
         return run
 
     @cached_property
-    def provenances(self) -> dict[str, str]:
-        """What determines the arrays of each dataset: see `benchmark.data.store.provenance`."""
-        return {name: provenance(name, settings) for name, settings in self.datasets.items()}
+    def dataset_fingerprints(self) -> dict[str, str]:
+        """The digits of all that determines the arrays of each dataset: see `benchmark.data.store.fingerprint`."""
+        return {name: store.fingerprint(name, settings) for name, settings in self.datasets.items()}
 
     def chosen_by(self, dataset: str, scenario: Scenario) -> tuple[Path, str] | None:
         """Return the file that says what a scenario forgets, with its SHA-256; None where the scenario itself does.
@@ -123,7 +123,7 @@ class ResolvedStudy(StudyForm):
             "run": str(name),
             "seed": self.seed,
             "dataset": {
-                "provenance": self.provenances[name.dataset],
+                "provenance": self.dataset_fingerprints[name.dataset],
                 "augmentation": self.datasets[name.dataset].augmentation.model_dump(),
             },
             "split_trial": None if name.is_original else split_trial,

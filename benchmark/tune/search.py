@@ -85,7 +85,7 @@ def _references(study: Study, jobs: int) -> None:
     references = [run for run in study.runs() if not run.original]
     for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
-            store.facts(study.dataset_folder(dataset))
+            store.record(study.dataset_folder(dataset))
         except StaleOutput:
             prepare(study, dataset)
     for run in references:

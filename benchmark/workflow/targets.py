@@ -43,7 +43,7 @@ class Workflow:
             # The classes and their order are known once a dataset is prepared, which checks them. While its record is
             # damaged they are not known either: the first job that reads it says so.
             with contextlib.suppress(StaleOutput):
-                check_prepared(study, dataset, store.facts(folder))
+                check_prepared(study, dataset, store.record(folder))
                 self._check_images(dataset, folder, store.content_digest(folder))
 
     def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:

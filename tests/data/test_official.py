@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.data import official
 from benchmark.data.official import Archive, obtain
-from benchmark.data.store import provenance
+from benchmark.data.store import fingerprint
 from benchmark.errors import BadInput
 from benchmark.settings import DatasetSettings
 
@@ -73,7 +73,7 @@ def test_an_archive_that_the_study_vouches_for_is_read_and_recorded_as_such(publ
         official.read("cifar100", settings(path))
     vouched = settings(path).model_copy(update={"checksum": checksum})
     assert official.read("cifar100", vouched).origin["vouched for by the study"] == checksum
-    assert provenance("cifar100", vouched) != provenance("cifar100", settings(path))
+    assert fingerprint("cifar100", vouched) != fingerprint("cifar100", settings(path))
 
 
 @pytest.mark.parametrize("name", list(official.ARCHIVES))

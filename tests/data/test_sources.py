@@ -171,7 +171,7 @@ def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class
     arrays = folder.read("pictures", folder_settings(image_folder))
     assert np.array_equal(arrays.train_images, pixels[:6]) and np.array_equal(arrays.test_images, pixels[6:])
     assert arrays.train_labels.tolist() == [0, 0, 0, 1, 1, 1] and arrays.classes == ["cat", "dog"]
-    assert store.facts(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
+    assert store.record(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
     shutil.rmtree(image_folder / "test" / "dog")
     assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 

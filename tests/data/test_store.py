@@ -23,23 +23,23 @@ def folder() -> Path:
 
 
 def test_provenance_follows_the_arrays_and_not_the_augmentation():
-    base = store.provenance("digits", digits())
+    base = store.fingerprint("digits", digits())
     assert base == "1289577b299e"  # committed results were made with it
-    assert base == store.provenance("digits", digits(augmentation=Augmentation(padding=1)))
+    assert base == store.fingerprint("digits", digits(augmentation=Augmentation(padding=1)))
     changed = [digits(subset=10), digits(subset_seed=1), digits(size=16), digits(path="x"), digits(train="a")]
     changed.append(digits(classes=["a", "b"]))
-    assert len({base, *(store.provenance("digits", settings) for settings in changed)}) == 7
+    assert len({base, *(store.fingerprint("digits", settings) for settings in changed)}) == 7
 
 
 def test_arrays_load_back_as_stored_with_a_record_of_settings_origin_and_versions(folder):
     arrays = store.load(folder, verify=True)
-    assert folder.name == f"digits-{store.provenance('digits', digits(subset=100, test_subset=50))}"
+    assert folder.name == f"digits-{store.fingerprint('digits', digits(subset=100, test_subset=50))}"
     assert isinstance(arrays.train_images, np.memmap) and not arrays.train_images.flags.writeable
     assert arrays.train_images.shape == (100, 8, 8, 1)
     assert np.bincount(arrays.train_labels).tolist() == [10] * 10
     assert np.bincount(arrays.test_labels).tolist() == [5] * 10
     assert {path.name for path in folder.iterdir()} == {*(f"{file}.npy" for file in store.FILES), "provenance.json"}
-    record = store.facts(folder)
+    record = store.record(folder)
     assert record["settings"]["subset"] == 100 and "augmentation" not in record["settings"]
     assert record["origin"]["source"] == "sklearn.datasets.load_digits"
     assert record["versions"]["numpy"] == np.__version__

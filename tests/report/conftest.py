@@ -69,8 +69,8 @@ def write_images(folder: Path) -> None:
     """Write a dataset's arrays and provenance."""
     shapes = {"train_images": [TRAIN, 8, 8, 1], "train_labels": [TRAIN]}
     shapes |= {"test_images": [1, 8, 8, 1], "test_labels": [1]}
-    facts = {"classes": CLASSES, "origin": {}, "shapes": shapes, "sha256": dict.fromkeys(shapes, "")}
-    write_json(folder / "provenance.json", facts)
+    record = {"classes": CLASSES, "origin": {}, "shapes": shapes, "sha256": dict.fromkeys(shapes, "")}
+    write_json(folder / "provenance.json", record)
     for file, shape in shapes.items():
         kind = "uint8" if file.endswith("images") else "int64"
         np.save(folder / f"{file}.npy", (np.arange(np.prod(shape)).reshape(shape) % 10).astype(kind))

@@ -167,10 +167,10 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
         content = {"fingerprint": run.fingerprint, "slice": run.slice, "stamp": {"data": content_digest(folder)}}
         write_json(record, content | {"sha256": {}})
     assert planned(finished, "all") == {}
-    facts = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    facts["classes"][0] = "zero"
-    facts.pop("digest")
-    write_record(folder / "provenance.json", facts)
+    dataset_record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    dataset_record["classes"][0] = "zero"
+    dataset_record.pop("digest")
+    write_record(folder / "provenance.json", dataset_record)
     refused = finished.snakemake("all", "--dry-run")
     message = f"holds other images ({content_digest(folder)}) than {len(study.runs())} finished runs"
     assert refused.returncode != 0 and message in refused.stdout

@@ -68,7 +68,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def _images(study: Study, name: str) -> str:
     try:
-        dataset = store.facts(study.dataset_folder(name))
+        dataset = store.record(study.dataset_folder(name))
     except StaleOutput:
         return f"source {study.datasets[name].source}"
     origin = [

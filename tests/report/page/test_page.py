@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.data.store import facts
+from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.reported import reported_summary
@@ -177,7 +177,7 @@ def test_the_comparison_counts_predictions_over_all_trials(text) -> None:
 
 def test_hostile_texts_are_escaped(filled, copied) -> None:
     folder = filled.dataset_folder("digits")
-    write_json(folder / "provenance.json", {**facts(folder), "classes": [HOSTILE, *CLASSES[1:]]})
+    write_json(folder / "provenance.json", {**store.record(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
     hostile = changed(description=HOSTILE, tables={"gaps": gaps})
     gather(hostile)
