@@ -169,7 +169,7 @@ class Project:
                 super()._pause(trainer)
 
         run = study.run(name)
-        keep = paths.run(run.pool_path) / paths.MODEL if run.name in study.kept else None
+        keep = paths.run(run.pool_path) / paths.MODEL if run.name in study.runs_with_weights else None
         return Watched(study, run, "a test", keep)
 
     def start(self, study: Study, name: str) -> Trainer:

@@ -191,7 +191,7 @@ def test_an_error_is_raised_once_nothing_is_being_read_any_more(study, monkeypat
     monkeypatch.setattr(gathering, "from_samples", measure)
     monkeypatch.setattr(gathering.records, "record", record)
     with pytest.raises(StaleOutput, match="retrain/trial-0 is missing"):
-        gathering.differing(study)
+        gathering.contradicted_histories(study)
     assert ended == ["ft"] * begun.is_set()
 
 

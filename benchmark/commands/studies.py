@@ -108,10 +108,10 @@ def verify(
     recompute: Annotated[bool, flag("--recompute", "also derive metrics, gathered files and tables again")] = False,
 ) -> None:
     """Check every file of a study against its digest. Damaged files are set aside; run snakemake to remake them."""
-    from benchmark.report.recompute import differing
+    from benchmark.report.recompute import changed_results
     from benchmark.workflow.verify import report
 
-    print(report(read(study), *[differing] * recompute))
+    print(report(read(study), *[changed_results] * recompute))
 
 
 @app.command()

@@ -92,9 +92,9 @@ def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial
     use(study)
     results = frames.of_output(study, name, partial)
     if study.kind_of(name).gathered and not partial:
-        frames.require(study, results.metrics)
+        frames.require_all_runs(study, results.metrics)
     if study.kind_of(name).results:
         frames.require_one_code(results)
     if study.published and not (replace or partial):  # partial files replace nothing
-        published.keep_shown(study, name, results)
+        published.check_shown(study, name, results)
     return Source.of(study, name, results)

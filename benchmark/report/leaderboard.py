@@ -99,7 +99,7 @@ def refresh(study: Study) -> list[Path]:
     Raises `StaleOutput` if the study's runs are not all gathered, and `BadInput` if it has none of the methods.
     """
     metrics = frames.gathered(study).metrics
-    frames.require(study, metrics)
+    frames.require_all_runs(study, metrics)
     methods = list(entries())
     if not set(methods) & set(metrics["method"]):
         raise BadInput(f"study {study.name!r} has no run of a method in {paths.LEADERBOARD}")

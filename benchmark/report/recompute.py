@@ -21,11 +21,11 @@ from benchmark.study.study import Study
 EQUAL = 1e-9  # relative, and absolute near 0: the same number, added in another order
 
 
-def differing(study: Study) -> list[str]:
+def changed_results(study: Study) -> list[str]:
     """Return a line for each metric of a run, gathered file and table file that comes out different."""
     results = frames.of_study(study)
     steps: list[Callable[[], Iterable[str]]] = [
-        partial(gather.differing, study, anew=True),
+        partial(gather.contradicted_histories, study, anew=True),
         *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
         *(partial(_table, study, name) for name in study.tables | study.compared),
     ]

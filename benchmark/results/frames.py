@@ -217,7 +217,7 @@ def lacking(study: Study, metrics: pd.DataFrame) -> str:
     return f"{missing} of the study's {len(runs)} runs are missing or of another configuration" if missing else ""
 
 
-def require(study: Study, metrics: pd.DataFrame) -> None:
+def require_all_runs(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `StaleOutput` if any of the study's runs is not among the gathered ones."""
     if problem := lacking(study, metrics):
         raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")

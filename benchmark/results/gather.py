@@ -32,7 +32,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
         raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
     results = gather(study, partial)
     if study.published and not (replace or partial):  # partial files replace nothing
-        published.keep(study, results["metrics"])
+        published.check(study, results["metrics"])
     datasets = sorted(results["predictions"]["dataset"].unique())  # others have no runs here
     classes = {dataset: records.classes(study, dataset) for dataset in datasets}
     files = [paths.gathered(study.name, name + paths.PARTIAL * partial) for name in results]
@@ -46,23 +46,23 @@ def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
 
     Raises `StaleOutput` if the metrics at the end of a run's history are not those of its samples.
     """
-    if not partial and (problems := differing(study)):
+    if not partial and (problems := contradicted_histories(study)):
         raise StaleOutput(f"{problems[0]}: delete the run's folder")
     results = frames.of_study(study, partial)
     gathered = {name: getattr(results, name) for name in paths.FRAMES}
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}
 
 
-def differing(study: Study, anew: bool = False) -> list[str]:
+def contradicted_histories(study: Study, anew: bool = False) -> list[str]:
     """Measure all runs by their samples and describe those whose history ends in other metrics of that evaluation.
 
     ``anew`` ignores what an earlier command measured.
     """
     pairs = [(run, cell) for run, cell in placed(study.runs(), study.cells) if not run.name.is_original]
-    return list(filter(None, records.read_all(lambda pair: _differing(study, *pair, anew), pairs)))
+    return list(filter(None, records.read_all(lambda pair: _contradiction(study, *pair, anew), pairs)))
 
 
-def _differing(study: Study, run: Run, cell: Cell, anew: bool) -> str:
+def _contradiction(study: Study, run: Run, cell: Cell, anew: bool) -> str:
     if records.record(study, run)["status"] == DIVERGED:
         return ""
     by_samples, last = from_samples(study, run, cell, anew), records.frame(study, run, paths.HISTORY).iloc[-1]

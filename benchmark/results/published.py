@@ -22,7 +22,7 @@ REPLACE = "to replace them: snakemake ... --config replace=yes, or '--replace' o
 SAME = 1e-6  # points; the same numbers written twice may differ by this
 
 
-def keep(study: Study, metrics: pd.DataFrame) -> None:
+def check(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `BadInput` if a study's metrics, about to be gathered, differ from the committed ones."""
     path = paths.gathered(study.name, "metrics")
     before = committed(path)
@@ -31,7 +31,7 @@ def keep(study: Study, metrics: pd.DataFrame) -> None:
         raise BadInput(f"{path} is published and comes out otherwise now: {problem}. {restore}; {REPLACE}")
 
 
-def keep_shown(study: Study, name: str, results: Results) -> None:
+def check_shown(study: Study, name: str, results: Results) -> None:
     """Raise `BadInput` if a table or figure shows published results that are different now."""
     kind = study.kind_of(name)
     path = paths.gathered(study.name, "metrics")

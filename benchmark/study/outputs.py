@@ -112,7 +112,7 @@ def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _run_names(study, output, [RETRAIN], stages) + _listed(study, output)
 
 
-def own_values(study: ResolvedStudy, cell: Cell, method: str) -> str:
+def untuned_name(study: ResolvedStudy, cell: Cell, method: str) -> str:
     """Return a method's name with its values in the study before tuned ones override them."""
     studies = (study.untuned, study)
     own, tuned = (plain_values(version.run(version.run_name(cell, method, 0)).settings) for version in studies)
@@ -125,7 +125,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
         raise BadInput("kind 'tuning' shows what tuned values are worth: the study includes none (tuned: <study>)")
     runs = _run_names(study, output, [RETRAIN])
     for cell in map(Cell.parse, output.cells):
-        variants = [name for method in output.methods for name in (method, own_values(study, cell, method))]
+        variants = [name for method in output.methods for name in (method, untuned_name(study, cell, method))]
         runs += _run_names(study, output, variants, [cell])
     return runs
 

@@ -113,7 +113,7 @@ class PlannedStudy(ResolvedStudy):
         return self.runs(self.outputs)
 
     @cached_property
-    def kept(self) -> frozenset[RunName]:
+    def runs_with_weights(self) -> frozenset[RunName]:
         """The runs whose weights are kept: Originals, and those that something is derived from."""
         originals = (run.name for run in self.runs() if run.name.is_original)
         return frozenset(originals) | frozenset(file.run.name for file in self.derived)

@@ -280,14 +280,14 @@ def run(
     print(f"$ {command}  # process {os.getpid()} on {platform.node()}", flush=True)
     # A job outlives a Snakemake that was killed, and the workflows of two studies know nothing of each other.
     with locked(paths.work(f"{pool_path}.lock")):
-        weights_file = paths.run(pool_path) / MODEL
+        weights_file, is_kept = paths.run(pool_path) / MODEL, resolved.name in study.runs_with_weights
         status, has_weights = finished(study, resolved), weights_file.is_file()
         if status and not again and (has_weights or not weights):
-            remark = "" if has_weights or resolved.name not in study.kept else "; --weights makes its weights again"
+            remark = "" if has_weights or not is_kept else "; --weights makes its weights again"
             print(f"already finished: {paths.run(pool_path)}; --again trains it again{remark}", flush=True)
             return status
         # Weights that exist may be another study's: a record without their digest would make them useless.
-        keep = weights_file if weights or has_weights or resolved.name in study.kept else None
+        keep = weights_file if weights or has_weights or is_kept else None
         if keep and planned and not has_weights:
             keep = paths.parked_weights(pool_path)  # where the workflow's rule `weights` expects them
         with explained(f"run {name}", resolved.settings.batch_size):

@@ -39,14 +39,14 @@ def verify(study: Study) -> tuple[int, list[str]]:
     return intact, lines
 
 
-def report(study: Study, differing: Callable[[Study], list[str]] = lambda _: []) -> str:
+def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda _: []) -> str:
     """Return the findings as text; raise `BadInput` that names all damaged and some of the missing files.
 
-    ``differing`` may check further: it returns a line for each result that comes out otherwise.
+    ``changed_results`` may check further: it returns a line for each result that comes out otherwise.
     """
     absent = missing(study)  # before damaged files are set aside
     intact, damaged = verify(study)
-    other = differing(study)
+    other = changed_results(study)
     if damaged or absent or other:
         counts = f"{len(damaged)} damaged, {len(absent)} missing, {len(other)} that come out otherwise, {intact} intact"
         names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{', ...' * (len(absent) > NAMED)}"] if absent else []

@@ -232,7 +232,7 @@ def views(forget_distance: float, alone: bool, retain_distance: float = 0.0) -> 
 def gather(study: Study) -> None:
     """Gather results without comparing histories with samples: made-up ones disagree."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.results.gather.differing", lambda *_: [])
+        patch.setattr("benchmark.results.gather.contradicted_histories", lambda *_: [])
         collect(study)
 
 

@@ -12,7 +12,7 @@ from benchmark.files import write_json
 from benchmark.metrics import samples
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
-from benchmark.results.gather import differing
+from benchmark.results.gather import contradicted_histories
 from tests.pool import run_folder
 from tests.project import CELL, ROOT
 from tests.report.conftest import Drawn, changed, gather, write_runs
@@ -66,7 +66,7 @@ def test_a_run_made_by_an_edited_copy_of_the_package_is_named_and_refused(projec
     assert TWO_VERSIONS in Drawn(study, "table2").caption
     with pytest.raises(StaleOutput, match=r"^one_code: runs were made by 2 versions of the code, such as .*--again"):
         draw_table(project.study(settings, {"one_code": True}), "table2")
-    (difference,) = differing(study, anew=True)
+    (difference,) = contradicted_histories(study, anew=True)
     assert re.fullmatch(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, [\d.]+ by history", difference)
 
 

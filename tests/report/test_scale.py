@@ -15,7 +15,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
-from benchmark.report.recompute import differing
+from benchmark.report.recompute import changed_results
 from benchmark.report.style import method_colour
 from benchmark.report.summary import COLLAPSED
 from benchmark.results.records import DIVERGED
@@ -178,10 +178,10 @@ def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):
 
 def test_recomputing_a_study_without_runs_asks_for_no_gathered_files(study):
     draw_table(study, "sizes")
-    assert differing(study) == []
+    assert changed_results(study) == []
     table = paths.table("sizes", "sizes", ".csv")
     table.write_text(table.read_text().replace("1", "2", 1))
-    assert differing(study) == [f"{table}: its results give another table"]
+    assert changed_results(study) == [f"{table}: its results give another table"]
 
 
 def test_a_study_with_two_cells_of_a_scenario_is_refused(study):

@@ -71,7 +71,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workflow = Workflow(study)
         files = workflow.all
         files += [paths.run(run.pool_path) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
-        files += [paths.run(run.pool_path) / paths.MODEL for run in study.runs() if run.name in study.kept]
+        files += [paths.run(run.pool_path) / paths.MODEL for run in study.runs() if run.name in study.runs_with_weights]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()

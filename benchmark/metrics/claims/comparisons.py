@@ -44,14 +44,14 @@ def _compared(pairs: Callable[[pd.DataFrame], Pairs], evidence: Evidence, formul
 def _with_term(runs: pd.DataFrame) -> Pairs:
     for base in BASES:
         added = MethodName(base, True, ()).head
-        matching, words = differing(runs, base, added)
+        matching, words = matching_variants(runs, base, added)
         yield [added], [base], f"`{base}` with the term{words}"
         # Where the term comes with other values of the base's own settings, a base run with these isolates the term.
         for variant in matching if words else []:
             yield [added], [variant], f"`{base}` with the term, all else the same"
 
 
-def differing(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
+def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:
     """Return a cell's variants of the base with the settings of the run with the term, and how the base differs."""
     runs = runs.drop_duplicates("method").set_index("method")
     if not {base, added} <= set(runs.index):

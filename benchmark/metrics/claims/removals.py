@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, Statistic
 from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
-from benchmark.metrics.claims.comparisons import differing
+from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, improvement
 from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
@@ -34,7 +34,7 @@ def growth(evidence: Evidence) -> Iterator[Tested]:
 
 def _test_growth(evidence: Evidence, small: Cell, large: Cell, base: str, added: str) -> Iterator[Tested]:
     """Compare CL's improvement in two cells, and again with all else the same where the runs for that exist."""
-    variants = [differing(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
+    variants = [matching_variants(in_cell(evidence.metrics, cell), base, added) for cell in (small, large)]
     small_words, large_words = (words for _, words in variants)
     reference = f"compared with random {Scenario(small.scenario).percent} %"
     subject = f"`{base}` with the term{large_words}, {reference}{small_words}{' there' if small_words else ''}"
@@ -81,7 +81,7 @@ def term_by_stage(evidence: Evidence) -> Iterator[Tested]:
             name = MethodName.parse(added)
             base = str(replace(name, contrastive=False))
             if name.contrastive:
-                _, words = differing(in_cell(evidence.metrics, cell), base, added)
+                _, words = matching_variants(in_cell(evidence.metrics, cell), base, added)
                 yield from _at_every_stage(evidence, cell, ends, added, [base], f"`{base}` with the term{words}")
 
 

@@ -37,7 +37,7 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     if results.metrics.empty:
         raise StaleOutput(f"study {study.name}: no run has finished: there is nothing to show yet")
     if not partial:
-        frames.require(study, results.metrics)
+        frames.require_all_runs(study, results.metrics)
     frames.require_one_code(results)
     cells = [Cell(*parts) for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
     scripts = [_library(), joined(HERE / f"{part}.js" for part in PARTS)]

@@ -13,7 +13,7 @@ from benchmark.report.source import Source
 from benchmark.report.style import setting_label
 from benchmark.report.summary import COUNTS, floors_of, gaps_of_two
 from benchmark.report.tabular import METHOD, Column, Row, Table, interval, method_row, number
-from benchmark.study.outputs import own_values
+from benchmark.study.outputs import untuned_name
 
 
 def build(source: Source) -> Table:
@@ -36,10 +36,10 @@ def build(source: Source) -> Table:
 
 
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
-    own_method = own_values(source.study, cell, method)
-    measured = gaps_of_two(source, cell, method, own_method)
+    untuned = untuned_name(source.study, cell, method)
+    measured = gaps_of_two(source, cell, method, untuned)
     values, listed = source.settings(cell, method), MethodName.parse(method).settings
-    changes = [pair for pair in MethodName.parse(own_method).settings if pair not in listed]
+    changes = [pair for pair in MethodName.parse(untuned).settings if pair not in listed]
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in changes)
     gaps = {"own_gap": measured["second"], "tuned_gap": measured["first"], "gain": measured["value"]}
     rest = {key: measured[key] for key in ("low", "high", *COUNTS)}
