@@ -28,7 +28,7 @@ def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     name = project.name("retrain", "listed-mine")
     study = listed(project, 3, 7, 150)
     run, file = study.run(name), split(study, "digits", "listed-mine", 0)
-    assert records.forget(study, run)["index"].tolist() == [3, 7, 150]
+    assert records.forget_rows(study, run)["index"].tolist() == [3, 7, 150]
     end = project.run(study, name)
     assert sorted(end.trainer.context.forget.tolist()) == [3, 7, 150] and len(end.trainer.context.retain) == 157
     changed = listed(project, 3, 7)

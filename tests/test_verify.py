@@ -129,7 +129,7 @@ def test_what_was_made_from_other_images_is_named_and_set_aside(project):
     with pytest.raises(records.OtherData, match=f"made from other images \\({before}\\).*verify tiny.* sets it aside"):
         records.record(study, original)
     with pytest.raises(records.OtherData, match="drawn for other images"):
-        records.forget(study, original, "random-10")
+        records.forget_rows(study, original, "random-10")
     assert path.exists() and drawn.exists()
     assert len(verify(study)[1]) == 2 and aside(path, "other") and aside(drawn, "other")
     project.run(study, str(original.name))

@@ -8,7 +8,7 @@ import torch
 
 from benchmark.data.splits import forgotten
 from benchmark.models import build
-from benchmark.results.records import forget
+from benchmark.results.records import forget_rows
 from benchmark.seeds import Streams
 from benchmark.study.prepare import held_out, load
 from benchmark.study.runs import Derived
@@ -33,7 +33,7 @@ class Embedding:
         self.streams = Streams(study.seed, (run_name.dataset,))
         self.labels = np.asarray(self.arrays.train_labels)
         self.forgotten = np.zeros(len(self.labels), bool)
-        self.forgotten[forgotten(forget(study, derived.run, derived.scenario))] = True
+        self.forgotten[forgotten(forget_rows(study, derived.run, derived.scenario))] = True
         self.retained = ~self.forgotten
         self.retained[held_out(study, derived.run, len(self.labels))] = False
 

@@ -25,7 +25,7 @@ from benchmark.results import measured, records
 from benchmark.results.records import FIRST
 from benchmark.results.sample_outputs import OutputsReader
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
-from benchmark.study.runs import Derived, Run, placed
+from benchmark.study.runs import Derived, Run, with_cells
 from benchmark.study.study import Study
 
 CLASS_NAMES = ("label", "prediction", "nearest", "centroid")  # columns of class numbers, replaced by class names
@@ -86,7 +86,7 @@ class Results:
         if name == "history":
             return self._join(self.runs, self._history)
         if name == "predictions":
-            return self._join(placed(self.runs, self.cells), lambda pair: self._predictions(*pair))
+            return self._join(with_cells(self.runs, self.cells), lambda pair: self._predictions(*pair))
         return self._join([entry for entry in self.derived if entry.kind == FROM_WEIGHTS[name]], self._derived)
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
@@ -104,7 +104,7 @@ class Results:
 
     def _predictions(self, run: Run, cell: Cell) -> pd.DataFrame:
         samples = records.frame(self.study, run, paths.SAMPLES)
-        samples["membership"] = membership(samples, records.forget(self.study, run, cell.scenario)).astype(str)
+        samples["membership"] = membership(samples, records.forget_rows(self.study, run, cell.scenario)).astype(str)
         keys = ["membership", "label"]
         counts = samples.groupby([*keys, "prediction"]).size().rename("count").reset_index()
         counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
@@ -164,7 +164,7 @@ class Gathered(Results):
             return [(run, run.name.scenario) for run in self.runs]
         if name in FROM_WEIGHTS:
             return [(entry.run, entry.scenario) for entry in self.derived if entry.kind == FROM_WEIGHTS[name]]
-        return [(run, cell.scenario) for run, cell in placed(self.runs, self.cells)]
+        return [(run, cell.scenario) for run, cell in with_cells(self.runs, self.cells)]
 
 
 def gathered_frame(study: str, name: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from benchmark.names import Cell
 from benchmark.results import frames, published, records
 from benchmark.results.measured import from_samples
 from benchmark.results.records import DIVERGED
-from benchmark.study.runs import Run, placed
+from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
 EQUAL = 1e-6  # points: two records of one evaluation
@@ -58,7 +58,7 @@ def contradicted_histories(study: Study, anew: bool = False) -> list[str]:
 
     ``anew`` ignores what an earlier command measured.
     """
-    pairs = [(run, cell) for run, cell in placed(study.runs(), study.cells) if not run.name.is_original]
+    pairs = [(run, cell) for run, cell in with_cells(study.runs(), study.cells) if not run.name.is_original]
     return list(filter(None, records.read_all(lambda pair: _contradiction(study, *pair, anew), pairs)))
 
 

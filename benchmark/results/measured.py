@@ -17,11 +17,11 @@ from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
-from benchmark.results.records import DIVERGED, checked, forget, frame, passing_over_if, record
+from benchmark.results.records import DIVERGED, checked, forget_rows, frame, passing_over_if, record
 from benchmark.seeds import Streams
 from benchmark.study.outputs import stage_cell
 from benchmark.study.plugins import stamp_with
-from benchmark.study.runs import Run, placed
+from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
 # How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
@@ -32,7 +32,7 @@ FELL = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
     """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
     cells = list(cells)
-    by_cell = placed(runs, cells)
+    by_cell = with_cells(runs, cells)
     rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
     for run, cell in by_cell:
@@ -80,7 +80,7 @@ def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict
     An earlier measurement is used only if samples, split, settings and the measuring code are the same, and never with
     ``anew``.
     """
-    samples, forgotten = checked(study, run, SAMPLES), forget(study, run, cell.scenario)
+    samples, forgotten = checked(study, run, SAMPLES), forget_rows(study, run, cell.scenario)
     origin = {
         "samples": record(study, run)["sha256"][SAMPLES],
         "split": written_digest(paths.split(study.split_of(run, cell.scenario).pool_path)),

@@ -139,7 +139,7 @@ def frame(study: Study, run: Run, name: str) -> pd.DataFrame:
     return table
 
 
-def forget(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
+def forget_rows(study: Study, run: Run, scenario: str | None = None) -> pd.DataFrame:
     """Return what a run forgets, columns ``split, index, stage``; for Original, the scenario must be given."""
     return split_rows(study, study.split_of(run, scenario))
 

@@ -26,7 +26,7 @@ from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST
-from benchmark.study.runs import Run, placed
+from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
 
@@ -105,10 +105,10 @@ class OutputsReader:
             return None
         metrics = cell_rows[cell_rows["status"] != DIVERGED].set_index(["method", "trial"])[METRICS]
         runs: dict[str, dict[int, Run]] = {}
-        for run, _ in placed(self.runs, [cell]):
+        for run, _ in with_cells(self.runs, [cell]):
             if (run.name.method, run.name.trial) in metrics.index:
                 runs.setdefault(run.name.method, {})[run.name.trial] = run
-        forgets = self._read(runs[RETRAIN], lambda run: records.forget(self.study, run, cell.scenario))
+        forgets = self._read(runs[RETRAIN], lambda run: records.forget_rows(self.study, run, cell.scenario))
         samples = {
             method: self._read(
                 {trial: run for trial, run in by_trial.items() if trial in forgets},
@@ -154,14 +154,14 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     score. Raises `BadInput` if that holds for all samples, and `StaleOutput` if a run is missing.
     """
     cell = Cell.parse(cell_name)
-    pairs = placed(study.runs(), study.cells)
+    pairs = with_cells(study.runs(), study.cells)
     runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:
         raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
     runs = [run for run in runs if records.record(study, run)["status"] != DIVERGED]
     if not runs:
         raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")
-    forgets = [records.forget(study, run) for run in runs]
+    forgets = [records.forget_rows(study, run) for run in runs]
     by_run = [_run_outputs(study, run, forget) for run, forget in zip(runs, forgets, strict=True)]
     trained_on = np.stack([~samples.held_out for samples in by_run])
     for row, forget in zip(trained_on, forgets, strict=True):

@@ -14,7 +14,7 @@ from benchmark.registry import OWN_AUDITS
 from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
-from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, placed
+from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, with_cells
 
 ACROSS = ("metrics", "audits", "predictions")  # the gathered files of other studies that an output of kind scale reads
 PRINTED = "unlearning.csv"  # the paper's numbers that it shows beside them
@@ -159,7 +159,7 @@ class PlannedStudy(ResolvedStudy):
         """Return the splits of runs, and those of the cells that Originals among them are shown in."""
         runs = list(runs)
         draws = {(run.name.dataset, run.name.scenario, run.split_trial) for run in runs if run.name.scenario}
-        draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in placed(runs, cells)}
+        draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in with_cells(runs, cells)}
         return sorted((self.split(*draw) for draw in draws), key=lambda split: split.pool_path)
 
     @cached_property

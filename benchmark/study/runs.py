@@ -89,7 +89,7 @@ def belongs(name: RunName, cell: Cell) -> bool:
     return (name.dataset, name.arch) == (cell.dataset, cell.arch) and name.scenario in ("", cell.scenario)
 
 
-def placed(runs: Iterable[Run], cells: Iterable[Cell]) -> list[tuple[Run, Cell]]:
+def with_cells(runs: Iterable[Run], cells: Iterable[Cell]) -> list[tuple[Run, Cell]]:
     """Pair each run with the cells that it belongs to, cell by cell.
 
     Original is paired only in the trials of a cell's other runs: in any more, nothing says what would be forgotten.

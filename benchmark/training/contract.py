@@ -214,7 +214,7 @@ def leaves_removed_data_alone(trial: Trial, first_run: Ended) -> None:
     if not trial.has_stages:
         return
     run = trial.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(trial.method), 0)))
-    removed = set(forgotten(records.forget(trial.study, run), stage=1).tolist())
+    removed = set(forgotten(records.forget_rows(trial.study, run), stage=1).tolist())
     later = {index for stage, part in trial.staged.loaded if stage > 1 for index in part.index.tolist()}
     if reloaded := later & removed:
         raise Broken(f"its second stage loads {len(reloaded)} samples that the first removed")

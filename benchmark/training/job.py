@@ -32,7 +32,7 @@ from benchmark.models import build, forward_flops
 from benchmark.names import HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
 from benchmark.results.measured import members_stream
-from benchmark.results.records import DIVERGED, FINISHED, finished, forget, record
+from benchmark.results.records import DIVERGED, FINISHED, finished, forget_rows, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined
 from benchmark.study.plugins import stamp_with
@@ -69,7 +69,7 @@ class Job:
         self.data = store.content_digest(study.dataset_folder(run.name.dataset))
         self.images = Images(arrays, study.datasets[run.name.dataset].augmentation, self.device.device)
         self.held_out = held_out(study, run, len(arrays.train_labels))
-        self.forget = None if run.name.is_original else forget(study, run)
+        self.forget = None if run.name.is_original else forget_rows(study, run)
         self.split = None if run.name.is_original else written_digest(paths.split(study.split_of(run).pool_path))
         self.original = record(study, study.run(run.original)) if run.original else None
         self.started_from = self.original["sha256"][MODEL] if self.original else None

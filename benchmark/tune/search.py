@@ -91,7 +91,7 @@ def _references(study: Study, jobs: int) -> None:
     for run in references:
         if not run.name.is_original:
             try:
-                results.forget(study, run)
+                results.forget_rows(study, run)
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
     missing = [run for run in references if not results.finished(study, run)]

@@ -22,7 +22,7 @@ CASES += [(method, "sequential-2x10") for method in ALL_METHODS if method not in
 @pytest.mark.parametrize(("method", "scenario"), CASES)
 def test_a_method_loads_only_the_samples_it_may_see_with_their_true_labels(project, shared, method, scenario):
     study, base = project.study(), MethodName.parse(method).base
-    frame = records.forget(study, study.run(project.name("ft", scenario)))
+    frame = records.forget_rows(study, study.run(project.name("ft", scenario)))
     labels = store.load(study.dataset_folder("digits")).train_labels
     stages = shared.run(method, scenario).loaded
     assert len(stages) == frame["stage"].max()

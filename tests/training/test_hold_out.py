@@ -17,7 +17,7 @@ def test_held_out_images_are_trained_on_by_no_run_and_measured_apart(project):
             split(study, "digits", scenario, 0)
         end = project.run(study, name)
         samples, context = end.samples, end.trainer.context
-        forget = records.forget(study, study.run(name)) if scenario else None
+        forget = records.forget_rows(study, study.run(name)) if scenario else None
         memberships = membership(samples, forget).to_numpy()
         held = samples.loc[samples["split"] == "held-out", "index"].tolist()
         held_out.append(held)

@@ -53,7 +53,7 @@ def test_samples_hold_every_sample_with_its_true_label_and_the_history_ends_with
     np.testing.assert_allclose(end.samples["margin"], np.log(confidence / (1 - confidence)), rtol=1e-3, atol=1e-3)
     assert end.samples["margin"].dtype == np.float32
     assert end.history["epoch"].tolist() == [1, 2]
-    forgotten = records.forget(study, study.run(project.name("coun")))
+    forgotten = records.forget_rows(study, study.run(project.name("coun")))
     assert end.history[METRICS].iloc[-1].to_dict() == measure(end.samples, forgotten)
 
 

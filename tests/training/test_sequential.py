@@ -43,7 +43,7 @@ def test_the_forget_data_of_a_stage_are_what_it_removes_or_on_request_all_remove
     new = shared.run("neggrad-plus", SCENARIO)
     study = project.study({"sequential": {"forget": "all"}})
     cumulative = project.run(study, project.name("neggrad-plus", SCENARIO))
-    frame = records.forget(study, study.run(project.name("neggrad-plus", SCENARIO)))
+    frame = records.forget_rows(study, study.run(project.name("neggrad-plus", SCENARIO)))
     first, removed = (set(forgotten(frame, stage=stage).tolist()) for stage in (1, 2))
     assert (len(first), len(removed)) == (16, 32) and first < removed
     for end, forget in ((new, removed - first), (cumulative, removed)):
