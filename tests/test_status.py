@@ -188,11 +188,11 @@ def test_durations_have_two_units():
 
 def test_the_time_left_of_a_running_job_follows_from_its_own_pace(study):
     # 3 of 10 epochs in 30 seconds: 70 more. Resumed after the second: one epoch in 30 seconds, 7 more take 210.
-    assert under_way(study, "ft").left == pytest.approx(70, abs=2)
-    assert under_way(study, "ft", first_epoch=2).left == pytest.approx(210, abs=2)
-    assert under_way(study, "ft", first_epoch=3).left is None
+    assert under_way(study, "ft").seconds_left == pytest.approx(70, abs=2)
+    assert under_way(study, "ft", first_epoch=2).seconds_left == pytest.approx(210, abs=2)
+    assert under_way(study, "ft", first_epoch=3).seconds_left is None
     # An epoch that takes longer than those before leaves no negative time.
-    assert under_way(study, "ft", started=iso_time(time.time() - 500)).left == 0
+    assert under_way(study, "ft", started=iso_time(time.time() - 500)).seconds_left == 0
 
 
 def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_once(project):

@@ -47,10 +47,10 @@ def check(
     print(f"{study}: no mistakes. It shows {outputs}. {sum(map(is_there, runs))} of its {len(runs)} runs are done.")
     if speed:
         from benchmark.training.device import Device
-        from benchmark.training.operators import slow
+        from benchmark.training.operators import slow_operators
 
         device = Device.choose(loaded.precision, loaded.threads)
-        for line in slow(device.precision) if device.device.type == "cpu" else ():
+        for line in slow_operators(device.precision) if device.device.type == "cpu" else ():
             print(f"warning: {line}")
 
 

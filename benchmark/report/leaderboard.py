@@ -22,7 +22,7 @@ from benchmark.metrics.gaps import CELL, METRICS, summarise
 from benchmark.metrics.reported import reported_means
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import markdown
-from benchmark.report.source import COLLAPSED
+from benchmark.report.source import METHOD_COLLAPSED
 from benchmark.report.style import cell_label
 from benchmark.report.summary import average_gap
 from benchmark.report.tabular import (
@@ -182,7 +182,7 @@ def board() -> Table:
         "of the means that it prints. One agrees where the interval here lies wholly on its side of 0, disagrees where "
         "it lies wholly on the other, and else is undecided",
     ]
-    notes += [COLLAPSED] * any(row["collapsed"] for row in data)
+    notes += [METHOD_COLLAPSED] * any(row["collapsed"] for row in data)
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 

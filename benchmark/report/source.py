@@ -16,12 +16,12 @@ from benchmark.report import facts
 from benchmark.report.style import cell_label
 from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, sentences
 from benchmark.results.frames import Results
-from benchmark.results.measured import FELL
+from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.study.form import OutputSettings
 from benchmark.study.resolve import plain_values
 from benchmark.study.study import Study
 
-COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {FELL}"  # of a method; of a run, see `summary`
+METHOD_COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {COLLAPSE_TEXT}"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Source:
         caption = " ".join(self.output.caption.split())
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
         if any(DAGGER in str(entry) for block in blocks for row in block.rows for entry in row):
-            notes = [*notes, COLLAPSED]
+            notes = [*notes, METHOD_COLLAPSED]
         versions = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
         elsewhere = facts.elsewhere(method for method in self.methods if method in self.study.scored)
         return Table(columns, blocks, sentences([caption, subject]), sentences([*notes, elsewhere, versions]), data)

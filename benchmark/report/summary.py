@@ -18,13 +18,13 @@ from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, METRICS, noise_floor, s
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
 from benchmark.report.tabular import DAGGER, THIN
-from benchmark.results.measured import FELL
+from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.results.records import FINISHED
 
 COUNTS = ("trials", "diverged", "collapsed")
 COSTS = ("pflops", "pflops_executed")
 UNITS = {"PFLOPs": 1.0, "TFLOPs": 1e3, "GFLOPs": 1e6, "MFLOPs": 1e9}
-COLLAPSED = f"{DAGGER}{THIN}collapsed: {FELL}"
+RUN_COLLAPSED = f"{DAGGER}{THIN}collapsed: {COLLAPSE_TEXT}"
 
 
 def method_numbers(source: Source, methods: Iterable[str]) -> pd.DataFrame:

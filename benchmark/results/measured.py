@@ -26,7 +26,7 @@ from benchmark.study.study import Study
 
 # How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
 COLLAPSE = 20.0
-FELL = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
+COLLAPSE_TEXT = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
@@ -133,9 +133,9 @@ def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -
 
 def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bool) -> pd.DataFrame:
     """Add ``collapsed``: whether retain accuracy lies more than `COLLAPSE` points below Original's."""
-    floors = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
-    floor = [floors[key] for key in zip(table["dataset"], table["arch"], strict=True)]
-    return table.assign(collapsed=table["ra"] < floor)
+    limits = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
+    limit = [limits[key] for key in zip(table["dataset"], table["arch"], strict=True)]
+    return table.assign(collapsed=table["ra"] < limit)
 
 
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:

@@ -16,8 +16,8 @@ from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, with_cells
 
-ACROSS = ("metrics", "audits", "predictions")  # the gathered files of other studies that an output of kind scale reads
-PRINTED = "unlearning.csv"  # the paper's numbers that it shows beside them
+# What an output of kind scale reads: the gathered files of other studies, and the paper's numbers beside them.
+SCALE_FRAMES, REPORTED_FILE = ("metrics", "audits", "predictions"), "unlearning.csv"
 VERSUS = "-vs-reported"  # suffix of a table's name: the table beside the paper's numbers
 
 
@@ -79,8 +79,8 @@ class PlannedStudy(ResolvedStudy):
     def gathered_by(self, name: str) -> list[paths.Path]:
         """Return the gathered files of other studies that a table or figure shows, with the paper's numbers."""
         studies = self.output(name).studies
-        files = [paths.gathered(study, frame) for study in studies for frame in ACROSS]
-        return [file for file in [*files, paths.REPORTED / PRINTED] if studies and file.is_file()]
+        files = [paths.gathered(study, frame) for study in studies for frame in SCALE_FRAMES]
+        return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if studies and file.is_file()]
 
     @cached_property
     def fingerprint(self) -> str:

@@ -143,7 +143,7 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"datasets": merge(datasets, shared)}
 
 
-def chosen(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
+def with_only(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
     """Return a study's data with only the tables and figures in ``only``."""
     outputs = {
         key: {name: data[key][name] for name in data[key] if name in only}

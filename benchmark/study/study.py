@@ -12,7 +12,7 @@ from benchmark.methods import scored
 from benchmark.study import plugins, tuning
 from benchmark.study.checks import check
 from benchmark.study.plan import PlannedStudy
-from benchmark.study.reading import chosen, read, validated, with_local_datasets
+from benchmark.study.reading import read, validated, with_local_datasets, with_only
 
 
 class Study(PlannedStudy):
@@ -37,7 +37,7 @@ class Study(PlannedStudy):
         study = cls._of(name, data, tuned)
         check(study)
         # Checked before outputs are left out, since hyperparameters may belong to these.
-        return study if study.only is None else cls._of(name, chosen(data, study.only), tuned)
+        return study if study.only is None else cls._of(name, with_only(data, study.only), tuned)
 
     @classmethod
     def _of(cls, name: str, data: dict[str, Any], tuned: bool) -> Self:

@@ -15,7 +15,7 @@ SIDE, BATCH, CHANNELS, PIXELS = 512, 64, 64, 16
 REPEATS = 3  # the fastest counts, since other jobs can only slow one down
 
 
-def slow(precision: str, rate: Callable[[Callable[[], object], float], float] | None = None) -> list[str]:
+def slow_operators(precision: str, rate: Callable[[Callable[[], object], float], float] | None = None) -> list[str]:
     """Return a line for each operator that is slower in ``precision`` than a sound build would be on this processor.
 
     Takes about a second. ``rate`` returns operations a second from a function and the operations in a call of it.

@@ -68,7 +68,7 @@ class Range:
             return self.inside(1 - trial.suggest_float(name, 1 - self.high, 1 - self.low, log=True))
         return self.inside(trial.suggest_float(name, self.low, self.high, log=self.scale == "log"))
 
-    def suggestion(self, value: float) -> float | int:
+    def as_parameter(self, value: float) -> float | int:
         """Return a value as Optuna's own parameter, which `suggested` turns back into the value."""
         return 1 - value if self.scale == "log-complement" and not self.whole else value
 
@@ -225,7 +225,7 @@ class Journal:
         """Suggest candidate ``number``: first the study's own values, then random ones, then those of the sampler."""
         study = self._open(pair)
         if number == 0 and not self._candidates(pair, TrialState.WAITING):
-            study.enqueue_trial({name: pair.ranges[name].suggestion(value) for name, value in pair.start.items()})
+            study.enqueue_trial({name: pair.ranges[name].as_parameter(value) for name, value in pair.start.items()})
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
         )

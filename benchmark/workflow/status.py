@@ -52,7 +52,7 @@ class State:
         return max(float(self.note["seconds"]), time.time() - started)
 
     @property
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds that the job under way still needs at its present pace; None before its first epoch has ended."""
         if not self.note or self.note["epoch"] <= self.note["first_epoch"]:
             return None
@@ -160,7 +160,7 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
     for state in states:
         if state.state in ENDED:
             continue
-        remaining = state.left
+        remaining = state.seconds_left
         if remaining is None:
             expected = usual(state.run)
             if expected is None:
@@ -194,7 +194,7 @@ def _under_way(work: Path, run: Run) -> State | None:
         remark = f"epoch {note['epoch']} of {note['epochs']} on {note['host']}"
         alive = _alive(note, path.stat().st_mtime)
         state = State(run, "running" if alive else "interrupted", remark, note=note)
-        _ = state.elapsed, state.left  # a note that lacks what these need is none
+        _ = state.elapsed, state.seconds_left  # a note that lacks what these need is none
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return state

@@ -86,7 +86,7 @@ def _job_columns(state: State) -> tuple[str, ...]:
     if not note:
         return state.remark, "", name, "", ""
     measured = " ".join(f"{key} {value:.4g}" for key, value in note.get("measured", {}).items())
-    clock = f"{spell(state.elapsed)}, {'?' if state.left is None else spell(state.left)} left"
+    clock = f"{spell(state.elapsed)}, {'?' if state.seconds_left is None else spell(state.seconds_left)} left"
     return f"epoch {note['epoch']}/{note['epochs']}", clock, name, measured, str(note["host"])
 
 

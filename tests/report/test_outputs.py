@@ -20,7 +20,7 @@ from benchmark.names import ORIGINAL, RETRAIN
 from benchmark.report import facts, latex
 from benchmark.report.draw import build, draw_figure, draw_table
 from benchmark.report.page import draw_page
-from benchmark.report.summary import COLLAPSED
+from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
 from benchmark.results.measured import COLLAPSE
@@ -177,7 +177,7 @@ def test_every_figure_marks_a_collapsed_run(study, copied, kind) -> None:
     run = next(run for run in study.runs_of(name) if run.name.method not in (ORIGINAL, RETRAIN))
     write_epochs(study, run, {"ra": 95.0 - COLLAPSE - 1})
     drawn = marks()
-    assert drawn and (kind == "maps" or (COLLAPSED in drawn and len(drawn) > 1))
+    assert drawn and (kind == "maps" or (RUN_COLLAPSED in drawn and len(drawn) > 1))
 
 
 def test_missing_results_are_refused_or_give_partial_files_beside_the_complete_ones(study, drawn, copied) -> None:

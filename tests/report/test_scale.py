@@ -17,7 +17,7 @@ from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
 from benchmark.report.recompute import changed_results
 from benchmark.report.style import method_colour
-from benchmark.report.summary import COLLAPSED
+from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.session import Session
@@ -214,5 +214,5 @@ def test_the_figure_ranks_methods_and_marks_collapsed_ones(study):
     assert [tick.get_text() for tick in lower.get_xticklabels()] == ["tiny", "other\n(not run yet)", "the paper"]
     write_all(Study.load("tiny"), ra=50.0)
     texts = {text.get_text() for text in plot(study, "ranks").findobj(Text)}
-    assert {"†", COLLAPSED} <= texts
+    assert {"†", RUN_COLLAPSED} <= texts
     assert "†" in Drawn(study, "sizes").row("FT")[0]

@@ -2,19 +2,19 @@
 
 import torch
 
-from benchmark.training.operators import LEAST, slow
+from benchmark.training.operators import LEAST, slow_operators
 from tests.project import call
 
 
 def test_each_operator_below_its_least_rate_is_named_with_the_release():
     rates = iter([100.0, 100 * LEAST["matrix product"] - 1, 100 * LEAST["convolution"], 1e-3])
-    first, second = slow("bfloat16", lambda operation, operations: (operation(), next(rates))[1])
+    first, second = slow_operators("bfloat16", lambda operation, operations: (operation(), next(rates))[1])
     assert first.startswith("matrix product in bfloat16: 0.29 of the rate of NumPy's float32 matrix product")
     assert second.startswith("gradients of a convolution in bfloat16: 1e-05 of") and torch.__version__ in second
 
 
 def test_this_build_is_sound_in_float32():
-    assert slow("float32") == []
+    assert slow_operators("float32") == []
 
 
 def test_check_warns_of_a_slow_operator_and_goes_on(project, monkeypatch):

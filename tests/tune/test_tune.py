@@ -129,7 +129,7 @@ def test_suggestions_fill_the_range_on_its_scale_and_an_enqueued_value_comes_bac
     assert {value: searched.edge(value) for value in (0.9, 0.95, 0.999)} == {0.9: "low", 0.95: "", 0.999: "high"}
     # Half of the values lie on either side of the scale's middle.
     assert np.mean(values > (0.99 if scale == "log-complement" else 0.949)) == pytest.approx(0.5, abs=0.08)
-    study.enqueue_trial({"x": searched.suggestion(0.95)})
+    study.enqueue_trial({"x": searched.as_parameter(0.95)})
     assert searched.suggested(study.ask(), "x") == 0.95
 
 

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch
 from benchmark.names import RETRAIN, Cell
 from benchmark.report.source import Source
 from benchmark.report.style import FULL_WIDTH
-from benchmark.report.summary import COLLAPSED, at_end, floors_of, summaries
+from benchmark.report.summary import RUN_COLLAPSED, at_end, floors_of, summaries
 
 Grid = npt.NDArray[Any]  # of axes
 
@@ -71,7 +71,7 @@ def floor_handle() -> Patch:
 def note_collapsed(figure: Figure, collapsed: bool) -> None:
     """Explain the dagger below the figure, if anything in it has one."""
     if collapsed:
-        handle = Line2D([], [], linestyle="none", label=COLLAPSED)
+        handle = Line2D([], [], linestyle="none", label=RUN_COLLAPSED)
         figure.legend(handles=[handle], loc="outside lower center", handlelength=0, handletextpad=0, borderpad=0)
 
 

@@ -17,7 +17,7 @@ from benchmark.report.style import cell_parts, in_order, method_colour, method_l
 from benchmark.report.summary import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
 from benchmark.results.frames import Results
-from benchmark.study.plan import PRINTED
+from benchmark.study.plan import REPORTED_FILE
 
 # Points from which a gap has the next deeper shade.
 SHADES = [0.5, 1.0, 2.0, 5.0, 10.0]
@@ -74,7 +74,7 @@ def with_reference(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 
 
 def _reported() -> dict[tuple[Cell, str], dict[str, Any]]:
-    if not (paths.REPORTED / PRINTED).is_file():
+    if not (paths.REPORTED / REPORTED_FILE).is_file():
         return {}  # a user's project need not hold the paper's numbers
     rows = corrected_summary().to_dict("records")
     # Of a row that the paper prints twice, the first table counts.

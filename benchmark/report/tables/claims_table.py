@@ -25,7 +25,7 @@ from benchmark.report.tables import theory_table
 from benchmark.report.tabular import DASH, THIN, Block, Column, Entry, Row, Table, formula, interval, number
 from benchmark.results import frames
 from benchmark.results.frames import Results
-from benchmark.results.measured import FELL
+from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.study.study import Study
 
 DECIDED = (REPRODUCED, NOT_REPRODUCED)
@@ -154,7 +154,7 @@ def limits(results: Results, data: pd.DataFrame) -> list[str]:
         f"{facts.tuned(study)}, once: the intervals do not cover another choice" if study.includes_tuned else "",
         facts.apart(study, results.metrics),
         "The noise floor, of means over as many trials, is taken as known",
-        f"Collapsed: {FELL}" if collapsed else "",
+        f"Collapsed: {COLLAPSE_TEXT}" if collapsed else "",
         f"As gathered: {missing}" if missing else "",
     ]
     return [sentence for sentence in sentences if sentence]
