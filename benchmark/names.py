@@ -18,7 +18,7 @@ ORIGINAL = "original"
 RETRAIN = "retrain"
 CL = "+cl"
 # The columns that identify the run of a row of results. Original's rows name the scenario of their cell.
-KEYS = ["dataset", "arch", "scenario", "method", "trial"]
+RUN_KEYS = ["dataset", "arch", "scenario", "method", "trial"]
 # Where a sample comes from: the stored training or test images, or training images that a trial never trains on.
 HELD_OUT = "held-out"
 SPLITS = ("train", "test", HELD_OUT)
@@ -122,7 +122,7 @@ class RunName:
 
     @classmethod
     def of_row(cls, dataset: str, arch: str, scenario: str, method: str, trial: int) -> RunName:
-        """Return the run of a row of results, from its `KEYS`."""
+        """Return the run of a row of results, from its `RUN_KEYS`."""
         return cls(dataset, arch, "" if method == ORIGINAL else scenario, method, trial)
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from benchmark.errors import BadInput
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
 from benchmark.names import RETRAIN
 from benchmark.report.tabular import DASH, number
-from benchmark.results.differences import AVERAGE, COST, KEYS, differences, identical
+from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical
 from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
 
@@ -45,15 +45,15 @@ class Comparison:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """The runs that both sides have: ``KEYS``, the columns of both with ``_first`` and ``_second``, ``same``."""
+        """The runs that both sides have: `RUN_KEYS`, the columns of both with ``_first`` and ``_second``, ``same``."""
         first, second = self.rows
         columns = first.columns.union(second.columns, sort=False)  # versions of the code may differ in them
         first, second = (side.reindex(columns=columns) for side in (first, second))
-        matched = first.merge(second, on=KEYS, suffixes=("_first", "_second"))
+        matched = first.merge(second, on=RUN_KEYS, suffixes=("_first", "_second"))
         if matched.empty:
             raise BadInput(f"{self.first.name} and {self.second.name} have no cell, method and trial in common")
         same = identical(first, second).rename("same").reset_index()
-        return matched.merge(same, on=KEYS)
+        return matched.merge(same, on=RUN_KEYS)
 
     @cached_property
     def data(self) -> pd.DataFrame:
@@ -96,7 +96,7 @@ class Comparison:
         precision = "sample by sample" if by_sample else "to the last digit of every metric"
         yield f"{pairs} pairs, {identical_pairs or 'none'} of them identical" + f", {precision}" * bool(identical_pairs)
         for letter, runs, other_runs in (("A", first, second), ("B", second, first)):
-            unmatched = ~pd.MultiIndex.from_frame(runs[KEYS]).isin(pd.MultiIndex.from_frame(other_runs[KEYS]))
+            unmatched = ~pd.MultiIndex.from_frame(runs[RUN_KEYS]).isin(pd.MultiIndex.from_frame(other_runs[RUN_KEYS]))
             if unmatched.any():
                 yield f"only in {letter}: {_counted(runs[unmatched])}"
 

@@ -15,7 +15,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.report.draw import texts
 from benchmark.results import frames, gather
-from benchmark.results.records import FIRST
+from benchmark.results.records import FIRST_COLUMNS
 from benchmark.study.study import Study
 
 EQUAL = 1e-9  # relative, and absolute near 0: the same number, added in another order
@@ -53,7 +53,7 @@ def _gathered(results: frames.Results, frame: str) -> Iterator[str]:
     for column in stored:
         if len(rows := np.flatnonzero(~_equal(stored[column], derived[column]))):
             row = stored.iloc[rows[0]]
-            run = "/".join(str(row[part]) for part in FIRST[1:])
+            run = "/".join(str(row[part]) for part in FIRST_COLUMNS[1:])
             yield f"{path}: {column} of {run} is {row[column]}, its run gives {derived[column].iloc[rows[0]]}"
 
 

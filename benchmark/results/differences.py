@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
-from benchmark.names import KEYS, RETRAIN
+from benchmark.names import RETRAIN, RUN_KEYS
 
 AVERAGE, COST = "avg_gap", "pflops"
 NUMBERS = ["trials", "first", "second", "difference", "low", "high", "noise_floor", "differs"]
@@ -37,9 +37,9 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
         Retrain or, without one, to the other side's.
     """
     rows: list[dict[str, Any]] = []
-    sides = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
+    sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
-    groups = first[pd.MultiIndex.from_frame(first[KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
+    groups = first[pd.MultiIndex.from_frame(first[RUN_KEYS]).isin(common)].groupby([*CELL, "method"], sort=False)
     for (*cell, method), _ in groups:
         labels = dict(zip(CELL, cell, strict=True)) | {"method": method}
         rows += [labels | row for row in _of_method(sides[0], sides[1], tuple(cell), str(method))]
@@ -111,11 +111,11 @@ def _exact(column: str, trials: int, first: float, second: float) -> dict[str, A
 
 
 def identical(first: pd.DataFrame, second: pd.DataFrame) -> pd.Series[bool]:
-    """Return for each run and cell that both have, by `KEYS`, whether all numbers are equal to the last digit.
+    """Return for each run and cell that both have, by `RUN_KEYS`, whether all numbers are equal to the last digit.
 
     Where both sides have the digest of a run's outputs on its samples (``samples``), these must be equal too.
     """
-    sides = [frame.set_index(KEYS).sort_index() for frame in (first, second)]
+    sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
     common = sides[0].index.intersection(sides[1].index)
     first, second = (side.loc[common] for side in sides)
     columns = [*METRICS, COST, "pflops_executed"]

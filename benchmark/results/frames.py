@@ -20,9 +20,9 @@ from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import KEYS, ORIGINAL, RETRAIN, Cell, RunName
+from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
 from benchmark.results import measured, records
-from benchmark.results.records import FIRST
+from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run, with_cells
@@ -91,13 +91,13 @@ class Results:
 
     def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
         frames = records.read_all(read, items, self.partial)
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST_COLUMNS))
 
     def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame with the run's name before its columns."""
         name = run.name
         first = (self.study.name, name.dataset, name.arch, scenario, name.method, name.trial)
-        return frame.assign(**dict(zip(FIRST, first, strict=True)))[[*FIRST, *frame.columns]]
+        return frame.assign(**dict(zip(FIRST_COLUMNS, first, strict=True)))[[*FIRST_COLUMNS, *frame.columns]]
 
     def _history(self, run: Run) -> pd.DataFrame:
         return self._named(run, run.name.scenario, records.frame(self.study, run, paths.HISTORY))
@@ -143,7 +143,7 @@ class Gathered(Results):
         if "code" not in self.metrics:
             return {}
         rows = self.metrics.dropna(subset=["code"])
-        names = [str(RunName.of_row(*row)) for row in rows[KEYS].itertuples(index=False)]
+        names = [str(RunName.of_row(*row)) for row in rows[RUN_KEYS].itertuples(index=False)]
         return dict(zip(rows["code"], names, strict=True))
 
     def _frame(self, name: str) -> pd.DataFrame:
@@ -155,7 +155,7 @@ class Gathered(Results):
             (run.name.dataset, run.name.arch, scenario, run.name.method, run.name.trial)
             for run, scenario in self._runs_in(name)
         }
-        belongs = [row in keys for row in gathered[KEYS].itertuples(index=False, name=None)]
+        belongs = [row in keys for row in gathered[RUN_KEYS].itertuples(index=False, name=None)]
         return gathered[belongs].reset_index(drop=True)
 
     def _runs_in(self, name: str) -> list[tuple[Run, str]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import METRICS
-from benchmark.names import KEYS
+from benchmark.names import RUN_KEYS
 from benchmark.results.frames import Results
 from benchmark.study.study import Study
 
@@ -37,7 +37,7 @@ def check_shown(study: Study, name: str, results: Results) -> None:
     path = paths.gathered(study.name, "metrics")
     if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
         return
-    old, new = (pd.MultiIndex.from_frame(frame[KEYS]) for frame in (before, results.metrics))
+    old, new = (pd.MultiIndex.from_frame(frame[RUN_KEYS]) for frame in (before, results.metrics))
     if problem := difference(before[old.isin(new)], results.metrics[new.isin(old)]):
         raise BadInput(f"{name} would show other results than are published in {path}: {problem}; {REPLACE}")
 
@@ -79,7 +79,7 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> str:
 
     When, where and how fast they ran does not count.
     """
-    old, new = (frame.set_index(KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
+    old, new = (frame.set_index(RUN_KEYS)[["fingerprint", *METRICS]].sort_index() for frame in (before, after))
     for change, names in (("lacking", old.index.difference(new.index)), ("added", new.index.difference(old.index))):
         if len(names):
             return f"{_runs(len(names))} {change}, such as {_name(names[0])}"

@@ -17,7 +17,7 @@ from benchmark.data import store
 from benchmark.data.splits import read_split
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, read_record, read_table, sha256, written_digest, written_origin
-from benchmark.names import KEYS, ORIGINAL
+from benchmark.names import ORIGINAL, RUN_KEYS
 from benchmark.paths import HISTORY, RUN, SAMPLES
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 FINISHED, DIVERGED = "finished", "diverged"
-FIRST = ("study", *KEYS)  # the first columns of every gathered frame
+FIRST_COLUMNS = ("study", *RUN_KEYS)  # the first columns of every gathered frame
 
 
 class OtherData(StaleOutput):

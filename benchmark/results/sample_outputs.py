@@ -25,7 +25,7 @@ from benchmark.metrics.samplewise.memorisation import by_memorisation, memorisat
 from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
-from benchmark.results.records import FIRST
+from benchmark.results.records import FIRST_COLUMNS
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
@@ -95,8 +95,8 @@ class OutputsReader:
         for cell in self.cells:
             if (outputs := self.outputs(cell, own_audits)) is not None and len(frame := compute(cell, outputs)):
                 frame = frame.assign(study=self.study.name, **vars(cell))
-                frames.append(frame[[*FIRST, *frame.columns.difference(FIRST, sort=False)]])
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST))
+                frames.append(frame[[*FIRST_COLUMNS, *frame.columns.difference(FIRST_COLUMNS, sort=False)]])
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST_COLUMNS))
 
     def outputs(self, cell: Cell, own_audits: Sequence[str] = ()) -> CellOutputs | None:
         """Return the outputs of a cell's models, without trials that diverged; None without Retrain."""

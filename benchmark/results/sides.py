@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import written_digest
-from benchmark.names import KEYS, RETRAIN, MethodName, RunName
+from benchmark.names import RETRAIN, RUN_KEYS, MethodName, RunName
 from benchmark.results import frames
 from benchmark.results.published import committed
 from benchmark.results.records import is_there
@@ -130,6 +130,6 @@ def _rows(study: Study) -> pd.DataFrame:
         return rows
     files = [
         paths.run(f"{RunName.of_row(*row)}-{fingerprint[:SHORT]}") / paths.SAMPLES
-        for *row, fingerprint in rows[[*KEYS, "fingerprint"]].itertuples(index=False)
+        for *row, fingerprint in rows[[*RUN_KEYS, "fingerprint"]].itertuples(index=False)
     ]
     return rows.assign(samples=[written_digest(file) for file in files])

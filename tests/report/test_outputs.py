@@ -24,7 +24,7 @@ from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
 from benchmark.results.measured import COLLAPSE
-from benchmark.results.records import DIVERGED, FIRST
+from benchmark.results.records import DIVERGED, FIRST_COLUMNS
 from benchmark.study.outputs import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -161,7 +161,7 @@ def shown_rows(study: Study, name: str) -> list[set[tuple[Any, ...]]]:
     """Return the runs that have rows in the results of an output, by frame."""
     results = frames.of_output(study, name)
     read_frames = (results.metrics, results.history, results.predictions, results.embeddings)
-    return [set(frame.reindex(columns=FIRST).itertuples(index=False, name=None)) for frame in read_frames]
+    return [set(frame.reindex(columns=FIRST_COLUMNS).itertuples(index=False, name=None)) for frame in read_frames]
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS["figures"].items() if not kind.of_studies])

@@ -14,7 +14,7 @@ from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against,
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, improvement
-from benchmark.names import KEYS, RETRAIN, Cell, MethodName, Scenario
+from benchmark.names import RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ def _staged(evidence: Evidence) -> Iterator[tuple[Cell, list[pd.DataFrame]]]:
 def _end(evidence: Evidence, cell: Cell, rows: pd.DataFrame, stage: int) -> pd.DataFrame:
     """Return the metrics at the end of a stage, with those of the Retrain that never saw what is forgotten by then."""
     ends = rows[rows["stage"] == stage].groupby(["method", "trial"], sort=False).tail(1)
-    return pd.concat([_retrain(evidence, cell, stage), ends])[[*KEYS, *METRICS]].dropna(subset=METRICS)
+    return pd.concat([_retrain(evidence, cell, stage), ends])[[*RUN_KEYS, *METRICS]].dropna(subset=METRICS)
 
 
 def _retrain(evidence: Evidence, cell: Cell, stage: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from benchmark.metrics.claims.comparisons import mild_and_strong
 from benchmark.metrics.compactness import silhouette
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
 from benchmark.metrics.gaps import CELL
-from benchmark.names import KEYS, RETRAIN, Cell, Scenario
+from benchmark.names import RETRAIN, RUN_KEYS, Cell, Scenario
 
 
 def predictions(evidence: Evidence) -> Iterator[Tested]:
@@ -35,7 +35,7 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
     if rows.empty:
         return
     rows = rows[rows["label"] != rows["centroid"]]
-    distances = rows.groupby([*KEYS, "label"])["distance"]
+    distances = rows.groupby([*RUN_KEYS, "label"])["distance"]
     of_forgotten = rows["label"].isin([Scenario(cell.scenario).class_name for cell in evidence.cells("class")])
     for divisor, name in (("max", "largest"), ("mean", "mean")):
         unit = f"% of the {name} distance"
@@ -54,10 +54,10 @@ def _nearer_than_ft(
     """Compare the ``value`` of each ``label`` and ``column`` with Retrain's: ours against FT, and within the margin."""
     cell_rows = in_cell(rows, cell)
     cell_rows = cell_rows[cell_rows["method"].isin(["ft", OURS, RETRAIN])]
-    by_run = cell_rows.pivot_table(index=KEYS, columns=["label", column], values="value", fill_value=0.0)
+    by_run = cell_rows.pivot_table(index=RUN_KEYS, columns=["label", column], values="value", fill_value=0.0)
     by_run.columns = pd.RangeIndex(by_run.shape[1])
     status = [name for name in ("status", "collapsed") if name in evidence.metrics]
-    runs = by_run.reset_index().merge(evidence.metrics[[*KEYS, *status]], on=KEYS)
+    runs = by_run.reset_index().merge(evidence.metrics[[*RUN_KEYS, *status]], on=RUN_KEYS)
     trials = Trials(runs, cell, ["ft", OURS], range(by_run.shape[1]))
     trials.diverged = _diverged(evidence, cell, ["ft", OURS], cell_rows)
     if len(trials.methods) == 2 and len(trials):
