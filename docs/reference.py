@@ -104,7 +104,7 @@ def kinds() -> str:
             source = "samples and history" if kind.results else "settings"
             source = f"weights ({kind.derives})" if kind.derives else "gathered results" if kind.gathered else source
             source = "gathered results, of several studies" if kind.of_studies else source
-            rows.append([section[:-1], f"`{name}`", kind.shows, needs, source, "yes" if kind.reported else ""])
+            rows.append([section[:-1], f"`{name}`", kind.description, needs, source, "yes" if kind.reported else ""])
     return table(
         ["", "kind", "shows", "must not be empty", "drawn from the runs'", "also beside the paper's numbers"], rows
     )

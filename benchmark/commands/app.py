@@ -39,7 +39,7 @@ def complete_study(incomplete: str) -> list[str]:
 def complete_output(context: typer.Context, incomplete: str) -> list[str]:
     """Return the study's tables, or for the command ``figure`` its figures, that begin with what was typed."""
     study = read(context.params["study"])
-    outputs = study.figures if context.info_name == "figure" else study.tables | study.compared
+    outputs = study.figures if context.info_name == "figure" else study.tables | study.versus_tables
     return [name for name in outputs if name.startswith(incomplete)]
 
 

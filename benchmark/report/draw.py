@@ -31,7 +31,7 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
 
     Parameters
     ----------
-    name : one of the study's tables, or of `benchmark.study.study.Study.compared`.
+    name : one of the study's tables, or of `benchmark.study.study.Study.versus_tables`.
     partial : write ``<name>.partial.tex`` and so on, with dashes for what is missing or out of date, instead of
         failing: a partial file never replaces a complete one.
     replace : whether it may show results other than those the study has published.
@@ -51,7 +51,7 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
 
 def texts(study: Study, name: str, partial: bool = False, replace: bool = False) -> dict[Path, str]:
     """Return the text of each file that `draw_table` writes."""
-    table: Table = build(_source(study, "table", name, study.tables | study.compared, partial, replace))
+    table: Table = build(_source(study, "table", name, study.tables | study.versus_tables, partial, replace))
     by_suffix = {
         ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
@@ -82,7 +82,7 @@ def draw_figure(study: Study, name: str, partial: bool = False, replace: bool = 
 def build(source: Source) -> Any:
     """Return the table or the matplotlib figure, built by the module of its kind."""
     section = source.study.section_of(source.name)
-    kind = "versus" if source.name in source.study.compared else source.output.kind
+    kind = "versus" if source.name in source.study.versus_tables else source.output.kind
     return import_module(f"benchmark.report.{section}.{kind}_{section.removesuffix('s')}").build(source)
 
 

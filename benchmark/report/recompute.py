@@ -27,7 +27,7 @@ def changed_results(study: Study) -> list[str]:
     steps: list[Callable[[], Iterable[str]]] = [
         partial(gather.contradicted_histories, study, anew=True),
         *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
-        *(partial(_table, study, name) for name in study.tables | study.compared),
+        *(partial(_table, study, name) for name in study.tables | study.versus_tables),
     ]
     return [line for step in steps for line in _attempted(step)]
 

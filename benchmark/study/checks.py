@@ -35,7 +35,7 @@ def check(study: PlannedStudy) -> None:
             _check_channels(study, name, CHANNELS[dataset.source])
     for names, use in (
         (study.tables.keys() & study.figures.keys(), "both a table and a figure"),
-        (study.compared.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
+        (study.versus_tables.keys() & (study.tables.keys() | study.figures.keys()), "made by itself"),
         (study.outputs.keys() & TARGETS, "a target of the workflow"),
     ):
         if names:

@@ -22,7 +22,7 @@ class Kind:
 
     Attributes
     ----------
-    shows : what it shows, for the manual.
+    description : what it shows, for the manual.
     needs : settings that must not be empty.
     runs : the runs it shows, in its order.
     results : false if it shows the runs' settings, not their results.
@@ -30,12 +30,12 @@ class Kind:
     derives : what is derived from the runs' weights, which are then kept; or None.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
-    judges : whether it calls numbers equal that lie within the study's margin.
+    uses_margin : whether it calls numbers equal that lie within the study's margin.
 
     A kind that needs ``studies`` is drawn from their gathered results and has no runs.
     """
 
-    shows: str
+    description: str
     needs: tuple[str, ...] = ()
     runs: Callable[[ResolvedStudy, OutputSettings], list[RunName]] = lambda study, output: []
     results: bool = True
@@ -43,7 +43,7 @@ class Kind:
     derives: str | None = None
     reported: str | None = None
     gathered: bool = False
-    judges: bool = False
+    uses_margin: bool = False
 
     @property
     def of_studies(self) -> bool:
@@ -219,9 +219,9 @@ KINDS = {
         ),
         "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", SHOWN, _listed, derives=VIEWS),
         "hyperparameters": Kind("every setting of every method", SHOWN, _first_trial, results=False),
-        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True, judges=True),
+        "claims": Kind("the paper's claims, with verdicts", by_epoch=True, gathered=True, uses_margin=True),
         "verdicts": Kind(
-            "the claims in summary: how many verdicts of each kind", by_epoch=True, gathered=True, judges=True
+            "the claims in summary: how many verdicts of each kind", by_epoch=True, gathered=True, uses_margin=True
         ),
         "tuning": Kind("gaps with the study's own values and with tuned ones", SHOWN, _tuned_and_not, by_epoch=True),
         "search": Kind(

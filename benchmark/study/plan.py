@@ -29,10 +29,10 @@ class PlannedStudy(ResolvedStudy):
     @property
     def outputs(self) -> dict[str, OutputSettings]:
         """Tables, tables beside the paper's numbers, then figures, by name."""
-        return self.tables | self.compared | self.figures
+        return self.tables | self.versus_tables | self.figures
 
     @cached_property
-    def compared(self) -> dict[str, OutputSettings]:
+    def versus_tables(self) -> dict[str, OutputSettings]:
         """The tables with a cell that the paper has too, to be drawn beside its numbers under names of their own."""
         return {
             name + VERSUS: output
@@ -61,9 +61,9 @@ class PlannedStudy(ResolvedStudy):
         runs = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
         derived = self.derived if kind.gathered else self.derived_of(name)
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
-        if name in self.compared:
+        if name in self.versus_tables:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
-        elif kind.judges and self.margin != type(self).model_fields["margin"].default:
+        elif kind.uses_margin and self.margin != type(self).model_fields["margin"].default:
             drawn.append(self.margin)
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))

@@ -38,7 +38,7 @@ def schema() -> str:
     kinds: dict[str, list[str]] = {}
     for section, entries in KINDS.items():
         for name, kind in entries.items():
-            kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.shows}")
+            kinds.setdefault(name, []).append(f"{section[:-1]}: {kind.description}")
     form["$defs"]["OutputSettings"]["properties"]["kind"] |= {
         "description": "what is drawn",
         "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],

@@ -86,7 +86,7 @@ def changed(**changes: Any) -> Study:
 def altered(name: str, **changes: Any) -> Study:
     """Return the study with other settings of one table or figure; its file stays as it is."""
     study = Study.load("tiny")
-    section = study.compared if name in study.compared else getattr(study, study.section_of(name))
+    section = study.versus_tables if name in study.versus_tables else getattr(study, study.section_of(name))
     section[name] = study.output(name).model_copy(update=changes)
     return study
 

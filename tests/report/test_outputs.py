@@ -107,7 +107,7 @@ def drawn(study) -> dict[str, dict[Path, bytes]]:
     """The files of every table and figure, with their contents."""
     assert {table.kind for table in study.tables.values()} == set(KINDS["tables"])
     assert {figure.kind for figure in study.figures.values()} == set(KINDS["figures"])
-    return {name: draw(study, name) for name in [*study.tables, *study.compared, *study.figures]}
+    return {name: draw(study, name) for name in [*study.tables, *study.versus_tables, *study.figures]}
 
 
 def draw(study: Study, name: str, partial: bool = False) -> dict[Path, bytes]:

@@ -28,7 +28,7 @@ def write_gaps(study: Study, ft: list[tuple[float, ...]]) -> None:
 
 
 def test_a_table_that_shares_a_cell_with_the_paper_has_one_that_compares_them(study) -> None:
-    assert list(study.compared) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
+    assert list(study.versus_tables) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
     assert study.runs_of("gaps-vs-reported") == study.runs_of("gaps")
     files = Workflow(study).files_of("gaps-vs-reported")
     assert files[:4] == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in paths.TABLE_SUFFIXES]
@@ -97,9 +97,9 @@ def test_rankings_are_compared_pair_by_pair() -> None:
 
 def test_the_margin_of_the_study_determines_comparisons_alone(study) -> None:
     wider = changed(margin=2)
-    for name in (*study.tables, *study.compared, *study.figures):
+    for name in (*study.tables, *study.versus_tables, *study.figures):
         unchanged = study.output_fingerprint(name) == wider.output_fingerprint(name)
-        assert unchanged == (name not in study.compared), name
+        assert unchanged == (name not in study.versus_tables), name
     write_gaps(wider, [(98.0, 3.0, 93.0, 5.0)] * 3)
     assert "is within ±2 (✓: 8 of 8)" in Drawn(wider, "gaps-vs-reported").caption
 
