@@ -66,8 +66,8 @@ def test_it_keeps_every_promise():
 
 
 def test_a_run_ends_with_other_weights_for_another_setting():
-    with miniature("{name}", ["{module}.py"]) as trial:
-        assert not trial.run("{name}@factor=0.5").same(trial.run("{name}"))
+    with miniature("{name}", ["{module}.py"]) as test:
+        assert not test.run("{name}@factor=0.5").same(test.run("{name}"))
 '''
 DATASET = '''\
 """{title}: say here what the images are, and where they are from."""

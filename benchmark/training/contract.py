@@ -113,7 +113,7 @@ class _Watched(Job):
 
 
 @dataclass(frozen=True)
-class Trial:
+class MethodTest:
     """A method in a miniature study, which lies in the working directory."""
 
     study: Study
@@ -151,7 +151,7 @@ class Trial:
 
 
 @contextlib.contextmanager
-def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[Trial]:
+def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[MethodTest]:
     """Yield a method in a study of 160 digits, in a folder that is the working directory meanwhile.
 
     Raises `BadInput` if there is no such method, or a plugin cannot be imported.
@@ -165,9 +165,9 @@ def miniature(method: str, plugins: Sequence[str] = ()) -> Iterator[Trial]:
             prepare(study, CELL.dataset)
             for scenario in (CELL.scenario, STAGES):
                 split(study, CELL.dataset, scenario, 0)
-            trial = Trial(study, name)
+            test = MethodTest(study, name)
             _Watched(study, str(study.run_name(CELL, ORIGINAL, 0)), None, []).go()
-            yield trial
+            yield test
 
 
 def _study(name: str, content: dict[str, Any]) -> Study:
@@ -175,28 +175,28 @@ def _study(name: str, content: dict[str, Any]) -> Study:
     return Study.load(name)
 
 
-def ends_well(trial: Trial, first_run: Ended) -> None:
+def ends_well(test: MethodTest, first_run: Ended) -> None:
     """It trains to the end, and its outputs are finite numbers."""
     if first_run.status != records.FINISHED:
         epoch, step = first_run.trainer.diverged or (0, 0)
         raise Broken(f"with its defaults it diverged in epoch {epoch + 1}, step {step + 1}")
 
 
-def repeats(trial: Trial, first_run: Ended) -> None:
+def repeats(test: MethodTest, first_run: Ended) -> None:
     """It repeats bit for bit, whatever the state of the global random generators."""
-    if not trial.run(seed=1000).same(first_run):
+    if not test.run(seed=1000).same(first_run):
         raise Broken("a second run differs: it draws from other streams than self.context.streams")
 
 
-def resumes(trial: Trial, first_run: Ended) -> None:
+def resumes(test: MethodTest, first_run: Ended) -> None:
     """A run that is stopped and resumed equals one that is not, bit for bit; so does one of several stages."""
-    for scenario, ended in {CELL.scenario: first_run, **({STAGES: trial.staged} if trial.has_stages else {})}.items():
+    for scenario, ended in {CELL.scenario: first_run, **({STAGES: test.staged} if test.has_stages else {})}.items():
         stops = sorted({1, ended.pauses // 2, ended.pauses} - {0})
-        if not trial.run(scenario=scenario, stops=stops, seed=2000).same(ended):
+        if not test.run(scenario=scenario, stops=stops, seed=2000).same(ended):
             raise Broken("it differs: something that it remembers from step to step is not in the model's weights")
 
 
-def repeats_its_steps(trial: Trial, first_run: Ended) -> None:
+def repeats_its_steps(test: MethodTest, first_run: Ended) -> None:
     """batches(epoch) gives the same steps on every call, and other steps for another epoch."""
 
     def steps(epoch: int) -> list[dict[str, tuple[list[int], list[int]]]]:
@@ -209,37 +209,37 @@ def repeats_its_steps(trial: Trial, first_run: Ended) -> None:
         raise Broken("epochs 0 and 1 have the same steps: are the samples shuffled only once?")
 
 
-def leaves_removed_data_alone(trial: Trial, first_run: Ended) -> None:
+def leaves_removed_data_alone(test: MethodTest, first_run: Ended) -> None:
     """In sequential removal it loads nothing that an earlier stage removed."""
-    if not trial.has_stages:
+    if not test.has_stages:
         return
-    run = trial.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(trial.method), 0)))
-    removed = set(forgotten(records.forget_rows(trial.study, run), stage=1).tolist())
-    later = {index for stage, part in trial.staged.loaded if stage > 1 for index in part.index.tolist()}
+    run = test.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(test.method), 0)))
+    removed = set(forgotten(records.forget_rows(test.study, run), stage=1).tolist())
+    later = {index for stage, part in test.staged.loaded if stage > 1 for index in part.index.tolist()}
     if reloaded := later & removed:
         raise Broken(f"its second stage loads {len(reloaded)} samples that the first removed")
 
 
-def runs_in_bfloat16(trial: Trial, first_run: Ended) -> None:
+def runs_in_bfloat16(test: MethodTest, first_run: Ended) -> None:
     """It trains in bfloat16 as well."""
     content = yaml.safe_load(paths.study_file(NAME).read_text(encoding="utf-8"))
-    bfloat16_trial = replace(trial, study=_study(f"{NAME}-bfloat16", content | {"precision": "bfloat16"}))
-    if trial.method.base != ORIGINAL:
-        bfloat16_trial.run(ORIGINAL)
-    if bfloat16_trial.run().status != records.FINISHED:
+    bfloat16_test = replace(test, study=_study(f"{NAME}-bfloat16", content | {"precision": "bfloat16"}))
+    if test.method.base != ORIGINAL:
+        bfloat16_test.run(ORIGINAL)
+    if bfloat16_test.run().status != records.FINISHED:
         raise Broken("it diverged, though not in float32: are losses computed in float32?")
 
 
-def accepts_contrastive_term(trial: Trial, first_run: Ended) -> None:
+def accepts_contrastive_term(test: MethodTest, first_run: Ended) -> None:
     """With the contrastive term at weight 0 it equals itself without the term."""
     if not first_run.trainer.method.contrastive:
         return
-    with_term = str(MethodName(trial.method.base, True, tuple(sorted([*trial.method.settings, ("lambda", "0")]))))
-    if not trial.run(with_term).samples.equals(first_run.samples):
+    with_term = str(MethodName(test.method.base, True, tuple(sorted([*test.method.settings, ("lambda", "0")]))))
+    if not test.run(with_term).samples.equals(first_run.samples):
         raise Broken(f"{with_term} differs: its steps need a part 'retain', and its loss the method's own")
 
 
-Promise = Callable[[Trial, Ended], None]
+Promise = Callable[[MethodTest, Ended], None]
 PROMISES: list[Promise] = [
     ends_well,
     repeats_its_steps,
@@ -256,12 +256,12 @@ def examine(method: str, plugins: Sequence[str], promises: Sequence[Promise] = P
 
     If the first run ends in an error, that is the only finding.
     """
-    with miniature(method, plugins) as trial:
+    with miniature(method, plugins) as test:
         runs: list[Ended] = []
-        findings = [_finding("It does a run.", lambda: runs.append(trial.run()))]
+        findings = [_finding("It does a run.", lambda: runs.append(test.run()))]
         if not runs:
             return findings
-        return [_finding(str(promise.__doc__), partial(promise, trial, runs[0])) for promise in promises]
+        return [_finding(str(promise.__doc__), partial(promise, test, runs[0])) for promise in promises]
 
 
 def broken(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise] = PROMISES) -> list[Finding]:

@@ -24,7 +24,7 @@ import pandas as pd
 
 from benchmark.errors import StaleOutput
 from benchmark.files import read_parquet, read_record, written_origin
-from tests.faults.faults import FAULTS, KINDS, PATIENCE, Trial
+from tests.faults.faults import FAULTS, KINDS, PATIENCE, Case
 from tests.faults.study import NAME, build
 from tests.project import CLOCKS
 
@@ -62,59 +62,59 @@ def _content(path: Path) -> object:
     return None if shows_clocks else path.read_bytes()
 
 
-def endure(trial: Trial, expected: dict[str, object]) -> None:
+def endure(case: Case, expected: dict[str, object]) -> None:
     """Inject a fault, let the workflow recover, and note the verdict."""
-    before = trial.ages()
+    before = case.ages()
     try:
-        FAULTS[trial.kind](trial)
-        before = trial.ages() if trial.idle else before
-        trial.verdict = _recover(trial, expected)
-        remade = {file for file, age in trial.ages().items() if age != before.get(file, age)}
-        if not trial.idle:  # only runs that the fault left unharmed
-            runs = trial.unharmed({file for file in remade if file.endswith("run.json")})
-            remade = {run for run in runs if not any(path.startswith(run[: -len("run.json")]) for path in trial.harmed)}
+        FAULTS[case.kind](case)
+        before = case.ages() if case.idle else before
+        case.verdict = _recover(case, expected)
+        remade = {file for file, age in case.ages().items() if age != before.get(file, age)}
+        if not case.idle:  # only runs that the fault left unharmed
+            runs = case.unharmed({file for file in remade if file.endswith("run.json")})
+            remade = {run for run in runs if not any(path.startswith(run[: -len("run.json")]) for path in case.harmed)}
         if remade:
-            trial.verdict = f"lost, since made again: {', '.join(remade)}; {trial.verdict}"
+            case.verdict = f"lost, since made again: {', '.join(remade)}; {case.verdict}"
     except Exception as error:
-        trial.verdict = f"lost by {type(error).__name__}: {error}"
+        case.verdict = f"lost by {type(error).__name__}: {error}"
     finally:
-        trial.clear()
+        case.clear()
 
 
-def _recover(trial: Trial, expected: dict[str, object]) -> str:
+def _recover(case: Case, expected: dict[str, object]) -> str:
     verified, differs = "", set[str]()
-    if any((trial.root / ".snakemake" / "locks").glob("*")):
-        trial.start("snakemake", "--unlock", "--config", f"study={NAME}").wait(PATIENCE)
+    if any((case.root / ".snakemake" / "locks").glob("*")):
+        case.start("snakemake", "--unlock", "--config", f"study={NAME}").wait(PATIENCE)
     for call in ("1 run", "2 runs"):
-        if trial.workflow().wait(PATIENCE):
+        if case.workflow().wait(PATIENCE):
             continue
-        differs = differing(trial.root, expected)
-        if wrong := trial.unharmed(differs):
+        differs = differing(case.root, expected)
+        if wrong := case.unharmed(differs):
             return f"wrong after {call}: {', '.join(wrong)}"
-        if not trial.start("benchmark", "verify", NAME).wait(PATIENCE) and not differs:
+        if not case.start("benchmark", "verify", NAME).wait(PATIENCE) and not differs:
             return f"healed by {call}{verified}"
         verified = " and verify"
-    log = max((trial.root / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
+    log = max((case.root / ".snakemake" / "log").glob("*.log"), key=lambda path: path.stat().st_mtime)
     return f"lost after 2 runs{verified}: {', '.join(differs)} ... {log.read_text()[-1500:]}"
 
 
-def campaign(numbers: Sequence[int], seed: int, kinds: Sequence[str] = tuple(FAULTS)) -> list[Trial]:
-    """Inject the faults of these numbers, their kinds in turn, and return their trials."""
-    trials = []
+def campaign(numbers: Sequence[int], seed: int, kinds: Sequence[str] = tuple(FAULTS)) -> list[Case]:
+    """Inject the faults of these numbers, their kinds in turn, and return their cases."""
+    cases = []
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         finished, started = Path(folder) / "finished", time.monotonic()
         build(finished)
-        if Trial(finished, random.Random(0)).workflow().wait(PATIENCE):
+        if Case(finished, random.Random(0)).workflow().wait(PATIENCE):
             raise SystemExit(f"the study does not come to its end in {finished}")
         pace, expected = (time.monotonic() - started) / 15, outcome(finished)
         for number in numbers:
             copy = Path(shutil.copytree(finished, Path(folder) / str(number) / "study"))
-            trial = Trial(copy, random.Random(f"{seed} {number}"), kinds[number % len(kinds)], pace)
-            endure(trial, expected)
+            case = Case(copy, random.Random(f"{seed} {number}"), kinds[number % len(kinds)], pace)
+            endure(case, expected)
             shutil.rmtree(copy.parent, ignore_errors=True)
-            print(f"{number:4d} {trial.kind}: {trial.detail}: {trial.verdict}", flush=True)
-            trials.append(trial)
-    return trials
+            print(f"{number:4d} {case.kind}: {case.detail}: {case.verdict}", flush=True)
+            cases.append(case)
+    return cases
 
 
 def main() -> None:
@@ -124,13 +124,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides what each fault is")
     parser.add_argument("--only", type=int, nargs="*", help="the numbers of faults to repeat")
     options = parser.parse_args()
-    trials = campaign(options.only or range(options.faults), options.seed)
-    healed = [trial for trial in trials if trial.verdict.startswith("healed")]
-    wrong = sum(trial.verdict.startswith("wrong") for trial in trials)
-    counts = collections.Counter(trial.kind for trial in trials), collections.Counter(trial.verdict for trial in healed)
+    cases = campaign(options.only or range(options.faults), options.seed)
+    healed = [case for case in cases if case.verdict.startswith("healed")]
+    wrong = sum(case.verdict.startswith("wrong") for case in cases)
+    counts = collections.Counter(case.kind for case in cases), collections.Counter(case.verdict for case in healed)
     print("\n".join(f"{count:5d} {name}" for counter in counts for name, count in sorted(counter.items())))
-    print(f"{len(trials)} faults: {len(healed)} healed, {len(trials) - len(healed) - wrong} lost, {wrong} wrong")
-    sys.exit(len(healed) < len(trials))
+    print(f"{len(cases)} faults: {len(healed)} healed, {len(cases) - len(healed) - wrong} lost, {wrong} wrong")
+    sys.exit(len(healed) < len(cases))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ FOLDERS = ("results", "results/*", "results/runs/**/trial-*", "data", "figures",
 
 
 @dataclass
-class Trial:
+class Case:
     """One fault: the folder that it hits, what it does, and its verdict."""
 
     root: Path
@@ -94,7 +94,7 @@ class Trial:
         return self.start("snakemake", "--cores", "1", "all", *options, "--config", f"study={NAME}", limit=limit)
 
     def clear(self) -> None:
-        """Kill what this trial started and still runs."""
+        """Kill what this case started and still runs."""
         for session in self.sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(session, signal.SIGKILL)
@@ -108,67 +108,67 @@ def _as_from_a_terminal(limit: tuple[int, int] | None) -> None:
         resource.setrlimit(limit[0], (limit[1], limit[1]))
 
 
-def damage(trial: Trial, *patterns: str) -> None:
+def damage(case: Case, *patterns: str) -> None:
     """Flip a bit of a file, cut it, empty it or write noise into it; maybe delete what is made from it first."""
-    trial.remove(*MADE_FROM.get(patterns[0], ((),)))
-    file = trial.chance.choice(trial.files(*patterns))
-    content = bytearray((trial.root / file).read_bytes())
-    position, how = trial.chance.randrange(len(content)), trial.chance.choice(("flip", "flip", "cut", "empty", "noise"))
-    trial.detail += f"{how} at byte {position} of {len(content)} of {file}"
+    case.remove(*MADE_FROM.get(patterns[0], ((),)))
+    file = case.chance.choice(case.files(*patterns))
+    content = bytearray((case.root / file).read_bytes())
+    position, how = case.chance.randrange(len(content)), case.chance.choice(("flip", "flip", "cut", "empty", "noise"))
+    case.detail += f"{how} at byte {position} of {len(content)} of {file}"
     if how == "flip":
-        content[position] ^= 1 << trial.chance.randrange(8)
+        content[position] ^= 1 << case.chance.randrange(8)
     elif how == "noise":
-        content[position : position + 64] = trial.chance.randbytes(len(content[position : position + 64]))
+        content[position : position + 64] = case.chance.randbytes(len(content[position : position + 64]))
     else:
         content = content[: position if how == "cut" else 0]
-    (trial.root / file).write_bytes(content)
-    trial.harmed.add(file)
+    (case.root / file).write_bytes(content)
+    case.harmed.add(file)
 
 
-def lose(trial: Trial, *patterns: str) -> None:
+def lose(case: Case, *patterns: str) -> None:
     """Delete one, some or all files of a kind, and maybe what is made from them."""
-    trial.remove(*MADE_FROM.get(patterns[0], ((),)))
-    files = trial.files(*patterns)
-    chosen = trial.chance.sample(files, min(len(files), trial.chance.choice([1, 1, 2, len(files)])))
-    trial.detail += ", ".join(chosen)
-    trial.remove(tuple(chosen))
+    case.remove(*MADE_FROM.get(patterns[0], ((),)))
+    files = case.files(*patterns)
+    chosen = case.chance.sample(files, min(len(files), case.chance.choice([1, 1, 2, len(files)])))
+    case.detail += ", ".join(chosen)
+    case.remove(tuple(chosen))
 
 
-def lay_over(trial: Trial) -> None:
+def lay_over(case: Case) -> None:
     """Copy the files of one run, or of one table, over another's."""
     pairs = [(f"{RETRAIN}/*/model*", f"{ORIGINAL}/*/model*"), (f"{COUN}/*/s*", f"{SLOWLY}/*/s*")]
     pairs += [(f"{SLOWLY}/*/*", f"{COUN}/*/*"), (f"paper_tables/{NAME}/table2.*", f"paper_tables/{NAME}/table5.*")]
-    source, target = trial.chance.choice(pairs)
-    trial.detail = f"{source} over {target}"
-    trial.remove((), (KINDS["gathered"],), (KINDS["derived"],))
-    for file, target_file in zip(trial.files(source), trial.files(target), strict=True):
-        shutil.copyfile(trial.root / file, trial.root / target_file)
-        trial.harmed.add(target_file)
+    source, target = case.chance.choice(pairs)
+    case.detail = f"{source} over {target}"
+    case.remove((), (KINDS["gathered"],), (KINDS["derived"],))
+    for file, target_file in zip(case.files(source), case.files(target), strict=True):
+        shutil.copyfile(case.root / file, case.root / target_file)
+        case.harmed.add(target_file)
 
 
-def move(trial: Trial) -> None:
+def move(case: Case) -> None:
     """Rename the checkout, copy it without its ages, or shuffle its files' ages; maybe delete what it does not need."""
-    trial.remove((), (".snakemake", "results/logs", "results/measured"))
-    trial.idle, trial.detail = True, trial.chance.choice(["renamed", "copied", "ages shuffled"])
-    elsewhere = trial.root.with_name("elsewhere")
-    if trial.detail == "renamed":
-        trial.root = trial.root.rename(elsewhere)
-    elif trial.detail == "copied":
-        trial.root = Path(shutil.copytree(trial.root, elsewhere, copy_function=shutil.copyfile))
-    for path in trial.root.rglob("*") if trial.detail == "ages shuffled" else ():
-        os.utime(path, (trial.chance.randrange(2 * 10**9),) * 2)
+    case.remove((), (".snakemake", "results/logs", "results/measured"))
+    case.idle, case.detail = True, case.chance.choice(["renamed", "copied", "ages shuffled"])
+    elsewhere = case.root.with_name("elsewhere")
+    if case.detail == "renamed":
+        case.root = case.root.rename(elsewhere)
+    elif case.detail == "copied":
+        case.root = Path(shutil.copytree(case.root, elsewhere, copy_function=shutil.copyfile))
+    for path in case.root.rglob("*") if case.detail == "ages shuffled" else ():
+        os.utime(path, (case.chance.randrange(2 * 10**9),) * 2)
 
 
-def park(trial: Trial) -> None:
+def park(case: Case) -> None:
     """Lose or damage weights that lie where a job leaves them for the rule that moves them, or leave them there."""
-    (weights,) = trial.files(f"{ORIGINAL}/*/model.safetensors")
+    (weights,) = case.files(f"{ORIGINAL}/*/model.safetensors")
     parked = weights.replace("/runs/", "/work/").replace("/model.", ".")
-    (trial.root / parked).parent.mkdir(parents=True, exist_ok=True)
-    (trial.root / weights).rename(trial.root / parked)
-    trial.remove((COUN,))
-    if how := trial.chance.choice([None, damage, lose]):
-        how(trial, parked)
-        trial.harmed.add(weights)
+    (case.root / parked).parent.mkdir(parents=True, exist_ok=True)
+    (case.root / weights).rename(case.root / parked)
+    case.remove((COUN,))
+    if how := case.chance.choice([None, damage, lose]):
+        how(case, parked)
+        case.harmed.add(weights)
 
 
 def _jobs(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -186,59 +186,59 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, ready: Callable[[], 
         time.sleep(0.01)
 
 
-def interrupt(trial: Trial, number: signal.Signals, whom: str) -> None:
+def interrupt(case: Case, number: signal.Signals, whom: str) -> None:
     """Send a signal to a job, to Snakemake alone, or to everything at once as a loss of power would."""
-    trial.remove((SLOWLY,), (COUN, SLOWLY), (ORIGINAL, SLOWLY), (RETRAIN,))
-    trial.remove((), (KINDS["gathered"],), (KINDS["table"], KINDS["derived"]))
-    process = trial.workflow()
+    case.remove((SLOWLY,), (COUN, SLOWLY), (ORIGINAL, SLOWLY), (RETRAIN,))
+    case.remove((), (KINDS["gathered"],), (KINDS["table"], KINDS["derived"]))
+    process = case.workflow()
     if whom == "a job":
         _wait(process, PATIENCE, lambda: _jobs(process))
-    _wait(process, delay := trial.chance.uniform(0.05, 1.5 if whom == "a job" else 4) * trial.pace)
-    trial.detail = f"after {delay:.2f} s" if process.poll() is None else "when all had ended"
+    _wait(process, delay := case.chance.uniform(0.05, 1.5 if whom == "a job" else 4) * case.pace)
+    case.detail = f"after {delay:.2f} s" if process.poll() is None else "when all had ended"
     with contextlib.suppress(psutil.Error, ProcessLookupError, IndexError):
         if whom == "everything":
             for job in (*_jobs(process), process):
                 job.send_signal(number)
         else:
-            (process if whom == "Snakemake" else trial.chance.choice(_jobs(process))).send_signal(number)
+            (process if whom == "Snakemake" else case.chance.choice(_jobs(process))).send_signal(number)
     process.wait(PATIENCE)
 
 
-def starve(trial: Trial, kind: int, sizes: tuple[float, float]) -> None:
+def starve(case: Case, kind: int, sizes: tuple[float, float]) -> None:
     """Let no file grow beyond a limit, as on a full disk, or no process have more memory."""
-    trial.remove((SLOWLY,), (COUN,), (ORIGINAL, COUN), (RETRAIN,))
-    trial.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["derived"]))
-    size = int(10 ** trial.chance.uniform(*sizes))
-    trial.detail = f"nothing beyond {size} bytes"
-    _wait(process := trial.workflow(limit=(kind, size)), PATIENCE / 3)
-    trial.clear()  # kill what hangs asking for memory, as its user would
+    case.remove((SLOWLY,), (COUN,), (ORIGINAL, COUN), (RETRAIN,))
+    case.remove((), (KINDS["gathered"], KINDS["table"]), (KINDS["split"], KINDS["derived"]))
+    size = int(10 ** case.chance.uniform(*sizes))
+    case.detail = f"nothing beyond {size} bytes"
+    _wait(process := case.workflow(limit=(kind, size)), PATIENCE / 3)
+    case.clear()  # kill what hangs asking for memory, as its user would
     process.wait()
 
 
-def checkpoint(trial: Trial) -> None:
+def checkpoint(case: Case) -> None:
     """Stop a run once it has saved; leave its checkpoint, damage it or lose it."""
-    trial.remove((SLOWLY,))
-    process = trial.start("benchmark", "run", NAME, f"{CELL}/slowly/trial-0")
-    _wait(process, PATIENCE, lambda: trial.files(CHECKPOINT))
-    process.send_signal(trial.chance.choice([signal.SIGTERM, signal.SIGKILL, signal.SIGINT]))
+    case.remove((SLOWLY,))
+    process = case.start("benchmark", "run", NAME, f"{CELL}/slowly/trial-0")
+    _wait(process, PATIENCE, lambda: case.files(CHECKPOINT))
+    process.send_signal(case.chance.choice([signal.SIGTERM, signal.SIGKILL, signal.SIGINT]))
     process.wait(PATIENCE)
-    if how := trial.chance.choice([None, damage, damage, lose]):
-        how(trial, CHECKPOINT)
+    if how := case.chance.choice([None, damage, damage, lose]):
+        how(case, CHECKPOINT)
 
 
-def twice(trial: Trial) -> None:
+def twice(case: Case) -> None:
     """Start the workflow twice at once, in spite of Snakemake's lock; one of them may be killed."""
-    trial.remove((COUN, SLOWLY), (ORIGINAL, SLOWLY), (SLOWLY,))
-    first, second = trial.workflow("--nolock"), trial.workflow("--nolock")
-    _wait(first, trial.chance.uniform(0.1, 3.0) * trial.pace)
-    if killed := trial.chance.choice([None, first, second]):
+    case.remove((COUN, SLOWLY), (ORIGINAL, SLOWLY), (SLOWLY,))
+    first, second = case.workflow("--nolock"), case.workflow("--nolock")
+    _wait(first, case.chance.uniform(0.1, 3.0) * case.pace)
+    if killed := case.chance.choice([None, first, second]):
         killed.kill()
-    trial.detail = "one is killed" if killed else "both end"
+    case.detail = "one is killed" if killed else "both end"
     first.wait(PATIENCE)
     second.wait(PATIENCE)
 
 
-FAULTS: dict[str, Callable[[Trial], None]] = {
+FAULTS: dict[str, Callable[[Case], None]] = {
     f"{number.name} to {whom}": partial(interrupt, number=number, whom=whom)
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     for whom in ("a job", "Snakemake", "everything")
@@ -250,7 +250,7 @@ FAULTS: dict[str, Callable[[Trial], None]] = {
     "workflow twice": twice,
     "laid over": lay_over,
     "moved checkout": move,
-    "lost folders": lambda trial: lose(trial, *FOLDERS),
+    "lost folders": lambda case: lose(case, *FOLDERS),
 }
-FAULTS |= {f"lost {kind}": lambda trial, kind=kind: lose(trial, KINDS[kind]) for kind in KINDS}
-FAULTS |= {f"damaged {kind}": lambda trial, kind=kind: damage(trial, KINDS[kind]) for kind in KINDS}
+FAULTS |= {f"lost {kind}": lambda case, kind=kind: lose(case, KINDS[kind]) for kind in KINDS}
+FAULTS |= {f"damaged {kind}": lambda case, kind=kind: damage(case, KINDS[kind]) for kind in KINDS}

@@ -12,6 +12,6 @@ TOGETHER += ["SIGKILL to everything"]
 
 
 def test_after_seven_kinds_of_fault_at_once_everything_is_healed(monkeypatch):
-    monkeypatch.setitem(FAULTS, "together", lambda trial: [FAULTS[kind](trial) for kind in TOGETHER])
-    (trial,) = campaign([0], seed=3, kinds=["together"])
-    assert trial.verdict.startswith("healed"), trial
+    monkeypatch.setitem(FAULTS, "together", lambda case: [FAULTS[kind](case) for kind in TOGETHER])
+    (case,) = campaign([0], seed=3, kinds=["together"])
+    assert case.verdict.startswith("healed"), case
