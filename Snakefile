@@ -18,7 +18,7 @@ sys.path.insert(0, workflow.basedir)
 gc.set_threshold(100_000)  # a plan is a great many objects, none of them garbage
 
 from benchmark import paths
-from benchmark.commands import warm
+from benchmark.commands import job_server
 from benchmark.errors import BadInput
 from benchmark.report import captions
 from benchmark.study.reading import validated
@@ -43,7 +43,7 @@ session = Session(study)
 logger.addFilter(session)
 
 # Equals `python -m benchmark`, but on this machine without its start-up time: see the module's docstring.
-command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(warm.__file__)}"
+command = f"{shlex.quote(sys.executable)} -I -S {shlex.quote(job_server.__file__)}"
 
 # More jobs than processors only slow one another down: if more cores are requested than exist, all that exist are used.
 cores = min(workflow.resource_settings.cores or 1, os.cpu_count() or 1)
@@ -103,7 +103,7 @@ onstart:
         raise WorkflowError(str(error)) from None
     logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
-        warm.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
+        job_server.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
     if jobs["run"] and study.precision != "float32":
         shell("{command} check {study.name} --speed | grep '^warning' || true")
 

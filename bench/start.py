@@ -9,12 +9,12 @@ from unittest import mock
 
 from bench.project import ROOT, Project, temporary_project
 from bench.rows import Options, Row, span, timed
-from benchmark.commands import warm
+from benchmark.commands import job_server
 
 # How a job starts -> the interpreter's arguments. The jobs of a workflow are forked.
 STARTS = {
     "started by itself": ("-m", "bench.first_batch"),
-    "forked from a warm process": ("-I", "-S", warm.__file__),
+    "forked from a warm process": ("-I", "-S", job_server.__file__),
 }
 ANSWERS = {
     "started by itself": "the first batch of a job that starts by itself comes after {} s",
@@ -54,10 +54,10 @@ def answer(rows: list[Row]) -> str:
 def _first_batches(project: Project, archs: list[str], options: Options) -> list[Row]:
     table = {"kind": "unlearning", "methods": ["original", "coun"]}
     project.study("start", tables={arch: table | {"cells": [f"digits/{arch}/random-10"]} for arch in archs})
-    imports = {"run": ("bench.first_batch", *warm.RUNS)}
-    with mock.patch.dict(os.environ), mock.patch.dict(warm.IMPORTS, imports):
-        os.environ.pop(warm.SERVER, None)
-        warm.start({"run": 2}, project.environment())  # has imported everything before the first forked job comes
+    imports = {"run": ("bench.first_batch", *job_server.RUNS)}
+    with mock.patch.dict(os.environ), mock.patch.dict(job_server.IMPORTS, imports):
+        os.environ.pop(job_server.SERVER, None)
+        job_server.start({"run": 2}, project.environment())  # has imported everything before the first forked job comes
         project.command("prepare", "start", "digits")
         project.command("split", "start", "digits", "random-10")
         for arch in archs:

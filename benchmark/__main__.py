@@ -12,7 +12,7 @@ from benchmark.errors import BadInput
 # These register the commands, in the order in which --help lists them.
 # isort: off
 from benchmark.commands import studies  # noqa: F401
-from benchmark.commands import stages  # noqa: F401
+from benchmark.commands import jobs  # noqa: F401
 from benchmark.commands import research  # noqa: F401
 from benchmark.commands import authors  # noqa: F401
 from benchmark.commands import sharing  # noqa: F401

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from benchmark import paths
-from benchmark.commands import warm
+from benchmark.commands import job_server
 from benchmark.names import RunName
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.reading import merge
@@ -217,13 +217,13 @@ def environment() -> dict[str, str]:
 def serve() -> None:
     """Start a server that forks the jobs of all workflows of this process, unless there is one already."""
     # It uses this checkout, wherever this process works: another one may be installed.
-    warm.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
+    job_server.start({"run": 2, "embed": 2, "draw": 2}, {"PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "1")})
 
 
 def snakemake(arguments: list[str], root: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run ``snakemake`` in a folder, in a process forked from one that has imported it; all it prints is ``stdout``."""
     serve()
-    environment = {warm.SERVER: os.environ[warm.SERVER]} | environment
+    environment = {job_server.SERVER: os.environ[job_server.SERVER]} | environment
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as printed:
         process = FORKS.Process(target=_snakemake, args=(arguments, str(root), environment, printed.name))
         process.start()

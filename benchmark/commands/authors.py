@@ -11,7 +11,7 @@ import typer
 
 from benchmark import paths
 from benchmark.commands.app import app, argument, complete_study, read
-from benchmark.commands.stages import run, table
+from benchmark.commands.jobs import run, table
 from benchmark.errors import StaleOutput
 
 New = StrEnum("New", ["method", "dataset", "architecture", "audit"])

@@ -1,4 +1,4 @@
-"""The stages before training: a study's datasets as arrays, and what each scenario forgets."""
+"""What precedes training: a study's datasets as arrays, and what each scenario forgets."""
 
 from __future__ import annotations
 

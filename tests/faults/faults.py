@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmark.commands.warm import SERVER
+from benchmark.commands.job_server import SERVER
 from tests.faults.study import CELL, NAME, ROOT
 
 PATIENCE = 600  # seconds for one command, which takes half a minute on a quiet machine

@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from benchmark import paths
-from benchmark.commands import warm
+from benchmark.commands import job_server
 from tests.pool import run_folder
 from tests.project import CELL, environment
 
-CLIENT = [sys.executable, "-I", "-S", warm.__file__]
+CLIENT = [sys.executable, "-I", "-S", job_server.__file__]
 FT = f"{CELL}/ft/trial-0"
 PATIENCE = 60
 
@@ -30,17 +30,17 @@ def server() -> Iterator[psutil.Process]:
     """A process like Snakemake's, below which a server waits for jobs."""
     start = """if True:
         import os, sys
-        from benchmark.commands import warm
-        warm.start({"run": 2}, {})
-        print(os.environ[warm.SERVER], flush=True)
+        from benchmark.commands import job_server
+        job_server.start({"run": 2}, {})
+        print(os.environ[job_server.SERVER], flush=True)
         sys.stdin.read()
     """
     command = [sys.executable, "-c", start]
-    variables = {name: value for name, value in environment().items() if name != warm.SERVER}
+    variables = {name: value for name, value in environment().items() if name != job_server.SERVER}
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=variables, **streams) as parent:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(warm.SERVER, parent.stdout.readline().strip())
+            patch.setenv(job_server.SERVER, parent.stdout.readline().strip())
             (serving,) = psutil.Process(parent.pid).children()
             yield serving
         parent.communicate()
@@ -89,10 +89,10 @@ def test_a_forked_job_prints_and_leaves_what_a_separate_process_would(server, pr
 
 
 def test_a_server_that_cannot_be_started_stops_nothing(monkeypatch, tmp_path):
-    monkeypatch.delenv(warm.SERVER, raising=False)
+    monkeypatch.delenv(job_server.SERVER, raising=False)
     monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path / ("long" * 30)))
-    warm.start({"run": 2}, {})
-    assert warm.SERVER not in os.environ
+    job_server.start({"run": 2}, {})
+    assert job_server.SERVER not in os.environ
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
@@ -112,7 +112,7 @@ def test_a_signal_that_comes_as_the_job_ends_does_not_start_it_again(monkeypatch
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address := f"{folder}/jobs")
         listener.listen()
-        monkeypatch.setenv(warm.SERVER, address)
+        monkeypatch.setenv(job_server.SERVER, address)
         command = client("--version")
         connection, _ = listener.accept()
         with connection:

@@ -50,7 +50,7 @@ def start(jobs: Mapping[str, int], environment: dict[str, str]) -> None:
         listener.bind(address := str(Path(tempfile.mkdtemp(prefix="benchmark-")) / "jobs"))
         listener.listen(128)
         server = subprocess.Popen(
-            [sys.executable, "-m", "benchmark.commands.warm", "--serve", str(listener.fileno()), *modules],
+            [sys.executable, "-m", "benchmark.commands.job_server", "--serve", str(listener.fileno()), *modules],
             stdin=subprocess.PIPE,  # closed when this process ends, in whatever way
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,7 +72,7 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
 
     from benchmark.stamp import code
 
-    for name in ("benchmark.commands.stages", modules.pop(0)):
+    for name in ("benchmark.commands.jobs", modules.pop(0)):
         importlib.import_module(name)
     code()  # now, since the code on disk may have changed by the time of a job
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # this process does not wait for its children

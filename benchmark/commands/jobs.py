@@ -1,4 +1,4 @@
-"""The stages that Snakemake calls. Each also runs by itself, and imports its code only when it runs."""
+"""The jobs that Snakemake runs. Each command also works by itself, and imports its code only when it runs."""
 
 from __future__ import annotations
 
