@@ -11,8 +11,8 @@ import typer
 from benchmark import paths
 from benchmark.commands.app import WithoutImages, app, argument, flag
 
-Form = StrEnum("Form", ["text", "markdown", "csv", "json"])
-Facts = StrEnum("Facts", ["text", "json"])
+ComparisonFormat = StrEnum("ComparisonFormat", ["text", "markdown", "csv", "json"])
+FactsFormat = StrEnum("FactsFormat", ["text", "json"])
 KeepBoth = typer.Option(
     "--keep-both", metavar="NAME", help="keep runs that differ from those here in results/others/NAME, not in tables"
 )
@@ -41,7 +41,7 @@ def compare(
     first: Annotated[str, argument("STUDY, STUDY@COMMIT or STUDY@FOLDER; with --study a method", "A")],
     second: Annotated[str, argument("the same, or @COMMIT or FOLDER alone, for the study of A; or a method", "B")],
     study: Annotated[str, typer.Option(metavar="STUDY", help="compare two methods, A and B, within this study")] = "",
-    form: Annotated[Form, typer.Option("--format", help="the output format")] = Form.text,
+    form: Annotated[ComparisonFormat, typer.Option("--format", help="the output format")] = ComparisonFormat.text,
     exact: Annotated[bool, flag("--exact", "count every run that is not identical as a difference")] = False,
 ) -> None:
     """Compare two results, trial by trial. They may be of two studies, commits, checkouts, machines or methods.
@@ -71,7 +71,9 @@ Named = Annotated[
 
 
 @app.command()
-def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="the output format")] = Facts.text) -> None:
+def show(
+    what: Named, form: Annotated[FactsFormat, typer.Option("--format", help="the output format")] = FactsFormat.text
+) -> None:
     """Show everything behind a number. It shows settings, seeds, commit, versions, hardware, files and the command.
 
     \b
@@ -85,7 +87,7 @@ def show(what: Named, form: Annotated[Facts, typer.Option("--format", help="the 
     from benchmark.results.provenance import behind
 
     runs = behind(what)
-    print(cite.text(runs) if form == Facts.text else json.dumps(cite.data(runs), indent=1))
+    print(cite.text(runs) if form == FactsFormat.text else json.dumps(cite.data(runs), indent=1))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from benchmark.metrics.bootstrap import mean_interval
 from benchmark.metrics.gaps import DIVERGED, METRICS
 from benchmark.names import MethodName
 from benchmark.report.tabular import DASH, interval, number, remake
-from benchmark.results.provenance import Behind, Made
+from benchmark.results.provenance import Behind, RecordedRun
 from benchmark.study.runs import SHORT
 
 REFERENCES = Path(__file__).parent / "templates" / "references.bib"
@@ -66,15 +66,15 @@ def _without(value: Any, common: Any) -> Any:
     return None if value == common else value
 
 
-def _means(runs: Iterable[Made]) -> dict[str, Any]:
+def _means(runs: Iterable[RecordedRun]) -> dict[str, Any]:
     """Return the metrics' means over the trials of each cell, with 95 % intervals; none where a trial diverged."""
-    cells: dict[str, list[Made]] = {}
+    cells: dict[str, list[RecordedRun]] = {}
     for run in runs:
         cells.setdefault(str(run.name).rpartition("/")[0], []).append(run)
     return {f"mean of {cell}": _means_of_cell(cell_runs) for cell, cell_runs in cells.items()}
 
 
-def _means_of_cell(runs: list[Made]) -> dict[str, str] | str:
+def _means_of_cell(runs: list[RecordedRun]) -> dict[str, str] | str:
     if diverged := sum(run.record["status"] == DIVERGED for run in runs):
         return f"diverged in {diverged} of {len(runs)} trials"
     return {metric: _mean([run.numbers[metric] for run in runs if metric in run.numbers]) for metric in METRICS}

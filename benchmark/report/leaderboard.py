@@ -78,7 +78,7 @@ class EntryForm(Strict):
     claims: list[ClaimedGap] = []
 
 
-class Claim(NamedTuple):
+class ClaimedDifference(NamedTuple):
     """How many points above FT's a method's average gap was said to lie, and where that is printed."""
 
     above_ft: float
@@ -186,7 +186,7 @@ def board() -> Table:
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 
-def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: Claim) -> dict[str, Any]:
+def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: ClaimedDifference) -> dict[str, Any]:
     """Return a method's numbers in a cell, beside what was claimed for it; none if it diverged in some trial."""
     trials, shared = (Trials(runs, cell, dict.fromkeys(methods)) for methods in ([method], [method, BASELINE]))
     counts = {"diverged": trials.diverged.get(method, 0), "collapsed": trials.collapsed.get(method, 0)}
@@ -207,18 +207,18 @@ def _verdict(row: dict[str, Any]) -> str:
     return AGREES if low > 0 else DISAGREES if high < 0 else UNDECIDED
 
 
-def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> Claim:
+def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> ClaimedDifference:
     """Return what an entry claims for a method in a cell, or else what the paper's tables print."""
     for claim in form.claims:
         if _matches(cell, Cell.parse(claim.cell)):
-            return Claim(claim.avg_gap - claim.ft, claim.source)
+            return ClaimedDifference(claim.avg_gap - claim.ft, claim.source)
     matches = [_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]
     means = printed[matches]
     tables = means.set_index("method")["table"]
     if method in tables and method != BASELINE:
         gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips
-        return Claim(gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}")
-    return Claim(np.nan, "")
+        return ClaimedDifference(gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}")
+    return ClaimedDifference(np.nan, "")
 
 
 def _matches(cell: Cell, claimed: Cell) -> bool:

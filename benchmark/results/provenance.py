@@ -34,7 +34,7 @@ ACCEPTED = (
 
 
 @dataclass(frozen=True)
-class Made:
+class RecordedRun:
     """A run as in its record or, if the run is not here, as in the study's gathered results.
 
     ``folder`` is the run's, if it is here. ``record`` is the content of ``run.json``, or the gathered part of it.
@@ -120,7 +120,7 @@ class Behind:
     """
 
     title: str
-    runs: list[Made]
+    runs: list[RecordedRun]
     study: Study | None = None
     output: str = ""
 
@@ -166,18 +166,18 @@ def _output(study: Study, name: str, method: str) -> Behind:
     return Behind(f"{study.name} {name} {MethodName.parse(method)}", _recorded(study, method_runs), study)
 
 
-def _run(text: str) -> Made:
+def _run(text: str) -> RecordedRun:
     """Return the run that a folder, a fingerprint or a name stands for."""
     folder = Path(text).parent if Path(text).name == RUN else Path(text)
     if (folder / RUN).is_file():
-        return Made(folder, read_record(folder / RUN))
+        return RecordedRun(folder, read_record(folder / RUN))
     pools = _pools()
     if re.fullmatch(FINGERPRINT, text):
         folders = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
     else:
         name = str(RunName.parse(text)) if text.count("/") > 2 else ""
         folders = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
-    runs = [Made(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
+    runs = [RecordedRun(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
     runs = [run for run in runs if run.record["fingerprint"].startswith(text) or "/" in text]
     if not runs:
         raise BadInput(f"{text!r}: no such run in {paths.RUNS}: accepted is {ACCEPTED}")
@@ -197,13 +197,13 @@ def _holds(folder: Path, weights: str | None) -> bool:
     return not weights or (written or "").startswith(weights)
 
 
-def _recorded(study: Study, runs: Sequence[Run]) -> list[Made]:
+def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
     """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
     recorded, gathered = [], None
     for run in runs:
         folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
-            recorded.append(Made(folder, read_record(folder / RUN)))
+            recorded.append(RecordedRun(folder, read_record(folder / RUN)))
             continue
         if gathered is None:
             gathered = (
@@ -218,7 +218,7 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[Made]:
         stamp = {key: row[key] for key in STAMP if key in row}
         facts = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
-        recorded.append(Made(None, name | facts | {"stamp": stamp, "numbers": numbers}))
+        recorded.append(RecordedRun(None, name | facts | {"stamp": stamp, "numbers": numbers}))
     return recorded
 
 
