@@ -26,7 +26,7 @@ from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
 from benchmark.workflow.preflight import check_needed
 from benchmark.workflow.session import Errors, Session, by_rule
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 
 errors = Errors()
 if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.output_settings.dryrun:
@@ -35,7 +35,7 @@ if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.outp
 try:
     options = validated(resources.Options, config, "--config")
     study = Study.load(options.study)
-    files = Workflow(study)
+    files = StudyFiles(study)
 except BadInput as error:
     raise WorkflowError(str(error)) from None
 

@@ -20,7 +20,7 @@ from benchmark.study.schema import schema
 from benchmark.study.study import Study
 from benchmark.study.tuning import tuned_cells
 from benchmark.workflow.cost import cost, run_cost
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from tests.project import ROOT, environment
 
 # All that each study shows, so that nothing can get lost.
@@ -81,8 +81,8 @@ def test_every_output_is_a_target_of_the_workflow_and_listing_them_needs_no_numb
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
 def test_git_ignores_all_that_the_quick_study_makes():
-    workflow = Workflow(read("quick"))
-    outputs = sorted({str(file) for file in [*workflow.all, *workflow.dataset_files("digits")]})
+    files = StudyFiles(read("quick"))
+    outputs = sorted({str(file) for file in [*files.all, *files.dataset_files("digits")]})
     command = ["git", "check-ignore", "--stdin"]
     ignored = subprocess.run(command, input="\n".join(outputs), capture_output=True, text=True)
     assert ignored.stdout.splitlines() == outputs  # so none is tracked: git never ignores a tracked file
@@ -175,7 +175,7 @@ def test_the_block_plans_only_runs_of_the_paper_in_the_order_of_its_pieces():
         pool_paths = {str(run.pool_path) for run in study.runs([name])}
         assert len(pool_paths - before) == count, name
         before |= pool_paths
-    assert len(before) == len(study.runs()) == sum(pieces.values()) and Workflow(study).pool
+    assert len(before) == len(study.runs()) == sum(pieces.values()) and StudyFiles(study).pool
 
 
 def test_the_longer_study_trains_each_method_for_twice_the_epochs():

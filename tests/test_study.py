@@ -262,8 +262,8 @@ def test_planning_a_study_imports_no_slow_library(empty):
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pandas", "PIL", "snakemake")
     code = (
         "import sys; from benchmark.report import captions; from benchmark.study.study import Study; "
-        "from benchmark.workflow import resources; from benchmark.workflow.targets import Workflow; "
-        "study = Study.load('tiny'); study.runs(); Workflow(study).pool; captions.captions(study); "
+        "from benchmark.workflow import resources; from benchmark.workflow.targets import StudyFiles; "
+        "study = Study.load('tiny'); study.runs(); StudyFiles(study).pool; captions.captions(study); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert empty.python(code) == "[]"

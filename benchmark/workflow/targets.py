@@ -3,7 +3,7 @@
 A file's path names all that determines it, so a file that is there is finished and a stale one is not there: the age
 of a file decides nothing. Finished files have no inputs: a checkout may hold runs without images and weights.
 """
-# ruff: noqa: B019 (a process has a single workflow, and caches live as long)
+# ruff: noqa: B019 (a process has the files of a single study, and caches live as long)
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SPLIT_PATH = r"[a-z0-9-]+/[\w-]+/trial-[0-9]+-[0-9a-f]+"
 DERIVED_PATH = rf"({'|'.join(DERIVED)})/{RUN_PATH}"
 
 
-class Workflow:
+class StudyFiles:
     """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs.
 
     If ``check_data`` is false, prepared datasets are not checked: only the names of files matter.
@@ -191,7 +191,7 @@ class Workflow:
 
 def missing(study: Study) -> list[Path]:
     """Return the missing files that ``snakemake all`` is for; images and weights are made only where needed."""
-    return sorted({path for path in Workflow(study, check_data=False).all if not path.is_file()})
+    return sorted({path for path in StudyFiles(study, check_data=False).all if not path.is_file()})
 
 
 def _fewest(last: Path, *earlier: Path) -> list[Path]:

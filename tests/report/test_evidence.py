@@ -14,7 +14,7 @@ from benchmark.report.draw import draw_table
 from benchmark.report.tables.claims_table import text
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from tests.pool import run_folder
 from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
 
@@ -207,7 +207,7 @@ def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(s
 
 
 def test_claims_counts_and_effort_are_drawn_from_the_gathered_results_and_the_pool(study):
-    workflow = Workflow(study)
-    inputs = [*workflow.gathered, *workflow.pool]
-    assert workflow.shown_by("claims") == workflow.shown_by("counts") == workflow.shown_by("took") == inputs
-    assert workflow.pool and not set(workflow.pool) & set(workflow.gathered)
+    files = StudyFiles(study)
+    inputs = [*files.gathered, *files.pool]
+    assert files.shown_by("claims") == files.shown_by("counts") == files.shown_by("took") == inputs
+    assert files.pool and not set(files.pool) & set(files.gathered)

@@ -7,7 +7,7 @@ from benchmark.report.draw import draw_table
 from benchmark.results import measured
 from benchmark.results.gather import gather
 from benchmark.study.prepare import split
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from tests.pool import split_file
 
 MIXED = """
@@ -39,4 +39,4 @@ def test_every_cell_has_an_original_and_a_split_for_each_of_its_trials(project) 
     # Every split that a table reads is an input of it.
     first, second, eights = split_file(study), split_file(study, trial=1), split_file(study, "class-8")
     for name, splits in (("table2", {first, second}), ("table8", {eights}), ("taken", {eights, first})):
-        assert {path for path in Workflow(study).shown_by(name) if paths.SPLITS in path.parents} == splits
+        assert {path for path in StudyFiles(study).shown_by(name) if paths.SPLITS in path.parents} == splits

@@ -21,7 +21,7 @@ from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.session import Session
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from benchmark.workflow.watch import Watch
 from tests.report.conftest import GIVEN, Drawn, at_gap, changed, gather, make_study, plot, write_forget, write_run
 
@@ -156,10 +156,10 @@ def test_an_audit_ranks_methods_by_their_distance_from_a_perfect_unlearner(study
 def test_the_table_is_out_of_date_when_another_studys_results_change(study):
     def expected_files() -> list[str]:
         """Return the files of the table that the workflow expects; the receipt's name has the fingerprint."""
-        return list(map(str, Workflow(Study.load("sizes")).files_of("sizes")))
+        return list(map(str, StudyFiles(Study.load("sizes")).files_of("sizes")))
 
     before, fingerprint = expected_files(), Study.load("tiny").output_fingerprint("audit")
-    assert Workflow(study).drawn_from("sizes") == [*study.gathered_by("sizes")] != []
+    assert StudyFiles(study).drawn_from("sizes") == [*study.gathered_by("sizes")] != []
     write_all(Study.load("tiny"), POINTS | {"coun": 1.5})
     assert expected_files()[:-1] == before[:-1] and expected_files()[-1] != before[-1]
     assert Study.load("tiny").output_fingerprint("audit") == fingerprint
@@ -168,9 +168,9 @@ def test_the_table_is_out_of_date_when_another_studys_results_change(study):
 
 
 def test_a_study_without_runs_is_complete_once_its_outputs_are_drawn(study):
-    workflow = Workflow(study)
-    assert workflow.gathered == workflow.page == workflow.pool == []
-    assert workflow.all == [file for name in ("sizes", "ranks") for file in workflow.files_of(name)]
+    files = StudyFiles(study)
+    assert files.gathered == files.page == files.pool == []
+    assert files.all == [file for name in ("sizes", "ranks") for file in files.files_of(name)]
     assert Watch(study).total([]) == "sizes: no runs of its own"
     done = Session(study).success(SimpleNamespace(finished_jobs=[]))
     assert done.strip() == "Study sizes: 0 runs trained in 0 s. It has no runs of its own."

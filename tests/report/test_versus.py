@@ -9,7 +9,7 @@ from benchmark.errors import BadInput
 from benchmark.report.tables import versus_table
 from benchmark.results import records as results
 from benchmark.study.study import Study
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from tests.report.conftest import GIVEN, RANDOM, Drawn, altered, changed, metrics, write_features, write_run
 
 
@@ -30,12 +30,12 @@ def write_gaps(study: Study, ft: list[tuple[float, ...]]) -> None:
 def test_a_table_that_shares_a_cell_with_the_paper_has_one_that_compares_them(study) -> None:
     assert list(study.versus_tables) == ["gaps-vs-reported", "two-vs-reported", "taken-vs-reported", "far-vs-reported"]
     assert study.runs_of("gaps-vs-reported") == study.runs_of("gaps")
-    files = Workflow(study).files_of("gaps-vs-reported")
+    files = StudyFiles(study).files_of("gaps-vs-reported")
     assert files[:4] == [paths.table("tiny", "gaps-vs-reported", suffix) for suffix in paths.TABLE_SUFFIXES]
-    inputs = Workflow(study).shown_by
+    inputs = StudyFiles(study).shown_by
     assert {*inputs("gaps-vs-reported")} - {*inputs("gaps")} == {paths.REPORTED / "unlearning.csv"}
     assert {*inputs("far-vs-reported")} - {*inputs("far")} == {paths.REPORTED / "distances.csv"}
-    assert not any(paths.REPORTED in path.parents for path in Workflow(study).pool)
+    assert not any(paths.REPORTED in path.parents for path in StudyFiles(study).pool)
 
 
 def test_a_table_cannot_have_the_name_of_a_comparison(study) -> None:

@@ -10,7 +10,7 @@ import pytest
 from benchmark import paths
 from benchmark.files import write_json
 from benchmark.study.prepare import prepare
-from benchmark.workflow.targets import Workflow
+from benchmark.workflow.targets import StudyFiles
 from tests.project import Project
 
 MAPS = {"kind": "maps", "cells": ["digits/convnet/class-8", "digits/convnet/random-10"]}
@@ -68,8 +68,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.add_workflow()
         study = project.study(SHOWN)
         prepare(study, "digits")
-        workflow = Workflow(study)
-        files = workflow.all
+        files = StudyFiles(study).all
         files += [paths.run(run.pool_path) / name for run in study.runs() for name in (paths.SAMPLES, paths.HISTORY)]
         files += [paths.run(run.pool_path) / paths.MODEL for run in study.runs() if run.name in study.runs_with_weights]
         for file in files:
