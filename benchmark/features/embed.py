@@ -10,9 +10,9 @@ import torch
 
 from benchmark import paths
 from benchmark.errors import unknown
-from benchmark.features.embedding import Embedding
 from benchmark.features.projections import COORDINATES, maps
 from benchmark.features.relearning import relearning
+from benchmark.features.trained_model import TrainedModel
 from benchmark.features.views import view_distances
 from benchmark.files import write_parquet
 from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
@@ -20,30 +20,30 @@ from benchmark.study.study import Study
 from benchmark.training.device import explained
 
 
-def sample_maps(embedding: Embedding) -> pd.DataFrame:
+def sample_maps(trained: TrainedModel) -> pd.DataFrame:
     """Map a random draw of training samples by t-SNE and by UMAP (Figures 1, 3, 11 and 12).
 
     Columns ``index, membership, label, prediction, tsne_x, tsne_y, umap_x, umap_y``. Coordinates are NaN where the run
     diverged and its features are not finite.
     """
-    frame, features = embedding.sampled()
+    frame, features = trained.sampled()
     if not features.isfinite().all():
         return frame.assign(**dict.fromkeys(COORDINATES, np.nan))
-    seed = embedding.streams.integer("map") % 2**31
-    return pd.concat([frame, maps(features.numpy(), seed=seed, threads=embedding.study.threads)], axis=1)
+    seed = trained.streams.integer("map") % 2**31
+    return pd.concat([frame, maps(features.numpy(), seed=seed, threads=trained.study.threads)], axis=1)
 
 
-def class_distances(embedding: Embedding) -> pd.DataFrame:
+def class_distances(trained: TrainedModel) -> pd.DataFrame:
     """Measure how far each class's forget samples lie from every class's retain samples (Table 4).
 
     Columns ``label``, the class of the forget samples; ``centroid``, a class that has retain samples; ``distance``,
     the mean L2 distance from the features of the former to the mean feature of the latter; ``samples``, the number of
     forget samples.
     """
-    features = embedding.features()[0].double()
-    labels, forgotten = embedding.labels, embedding.forgotten
-    classes = np.unique(labels[embedding.retained]).tolist()
-    retained = [torch.from_numpy(embedding.retained & (labels == label)) for label in classes]
+    features = trained.features()[0].double()
+    labels, forgotten = trained.labels, trained.forgotten
+    classes = np.unique(labels[trained.retained]).tolist()
+    retained = [torch.from_numpy(trained.retained & (labels == label)) for label in classes]
     centroids = torch.stack([features[mask].mean(0) for mask in retained])
     rows = []
     for label in np.unique(labels[forgotten]):
@@ -66,5 +66,5 @@ def embed(study: Study, kind: str, name: str, scenario: str) -> Path:
     derived = study.derive(kind, study.run(name), scenario)
     path = paths.derived(derived.pool_path)
     with explained(f"{kind} of {name}"):
-        write_parquet(path, MAKERS[kind](Embedding(study, derived)), derived.origin)
+        write_parquet(path, MAKERS[kind](TrainedModel(study, derived)), derived.origin)
     return path

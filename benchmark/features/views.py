@@ -15,10 +15,10 @@ from benchmark.metrics.theory import GROUPS, peel
 from benchmark.training.batches import BATCH
 
 if TYPE_CHECKING:
-    from benchmark.features.embedding import Embedding
+    from benchmark.features.trained_model import TrainedModel
 
 
-def view_distances(embedding: Embedding) -> pd.DataFrame:
+def view_distances(trained: TrainedModel) -> pd.DataFrame:
     """Measure distances between sampled views (Theorem 1, Lemma 1), in evaluation mode.
 
     An image's views are ``view_pairs`` pairs drawn from the training transform CHN, the same for every model, and the
@@ -31,11 +31,11 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
     of its class; ``reach``, from `benchmark.metrics.theory.peel`; ``centre_square`` and ``centre_product``, equal for
     all samples of a class: its centre's product with itself, and the largest with another class's, NaN without any.
     """
-    frame, features = embedding.sampled()
+    frame, features = trained.sampled()
     index = frame["index"].to_numpy()
     means = torch.empty_like(features)
     for label, rows in frame.groupby("label").indices.items():
-        images, views = views_of(embedding, index[rows], int(label))
+        images, views = views_of(trained, index[rows], int(label))
         means[rows] = views[:-1].mean(0).cpu()
         frame.loc[rows, ["max_distance", "mean_distance", "lipschitz"]] = _pair_statistics(images, views)
         for positions in frame.iloc[rows].groupby("membership").indices.values():
@@ -51,22 +51,22 @@ def view_distances(embedding: Embedding) -> pd.DataFrame:
 
 
 @torch.no_grad()
-def views_of(embedding: Embedding, index: np.ndarray, label: int) -> tuple[Tensor, Tensor]:
+def views_of(trained: TrainedModel, index: np.ndarray, label: int) -> tuple[Tensor, Tensor]:
     """Return the views of a class's samples, (V, n, pixels), and their unit features (V, n, D); the plain image last.
 
     Each view of each class has its own random stream on the CPU, so that every model and device sees the same views.
     """
-    count = 2 * embedding.study.view_pairs
-    position = torch.from_numpy(index).to(embedding.device.device)
+    count = 2 * trained.study.view_pairs
+    position = torch.from_numpy(index).to(trained.device.device)
     part = Part(position, position)
-    draws = [(part, embedding.streams.generator("views", label * count + view)) for view in range(count)]
+    draws = [(part, trained.streams.generator("views", label * count + view)) for view in range(count)]
     draws.append((Part(position, position, "N"), draws[0][1]))
-    embedding.model.eval()
+    trained.model.eval()
     images, features = [], []
     for drawn_part, generator in draws:
-        batch = embedding.images.load(drawn_part, generator)
-        with embedding.device.autocast():
-            batch_features = torch.cat([embedding.model(piece)[0].float() for piece in batch.split(BATCH)])
+        batch = trained.images.load(drawn_part, generator)
+        with trained.device.autocast():
+            batch_features = torch.cat([trained.model(piece)[0].float() for piece in batch.split(BATCH)])
         images.append(batch.flatten(1))
         features.append(F.normalize(batch_features))
     return torch.stack(images), torch.stack(features)

@@ -5,7 +5,7 @@ from itertools import accumulate
 import pytest
 
 from benchmark.features.embed import MAKERS
-from benchmark.features.embedding import Embedding
+from benchmark.features.trained_model import TrainedModel
 from benchmark.methods.base import Meter
 from benchmark.workflow.cost import cost, derived_cost, run_cost
 
@@ -71,14 +71,14 @@ def test_derived_files_are_priced_at_what_passes_through_the_model(project, monk
     output = {"cells": ["digits/convnet/class-8"], "methods": ["original"]} | output
     study = project.study({"relearning": relearning, "map_samples": 50, "view_pairs": 2, section: {"shown": output}})
     file = study.derive(kind, study.run(project.original), "class-8")
-    embedding = Embedding(study, file)
+    trained = TrainedModel(study, file)
     passed = []
-    embedding.model.register_forward_hook(
+    trained.model.register_forward_hook(
         lambda model, inputs, _: passed.append(len(inputs[0]) * (1 + 2 * model.training))
     )
     with monkeypatch.context() as patch:
         patch.setattr("benchmark.features.embed.maps", lambda features, **_: None)  # made from features, not images
-        MAKERS[kind](embedding)
+        MAKERS[kind](trained)
     assert derived_cost(study, file) == pytest.approx(sum(passed) * FLOPS / 1e15, rel=2 / 160)  # classes differ in size
     priced = cost(study, 1.0).set_index("output")["pflops_executed"]
     runs = [run_cost(study, run)[1] for run in study.runs(["shown"])]

@@ -7,8 +7,8 @@ import torch
 from benchmark import paths
 from benchmark.features import relearning as again
 from benchmark.features.embed import embed
-from benchmark.features.embedding import Embedding
 from benchmark.features.relearning import relearning
+from benchmark.features.trained_model import TrainedModel
 from benchmark.methods.base import Part
 from benchmark.study.prepare import split
 from benchmark.training.optimiser import SGD
@@ -17,8 +17,8 @@ RELEARNING = {"relearning": {"steps": 25, "every": 10, "batch_size": 64, "lr": 0
 SHOWN = {"kind": "relearning", "cells": ["digits/convnet/class-8"], "methods": ["ft"]}
 
 
-def embedding_of(study, method: str) -> Embedding:
-    return Embedding(study, study.derive("relearning", study.run(method), "class-8"))
+def trained_model(study, method: str) -> TrainedModel:
+    return TrainedModel(study, study.derive("relearning", study.run(method), "class-8"))
 
 
 def test_original_relearns_a_class_sooner_than_retrain(project) -> None:
@@ -33,7 +33,7 @@ def test_original_relearns_a_class_sooner_than_retrain(project) -> None:
     assert original["step"].tolist() == [0, 10, 20, 25]  # the last one is evaluated too
     assert original["forget_accuracy"].min() > 80 and retrained["forget_accuracy"].iloc[0] == 0
     assert (original["forget_accuracy"] > retrained["forget_accuracy"]).all()
-    pd.testing.assert_frame_equal(retrained, relearning(embedding_of(study, retrain)))  # to the last bit
+    pd.testing.assert_frame_equal(retrained, relearning(trained_model(study, retrain)))  # to the last bit
 
 
 def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(project, monkeypatch) -> None:
@@ -44,22 +44,22 @@ def test_every_model_sees_the_same_batches_of_all_images_but_those_held_out(proj
     seen: list[list[int]] = []
     optimisers: list[SGD] = []
     for name in (project.original, "digits/convnet/class-8/ft/trial-0"):
-        embedding = embedding_of(study, name)
-        load = embedding.images.load
+        trained = trained_model(study, name)
+        load = trained.images.load
 
         def watched(part: Part, generator: torch.Generator, load=load) -> torch.Tensor:
             seen[-1].extend(part.index.tolist())
             return load(part, generator)
 
-        monkeypatch.setattr(embedding.images, "load", watched)
+        monkeypatch.setattr(trained.images, "load", watched)
         monkeypatch.setattr(again, "SGD", lambda model, recipe: optimisers.append(SGD(model, recipe)) or optimisers[-1])
         seen.append([])
-        relearning(embedding)
+        relearning(trained)
     assert seen[0] == seen[1] and len(seen[0]) == 25 * 64
     assert [optimiser.lr for optimiser in optimisers] == [0.02, 0.02]
-    allowed = np.flatnonzero(embedding.retained | embedding.forgotten)
-    assert set(seen[0]) <= set(allowed) and len(allowed) < len(embedding.labels)
-    assert embedding.forgotten[seen[0][: len(allowed)]].sum() == embedding.forgotten.sum()  # a pass over all of them
+    allowed = np.flatnonzero(trained.retained | trained.forgotten)
+    assert set(seen[0]) <= set(allowed) and len(allowed) < len(trained.labels)
+    assert trained.forgotten[seen[0][: len(allowed)]].sum() == trained.forgotten.sum()  # a pass over all of them
 
 
 def test_the_settings_of_relearning_decide_where_its_file_lies(project) -> None:

@@ -9,8 +9,8 @@ from torch import nn
 
 from benchmark import paths
 from benchmark.features.embed import class_distances, embed, sample_maps
-from benchmark.features.embedding import Embedding
 from benchmark.features.projections import COORDINATES
+from benchmark.features.trained_model import TrainedModel
 from benchmark.features.views import nearest_views, view_distances, views_of
 from benchmark.metrics.theory import GROUPS, theorem1
 from benchmark.seeds import Streams
@@ -31,7 +31,7 @@ class Direction(nn.Module):
 
 
 def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
-    """Return an embedding of images that are points on the unit circle; view k of one turns it by ``turns[k]``."""
+    """Return a model of images that are points on the unit circle; view k of one turns it by ``turns[k]``."""
     angles, label, forgotten = np.asarray(angles, float), np.asarray(label), np.asarray(forgotten)
     remaining = {number: iter([*turns, 0.0]) for number in np.unique(label)}
 
@@ -54,8 +54,8 @@ def hand_made(angles, label, forgotten, turns) -> SimpleNamespace:
     )
 
 
-def embedding_of(study, name, scenario="random-10") -> Embedding:
-    return Embedding(study, study.derive("views", study.run(name), scenario))
+def trained_model(study, name, scenario="random-10") -> TrainedModel:
+    return TrainedModel(study, study.derive("views", study.run(name), scenario))
 
 
 def test_known_turns_have_known_distances_and_identical_views_none() -> None:
@@ -117,12 +117,12 @@ def test_every_model_and_scenario_sees_the_same_views(project) -> None:
     study = project.study({"figures": {"r": {"kind": "theory", "cells": [project.cell], "methods": ["ft"]}}})
     project.run(study, project.name("ft"))
     index = np.array([3, 4, 9])
-    first, of_first = views_of(embedding_of(study, project.original, "class-8"), index, 7)
-    second, of_second = views_of(embedding_of(study, project.name("ft")), index, 7)
+    first, of_first = views_of(trained_model(study, project.original, "class-8"), index, 7)
+    second, of_second = views_of(trained_model(study, project.name("ft")), index, 7)
     assert first.shape == (17, 3, 64) and torch.equal(first, second)
     assert not torch.equal(of_first, of_second)
     assert len(torch.unique(first[:, 0], dim=0)) > 4  # of the nine crops
-    other, _ = views_of(embedding_of(study, project.original), index, 6)
+    other, _ = views_of(trained_model(study, project.original), index, 6)
     assert not torch.equal(first[:-1], other[:-1]) and torch.equal(first[-1], other[-1])
 
 
@@ -130,32 +130,32 @@ def test_distances_are_from_each_forgotten_sample_to_the_mean_of_the_retained_on
     study = project.study({"hold_out": 20, "tables": {"far": FAR}})
     split(study, "digits", "random-10", 0)
     project.run(study, project.original)
-    embedding = Embedding(study, study.derive("distances", study.run(project.original), "random-10"))
-    features, (train,) = embedding.features()[0].double().numpy(), embedding.forgotten.nonzero()
-    held = held_out(study, embedding.derived.run, 160)
+    trained = TrainedModel(study, study.derive("distances", study.run(project.original), "random-10"))
+    features, (train,) = trained.features()[0].double().numpy(), trained.forgotten.nonzero()
+    held = held_out(study, trained.derived.run, 160)
     retained = np.setdiff1d(np.arange(160), [*train, *held])
-    frame = class_distances(embedding).set_index(["label", "centroid"])
-    assert len(frame) == 10 * len(np.unique(embedding.labels[train])) and not {*train} & {*held}
+    frame = class_distances(trained).set_index(["label", "centroid"])
+    assert len(frame) == 10 * len(np.unique(trained.labels[train])) and not {*train} & {*held}
     for (label, centroid), row in frame.iterrows():
-        forgotten = features[train[embedding.labels[train] == label]]
-        mean = features[retained[embedding.labels[retained] == centroid]].mean(0)
+        forgotten = features[train[trained.labels[train] == label]]
+        mean = features[retained[trained.labels[retained] == centroid]].mean(0)
         assert row["samples"] == len(forgotten)
         assert row["distance"] == pytest.approx(np.linalg.norm(forgotten - mean, axis=1).mean(), rel=1e-9)
 
 
 def test_features_that_are_no_numbers_have_no_position_on_a_map(project, monkeypatch) -> None:
     study = project.study()
-    embedding = embedding_of(study, project.original, "class-8")
-    sampled, features = embedding.sampled()
-    monkeypatch.setattr(embedding, "sampled", lambda: (sampled, features.fill_(torch.nan)))
-    frame = sample_maps(embedding)
+    trained = trained_model(study, project.original, "class-8")
+    sampled, features = trained.sampled()
+    monkeypatch.setattr(trained, "sampled", lambda: (sampled, features.fill_(torch.nan)))
+    frame = sample_maps(trained)
     assert frame[COORDINATES].isna().all(axis=None) and frame["prediction"].notna().all()
 
 
 def test_the_file_opens_in_plain_pandas(project) -> None:
     study = project.study({"view_pairs": 2, "map_samples": 100})
     frame = pd.read_parquet(embed(study, "views", project.original, "class-8"))
-    repeated = view_distances(embedding_of(study, project.original, "class-8"))
+    repeated = view_distances(trained_model(study, project.original, "class-8"))
     pd.testing.assert_frame_equal(frame, repeated, check_dtype=False)  # the same model gives the same numbers
     assert list(frame) == COLUMNS and len(frame) == 100
     assert len(list(paths.RESULTS.glob("views/digits/convnet/class-8/original/trial-0-*.parquet"))) == 1

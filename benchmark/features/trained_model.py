@@ -18,7 +18,7 @@ from benchmark.training.device import Device
 from benchmark.training.outcome import weights_of
 
 
-class Embedding:
+class TrainedModel:
     """A run's model, its dataset and the training samples that a scenario forgets; `StaleOutput` if one is missing."""
 
     def __init__(self, study: Study, derived: Derived):
