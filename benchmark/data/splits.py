@@ -2,7 +2,7 @@
 
 A split file has one row per forgotten sample, columns ``split`` (train, test or held-out), ``index`` (into the stored
 arrays) and ``stage`` (the removal, from 1, that forgets it; 1 unless the scenario is sequential). Training rows are the
-forget set. The others exist only where a class is forgotten: test samples, and training samples that the trial
+forget data. The others exist only where a class is forgotten: test samples, and training samples that the trial
 holds out, which no metric counts.
 """
 

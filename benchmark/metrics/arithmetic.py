@@ -50,7 +50,7 @@ def slips() -> pd.DataFrame:
 
 
 def gap_slips() -> list[dict[str, Any]]:
-    """Return the gaps and average gaps that differ from those of the printed means; see `audit`."""
+    """Return the gaps and average gaps that differ from those of the printed means; see `slips`."""
     printed = reported_summary()
     recomputed = summarise(reported_means())
     return [
@@ -70,7 +70,7 @@ def corrected_summary() -> pd.DataFrame:
 
 
 def epoch_slips() -> list[dict[str, Any]]:
-    """Return the costs that do not amount to whole epochs by the countings of `UNITS`; see `audit`."""
+    """Return the costs that do not amount to whole epochs by the countings of `UNITS`; see `slips`."""
     means = reported_means()
     rows = [row for _, row in means[means["method"].isin(UNITS)].iterrows()]
     return [_cost_slip(row, UNITS[row["method"]]) for row in rows if not _is_whole(row, UNITS[row["method"]])]

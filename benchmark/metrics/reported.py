@@ -31,7 +31,7 @@ def reported_means() -> pd.DataFrame:
 def reported_summary() -> pd.DataFrame:
     """Return the printed rows of Tables 2, 3 and 7 to 10 with ``table`` and the columns of `gaps.summarise`.
 
-    Gaps and average gaps are as printed, slips included; `benchmark.metrics.arithmetic.audit` lists the slips.
+    Gaps and average gaps are as printed, slips included; `benchmark.metrics.arithmetic.slips` lists them.
     """
     printed = _unlearning().rename(columns={f"{metric}_std": f"{metric}_sd" for metric in METRICS})
     first = ["table", *CELL, "method", "trials", "diverged"]

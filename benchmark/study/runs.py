@@ -27,7 +27,7 @@ class Run:
     method : its class, the contrastive term included.
     settings : its hyperparameters.
     original : the run whose weights it starts from, or None.
-    split_trial : which draw of the forget set it uses.
+    split_trial : which draw of the forget data it uses.
     slice : all that determines the result, as plain data.
     """
 

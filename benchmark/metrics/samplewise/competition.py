@@ -1,4 +1,4 @@
-"""The forgetting quality of the NeurIPS 2023 unlearning competition: epsilon of each sample, and F of a forget set.
+"""The forgetting quality of the NeurIPS 2023 unlearning competition: epsilon of each sample, and F of forget data.
 
 Source: Triantafillou et al. (2024), *Are we making progress in unlearning?*, and its released code, which uses 512
 models per side. That code tries thresholds on a grid and so misses the best test; here the errors of every test are
