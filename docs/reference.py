@@ -101,8 +101,10 @@ def kinds() -> str:
     for section, entries in KINDS.items():
         for name, kind in entries.items():
             needs = ", ".join(f"`{need}`" for need in kind.needs)
-            source = "samples and history" if kind.results else "settings"
-            source = f"weights ({kind.derives})" if kind.derives else "gathered results" if kind.gathered else source
+            source = "samples and history" if kind.shows_results else "settings"
+            source = (
+                f"weights ({kind.derives})" if kind.derives else "gathered results" if kind.from_gathered else source
+            )
             source = "gathered results, of several studies" if kind.of_studies else source
             rows.append([section[:-1], f"`{name}`", kind.description, needs, source, "yes" if kind.reported else ""])
     return table(

@@ -15,7 +15,7 @@ from benchmark.study.runs import Derived
 from benchmark.study.study import Study
 from benchmark.training.batches import Images, outputs
 from benchmark.training.device import Device
-from benchmark.training.outcome import weights_of
+from benchmark.training.run_files import weights_of
 
 
 class TrainedModel:

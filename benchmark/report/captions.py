@@ -46,7 +46,7 @@ def labels(study: Study, name: str, suffix: str) -> dict[str, str]:
 def _output(study: Study, name: str) -> str:
     output, kind = study.output(name), study.kind_of(name)
     at_best = study.report_epoch == "best" and kind.by_epoch
-    has_runs = kind.results and not kind.of_studies
+    has_runs = kind.shows_results and not kind.of_studies
     epoch = "the best, by the mean average gap over trials" if at_best else "the last" if has_runs else ""
     trials = str(output.trials or study.trials) if has_runs else ""
     facts = {

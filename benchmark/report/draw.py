@@ -91,9 +91,9 @@ def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial
         raise unknown(noun, name, accepted, str(paths.study_file(study.name)))
     use(study)
     results = frames.of_output(study, name, partial)
-    if study.kind_of(name).gathered and not partial:
+    if study.kind_of(name).from_gathered and not partial:
         frames.require_all_runs(study, results.metrics)
-    if study.kind_of(name).results:
+    if study.kind_of(name).shows_results:
         frames.require_one_code(results)
     if study.published and not (replace or partial):  # partial files replace nothing
         published.check_shown(study, name, results)

@@ -135,6 +135,6 @@ class Source:
         subject = cell_label(self.cells[0]) if len(self.cells) == 1 else ""
         if any(DAGGER in str(entry) for block in blocks for row in block.rows for entry in row):
             notes = [*notes, METHOD_COLLAPSED]
-        versions = facts.code(self.results.codes) if self.study.kind_of(self.name).results else ""
+        versions = facts.code(self.results.codes) if self.study.kind_of(self.name).shows_results else ""
         elsewhere = facts.elsewhere(method for method in self.methods if method in self.study.scored)
         return Table(columns, blocks, sentences([caption, subject]), sentences([*notes, elsewhere, versions]), data)

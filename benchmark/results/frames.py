@@ -189,14 +189,14 @@ def gathered(study: Study) -> Results:
 def of_output(study: Study, name: str, partial: bool = False) -> Results:
     """Return the results that a table or figure shows: from its runs or, if any is not on disk, the gathered files."""
     kind = study.kind_of(name)
-    if kind.gathered:
+    if kind.from_gathered:
         return gathered(study)
     cells = [Cell.parse(cell) for cell in study.output(name).cells]
     runs, derived = study.runs_of(name), study.derived_of(name)
     originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
     files = [paths.derived(entry.pool_path) for entry in derived]
     files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
-    if kind.results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
+    if kind.shows_results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
         print(f"drawn from {paths.gathered(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return Results(study, runs, cells, derived, partial)

@@ -35,7 +35,7 @@ def check_shown(study: Study, name: str, results: Results) -> None:
     """Raise `BadInput` if a table or figure shows published results that are different now."""
     kind = study.kind_of(name)
     path = paths.gathered(study.name, "metrics")
-    if not kind.results or kind.gathered or (before := committed(path)) is None or results.metrics.empty:
+    if not kind.shows_results or kind.from_gathered or (before := committed(path)) is None or results.metrics.empty:
         return
     old, new = (pd.MultiIndex.from_frame(frame[RUN_KEYS]) for frame in (before, results.metrics))
     if problem := difference(before[old.isin(new)], results.metrics[new.isin(old)]):

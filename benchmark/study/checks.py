@@ -12,7 +12,7 @@ from benchmark.methods.base import GROUPS
 from benchmark.names import Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
-from benchmark.study.outputs import KINDS, SHOWN
+from benchmark.study.outputs import KINDS, LISTS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
@@ -128,7 +128,7 @@ def _check_output(study: PlannedStudy, name: str) -> None:
     for setting in kind.needs:
         if not getattr(output, setting):
             raise BadInput(f"{where}.{setting}: empty; a {output.kind!r} needs at least one")
-    for setting in SHOWN if kind.gathered else ():
+    for setting in LISTS if kind.from_gathered else ():
         if listed := getattr(output, setting):
             shows = f"a table of kind {output.kind!r} is of all runs that the study's other tables and figures show"
             raise BadInput(f"{where}.{setting}: {', '.join(listed)}: accepted is none; {shows}")

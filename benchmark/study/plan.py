@@ -58,8 +58,8 @@ class PlannedStudy(ResolvedStudy):
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
-        runs = [run.fingerprint for run in (self.runs() if kind.gathered else self.runs_of(name))]
-        derived = self.derived if kind.gathered else self.derived_of(name)
+        runs = [run.fingerprint for run in (self.runs() if kind.from_gathered else self.runs_of(name))]
+        derived = self.derived if kind.from_gathered else self.derived_of(name)
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
         if name in self.versus_tables:
             drawn += [sha256(paths.REPORTED / str(kind.reported)), self.margin]
@@ -100,7 +100,7 @@ class PlannedStudy(ResolvedStudy):
             return self._all_runs
         needed: dict[RunName, Run] = {}
         for output in outputs:
-            if not self.kind_of(output).results:
+            if not self.kind_of(output).shows_results:
                 continue
             for run in self.runs_of(output):
                 if run.original:

@@ -45,9 +45,9 @@ from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import OFF, Device, compile_mode, explained, process_memory_mb
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
-from benchmark.training.outcome import weights_of, write_run
 from benchmark.training.predictions import predictions_of
 from benchmark.training.progress import Note, progress_display
+from benchmark.training.run_files import weights_of, write_run
 
 CHECKPOINT_SECONDS = 60.0
 

@@ -56,7 +56,7 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
     costs_of |= {file.pool_path: (0.0, derived_cost(study, file)) for file in study.derived}
     rows = []
     for name in [*study.tables, *study.figures, "all"]:
-        needs_all = name == "all" or study.kind_of(name).gathered  # such a table is made from all runs
+        needs_all = name == "all" or study.kind_of(name).from_gathered  # such a table is made from all runs
         runs = study.runs(None if needs_all else [name])
         derived = study.derived if needs_all else study.derived_of(name)
         costs = [costs_of[run.pool_path] for run in runs] + [costs_of[file.pool_path] for file in derived]

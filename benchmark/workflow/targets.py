@@ -133,11 +133,11 @@ class StudyFiles:
         That is nothing, all results, or its runs with the Originals of their cells, their splits and derived files.
         """
         study, kind = self.study, self.study.kind_of(output)
-        if not kind.results:
+        if not kind.shows_results:
             return []
         if kind.of_studies:
             return study.gathered_by(output)
-        if kind.gathered:
+        if kind.from_gathered:
             return [*self.gathered, *self.pool]
         reported = [paths.REPORTED / str(kind.reported)] if output in study.versus_tables else []
         cells = [Cell.parse(cell) for cell in study.output(output).cells]
@@ -150,7 +150,7 @@ class StudyFiles:
 
     def drawn_from(self, output: str) -> list[Path]:
         """Return what a table or figure is drawn from: only the gathered files if it shows these, else `shown_by`."""
-        return self.gathered if self.study.kind_of(output).gathered else self.shown_by(output)
+        return self.gathered if self.study.kind_of(output).from_gathered else self.shown_by(output)
 
     @property
     def drawn(self) -> list[Path]:

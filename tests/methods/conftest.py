@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.methods.base import Output
-from benchmark.training.outcome import weights_of
+from benchmark.training.run_files import weights_of
 
 
 def same(weights, others):

@@ -149,7 +149,9 @@ def test_everything_can_be_drawn_from_the_gathered_files_alone(study, drawn, cop
 
 
 def test_gathered_files_give_an_output_the_same_rows_as_its_runs(study, copied) -> None:
-    names = [name for name in study.outputs if study.kind_of(name).results and not study.kind_of(name).gathered]
+    names = [
+        name for name in study.outputs if study.kind_of(name).shows_results and not study.kind_of(name).from_gathered
+    ]
     assert "removed" in names  # which shows Retrain's runs of other cells
     from_runs = {name: shown_rows(study, name) for name in names}
     for folder in POOL:
@@ -183,7 +185,7 @@ def test_every_figure_marks_a_collapsed_run(study, copied, kind) -> None:
 def test_missing_results_are_refused_or_give_partial_files_beside_the_complete_ones(study, drawn, copied) -> None:
     for path in [*POOL, *paths.RESULTS.glob("tiny-*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for name in (name for name in drawn if study.runs_of(name) and study.kind_of(name).results):
+    for name in (name for name in drawn if study.runs_of(name) and study.kind_of(name).shows_results):
         with pytest.raises(StaleOutput):
             draw(study, name)
         for path, written in draw(study, name, partial=True).items():

@@ -13,7 +13,7 @@ from benchmark.registry import METHODS
 from benchmark.results import measured, records
 from benchmark.study.prepare import split
 from benchmark.training.optimiser import SGD, learning_rate
-from benchmark.training.outcome import weights_of
+from benchmark.training.run_files import weights_of
 
 SCENARIO = "sequential-2x10"
 FOUR = {"hyperparameters": {"*": {"unlearning": {"epochs": 4}}}}  # two a stage

@@ -427,12 +427,12 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
         project.study(TUNE, {"figures": STAGES, "tune": change})
         with pytest.raises(BadInput, match=message):
             Study.load("tiny-tuning")
-    misspelled = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
+    misspelt = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
     for change, message in [
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
         ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
         ({"reuse": {"random-10": "random-10"}}, r"tune\.reuse\.random-10: it is tuned itself"),
-        ({"hyperparameters": misspelled}, rf"tune\.hyperparameters\.{next(iter(misspelled))}: matches no tuned cell"),
+        ({"hyperparameters": misspelt}, rf"tune\.hyperparameters\.{next(iter(misspelt))}: matches no tuned cell"),
     ]:
         with pytest.raises(BadInput, match=message):
             project.study(TUNE, {"figures": STAGES, "tune": change})
