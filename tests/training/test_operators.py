@@ -20,6 +20,6 @@ def test_this_build_is_sound_in_float32():
 def test_check_warns_of_a_slow_operator_and_goes_on(project, monkeypatch):
     project.study()
     for lines, warning in (([], ""), (["convolution in float32: slow"], "warning: convolution in float32: slow\n")):
-        monkeypatch.setattr("benchmark.training.operators.slow", lambda precision, lines=lines: lines)
+        monkeypatch.setattr("benchmark.training.operators.slow_operators", lambda precision, lines=lines: lines)
         done = call("check", "tiny", "--speed", check=True)
         assert done.stdout.endswith(warning) and "no mistakes" in done.stdout
