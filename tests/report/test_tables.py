@@ -4,15 +4,17 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
+from benchmark.metrics.gaps import METRICS as METRIC_NAMES
 from benchmark.report import style
 from benchmark.report.draw import draw_table
 from benchmark.report.style import METHODS, method_colour, method_label
-from benchmark.report.summary import cost_unit
+from benchmark.report.summary import cost_unit, summaries
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from tests.pool import run_folder
@@ -221,3 +223,15 @@ def test_a_table_uses_the_labels_of_its_study(study) -> None:
     assert named.row("Ours (τ=0.2)") and "Handwriting, A small net" in named.caption
     paths.study_file("tiny").write_text(text)
     assert "Digits, ConvNet" in Drawn(Study.load("tiny"), "gaps").caption
+
+
+def test_a_method_that_lacks_trials_has_its_gap_to_retrain_in_the_same_trials():
+    cell = {"dataset": "digits", "arch": "convnet", "scenario": "random-10", "collapsed": False, "report_epoch": "last"}
+    values = {"retrain": (90.0, 92.0, 100.0), "ft": (91.0, 93.0), "original": (99.0,)}
+    rows = [
+        cell | {"method": method, "trial": trial} | dict.fromkeys(METRIC_NAMES, value)
+        for method, of_trials in values.items()
+        for trial, value in enumerate(of_trials)
+    ]
+    gaps = {method: row["avg_gap"] for (_, method), row in summaries(pd.DataFrame(rows)).items()}
+    assert gaps == {"retrain": 0.0, "ft": pytest.approx(1.0), "original": pytest.approx(5.0)}
