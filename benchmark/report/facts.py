@@ -118,7 +118,7 @@ def elsewhere(methods: Iterable[str]) -> str:
 def incomplete(data: pd.DataFrame, trials: int) -> str:
     """Name the methods, controls aside, that have fewer than ``trials`` trials."""
     short = [method for method in data.loc[data["trials"] < trials, "method"] if not is_control(method)]
-    return f"Trials are missing for {listed(short)}: gaps are to Retrain in the same trials" if short else ""
+    return f"Trials are missing for {listed(short)}" if short else ""
 
 
 def left_out(data: pd.DataFrame) -> str:

@@ -102,6 +102,7 @@ def test_missing_runs_are_refused_or_dashes_and_without_retrain_there_are_no_gap
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("NoT") == ["—"] * 7
     assert "Trials are missing for FT, NoT." in gaps.caption
+    assert "Each gap is to Retrain in the method’s own trials" in gaps.caption
     shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("FT")[:5] == ["98.00±0.00", "2.00±0.00", "93.00±0.00", "5.00±0.00", "—"]

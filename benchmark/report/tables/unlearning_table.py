@@ -81,6 +81,7 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
     study, trials, metrics = source.study, source.trials, source.results.metrics
     spread = f"Mean ± standard deviation over {trials} trials" if trials > 1 else "One trial"
     best = (data["report_epoch"] == "best").any()
+    missing = facts.incomplete(data, trials)
     diverged = [
         f"{method_label(row.method)} in {row.diverged} of {row.trials}"
         + (f" ({cell_label(Cell(row.dataset, row.arch, row.scenario))})" if len(source.cells) > 1 else "")
@@ -97,5 +98,6 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         facts.apart(study, metrics),
         facts.control(source.controls),
         f"Diverged: {', '.join(diverged)} trials" if diverged else "",
-        facts.incomplete(data, trials),
+        missing,
+        "Each gap is to Retrain in the method's own trials" if missing else "",
     ]
