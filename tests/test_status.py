@@ -196,7 +196,9 @@ def test_the_time_left_of_a_running_job_follows_from_its_own_pace(study):
 
 
 def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_once(project):
-    study = project.study({"trials": 2, "tables": {"table2": {"methods": ["ft", "salun"]}, "table8": None}})
+    recipes = {"training": {"epochs": 2}, "unlearning": {"epochs": 2}, "salun": {"epochs": 4}}
+    tables = {"table2": {"methods": ["ft", "salun"]}, "table8": None}
+    study = project.study({"hyperparameters": {"*": recipes}, "trials": 2, "tables": tables})
 
     def state(method, trial, state, seconds=None):
         return State(study.run(project.name(method, trial=trial)), state, seconds=seconds)
@@ -204,11 +206,11 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
     assert time_left([state("original", 0, "left"), state("ft", 0, "left")], 2) is None
     finished = [state("original", 0, "done", 40.0), state("ft", 0, "done", 20.0)]
     assert time_left([*finished, state("ft", 1, "left")], 1) == 20
-    # A method without a finished run takes the mean of those of its dataset and architecture.
-    assert time_left([*finished, state("salun", 0, "left")], 1) == 30
-    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 50
+    # An epoch of a method without a finished run takes the mean of those of its dataset and architecture: 15 seconds.
+    assert time_left([*finished, state("salun", 0, "left")], 1) == 60
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 80
     # Two at once halve it, but no run is shared between two.
-    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 30
+    assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 60
     assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40
 
 

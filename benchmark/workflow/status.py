@@ -143,18 +143,18 @@ def counted(states: Sequence[State]) -> dict[str, int]:
 def time_left(states: Sequence[State], at_once: int) -> float | None:
     """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
 
-    A job under way goes on at its own pace. A run that has not begun takes as long as finished ones of its method in
-    its cell; else of its method, or of any, on its dataset and architecture; else as any.
+    A job under way goes on at its own pace. An epoch of a run that has not begun takes as long as in finished ones of
+    its method in its cell; else of its method, or of any, on its dataset and architecture; else as in any.
     """
     finished: dict[tuple[str, ...], list[float]] = {}
     for state in states:
         if state.seconds is not None:
             for key in _groups(state.run):
-                finished.setdefault(key, []).append(state.seconds)
+                finished.setdefault(key, []).append(state.seconds / _epochs(state.run))
 
     def usual(run: Run) -> float | None:
-        """Return the mean seconds of the finished runs that are most like a run."""
-        return next((mean(finished[key]) for key in _groups(run) if key in finished), None)
+        """Return the seconds of a run at the mean pace of the finished runs that are most like it."""
+        return next((mean(finished[key]) * _epochs(run) for key in _groups(run) if key in finished), None)
 
     longest = total = 0.0
     for state in states:
@@ -184,6 +184,11 @@ def _groups(run: Run) -> list[tuple[str, ...]]:
     name = run.name
     network = (name.dataset, name.arch)
     return [(*network, name.scenario, name.method), (*network, "", name.method), network, ()]
+
+
+def _epochs(run: Run) -> int:
+    """Return the epochs of a run; 1 if it has none, since it takes time all the same."""
+    return max(1, run.settings.epochs)
 
 
 def _under_way(work: Path, run: Run) -> State | None:
