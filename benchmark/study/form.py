@@ -60,6 +60,11 @@ class TuneSettings(Strict):
         description="method, or `*` for all -> setting -> the lowest and highest value to try, in place of the "
         "method's own range",
     )
+    rates: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        [2.0, 0.5, 4.0],
+        description="multiples of the study's own learning rate that every method tries after the study's own values, "
+        "its other settings unchanged",
+    )
     startup: Positive = Field(3, description="candidates per method and cell before one can be stopped early")
     warmup: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5, description="share of the epochs before a candidate can be stopped"

@@ -25,6 +25,7 @@ from benchmark.errors import BadInput
 from benchmark.files import digest
 from benchmark.methods.base import Recipe
 from benchmark.names import RETRAIN, Cell
+from benchmark.study.form import TuneSettings
 from benchmark.study.resolve import plain_values
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
@@ -32,7 +33,7 @@ from benchmark.study.tuning import TUNING, tuned_cells
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
-RANDOM = 4  # candidates before the sampler follows their results
+RANDOM = 4  # candidates before the sampler follows their results: those that are not planned are random
 EDGE = 0.05  # share of a range at either end; a best value there suggests that the range is too narrow
 DIGITS = 3  # significant digits of a value: more would only lengthen names
 
@@ -109,7 +110,7 @@ class Pair:
     study: Study  # the derived one
     cell: Cell
     method: str
-    own_ranges: dict[str, tuple[float, float]]  # of the study, instead of the method's
+    tune: TuneSettings
 
     @cached_property
     def default(self) -> Run:
@@ -124,13 +125,24 @@ class Pair:
     @cached_property
     def ranges(self) -> dict[str, Range]:
         """The ranges that are searched, by setting."""
-        return ranges(self.default.settings, self.own_ranges)
+        own_ranges = self.tune.ranges.get("*", {}) | self.tune.ranges.get(self.method, {})
+        return ranges(self.default.settings, own_ranges)
 
     @cached_property
     def start(self) -> dict[str, Any]:
         """The study's own values of the searched settings, moved into their ranges where they lie outside."""
         values = plain_values(self.default.settings)
         return {name: limits.inside(values[name]) for name, limits in self.ranges.items()}
+
+    @cached_property
+    def planned(self) -> list[dict[str, Any]]:
+        """The candidates that are tried first: the study's own values, then these with other learning rates."""
+        planned = [self.start]
+        for rate in self.tune.rates if "lr" in self.ranges else []:
+            values = self.start | {"lr": self.ranges["lr"].inside(rate * self.start["lr"])}
+            if values not in planned:  # as where two rates are beyond the range
+                planned.append(values)
+        return planned
 
     @cached_property
     def name(self) -> str:
@@ -151,9 +163,8 @@ class Journal:
     def __init__(self, parent: Study) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(parent.name + TUNING)
-        ranges_of = self.tune.ranges
         self.pairs = [
-            Pair(self.study, Cell.parse(cell), method, ranges_of.get("*", {}) | ranges_of.get(method, {}))
+            Pair(self.study, Cell.parse(cell), method, self.tune)
             for cell, methods in tuned_cells(parent).items()
             for method in methods
         ]
@@ -222,10 +233,12 @@ class Journal:
         return dict(trial.user_attrs["values"])
 
     def _ask(self, pair: Pair, number: int) -> optuna.Trial:
-        """Suggest candidate ``number``: first the study's own values, then random ones, then those of the sampler."""
+        """Suggest candidate ``number``: a planned one that has not been tried, else a random one or the sampler's."""
         study = self._open(pair)
-        if number == 0 and not self._candidates(pair, TrialState.WAITING):
-            study.enqueue_trial({name: pair.ranges[name].as_parameter(value) for name, value in pair.start.items()})
+        tried = [self.values(trial) for trial in self.ended(pair)]
+        planned = next((values for values in pair.planned if values not in tried), None)
+        if planned and not self._candidates(pair, TrialState.WAITING):
+            study.enqueue_trial({name: pair.ranges[name].as_parameter(value) for name, value in planned.items()})
         study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
         )

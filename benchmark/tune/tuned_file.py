@@ -21,9 +21,9 @@ OBJECTIVE = (
     "accuracy on these that is lost beyond the utility budget"
 )
 SAMPLER = (
-    "first the study's own values, up to the fourth random ones, then a tree-structured Parzen estimator. A candidate "
-    "is given up where its smallest gap so far lies above the median of the gaps at the same epoch of those before it "
-    "that ran to the end"
+    "first the study's own values, then these with `rates` times its learning rate, up to the fourth random ones, then "
+    "a tree-structured Parzen estimator. A candidate is given up where its smallest gap so far lies above the median "
+    "of the gaps at the same epoch of those before it that ran to the end"
 )
 
 
@@ -51,6 +51,7 @@ def description(journal: Journal) -> dict[str, Any]:
         "hold_out": journal.tune.hold_out,
         "utility": journal.tune.utility,
         "search": SAMPLER,
+        "rates": journal.tune.rates,
         "budget": f"{journal.tune.budget} candidates of every method in every cell",
         "epochs": sorted(epochs),
         "candidates": len(trials),

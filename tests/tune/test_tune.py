@@ -146,6 +146,23 @@ def test_a_method_has_ranges_that_a_study_can_replace(project):
     assert searched["coun"].keys() == {"lr", "epochs", "lambda", "tau"}
 
 
+def test_every_method_first_tries_the_studys_own_values_and_then_multiples_of_its_learning_rate(project):
+    methods = ["neggrad-plus+cl", "salun", "scrub", "cu", "ft"]
+    project.study(TUNE, {"tables": {"table2": {"methods": methods}}})
+    pretend(count=3 * len(methods))
+    for method, tried in candidates().items():
+        own, *others = (values for values, _ in tried)
+        rates = [values.pop("lr") for values in (own, *others)]
+        assert rates == [rates[0], *(min(rate * rates[0], 0.4) for rate in (2, 0.5))], method
+        assert others == [own, own], method
+    # One beyond the range counts as its end, and is tried once; raising the budget of a search goes on with new rates.
+    project.study(TUNE, FT, {"tune": {"budget": 6, "rates": [2, 0.5, 100, 1000]}})
+    pretend()
+    assert candidates()["ft"][-1][0] == {"lr": 0.4}
+    pretend()
+    assert candidates()["ft"][-1][0]["lr"] != 0.4
+
+
 def test_ranges_that_cannot_be_searched_are_refused(project):
     for searched, message in (
         ({"coun": {"lamda": [0, 1]}}, r"tune\.ranges\.coun: unknown setting 'lamda'; did you mean 'lambda'"),
