@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     all_files = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
     if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in images):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
-        print(
-            f"{root}: {len(skipped)} files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped[:NAMED])}"
-        )
+        examples = ", ".join(skipped[:NAMED])
+        note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
+        print(f"{root}: {note}", file=sys.stderr)
     return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name)
 
 

@@ -204,7 +204,7 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
     assert len(arrays.train_images) == 8 and np.array_equal(arrays.train_images[4], arrays.train_images[0])
     skipped = ["test/notes.txt", "train/cat/deeper/a.png"]
     assert arrays.origin["skipped"] == {"files": 2, "such as": skipped}
-    assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().out
+    assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().err
 
 
 def test_folder_says_what_is_missing(image_folder):
