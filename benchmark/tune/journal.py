@@ -220,7 +220,7 @@ class Journal:
             counts = {pair: len(self.ended(pair)) for pair in self.pairs}
             for pair in sorted(self.pairs, key=counts.__getitem__):
                 if counts[pair] < self.tune.budget and not self._candidates(pair, TrialState.RUNNING):
-                    return pair, self._ask(pair, counts[pair])
+                    return pair, self._ask(pair)
         return None
 
     def best(self, pair: Pair) -> FrozenTrial | None:
@@ -232,15 +232,17 @@ class Journal:
         """Return the values of a candidate's settings."""
         return dict(trial.user_attrs["values"])
 
-    def _ask(self, pair: Pair, number: int) -> optuna.Trial:
-        """Suggest candidate ``number``: a planned one that has not been tried, else a random one or the sampler's."""
+    def _ask(self, pair: Pair) -> optuna.Trial:
+        """Suggest the next candidate: a planned one that has not been tried, else a random one or the sampler's."""
         study = self._open(pair)
         tried = [self.values(trial) for trial in self.ended(pair)]
         planned = next((values for values in pair.planned if values not in tried), None)
         if planned and not self._candidates(pair, TrialState.WAITING):
             study.enqueue_trial({name: pair.ranges[name].as_parameter(value) for name, value in planned.items()})
         study.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=RANDOM, multivariate=True, seed=int(digest([self.tune.seed, pair.name, number])[:8], 16)
+            n_startup_trials=RANDOM,
+            multivariate=True,
+            seed=int(digest([self.tune.seed, pair.name, len(tried)])[:8], 16),
         )
         trial = study.ask()
         values = {name: limits.suggested(trial, name) for name, limits in pair.ranges.items()}
