@@ -172,9 +172,11 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
     retrain = metrics[metrics["method"] == RETRAIN]
     for metric in OF_RETRAIN:
         yield Number(metric, RETRAIN, float(retrain[metric].mean(skipna=False)))
-    yield from _gaps_of_paper(source, cell) if scale.is_paper else _gaps(source, metrics, cell)
+    gaps = _gaps_of_paper(source, cell) if scale.is_paper else _gaps(source, metrics, cell)
+    yield from gaps
     if scale.is_audited:
-        yield from _audits(source, in_cell(scale.audits, cell), cell)
+        collapsed = {gap.subject for gap in gaps if gap.collapsed}
+        yield from _audits(source, in_cell(scale.audits, cell), cell, collapsed)
     yield from _claims(scale, metrics)
 
 
@@ -199,8 +201,8 @@ def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
     return _ranked(gaps, printed.to_dict(), {str(competing.idxmin())} if len(competing) else set())
 
 
-def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:
-    """Return each method's audit, ranked by its distance from what a perfect unlearner reads."""
+def _audits(source: Source, audits: pd.DataFrame, cell: Cell, collapsed: set[str]) -> list[Number]:
+    """Return each method's audit, ranked by its distance from a perfect unlearner; none leads that collapsed."""
     perfect = ideal(AUDIT, null=np.nan)
     readings = summary(audits, CELL).set_index("method").reindex(source.methods)
     values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in readings.itertuples()]
@@ -208,7 +210,8 @@ def _audits(source: Source, audits: pd.DataFrame, cell: Cell) -> list[Number]:
     defined = audits.dropna(subset="value")
     reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=perfect)
     with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
-    leaders = Trials(with_reference, cell, filter(competes, source.methods), columns=["value"]).leaders()
+    competing = [method for method in source.methods if competes(method) and method not in collapsed]
+    leaders = Trials(with_reference, cell, competing, columns=["value"]).leaders()
     return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leaders)
 
 

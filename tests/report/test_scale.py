@@ -133,6 +133,23 @@ def test_a_collapsed_method_has_a_rank_and_does_not_lead(study):
     assert (table.row("CoUn")[0], table.row("NegGrad+")[0]) == ("1.02 (1)†", "**2.77 (2)**")
 
 
+def test_a_collapsed_method_leads_by_no_audit_either(study):
+    tiny = Study.load("tiny")
+
+    def leads() -> dict[str, bool]:
+        """Return which methods lead by the audit, and whether they are ranked first."""
+        data = Drawn(study, "sizes").data
+        return data[data["what"] == "efficacy-auc"].set_index("subject")["leads"].to_dict()
+
+    first = next(method for method, is_first in leads().items() if is_first)
+    write_run(tiny, "digits/convnet/original/trial-0", {"ra": 100})
+    for trial in range(tiny.trials):
+        write_run(tiny, f"{CELL}/{first}/trial-{trial}", at_gap(POINTS[first]) | {"ra": 70})
+    gather(tiny)
+    after = leads()
+    assert not after[first] and any(after.values())
+
+
 def test_numbers_are_those_of_the_studys_own_tables(study):
     numbers = Drawn(study, "sizes").data.fillna({"subject": ""}).set_index(["scale", "what", "subject"]).loc["tiny"]
     tiny = Study.load("tiny")
