@@ -62,16 +62,22 @@ def refused(trials: pd.DataFrame) -> str:
     requirements: dict[str, str] = {}
     methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
     count = max(methods.groupby([*CELL, "method"])["trial"].nunique(), default=0)
-    for audit, rows in methods.groupby("audit", sort=False):
-        counts = rows["enough"]
-        if (counts > count).all():
-            if np.isinf(counts.max()):
-                requirement = "held-out images"
-            else:
-                requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in (counts.min(), counts.max())))
-            requirements.setdefault(label(str(audit)).partition(":")[0], f"needs {requirement}")
+    fewest = methods.groupby("audit", sort=False)["enough"].agg(["min", "max"])
+    shown = {_family(str(audit)) for audit in fewest.index[fewest["min"] <= count]}
+    for audit, counts in fewest[fewest["min"] > count].iterrows():
+        if np.isinf(counts["max"]):
+            requirement = "held-out images"
+        else:
+            requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in counts))
+        name = _family(str(audit))
+        requirements.setdefault(label(str(audit)) if name in shown else name, f"needs {requirement}")
     needs = ", ".join(f"{name} ({need})" for name, need in requirements.items())
     return f"Not shown, because {count} trial{'s' * (count > 1)} cannot tell: {needs}" if needs else ""
+
+
+def _family(audit: str) -> str:
+    """Return what an audit's name begins with, which several may share."""
+    return label(audit).partition(":")[0]
 
 
 def epochs(study: Study) -> str:

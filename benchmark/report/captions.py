@@ -18,7 +18,8 @@ READING = {
     "cost": "a point is a whole run with its 95 % interval; a faint line shows the same run before its end, while the "
     f"learning rate was high, which is not a run of that length; {NOISE}",
     "stages": f"95 % intervals of average gaps, standard deviations of metrics; {NOISE}",
-    "ablation": f"95 % intervals of average gaps, standard deviations of signed gaps (mean minus Retrain's); {NOISE}",
+    "ablation": f"95 % intervals of average gaps, signed gaps (mean minus Retrain's) with the metrics' standard "
+    f"deviations; {NOISE}",
     "scale": "rank 1 is nearest to Retrain; filled: the first, or not to be told from it (95 % interval)",
     "forget": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
@@ -47,7 +48,7 @@ def _output(study: Study, name: str) -> str:
     output, kind = study.output(name), study.kind_of(name)
     at_best = study.report_epoch == "best" and kind.by_epoch
     has_runs = kind.shows_results and not kind.of_studies
-    epoch = "the best, by the mean average gap over trials" if at_best else "the last" if has_runs else ""
+    epoch = "the best, by the average gap of means over trials" if at_best else "the last" if has_runs else ""
     trials = str(output.trials or study.trials) if has_runs else ""
     facts = {
         "Cells": "; ".join(cell_label(Cell.parse(cell)) for cell in output.cells),

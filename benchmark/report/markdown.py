@@ -22,4 +22,4 @@ def text(plain: str) -> str:
 
 
 def _escaped(plain: str) -> str:
-    return re.sub(r"[\\|*_<>`~\[\]$]", r"\\\g<0>", plain)
+    return re.sub(r"[\\|*_<>`~\[\]$]|&(?=#?\w+;)", r"\\\g<0>", plain)

@@ -175,8 +175,7 @@ def _of_cell(source: Source, scale: Scale, cell: Cell) -> Iterator[Number]:
     gaps = _gaps_of_paper(source, cell) if scale.is_paper else _gaps(source, metrics, cell)
     yield from gaps
     if scale.is_audited:
-        collapsed = {gap.subject for gap in gaps if gap.collapsed}
-        yield from _audits(source, in_cell(scale.audits, cell), cell, collapsed)
+        yield from _audits(in_cell(scale.audits, cell), cell, gaps)
     yield from _claims(scale, metrics)
 
 
@@ -187,9 +186,7 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
         for method in source.methods
         if (row := by_method.get((cell, method)))
     ]
-    # As in every table, no method leads that collapsed or diverged; one that diverged costs the others no trials.
-    competing = [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value) and not gap.collapsed]
-    leaders = Trials(metrics, cell, competing).leaders()
+    leaders = Trials(metrics, cell, _may_lead(gaps)).leaders()
     return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders)
 
 
@@ -201,17 +198,25 @@ def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
     return _ranked(gaps, printed.to_dict(), {str(competing.idxmin())} if len(competing) else set())
 
 
-def _audits(source: Source, audits: pd.DataFrame, cell: Cell, collapsed: set[str]) -> list[Number]:
-    """Return each method's audit, ranked by its distance from a perfect unlearner; none leads that collapsed."""
+def _may_lead(gaps: list[Number]) -> list[str]:
+    """Return the methods that neither collapsed nor diverged: as in every table, no other leads or costs trials."""
+    return [gap.subject for gap in gaps if competes(gap.subject) and np.isfinite(gap.value) and not gap.collapsed]
+
+
+def _audits(audits: pd.DataFrame, cell: Cell, gaps: list[Number]) -> list[Number]:
+    """Return the audit of each method that has a gap, ranked by its distance from what a perfect unlearner reads."""
     perfect = ideal(AUDIT, null=np.nan)
-    readings = summary(audits, CELL).set_index("method").reindex(source.methods)
-    values = [Number(AUDIT, str(row.Index), row.value, row.low, row.high) for row in readings.itertuples()]
+    readings = {row.method: row for row in summary(audits, CELL).itertuples()}
+    values = [
+        gap._replace(what=AUDIT, value=reading.value, low=reading.low, high=reading.high)
+        for gap in gaps
+        if (reading := readings.get(gap.subject))
+    ]
     # With a perfect reading in Retrain's place the distance is a gap, and methods are told apart as by gaps.
     defined = audits.dropna(subset="value")
     reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=perfect)
     with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
-    competing = [method for method in source.methods if competes(method) and method not in collapsed]
-    leaders = Trials(with_reference, cell, competing, columns=["value"]).leaders()
+    leaders = Trials(with_reference, cell, _may_lead(gaps), columns=["value"]).leaders()
     return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leaders)
 
 

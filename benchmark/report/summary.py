@@ -53,7 +53,7 @@ def method_numbers(source: Source, methods: Iterable[str]) -> pd.DataFrame:
 def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     """Return `summarise`'s row for each cell and method; a cell without Retrain has its means alone.
 
-    A method that lacks some of Retrain's trials is compared with Retrain in those that it has; not so Original, which
+    Where a method and Retrain have different trials, they are compared in those that both have; not so Original, which
     may have one for all.
 
     ``metrics`` has one row per run, from `benchmark.results.measured.metrics` or with what `summarise` needs,
@@ -65,16 +65,17 @@ def summaries(metrics: pd.DataFrame) -> dict[tuple[Cell, str], dict[str, Any]]:
     # The last digit of a mean depends on the order of rows, which differs in gathered files.
     for parts, runs in metrics.sort_values([*CELL, "method", "trial"]).groupby(CELL, sort=False):
         cell, methods = Cell(*parts), list(runs["method"].unique())
-        retrains = runs.loc[runs["method"] == RETRAIN, "trial"]
+        retrains = set(runs.loc[runs["method"] == RETRAIN, "trial"])
         summary = summarise(runs, RETRAIN if RETRAIN in methods else methods[0])
         if RETRAIN not in methods:
             summary[[*GAPS, "avg_gap"]] = np.nan
         for row in summary.drop(columns=CELL).to_dict("records"):
             method = str(row.pop("method"))
             method_runs = runs[runs["method"] == method]
-            common = int(retrains.isin(method_runs["trial"]).sum())
-            if MethodName.parse(method).base != ORIGINAL and 0 < common < len(retrains):
-                shared = runs[runs["trial"].isin(method_runs["trial"]) & runs["method"].isin([method, RETRAIN])]
+            of_method = set(method_runs["trial"])
+            common = retrains & of_method
+            if MethodName.parse(method).base != ORIGINAL and common and retrains != of_method:
+                shared = runs[runs["trial"].isin(common) & runs["method"].isin([method, RETRAIN])]
                 row |= summarise(shared).set_index("method").loc[method, [*GAPS, "avg_gap"]].to_dict()
             row["collapsed"] = int(method_runs["collapsed"].sum())
             row["report_epoch"] = method_runs["report_epoch"].iloc[0]

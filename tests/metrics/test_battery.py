@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import built_in_audits, standards
@@ -165,6 +166,19 @@ def test_a_deterministic_method_is_told_from_retrain_and_hides_no_other_method()
     values = fewer["value"].where((fewer["method"] != "fixed") | (fewer["audit"] != "efficacy-auc"))
     judged = standards.standards(fewer.assign(**CELL_NAMES, value=values)).set_index("audit")
     assert judged.loc["efficacy-auc", "trials"] == TRIALS and judged.loc["unseen-auc", "trials"] == 2
+
+
+def test_a_method_with_fewer_trials_does_not_weight_the_null_of_a_metric_without_an_ideal():
+    rows = [
+        {**CELL_NAMES, "method": method, "audit": "my-audit", "trial": trial, "value": value, "null": null, "enough": 1}
+        for method, value, trials in (("original", 9.0, 1), ("ft", 2.0, 3), ("coun", 3.0, 3))
+        for trial, null in enumerate([1.0, 0.0, 0.0][:trials])
+    ]
+    (row,) = standards.standards(pd.DataFrame(rows)).to_dict("records")
+    # A perfect unlearner reads 1/3 on average: its trials lie 2/3, 1/3 and 1/3 from that, and the interval has its end
+    # one half-width away.
+    half_width = stats.t.ppf(0.975, 2) * np.std([1, 0, 0], ddof=1) / np.sqrt(3)
+    assert row["noise_floor"] == pytest.approx(half_width)
 
 
 def test_rankings_are_compared_as_worked_out_on_paper():

@@ -106,6 +106,10 @@ def test_predictions_are_compared_with_retrains():
     assert rows["value"][1] == pytest.approx(1.0 - 10.0, abs=1.0) and rows["verdict"][1] == NOT_REPRODUCED
     wide = rows_of("directions", frame, predictions=predictions, margin=15.0)
     assert list(wide["verdict"]) == [REPRODUCED, REPRODUCED]
+    # A class that no forgotten sample is taken for is one of those that the mean is over.
+    planes = predictions[predictions["membership"] == "retain"].assign(label="airplane", prediction="airplane")
+    third = rows_of("directions", frame, predictions=pd.concat([predictions, planes], ignore_index=True))
+    assert third["value"][0] == pytest.approx((2 * 50.0 - 2 * 10.0) / 3, abs=0.5)
     # The trial of a diverged run is left out.
     frame.loc[(frame["method"] == "ft") & (frame["trial"] == 1), "status"] = "diverged"
     rows = rows_of("directions", frame, predictions=predictions)

@@ -10,7 +10,8 @@ import pytest
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.report.audits import NAMES
+from benchmark.metrics.gaps import CELL as CELL_COLUMNS
+from benchmark.report.audits import NAMES, refused
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
@@ -149,6 +150,16 @@ def test_an_audit_that_lacks_trials_because_retrain_diverged_is_named_with_what_
         caption = Drawn(three, name).caption
         assert "Not shown, because 2 trials cannot tell: Against Retrain (needs 3), KLoM" in caption
         assert "too few samples" not in caption
+
+
+def test_audits_with_too_few_trials_are_named_by_what_they_share_unless_one_of_them_is_shown():
+    enough = {"unseen-auc": 2, "rmia-auc": 8, "efficacy-auc": 8, "efficacy-tpr": 8}
+    columns = dict(zip(CELL_COLUMNS, CELL.split("/"), strict=True)) | {"method": "ft"}
+    rows = [
+        columns | {"audit": audit, "trial": trial, "enough": enough[audit]} for audit in enough for trial in range(3)
+    ]
+    needs = "Against never seen: AUC by RMIA (needs 8), Against Retrain (needs 8)"
+    assert refused(pd.DataFrame(rows)) == f"Not shown, because 3 trials cannot tell: {needs}"
 
 
 def test_metrics_are_judged_by_how_well_they_rank_methods(study):

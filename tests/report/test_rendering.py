@@ -54,6 +54,7 @@ TEXTS = {
     f"†{THIN}collapsed": (r"$^\dagger$\,collapsed", f"†{THIN}collapsed", f"†{THIN}collapsed"),
     "λ 0.5 [0.1, 6]": (r"$\lambda$ 0.5 [0.1, 6]", r"λ 0.5 \[0.1, 6\]", "λ 0.5 [0.1, 6]"),
     "it's ‘8’, 1–2": ("it's `8', 1--2", "it’s ‘8’, 1–2", "it’s ‘8’, 1–2"),
+    "A&T &lt; &#60;": (r"A\&T \&lt; \&\#60;", r"A&T \&lt; \&#60;", "A&amp;T &amp;lt; &amp;#60;"),
     formula("5·10⁻⁴"): (r"$5\!\cdot\!10^{-4}$", "5·10⁻⁴", "5·10⁻⁴"),
     f"{formula('R[ε]')} (%)": (r"$R[\varepsilon]$ (\%)", r"R\[ε\] (%)", "R[ε] (%)"),
     formula("max μ_lμ_k"): (*[r"$\max\mu_l\mu_k$"] * 2, "<em>max μ<sub>l</sub>μ<sub>k</sub></em>"),
@@ -90,7 +91,7 @@ def test_no_text_is_taken_for_markup(plain) -> None:
     expected = plain.replace("'", "’").replace("`", "‘")
     page = ParsedPage(html.text(plain))
     assert page.text == expected and not page.open
-    assert re.sub(r"\\([\\|*_<>`~\[\]$])", r"\1", markdown.text(plain)) == expected
+    assert re.sub(r"\\([\\|*_<>`~\[\]$&])", r"\1", markdown.text(plain)) == expected
     # Nothing in the LaTeX is a bare special character.
     in_latex = latex.text(plain)
     assert not re.search(r"(?<!\\)[%&#_]", in_latex) and in_latex.count("$") % 2 == plain.count("$") % 2

@@ -133,21 +133,25 @@ def test_a_collapsed_method_has_a_rank_and_does_not_lead(study):
     assert (table.row("CoUn")[0], table.row("NegGrad+")[0]) == ("1.02 (1)†", "**2.77 (2)**")
 
 
-def test_a_collapsed_method_leads_by_no_audit_either(study):
+@pytest.mark.parametrize("fate", ["collapsed", "diverged"])
+def test_a_method_that_collapsed_or_diverged_leads_by_no_audit_either(study, fate):
     tiny = Study.load("tiny")
 
-    def leads() -> dict[str, bool]:
-        """Return which methods lead by the audit, and whether they are ranked first."""
+    def by_audit() -> pd.DataFrame:
         data = Drawn(study, "sizes").data
-        return data[data["what"] == "efficacy-auc"].set_index("subject")["leads"].to_dict()
+        return data[data["what"] == "efficacy-auc"].set_index("subject")
 
-    first = next(method for method, is_first in leads().items() if is_first)
-    write_run(tiny, "digits/convnet/original/trial-0", {"ra": 100})
-    for trial in range(tiny.trials):
-        write_run(tiny, f"{CELL}/{first}/trial-{trial}", at_gap(POINTS[first]) | {"ra": 70})
+    first = by_audit().query("leads").index[0]
+    if fate == "collapsed":
+        write_run(tiny, "digits/convnet/original/trial-0", {"ra": 100})
+        for trial in range(tiny.trials):
+            write_run(tiny, f"{CELL}/{first}/trial-{trial}", at_gap(POINTS[first]) | {"ra": 70})
+    else:
+        write_run(tiny, f"{CELL}/{first}/trial-0", at_gap(POINTS[first]), status=DIVERGED)
     gather(tiny)
-    after = leads()
-    assert not after[first] and any(after.values())
+    after = by_audit()
+    assert after["leads"].any() and first not in after.query("leads").index
+    assert (first in after.query("collapsed").index) == (first in after.index) == (fate == "collapsed")
 
 
 def test_numbers_are_those_of_the_studys_own_tables(study):

@@ -102,11 +102,20 @@ def test_missing_runs_are_refused_or_dashes_and_without_retrain_there_are_no_gap
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("NoT") == ["—"] * 7
     assert "Trials are missing for FT, NoT." in gaps.caption
-    assert "Each gap is to Retrain in the method’s own trials" in gaps.caption
+    assert "Each gap is over the trials that a method shares with Retrain" in gaps.caption
     shutil.rmtree(paths.RUNS / f"{RANDOM}/retrain")
     gaps = Drawn(study, "gaps", partial=True)
     assert gaps.row("FT")[:5] == ["98.00±0.00", "2.00±0.00", "93.00±0.00", "5.00±0.00", "—"]
     assert "**" not in str(gaps.rows) and "Noise floor" not in gaps.caption
+
+
+def test_where_retrain_lacks_a_trial_gaps_are_over_those_that_both_have(study) -> None:
+    # FT is a point from Retrain in the two trials that both have; trial 2 is another 30 points away.
+    write_gaps(study, {"ft": above(1, 1, 31)})
+    shutil.rmtree(run_folder("tiny", f"{RANDOM}/retrain/trial-2"))
+    gaps = Drawn(study, "gaps", partial=True)
+    assert gaps.by_method().loc["ft", "avg_gap"] == pytest.approx(1.0)
+    assert "Trials are missing for Retrain." in gaps.caption
 
 
 def test_the_caption_says_if_methods_of_a_trial_started_from_different_originals(study) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ def predictions(evidence: Evidence) -> Iterator[Tested]:
     if len(rows):
         forget = rows[rows["membership"] == "forget"].rename(columns={"percent": "value"})
         for cell in [*evidence.cells("class"), *evidence.cells("random")]:
-            yield from _nearer_than_ft(evidence, cell, forget, "prediction", "points")
+            labels = in_cell(rows, cell)["label"].unique()  # a class that no forget sample is taken for counts as well
+            yield from _nearer_than_ft(evidence, cell, forget, "prediction", "points", among=labels)
 
 
 def centroids(evidence: Evidence) -> Iterator[Tested]:
@@ -49,12 +51,24 @@ def centroids(evidence: Evidence) -> Iterator[Tested]:
 
 
 def _nearer_than_ft(
-    evidence: Evidence, cell: Cell, rows: pd.DataFrame, column: str, unit: str, prefix: str = ""
+    evidence: Evidence,
+    cell: Cell,
+    rows: pd.DataFrame,
+    column: str,
+    unit: str,
+    prefix: str = "",
+    among: Iterable[str] = (),
 ) -> Iterator[Tested]:
-    """Compare the ``value`` of each ``label`` and ``column`` with Retrain's: ours against FT, and within the margin."""
+    """Compare the ``value`` of each ``label`` and ``column`` with Retrain's: ours against FT, and within the margin.
+
+    Values of ``column`` that are ``among`` those named but in no row count as 0.
+    """
     cell_rows = in_cell(rows, cell)
     cell_rows = cell_rows[cell_rows["method"].isin(["ft", OURS, RETRAIN])]
     by_run = cell_rows.pivot_table(index=RUN_KEYS, columns=["label", column], values="value", fill_value=0.0)
+    for pair in product(by_run.columns.unique("label"), among):
+        if pair not in by_run:
+            by_run[pair] = 0.0
     by_run.columns = pd.RangeIndex(by_run.shape[1])
     status = [name for name in ("status", "collapsed") if name in evidence.metrics]
     runs = by_run.reset_index().merge(evidence.metrics[[*RUN_KEYS, *status]], on=RUN_KEYS)

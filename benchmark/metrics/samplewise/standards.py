@@ -37,7 +37,7 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for cell, audit, perfect, group in _metrics(trials):
         values = _by_method(group)
-        null = group.groupby("trial")["null"].first().dropna().to_numpy()
+        null = _null(group).dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
         faithfulness = auc(np.abs(original - perfect), np.abs(null - perfect))
         floor = np.abs(np.array(mean_interval(null)) - perfect).max()
@@ -102,9 +102,14 @@ def _metrics(trials: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str, float
     """Yield each cell and metric with its ideal and rows, where methods have numbers and the ideal is known."""
     for names, group in trials.groupby([*CELL, "audit"], sort=False):
         *cell, audit = names
-        perfect = ideal(audit, float(group["null"].mean()))
+        perfect = ideal(audit, float(_null(group).mean()))
         if np.isfinite(perfect) and not _by_method(group).empty:
             yield tuple(cell), audit, perfect, group
+
+
+def _null(group: pd.DataFrame) -> pd.Series[float]:
+    """Return the null by trial, of the first method with the most trials: methods with fewer have another."""
+    return group.loc[group["method"] == group.groupby("method", sort=False).size().idxmax(), "null"]
 
 
 def _by_method(group: pd.DataFrame) -> pd.DataFrame:

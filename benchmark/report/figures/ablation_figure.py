@@ -67,7 +67,7 @@ def build(source: Source) -> Figure:
     """Return the figure: one row per cell and method; left the average gap, right each metric's difference to Retrain.
 
     Values are evenly spaced, the study's own on grey. Error bars are 95 % intervals of the average gap and standard
-    deviations over trials of the differences. Where runs collapsed, the average gap has a dagger and the differences
+    deviations over trials of the metrics. Where runs collapsed, the average gap has a dagger and the differences
     are written out instead of drawn, so that the other values keep their scale.
     """
     data = numbers(source)

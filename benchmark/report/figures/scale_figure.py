@@ -48,9 +48,7 @@ def build(source: Source) -> Figure:
     grid[0, 0].set_yticks(range(1, len(methods) + 1))
     grid[0, 0].set_ylim(len(methods) + 0.5, 0.5)
     hollow: Any = {"color": "black", "marker": "o", "markersize": 4.5, "linestyle": "none", "markerfacecolor": "white"}
-    legend_above(
-        figure, [grid[0, 0]], [Line2D([], [], label="Apart from the first", **hollow)], ncols=4, handlelength=2.4
-    )
+    legend_above(figure, [grid[0, 0]], [Line2D([], [], label="Does not lead", **hollow)], ncols=4, handlelength=2.4)
     note_collapsed(figure, bool(data["collapsed"].any()))
     return figure
 

@@ -118,7 +118,7 @@ def plain(value: Any) -> str:
     """Return a value as text, numbers without needless decimals; a dash where there is none."""
     if pd.isna(value):
         return DASH
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _command(study: Study, cell: Cell, method: str, trial: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput
@@ -18,6 +19,7 @@ from benchmark.report.tabular import Entry, Row, mean_text, method_row, number
 from benchmark.study.checks import check_classes
 
 Read = Callable[[pd.DataFrame], pd.DataFrame]
+Numbers = npt.NDArray[np.float64]
 Tables = dict[int, pd.DataFrame]  # numbers by trial: classes as rows, values as columns
 
 
@@ -68,14 +70,15 @@ def rows(data: pd.DataFrame, value: str) -> list[Row]:
 
 def notes(source: Source, data: pd.DataFrame) -> list[str]:
     """Explain the numbers of such a table."""
-    trials = source.trials
+    trials, missing = source.trials, facts.incomplete(data, source.trials)
     mean = "mean ± standard deviation " if trials > 1 else ""
     return [
         f"Last epoch{', ' * (trials > 1) or ' '}{mean}{facts.over(trials)}; in parentheses the difference to Retrain",
         "Avg. diff.: the mean of these differences over the classes shown",
         facts.leading("average difference", trials),
         facts.diverged(data),
-        facts.incomplete(data, trials),
+        missing,
+        "Each difference is over the trials that a method shares with Retrain" if missing else "",
     ]
 
 
@@ -103,7 +106,8 @@ def _summary(
     stacks = {name: np.array(rows or missing, float) for name, rows in values.items()}
     sds = {name: stack.std(axis=0, ddof=1) if len(stack) > 1 else missing[0] for name, stack in stacks.items()}
     means = {method: stack.mean(axis=0) for method, stack in stacks.items()}
-    averages = {method: average_difference(mean, means[RETRAIN]) for method, mean in means.items()}
+    sides = {name: _beside_retrain(name, trials, value, means) for name in trials}
+    averages = {name: average_difference(*pair) for name, pair in sides.items()}
     competing = [
         name for name in trials if facts.competes(name) and not collapsed[name] and np.isfinite(averages[name])
     ]
@@ -116,7 +120,18 @@ def _summary(
     return {
         value: means,
         f"{value}_sd": sds,
-        f"{value}_gap": {method: np.abs(mean - means[RETRAIN]) for method, mean in means.items()},
+        f"{value}_gap": {name: np.abs(mean - reference) for name, (mean, reference) in sides.items()},
         f"{value}_avg_diff": averages,
         f"{value}_leads": {method: method in leaders for method in trials},
     }
+
+
+def _beside_retrain(
+    method: str, trials: dict[str, Tables], value: str, means: dict[str, Numbers]
+) -> tuple[Numbers, Numbers]:
+    """Return a method's and Retrain's means over the trials that both have; over all if there are none, or Original."""
+    common = sorted(trials[method].keys() & trials[RETRAIN].keys())
+    if facts.is_control(method) or not common:
+        return means[method], means[RETRAIN]
+    mean, reference = (np.mean([trials[name][trial][value] for trial in common], axis=0) for name in (method, RETRAIN))
+    return mean, reference

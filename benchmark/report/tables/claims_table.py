@@ -47,7 +47,8 @@ def text(study: Study) -> str:
     use(study)
     results = frames.gathered(study)
     data = tested(results)
-    lines = [f"study {study.name}: {len(data)} tests of {data['claim'].nunique()} claims"]
+    tests = data[data["verdict"] != UNTESTED]
+    lines = [f"study {study.name}: {len(tests)} tests of {tests['claim'].nunique()} claims"]
     for name, rows in data.groupby("claim", sort=False):
         lines += [
             "",

@@ -33,7 +33,7 @@ def build(source: Source) -> Table:
     data = method_numbers(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
     leaders = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
     data["leads"] = [row.run_method in leaders[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
-    unit, decimals = cost_unit(data[list(COSTS)].to_numpy(dtype=float))
+    unit, decimals = cost_unit(data.loc[data["diverged"] == 0, list(COSTS)].to_numpy(dtype=float))
     columns = [
         METHOD,
         *[Column("CL", text=True)] * bool(pairs),
@@ -99,5 +99,5 @@ def _notes(source: Source, data: pd.DataFrame, unit: str) -> list[str]:
         facts.control(source.controls),
         f"Diverged: {', '.join(diverged)} trials" if diverged else "",
         missing,
-        "Each gap is to Retrain in the method's own trials" if missing else "",
+        "Each gap is over the trials that a method shares with Retrain" if missing else "",
     ]
