@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+UMASK = os.umask(0)  # read once: it can only be read by changing it, for all threads
+os.umask(UMASK)
 DIGEST_KEY = "digest"  # holds the digest of a record's other keys
 NOTE_KEY = b"unlearning-benchmark"  # of parquet metadata: holds origin and digest of the content
 
@@ -37,9 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~UMASK)
         temporary.replace(path)
         _flush(path.parent)
     finally:
@@ -171,8 +171,11 @@ def _content(table: pa.Table) -> str:
 
 
 def set_aside(path: Path, why: str = "damaged") -> Path:
-    """Rename an unusable file, so that it can be inspected and the workflow makes it again; return the new path."""
-    aside = path.with_name(f"{path.name}.{why}")
+    """Rename an unusable file or folder, for the workflow to make it again; return the new path, which was free."""
+    aside, number = path.with_name(f"{path.name}.{why}"), 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.{why}-{number}")
     path.replace(aside)
     return aside
 

@@ -91,14 +91,31 @@ def commit(*paths: str | Path) -> str:
     A ``+`` follows if the code or any of the further ``paths`` differs or was never committed, or if a committed study
     differs.
     """
+    head = package_commit()
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", *STUDIES)
+        if paths:
+            changed += _uncommitted(*map(str, paths))
+        return head + "+" * (bool(changed) and not head.endswith("+"))
+    return head
+
+
+@cache
+def package_commit() -> str:
+    """Return the commit of the package as this process first asked, with ``+`` if its code differs from that.
+
+    A process asks as it begins, since the code on disk may be another by the time it is done; see also `code`.
+    """
     try:
         _git("ls-files", "--error-unmatch", "benchmark/__init__.py")
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE, *map(str, paths))
-        changed += _git("status", "--porcelain", "--untracked-files=no", "--", *STUDIES)
+        return head + "+" * bool(_uncommitted(*CODE))
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head + "+" * bool(changed)
+
+
+def _uncommitted(*paths: str) -> str:
+    return _git("status", "--porcelain", "--untracked-files=all", "--", *paths)
 
 
 def _git(*arguments: str) -> str:

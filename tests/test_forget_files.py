@@ -38,6 +38,28 @@ def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == unlisted
 
 
+def test_what_is_derived_from_original_depends_on_what_its_scenario_forgets(project):
+    def derived(scenario: str, **changes) -> str:
+        """Return where the maps of Original of the last trial are kept."""
+        study = project.study(changes, {"tables": {"table2": {"cells": [f"digits/convnet/{scenario}"]}}})
+        return study.derive("maps", study.run(study.runs()[0].name), scenario).pool_path
+
+    original = project.original
+    for one, other in [
+        ({"lists": {"mine": "one.txt"}}, {"lists": {"mine": "two.txt"}}),
+        ({"keep_twins": False}, {"keep_twins": True}),
+    ]:
+        Path("one.txt").write_text("1\n")
+        Path("two.txt").write_text("2\n")
+        scenario = "listed-mine" if "lists" in one else "random-10"
+        assert derived(scenario, **one) != derived(scenario, **other)
+    split_too, alone = (project.study({"resample": drawn}) for drawn in (["original", "split"], ["original"]))
+    second = original.replace("trial-0", "trial-1")
+    paths_of = [study.derive("maps", study.run(second), "random-10").pool_path for study in (split_too, alone)]
+    first = [study.derive("maps", study.run(original), "random-10").pool_path for study in (split_too, alone)]
+    assert len(set(paths_of)) == 2 and len(set(first)) == 1
+
+
 def test_a_split_that_no_run_uses_is_not_drawn(project):
     project.study()  # of two trials, which forget the same
     for trial in ("1", "7", "-1"):

@@ -123,6 +123,9 @@ CHANGES = [
     (hyper("*", ft={"batch_size": 1}), "hyperparameters.*.ft: batch_size", "1"),
     (hyper("*", **{"ft+cl": {"lr": 1}}), "hyperparameters.*.ft+cl", "'coun'"),
     (hyper("*", **{"coun@tau=1": {"lr": 1}}), "hyperparameters.*.coun@tau=1", "'coun'"),
+    (hyper(CELL, original={"lr": 1}), f"hyperparameters.{CELL}.original", "accepted is a pattern that matches digits/"),
+    (hyper("*", ft={"schedule": "step"}), "hyperparameters.*.ft: schedule", "'step'"),
+    (hyper("*", ft={"lr": 1e-5}), "", "final_lr is 0.0001, lr 1e-05"),
     (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),
     (hyper("digits/convnet", ft={"lr": 1}), "hyperparameters.digits/convnet", "matches no cell"),
 ]

@@ -32,7 +32,15 @@ def test_a_processor_is_named_with_family_and_model_and_has_instructions_by_whol
 
 
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
+def begin():
+    """What a process that begins does: it has asked for no commit. This process's own is asked for again afterwards."""
+    stamp.package_commit.cache_clear()
+    yield stamp.package_commit.cache_clear
+    stamp.package_commit.cache_clear()
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch, begin):
     """A package in place of the running one, in a git repository that does not track it."""
     package = tmp_path / "benchmark"
     (package / "methods").mkdir(parents=True)
@@ -45,15 +53,16 @@ def checkout(tmp_path, monkeypatch):
     return tmp_path, run_git
 
 
-def test_a_package_that_its_repository_does_not_track_has_no_commit(checkout):
+def test_a_package_that_its_repository_does_not_track_has_no_commit(checkout, begin):
     _, git = checkout
     assert stamp.commit() == "unknown"
     git("add", ".")
     git("commit", "--message", "the package")
+    begin()
     assert len(stamp.commit()) == 12
 
 
-def test_an_uncommitted_method_shows_in_the_commit_and_the_code(checkout, monkeypatch):
+def test_an_uncommitted_method_shows_in_the_commit_and_the_code(checkout, begin, monkeypatch):
     root, git = checkout
     git("add", ".")
     git("commit", "--message", "the package")
@@ -62,7 +71,12 @@ def test_an_uncommitted_method_shows_in_the_commit_and_the_code(checkout, monkey
     (root / "mine.py").write_text(SOURCE)
     assert stamp.commit() == head and stamp.commit(root / "mine.py") == f"{head}+"
     (root / "benchmark" / "methods" / "mine.py").write_text(SOURCE)
+    assert stamp.commit() == head  # this process does not run the new file
+    begin()
     assert stamp.commit() == f"{head}+" and stamp.code.__wrapped__() != code
+    git("add", ".")
+    git("commit", "--message", "a method")
+    assert stamp.commit() == f"{head}+"
 
 
 def test_a_digest_of_code_is_the_same_for_every_python_and_ignores_comments_and_spaces(tmp_path):

@@ -11,6 +11,7 @@ from benchmark.methods import METHODS
 from benchmark.methods.contrastive import CoUn
 from benchmark.names import Cell, MethodName, RunName
 from benchmark.study.study import Study
+from benchmark.workflow.targets import StudyFiles
 from tests.project import CELL, ORIGINAL
 
 
@@ -52,6 +53,17 @@ def test_only_selects_among_inherited_outputs_and_the_rest_is_still_checked(empt
     assert list(extending("tiny", "only: null\n", "all").outputs) == ["table2", "table8", "more"]
     with pytest.raises(BadInput, match="matches no cell"):
         extending("parent", "only: [table2]\nhyperparameters: {digits/vit/*: {ft: {lr: 1}}}\n")
+
+
+def test_a_low_learning_rate_is_accepted_where_another_entry_makes_it_right(empty):
+    settings = {"unlearning": {"final_lr": 0}, "ft": {"lr": 5e-5}, "coun": {"lr": 6e-5}}
+    assert empty.study(hyper("*", **settings)).run(f"{CELL}/coun/trial-0").settings.final_lr == 0
+
+
+def test_another_description_redraws_the_page_alone(empty):
+    plain, described = empty.study(), empty.study({"description": "another"})
+    assert plain.page_fingerprint != described.page_fingerprint and plain.fingerprint == described.fingerprint
+    assert StudyFiles(plain).page != StudyFiles(described).page
 
 
 def test_labels_and_colours_redraw_outputs_and_change_no_run(empty):

@@ -85,7 +85,12 @@ def test_a_record_of_another_run_or_split_is_named_and_set_aside(project):
     write_parquet(file, read_split(file).iloc[:-1], written_origin(file))
     with pytest.raises(StaleOutput, match="made from other split"):
         records.record(study, run)
-    assert path.exists() and len(verify(study)[1]) == 1 and aside(path, "other")
+    assert path.exists() and len(verify(study)[1]) == 1 and aside(path.parent, "other")
+    samples = path.parent.with_name(f"{path.parent.name}.other") / paths.SAMPLES
+    first = samples.read_bytes()  # a finished run: it is kept whole, however often this happens
+    project.run(study, str(run.name))
+    write_parquet(file, read_split(file).iloc[:-1], written_origin(file))
+    assert len(verify(study)[1]) == 1 and aside(path.parent, "other-2") and samples.read_bytes() == first
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_file_half_written(project):
@@ -131,6 +136,6 @@ def test_what_was_made_from_other_images_is_named_and_set_aside(project):
     with pytest.raises(records.OtherData, match="drawn for other images"):
         records.forget_rows(study, original, "random-10")
     assert path.exists() and drawn.exists()
-    assert len(verify(study)[1]) == 2 and aside(path, "other") and aside(drawn, "other")
+    assert len(verify(study)[1]) == 2 and aside(path.parent, "other") and aside(drawn, "other")
     project.run(study, str(original.name))
     assert records.record(study, original)["stamp"]["data"] != before

@@ -70,11 +70,12 @@ def serve(listener: socket.socket, modules: list[str]) -> None:
     import shutil
     from pathlib import Path
 
-    from benchmark.stamp import code
+    from benchmark.stamp import code, package_commit
 
     for name in ("benchmark.commands.jobs", modules.pop(0)):
         importlib.import_module(name)
     code()  # now, since the code on disk may have changed by the time of a job
+    package_commit()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # this process does not wait for its children
     gc.disable()
     while True:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark import paths
 from benchmark.commands.app import (
     TERMINATED,
     Dataset,
@@ -25,7 +26,7 @@ from benchmark.commands.app import (
     flag,
     read,
 )
-from benchmark.files import repairing
+from benchmark.files import repairing, written_digest
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
@@ -67,13 +68,25 @@ def run(
 
     On SIGTERM or Ctrl-C the run saves its state. The same command continues it.
     """
+    from benchmark.stamp import code, package_commit
+
+    code()  # now: after it has waited for a lock or a card, the code on disk may be other than what runs here
+    package_commit()
+
     from benchmark.training.job import run
     from benchmark.training.loop import Interrupted
+    from benchmark.workflow.receipts import outdate
 
     command = shlex.join(["python", "-m", "benchmark", "run", study, name])
+    loaded = read(study)
+    samples = paths.run(loaded.run(name).pool_path) / paths.SAMPLES
+    before = written_digest(samples)
     try:
         with repairing():
-            status = run(read(study), name, command, planned, again, weights)
+            status = run(loaded, name, command, planned, again, weights)
+        # Not in a workflow, which has planned what it draws.
+        if before and planned is None and written_digest(samples) != before:
+            print(*outdate(loaded.run(name)), sep="\n")
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
@@ -140,7 +153,8 @@ def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: 
     from benchmark.workflow.receipts import renewed
 
     study = read(name)
-    fingerprint = study.fingerprint if output in ("collected", "page") else study.output_fingerprint(output)
+    whole = {"collected": study.fingerprint, "page": study.page_fingerprint}
+    fingerprint = whole.get(output) or study.output_fingerprint(output)
     receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(name, output, fingerprint)
     with repairing(), receipt as files:
         files += draw(study)

@@ -9,7 +9,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
-from benchmark.names import Cell, MethodName, RunName, Scenario, matches
+from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
 from benchmark.study.outputs import KINDS, LISTS
@@ -203,19 +203,32 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
 
 def _check_hyperparameters(study: PlannedStudy) -> None:
     places = with_originals(map(str, study.listed_cells))
+    of_original = places[len(study.listed_cells) :]
     tuned = tuned_values(study.tuned, study.file) if study.includes_tuned else {}
     for pattern, entries in study.hyperparameters.items():
         where = f"{study.file}: hyperparameters.{pattern}"
         # Tuned values may belong to cells that a study extending the tuned one does not show.
         if not any(matches(pattern, place) for place in places) and pattern not in tuned:
             raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(places)}")
-        for name, values in entries.items():
-            if name in GROUPS:
-                model = GROUPS[name]
-            else:
-                method = MethodName.parse(name, where)
-                if method.settings or method.head != name:
-                    raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
-                model = method_class(method, f"{where}.{name}").Settings
-            # Validated by itself, over the method's defaults, so that any fault is named at its place.
-            validated(model, values, f"{where}.{name}")
+        _check_entries(where, entries)
+        if ORIGINAL in entries and pattern not in tuned and not any(matches(pattern, place) for place in of_original):
+            accepted = f"accepted is a pattern that matches {' or '.join(of_original)}"
+            raise BadInput(f"{where}.{ORIGINAL}: Original is the same in every scenario: {accepted}")
+    for pattern, entries in study.tune.hyperparameters.items():
+        _check_entries(f"{study.file}: tune.hyperparameters.{pattern}", entries)
+
+
+def _check_entries(where: str, entries: dict[str, dict[str, Any]]) -> None:
+    """Refuse an unknown method or setting, or a value that no run could have, at its own place."""
+    for name, values in entries.items():
+        if name in GROUPS:
+            model = GROUPS[name]
+        else:
+            method = MethodName.parse(name, where)
+            if method.settings or method.head != name:
+                raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
+            model = method_class(method, f"{where}.{name}").Settings
+        schedule = {key: value for key, value in values.items() if key == "schedule"}
+        validated(model, schedule, f"{where}.{name}")
+        # Each value for itself: with the others that a run has, `steps` or another final_lr, a small lr may be right.
+        validated(model, values | {"schedule": "steps"}, f"{where}.{name}")

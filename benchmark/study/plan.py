@@ -82,9 +82,14 @@ class PlannedStudy(ResolvedStudy):
         files = [paths.gathered(study, frame) for study in studies for frame in SCALE_FRAMES]
         return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if studies and file.is_file()]
 
+    @property
+    def page_fingerprint(self) -> str:
+        """A digest of all that determines the page, whose heading is the study's description."""
+        return digest([self.fingerprint, self.description])[:SHORT]
+
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of all that determines the gathered results and the page."""
+        """A digest of all that determines the gathered results."""
         outputs = [self.output_fingerprint(name) for name in self.outputs]
         return digest([__version__, [run.fingerprint for run in self.runs()], outputs])[:SHORT]
 
@@ -174,6 +179,11 @@ class PlannedStudy(ResolvedStudy):
             origin |= self.relearning.model_dump()
         else:
             origin |= {"map_samples": self.map_samples, "view_pairs": self.view_pairs if kind == VIEWS else 0}
+        if run.name.is_original:  # whose fingerprint says nothing of what its scenarios forget
+            drawn = self.split_of(run, scenario).origin
+            origin |= {key: drawn[key] for key in ("chosen_by", "keep_twins") if key in drawn}
+            if run.split_trial != run.name.trial:
+                origin["split_trial"] = run.split_trial
         return Derived(kind, run, scenario, origin)
 
     def derived_of(self, output: str) -> list[Derived]:

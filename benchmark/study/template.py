@@ -13,6 +13,7 @@ from benchmark.files import write_text
 from benchmark.names import LONGEST
 from benchmark.study.reading import STUDY_NAME
 from benchmark.study.study import Study
+from benchmark.study.tuning import TUNING
 
 HEAD = """\
 # yaml-language-server: $schema=schema.json
@@ -124,6 +125,8 @@ def _new_file(name: str) -> Path:
         )
     if path.exists():
         raise BadInput(f"{path} exists already: call the new study something else")
+    if name.endswith(TUNING) or name in (paths.REPORTED.name, paths.LEADERBOARD.name):
+        raise BadInput(f"study {name!r}: a name that is taken: call the new study something else")
     return path
 
 

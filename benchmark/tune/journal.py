@@ -149,6 +149,8 @@ class Pair:
         """The name of the Optuna study; it differs where anything that determines a candidate's result differs."""
         searched = {name: vars(limits) for name, limits in self.ranges.items()}
         configuration = [self.default.fingerprint, self.reference.fingerprint, searched]
+        if self.tune.utility != TuneSettings.model_fields["utility"].default:  # the default had no place here at first
+            configuration.append({"utility": self.tune.utility})
         return f"{self.cell}/{self.method}#{digest(configuration)[:12]}"
 
     def run(self, values: dict[str, Any]) -> Run:

@@ -41,11 +41,13 @@ def tune(name: str, jobs: int) -> Path:
         if journal.remaining():
             journal.check_ends()
         journal.clean()
-        _references(journal.study, jobs)
         if remaining := journal.remaining():
+            _references(journal.study, jobs)
             print(f"{remaining} candidates left, {jobs} at a time", flush=True)
             worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
             _run_all([(worker, None)] * jobs, jobs, journal.study.threads)
+        else:
+            print("nothing left to try: with a larger tune.budget the search goes on", flush=True)
         return tuned_file.write(Journal(journal.parent))
 
 

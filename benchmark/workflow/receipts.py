@@ -12,7 +12,9 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.files import read_record, sha256, write_record
+from benchmark.files import read_record, set_aside, sha256, write_record
+from benchmark.study.runs import Run
+from benchmark.study.study import Study
 
 FILES = "files"
 
@@ -30,6 +32,27 @@ def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
     files: list[Path] = []
     yield files
     write_record(path, {FILES: {str(file): sha256(file) for file in files}})
+
+
+def outdate(run: Run) -> list[str]:
+    """Have the workflow make again what shows a run or is derived from it, in every study: the run has other results.
+
+    Receipts of the studies that show it are removed, files derived from its weights set aside. Return a line for each.
+    """
+    lines = []
+    for name in paths.studies():
+        with contextlib.suppress(BadInput):  # such a study draws nothing before it is mended, and then all
+            study = Study.load(name)
+            if run.pool_path not in {shown.pool_path for shown in study.runs()}:
+                continue
+            receipts = [*paths.receipt(name, "any", "").parent.glob("[!.]*.json")]
+            for receipt in receipts:
+                receipt.unlink()
+            lines += [f"the next snakemake draws {name} again"] * bool(receipts)
+            for file in study.derived:
+                if file.run.pool_path == run.pool_path and (path := paths.derived(file.pool_path)).is_file():
+                    lines.append(f"{path}: set aside as {set_aside(path, 'other')}")
+    return lines
 
 
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:

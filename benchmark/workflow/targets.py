@@ -86,7 +86,7 @@ class StudyFiles:
         """The page and its receipt; empty for a study without runs."""
         if not self.study.runs():
             return []
-        return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.fingerprint)]
+        return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.page_fingerprint)]
 
     # --- what results are made from -----------------------------------------------------------------------------
 

@@ -33,7 +33,8 @@ def verify(study: Study) -> tuple[int, list[str]]:
             with repairing():
                 intact += check()
         except records.OtherData as error:
-            lines.append(f"{error}; set aside as {set_aside(error.path, 'other')}")
+            is_run = error.path.name == paths.RUN  # a finished one, which is kept as a whole
+            lines.append(f"{error}; set aside as {set_aside(error.path.parent if is_run else error.path, 'other')}")
         except StaleOutput as error:
             lines.append(str(error))
     return intact, lines

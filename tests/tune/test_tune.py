@@ -437,15 +437,13 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
         project.study({"tuned": "other"})
     with pytest.raises(BadInput, match="is not the name of a study"):
         project.study({"tuned": "../other"})
-    for change, message in [
-        ({"seed": 1}, r"tune\.seed: 1 is the study's own"),
-        ({"hyperparameters": {CELL: {"ft": {"lr": True}}}}, r"ft: lr: True: accepted are numbers"),
-    ]:
-        project.study(TUNE, {"figures": STAGES, "tune": change})
-        with pytest.raises(BadInput, match=message):
-            Study.load("tiny-tuning")
+    project.study(TUNE, {"figures": STAGES, "tune": {"seed": 1}})
+    with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
+        Study.load("tiny-tuning")
     misspelt = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
+    wrong = r"^config/tiny\.yaml: tune\.hyperparameters\.digits/convnet/random-10\.ft: lr: True: accepted are numbers"
     for change, message in [
+        ({"hyperparameters": {CELL: {"ft": {"lr": True}}}}, wrong),
         ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
         ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
         ({"reuse": {"random-10": "random-10"}}, r"tune\.reuse\.random-10: it is tuned itself"),
@@ -456,6 +454,19 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
     paths.study_file("tiny-tuning").write_text("extends: tiny\n")
     with pytest.raises(BadInput, match=r"config/tiny-tuning\.yaml: what is trained to tune 'tiny' has that name"):
         project.study(TUNE)
+
+
+def test_candidates_judged_with_another_utility_do_not_count(project):
+    pairs = [Journal(project.study(TUNE, {"tune": {"utility": utility}})).pairs for utility in (2.0, 2.0, 3.0)]
+    first, again, other = ([pair.name for pair in pair_list] for pair_list in pairs)
+    assert first == again and not set(first) & set(other)
+
+
+def test_a_search_with_nothing_left_to_try_trains_nothing(tiny, capfd):
+    journal, trained = Journal(tiny), set(paths.RUNS.rglob(paths.RUN))
+    pretend(count=journal.tune.budget * len(journal.pairs))
+    assert search.tune("tiny", 1) == paths.tuned("tiny")
+    assert "nothing left to try" in capfd.readouterr().out and set(paths.RUNS.rglob(paths.RUN)) == trained
 
 
 def test_reading_a_journal_leaves_it_as_it_is(tiny):
