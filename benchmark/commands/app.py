@@ -46,7 +46,7 @@ def complete_output(context: typer.Context, incomplete: str) -> list[str]:
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
 Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
 RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
-OutputName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
+OutputName = Annotated[str, argument("its name in the study, such as table2 or figure5", "NAME", complete_output)]
 Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
 WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]

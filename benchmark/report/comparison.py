@@ -157,7 +157,7 @@ class Comparison:
             no_interval = "no interval to judge metrics by: trials are fewer than two, or all alike"
             return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"
         if not flagged:
-            return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise floor"
+            return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
         return (
             f"{starred}: beyond the noise between two Retrains, and the 95 % interval (±) excludes 0; or another "
@@ -166,10 +166,10 @@ class Comparison:
 
 
 def _noise(rows: pd.DataFrame) -> str:
-    """Name the noise floor of a cell, if a difference is compared with it."""
+    """Give the noise of a cell's mean average gaps, if a difference is compared with it."""
     floor = rows.loc[rows["column"] == AVERAGE, "noise_floor"].max()
     if np.isfinite(floor):
-        return f"; noise floor of the average gap {number(floor)}"
+        return f"; noise of mean average gaps {number(floor)}"
     no_floor = rows["low"].notna().any() and rows["noise_floor"].isna().all()
     return "; no trials of Retrain, so the interval alone decides" * bool(no_floor)
 

@@ -173,14 +173,14 @@ def board() -> Table:
             block_rows = [_row(rank, row) for rank, row in enumerate(ranked, 1)]
             blocks.append(Block(block_rows, f"{cell_label(cell)}, study {study}"))
             data += [{"study": study, **vars(cell), **row} for row in ranked]
-    columns = [Column("Rank"), METHOD, Column("Avg. Gap ↓"), Column("95 % interval"), Column("Less FT's: here")]
-    columns += [Column("95 % interval"), Column("Less FT's: claimed")]
+    columns = [Column("Rank"), METHOD, Column("Avg. Gap ↓"), Column("95 % interval"), Column("Minus FT's: here")]
+    columns += [Column("95 % interval"), Column("Minus FT's: claimed")]
     columns += [Column(name, text=True) for name in ("Claim", "Printed in")]
     notes = [
-        "Average gap to Retrain, in points. Less FT's: below 0 a method is nearer to Retrain than FT",
+        "Average gap to Retrain, in points. Minus FT's: below 0 a method is nearer to Retrain than FT",
         "Claims are of the same dataset and scenario, and of the network at full size; the CoUn paper’s are the gaps "
-        "of the means that it prints. One agrees where the interval here lies wholly on its side of 0, disagrees where "
-        "it lies wholly on the other, and else is undecided",
+        "of the means that it prints. A claim agrees if our interval lies wholly on its side of 0, disagrees if it "
+        "lies wholly on the other side, and is otherwise undecided",
     ]
     notes += [METHOD_COLLAPSED] * any(row["collapsed"] for row in data)
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))

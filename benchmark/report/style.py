@@ -23,7 +23,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "original": ("Original", "#999999"),
     "retrain": ("Retrain", "#000000"),
     "ft": ("FT", "#E69F00"),
-    "ft2": ("FT, two views", "#B8860B"),
+    "ft2": ("FT2", "#B8860B"),
     "neggrad-plus": ("NegGrad+", "#56B4E9"),
     "l1-sparse": ("l1-sparse", "#009E73"),
     "salun": ("SalUn", "#CC79A7"),

@@ -22,7 +22,7 @@ SHOWN = {
     "efficacy-auc": (Column("AUC", AGAINST_RETRAIN), 3),
     "efficacy-auc-standardised": (Column("standardised", AGAINST_RETRAIN), 3),
     "efficacy-tpr": (Column("TPR (%)", AGAINST_RETRAIN), 1),
-    "unseen-auc-calibrated": (Column("AUC", NEVER_SEEN), 3),
+    "unseen-auc-calibrated": (Column("calibrated", NEVER_SEEN), 3),
     "rmia-auc": (Column("RMIA", NEVER_SEEN), 3),
     "u-lira-auc": (Column("U-LiRA", NEVER_SEEN), 3),
     "tug-of-war": (Column("ToW ↑"), 3),

@@ -67,11 +67,11 @@ def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
 
 
 def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
-    by_test = "; by test images, of those chosen and of the candidate that is best by them, an oracle"
+    by_test = ". By test images: of the chosen values, and of the candidate that is best by them, an oracle"
     remaining = about.get("left")
     return [
-        "Average gaps to Retrain of one run on a tuning trial, which no table shows, with the study's own values and "
-        "with those chosen" + by_test * bool(data["test_gap"].notna().any()),
+        "Average gaps to Retrain, each of one run on a tuning trial that no table shows, with the study's own values "
+        "and with the chosen ones" + by_test * bool(data["test_gap"].notna().any()),
         "Cand.: candidates, and the computation that they took",
         "Low, high end: the value lies in the outer twentieth of the range searched" if data["edges"].any() else "",
         f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
