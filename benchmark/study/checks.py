@@ -12,7 +12,7 @@ from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
-from benchmark.study.outputs import KINDS, LISTS
+from benchmark.study.outputs import KINDS, LISTS, MAPS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
@@ -133,6 +133,13 @@ def _check_output(study: PlannedStudy, name: str) -> None:
             shows = f"a table of kind {output.kind!r} is of all runs that the study's other tables and figures show"
             raise BadInput(f"{where}.{setting}: {', '.join(listed)}: accepted is none; {shows}")
     _check_studies(where, output, kind.of_studies)
+    for setting, is_used in (
+        ("classes", "classes" in kind.needs),
+        ("show", kind.derives == MAPS),
+        ("trials", not (kind.of_one_trial or kind.from_gathered or kind.of_studies)),
+    ):
+        if not is_used and getattr(output, setting) != type(output).model_fields[setting].get_default():
+            raise BadInput(f"{where}.{setting}: a {section[:-1]} of kind {output.kind!r} does not use it: leave it out")
     _check_scored(study, where, output, bool(kind.derives))
     if (output.trials or 0) > study.trials:
         accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"

@@ -51,6 +51,11 @@ class Kind:
         return "studies" in self.needs
 
     @property
+    def of_one_trial(self) -> bool:
+        """Whether it shows the first trial alone."""
+        return self.runs in (_first_trial, _searched)
+
+    @property
     def reported_cells(self) -> set[str]:
         """The cells for which the paper prints numbers, as dataset/arch/scenario."""
         path = paths.REPORTED / (self.reported or "")
