@@ -50,7 +50,7 @@ function predicted(facts, position) {
     const [prediction, probability] = outputs.map((values) => values[position]), gone = facts.forgotten[row][position];
     const other = gone && retrain[trial] && retrain[trial][0][position] !== prediction;
     const text = `${facts.classes[prediction]}${prediction === truth ? "" : " ✗"}, ${number(probability, 1)} %`;
-    return make("td", { class: gone ? (other ? "other" : "") : "kept" }, gone ? text : `${text} (retained)`);
+    return make("td", { class: gone ? (other ? "other" : "") : "kept" }, gone ? text : `${text} (not forgotten)`);
   })));
   const caption = make("caption", {}, `Training image ${facts.index[position]}, class ${facts.classes[truth]}.`);
   const whole = make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));

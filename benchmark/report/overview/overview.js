@@ -73,7 +73,7 @@ function table(rows) {
   const counts = rows.map(({ method }) => method.trials.length), least = Math.min(...counts), trials = Math.max(...counts);
   const means = rows.length ? `: means over ${least < trials ? `${least} to ` : ""}${trials} trial${trials > 1 ? "s" : ""}` : "";
   const collapsed = rows.some(({ method }) => method.collapsed) ? " † collapsed in at least one trial." : "";
-  $("ranking-caption").textContent = `${cell().label}, study ${cell().study}${means}. "Without one trial": the ranks that a method has when any one trial is left out.${collapsed}`;
+  $("ranking-caption").textContent = `${cell().label}, study ${cell().study}${means}. "Without one trial": the ranks that a method has when any one trial is left out of the gaps.${collapsed}`;
 }
 
 // A line a method through its ranks by your weights and by each criterion alone.
