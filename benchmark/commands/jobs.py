@@ -80,13 +80,13 @@ def run(
     command = shlex.join(["python", "-m", "benchmark", "run", study, name])
     loaded = read(study)
     samples = paths.run(loaded.run(name).pool_path) / paths.SAMPLES
-    before = written_digest(samples)
+    before = written_digest(samples) if planned is None else None  # a workflow has planned what it draws
     try:
         with repairing():
             status = run(loaded, name, command, planned, again, weights)
-        # Not in a workflow, which has planned what it draws.
-        if before and planned is None and written_digest(samples) != before:
-            print(*outdate(loaded.run(name)), sep="\n")
+        if before and written_digest(samples) != before:
+            for line in outdate(loaded.run(name)):
+                print(line)
     except Interrupted as interruption:
         print(interruption, file=sys.stderr)
         raise typer.Exit(TERMINATED) from None
