@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from benchmark.errors import BadInput
@@ -131,3 +131,10 @@ class DatasetSettings(Strict):
         None, description="the side to resize images to, in pixels; needed only if their sizes differ"
     )
     augmentation: Augmentation = Augmentation()
+
+    @field_validator("train", "test")
+    @classmethod
+    def _is_pattern(cls, pattern: str) -> str:
+        if any("**" in part and part != "**" for part in pattern.split("/")):
+            raise ValueError("accepted is '**' as a folder alone, as in '**/train-*.parquet'")
+        return pattern

@@ -79,6 +79,7 @@ CHANGES = [
     (dataset(augmentation=RGB), "datasets.digits.augmentation.mean", "accepted is 1 number"),
     (dataset(classes=["0", "0"]), "datasets.digits.classes", "'0' is listed twice"),
     (MINE | table2(cells=["mine/convnet/random-10"]), "datasets.mine.path", "there is no folder nowhere"),
+    ({"datasets": {"digits": {"train": "t**.parquet"}}}, "datasets.digits.train: 't**.parquet'", "as a folder alone"),
     ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
     ({"datasets": {"mine": {"source": "folder", "augmentation": GREY}}}, "datasets.mine", "3 numbers"),
     ({"labels": {"ft": 3}}, "labels.ft", "3"),
