@@ -14,6 +14,7 @@ TABLES = Path("paper_tables")
 FIGURES = Path("figures")
 REPORTED = TABLES / "reported"
 LEADERBOARD = TABLES / "leaderboard"
+NO_STUDIES = (REPORTED.name, LEADERBOARD.name)  # a study of that name would replace their files
 BENCH = RESULTS / "bench"
 
 # The pool: files that belong to no study, each at a path that names all that determines it.

@@ -153,8 +153,10 @@ def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: 
     from benchmark.workflow.receipts import renewed
 
     study = read(name)
-    whole = {"collected": study.fingerprint, "page": study.page_fingerprint}
-    fingerprint = whole.get(output) or study.output_fingerprint(output)
+    if output == "page":
+        fingerprint = study.page_fingerprint
+    else:
+        fingerprint = study.fingerprint if output == "collected" else study.output_fingerprint(output)
     receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(name, output, fingerprint)
     with repairing(), receipt as files:
         files += draw(study)

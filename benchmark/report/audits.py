@@ -62,9 +62,9 @@ def refused(trials: pd.DataFrame) -> str:
     requirements: dict[str, str] = {}
     methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
     count = max(methods.groupby([*CELL, "method"])["trial"].nunique(), default=0)
-    fewest = methods.groupby("audit", sort=False)["enough"].agg(["min", "max"])
-    shown = {_family(str(audit)) for audit in fewest.index[fewest["min"] <= count]}
-    for audit, counts in fewest[fewest["min"] > count].iterrows():
+    enough = methods.groupby("audit", sort=False)["enough"].agg(["min", "max"])
+    shown = {_family(str(audit)) for audit in enough.index[enough["min"] <= count]}
+    for audit, counts in enough[enough["min"] > count].iterrows():
         if np.isinf(counts["max"]):
             requirement = "held-out images"
         else:

@@ -26,7 +26,7 @@ TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "p
 
 def check(study: PlannedStudy) -> None:
     """Raise `BadInput` for what types alone cannot refuse: unknown names and impossible cells."""
-    if study.name in (paths.REPORTED.name, paths.LEADERBOARD.name):  # whose files its tables could replace
+    if study.name in paths.NO_STUDIES:
         raise BadInput(f"{study.file}: {paths.TABLES / study.name}/ is of no study: call the study something else")
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:

@@ -125,7 +125,7 @@ def _new_file(name: str) -> Path:
         )
     if path.exists():
         raise BadInput(f"{path} exists already: call the new study something else")
-    if name.endswith(TUNING) or name in (paths.REPORTED.name, paths.LEADERBOARD.name):
+    if name.endswith(TUNING) or name in paths.NO_STUDIES:
         raise BadInput(f"study {name!r}: a name that is taken: call the new study something else")
     return path
 

@@ -45,7 +45,7 @@ def outdate(run: Run) -> list[str]:
             study = Study.load(name)
             if run.pool_path not in {shown.pool_path for shown in study.runs()}:
                 continue
-            receipts = [*paths.receipt(name, "any", "").parent.glob("[!.]*.json")]
+            receipts = _receipts(name)
             for receipt in receipts:
                 receipt.unlink()
             lines += [f"the next snakemake draws {name} again"] * bool(receipts)
@@ -58,8 +58,7 @@ def outdate(run: Run) -> list[str]:
 def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
     """Compare drawn files with their receipts; return the number of intact ones, and each other with its fault."""
     intact, faults = 0, []
-    # Hidden ones are being written, or a killed process left them.
-    for path in sorted(paths.receipt(study, "any", "").parent.glob("[!.]*.json")):
+    for path in _receipts(study):
         try:
             digests = read_record(path)[FILES]
         except (KeyError, BadInput) as error:
@@ -73,3 +72,8 @@ def check(study: str) -> tuple[int, list[tuple[Path, str]]]:
             else:
                 faults.append((Path(file), "it is not what was drawn"))
     return intact, faults
+
+
+def _receipts(study: str) -> list[Path]:
+    """Return a study's receipts, but for hidden ones: they are being written, or a killed process left them."""
+    return sorted(paths.receipt(study, "any", "").parent.glob("[!.]*.json"))
