@@ -146,7 +146,7 @@ def test_audits_are_judged_by_how_well_they_rank_methods(trials: pd.DataFrame):
     assert set(rows.index) == {name for name in AUDITS if not name.startswith(("klom", "forgetting", "u-lira"))}
     assert (rows["methods"] == 3).all() and (rows["trials"] == TRIALS).all()
     assert rows.loc["efficacy-auc", ["faithfulness", "apart", "stability", "best_stays"]].tolist() == [1, 100, 1, 100]
-    assert rows.loc["efficacy-auc", "noise_floor"] < 0.05
+    assert rows.loc["efficacy-auc", "null_distance"] < 0.05
     assert rows.loc["unseen-auc", "apart"] == pytest.approx(200 / 3)  # it cannot tell perfect from shift
     tau = rank_correlations(trials.assign(**CELL_NAMES)).set_index(["audit", "other"])["tau"]
     assert len(tau) == len(rows) * (len(rows) - 1) / 2
@@ -178,7 +178,7 @@ def test_a_method_with_fewer_trials_does_not_weight_the_null_of_a_metric_without
     # A perfect unlearner reads 1/3 on average: its trials lie 2/3, 1/3 and 1/3 from that, and the interval has its end
     # one half-width away.
     half_width = stats.t.ppf(0.975, 2) * np.std([1, 0, 0], ddof=1) / np.sqrt(3)
-    assert row["noise_floor"] == pytest.approx(half_width)
+    assert row["null_distance"] == pytest.approx(half_width)
 
 
 def test_rankings_are_compared_as_worked_out_on_paper():

@@ -29,7 +29,7 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the
-    distances of Originals and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``noise_floor``, the
+    distances of Originals and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``null_distance``, the
     largest distance within the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells
     apart (paired t tests over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the
     ranking and those of resampled trials; ``best_stays``, the per cent of these that have the same best method.
@@ -40,11 +40,11 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
         null = _null(group).dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
         faithfulness = auc(np.abs(original - perfect), np.abs(null - perfect))
-        floor = np.abs(np.array(mean_interval(null)) - perfect).max()
+        null_distance = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
         verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
-        rows.append([*cell, audit, *counts, faithfulness, floor, *verdicts])
-    names = ["trials", "methods", "faithfulness", "noise_floor", "apart", "stability", "best_stays"]
+        rows.append([*cell, audit, *counts, faithfulness, null_distance, *verdicts])
+    names = ["trials", "methods", "faithfulness", "null_distance", "apart", "stability", "best_stays"]
     return pd.DataFrame(rows, columns=[*CELL, "audit", *names])
 
 

@@ -16,7 +16,7 @@ AVERAGE_GAP = "average-gap"
 # The numbers that are shown, with their decimals; the .csv has all.
 SHOWN = {
     "faithfulness": (Column("Faithfulness ↑"), 2),
-    "noise_floor": (Column("Noise floor ↓"), 3),
+    "null_distance": (Column("Null ↓"), 3),
     "apart": (Column("Pairs apart (%) ↑"), 0),
     "stability": (Column("τ ↑", "Resampled ranking"), 2),
     "best_stays": (Column("same best (%) ↑", "Resampled ranking"), 0),
@@ -33,7 +33,7 @@ def build(source: Source) -> Table:
     notes = [
         f"{facts.listed(methods)}, {facts.over(source.trials)}, ranked by their distance from a perfect unlearner",
         "Faithfulness: how often Original is further from a perfect unlearner than Retrain, over pairs of trials (AUC)",
-        f"Noise floor: the largest distance in the {facts.INTERVAL} of Retrain in a method's place",
+        f"Null: the largest distance in the {facts.INTERVAL} of Retrain in a method's place",
         f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
         "Resampled ranking: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
         "τ with average gap: Kendall's τ with the ranking by average gap",
