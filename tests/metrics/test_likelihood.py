@@ -51,6 +51,14 @@ def test_the_attack_is_nearly_as_good_as_with_known_gaussians():
     assert against(unlearned + 1, retrain).accuracy.mean() == pytest.approx(67.5, abs=0.7)  # 69.1 with known Gaussians
 
 
+def test_correctness_in_place_of_the_margin_sees_nothing_where_both_sides_are_right():
+    # As in Deep Unlearn: Retrain is right by a margin of 3, the method by 9.
+    retrain, unlearned = np.random.default_rng(0).normal([[[3.0]], [[9.0]]], 0.5, size=(2, 10, 2000))
+    assert against(unlearned, retrain).auc.mean() > 0.99
+    correct, correct_in_retrain = (unlearned > 0).astype(float), (retrain > 0).astype(float)
+    assert against(correct, correct_in_retrain).auc.mean() == pytest.approx(0.5)
+
+
 def test_a_sample_is_judged_only_in_trials_that_forgot_it_and_by_such_trials():
     unlearned, retrain = equal_models(4, 200)
     forgotten = np.random.default_rng(1).random(unlearned.shape) < 0.5
