@@ -41,7 +41,7 @@ class RelearningSettings(Strict):
 class TuneSettings(Strict):
     """How ``tune`` searches the hyperparameters of every method that a table of gaps shows, in that table's cells."""
 
-    budget: Positive = Field(8, description="candidates per method and cell, including those stopped early")
+    budget: Positive = Field(8, description="candidates per method and cell")
     seed: Annotated[int, Field(ge=0)] = Field(
         1_000_003, description="the seed of all tuning runs; it differs from the study's"
     )
@@ -64,10 +64,6 @@ class TuneSettings(Strict):
         [2.0, 0.5, 4.0],
         description="multiples of the study's own learning rate that every method tries after the study's own values, "
         "its other settings unchanged",
-    )
-    startup: Positive = Field(3, description="candidates per method and cell before one can be stopped early")
-    warmup: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5, description="share of the epochs before a candidate can be stopped"
     )
     hyperparameters: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="settings for tuning runs, on top of the study's: fewer epochs, less frequent evaluation"

@@ -1,4 +1,7 @@
-"""One candidate of a tuning: a run like any other, except that it writes no files and may be given up early."""
+"""One candidate of a tuning: a run like any other, except that it writes no files.
+
+None is given up early: while the learning rate falls, the best candidate of the last epoch is often the worst half-way.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.trial import TrialState
 
 from benchmark.metrics import measure
 from benchmark.metrics.gaps import METRICS
@@ -40,8 +42,7 @@ class Candidate(Job):
     """A candidate under way: a run with the candidate's values, compared with a Retrain that is already trained.
 
     Both are measured on the images that the tuning holds out, if it does: TA is the accuracy on them, and they are
-    the attack's non-members. The candidate reports its history to ``trial``, whose pruner may give it up. It ends when
-    the process ``parent`` ends.
+    the attack's non-members. The candidate writes its history to ``trial``. It ends when the process ``parent`` ends.
     """
 
     def __init__(self, study: Study, run: Run, retrain: Run, trial: optuna.Trial, parent: int) -> None:
@@ -63,42 +64,29 @@ class Candidate(Job):
         rng = members_stream(self.study, Cell(name.dataset, name.arch, name.scenario))
         return measure(samples, self.forget, self.study.members, rng, unseen)
 
-    def attempt(self, utility: float) -> tuple[TrialState, float | None]:
-        """Run to the end and write the history to the journal; return the state and, unless given up, the objective.
+    def attempt(self, utility: float) -> float:
+        """Run to the end, write the history to the journal, and return the objective, the worst if training diverged.
 
-        A diverged candidate has the worst objective. `Interrupted` is not caught: such a candidate does not count.
+        `Interrupted` is not caught: such a candidate does not count.
         """
-        try:
-            diverged = self.go() == results.DIVERGED
-        except optuna.TrialPruned:
-            self._keep_history()
-            return TrialState.PRUNED, None
+        diverged = self.go() == results.DIVERGED
         self._keep_history()
         if diverged:
-            return TrialState.COMPLETE, WORST
+            return WORST
         last_row, samples = self.history[-1], self._samples
         assert samples is not None  # of the last epoch, which is always measured
         gap = average_gap(last_row, self.reference)
         test_metrics = [self.measured(frame, "test") for frame in (samples, self.retrain)]
         self.trial.set_user_attr("avg_gap", gap)
         self.trial.set_user_attr("test_gap", average_gap(*test_metrics))
-        return TrialState.COMPLETE, objective(gap, last_row["ta"], self.reference["ta"], utility)
+        return objective(gap, last_row["ta"], self.reference["ta"], utility)
 
     def go(self) -> str:
-        """Train and evaluate; return ``finished`` or ``diverged``, or raise `optuna.TrialPruned` or `Interrupted`."""
+        """Train and evaluate; return ``finished`` or ``diverged``, or raise `Interrupted`."""
         with self._signals(), explained(f"candidate {self.run.name}", self.run.settings.batch_size):
-            trainer = self._train(self._starting_model(), {"stage": 1, "start": None}, [self._report])
+            trainer = self._train(self._starting_model(), {"stage": 1, "start": None}, [])
         self.history = trainer.history
         return results.DIVERGED if trainer.diverged else results.FINISHED
-
-    def _report(self, trainer: Trainer) -> None:
-        """Report an evaluated epoch to the journal; raise `optuna.TrialPruned` if the candidate is to be given up."""
-        self.history = trainer.history
-        if trainer.diverged or not self.history or self.history[-1]["epoch"] != trainer.epoch:
-            return
-        self.trial.report(average_gap(self.history[-1], self.reference), trainer.epoch)
-        if trainer.epoch < self.run.settings.epochs and self.trial.should_prune():
-            raise optuna.TrialPruned
 
     def _keep_history(self) -> None:
         self.trial.set_user_attr("history", [{key: row[key] for key in HISTORY_COLUMNS} for row in self.history])

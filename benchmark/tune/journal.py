@@ -209,7 +209,10 @@ class Journal:
                 self._open(pair).tell(trial.number, state=TrialState.FAIL)
 
     def ended(self, pair: Pair) -> list[FrozenTrial]:
-        """Return the pair's candidates that count, in the order in which they were tried."""
+        """Return the pair's candidates that count, in the order in which they were tried.
+
+        Earlier versions gave some up half-way. These have used their budget, too.
+        """
         return self._candidates(pair, TrialState.COMPLETE, TrialState.PRUNED)
 
     def remaining(self) -> int:
@@ -259,11 +262,9 @@ class Journal:
 
     def _open(self, pair: Pair) -> optuna.Study:
         if pair.name not in self._optuna:
-            warmup = int(self.tune.warmup * pair.default.settings.epochs)
-            pruner = optuna.pruners.MedianPruner(n_startup_trials=self.tune.startup, n_warmup_steps=warmup)
             # Creating an existing study would load it too, but add a line to a journal that is only being read.
             make = optuna.load_study if self._exists(pair) else partial(optuna.create_study, load_if_exists=True)
-            self._optuna[pair.name] = make(storage=self.storage, study_name=pair.name, pruner=pruner)
+            self._optuna[pair.name] = make(storage=self.storage, study_name=pair.name)
         return self._optuna[pair.name]
 
 

@@ -70,11 +70,11 @@ def work(name: str, parent: int) -> None:
         pair, trial = next_candidate
         try:
             candidate = Candidate(journal.study, pair.run(journal.values(trial)), pair.reference, trial, parent)
-            state, value = candidate.attempt(journal.tune.utility)
+            value = candidate.attempt(journal.tune.utility)
         except (Interrupted, BadInput, OSError):
             trial.study.tell(trial.number, state=TrialState.FAIL)
             raise
-        result = trial.study.tell(trial.number, value, state)
+        result = trial.study.tell(trial.number, value)
         with journal.choice:
             print(tuned_file.line(journal, pair, result), flush=True)
             tuned_file.write(journal)

@@ -22,8 +22,7 @@ OBJECTIVE = (
 )
 SAMPLER = (
     "first the study's own values, then these with `rates` times its learning rate, up to the fourth random ones, then "
-    "a tree-structured Parzen estimator. A candidate is given up where its smallest gap so far lies above the median "
-    "of the gaps at the same epoch of those before it that ran to the end"
+    "a tree-structured Parzen estimator"
 )
 
 
@@ -55,7 +54,7 @@ def description(journal: Journal) -> dict[str, Any]:
         "budget": f"{journal.tune.budget} candidates of every method in every cell",
         "epochs": sorted(epochs),
         "candidates": len(trials),
-        "given_up_early": sum(trial.state == TrialState.PRUNED for trial in trials),
+        "given_up_half_way": sum(trial.state == TrialState.PRUNED for trial in trials),  # by earlier versions
         "left": journal.remaining(),
         "seed": journal.tune.seed,
         "core_hours": round(sum(map(core_hours, trials)), 2),
@@ -111,8 +110,6 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
     last_row = trial.user_attrs["history"][-1]
     outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
-    if trial.state == TrialState.PRUNED:
-        outcome = f"given up after {last_row['epoch']} epochs"
     best = journal.best(pair)
     so_far = f"; best so far {best.value:.2f}" if best else ""
     total = journal.tune.budget * len(journal.pairs)

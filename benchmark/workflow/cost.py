@@ -48,9 +48,9 @@ def cost(study: Study, teraflops: float) -> pd.DataFrame:
 
     Columns: ``output``; ``runs`` that it needs, Original and Retrain included; ``pflops`` by the paper's counting;
     ``pflops_executed``, which includes evaluation; ``hours`` of a card that sustains so many ``teraflops``. Outputs
-    share runs: the row ``all`` is less than the sum. The row ``tune`` is an upper bound of a search for
-    hyperparameters, which ``all`` does not include: some candidates are stopped early. What is made from the weights of
-    runs, such as maps, is executed but not counted by the paper. Predictions made elsewhere cost nothing here.
+    share runs: the row ``all`` is less than the sum. The row ``tune`` is a whole search for hyperparameters, which
+    ``all`` does not include. What is made from the weights of runs, such as maps, is executed but not counted by the
+    paper. Predictions made elsewhere cost nothing here.
     """
     costs_of = {run.pool_path: run_cost(study, run) for run in study.runs()}
     costs_of |= {file.pool_path: (0.0, derived_cost(study, file)) for file in study.derived}

@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 import pytest
 import yaml
+from optuna.trial import TrialState
 
 from benchmark import paths
 from benchmark.data.splits import read_split
@@ -32,7 +33,7 @@ from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
 
 TUNE = {
-    "tune": {"budget": 3, "utility": 80, "startup": 1},
+    "tune": {"budget": 3, "utility": 80},
     "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
 }
 FT = {"tables": {"table2": {"methods": ["ft"]}}}
@@ -40,13 +41,11 @@ SEQUENTIAL = "digits/convnet/sequential-2x10"
 STAGES = {"figure6": {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}}
 
 
-def candidates() -> dict[str, list[tuple[dict[str, float], float | None]]]:
-    """Return each method's values and objectives in order, from the journal; None for a candidate that was given up."""
+def candidates() -> dict[str, list[tuple[dict[str, float], float]]]:
+    """Return each method's values and objectives in order, from the journal."""
     journal = Journal(Study.load("tiny", tuned=False))
-    ended = {pair.method: journal.ended(pair) for pair in journal.pairs}
     return {
-        method: [(journal.values(trial), trial.value if trial.state.name == "COMPLETE" else None) for trial in trials]
-        for method, trials in ended.items()
+        pair.method: [(journal.values(trial), trial.value) for trial in journal.ended(pair)] for pair in journal.pairs
     }
 
 
@@ -211,7 +210,7 @@ def test_the_objective_is_the_average_gap_of_the_tables_and_the_accuracy_lost_be
 def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, project):
     assert Study.load("tiny-tuning").hold_out == 10
     candidate = begun(project)
-    assert candidate.attempt(80.0)[0].name == "COMPLETE"
+    candidate.attempt(80.0)
     samples, forget = candidate._samples, candidate.forget
     assert candidate.history[-1]["ta"] == measure(samples, forget, unseen="held-out")["ta"]
     assert candidate.reference == measure(candidate.retrain, forget, unseen="held-out")
@@ -220,26 +219,16 @@ def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, proje
     assert noted["test_gap"] == average_gap(*by_test) != noted["avg_gap"]
 
 
-def test_a_candidate_reports_its_gap_at_each_evaluation_and_ends_with_its_objective(tiny, project, monkeypatch):
+def test_a_candidate_ends_with_its_objective_and_one_that_diverges_with_the_worst(tiny, project, monkeypatch):
     candidate = begun(project)
-    trial, reference, asked = candidate.trial, candidate.reference | {"ta": 99.0}, []
+    trial, reference = candidate.trial, candidate.reference | {"ta": 99.0}
     monkeypatch.setattr(candidate, "reference", reference)
-    monkeypatch.setattr(trial, "should_prune", lambda: asked.append(candidate.history[-1]["epoch"]))
-    state, value = candidate.attempt(1.0)
-    gaps = [average_gap(row, reference) for row in candidate.history]
-    assert (state.name, trial.user_attrs["avg_gap"]) == ("COMPLETE", gaps[-1])
-    assert value == gaps[-1] + 98 - candidate.history[-1]["ta"] > gaps[-1]
-    assert trial.study.trials[0].intermediate_values == {1: gaps[0], 2: gaps[1]}
-    assert asked == [1]  # after its last epoch there is nothing to give up
-
-
-def test_a_candidate_that_is_given_up_has_no_value_and_one_that_diverges_the_worst(tiny, project, monkeypatch):
-    candidate = begun(project)
-    monkeypatch.setattr(candidate.trial, "should_prune", lambda: True)
-    state, value = candidate.attempt(1.0)
-    assert (state.name, value, len(candidate.trial.user_attrs["history"])) == ("PRUNED", None, 1)
-    state, value = begun(project, lr=1e30).attempt(1.0)
-    assert (state.name, value) == ("COMPLETE", WORST) and objective(100.0, 0.0, 100.0, 0.0) <= WORST
+    value = candidate.attempt(1.0)
+    last_row = candidate.history[-1]
+    assert trial.user_attrs["avg_gap"] == average_gap(last_row, reference)
+    assert value == trial.user_attrs["avg_gap"] + 98 - last_row["ta"] > trial.user_attrs["avg_gap"]
+    assert [row["epoch"] for row in trial.user_attrs["history"]] == [1, 2]
+    assert begun(project, lr=1e30).attempt(1.0) == WORST >= objective(100.0, 0.0, 100.0, 0.0)
 
 
 def test_a_candidate_is_stamped_as_a_run_is(tiny, project):
@@ -250,17 +239,18 @@ def test_a_candidate_is_stamped_as_a_run_is(tiny, project):
     assert stamp == {key: candidate.stamp[key] for key in ("commit", "device", "precision")}
 
 
-def test_a_candidate_is_given_up_for_its_gaps_from_half_way_on_if_enough_others_have_ended(project):
-    project.study(TUNE, FT, {"tune": {"startup": 2}, "hyperparameters": {"*": {"unlearning": {"epochs": 4}}}})
+def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_never_the_best(project):
+    project.study(TUNE, FT)
+    pretend()
     journal = Journal(Study.load("tiny", tuned=False))
-    given_up = []
-    for gap in (5.0, 9.0, 9.0):
-        _, trial = journal.next()
-        for epoch in (1, 2):
-            trial.report(gap, epoch)
-            given_up.append(trial.should_prune())
-        trial.study.tell(trial.number, gap)
-    assert given_up == [False, False, False, False, False, True]
+    pair, trial = journal.next()
+    for key in ("history", "stamp"):
+        trial.set_user_attr(key, journal.best(pair).user_attrs[key])
+    trial.report(0.1, 1)
+    trial.study.tell(trial.number, state=TrialState.PRUNED)
+    assert journal.remaining() == 1 and journal.best(pair).value == 10.0
+    about = yaml.safe_load(write(journal).read_text())["about"]
+    assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
 
 
 def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_reach(project):
@@ -353,7 +343,7 @@ def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     written = yaml.safe_load(paths.tuned("tiny").read_text())
     assert written["about"]["left"] == 0 and written["about"]["candidates"] == 6
     for method, trials in tried.items():
-        best = min((value, values["lr"]) for values, value in trials if value is not None)
+        best = min((value, values["lr"]) for values, value in trials)
         assert written["hyperparameters"][CELL][method]["lr"] == best[1]
 
     # A study that includes them has them, and a child's own values win.
