@@ -53,7 +53,9 @@ class Registry:
         self.colours |= {name: colour} if colour else {}
 
     def register(self, name: str, label: str = "", colour: str = "") -> Callable[[Any], Any]:
-        """Decorate a class or function to register it as `add` does."""
+        """Decorate a class or function to register it as `add` does; raise `BadInput` without a name."""
+        if not isinstance(name, str):  # the decorator without parentheses gets what it decorates
+            raise BadInput(f"{self.kind} name {name!r}: accepted is a name, as in register('my-name')")
 
         def decorate(target: Any) -> Any:
             self.add(name, target, label, colour)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
@@ -148,10 +149,16 @@ def _fault(candidate: Any) -> str:
         return f" is {candidate!r}: accepted is a class derived from benchmark.methods.base.Method"
     if not (isinstance(candidate.Settings, type) and issubclass(candidate.Settings, Recipe)):
         return ": Settings: accepted is a class derived from benchmark.methods.base.Recipe"
-    hooks = [name for name in vars(Method) if not name.startswith("_")]
-    for name, value in vars(candidate).items():
-        is_new = callable(value) and not name.startswith("_") and name not in hooks
-        # A misspelt hook is never called: the method would train as plain fine-tuning.
-        if is_new and (close := closest(name, hooks, cutoff=0.8)):
+    own, parts = vars(candidate), [name for name in vars(Method) if not name.startswith("_")]
+    for name in own:
+        # A misspelt part is never used: the method would train as plain fine-tuning.
+        if not name.startswith("_") and name not in parts and (close := closest(name, parts, cutoff=0.8)):
             return f": {name!r} is no part of a method; did you mean {close!r}?"
+    for name in own.keys() & parts:
+        if inspect.isfunction(accepted := getattr(Method, name)) and inspect.isfunction(own[name]):
+            given, hook = inspect.signature(own[name]), inspect.signature(accepted)
+            try:
+                given.bind(*(key for key, parameter in hook.parameters.items() if parameter.default is hook.empty))
+            except TypeError:
+                return f": {name}({', '.join(given.parameters)}): accepted is {name}({', '.join(hook.parameters)})"
     return ""
