@@ -86,8 +86,10 @@ class Augmentation(Strict):
     def _same_channels(self) -> Augmentation:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}: both need 1, or both 3")
-        if any(value <= 0 for value in self.std):
-            raise ValueError(f"std is {self.std}: accepted are numbers above 0")
+        if not all(0 <= value <= 1 for value in self.mean):
+            raise ValueError(f"mean is {self.mean}: accepted are numbers from 0 to 1, as for pixels from 0 to 1")
+        if not all(0 < value <= 1 for value in self.std):
+            raise ValueError(f"std is {self.std}: accepted are numbers above 0 and up to 1, as for pixels from 0 to 1")
         return self
 
 

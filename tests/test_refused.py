@@ -83,6 +83,9 @@ CHANGES = [
     ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
     ({"datasets": {"mine": {"source": "folder", "augmentation": GREY}}}, "datasets.mine", "3 numbers"),
     ({"labels": {"ft": 3}}, "labels.ft", "3"),
+    ({"description": ["mine"]}, "description: ['mine']: ", "valid string"),
+    (hyper("coun", lr=1), "hyperparameters.coun.lr: 1", "accepted is a mapping of names"),
+    (dataset(augmentation={"mean": [76.5], "std": [96.0]}), "datasets.digits.augmentation", "from 0 to 1"),
     ({"colours": {"ft": "red"}}, "colours.ft", "'red'"),
     ({"only": ["table2", "table2"]}, "only", "'table2' is listed twice"),
     (hyper("*", unlearning={"warmup": 3}), "tables.table2: run", "warmup: 3: accepted is at most its 2 epochs"),
@@ -142,12 +145,32 @@ def test_a_wrong_value_is_refused_with_its_place(empty):
     assert len(CHANGES) >= 45
 
 
+def test_the_classes_of_a_prepared_dataset_are_known(project):
+    message = refused(project, table2(cells=["digits/convnet/class-eight"]))
+    assert message.startswith("tables.table2: unknown class of digits 'eight'") and "Accepted: 0, 1, " in message
+
+
+def test_a_study_that_extends_another_removes_only_what_is_there(empty):
+    empty.study()
+    extended = paths.study_file("tiny").read_text()
+    write(extended, "base")
+    write("extends: base\ntables: {table8: null}\n")
+    assert call("check", "tiny", check=True).stdout.startswith("tiny: no mistakes. It shows table2. ")
+    for text, message in [
+        ("extends: base\ntables: {tabel8: null}\n", "tables.tabel8: null: unknown inherited table 'tabel8'; did you "),
+        ("extends: bases\n", "unknown study 'bases'; did you mean 'base'? Accepted: base\n"),  # not itself
+    ]:
+        write(text)
+        done = call("check", "tiny")
+        assert done.returncode == 2 and message in done.stderr, done.stderr
+
+
 def test_hyperparameters_of_a_wrong_type_are_refused_beside_tuned_values_too(empty):
     paths.TUNED.mkdir(parents=True)
     paths.tuned("tiny").write_text("hyperparameters: {'*': {ft: {lr: 0.1}}}\n")
     for value in (["ft"], "ft"):
         message = refused(empty, {"tuned": "tiny", "hyperparameters": value})
-        assert message.startswith("hyperparameters: ") and "valid dictionary" in message
+        assert message.startswith("hyperparameters: ") and "accepted is a mapping of names to what they are" in message
 
 
 # A method "half", the second of the table, and the architecture of its cell.
@@ -210,11 +233,15 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(empty):
         ("trials: 1\ntrials: 2\n", "line 2: key 'trials' is given twice"),
         ("datasets:\n  digits: {source: digits, source: digits}\n", "key 'source' is given twice"),
         ("trials: [1\n", "not readable as YAML"),
-        ("- a\n- b\n", "holds list"),
-        ("", "holds NoneType"),
+        ("- a\n- b\n", "holds a list: accepted is a mapping of settings"),
+        ("# nothing yet\n", "is empty: accepted is"),
         ("datasets: {<<: {digits: {}, digits: {}}}\n", "line 1: key 'digits' is given twice"),
         ("labels: {<<: {ft: a}, <<: {not: b}}\n", "line 1: key '<<' is given twice"),
         ("labels: {<<: [ft]}\n", "line 1: accepted after '<<' is a mapping, or a list of them"),
+        (
+            "labels:\n\tft: FT\n",
+            "character that cannot start any token in line 2, column 1 (line 2 is indented by a tab",
+        ),
         ("? [a, b]\n: 1\n", "a key must be plain text"),
         ("x: !!python/object/apply:os.system ['touch executed']\n", "not readable as YAML"),
         ("trials: \x00\n", "not readable as YAML"),

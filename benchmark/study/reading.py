@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,18 +89,29 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
     if not paths.CONFIG.is_dir():
         raise BadInput(f"{where} {study!r}: no folder {paths.CONFIG} here: accepted is a checkout, at its top")
     if not path.is_file():
-        raise unknown("study", study, paths.studies(), where)
+        raise unknown("study", study, [name for name in paths.studies() if name not in seen], where)
     data = parse(path)
     parent, includes_tuned = data.pop("extends", None), tuned and bool(data.get("tuned"))
     if not isinstance(parent, str | None):
         raise BadInput(f"{path}: extends: {parent!r} is not the name of a study")
     if parent is not None:
         # A study's own key ``tuned``, even null, replaces its parent's.
-        data = merge(read(parent, (*seen, study), tuned and "tuned" not in data), data)
+        inherited = read(parent, (*seen, study), tuned and "tuned" not in data)
+        _check_removed(inherited, data, path)
+        data = merge(inherited, data)
     own = data.get("hyperparameters") or {}
     if includes_tuned and isinstance(own, dict):  # anything else is refused later, by its type
         data["hyperparameters"] = _laid_over(own, tuned_values(data["tuned"], str(path)), str(path))
     return data
+
+
+def _check_removed(inherited: dict[str, Any], data: dict[str, Any], path: Path) -> None:
+    """Raise `BadInput` for a table or figure that is removed by null and was not there: it may be misspelt."""
+    for section in ("tables", "figures"):
+        own, there = data.get(section), inherited.get(section) or {}
+        for name, output in own.items() if isinstance(own, dict) else ():
+            if output is None and name not in there:
+                raise unknown(f"inherited {section[:-1]}", name, there, f"{path}: {section}.{name}: null")
 
 
 def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[str, Any]:
@@ -158,12 +170,19 @@ def parse(path: Path) -> dict[str, Any]:
     if path.stat().st_size > LONGEST_FILE:
         raise BadInput(f"{path}: {path.stat().st_size:,} bytes; accepted are at most {LONGEST_FILE:,}")
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, Loader=_Loader)
     # The last three: of a value that its tag does not fit, such as !!bool x.
     except (yaml.YAMLError, RecursionError, AttributeError, LookupError, ValueError) as error:
-        raise BadInput(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        fault = " ".join(str(error).replace(' in "<unicode string>",', " in").split())
+        tab = re.search(r"^\s*\t", text, re.MULTILINE) if isinstance(error, yaml.YAMLError) else None
+        hint = (
+            f" (line {text.count(chr(10), 0, tab.end()) + 1} is indented by a tab: accepted are spaces)" if tab else ""
+        )
+        raise BadInput(f"{path}: not readable as YAML: {fault}{hint}") from None
     if not isinstance(data, dict):
-        raise BadInput(f"{path}: holds {type(data).__name__}: accepted is a mapping of settings")
+        held = "is empty" if data is None else f"holds a {'list' if isinstance(data, list) else 'single value'}"
+        raise BadInput(f"{path}: {held}: accepted is a mapping of settings")
     if _is_large(data):
         raise BadInput(f"{path}: with its aliases written out it holds more than {LARGEST:,} values, the most accepted")
     return data
@@ -211,5 +230,11 @@ def _message(error: ValidationError, where: str) -> str:
     if fault["type"] == "missing":
         return f"{place}: missing; it is needed{remaining}"
     message = fault["msg"].removeprefix("Value error, ") or "not accepted"  # a plugin's error may have no text
-    value = "" if isinstance(fault["input"], dict | list) else f"{fault['input']!r}: "
+    if fault["type"] == "dict_type":
+        message = "accepted is a mapping of names to what they are"
+    given = fault["input"]
+    if not isinstance(given, dict | list):
+        value = f"{given!r}: "
+    else:  # shown where it is of the wrong type; else the fault is in it, and the message names that
+        value = f"{reprlib.repr(given)}: " if fault["type"].endswith("_type") else ""
     return f"{place}: {value}{message[0].lower()}{message[1:]}{remaining}"

@@ -9,6 +9,7 @@ from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
@@ -24,9 +25,12 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
 
 
 def check_all(study: Study) -> None:
-    """Check images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
+    """Check prepared datasets, images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
     folders = {name: study.dataset_folder(name) for name in study.datasets}
-    check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
+    prepared = {name: folder for name, folder in folders.items() if (folder / store.PROVENANCE).is_file()}
+    for name, folder in prepared.items():
+        check_prepared(study, name, store.record(folder))
+    check_images(study, folders.keys() - prepared.keys())
     check_plugins(study)
 
 
