@@ -184,6 +184,11 @@ PLUGINS = {
     f"{CLASS}contrastiv = True": "'contrastiv' is no part of a method; did you mean 'contrastive'",
     f"{CLASS}def loss(self, outputs): ...": "loss(self, outputs): accepted is loss(self, outputs, batch, epoch)",
     f"{CLASS}def prepare(self, model, *, rate): ...": "prepare(self, model, rate): accepted is prepare(self, model)",
+    f"{CLASS}def loss(self, outputs, batch, epoch): outputs['retain'].logits.sum()": "method Half: loss returns None",
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].features[:, 0]": "a tensor of shape (32,)",
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['forget'].features.sum()": (
+        "loss uses the outputs of 'forget': accepted is a part of its step, retain"
+    ),
     "@METHODS.register\nclass Half(Method): ...": "accepted is a name, as in register('my-name')",
     "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
     "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,6 +210,12 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
     # An epoch of a method without a finished run takes the mean of those of its dataset and architecture: 15 seconds.
     assert time_left([*finished, state("salun", 0, "left")], 1) == 60
     assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "failed")], 1) == 80
+    # What is not trained says nothing of the pace of what is.
+    ft = study.run(project.name("ft"))
+    scored = replace(
+        ft, name=study.run(project.name("not")).name, settings=ft.settings.model_copy(update={"epochs": 0})
+    )
+    assert time_left([*finished, State(scored, "done", seconds=4.0), state("salun", 0, "left")], 1) == 60
     # Two at once halve it, but no run is shared between two.
     assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 60
     assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40

@@ -50,8 +50,13 @@ def test(
 
     The exit status is 1 if a promise is broken.
     """
+    from benchmark.names import MethodName
+    from benchmark.study import plugins
     from benchmark.training.contract import examine
 
+    # First here, since the study in which it is tested has no file that a message could name.
+    plugins.load(plugin, "--plugin")
+    plugins.method_class(MethodName.parse(method, "METHOD"), "METHOD")
     findings = examine(method, plugin)
     for promise, breach in findings:
         print(f"{'broken' if breach else 'kept  '}  {promise}" + f"\n        {breach}" * bool(breach))

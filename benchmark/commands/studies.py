@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from benchmark.commands.app import Listing, StudyName, app, argument, complete_study, flag, read
@@ -79,7 +80,12 @@ def cost(
     from benchmark.workflow import cost
 
     table = cost.against_reported(read(study)) if reported else cost.cost(read(study), teraflops)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    print(table.to_string(index=False, float_format=_two_digits))
+
+
+def _two_digits(value: float) -> str:
+    """Write a number with two decimals, or two digits where these would be zeros."""
+    return np.format_float_positional(value, 2, fractional=False) if 0 < abs(value) < 0.1 else f"{value:.2f}"
 
 
 @app.command()

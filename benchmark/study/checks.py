@@ -221,6 +221,9 @@ def _check_hyperparameters(study: PlannedStudy) -> None:
         if ORIGINAL in entries and pattern not in tuned and not any(matches(pattern, place) for place in of_original):
             accepted = f"accepted is a pattern that matches {' or '.join(of_original)}"
             raise BadInput(f"{where}.{ORIGINAL}: Original is the same in every scenario: {accepted}")
+    if tuned and not any(matches(pattern, place) for pattern in tuned for place in places):
+        accepted = f"accepted are tuned values of {', '.join(places)}"
+        raise BadInput(f"{study.file}: tuned: {study.tuned}: has values for {', '.join(tuned)} alone: {accepted}")
     for pattern, entries in study.tune.hyperparameters.items():
         _check_entries(f"{study.file}: tune.hyperparameters.{pattern}", entries)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -95,10 +94,12 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     than the study has trials, if no table of gaps shows the cell, or if there is a study of that name already.
     """
     path, study = _new_file(name), Study.load(extends)
-    trials = next(trial for trial in itertools.count() if not (folder / f"trial-{trial}.parquet").is_file())
-    if not 0 < trials <= study.trials:
-        accepted = f"accepted are trial-0.parquet and so on, to trial-{study.trials - 1}.parquet at most"
-        raise BadInput(f"{folder}: {trials} files of trials; {accepted}")
+    present = {file.name for file in folder.glob("trial-*") if file.is_file()}
+    trials, most = len(present), study.trials
+    if not 0 < trials <= most or present != {f"trial-{trial}.parquet" for trial in range(trials)}:
+        given = f"has {', '.join(sorted(present)) or 'no file of a trial'}" if folder.is_dir() else "is no folder"
+        accepted = f"accepted are trial-0.parquet and so on, without a gap, to trial-{most - 1}.parquet at most"
+        raise BadInput(f"{folder} {given}: {accepted}")
     tables = [output for output in study.tables.values() if output.kind == "unlearning"]
     methods_shown = [output.methods for output in tables if cell in output.cells]
     if not methods_shown:

@@ -52,6 +52,8 @@ def read(path: Path, images: Images) -> pd.DataFrame:
         [pd.DataFrame({"split": split, "index": np.arange(len(label)), "true": label}) for split, label in labels]
     )
     predictions = frame[[*COLUMNS, *numbers]].astype({"split": str})
+    if others := sorted({*predictions["split"]} - images.labels.keys()):
+        raise BadInput(f"{path}: column split holds {others[0]!r}: accepted are {', '.join(images.labels)}")
     frame = dataset.merge(predictions, how="outer", on=["split", "index"], indicator="source")
     for fault, rows in {
         "this image is no part of the dataset": frame["source"] == "right_only",
@@ -72,6 +74,8 @@ def read(path: Path, images: Images) -> pd.DataFrame:
         frame["margin"] = margin_of_loss(frame["loss"].to_numpy())
     sure = (frame["loss"] < SURE) & (frame["prediction"] != frame["label"])
     _refuse(path, frame, "the prediction is not the label, to which the loss gives more than half", sure)
+    differs = ~np.isclose(np.logaddexp(0, -frame["margin"].astype(float)), frame["loss"], rtol=0.01, atol=0.01)
+    _refuse(path, frame, "the loss is not the one that follows from the margin", pd.Series(differs, frame.index))
     frame = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
     frame = frame.sort_values(
         ["split", "index"], key=lambda column: column == "test" if column.name == "split" else column

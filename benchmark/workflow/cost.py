@@ -116,6 +116,8 @@ def against_reported(study: Study) -> pd.DataFrame:
     odd = {tuple(row[key] for key in keys) for row in epoch_slips()}
     table = reported_means().dropna(subset="implied_epochs")
     rows = []
+    if absent := sorted({*table["dataset"]} - study.datasets.keys()):
+        raise BadInput(f"{study.file}: datasets: no {', '.join(absent)}: accepted is a study of the paper's cells")
     for row in table.itertuples():
         run = study.run(study.run_name(Cell(row.dataset, row.arch, row.scenario), row.method, 0))
         epochs = round(row.implied_epochs)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin
+from benchmark.methods.base import Output, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study.checks import check_prepared
@@ -14,7 +15,8 @@ from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
-SAMPLES, CLASSES, SHAPE = 640, 10, (3, 32, 32)  # of the stand-in on which plugins are tried
+# Of the stand-in on which plugins are tried: training images, those to forget, classes, the shape of an image.
+SAMPLES, FORGET, CLASSES, SHAPE = 640, 64, 10, (3, 32, 32)
 
 
 def check_needed(study: Study, planned: Mapping[str, int]) -> None:
@@ -47,7 +49,7 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
 
 
 def check_plugins(study: Study) -> None:
-    """Raise `BadInput` if a plugin's method or architecture lacks what its first run would miss.
+    """Raise `BadInput` if a plugin's method or architecture lacks what its first step would miss.
 
     Each is tried on a stand-in, for which it was not made: any other error there is ignored.
     """
@@ -77,10 +79,30 @@ def _only_missing_parts(study: Study) -> Iterator[None]:
 
 
 def _first_steps(run: Run) -> None:
-    from benchmark.methods.base import units_of
+    import torch
+
     from benchmark.workflow.cost import stand_in_context
 
-    method = run.method(run.settings, stand_in_context(0, 0, SAMPLES, CLASSES))
-    for batch in method.batches(0):
+    context = stand_in_context(FORGET, FORGET, SAMPLES, CLASSES)
+    method, model = run.method(run.settings, context), context.fresh("stand-in")
+    batches = method.batches(0)
+    for batch in batches:
         for part in batch:
             units_of(method, part)
+    with torch.no_grad():
+        method.prepare(model)
+    generator, outputs = torch.Generator(), _Outputs()
+    for name, part in batches[0].items():
+        images = context.load(part, generator)
+        outputs[name] = Output(images, *model(images))
+    loss = method.loss(outputs, batches[0], 0)
+    if not isinstance(loss, torch.Tensor) or loss.ndim:
+        given = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else repr(loss)
+        raise IncompletePlugin(f"method {type(method).__name__}: loss returns {given}: accepted is a scalar tensor")
+
+
+class _Outputs(dict[str, Output]):
+    """The outputs of a step's parts; raises `IncompletePlugin` for a part that the step lacks."""
+
+    def __missing__(self, part: str) -> Output:
+        raise IncompletePlugin(f"loss uses the outputs of {part!r}: accepted is a part of its step, {', '.join(self)}")

@@ -183,7 +183,8 @@ def _groups(run: Run) -> list[tuple[str, ...]]:
     """Return the keys of the groups of runs that a run is in, from the most to the least similar."""
     name = run.name
     network = (name.dataset, name.arch)
-    return [(*network, name.scenario, name.method), (*network, "", name.method), network, ()]
+    groups = [(*network, name.scenario, name.method), (*network, "", name.method), network, ()]
+    return groups if run.settings.epochs else groups[:2]  # what is not trained has no pace of training
 
 
 def _epochs(run: Run) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.gaps import METRICS
 from benchmark.names import Cell
@@ -71,6 +72,23 @@ def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
     assert list(Study.load("theirs").tables) == tables
 
 
+def test_a_folder_without_every_trial_up_to_its_last_is_refused(project):
+    project.study({"trials": 3})
+    Path("gap").mkdir()
+    Path("file").touch()
+    for name in ("trial-0.parquet", "trial-2.parquet"):
+        Path(f"gap/{name}").touch()
+    for folder, message in [
+        ("gap", r"gap has trial-0\.parquet, trial-2\.parquet: accepted are trial-0\.parquet and so on, without a gap"),
+        ("file", "file is no folder: accepted are"),
+        ("nowhere", "nowhere is no folder: accepted are"),
+        ("results", "results has no file of a trial: accepted are"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            write_scored(Path(folder), "tiny", CELL, "theirs")
+    assert not paths.study_file("theirs").exists()
+
+
 def test_a_study_with_predictions_costs_what_its_other_runs_do(project, ft):
     _, write = ft
     write(pd.DataFrame({"index": [0]}))
@@ -112,7 +130,8 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.assign(loss=1e39), "the loss is not a finite number in float32, and so on in 220 rows"),
         (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
         (samples.assign(loss="low"), ": accepted are numbers"),
-        (samples.assign(split=0), "image 0: this image is"),
+        (samples.assign(split="Test"), "column split holds 'Test': accepted are train, test"),
+        (samples.assign(margin=5.0), "the loss is not the one that follows from the margin, and so on in"),
         (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
     ]:
         write(frame)

@@ -427,6 +427,12 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
         project.study({"tuned": "other"})
     with pytest.raises(BadInput, match="is not the name of a study"):
         project.study({"tuned": "../other"})
+    paths.TUNED.mkdir(parents=True)
+    paths.tuned("other").write_text("hyperparameters: {cifar10/vit/random-10: {ft: {lr: 0.1}}}\n")
+    with pytest.raises(
+        BadInput, match=r"tuned: other: has values for cifar10/vit/random-10 alone: accepted are .* digits/"
+    ):
+        project.study({"tuned": "other"})
     project.study(TUNE, {"figures": STAGES, "tune": {"seed": 1}})
     with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
         Study.load("tiny-tuning")
