@@ -150,6 +150,20 @@ def test_the_classes_of_a_prepared_dataset_are_known(project):
     assert message.startswith("tables.table2: unknown class of digits 'eight'") and "Accepted: 0, 1, " in message
 
 
+def test_what_only_leaves_out_need_not_fit_a_study_that_extends_another(empty):
+    empty.study({"trials": 2, "tables": {"table2": {"trials": 2}}}, stages("digits/convnet/sequential-2x10"))
+    write(paths.study_file("tiny").read_text(), "base")
+    own = "extends: base\ntrials: 1\nhyperparameters: {'*': {unlearning: {epochs: 1}}}\n"
+    for only, message in [
+        ("[table2]", "tables.table2.trials: 2: the study has 1"),
+        ("[figure6]", "figures.figure6: run 'digits/convnet/sequential-2x10/ft/trial-0': 1 epochs: accepted is a multiple"),
+        ("[table8]", ""),
+    ]:
+        write(f"{own}only: {only}\n")
+        done = call("check", "tiny")
+        assert (message in done.stderr) if message else done.stdout.startswith("tiny: no mistakes."), done.stderr
+
+
 def test_a_study_that_extends_another_removes_only_what_is_there(empty):
     empty.study()
     extended = paths.study_file("tiny").read_text()

@@ -175,7 +175,7 @@ def read_split(path: Path, origin: dict[str, Any] | None = None) -> pd.DataFrame
 
     Raises `DamagedFile` if it cannot be read, has other columns or was drawn from something other than ``origin``.
     """
-    frame = read_parquet(path, origin, "run snakemake, which draws it")
+    frame = read_parquet(path, origin, "run snakemake, or 'python -m benchmark split', which draws it")
     if list(frame.columns) != COLUMNS or not frame["split"].isin(SPLITS).all():
         columns = ", ".join(frame.columns)
         raise DamagedFile(

@@ -24,8 +24,12 @@ CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
 TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
 
-def check(study: PlannedStudy) -> None:
-    """Raise `BadInput` for what types alone cannot refuse: unknown names and impossible cells."""
+def check(study: PlannedStudy, shown: PlannedStudy) -> None:
+    """Raise `BadInput` for what types alone cannot refuse: unknown names and impossible cells.
+
+    ``shown`` is the study without the outputs that ``only`` leaves out. A study that extends another need not fit
+    these, but names and hyperparameters may belong to them.
+    """
     if study.name in paths.NO_STUDIES:
         raise BadInput(f"{study.file}: {paths.TABLES / study.name}/ is of no study: call the study something else")
     for name, dataset in study.datasets.items():
@@ -50,14 +54,14 @@ def check(study: PlannedStudy) -> None:
     _check_own_audits(study)
     _check_hyperparameters(study)
     _check_hold_out(study)
-    for name in [*study.tables, *study.figures]:
-        _check_output(study, name)
+    for name in [*shown.tables, *shown.figures]:
+        _check_output(shown, name)
     check_tuning(study)
     for name, dataset in study.datasets.items():
         if dataset.subset:
-            _check_batches(study, name, dataset.subset)
+            _check_batches(shown, name, dataset.subset)
         if dataset.source in CHANNELS:
-            _check_transforms(study, name, CHANNELS[dataset.source])
+            _check_transforms(shown, name, CHANNELS[dataset.source])
 
 
 def _check_own_audits(study: PlannedStudy) -> None:

@@ -34,10 +34,11 @@ class Study(PlannedStudy):
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
         if isinstance(named := data.get("scored"), dict):  # anything else is refused below, by its type
             scored.register(named, where=f"{paths.study_file(name)}: scored")
-        study = cls._of(name, data, tuned)
-        check(study)
-        # Checked before outputs are left out, since hyperparameters may belong to these.
-        return study if study.only is None else cls._of(name, with_only(data, study.only), tuned)
+        study = whole = cls._of(name, data, tuned)
+        if whole.only is not None:
+            study = cls._of(name, with_only(data, whole.only), tuned)
+        check(whole, study)
+        return study
 
     @classmethod
     def _of(cls, name: str, data: dict[str, Any], tuned: bool) -> Self:
