@@ -34,7 +34,7 @@ PARTIAL = ".partial"  # suffix of an incomplete output: it never replaces a comp
 
 def studies() -> list[str]:
     """The names of the studies in ``config/``. Hidden files, which editors leave there, are not studies."""
-    return sorted(file.stem for file in CONFIG.glob("[!.]*.yaml"))
+    return sorted(file.stem for file in CONFIG.glob("[!.]*.yaml") if file.is_file())
 
 
 def study_file(study: str) -> Path:

@@ -126,6 +126,11 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
     }.items():
         printed = call("list", kind, "tiny", check=True).stdout
         assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)
+    (paths.CONFIG / "folder.yaml").mkdir()
+    (paths.CONFIG / "odd.yaml").write_text("trails: 1\n")
+    listed = call("list", "studies", check=True).stdout.splitlines()
+    assert [line.split("  ")[0] for line in listed] == ["odd", "tiny"]  # a mistake in one hides no other
+    assert "error: config/odd.yaml: trails: unknown key" in listed[0]
     assert complete_study("ti") == ["tiny"] and complete_study("x") == []
     command = typer.main.get_command(app).commands["table"]
     context = command.make_context("table", ["tiny", "table2"])

@@ -79,6 +79,8 @@ CHANGES = [
     (dataset(augmentation=RGB), "datasets.digits.augmentation.mean", "accepted is 1 number"),
     (dataset(classes=["0", "0"]), "datasets.digits.classes", "'0' is listed twice"),
     (MINE | table2(cells=["mine/convnet/random-10"]), "datasets.mine.path", "there is no folder nowhere"),
+    ({"datasets": {"mine": {"source": "folder", "path": "."}}}, "datasets.mine.path", ". has no folder 'train'"),
+    ({"datasets": {"mine": {"source": "parquet", "path": "."}}}, "datasets.mine.train", "matches 'train-*.parquet'"),
     ({"datasets": {"digits": {"train": "t**.parquet"}}}, "datasets.digits.train: 't**.parquet'", "as a folder alone"),
     ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
     ({"datasets": {"mine": {"source": "folder", "augmentation": GREY}}}, "datasets.mine", "3 numbers"),
@@ -156,7 +158,10 @@ def test_what_only_leaves_out_need_not_fit_a_study_that_extends_another(empty):
     own = "extends: base\ntrials: 1\nhyperparameters: {'*': {unlearning: {epochs: 1}}}\n"
     for only, message in [
         ("[table2]", "tables.table2.trials: 2: the study has 1"),
-        ("[figure6]", "figures.figure6: run 'digits/convnet/sequential-2x10/ft/trial-0': 1 epochs: accepted is a multiple"),
+        (
+            "[figure6]",
+            "figures.figure6: run 'digits/convnet/sequential-2x10/ft/trial-0': 1 epochs: accepted is a multiple",
+        ),
         ("[table8]", ""),
     ]:
         write(f"{own}only: {only}\n")

@@ -9,6 +9,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.commands.app import Listing, read
 from benchmark.data.store import PROVENANCE
+from benchmark.errors import BadInput
 from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
@@ -23,7 +24,7 @@ Rows = Iterator[tuple[str, ...]]
 def lines(what: Listing, study: str) -> list[str]:
     """Return the lines of a listing. Every listing but that of studies is of one study, with its plugins."""
     if what == Listing.studies:
-        rows: list[tuple[str, ...]] = [(name, read(name).description) for name in paths.studies()]
+        rows: list[tuple[str, ...]] = [(name, _description(name)) for name in paths.studies()]
     else:
         loaded = read(study)
         use(loaded)
@@ -31,6 +32,13 @@ def lines(what: Listing, study: str) -> list[str]:
     rows = [tuple(" ".join(entry.split()) for entry in row) for row in rows]  # captions may have several lines
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{entry:{width}}" for entry, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _description(study: str) -> str:
+    try:
+        return read(study).description
+    except BadInput as error:  # one study with a mistake hides no other
+        return f"error: {error}"
 
 
 def _outputs(study: Study) -> Rows:

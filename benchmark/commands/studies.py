@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from benchmark.commands.app import Listing, StudyName, app, argument, complete_study, flag, read
@@ -85,6 +84,8 @@ def cost(
 
 def _two_digits(value: float) -> str:
     """Write a number with two decimals, or two digits where these would be zeros."""
+    import numpy as np
+
     return np.format_float_positional(value, 2, fractional=False) if 0 < abs(value) < 0.1 else f"{value:.2f}"
 
 

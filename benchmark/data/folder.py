@@ -24,15 +24,7 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     dataset needs ``members: random``. Images of different sizes need ``size``. Files that are not read, for their name
     or their depth, are counted and the first ones named.
     """
-    root = source_folder(name, settings)
-    for split in SPLITS:
-        if not (root / split).is_dir():
-            raise BadInput(f"datasets.{name}.path: {root} has no folder {split!r}; accepted is {split}/<class>/<image>")
-    folders = _subfolders(root / "train")
-    if not folders:
-        raise BadInput(f"{root / 'train'} has no class folders; accepted is train/<class>/<image>")
-    for extra in sorted(set(_subfolders(root / "test")) - set(folders)):
-        raise BadInput(f"{root / 'test' / extra}: class {extra!r} exists only in test; accepted: {', '.join(folders)}")
+    root, folders = classes(name, settings)
     files = {split: _files(root / split, folders) for split in SPLITS}
     train, test = (_read_split(root / split, files[split], folders, settings.size) for split in SPLITS)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
@@ -44,6 +36,20 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
     return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name)
+
+
+def classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
+    """Return a dataset's folder and the names of its classes; raise `BadInput` if it has none, or more in ``test``."""
+    root = source_folder(name, settings)
+    for split in SPLITS:
+        if not (root / split).is_dir():
+            raise BadInput(f"datasets.{name}.path: {root} has no folder {split!r}; accepted is {split}/<class>/<image>")
+    folders = _subfolders(root / "train")
+    if not folders:
+        raise BadInput(f"{root / 'train'} has no class folders; accepted is train/<class>/<image>")
+    for extra in sorted(set(_subfolders(root / "test")) - set(folders)):
+        raise BadInput(f"{root / 'test' / extra}: class {extra!r} exists only in test; accepted: {', '.join(folders)}")
+    return root, folders
 
 
 def _subfolders(folder: Path) -> list[str]:

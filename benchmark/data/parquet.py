@@ -31,16 +31,22 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     alphabetical order, else the numbers from 0 on. Images of different sizes need ``size``. Raises `BadInput`, naming
     file and row, if anything is wrong.
     """
-    folder = source_folder(name, settings)
-    train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
-    if shared := sorted({*train} & {*test}):
-        accepted = "accepted are patterns that share no file"
-        raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")
+    train, test = shards(name, settings)
     metadata_names = _metadata_names(train[0], settings)  # `benchmark.data.store` renames these
     classes = (settings.classes if metadata_names is None else None) or _class_names(train, test, settings)
     origin = {"source": "parquet", "train": [shard.name for shard in train], "test": [shard.name for shard in test]}
     train_split, test_split = (_read_split(shards, classes, settings) for shards in (train, test))
     return Arrays(*train_split, *test_split, clean_classes(classes, str(train[0])), origin, name)
+
+
+def shards(name: str, settings: DatasetSettings) -> tuple[list[Path], list[Path]]:
+    """Return the files of training and of test images; raise `BadInput` if there is none of either, or one of both."""
+    folder = source_folder(name, settings)
+    train, test = (_shards(folder, getattr(settings, split), f"datasets.{name}.{split}") for split in SPLITS)
+    if shared := sorted({*train} & {*test}):
+        accepted = "accepted are patterns that share no file"
+        raise BadInput(f"datasets.{name}.test: {shared[0]} is a file of training images too: {accepted}")
+    return train, test
 
 
 def _shards(folder: Path, pattern: str, where: str) -> list[Path]:

@@ -32,18 +32,19 @@ def check_all(study: Study) -> None:
     prepared = {name: folder for name, folder in folders.items() if (folder / store.PROVENANCE).is_file()}
     for name, folder in prepared.items():
         check_prepared(study, name, store.record(folder))
-    check_images(study, folders.keys() - prepared.keys())
+    check_images(study, [name for name in folders if name not in prepared])
     check_plugins(study)
 
 
 def check_images(study: Study, datasets: Iterable[str]) -> None:
-    """Raise `BadInput` if a dataset is to be read from a folder that does not exist."""
+    """Raise `BadInput` if a dataset is to be read from a folder that does not exist, or lacks files of a split."""
     for name in datasets:
-        if study.datasets[name].source in FROM_FILES:
-            from benchmark.data.images import source_folder
+        settings = study.datasets[name]
+        if settings.source in FROM_FILES:
+            from benchmark.data import folder, parquet
 
             try:
-                source_folder(name, study.datasets[name])
+                folder.classes(name, settings) if settings.source == "folder" else parquet.shards(name, settings)
             except BadInput as error:
                 raise BadInput(f"{study.file}: {error}") from None
 
