@@ -20,6 +20,7 @@ BENCH = RESULTS / "bench"
 # The pool: files that belong to no study, each at a path that names all that determines it.
 RUNS = RESULTS / "runs"
 SPLITS = RESULTS / "splits"
+LOGS = RESULTS / "logs"
 
 # The files of a run; only some runs keep their weights.
 RUN, SAMPLES, HISTORY, MODEL = "run.json", "samples.parquet", "history.parquet", "model.safetensors"
@@ -92,7 +93,7 @@ def others(name: str) -> Path:
 
 def log(name: object) -> Path:
     """The log of one job."""
-    return RESULTS / "logs" / f"{name}.log"
+    return LOGS / f"{name}.log"
 
 
 # --- what belongs to a study ----------------------------------------------------------------------------------------

@@ -111,11 +111,13 @@ def test_one_studys_scores_choose_what_another_forgets(project):
 
 
 def test_scores_without_enough_trials_are_refused(project):
+    with pytest.raises(BadInput, match=r"resample: \[\]: all trials leave out the same: accepted is \[split\]"):
+        write_scores(project.study(), "digits/convnet/random-10", Path("scores.csv"))
     for scenario, message in {
         "random-10": "1 trials do not retain and leave out any sample",
         "random-20": "no Retrain",
     }.items():
-        study = project.study({"trials": 1})
+        study = project.study({"trials": 1, "resample": ["split"]})
         if scenario == "random-10":
             project.run(study, project.name("retrain"))
         with pytest.raises(BadInput, match=message):

@@ -176,7 +176,11 @@ def test_a_study_that_extends_another_removes_only_what_is_there(empty):
     write("extends: base\ntables: {table8: null}\n")
     assert call("check", "tiny", check=True).stdout.startswith("tiny: no mistakes. It shows table2. ")
     for text, message in [
-        ("extends: base\ntables: {tabel8: null}\n", "tables.tabel8: null: unknown inherited table 'tabel8'; did you "),
+        ("extends: base\ntables: {tabel8: null}\n", "tables.tabel8: null: unknown inherited entry 'tabel8'; did you "),
+        (
+            "extends: base\nhyperparameters: {'*': {unlearning: {epoch: null}}}\n",
+            "hyperparameters.*.unlearning.epoch: null: unknown inherited entry 'epoch'; did you mean 'epochs'?",
+        ),
         ("extends: bases\n", "unknown study 'bases'; did you mean 'base'? Accepted: base\n"),  # not itself
     ]:
         write(text)

@@ -47,7 +47,8 @@ def decode(payload: bytes, where: str, size: int | None = None) -> Pixels:
                 raise ValueError(f"it has {image.width}x{image.height} pixels, and {MOST_PIXELS:,} are the most")
             return np.asarray(_resized(image.convert("RGB"), size))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadInput(f"{where}: image cannot be decoded ({error}); accepted are 8-bit {', '.join(FORMATS)}") from None
+        fault = re.sub(" <_io[^>]*>", "", str(error))  # the address of what was read
+        raise BadInput(f"{where}: image cannot be decoded ({fault}); accepted are 8-bit {', '.join(FORMATS)}") from None
 
 
 def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None) -> Pixels:

@@ -87,32 +87,45 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
 
     Raises `BadInput`, naming the file, if it holds anything else, or an index twice or out of range.
     """
-    import pandas as pd
-
-    is_list = scenario.kind == "listed"
-    try:
-        types: Any = {0: "int64"} if is_list else {"index": "int64", "score": "float64"}
-        rows = pd.read_csv(path, comment="#", header=None if is_list else 0, dtype=types)
-        if [*rows] != [*types]:
-            raise ValueError(f"{rows.shape[1]} columns" if is_list else f"heading {','.join(rows)}")
-        index = rows.iloc[:, 0].to_numpy(dtype=np.int64)
-    except (ValueError, OverflowError) as error:
-        accepted = "an index a line" if is_list else "a heading index,score and a line for each image"
-        raise BadInput(f"{path}: {' '.join(str(error).split())}: accepted is {accepted}") from None
-    if len(index) and not 0 <= index.min() <= index.max() < count:
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise BadInput(f"{path}: {wrong}: the {count} training images are numbered from 0 to {count - 1}")
-    if len(np.unique(index)) < len(index):
-        raise BadInput(f"{path}: {rows.iloc[:, 0][rows.iloc[:, 0].duplicated()].iloc[0]} is listed twice")
-    if is_list:
-        return np.sort(index)
+    index, scores = _choice(path, is_list=scenario.kind == "listed")
+    if wrong := [number for number in index if not 0 <= number < count]:
+        raise BadInput(f"{path}: {wrong[0]}: the {count} training images are numbered from 0 to {count - 1}")
+    if len(set(index)) < len(index):
+        raise BadInput(f"{path}: {next(number for number in index if index.count(number) > 1)} is listed twice")
+    if scenario.kind == "listed":
+        return np.array(sorted(index), dtype=np.int64)
     if len(index) < count:
         raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
-    scores = rows.iloc[np.argsort(index), 1].to_numpy(dtype=float)
+    by_index = np.array(scores)[np.argsort(index)]
     try:
-        return extreme(scores, scenario.percent, highest=scenario.kind == "memorised")
+        return extreme(by_index, scenario.percent, highest=scenario.kind == "memorised")
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
+
+
+def _choice(path: Path, is_list: bool) -> tuple[list[int], list[float]]:
+    """Return the indices in a file, and their scores, which a list has not; text after ``#`` is a remark."""
+    accepted = "an index a line" if is_list else "a heading index,score and a line for each image"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not readable as text ({error}): accepted is {accepted}") from None
+    lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line]
+    heading = "" if is_list or not lines else lines.pop(0)[1]
+    if not lines or heading != "index,score" * (not is_list):
+        raise BadInput(f"{path}: {f'heading {heading}' if heading else 'empty'}: accepted is {accepted}")
+    index, scores = [], []
+    for number, line in lines:
+        try:
+            first, *others = line.split(",")
+            index.append(int(first))
+            scores += [float(score or "nan") for score in others]
+            if len(others) != (not is_list):
+                raise ValueError
+        except ValueError:
+            raise BadInput(f"{path}: line {number}: {line!r}: accepted is {accepted}") from None
+    return index, scores
 
 
 def extreme(scores: npt.NDArray[np.float64], percent: int, highest: bool) -> Indices:

@@ -177,6 +177,7 @@ def _run(text: str) -> RecordedRun:
     else:
         name = str(RunName.parse(text)) if text.count("/") > 2 else ""
         folders = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
+        folders = [path for path in folders if "." not in path.name]  # those set aside end in .earlier-1
     runs = [RecordedRun(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
     runs = [run for run in runs if run.record["fingerprint"].startswith(text) or "/" in text]
     if not runs:

@@ -154,6 +154,8 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     score. Raises `BadInput` if that holds for all samples, and `StaleOutput` if a run is missing.
     """
     cell = Cell.parse(cell_name)
+    if "split" not in study.resample:
+        raise BadInput(f"{study.file}: resample: {study.resample}: all trials leave out the same: accepted is [split]")
     pairs = with_cells(study.runs(), study.cells)
     runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark import paths
+from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
@@ -70,10 +71,11 @@ def _check_own_audits(study: PlannedStudy) -> None:
     from benchmark.metrics.samplewise.built_in_audits import AUDITS  # here, since it imports scipy
 
     for name in study.audits:
+        if name in AUDITS:
+            reason = "call yours something else" if name in OWN_AUDITS else "every study has it"
+            raise BadInput(f"{study.file}: audits: {name!r} is an audit of ours: {reason}")
         if name not in OWN_AUDITS:
             raise unknown("audit", name, OWN_AUDITS, f"{study.file}: audits")
-        if name in AUDITS:
-            raise BadInput(f"{study.file}: audits: {name!r} is an audit of ours: call yours something else")
 
 
 def _check_channels(study: PlannedStudy, dataset: str, channels: int) -> None:
@@ -200,6 +202,9 @@ def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> 
 def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) -> None:
     """Raise `BadInput` if a study does not fit the record of a prepared dataset."""
     check_classes(study, dataset, record["classes"])
+    for cell in study.cells:
+        if cell.dataset == dataset and (file := study.chosen_by(dataset, Scenario(cell.scenario))):
+            chosen_by(file[0], Scenario(cell.scenario), record["shapes"]["train_labels"][0])
     train, test = record["shapes"]["train_labels"], record["shapes"]["test_labels"]
     _check_channels(study, dataset, record["shapes"]["train_images"][3])
     _check_batches(study, dataset, train[0])

@@ -106,12 +106,19 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
 
 
 def _check_removed(inherited: dict[str, Any], data: dict[str, Any], path: Path) -> None:
-    """Raise `BadInput` for a table or figure that is removed by null and was not there: it may be misspelt."""
-    for section in ("tables", "figures"):
-        own, there = data.get(section), inherited.get(section) or {}
-        for name, output in own.items() if isinstance(own, dict) else ():
-            if output is None and name not in there:
-                raise unknown(f"inherited {section[:-1]}", name, there, f"{path}: {section}.{name}: null")
+    """Raise `BadInput` for what is removed by null and was not there: its name may be misspelt.
+
+    That is a table or figure, or a cell, method or setting of the hyperparameters.
+    """
+    pending = [(name, inherited.get(name), data.get(name)) for name in ("tables", "figures", "hyperparameters")]
+    while pending:
+        place, there, own = pending.pop()
+        there = there if isinstance(there, dict) else {}
+        for name, value in own.items() if isinstance(own, dict) else ():
+            if value is None and name not in there:
+                raise unknown("inherited entry", name, there, f"{path}: {place}.{name}: null")
+            if place.startswith("hyperparameters"):
+                pending.append((f"{place}.{name}", there.get(name), value))
 
 
 def _laid_over(own: dict[str, Any], tuned: dict[str, Any], where: str) -> dict[str, Any]:
@@ -149,8 +156,10 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
         return data
     local = parse(path)
     for name, entry in local.items():
-        if not isinstance(entry, dict) or not set(entry) <= set(WHERE):
-            raise BadInput(f"{path}: {name}: accepted below a dataset's name are {', '.join(WHERE)}")
+        if not isinstance(entry, dict):
+            raise BadInput(f"{path}: {name}: {entry!r}: accepted below a dataset's name are {', '.join(WHERE)}")
+        for key in sorted(entry.keys() - {*WHERE}):
+            raise unknown("key", key, WHERE, f"{path}: {name}.{key}")
     shared = {name: local[name] for name in local if isinstance(datasets.get(name), dict)}
     return data | {"datasets": merge(datasets, shared)}
 

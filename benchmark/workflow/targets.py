@@ -38,6 +38,9 @@ class StudyFiles:
 
     def __init__(self, study: Study, check_data: bool = True) -> None:
         self.study = study
+        for folder in (paths.RESULTS, paths.LOGS, paths.TABLES / study.name, paths.FIGURES / study.name):
+            if folder.exists() and not folder.is_dir():
+                raise BadInput(f"{folder} is a file: accepted is a folder")
         for dataset in study.datasets if check_data else ():
             folder = study.dataset_folder(dataset)
             # The classes and their order are known once a dataset is prepared, which checks them. While its record is

@@ -175,6 +175,13 @@ def test_a_machine_can_say_where_its_images_are():
     local = with_local_datasets(data)["datasets"]
     assert local["cifar10"] == {"source": "parquet", "path": "images/cifar10", "subset": 5}
     assert local["digits"] == {"source": "digits"} and "other" not in local
-    LOCAL_DATASETS.write_text("cifar10: {subset: 3}\n")
-    with pytest.raises(BadInput, match="accepted below a dataset's name are source, path, train, test"):
-        with_local_datasets(data)
+    for text, message in [
+        (
+            "cifar10: {pth: images}\n",
+            "cifar10.pth: unknown key 'pth'; did you mean 'path'.. Accepted: checksum, image_column",
+        ),
+        ("cifar10: images\n", "cifar10: 'images': accepted below a dataset's name are source, path, train, test"),
+    ]:
+        LOCAL_DATASETS.write_text(text)
+        with pytest.raises(BadInput, match=message):
+            with_local_datasets(data)
