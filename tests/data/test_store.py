@@ -178,7 +178,7 @@ def test_a_machine_can_say_where_its_images_are():
     for text, message in [
         (
             "cifar10: {pth: images}\n",
-            "cifar10.pth: unknown key 'pth'; did you mean 'path'.. Accepted: checksum, image_column",
+            "cifar10.pth: unknown key 'pth'; did you mean 'path'. Accepted: checksum, image_column",
         ),
         ("cifar10: images\n", "cifar10: 'images': accepted below a dataset's name are source, path, train, test"),
     ]:
