@@ -1,4 +1,4 @@
-"""Tuning a miniature study: its budget, its repeatability, how it survives kills, and what it leaves alone."""
+"""Searching for the values of a miniature study: what is tried and chosen, and how a search survives kills."""
 
 import json
 import os
@@ -14,68 +14,21 @@ import yaml
 from optuna.trial import TrialState
 
 from benchmark import paths
-from benchmark.data.splits import read_split
 from benchmark.errors import BadInput
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.metrics import measure
-from benchmark.names import RunName
+from benchmark.names import Cell
 from benchmark.registry import METHODS
+from benchmark.results.measured import members_stream
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
-from benchmark.study.tuning import tuned_cells
 from benchmark.tune import search
-from benchmark.tune.candidate import WORST, Candidate, average_gap, objective
+from benchmark.tune.candidate import WORST, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
-from benchmark.workflow.cost import cost
-from benchmark.workflow.unused import used
 from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
-
-TUNE = {
-    "tune": {"budget": 3, "utility": 80},
-    "tables": {"table2": {"methods": ["original", "ft", "coun", "ft@lr=0.1"]}, "table8": None},
-}
-FT = {"tables": {"table2": {"methods": ["ft"]}}}
-SEQUENTIAL = "digits/convnet/sequential-2x10"
-STAGES = {"figure6": {"kind": "stages", "cells": [SEQUENTIAL], "methods": ["ft"]}}
-
-
-def candidates() -> dict[str, list[tuple[dict[str, float], float]]]:
-    """Return each method's values and objectives in order, from the journal."""
-    journal = Journal(Study.load("tiny", tuned=False))
-    return {
-        pair.method: [(journal.values(trial), trial.value) for trial in journal.ended(pair)] for pair in journal.pairs
-    }
-
-
-def pretend(count: int = 1) -> None:
-    """Write candidates that were never run into the journal, each better than the one before."""
-    journal = Journal(Study.load("tiny", tuned=False))
-    for number in range(count):
-        _, trial = journal.next()
-        gap = 10.0 - number
-        trial.set_user_attr("history", [{"epoch": 2, "ra": 95.0, "pflops_executed": 1.0, "cpu_seconds": 1.0}])
-        trial.set_user_attr("stamp", {"commit": "0", "device": "none", "precision": "float32"})
-        trial.set_user_attr("avg_gap", gap)
-        trial.study.tell(trial.number, gap)
-
-
-def begun(project, **values) -> Candidate:
-    """Return FT's first candidate, with other values if any are given; its Original and Retrain have been trained."""
-    tuning = Study.load("tiny-tuning")
-    split(tuning, "digits", "random-10", 0)
-    for name in ("original", "retrain"):
-        project.run(tuning, project.name(name))
-    journal = Journal(Study.load("tiny", tuned=False))
-    journal.clean()
-    pair, trial = journal.next()
-    return Candidate(journal.study, pair.run(values or journal.values(trial)), pair.reference, trial, os.getppid())
-
-
-@pytest.fixture
-def tiny(project):
-    return project.study(TUNE)
+from tests.tune.conftest import FT, TUNE, begun, candidates, pretend
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +172,13 @@ def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, proje
     assert noted["test_gap"] == average_gap(*by_test) != noted["avg_gap"]
 
 
+def test_candidates_are_attacked_with_the_studys_choice_of_members(project):
+    project.study(TUNE, {"members": "random"})
+    candidate = begun(project)
+    rng = members_stream(candidate.study, Cell.parse(CELL))
+    assert candidate.reference == measure(candidate.retrain, candidate.forget, "random", rng, unseen="held-out")
+
+
 def test_a_candidate_ends_with_its_objective_and_one_that_diverges_with_the_worst(tiny, project, monkeypatch):
     candidate = begun(project)
     trial, reference = candidate.trial, candidate.reference | {"ta": 99.0}
@@ -300,39 +260,6 @@ def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(t
     assert path.read_text() == before
 
 
-def test_tuning_trains_nothing_that_a_table_shows(tiny):
-    tuning = Study.load("tiny-tuning")
-    reported = {run_folder(tiny, run) for run in tiny.runs()}
-    assert not reported & {run_folder(tuning, run) for run in tuning.runs()}
-    assert tuning.seed != tiny.seed
-    assert not {run.fingerprint for run in tiny.runs()} & {run.fingerprint for run in tuning.runs()}
-    drawn = [read_split(split(study, "digits", "random-10", 0))["index"].to_numpy() for study in (tiny, tuning)]
-    assert not np.array_equal(*drawn)
-
-
-@pytest.mark.parametrize("seed", [{}, {"seed": 5}])
-def test_the_runs_of_tuning_have_a_cost_and_no_search_of_their_own(project, seed):
-    study = project.study(TUNE, {"tune": seed})
-    assert cost(Study.load("tiny-tuning"), 1.0)["output"].tolist() == ["tuning-1", "all"]
-    assert cost(study, 1.0)["output"].tolist() == ["table2", "all", "tune"]
-
-
-def test_a_study_that_leaves_no_image_to_tune_with_is_a_study_all_the_same(project):
-    batches = {"*": {group: {"batch_size": 8} for group in ("training", "unlearning")}}
-    table = {"table2": {"cells": ["digits/convnet/random-95"], "methods": ["ft"]}}
-    study = project.study(TUNE, {"hyperparameters": batches, "tables": table})
-    assert cost(study, 1.0)["output"].tolist() == ["table2", "all"] and used()
-    with pytest.raises(BadInput, match=r"config/tiny\.yaml: tune\.hold_out: 10: digits/convnet/random-95 forgets 95 %"):
-        Study.load("tiny-tuning")
-
-
-def test_all_methods_are_tuned_but_original_and_variants(project):
-    tables = {"table2": {"methods": ["original", "coun", "neggrad-plus+cl", "ft@lr=0.1"]}}
-    study = project.study(TUNE, {"tables": tables})
-    # Neither Original nor a variant is tuned.
-    assert tuned_cells(study) == {CELL: ["coun", "neggrad-plus+cl", "ft"]}
-
-
 @pytest.mark.slow
 def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     tried = candidates()
@@ -387,8 +314,10 @@ def test_a_worker_ends_with_the_process_that_started_it(tiny):
 def test_another_configuration_starts_another_search(project):
     project.study(TUNE)
     pretend(count=6)
-    project.study(TUNE, {"hyperparameters": {"*": {"unlearning": {"epochs": 1}}}})
-    assert candidates() == {"ft": [], "coun": []}
+    # Gaps are to Retrain, so that another one starts another search too.
+    for changed in ({"unlearning": {"epochs": 1}}, {"retrain": {"lr": 0.2}}):
+        project.study(TUNE, {"hyperparameters": {"*": changed}})
+        assert candidates() == {"ft": [], "coun": []}
     project.study(TUNE)
     assert len(candidates()["ft"]) == 3  # and the first is not lost
     project.study(TUNE, {"tune": {"ranges": {"ft": {"lr": [0.01, 0.2]}}}})
@@ -422,36 +351,6 @@ def test_a_candidate_that_was_killed_is_tried_again_and_counts_once(tiny):
     assert reopened.remaining() == 4
 
 
-def test_impossible_settings_and_missing_tuned_files_are_named(project):
-    with pytest.raises(BadInput, match=r"tuned: config/tuned/other\.yaml is missing: 'python -m benchmark tune other'"):
-        project.study({"tuned": "other"})
-    with pytest.raises(BadInput, match="is not the name of a study"):
-        project.study({"tuned": "../other"})
-    paths.TUNED.mkdir(parents=True)
-    paths.tuned("other").write_text("hyperparameters: {cifar10/vit/random-10: {ft: {lr: 0.1}}}\n")
-    with pytest.raises(
-        BadInput, match=r"tuned: other: has values for cifar10/vit/random-10 alone: accepted are .* digits/"
-    ):
-        project.study({"tuned": "other"})
-    project.study(TUNE, {"figures": STAGES, "tune": {"seed": 1}})
-    with pytest.raises(BadInput, match=r"tune\.seed: 1 is the study's own"):
-        Study.load("tiny-tuning")
-    misspelt = {"digits/convnet/randm-10": {"ft": {"lr": 0.1}}}
-    wrong = r"^config/tiny\.yaml: tune\.hyperparameters\.digits/convnet/random-10\.ft: lr: True: accepted are numbers"
-    for change, message in [
-        ({"hyperparameters": {CELL: {"ft": {"lr": True}}}}, wrong),
-        ({"reuse": {"sequential-2x10": "random-20"}}, "unknown tuned scenario 'random-20'"),
-        ({"reuse": {"sequental-2x10": "random-10"}}, r"tune\.reuse: .*'sequental-2x10'"),
-        ({"reuse": {"random-10": "random-10"}}, r"tune\.reuse\.random-10: it is tuned itself"),
-        ({"hyperparameters": misspelt}, rf"tune\.hyperparameters\.{next(iter(misspelt))}: matches no tuned cell"),
-    ]:
-        with pytest.raises(BadInput, match=message):
-            project.study(TUNE, {"figures": STAGES, "tune": change})
-    paths.study_file("tiny-tuning").write_text("extends: tiny\n")
-    with pytest.raises(BadInput, match=r"config/tiny-tuning\.yaml: what is trained to tune 'tiny' has that name"):
-        project.study(TUNE)
-
-
 def test_candidates_judged_with_another_utility_do_not_count(project):
     pairs = [Journal(project.study(TUNE, {"tune": {"utility": utility}})).pairs for utility in (2.0, 2.0, 3.0)]
     first, again, other = ([pair.name for pair in pair_list] for pair_list in pairs)
@@ -473,40 +372,3 @@ def test_reading_a_journal_leaves_it_as_it_is(tiny):
     assert paths.journal("tiny").read_bytes() == before
     paths.journal("tiny").unlink()
     assert not any(Journal(tiny).ended(pair) for pair in journal.pairs) and not paths.journal("tiny").read_bytes()
-
-
-def test_the_runs_of_tuning_forget_what_the_study_forgets(project):
-    (project.root / "mine.csv").write_text("1\n2\n3\n")
-    cell = "digits/convnet/listed-mine"
-    project.study(TUNE, {"lists": {"mine": "mine.csv"}, "tables": {"table2": {"cells": [cell]}}})
-    assert Study.load("tiny-tuning").run(f"{cell}/ft/trial-0")
-
-
-def test_a_study_may_leave_the_tuned_table_out(project):
-    tables = {"table3": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
-    reuse = {"reuse": {"sequential-2x10": "random-10"}}
-    project.study(TUNE, {"figures": STAGES, "tables": tables, "tune": reuse})
-    paths.study_file("part").write_text("extends: tiny\nonly: [table3]\n")
-    assert used() and list(Study.load("part").tables) == ["table3"]
-
-
-def test_a_study_that_sets_tuned_to_null_has_its_own_values_again(project):
-    untuned_lr = project.study(TUNE).run(f"{CELL}/ft/trial-0").settings.lr
-    pretend(count=3)
-    write(Journal(Study.load("tiny")))
-    tuned = project.study(TUNE, {"tuned": "tiny"})
-    assert tuned.run(f"{CELL}/ft/trial-0").settings.lr != untuned_lr
-    paths.study_file("child").write_text("extends: tiny\ntuned: null\n")
-    child = Study.load("child")
-    assert child.run(f"{CELL}/ft/trial-0").settings.lr == untuned_lr and not child.includes_tuned
-    paths.study_file("child").write_text("extends: tiny\n")
-    assert Study.load("child").run(f"{CELL}/ft/trial-0").fingerprint == tuned.run(f"{CELL}/ft/trial-0").fingerprint
-
-
-def test_a_scenario_that_reuses_another_gets_its_values(project):
-    study = project.study(TUNE, {"figures": STAGES, "tune": {"budget": 1, "reuse": {"sequential-2x10": "random-10"}}})
-    pretend(count=2)
-    write(Journal(study))
-    tuned = yaml.safe_load(paths.tuned("tiny").read_text())["hyperparameters"]
-    assert tuned[SEQUENTIAL] == tuned[CELL]
-    assert project.study(TUNE, {"figures": STAGES, "tuned": "tiny"}).run(RunName.parse(f"{SEQUENTIAL}/ft/trial-0"))
