@@ -2,12 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import yaml
 
 from benchmark import paths
+from benchmark.data import splits
 from benchmark.data.splits import forgotten, read_split
 from benchmark.errors import BadInput
+from benchmark.files import written_origin
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from tests.mutations import MUTATIONS, ROOT, mutated
@@ -23,6 +26,18 @@ def test_all_that_determines_a_result_is_in_its_fingerprint(empty):
     assert len(set(fingerprints)) == len(CHANGES)
 
 
+def test_the_fingerprint_of_original_says_which_images_its_trial_holds_out(empty):
+    studies = (empty.study({"hold_out": 10, "resample": drawn}) for drawn in (["original", "split"], ["original"]))
+    both, alone = (study.run("digits/convnet/original/trial-1").fingerprint for study in studies)
+    assert both != alone
+
+
+@pytest.mark.parametrize("change", [{"hold_out": 10}, {"keep_twins": True}])
+def test_a_split_lies_elsewhere_if_the_study_draws_it_otherwise(empty, change):
+    plain, changed = (empty.study(part).split("digits", "class-8", 0).pool_path for part in ({}, change))
+    assert plain != changed
+
+
 def test_a_larger_split_forgets_all_that_a_smaller_one_forgets(project):
     study = project.study()
     scenarios = ("random-10", "random-50", "sequential-2x10")
@@ -30,6 +45,16 @@ def test_a_larger_split_forgets_all_that_a_smaller_one_forgets(project):
     first = set(forgotten(drawn["random-10"]))
     assert first == set(forgotten(drawn["sequential-2x10"], stage=1)) and len(first) == 16
     assert first < set(forgotten(drawn["sequential-2x10"])) < set(forgotten(drawn["random-50"]))
+
+
+def test_a_study_that_keeps_twins_together_forgets_both(project, monkeypatch):
+    monkeypatch.setattr(splits, "equal_images", lambda *_: [np.arange(160) // 2, np.full(60, -1)])
+    file = split(project.study({"keep_twins": True}), "digits", "random-10", 0)
+    index = read_split(file)["index"]
+    assert len(index) > 16 and set(index) == {twin for image in index for twin in (image, image ^ 1)}
+    assert written_origin(file)["twins"] == 0
+    file = split(project.study(), "digits", "random-10", 0)
+    assert len(read_split(file)) == 16 and written_origin(file)["twins"] > 0
 
 
 WRONG = [

@@ -2,6 +2,7 @@
 
 import hypothesis
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,14 +81,27 @@ def test_the_margin_redraws_only_what_it_judges(empty):
     assert changed == {"claims", "verdicts"} and plain.fingerprint == same.fingerprint != other.fingerprint
 
 
-def test_outputs_are_redrawn_when_what_lies_behind_them_changes_or_one_code_is_required(empty):
+def test_outputs_are_redrawn_when_what_lies_behind_them_changes_at_another_epoch_or_if_one_code_is_required(empty):
     cells = {"cells": [CELL], "methods": ["ft", "coun"]}
     tables = {"claims": {"kind": "claims"}, "theory": {"kind": "theory"} | cells}
-    changes = ({}, {"view_pairs": 2}, {"one_code": True})
-    plain, views, code = (empty.study({"tables": tables} | change) for change in changes)
+    changes = ({}, {"view_pairs": 2}, {"one_code": True}, {"report_epoch": "best"})
+    plain, views, code, best = (empty.study({"tables": tables} | change) for change in changes)
     names = {name: plain.output_fingerprint(name) for name in plain.outputs}
     assert {"claims", "theory"} == {name for name, old in names.items() if views.output_fingerprint(name) != old}
-    assert all(code.output_fingerprint(name) != old for name, old in names.items())
+    for other in (code, best):
+        assert all(other.output_fingerprint(name) != old for name, old in names.items())
+
+
+def test_a_table_of_a_search_is_redrawn_when_the_search_has_found_more(empty):
+    paths.TUNED.mkdir(parents=True)
+    tables = {"search": {"kind": "search", "cells": [CELL], "methods": ["ft"]}}
+
+    def fingerprint(candidates: int) -> str:
+        found = {"hyperparameters": {CELL: {"ft": {"lr": 0.1}}}, "found": {CELL: {"ft": {"candidates": candidates}}}}
+        paths.tuned("tiny").write_text(yaml.safe_dump(found))
+        return empty.study({"tuned": "tiny", "tables": tables}).output_fingerprint("search")
+
+    assert fingerprint(5) != fingerprint(6)
 
 
 RULES = [

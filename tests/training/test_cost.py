@@ -87,6 +87,18 @@ def test_derived_files_are_priced_at_what_passes_through_the_model(project, monk
     assert priced["all"] > priced["shown"]
 
 
+def test_images_that_are_held_out_are_not_paid_for_in_training(project):
+    studies = (project.study({"resample": ["original", "split"], "hold_out": percent}) for percent in (0, 25))
+    executed, fewer = (run_cost(study, study.run(project.name("ft")))[1] for study in studies)
+    # Two epochs of forty images fewer, forwards and backwards; evaluations are of all images.
+    assert executed - fewer == pytest.approx(2 * 3 * 40 * FLOPS / 1e15)
+
+
+def test_hours_are_those_of_a_card_at_its_speed(project):
+    table = cost(project.study(), 2.5)
+    assert (table["hours"] * 3600 * 2.5e12).tolist() == pytest.approx((table["pflops_executed"] * 1e15).tolist())
+
+
 def test_the_counting_gives_the_papers_printed_costs_of_resnet18_on_cifar10():
     for passes, units, epochs, printed, rounding in [
         ([45_000], 3, 182, 27.37, 0.05),  # Retrain, FT and CoUn of Table 2

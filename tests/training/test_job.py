@@ -20,6 +20,7 @@ from benchmark.names import Cell
 from benchmark.registry import METHODS
 from benchmark.results import measured, records
 from benchmark.training import job as jobs
+from benchmark.training import run_files
 from benchmark.training.job import run, weights_of
 from tests.pool import run_folder, split_file
 
@@ -102,6 +103,24 @@ def test_a_repetition_that_differs_keeps_the_earlier_run_beside_it(project, monk
     assert "the samples differ from before" in capsys.readouterr().out
     assert (folder.with_name(f"{folder.name}.earlier-1") / paths.SAMPLES).read_bytes() == first
     assert records.record(study, study.run(name)) and (folder / paths.SAMPLES).read_bytes() != first
+
+
+def test_a_repetition_that_cannot_be_written_leaves_the_earlier_run_as_it_was(project, monkeypatch):
+    study, name = project.study(), project.name("ft")
+    run(study, name, "a test")
+    folder = run_folder(study, name)
+
+    def files():
+        return {file: file.read_bytes() for file in folder.parent.rglob("*") if file.is_file()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    before = files()
+    monkeypatch.setattr(run_files, "write_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(study, name, "a test", again=True)
+    assert files() == before and folder / paths.RUN in before
 
 
 def test_weights_that_another_study_keeps_stay_usable_when_the_run_is_repeated(project):
