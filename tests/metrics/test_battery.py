@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from benchmark.metrics.gaps import CELL
-from benchmark.metrics.samplewise import built_in_audits, standards
+from benchmark.metrics.samplewise import built_in_audits, competition, nulls, standards
 from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
 from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
@@ -102,6 +102,17 @@ def test_klom_and_forgetting_quality_compare_halves_of_the_trials(monkeypatch):
     assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
 
 
+def test_forgetting_quality_counts_the_models_of_the_smaller_half(monkeypatch):
+    monkeypatch.setitem(AUDITS, "forgetting-quality", built_in_audits.Audit(None, built_in_audits.for_pairs))
+    counts = []
+    monkeypatch.setattr(competition, "quality", lambda _, models: counts.append(models) or 0.0)
+    methods, forgetting = simulated(trials=10, samples=60)
+    by_trial(methods, forgetting)
+    first, second = (forgetting.forgotten[list(half)].sum(axis=0) for half in list(nulls.halves(10))[-1])
+    smaller = np.minimum(first, second)
+    assert counts[-1].tolist() == smaller[smaller > 0].tolist()
+
+
 def test_retrain_alone_has_no_rows():
     methods, forgetting = simulated(samples=50)
     rows = by_trial({RETRAIN: methods[RETRAIN]}, forgetting)
@@ -188,6 +199,9 @@ def test_rankings_are_compared_as_worked_out_on_paper():
     assert np.isnan(kendall([1, 1], [1, 2]))
     values = np.array([[1.0, 1.1, 0.9], [2.0, 2.2, 2.1], [2.1, 2.0, 2.1]])
     assert told_apart(values) == pytest.approx(200 / 3)
+    # By paired t tests p is 0.024, 0.45 and 0.77: with Holm's correction the smallest is three times as large.
+    alike = np.array([[0.0, 0.0, 0.0, 0.0], [1.2, 1.3, 0.4, 0.7], [-0.1, -0.9, 2.0, -0.2]])
+    assert told_apart(alike) == 0 and told_apart(alike[:2]) == 100
     tau, stays = ranking_stability(values, 0.0)
     assert stays == 100 and 1 / 3 < tau < 1
     # Two methods, two trials: in one of four resamples only the trial with the other order counts.

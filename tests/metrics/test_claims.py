@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.claims import CLAIMS
 from benchmark.metrics.evidence import Trials
 from benchmark.metrics.verdicts import NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED
 from benchmark.names import Cell
 from tests.metrics.made_up import CLOSE, retrain, rows_of, runs
+
+CELL = Cell("cifar10", "resnet18", "random-50")  # of made-up runs
 
 
 @pytest.fixture
@@ -19,13 +22,30 @@ def story():
 
 
 def test_a_gap_is_between_means_over_the_trials_that_all_methods_have():
-    cell = Cell("cifar10", "resnet18", "random-50")
-    trials = Trials(pd.concat([retrain(), runs("ft", 8.0, noise=0.0)]), cell, ["ft"])
+    trials = Trials(pd.concat([retrain(), runs("ft", 8.0, noise=0.0)]), CELL, ["ft"])
     drawn = np.array([[0, 1, 2, 3, 4], [0, 0, 0, 0, 4]])
     assert trials.gap("ft", drawn) == pytest.approx([8.0, 8.0])  # trials vary together with Retrain's
     frame = pd.concat([retrain(), runs("ft", 8.0, trials=3), runs("not", 1.0).query("trial > 0")])
-    assert Trials(frame, cell, ["ft", "not"]).numbers == [1, 2]
+    assert Trials(frame, CELL, ["ft", "not"]).numbers == [1, 2]
     assert len(Trials(frame, Cell("cifar10", "resnet18", "random-10"), ["ft"])) == 0
+
+
+def test_the_noise_floor_is_of_all_trials_of_retrain_for_means_over_those_compared():
+    trials = Trials(pd.concat([retrain(), runs("ft", 8.0, trials=2)]), CELL, ["ft"])
+    # Retrain's five trials lie 0.75 from one another on average; two means of two differ by 2 / 2 of a variance.
+    assert trials.noise_floor == pytest.approx(0.75 * np.sqrt((2 / 2) / (5 / 4)))
+
+
+def test_with_a_single_trial_no_method_leads():
+    frame = pd.concat([retrain(), runs("ft", 8.0), runs("coun", 2.0)])
+    assert Trials(frame, CELL, ["ft", "coun"]).leaders() == {"coun"}
+    assert Trials(frame[frame["trial"] == 0], CELL, ["ft", "coun"]).leaders() == set()
+
+
+def test_collapsed_runs_are_counted_in_the_compared_trials_alone():
+    frame = pd.concat([retrain(), runs("ft", 8.0), runs("coun", 2.0).query("trial > 0")])
+    frame = frame.assign(collapsed=(frame["method"] == "ft") & (frame["trial"] < 2))
+    assert Trials(frame, CELL, ["ft", "coun"]).collapsed == {"ft": 1}
 
 
 def test_claims_about_the_order_of_methods_and_about_adding_cl(story):
@@ -38,6 +58,11 @@ def test_claims_about_the_order_of_methods_and_about_adding_cl(story):
     assert term.loc["`not` with the term", "verdict"] == NOT_REPRODUCED
     assert term.loc["`not` with the term", "value"] == pytest.approx(-2.0, abs=CLOSE)
     assert "`l1-sparse` with the term" not in term.index
+
+
+def test_the_trials_that_a_claim_needs_follow_from_its_value_and_deviation(story):
+    best = rows_of("best", story).iloc[0]
+    assert best["trials_needed"] == trials_needed(best["value"], best["sd"]) < 5
 
 
 def test_cl_at_another_learning_rate_is_compared_at_that_rate_too():
@@ -102,6 +127,12 @@ def test_holms_correction_counts_the_tests_of_a_family(story, monkeypatch):
     assert rows_of(None, retrain())["after_holm"].tolist() == [UNTESTED]
 
 
+def test_a_verdict_after_holms_correction_is_by_the_corrected_p_value(story, monkeypatch):
+    monkeypatch.setattr("benchmark.metrics.verdicts.holm", lambda p: np.full(len(p), 0.06))
+    best = rows_of("best", story).iloc[0]
+    assert best["p"] < 0.05 and best["verdict"] == REPRODUCED and best["after_holm"] == UNDECIDED
+
+
 def test_class_wise_gaps_are_judged_by_the_noise_floor_and_the_margin():
     # Retrain's trials, -1 to 1, are 1.25, 0.625, 0, 0.625 and 1.25 from the mean of the others: on average 0.75.
     # One trial and a mean of four differ by 5 / 4 of a trial's variance, two means of five by 2 / 5 of it.
@@ -149,6 +180,12 @@ def test_an_ablation_compares_runs_that_differ_in_one_setting():
     assert list(rows_of("tau", retrain(), *short)["subject"]) == ["`tau` 0.1 against 0.3, `epochs` 20"]
 
 
+def test_how_often_a_run_is_evaluated_is_no_setting_in_which_runs_differ():
+    frames = [runs("coun", 2.0, lr=0.1, tau=0.12, evaluate_every=1)]
+    frames.append(runs("coun@evaluate_every=5@tau=0.3", 5.0, lr=0.1, tau=0.3, evaluate_every=5))
+    assert list(rows_of("tau", retrain(), *frames)["subject"]) == ["`tau` 0.12 against 0.3"]
+
+
 def test_weights_in_between_are_compared_with_both_ends():
     values = {0.1: 4.0, 1.5: 2.0, 3: 1.0, 10: 5.0}
     frames = [runs(f"coun@lambda={value}", shift, lr=0.1, **{"lambda": value}) for value, shift in values.items()]
@@ -190,6 +227,7 @@ def test_at_equal_computation_the_longest_run_that_costs_no_more_is_compared():
     coun = runs("coun", 2.0, cost=6.0).assign(status="finished")
     coun.loc[1, ["status", "pflops_executed"]] = "diverged", 0.5
     shorter = runs("coun@epochs=20", 7.0, cost=4.0)
-    rows = rows_of("budget", retrain(), runs("ft", 6.0, cost=5.0), coun, shorter)
+    another = runs("coun@tau=0.3", 1.0, cost=5.0)  # it differs in more than its epochs
+    rows = rows_of("budget", retrain(), runs("ft", 6.0, cost=5.0), coun, shorter, another)
     assert list(rows["subject"]) == ["`coun@epochs=20` at 80 % of the cost of `ft`"]
     assert list(rows["verdict"]) == [NOT_REPRODUCED]

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from benchmark.metrics.samplewise import likelihood, nulls
+from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.likelihood import PRIOR, against, efficacy, likelihood_ratios, strict
 from benchmark.metrics.samplewise.margins import auc, margin_of_loss, standardised, true_positives
 
@@ -44,6 +45,7 @@ def test_equal_models_score_a_half_however_few_they_are(models: int):
     assert rates.accuracy.mean() == pytest.approx(50, abs=0.5)
     assert rates.auc.mean() == pytest.approx(0.5, abs=0.005)
     assert rates.tpr.mean() == pytest.approx(1, abs=0.2)
+    assert [ideal(f"efficacy-{measure}", NAN) for measure in ("accuracy", "auc", "tpr")] == [50, 0.5, 1]
 
 
 def test_the_attack_is_nearly_as_good_as_with_known_gaussians():

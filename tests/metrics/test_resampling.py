@@ -86,6 +86,15 @@ def test_a_null_varies_as_an_independent_perfect_unlearner_does(trials: int, sha
     assert ((ratios > 0.7) & (ratios < 1.5)).all(), ratios
 
 
+@pytest.mark.parametrize("trials", [8, 9])
+def test_a_null_of_halves_varies_as_one_of_all_trials_would(trials: int):
+    by_halving = np.array([0.44, 0.5, 0.56, 0.5])
+    contributed = nulls._of_exchanges(by_halving, trials)
+    assert contributed.mean() == pytest.approx(0.5)
+    # Halves of 8 or 9 trials have four pairs each.
+    assert standard_error(contributed) == pytest.approx(by_halving.std(ddof=1) * np.sqrt(4 / trials))
+
+
 def standard_error(contributed: np.ndarray) -> float:
     return float(contributed.std(ddof=1) / np.sqrt(len(contributed)))
 

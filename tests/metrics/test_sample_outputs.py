@@ -1,6 +1,7 @@
 """The audits of the committed runs of cifar10-small, and the samples that they read."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,15 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import StaleOutput
+from benchmark.files import written_origin
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.battery import summary
-from benchmark.results import frames
+from benchmark.names import Cell
+from benchmark.results import frames, records, sample_outputs
 from benchmark.results.sample_outputs import OutputsReader, margin
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
+from tests.pool import split_file
 from tests.project import ROOT
 
 # The efficacy attack's AUCs as the request for audits gave them: of margins, and of standardised margins.
@@ -64,6 +68,22 @@ def test_a_forgotten_class_is_compared_with_its_own_test_samples(table: pd.DataF
     assert 0.55 < rows.loc[("original", "unseen-auc"), "value"] < 0.65  # other classes would give a half
     assert rows.loc[("original", "unseen-auc"), "null"] == pytest.approx(0.5, abs=0.02)
     assert (rows["trials"] == 3).all() and rows.loc[("original", "efficacy-auc"), "value"] > 0.99
+
+
+def test_models_are_standardised_by_test_samples_of_other_classes_than_the_forgotten(monkeypatch: pytest.MonkeyPatch):
+    names = {"index": [0, 1, 0, 1, 2], "split": ["train"] * 2 + ["test"] * 3}
+    samples = pd.DataFrame(names | {"label": 0, "prediction": 0, "margin": [1.0, 2.0, 3.0, 4.0, 5.0]})
+    monkeypatch.setattr(records, "frame", lambda *_: samples)
+    forget = pd.DataFrame({"split": ["train", "test"], "index": [0, 1]})
+    outputs = sample_outputs._run_outputs(None, SimpleNamespace(name="a run"), forget)
+    assert outputs.test_margin.tolist() == [3.0, 5.0] and outputs.unseen_margin.tolist() == [4.0]
+
+
+def test_a_split_that_all_trials_share_has_its_twins_in_each_of_them(project):
+    study = project.study()
+    outputs = OutputsReader(study, [], study.cells, pd.DataFrame())
+    twins = written_origin(split_file(study))["twins"]
+    assert [outputs._twins(Cell.parse(project.cell), trial) for trial in range(study.trials)] == [twins] * 2
 
 
 def test_margins_are_read_from_a_file_that_has_them_and_else_computed_from_losses():
