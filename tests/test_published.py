@@ -96,6 +96,13 @@ def test_a_table_that_differs_from_the_published_results_is_refused_unless_asked
         draw_table(changed, "table2")
 
 
+def test_a_table_may_show_runs_beside_those_that_are_published(study, project):
+    more = project.study(SMALL, {"published": True, "tables": {"table2": {"methods": ["ft", "not"]}}})
+    project.run(more, project.name("not"))
+    draw_table(more, "table2")
+    assert "not" in set(pd.read_csv(paths.table("tiny", "table2", ".csv"))["method"])
+
+
 def test_partial_results_replace_nothing_and_may_differ_from_the_published(study, project):
     path = paths.gathered("tiny", "metrics")
     before = path.read_bytes()
@@ -155,6 +162,8 @@ def test_a_difference_is_described(study):
         (pd.concat([before, before[before["method"] == "ft"].assign(trial=7)]), "1 run added, such as"),
     ]:
         assert description in published.difference(before, after)
+    barely = (before.assign(ra=ra) for ra in (98.0, 98.0005))
+    assert "was 98.0000, is 98.0005" in published.difference(*barely)
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
 
 

@@ -11,7 +11,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
 from benchmark.metrics.gaps import CELL as CELL_COLUMNS
-from benchmark.report.audits import NAMES, refused
+from benchmark.report.audits import NAMES, refused, twins
 from benchmark.report.draw import build
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
@@ -64,6 +64,26 @@ def test_the_first_row_is_a_perfect_unlearner_and_the_caption_names_what_is_not_
     assert auc["low"] < auc["value"] < auc["high"] and auc["null"] == pytest.approx(0.5, abs=0.1)
     assert np.isnan(data.loc[("coun", "efficacy-auc"), "null"])
     assert "A dash in the first row: too few trials to attack half of them." in table.caption
+
+
+def test_the_first_row_is_the_null_beside_the_method_with_the_most_trials(study):
+    write_run(study, "digits/convnet/original/trial-1", status=DIVERGED)
+    table = Drawn(study, "audit")
+    nulls = table.by_method("audit")["null"]
+    original, ft = (f"{nulls[method, 'unseen-auc-calibrated']:.3f}" for method in ("original", "ft"))
+    assert original != ft == table.row("Retrain in its place")[3].partition("±")[0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ([0.0, 2.0, np.nan], "At most 2 forgotten images of a trial have an exact twin among the retained ones"),
+        ([0.0, 0.0], "No forgotten image has an exact twin among the retained ones"),
+        ([np.nan], ""),  # splits that are too old to say
+    ],
+)
+def test_the_caption_says_whether_a_forgotten_image_has_a_twin(counts, text):
+    assert twins(pd.DataFrame({"twins": counts})) == text
 
 
 PLUGIN = '''

@@ -70,6 +70,13 @@ def test_show_says_what_a_runs_files_say_by_whatever_name(project):
     assert show(name)[0]["files"][paths.SAMPLES].endswith("(damaged)")
 
 
+def test_a_run_is_made_again_by_the_study_that_trained_it(project):
+    project.study(SMALL, name="another")  # it shows the same runs, and comes first by name
+    (facts,) = show(project.name("salun"))
+    assert facts["shown by"] == ["another: table2", "tiny: table2"]
+    assert facts["again"] == f"python -m benchmark run tiny {project.name('salun')} --again"
+
+
 def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     text = call("show", "tiny", "table2", "salun", check=True).stdout
     row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]

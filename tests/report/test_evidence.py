@@ -1,6 +1,7 @@
 """The tables of claims, verdicts, tuning, power and effort."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,14 @@ import yaml
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
+from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from benchmark.names import Cell
 from benchmark.report import facts
 from benchmark.report.draw import draw_table
-from benchmark.report.tables.claims_table import text
+from benchmark.report.tables import effort_table
+from benchmark.report.tables.claims_table import is_kept, text
+from benchmark.results import frames
+from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
@@ -95,6 +101,18 @@ def test_every_trial_that_is_left_out_or_missing_is_counted(study, copied):
         assert "Trials are missing for " in Drawn(study, name, partial=True).caption
 
 
+def test_a_trial_in_which_retrain_diverged_is_left_out_and_not_missing(study, copied):
+    write_run(study, f"{RANDOM}/retrain/trial-1", {"ra": 10.0}, status=DIVERGED)
+    needed = Drawn(study, "needed")
+    assert needed.by_method()[["trials", "diverged"]].to_numpy().tolist() == [[2, 1], [2, 1]]
+    assert "(trials): FT 1, NegGrad+ 1." in needed.caption and "missing" not in needed.caption
+
+
+def test_gathered_results_have_the_same_limit_of_collapse_as_the_runs(study):
+    limits = {of(study).collapse_limit(Cell.parse(RANDOM)) for of in (frames.gathered, frames.of_study)}
+    assert limits == {100 - COLLAPSE}
+
+
 def test_a_search_is_shown_whatever_was_removed_from_its_file(study, copied):
     remaining = {"found": {RANDOM: {"ft": {"candidates": 5}}}, "hyperparameters": {}}
     paths.tuned("tiny").write_text(yaml.safe_dump(remaining))
@@ -164,6 +182,19 @@ def test_claims_are_judged_by_the_gathered_results(study, claims):
     assert "In brackets: 95\N{NARROW NO-BREAK SPACE}% interval" in claims.caption
 
 
+@pytest.mark.parametrize(
+    ("verdict", "after", "kept"),
+    [
+        (REPRODUCED, REPRODUCED, True),
+        (NOT_REPRODUCED, NOT_REPRODUCED, True),
+        (REPRODUCED, UNDECIDED, False),
+        (UNDECIDED, UNDECIDED, False),
+    ],
+)
+def test_a_verdict_that_holms_correction_overturns_has_no_star(verdict, after, kept):
+    assert is_kept(SimpleNamespace(verdict=verdict, after_holm=after)) == kept
+
+
 def test_verdicts_are_counted_by_claim_and_cell(study, claims):
     table = Drawn(study, "counts")
     counts = table.data.set_index("claim")
@@ -185,6 +216,14 @@ def test_effort_counts_every_run_once(study):
     assert "16 runs took 0.4 hours of wall-clock time" in took.caption and "on 1 thread each." in took.caption
     assert f"a processor, 2 cores, float32, torch 2.6.0, commit {'0' * 40}." in took.caption
     assert took.row("Retrain")[0] == "random 10 %"
+
+
+def test_effort_sums_hours_and_has_the_median_minutes_and_the_peak_memory_of_runs():
+    # The last run was interrupted before calls were added up: its clock missed most of its training.
+    clocks = {"wall_seconds": [60.0, 90.0, 20.0], "seconds": [30.0, 60.0, 3600.0]}
+    names = {"dataset": "d", "arch": "a", "scenario": "random-10", "method": "ft", "trial": range(3)}
+    runs = effort_table._runs(pd.DataFrame(names | clocks | {"peak_memory_mb": [100.0, 300.0, 200.0]}))
+    assert effort_table._sums(runs) == {"runs": 3, "hours": 3750 / 3600, "minutes_a_run": 1.5, "peak_memory_mb": 300.0}
 
 
 def test_effort_uses_the_labels_of_the_study(study, copied):

@@ -39,3 +39,15 @@ def test_one_original_serves_all_trials_or_each_its_own_and_never_another(study)
     original = resampled.derive(RELEARNING, resampled.run("digits/convnet/original/trial-1"), "random-10")
     paths.derived(original.pool_path).unlink()
     assert steps(resampled, partial=True) == pytest.approx((20 / 3 + 18) / 2)
+
+
+def test_a_method_that_relearns_sooner_than_retrain_lies_above_it(study) -> None:
+    one = relearnt()
+    for derived in one.derived:
+        if derived.run.name.method == "ft":
+            frame = pd.DataFrame({"step": [0, 10, 20], "forget_accuracy": [30.0, 40.0, 90.0]})
+            write_derived(one, RELEARNING, str(derived.run.name), derived.scenario, frame)
+    again = Drawn(one, "again")
+    # Retrain begins at 10 %: half an interval at 20 points more, of two.
+    assert again.by_method().loc["ft", "difference"] == pytest.approx(5.0)
+    assert again.row("FT")[3].startswith("5.00") and again.row("Retrain")[3] == "—"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,25 @@ from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
 from benchmark.metrics.gaps import METRICS as METRIC_NAMES
-from benchmark.report import style
+from benchmark.report import facts, style
 from benchmark.report.draw import draw_table
 from benchmark.report.style import METHODS, method_colour, method_label
 from benchmark.report.summary import cost_unit, summaries
 from benchmark.results import records as results
 from benchmark.study.study import Study
 from tests.pool import run_folder
-from tests.report.conftest import RANDOM, TRAIN, Drawn, altered, changed, metrics, write_forget, write_run, write_runs
+from tests.report.conftest import (
+    CLASS,
+    RANDOM,
+    TRAIN,
+    Drawn,
+    altered,
+    changed,
+    metrics,
+    write_forget,
+    write_run,
+    write_runs,
+)
 
 LISTED = ["retrain", "ft", "neggrad-plus", "not", "coun", "coun@tau=0.2"]
 RETRAIN = [(99.0, 5.0, 94.0, 10.0), (100.0, 6.0, 95.0, 11.0), (98.0, 4.0, 93.0, 9.0)]
@@ -127,6 +139,12 @@ def test_the_caption_says_if_methods_of_a_trial_started_from_different_originals
         assert warned == (method == "coun")
 
 
+@pytest.mark.parametrize(("resample", "warned"), [([], True), (["original"], False)])
+def test_one_original_is_the_same_in_all_trials_and_a_resampled_one_within_a_trial(resample, warned) -> None:
+    runs = pd.DataFrame({"dataset": "d", "arch": "a", "trial": [0, 1], "started_from": ["a", "b"]})
+    assert bool(facts.apart(SimpleNamespace(resample=resample), runs)) == warned
+
+
 def test_the_best_epoch_is_called_an_oracle(study) -> None:
     write_gaps(study, {})
     best = changed(report_epoch="best", figures={})
@@ -162,6 +180,19 @@ def test_predictions_are_shares_of_the_forgotten_class(study) -> None:
     assert coun["percent_avg_diff"] == pytest.approx(50 / 3)
     write_run(study, "digits/convnet/class-8/ft/trial-1", status=results.DIVERGED)
     assert Drawn(study, "taken").row("FT") == ["diverged", "", "", ""]
+
+
+def test_where_retrain_lacks_a_trial_shares_are_compared_in_those_that_both_have(study) -> None:
+    for run in study.runs_of("taken"):
+        prediction = np.arange(TRAIN) % 10
+        if run.name.trial == 2:
+            prediction[8::10] = 1
+        write_run(study, str(run.name), prediction=prediction)
+    shutil.rmtree(run_folder("tiny", f"{CLASS}/retrain/trial-2"))
+    taken = Drawn(study, "taken", partial=True)
+    ft = taken.by_method("scenario", "predicted_class").loc[("ft", "class-8", "8")]
+    assert ft["percent"] == pytest.approx(200 / 3) and ft["percent_avg_diff"] == 0
+    assert "Each difference is over the trials that a method shares with Retrain." in taken.caption
 
 
 def test_an_unknown_class_and_one_that_is_not_forgotten_are_refused(study) -> None:
