@@ -37,7 +37,7 @@ try:
     study = Study.load(options.study)
     files = StudyFiles(study)
 except BadInput as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")
 
 session = Session(study)
 logger.addFilter(session)
@@ -100,7 +100,7 @@ onstart:
     try:
         check_needed(study, jobs)
     except BadInput as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"error: {error}")
     logger.removeHandler(errors)
     if sys.platform == "linux" and workflow.local_exec:
         job_server.start(jobs, dict.fromkeys(resources.THREADS, str(study.threads)))
