@@ -35,6 +35,7 @@ SHIPPED = {
     "cifar10-relearning": "relearning relearning-curves gaps",
     "cifar10-small": f"{SMALL} {MORE} {AUDIT} not-forgotten",
     "cifar10-fair": "table2 table3 table9 table10 matched claims verdicts search hyperparameters audit metrics effort",
+    "cifar10-fair-again": "search table2 table3 table9 table10 claims verdicts",
     "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"
     + " hyperparameters figure4 not-forgotten",
     "cifar10-schedules": "lengths",

@@ -136,7 +136,7 @@ def _tuned_and_not(study: ResolvedStudy, output: OutputSettings) -> list[RunName
 
 
 def _searched(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
-    if not study.tuned_file.get("found"):
+    if study.tuned is None or (study.includes_tuned and not study.tuned_file.get("found")):
         raise BadInput("kind 'search' shows what a search found: the study includes no tuned values (tuned: <study>)")
     return _first_trial(study, output)
 

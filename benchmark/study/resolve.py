@@ -38,8 +38,11 @@ class ResolvedStudy(StudyForm):
 
     @cached_property
     def tuned_file(self) -> dict[str, Any]:
-        """The tuned file that this study names: the values, and below ``about`` and ``found`` their origin."""
-        return parse(paths.tuned(self.tuned)) if self.tuned else {}
+        """The tuned file that this study names: the values, and below ``about`` and ``found`` their origin.
+
+        It is empty before the search has begun. Only a study that does not include tuned values can be read then.
+        """
+        return parse(paths.tuned(self.tuned)) if self.tuned and paths.tuned(self.tuned).is_file() else {}
 
     @cached_property
     def untuned(self) -> Self:

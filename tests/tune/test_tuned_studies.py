@@ -110,6 +110,15 @@ def test_impossible_settings_and_missing_tuned_files_are_named(project):
         project.study(TUNE)
 
 
+def test_a_study_that_shows_its_own_search_can_begin_it(project):
+    search = {"search": {"kind": "search", "cells": [CELL], "methods": ["ft"]}}
+    with pytest.raises(BadInput, match="is missing: 'python -m benchmark tune tiny' makes it"):
+        project.study(TUNE, {"tuned": "tiny", "tables": search})
+    pretend(count=3)
+    write(Journal(Study.load("tiny", tuned=False)))
+    assert "search" in Study.load("tiny").tables
+
+
 def test_a_study_may_leave_the_tuned_table_out(project):
     tables = {"table3": {"kind": "unlearning", "cells": ["digits/convnet/random-50"], "methods": ["ft"]}}
     reuse = {"reuse": {"sequential-2x10": "random-10"}}
