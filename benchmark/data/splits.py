@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +91,11 @@ def chosen_by(path: Path, scenario: Scenario, count: int) -> Indices:
     index, scores = _choice(path, is_list=scenario.kind == "listed")
     if wrong := [number for number in index if not 0 <= number < count]:
         raise BadInput(f"{path}: {wrong[0]}: the {count} training images are numbered from 0 to {count - 1}")
-    if len(set(index)) < len(index):
-        raise BadInput(f"{path}: {next(number for number in index if index.count(number) > 1)} is listed twice")
+    ordered = sorted(index)
+    if twice := [number for number, following in pairwise(ordered) if number == following]:
+        raise BadInput(f"{path}: {twice[0]} is listed twice")
     if scenario.kind == "listed":
-        return np.array(sorted(index), dtype=np.int64)
+        return np.array(ordered, dtype=np.int64)
     if len(index) < count:
         raise BadInput(f"{path}: {len(index)} scores: there are {count} training images")
     by_index = np.array(scores)[np.argsort(index)]
@@ -119,10 +121,10 @@ def _choice(path: Path, is_list: bool) -> tuple[list[int], list[float]]:
     for number, line in lines:
         try:
             first, *others = line.split(",")
+            if len(others) != (not is_list) or "_" in line:  # Python reads 1_0 as 10
+                raise ValueError
             index.append(int(first))
             scores += [float(score or "nan") for score in others]
-            if len(others) != (not is_list):
-                raise ValueError
         except ValueError:
             raise BadInput(f"{path}: line {number}: {line!r}: accepted is {accepted}") from None
     return index, scores

@@ -154,8 +154,8 @@ def _fault(candidate: Any) -> str:
         # A misspelt part is never used: the method would train as plain fine-tuning.
         if not name.startswith("_") and name not in parts and (close := closest(name, parts, cutoff=0.8)):
             return f": {name!r} is no part of a method; did you mean {close!r}?"
-    for name in own.keys() & parts:
-        if inspect.isfunction(accepted := getattr(Method, name)) and inspect.isfunction(own[name]):
+    for name in parts:
+        if inspect.isfunction(accepted := getattr(Method, name)) and inspect.isfunction(own.get(name)):
             given, hook = inspect.signature(own[name]), inspect.signature(accepted)
             try:
                 given.bind(*(key for key, parameter in hook.parameters.items() if parameter.default is hook.empty))
