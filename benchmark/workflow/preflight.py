@@ -10,9 +10,9 @@ from benchmark.errors import BadInput, IncompletePlugin
 from benchmark.methods.base import Output, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.workflow.targets import StudyFiles
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
 # Of the stand-in on which plugins are tried: training images, those to forget, classes, the shape of an image.
@@ -28,11 +28,9 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
 
 def check_all(study: Study) -> None:
     """Check prepared datasets, images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
+    StudyFiles(study)
     folders = {name: study.dataset_folder(name) for name in study.datasets}
-    prepared = {name: folder for name, folder in folders.items() if (folder / store.PROVENANCE).is_file()}
-    for name, folder in prepared.items():
-        check_prepared(study, name, store.record(folder))
-    check_images(study, [name for name in folders if name not in prepared])
+    check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_plugins(study)
 
 
