@@ -9,7 +9,7 @@ A run's name is its specification::
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.errors import BadInput, closest
 from benchmark.registry import METHODS, WORD
@@ -128,6 +128,11 @@ class RunName:
     def __str__(self) -> str:
         middle = f"{self.scenario}/{self.method}" if self.scenario else self.method
         return f"{self.dataset}/{self.arch}/{middle}/trial-{self.trial}"
+
+    @property
+    def plain(self) -> RunName:
+        """The name without the method's settings: which of them it has depends on the study's own values."""
+        return replace(self, method=MethodName.parse(self.method).head)
 
     @property
     def is_original(self) -> bool:

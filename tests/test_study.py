@@ -282,6 +282,17 @@ def test_a_run_that_two_studies_share_has_one_path(empty):
     assert len(set(splits)) == 1 and splits[0].startswith("digits/class-8/trial-0-")
 
 
+def test_a_run_is_the_same_whether_its_name_or_the_study_gives_a_setting(empty):
+    varied = empty.study()
+    own = empty.study({"hyperparameters": {"*/*/class-8": {"coun": {"tau": 0.3}}}}, name="own")
+    name = "digits/convnet/class-8/coun/trial-0"
+    runs = [varied.run(name.replace("coun", "coun@tau=0.3")), own.run(name)]
+    assert runs[0].fingerprint == runs[1].fingerprint and runs[0].pool_path == runs[1].pool_path
+    assert runs[0].pool_path.startswith(f"{name}-") and runs[0].pool_path != varied.run(name).pool_path
+    derived = [study.derive("maps", run, "class-8").pool_path for study, run in zip((varied, own), runs, strict=True)]
+    assert derived[0] == derived[1]
+
+
 def test_planning_a_study_imports_no_slow_library(empty):
     empty.study({"figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}}})
     # Each job of the workflow reads the Snakefile anew, and all that it imports.

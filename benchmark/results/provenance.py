@@ -171,15 +171,16 @@ def _run(text: str) -> RecordedRun:
     folder = Path(text).parent if Path(text).name == RUN else Path(text)
     if (folder / RUN).is_file():
         return RecordedRun(folder, read_record(folder / RUN))
-    pools = _pools()
+    pattern = ""
     if re.fullmatch(FINGERPRINT, text):
-        folders = [path for pool in pools for path in sorted(pool.rglob(f"trial-*-{text[:SHORT]}"))]
-    else:
-        name = str(RunName.parse(text)) if text.count("/") > 2 else ""
-        folders = [path for pool in pools for path in sorted((pool / name).parent.glob(f"{Path(name).name}-*")) if name]
-        folders = [path for path in folders if "." not in path.name]  # those set aside end in .earlier-1
+        pattern = f"**/trial-*-{text[:SHORT]}"
+    elif text.count("/") > 2:
+        name = RunName.parse(text)
+        pattern, text = f"{name.plain}-*", str(name)
+    folders = [path for pool in _pools() if pattern for path in sorted(pool.glob(pattern))]
+    folders = [path for path in folders if "." not in path.name]  # those set aside end in .earlier-1
     runs = [RecordedRun(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
-    runs = [run for run in runs if run.record["fingerprint"].startswith(text) or "/" in text]
+    runs = [run for run in runs if run.record["fingerprint"].startswith(text) or run.record["run"] == text]
     if not runs:
         raise BadInput(f"{text!r}: no such run in {paths.RUNS}: accepted is {ACCEPTED}")
     if len({run.record["fingerprint"] for run in runs}) > 1:

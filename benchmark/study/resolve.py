@@ -123,7 +123,7 @@ class ResolvedStudy(StudyForm):
         original = self._original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {
-            "run": str(name),
+            "run": str(name.plain),
             "seed": self.seed,
             "dataset": {
                 "provenance": self.dataset_fingerprints[name.dataset],

@@ -45,8 +45,8 @@ class Run:
 
     @cached_property
     def pool_path(self) -> str:
-        """Its folder in the pool: the name with the first digits of the fingerprint."""
-        return f"{self.name}-{self.fingerprint[:SHORT]}"
+        """Its folder in the pool: the plain name with the first digits of the fingerprint."""
+        return f"{self.name.plain}-{self.fingerprint[:SHORT]}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Derived:
     @cached_property
     def pool_path(self) -> str:
         """Its file in the pool, without the suffix."""
-        run = self.run.name
+        run = self.run.name.plain
         name = f"{run.dataset}/{run.arch}/{self.scenario}/{run.method}/trial-{run.trial}"
         return f"{self.kind}/{name}-{digest(self.origin)[:SHORT]}"
 

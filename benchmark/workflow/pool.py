@@ -72,8 +72,8 @@ def _run(folder: Path, relative_path: str) -> Piece:
     """Read a run and verify every file of it."""
     record = read_record(folder / RUN)
     try:
-        fingerprint, digests = record["fingerprint"], record["sha256"]
-        if fingerprint != digest(record["slice"]) or relative_path != f"runs/{record['run']}-{fingerprint[:SHORT]}":
+        fingerprint, digests, name = record["fingerprint"], record["sha256"], record["slice"]["run"]
+        if fingerprint != digest(record["slice"]) or relative_path != f"runs/{name}-{fingerprint[:SHORT]}":
             raise DamagedFile(folder / RUN, "it belongs to another path")
         for file in (folder / name for name in (SAMPLES, HISTORY, MODEL)):
             if sha256(file) != digests[file.name] if file.is_file() else file.name != MODEL:

@@ -173,7 +173,10 @@ def test_an_unknown_or_ambiguous_name_is_a_one_line_error(project):
         ended = call("show", *words.split())
         assert ended.returncode == 2 and message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
     folder = run_folder("tiny", project.name("salun"))
-    fingerprint = read_record(folder / paths.RUN)["fingerprint"][:8]
-    shutil.copytree(run_folder("tiny", project.name("salun", trial=1)), folder.with_name("trial-0-00000000"))
+    record, other = read_record(folder / paths.RUN), shutil.copytree(folder, folder.with_name("trial-0-00000000"))
+    varied = project.name("salun@lr=0.5")  # of the same method and trial, but not called the same
+    write_record(other / paths.RUN, record | {"fingerprint": "0" * 16, "run": varied})
+    assert call("cite", project.name("salun")).returncode == 0
+    write_record(other / paths.RUN, record | {"fingerprint": "0" * 16})
     ended = call("cite", project.name("salun"))
-    assert ended.returncode == 2 and "several runs, " in ended.stderr and fingerprint in ended.stderr
+    assert ended.returncode == 2 and "several runs, " in ended.stderr and record["fingerprint"][:8] in ended.stderr
