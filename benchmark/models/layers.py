@@ -1,12 +1,16 @@
 """Layers that compute the same as torch's, faster on a processor.
 
-Convolution in bfloat16: where an output's rows are short, oneDNN's convolution is slower than its own matrix product,
-above all on a processor with matrix instructions (AMX): the last stages of ResNet-18 and VGG-16 would take as long as
-all others. So inputs are unfolded and multiplied with the weights: the same operations in another order. The section
-``alternatives`` of ``bench`` compares the two. Dropout: torch draws 64 random bits a value, on one thread.
+Convolution: where an output's rows are short, oneDNN's is slower than its own matrix product, and the last stages of
+ResNet-18 and VGG-16 would take as long as all others. If every output sees the whole image, as with 2x2 pixels, the
+weights are laid out as one matrix: fewer operations, since no padding is multiplied. In bfloat16, other small images
+are unfolded and multiplied with the weights: the same operations in another order. Dropout: torch draws 64 random bits
+a value, on one thread.
 """
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -31,13 +35,15 @@ class Convolution(nn.Conv2d):
         """Return the convolution, (B, channels, H', W'), of ``images``, (B, C, H, W)."""
         stride, padding = self.stride[0], int(self.padding[0])
         width = (images.shape[3] + 2 * padding - self.kernel_size[1]) // stride + 1
-        in_bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
-        applicable = in_bfloat16 and images.device.type == "cpu" and not torch.compiler.is_compiling()
-        if not applicable or not is_small(width, self.out_channels):
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else images.dtype
+        covers = max(images.shape[2:]) <= min(self.kernel_size) - padding
+        unfolds = dtype is torch.bfloat16 and is_small(width, self.out_channels)
+        faster = (covers or unfolds) and dtype is not torch.float16
+        if not faster or images.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(images)
-        weight = self.weight.to(torch.bfloat16)
-        values: Tensor = Unfolded.apply(images.to(torch.bfloat16), weight, stride, padding)  # type: ignore[no-untyped-call]
-        return values if self.bias is None else values + self.bias.to(torch.bfloat16)[:, None, None]
+        product = Covering if covers else Unfolded
+        values: Tensor = product.apply(images.to(dtype), self.weight.to(dtype), stride, padding)  # type: ignore[no-untyped-call]
+        return values if self.bias is None else values + self.bias.to(dtype)[:, None, None]
 
 
 def rebuild(part: nn.Module, channels: int, divisor: int) -> None:
@@ -56,6 +62,48 @@ def rebuild(part: nn.Module, channels: int, divisor: int) -> None:
             setattr(part, name, nn.BatchNorm2d(layer.num_features // divisor))
         else:
             rebuild(layer, channels, divisor)
+
+
+class Covering(torch.autograd.Function):
+    """A convolution of images so small that each output sees all of them, as a product with one matrix."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, images: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+        """Return values, (B, channels, H', W') in channels_last, of images, (B, C, H, W), both in ``weight``'s type."""
+        size, kernel = images.shape[2:], weight.shape[2:]
+        outputs = [(side + 2 * padding - over) // stride + 1 for side, over in zip(size, kernel, strict=True)]
+        windows = list(_windows(outputs, size, stride, padding))
+        taps = weight.permute(0, 2, 3, 1)
+        matrix = torch.stack([taps[:, down, right] for down, right in windows]).flatten(0, 1).flatten(1)
+        ctx.save_for_backward(images, matrix)
+        ctx.weight = weight.shape, windows  # type: ignore[attr-defined]
+        values = images.permute(0, 2, 3, 1).flatten(1) @ matrix.T
+        return values.unflatten(1, (*outputs, -1)).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        """Return the gradients of images and weight."""
+        (images, matrix), (shape, windows) = ctx.saved_tensors, ctx.weight  # type: ignore[attr-defined]
+        needs_images, needs_weight = ctx.needs_input_grad[:2]  # type: ignore[attr-defined]
+        gradient = gradient.permute(0, 2, 3, 1).flatten(1)
+        images_gradient = weight_gradient = None
+        if needs_images:
+            images_gradient = (gradient @ matrix).unflatten(1, (*images.shape[2:], -1)).permute(0, 3, 1, 2)
+        if needs_weight:
+            product = gradient.T @ images.permute(0, 2, 3, 1).flatten(1)
+            parts = product.unflatten(1, (*images.shape[2:], -1)).unflatten(0, (len(windows), -1))
+            taps = product.new_zeros(shape[0], *shape[2:], shape[1])
+            for (down, right), part in zip(windows, parts, strict=True):
+                taps[:, down, right] += part
+            weight_gradient = taps.permute(0, 3, 1, 2)
+        return images_gradient, weight_gradient, None, None
+
+
+def _windows(outputs: Sequence[int], size: Sequence[int], stride: int, padding: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the part of the kernel, rows and columns, that lies over the whole image of ``size``, for each output."""
+    rows, columns = ([padding - stride * place for place in range(count)] for count in outputs)
+    for down, right in itertools.product(rows, columns):
+        yield slice(down, down + size[0]), slice(right, right + size[1])
 
 
 class Unfolded(torch.autograd.Function):

@@ -56,19 +56,22 @@ class RecordedRun:
         last = read_parquet(self.folder / HISTORY).iloc[-1]
         return {key: float(value) for key, value in last.dropna().items() if key in (*METRICS, *COSTS)}
 
-    def facts(self, shown_by: dict[str, list[str]]) -> dict[str, Any]:
+    def facts(self, shown_by: dict[str, dict[str, str]]) -> dict[str, Any]:
         """Return all that is known about the run, by topic, as plain data.
 
-        ``shown_by`` has the tables and figures that show it, by study.
+        ``shown_by`` has, by study, the tables and figures that show it, each with the run's name in that study.
         """
         record, stamp, determined_by = self.record, self.record["stamp"], dict(self.record["slice"])
-        settings, run = determined_by.pop("settings"), determined_by.pop("run")
+        settings, _ = determined_by.pop("settings"), determined_by.pop("run")
         versions = {key: value for key, value in stamp.items() if key not in (*MADE, *MACHINE, "data")}
         costs = {key: self.numbers[key] for key in COSTS if key in self.numbers}
         # The study that trained it, if that still shows it.
-        study = next(iter(sorted(shown_by, key=lambda name: name != record.get("study"))), record.get("study"))
+        study, name = record.get("study"), record["run"]
+        if shown_by:
+            study = study if study in shown_by else min(shown_by)
+            name = next(iter(shown_by[study].values()))
         return {
-            "run": run,
+            "run": record["run"],
             "fingerprint": record["fingerprint"],
             "status": record["status"],
             "metrics": {key: self.numbers[key] for key in METRICS if key in self.numbers},
@@ -85,7 +88,7 @@ class RecordedRun:
             "folder": str(self.folder or "not here: as gathered"),
             "files": dict(self._files()),
             "shown by": [f"{name}: {', '.join(outputs)}" for name, outputs in shown_by.items()],
-            "again": f"python -m benchmark run {study} {run} --again",
+            "again": f"python -m benchmark run {study} {name} --again",
         }
 
     def _original(self) -> dict[str, Any]:
@@ -124,18 +127,18 @@ class Behind:
     study: Study | None = None
     output: str = ""
 
-    def shown_by(self) -> list[dict[str, list[str]]]:
-        """Return for each run the tables and figures that show it, by study; unreadable studies have none."""
-        by_run: list[dict[str, list[str]]] = [{} for _ in self.runs]
+    def shown_by(self) -> list[dict[str, dict[str, str]]]:
+        """Return for each run what `RecordedRun.facts` needs; unreadable studies show none."""
+        by_run: list[dict[str, dict[str, str]]] = [{} for _ in self.runs]
         positions = {run.record["fingerprint"]: position for position, run in enumerate(self.runs)}
         for name in paths.studies():
             try:
                 study = Study.load(name)
-                outputs = {output: {run.fingerprint for run in study.runs_of(output)} for output in study.outputs}
+                outputs = {key: {run.fingerprint: str(run.name) for run in study.runs_of(key)} for key in study.outputs}
             except BadInput:
                 continue
             for fingerprint, position in positions.items():
-                if shown_in := [output for output, runs in outputs.items() if fingerprint in runs]:
+                if shown_in := {output: runs[fingerprint] for output, runs in outputs.items() if fingerprint in runs}:
                     by_run[position][name] = shown_in
         return by_run
 

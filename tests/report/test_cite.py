@@ -77,6 +77,17 @@ def test_a_run_is_made_again_by_the_study_that_trained_it(project):
     assert facts["again"] == f"python -m benchmark run tiny {project.name('salun')} --again"
 
 
+def test_a_run_is_made_again_under_its_name_in_the_study_that_shows_it(project):
+    varied = project.name("salun@threshold=0.5")  # as the study that trained it has it, which this one does not
+    own = {"salun": {"threshold": 0.9}}
+    methods = {"table2": {"methods": ["salun@threshold=0.5"]}, "table8": None}
+    project.study({"trials": 2, "hyperparameters": {"*": own}, "tables": methods}, name="another")
+    paths.study_file("tiny").unlink()
+    (facts,) = show("another", varied)
+    assert facts["run"] == project.name("salun") and facts["shown by"] == ["another: table2"]
+    assert facts["again"] == f"python -m benchmark run another {varied} --again"
+
+
 def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     text = call("show", "tiny", "table2", "salun", check=True).stdout
     row = pd.read_csv(paths.table("tiny", "table2", ".csv")).set_index("method").loc["salun"]
