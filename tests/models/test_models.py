@@ -177,7 +177,7 @@ def test_the_convolutions_of_vgg_are_torchvisions(arch, images):
     theirs = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"], batch_norm=arch.endswith("bn"))
     ours.load_state_dict(theirs.state_dict())
     with torch.no_grad():
-        torch.testing.assert_close(ours(images), theirs(images))  # the last three are products
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)  # the last three are products
 
 
 IMPORTS = """
