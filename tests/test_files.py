@@ -41,7 +41,7 @@ def test_digests_are_sha256_and_do_not_depend_on_the_order_of_keys(tmp_path):
 
 def test_every_path_is_relative_to_the_project():
     assert not any(value.is_absolute() for value in vars(paths).values() if isinstance(value, Path))
-    pool_path = "digits/convnet/random-10/coun@tau=0.2/trial-0-0a1b2c3d"
+    pool_path = "digits/convnet/random-10/coun/trial-0-0a1b2c3d"
     assert paths.run(pool_path) == Path("results/runs") / pool_path
 
 

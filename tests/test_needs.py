@@ -9,7 +9,7 @@ from benchmark.errors import BadInput
 from benchmark.study.reading import validated
 from benchmark.workflow.resources import Options, memory_mb, minutes
 
-COUN = "digits/convnet/random-10/coun@tau=0.2/trial-1-0a1b2c3d"
+COUN = "digits/convnet/random-10/coun/trial-1-0a1b2c3d"
 ORIGINAL = "digits/convnet/original/trial-0-0a1b2c3d"
 
 
@@ -31,15 +31,15 @@ def request(attempt=1):
 
 
 def test_a_run_asks_for_twice_the_time_and_half_again_the_memory_of_similar_runs(finish):
-    finish("digits/vit/random-10/coun@tau=0.2/trial-0-0a1b2c3d", 6000, 6000)  # not similar
+    finish("digits/vit/random-10/coun/trial-0-0a1b2c3d", 6000, 6000)  # not similar
     assert [request(attempt) for attempt in (1, 2, 3)] == [(60, 4000), (120, 8000), (180, 12000)]
     assert minutes(COUN, attempt=1, first=25) == 25
     # Where its method has not run, others of its dataset and architecture count.
     finish(ORIGINAL, 1200, 900)
-    finish("digits/convnet/random-10/coun/trial-0-0a1b2c3d", 100, 800)
+    finish("digits/convnet/random-10/ft/trial-0-0a1b2c3d", 100, 800)
     assert request() == (40, 1.5 * 900 + 1000)
-    finish("digits/convnet/random-10/coun@tau=0.2/trial-0-00000000", 900, 700)
-    finish("digits/convnet/class-8/coun@tau=0.2/trial-0-11111111", 1201, 800)
+    finish("digits/convnet/random-10/coun/trial-0-00000000", 900, 700)
+    finish("digits/convnet/class-8/coun/trial-0-11111111", 1201, 800)
     assert request() == (41, 1.5 * 800 + 1000)  # 2 x 1201 s
 
 

@@ -293,6 +293,19 @@ def test_a_run_is_the_same_whether_its_name_or_the_study_gives_a_setting(empty):
     assert derived[0] == derived[1]
 
 
+def test_an_output_is_drawn_again_where_only_the_names_of_its_runs_have_changed(empty):
+    def planned(tau):
+        table = {"table2": {"methods": ["coun@tau=0.1", "coun@tau=0.3"]}}
+        return empty.study({"hyperparameters": {"*": {"coun": {"tau": tau}}}, "tables": table})
+
+    first, second = planned(0.1), planned(0.3)
+    runs = [study.runs_of("table2") for study in (first, second)]
+    assert [run.fingerprint for run in runs[0]] == [run.fingerprint for run in runs[1]]
+    assert [run.shown_as for run in runs[0]] != [run.shown_as for run in runs[1]]
+    assert first.output_fingerprint("table2") != second.output_fingerprint("table2")
+    assert first.fingerprint != second.fingerprint
+
+
 def test_planning_a_study_imports_no_slow_library(empty):
     empty.study({"figures": {"figure1": {"kind": "maps", "cells": [CELL], "methods": ["retrain"]}}})
     # Each job of the workflow reads the Snakefile anew, and all that it imports.

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
+from torch.autograd.function import FunctionCtx, once_differentiable
 from torch.nn import functional
 
 BITS = 16  # random bits a value: probabilities of dropout are rounded to multiples of 1/65536
@@ -81,6 +81,7 @@ class Covering(torch.autograd.Function):
         return values.unflatten(1, (*outputs, -1)).permute(0, 3, 1, 2)
 
     @staticmethod
+    @once_differentiable  # the matrix is not an input: a second derivative would lack its part
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         """Return the gradients of images and weight."""
         (images, matrix), (shape, windows) = ctx.saved_tensors, ctx.weight  # type: ignore[attr-defined]

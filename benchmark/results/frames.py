@@ -204,16 +204,25 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
 
 def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:
     try:
-        fingerprints = set(gathered_frame(study.name, "metrics").get("fingerprint", ()))
+        rows = gathered_frame(study.name, "metrics")
     except StaleOutput:
         return False
-    return all(run.fingerprint in fingerprints for run in runs)
+    return _identities(runs) <= _gathered_identities(rows)
+
+
+def _identities(runs: Iterable[Run]) -> set[tuple[str, str]]:
+    """Return the fingerprint of each run, and the method's name in the study, by which its rows are found."""
+    return {(run.fingerprint, run.name.method) for run in runs}
+
+
+def _gathered_identities(metrics: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(metrics["fingerprint"], metrics["method"], strict=True)) if "fingerprint" in metrics else set()
 
 
 def lacking(study: Study, metrics: pd.DataFrame) -> str:
     """Return in words how many of the study's runs are not among the gathered ones; empty if all are."""
-    runs = {run.fingerprint for run in study.runs()}
-    missing = len(runs - set(metrics["fingerprint"]))
+    runs = _identities(study.runs())
+    missing = len(runs - _gathered_identities(metrics))
     return f"{missing} of the study's {len(runs)} runs are missing or of another configuration" if missing else ""
 
 

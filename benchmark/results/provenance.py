@@ -38,15 +38,12 @@ class RecordedRun:
     """A run as in its record or, if the run is not here, as in the study's gathered results.
 
     ``folder`` is the run's, if it is here. ``record`` is the content of ``run.json``, or the gathered part of it.
+    ``name`` is the run's name in the study that shows it or, if none is asked for, in the one that trained it.
     """
 
     folder: Path | None
     record: dict[str, Any]
-
-    @property
-    def name(self) -> RunName:
-        """The run's name."""
-        return RunName.parse(self.record["run"])
+    name: RunName
 
     @cached_property
     def numbers(self) -> dict[str, float]:
@@ -66,12 +63,12 @@ class RecordedRun:
         versions = {key: value for key, value in stamp.items() if key not in (*MADE, *MACHINE, "data")}
         costs = {key: self.numbers[key] for key in COSTS if key in self.numbers}
         # The study that trained it, if that still shows it.
-        study, name = record.get("study"), record["run"]
+        study, name = record.get("study"), str(self.name)
         if shown_by:
             study = study if study in shown_by else min(shown_by)
             name = next(iter(shown_by[study].values()))
         return {
-            "run": record["run"],
+            "run": str(self.name),
             "fingerprint": record["fingerprint"],
             "status": record["status"],
             "metrics": {key: self.numbers[key] for key in METRICS if key in self.numbers},
@@ -173,7 +170,7 @@ def _run(text: str) -> RecordedRun:
     """Return the run that a folder, a fingerprint or a name stands for."""
     folder = Path(text).parent if Path(text).name == RUN else Path(text)
     if (folder / RUN).is_file():
-        return RecordedRun(folder, read_record(folder / RUN))
+        return _trained(folder)
     pattern = ""
     if re.fullmatch(FINGERPRINT, text):
         pattern = f"**/trial-*-{text[:SHORT]}"
@@ -182,7 +179,7 @@ def _run(text: str) -> RecordedRun:
         pattern, text = f"{name.plain}-*", str(name)
     folders = [path for pool in _pools() if pattern for path in sorted(pool.glob(pattern))]
     folders = [path for path in folders if "." not in path.name]  # those set aside end in .earlier-1
-    runs = [RecordedRun(path, read_record(path / RUN)) for path in folders if (path / RUN).is_file()]
+    runs = [_trained(path) for path in folders if (path / RUN).is_file()]
     runs = [run for run in runs if run.record["fingerprint"].startswith(text) or run.record["run"] == text]
     if not runs:
         raise BadInput(f"{text!r}: no such run in {paths.RUNS}: accepted is {ACCEPTED}")
@@ -190,6 +187,11 @@ def _run(text: str) -> RecordedRun:
         several = ", ".join(f"{run.record['fingerprint'][:SHORT]} of {run.record.get('study')}" for run in runs)
         raise BadInput(f"{text!r}: several runs, {several}: accepted is one of these, or 'STUDY RUN'")
     return runs[0]
+
+
+def _trained(folder: Path) -> RecordedRun:
+    record = read_record(folder / RUN)
+    return RecordedRun(folder, record, RunName.parse(record["run"]))
 
 
 def _pools() -> list[Path]:
@@ -208,7 +210,7 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
     for run in runs:
         folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
-            recorded.append(RecordedRun(folder, read_record(folder / RUN)))
+            recorded.append(RecordedRun(folder, read_record(folder / RUN), run.name))
             continue
         if gathered is None:
             gathered = (
@@ -223,7 +225,7 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
         stamp = {key: row[key] for key in STAMP if key in row}
         facts = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
-        recorded.append(RecordedRun(None, name | facts | {"stamp": stamp, "numbers": numbers}))
+        recorded.append(RecordedRun(None, name | facts | {"stamp": stamp, "numbers": numbers}, run.name))
     return recorded
 
 

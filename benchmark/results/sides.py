@@ -129,7 +129,7 @@ def _rows(study: Study) -> pd.DataFrame:
     if rows.empty:
         return rows
     files = [
-        paths.run(f"{RunName.of_row(*row)}-{fingerprint[:SHORT]}") / paths.SAMPLES
+        paths.run(f"{RunName.of_row(*row).plain}-{fingerprint[:SHORT]}") / paths.SAMPLES
         for *row, fingerprint in rows[[*RUN_KEYS, "fingerprint"]].itertuples(index=False)
     ]
     return rows.assign(samples=[written_digest(file) for file in files])

@@ -58,7 +58,7 @@ class PlannedStudy(ResolvedStudy):
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
-        runs = [run.fingerprint for run in (self.runs() if kind.from_gathered else self.runs_of(name))]
+        runs = [run.shown_as for run in (self.runs() if kind.from_gathered else self.runs_of(name))]
         derived = self.derived if kind.from_gathered else self.derived_of(name)
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
         if name in self.versus_tables:
@@ -91,7 +91,7 @@ class PlannedStudy(ResolvedStudy):
     def fingerprint(self) -> str:
         """A digest of all that determines the gathered results."""
         outputs = [self.output_fingerprint(name) for name in self.outputs]
-        return digest([__version__, [run.fingerprint for run in self.runs()], outputs])[:SHORT]
+        return digest([__version__, [run.shown_as for run in self.runs()], outputs])[:SHORT]
 
     # --- runs ---------------------------------------------------------------------------------------------------
 

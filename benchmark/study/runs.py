@@ -43,6 +43,11 @@ class Run:
         """Sixteen hexadecimal digits that differ where anything that determines the result does."""
         return digest(self.slice)
 
+    @property
+    def shown_as(self) -> str:
+        """The fingerprint, followed by the settings in its name, which differ between studies: outputs show both."""
+        return self.fingerprint + self.name.method.removeprefix(self.name.plain.method)
+
     @cached_property
     def pool_path(self) -> str:
         """Its folder in the pool: the plain name with the first digits of the fingerprint."""

@@ -91,8 +91,12 @@ def test_only_small_outputs_in_bfloat16_are_products_and_none_that_is_compiled(u
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, bias):
-    layer, images = Convolution(16, 32, 3, 2, padding=1, bias=bias), random_tensor(8, 16, 4, 4, dtype=torch.float32)
+@pytest.mark.parametrize("side", [2, 4])
+def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, covered, side, bias):
+    layer, images = (
+        Convolution(16, 32, 3, 2, padding=1, bias=bias),
+        random_tensor(8, 16, side, side, dtype=torch.float32),
+    )
     plain = nn.Conv2d(16, 32, 3, 2, padding=1, bias=bias)
     plain.load_state_dict(layer.state_dict())
     outputs = []
@@ -101,7 +105,7 @@ def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, bias):
             outputs.append(module(images))
         outputs[-1].float().square().mean().backward()
     ours, theirs = outputs
-    assert len(unfolded) == 1
+    assert (len(unfolded), len(covered)) == ((0, 1) if side == 2 else (1, 0))
     assert ours.dtype == theirs.dtype == torch.bfloat16
     torch.testing.assert_close(ours, theirs, rtol=2**-6, atol=2**-6)
     for weight, target in zip(layer.parameters(), plain.parameters(), strict=True):

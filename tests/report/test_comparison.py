@@ -141,6 +141,8 @@ def test_a_changed_hyperparameter_is_named_and_repeated_runs_are_identical(proje
 
 
 def test_another_machine_is_named_with_what_that_means(project):
+    # The same runs, but with FT's learning rate in its name.
+    project.study(SMALL, PLANTED, {"tables": {"table2": {"methods": ["ft@lr=0.05", "not"]}}}, name="varied")
     shutil.copytree(".", "../xeon")
     study = Study.load("tiny")
     run = Path("../xeon") / run_folder(study, project.name("ft"))
@@ -151,7 +153,9 @@ def test_another_machine_is_named_with_what_that_means(project):
     assert "| Xeon" in ended.stdout and "by chaos alone: judge by means over trials" in ended.stdout
     assert "only in A: 1 runs: digits/convnet/random-10/not (1)" in ended.stdout
     assert ended.returncode == 0 and "no difference: of" in ended.stdout
-    assert call("compare", "tiny", "../xeon", "--exact").returncode == 1
+    for name in ("tiny", "varied"):
+        exact = call("compare", name, "../xeon", "--exact")
+        assert exact.returncode == 1 and "8 of them identical, sample by sample" in exact.stdout, exact.stdout
 
 
 def test_a_commit_and_a_merged_folder_can_be_compared(project):

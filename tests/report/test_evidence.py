@@ -232,6 +232,13 @@ def test_effort_uses_the_labels_of_the_study(study, copied):
     assert Drawn(changed(labels={}), "took").row("Retrain")[0] == "random 10 %"
 
 
+def test_a_run_that_was_gathered_under_another_name_is_lacking(study, copied):
+    metrics = frames.gathered_frame("tiny", "metrics")
+    assert not frames.lacking(study, metrics)
+    method = metrics["method"].replace("ft", "ft@lr=0.3")
+    assert frames.lacking(study, metrics.assign(method=method)).startswith(f"{(metrics['method'] == 'ft').sum()} of")
+
+
 def test_a_table_refuses_gathered_results_that_lack_runs_and_a_text_names_them(study, copied):
     incomplete = changed(hyperparameters={"*": SMALL | {"ft": {"lr": 0.05}, "coun": {"lambda": 2.0}}})
     for name in ("claims", "counts", "took"):

@@ -220,7 +220,8 @@ def test_the_ablation_figure_shows_the_gap_and_signed_differences_at_sorted_valu
     assert labels == [f"{kind} gap (points)\nover 2 trials" for kind in ("Average", "Signed")]
     assert gap_axes.lines[0].get_ydata().tolist() == [1.25, 2.5, 3.75]
     assert [container[0].get_ydata().tolist() for container in difference_axes.containers][1] == [-1.0, -2.0, -3.0]
-    shutil.rmtree(paths.RUNS / f"{RANDOM}/coun@tau=0.2")
+    for trial in range(2):
+        shutil.rmtree(run_folder(varied, f"{RANDOM}/coun@tau=0.2/trial-{trial}"))
     gap_axes, _ = plot(varied, "varied", partial=True).axes
     assert gap_axes.lines[0].get_ydata().tolist() == pytest.approx([1.25, 2.5, np.nan], nan_ok=True)
 

@@ -18,14 +18,15 @@ from tests.workflow.conftest import SHOWN, planned
 CLASS, MINE = "digits/convnet/class-8", "mine/convnet/random-10"
 
 
-def runs(jobs):
-    """Return the names of the runs among planned jobs."""
-    return {file.removeprefix("results/runs/").rpartition("/")[0].rpartition("-")[0] for file in jobs.get("run", ())}
+def runs(jobs, study="tiny"):
+    """Return the names, in a study, of the runs among planned jobs."""
+    names_of = {str(paths.run(run.pool_path)): str(run.name) for run in Study.load(study).runs()}
+    return {names_of[file.rpartition("/")[0]] for file in jobs.get("run", ())}
 
 
-def weights(jobs):
-    """Return the names of the runs whose weights are planned."""
-    return runs({"run": jobs.get("weights", ())})
+def weights(jobs, study="tiny"):
+    """Return the names, in a study, of the runs whose weights are planned."""
+    return runs({"run": jobs.get("weights", ())}, study)
 
 
 def names(*methods, cell=CELL):
@@ -127,7 +128,7 @@ def test_a_study_that_extends_another_trains_only_what_is_new(finished):
     table = {"kind": "unlearning", "cells": [CELL], "methods": ["ft", "not", "coun"]}
     paths.study_file("mine").write_text(json.dumps({"extends": "tiny", "tables": {"mine": table}}), encoding="utf-8")
     jobs = planned(finished, "mine", study="mine")
-    assert runs(jobs) == names("not") and drawn(jobs) == {"mine"} and "split" not in jobs
+    assert runs(jobs, "mine") == names("not") and drawn(jobs) == {"mine"} and "split" not in jobs
 
 
 def test_a_deleted_file_is_planned_with_what_shows_it(finished):
