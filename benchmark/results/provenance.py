@@ -59,7 +59,8 @@ class RecordedRun:
         ``shown_by`` has, by study, the tables and figures that show it, each with the run's name in that study.
         """
         record, stamp, determined_by = self.record, self.record["stamp"], dict(self.record["slice"])
-        settings, _ = determined_by.pop("settings"), determined_by.pop("run")
+        settings = determined_by.pop("settings")
+        del determined_by["run"]  # which `name` says with its settings
         versions = {key: value for key, value in stamp.items() if key not in (*MADE, *MACHINE, "data")}
         costs = {key: self.numbers[key] for key in COSTS if key in self.numbers}
         # The study that trained it, if that still shows it.

@@ -93,10 +93,8 @@ def test_only_small_outputs_in_bfloat16_are_products_and_none_that_is_compiled(u
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("side", [2, 4])
 def test_a_layer_gives_what_torchs_gives_in_bfloat16(unfolded, covered, side, bias):
-    layer, images = (
-        Convolution(16, 32, 3, 2, padding=1, bias=bias),
-        random_tensor(8, 16, side, side, dtype=torch.float32),
-    )
+    layer = Convolution(16, 32, 3, 2, padding=1, bias=bias)
+    images = random_tensor(8, 16, side, side, dtype=torch.float32)
     plain = nn.Conv2d(16, 32, 3, 2, padding=1, bias=bias)
     plain.load_state_dict(layer.state_dict())
     outputs = []
