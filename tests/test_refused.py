@@ -95,6 +95,8 @@ CHANGES = [
     (hyper("*", unlearning={"batch_size": 150}), f"run '{CELL}/", "150: accepted is at most the 144 retain"),
     (hyper("*", training={"batch_size": 161}), "run 'digits/convnet/original/trial-0'", "batch_size: 161"),
     (table2(methods=["coun@cl_transform=CHJN"]), f"run '{CELL}/coun@cl_transform=CHJN/", "'CHJN': accepted for grey"),
+    (table2(cells=["digits/vgg16/random-10"]), "digits/vgg16/random-10", "8x8 pixels: accepted are sides of 32"),
+    (dataset(size=30) | table2(cells=["digits/vit/random-10"]), "digits/vit/random-10", "30x30"),
     ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
     ({"trials": 1001}, "trials", "1001"),
     ({"threads": 1001}, "threads", "1001"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from benchmark.errors import IncompletePlugin
+from benchmark.errors import BadInput, IncompletePlugin
 from benchmark.registry import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -24,6 +24,17 @@ ARCHITECTURES.add("vgg16-bn", "benchmark.models.vgg:vgg16_bn", "VGG-16 (batch no
 ARCHITECTURES.add("vgg16-w16", "benchmark.models.vgg:vgg16_w16", "VGG-16 (width 16)")
 ARCHITECTURES.add("vit", "benchmark.models.vit:vit", "ViT")
 
+# What an architecture takes, known without importing torch: the least side of an image in pixels, and what divides it.
+SIDES = {"vgg16": (32, 1), "vgg16-bn": (32, 1), "vgg16-w16": (32, 1), "vit": (4, 4)}
+
+
+def check_sides(arch: str, width: int, height: int) -> None:
+    """Raise `BadInput` if a built-in architecture cannot take images of ``width`` x ``height`` pixels."""
+    least, divisor = SIDES.get(arch, (1, 1))
+    if min(width, height) < least or width % divisor or height % divisor:
+        accepted = f"sides of {least} pixels or more" + f" that {divisor} divides" * (divisor > 1)
+        raise BadInput(f"{ARCHITECTURES.labels[arch]}: images of {width}x{height} pixels: accepted are {accepted}")
+
 
 def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     """Return a freshly initialised model; seed torch's global generator first to get the same weights each time.
@@ -33,7 +44,9 @@ def build(arch: str, classes: int, image_shape: tuple[int, int, int]) -> Classif
     """
     from benchmark.models.classifier import Classifier
 
-    model = ARCHITECTURES.get(arch, f"model {arch!r}")(classes, image_shape)
+    make = ARCHITECTURES.get(arch, f"model {arch!r}")
+    check_sides(arch, image_shape[2], image_shape[1])
+    model = make(classes, image_shape)
     if not isinstance(model, Classifier):
         accepted = "a benchmark.models.classifier.Classifier, whose forward pass gives features and logits"
         raise IncompletePlugin(f"architecture {arch!r} returns {type(model).__name__}: accepted is {accepted}")

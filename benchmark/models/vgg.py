@@ -17,21 +17,16 @@ import torch
 import torchvision
 from torch import nn
 
-from benchmark.errors import BadInput
 from benchmark.models.classifier import Classifier
 from benchmark.models.layers import rebuild
 
 FEATURES = 1024  # from 2 x 2 x 512 pooled ones
-LEAST = 32  # pixels a side: five halvings must leave one
 
 
 def _vgg(name: str, classes: int, image_shape: tuple[int, int, int], divisor: int = 1) -> Classifier:
-    channels, height, width = image_shape
-    if min(height, width) < LEAST:
-        raise BadInput(f"VGG-16: images of {width}x{height} pixels; accepted are {LEAST}x{LEAST} or larger")
     with torch.device("meta"):  # `rebuild` replaces every layer that has weights
         convolutions = torchvision.models.get_model(name).features
-    rebuild(convolutions, channels, divisor)
+    rebuild(convolutions, image_shape[0], divisor)
     features = FEATURES // divisor
     hidden = [nn.Linear(2 * features, features), nn.ReLU(), nn.Linear(features, features), nn.ReLU()]
     body = nn.Sequential(convolutions, nn.AdaptiveAvgPool2d(2), nn.Flatten(), *hidden)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from torch import nn
 from vit_pytorch.vit_for_small_dataset import ViT
 
-from benchmark.errors import BadInput
 from benchmark.models.classifier import Classifier
 from benchmark.models.layers import Dropout
 
@@ -24,8 +23,6 @@ def vit(classes: int, image_shape: tuple[int, int, int]) -> Classifier:
     The features are the class token after its last LayerNorm, (B, 512): what the linear head sees.
     """
     channels, height, width = image_shape
-    if height % PATCH or width % PATCH:
-        raise BadInput(f"ViT: images of {width}x{height} pixels; accepted are sides that {PATCH} divides")
     body = ViT(image_size=(height, width), patch_size=PATCH, channels=channels, num_classes=classes, **SIZES)
     body.mlp_head, head = body.mlp_head
     for module in body.modules():

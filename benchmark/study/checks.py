@@ -10,6 +10,7 @@ from benchmark import paths
 from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
+from benchmark.models import check_sides
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
@@ -21,6 +22,7 @@ from benchmark.study.tuning import check_tuning, with_originals
 
 # Channels of the images of built-in sources: images in files are read as colour.
 CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
+SIDES = {"digits": 8}  # pixels; those of other sources are known once they are prepared
 # Targets of the workflow; the name of an output is a target too.
 TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
@@ -63,6 +65,8 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
             _check_batches(shown, name, dataset.subset)
         if dataset.source in CHANNELS:
             _check_transforms(shown, name, CHANNELS[dataset.source])
+        if side := dataset.size or SIDES.get(dataset.source):
+            _check_sides(shown, name, side, side)
 
 
 def _check_own_audits(study: PlannedStudy) -> None:
@@ -92,6 +96,16 @@ def _check_transforms(study: PlannedStudy, dataset: str, channels: int) -> None:
         if run.name.dataset == dataset and {*"JG"} & {*transform}:
             where = f"{study.file}: run {str(run.name)!r}: cl_transform"
             raise BadInput(f"{where}: {transform!r}: accepted for grey images are the letters C, H and N")
+
+
+def _check_sides(study: PlannedStudy, dataset: str, height: int, width: int) -> None:
+    """Refuse architectures that cannot take the images."""
+    for cell in study.cells:
+        if cell.dataset == dataset:
+            try:
+                check_sides(cell.arch, width, height)
+            except BadInput as error:
+                raise BadInput(f"{study.file}: {cell}: {error}") from None
 
 
 def _check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
@@ -209,6 +223,7 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
     _check_channels(study, dataset, record["shapes"]["train_images"][3])
     _check_batches(study, dataset, train[0])
     _check_transforms(study, dataset, record["shapes"]["train_images"][3])
+    _check_sides(study, dataset, *record["shapes"]["train_images"][1:3])
     # If training images do not outnumber test images, every retain sample is a member.
     if record.get("sorted_by_class") and study.members == "first" and train > test:
         raise BadInput(

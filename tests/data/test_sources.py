@@ -176,7 +176,7 @@ def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class
     assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
 
 
-def test_first_members_of_a_dataset_sorted_by_class_are_refused(image_folder):
+def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
     shutil.rmtree(image_folder / "test" / "dog")  # with as many test images every retain sample would be a member
     paths.CONFIG.mkdir()
     table = {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}
@@ -190,8 +190,13 @@ def test_first_members_of_a_dataset_sorted_by_class_are_refused(image_folder):
     message = r"own\.yaml: members: 'first': mine is sorted by class.*accepted for it: 'random'"
     with pytest.raises(BadInput, match=message):
         prepare(Study.load("own"), "mine")
-    paths.study_file("own").write_text(yaml.safe_dump(study | {"members": "random"}))
+    study |= {"members": "random"}
+    paths.study_file("own").write_text(yaml.safe_dump(study))
     assert prepare(Study.load("own"), "mine").is_dir()
+    table["cells"] = ["mine/vgg16/random-50"]
+    paths.study_file("own").write_text(yaml.safe_dump(study))
+    with pytest.raises(BadInput, match=r"own\.yaml: mine/vgg16/random-50: VGG-16: images of \d+x\d+ pixels: accepted are"):
+        prepare(Study.load("own"), "mine")
 
 
 def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels, capsys):

@@ -102,8 +102,8 @@ def test_every_parameter_learns_from_larger_grey_images_and_counting_draws_no_nu
 def test_unknown_architectures_and_image_sizes_are_refused():
     for arch, side, message in (
         ("resnet81", 32, "unknown architecture 'resnet81'; did you mean 'resnet18'"),
-        ("vgg16", 16, "16x16 pixels; accepted are"),
-        ("vit", 30, "30x30 pixels; accepted are"),
+        ("vgg16", 16, "VGG-16: images of 16x16 pixels: accepted are sides of 32 pixels or more$"),
+        ("vit", 30, "ViT: images of 30x30 pixels: accepted are sides of 4 pixels or more that 4 divides"),
     ):
         with pytest.raises(BadInput, match=message):
             build(arch, 10, (3, side, side))
