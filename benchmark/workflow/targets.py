@@ -39,8 +39,7 @@ class StudyFiles:
     def files_of(self, output: str) -> list[Path]:
         """Return the files of a table or figure, and its receipt for the study as it stands."""
         study = self.study
-        receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
-        return [*paths.drawn(study.section_of(output), study.name, output), receipt]
+        return [*paths.drawn(study.section_of(output), study.name, output), study.receipt(output)]
 
     @cache
     def dataset_files(self, dataset: str) -> list[Path]:
@@ -53,15 +52,12 @@ class StudyFiles:
         study = self.study
         if not study.runs():
             return []
-        files = [paths.gathered(study.name, frame) for frame in paths.FRAMES]
-        return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
+        return [*(paths.gathered(study.name, frame) for frame in paths.FRAMES), study.receipt("collected")]
 
     @property
     def page(self) -> list[Path]:
         """The page and its receipt; empty for a study without runs."""
-        if not self.study.runs():
-            return []
-        return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.page_fingerprint)]
+        return [paths.page(self.study.name), self.study.receipt("page")] if self.study.runs() else []
 
     # --- what results are made from -----------------------------------------------------------------------------
 
