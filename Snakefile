@@ -24,7 +24,7 @@ from benchmark.report import captions
 from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
-from benchmark.workflow.preflight import check_needed
+from benchmark.workflow.preflight import check_needed, check_present
 from benchmark.workflow.session import Errors, Session, by_rule
 from benchmark.workflow.targets import StudyFiles
 
@@ -35,11 +35,11 @@ if Quietness.ALL in (workflow.output_settings.quiet or ()) and not workflow.outp
 try:
     options = validated(resources.Options, config, "--config")
     study = Study.load(options.study)
-    files = StudyFiles(study)
+    check_present(study)
 except BadInput as error:
     sys.exit(f"error: {error}")
 
-session = Session(study)
+files, session = StudyFiles(study), Session(study)
 logger.addFilter(session)
 
 # Equals `python -m benchmark`, but on this machine without its start-up time: see the module's docstring.

@@ -63,7 +63,7 @@ def test_a_low_learning_rate_is_accepted_where_another_entry_makes_it_right(empt
 
 def test_another_description_redraws_the_page_alone(empty):
     plain, described = empty.study(), empty.study({"description": "another"})
-    assert plain.page_fingerprint != described.page_fingerprint and plain.fingerprint == described.fingerprint
+    assert plain.receipt("page") != described.receipt("page") and plain.fingerprint == described.fingerprint
     assert StudyFiles(plain).page != StudyFiles(described).page
 
 

@@ -153,11 +153,7 @@ def _draw(name: str, output: str, draw: Callable[[Study], list[Path]], partial: 
     from benchmark.workflow.receipts import renewed
 
     study = read(name)
-    if output == "page":
-        fingerprint = study.page_fingerprint
-    else:
-        fingerprint = study.fingerprint if output == "collected" else study.output_fingerprint(output)
-    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(name, output, fingerprint)
+    receipt: AbstractContextManager[list[Path]] = nullcontext([]) if partial else renewed(study.receipt(output))
     with repairing(), receipt as files:
         files += draw(study)
     print(*files, sep="\n")

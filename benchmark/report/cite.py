@@ -92,15 +92,14 @@ def _table(behind: Behind) -> dict[str, Any]:
     study, name = behind.study, behind.output
     assert study is not None
     files = paths.drawn(study.section_of(name), study.name, name)
-    fingerprint = study.output_fingerprint(name)
-    drawn = paths.receipt(study.name, name, fingerprint).is_file()
+    drawn = study.receipt(name).is_file()
     stamps = [run.record["stamp"] for run in behind.runs]
     methods: dict[str, list[str]] = {}
     for run in behind.runs:
         methods.setdefault(str(run.name).rpartition("/")[0], []).append(run.record["fingerprint"][:SHORT])
     return {
         "output": f"{study.name} {name}: {' '.join(study.output(name).caption.split())}".removesuffix(": "),
-        "fingerprint": fingerprint,
+        "fingerprint": study.output_fingerprint(name),
         "files": [f"{file} {sha256(file)}" for file in files if file.is_file()] or ["none here"],
         "state": "drawn as the study stands now" if drawn else "not drawn as the study stands now",
         "runs": len(behind.runs),

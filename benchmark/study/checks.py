@@ -154,7 +154,7 @@ def _check_output(study: PlannedStudy, name: str) -> None:
             raise BadInput(f"{where}.{setting}: {', '.join(listed)}: accepted is none; {shows}")
     _check_studies(where, output, kind.of_studies)
     for setting, is_used in (
-        ("classes", "classes" in kind.needs),
+        ("classes", kind.of_class),
         ("show", kind.derives == MAPS),
         ("trials", not (kind.of_one_trial or kind.from_gathered or kind.of_studies)),
     ):

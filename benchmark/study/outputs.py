@@ -14,6 +14,7 @@ from benchmark.study.resolve import ResolvedStudy, plain_values
 
 # What can be derived from a run's weights, as one file per run and scenario.
 DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
+LISTS = ("cells", "methods")  # the settings that list what is shown
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,21 @@ class Kind:
     Attributes
     ----------
     description : what it shows, for the manual.
-    needs : settings that must not be empty.
     runs : the runs it shows, in its order.
+    of_class : whether it is about the forget samples of the first of ``classes``.
+    of_studies : whether it sets the gathered results of ``studies`` side by side, and has no runs.
     shows_results : false if it shows the runs' settings, not their results.
     by_epoch : whether it shows the epoch that the study reports, which may not be the last.
     derives : what is derived from the runs' weights, which are then kept; or None.
     reported : the file of the paper's printed numbers that it can stand beside, or None.
     from_gathered : whether it is drawn from the gathered results of all runs, not from runs of its own.
     uses_margin : whether it calls numbers equal that lie within the study's margin.
-
-    A kind that needs ``studies`` is drawn from their gathered results and has no runs.
     """
 
     description: str
-    needs: tuple[str, ...] = ()
     runs: Callable[[ResolvedStudy, OutputSettings], list[RunName]] = lambda study, output: []
+    of_class: bool = False
+    of_studies: bool = False
     shows_results: bool = True
     by_epoch: bool = False
     derives: str | None = None
@@ -46,9 +47,9 @@ class Kind:
     uses_margin: bool = False
 
     @property
-    def of_studies(self) -> bool:
-        """Whether it sets the gathered results of several studies side by side."""
-        return "studies" in self.needs
+    def needs(self) -> list[str]:
+        """The settings that must not be empty."""
+        return [*LISTS * (not self.from_gathered), *["classes"] * self.of_class, *["studies"] * self.of_studies]
 
     @property
     def of_one_trial(self) -> bool:
@@ -203,87 +204,68 @@ def _memorised(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _audited(study, output)
 
 
-LISTS = ("cells", "methods")  # the settings that list what is shown
 KINDS = {
     "tables": {
         "unlearning": Kind(
-            "metrics, gaps to Retrain and costs", LISTS, _with_reference, by_epoch=True, reported="unlearning.csv"
+            "metrics, gaps to Retrain and costs", _with_reference, by_epoch=True, reported="unlearning.csv"
         ),
         "predictions": Kind(
             "what forget samples of the first of `classes` are taken for, and how far that is from Retrain's",
-            (*LISTS, "classes"),
             _predictions,
+            of_class=True,
             reported="predictions.csv",
         ),
         "distances": Kind(
             "how far forget samples of the first of `classes` lie from each class's retain samples",
-            (*LISTS, "classes"),
             _distances,
+            of_class=True,
             derives=DISTANCES,
             reported="distances.csv",
         ),
-        "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", LISTS, _listed, derives=VIEWS),
-        "hyperparameters": Kind("every setting of every method", LISTS, _first_trial, shows_results=False),
+        "theory": Kind("the quantities of Theorem 1 and Lemma 1, measured", _listed, derives=VIEWS),
+        "hyperparameters": Kind("every setting of every method", _first_trial, shows_results=False),
         "claims": Kind("the paper's claims, with verdicts", by_epoch=True, from_gathered=True, uses_margin=True),
         "verdicts": Kind(
             "the claims in summary: how many verdicts of each kind", by_epoch=True, from_gathered=True, uses_margin=True
         ),
-        "tuning": Kind("gaps with the study's own values and with tuned ones", LISTS, _tuned_and_not, by_epoch=True),
+        "tuning": Kind("gaps with the study's own values and with tuned ones", _tuned_and_not, by_epoch=True),
         "search": Kind(
-            "what the search for hyperparameters found, and what each method gained",
-            LISTS,
-            _searched,
-            shows_results=False,
+            "what the search for hyperparameters found, and what each method gained", _searched, shows_results=False
         ),
-        "power": Kind("trials needed to detect a difference to the first of `methods`", LISTS, _power, by_epoch=True),
+        "power": Kind("trials needed to detect a difference to the first of `methods`", _power, by_epoch=True),
         "effort": Kind("hours, memory and machines", from_gathered=True),
         "audit": Kind(
             "average gap beside audits of every sample, with the readings of a perfect unlearner",
-            LISTS,
             _audited,
             by_epoch=True,
         ),
         "relearning": Kind(
-            "how soon a model relearns what it forgot when it is trained on all images",
-            LISTS,
-            _relearned,
-            derives=RELEARNING,
+            "how soon a model relearns what it forgot when it is trained on all images", _relearned, derives=RELEARNING
         ),
-        "metrics": Kind("how far each metric and audit can be trusted", LISTS, _audited, by_epoch=True),
+        "metrics": Kind("how far each metric and audit can be trusted", _audited, by_epoch=True),
         "scale": Kind(
             "gaps, audits, ranks and primary claims of several studies, side by side with the paper's numbers",
-            (*LISTS, "studies"),
+            of_studies=True,
         ),
     },
     "figures": {
-        "improvement": Kind("how much `+cl` lowers each method's average gap", LISTS, _improvement, by_epoch=True),
+        "improvement": Kind("how much `+cl` lowers each method's average gap", _improvement, by_epoch=True),
         "cost": Kind(
             "average gap against computation; list a method with several `@epochs=` to join whole runs by a line",
-            LISTS,
             _with_reference,
         ),
-        "stages": Kind("average gap after each stage of sequential removal", LISTS, _stages),
-        "ablation": Kind(
-            "average gap against the one setting in which the methods differ", LISTS, _ablation, by_epoch=True
-        ),
+        "stages": Kind("average gap after each stage of sequential removal", _stages),
+        "ablation": Kind("average gap against the one setting in which the methods differ", _ablation, by_epoch=True),
         "predictions": Kind(
-            "what forget samples of the first of `classes` are taken for, as a heat map",
-            (*LISTS, "classes"),
-            _predictions,
+            "what forget samples of the first of `classes` are taken for, as a heat map", _predictions, of_class=True
         ),
-        "theory": Kind("how often two views of an image lie apart", LISTS, _listed, derives=VIEWS),
-        "audit": Kind("average gap against an audit of every sample", LISTS, _audited, by_epoch=True),
+        "theory": Kind("how often two views of an image lie apart", _listed, derives=VIEWS),
+        "audit": Kind("average gap against an audit of every sample", _audited, by_epoch=True),
         "relearning": Kind(
-            "accuracy on forgotten images while a model is trained on all images",
-            LISTS,
-            _relearned,
-            derives=RELEARNING,
+            "accuracy on forgotten images while a model is trained on all images", _relearned, derives=RELEARNING
         ),
-        "scale": Kind(
-            "ranks by average gap and by audit, from study to study and in the paper",
-            (*LISTS, "studies"),
-        ),
-        "memorisation": Kind("whether memorised samples are the ones not forgotten", LISTS, _memorised),
-        "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", LISTS, _first_trial, derives=MAPS),
+        "scale": Kind("ranks by average gap and by audit, from study to study and in the paper", of_studies=True),
+        "memorisation": Kind("whether memorised samples are the ones not forgotten", _memorised),
+        "maps": Kind("t-SNE maps of features, of trial 0; the page shows UMAP too", _first_trial, derives=MAPS),
     },
 }

@@ -82,16 +82,19 @@ class PlannedStudy(ResolvedStudy):
         files = [paths.gathered(study, frame) for study in studies for frame in SCALE_FRAMES]
         return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if studies and file.is_file()]
 
-    @property
-    def page_fingerprint(self) -> str:
-        """A digest of all that determines the page, whose heading is the study's description."""
-        return digest([self.fingerprint, self.description])[:SHORT]
-
     @cached_property
     def fingerprint(self) -> str:
         """A digest of all that determines the gathered results."""
         outputs = [self.output_fingerprint(name) for name in self.outputs]
         return digest([__version__, [run.shown_as for run in self.runs()], outputs])[:SHORT]
+
+    def receipt(self, name: str) -> paths.Path:
+        """Return the receipt of a table, a figure, the ``page`` or the ``collected`` results, as the study stands."""
+        if name == "page":  # its heading is the study's description
+            fingerprint = digest([self.fingerprint, self.description])[:SHORT]
+        else:
+            fingerprint = self.fingerprint if name == "collected" else self.output_fingerprint(name)
+        return paths.receipt(self.name, name, fingerprint)
 
     # --- runs ---------------------------------------------------------------------------------------------------
 

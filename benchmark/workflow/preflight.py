@@ -1,18 +1,21 @@
-"""Checks before the first job of what a study file alone does not show: images and plugins."""
+"""Checks before the first job of what a study file alone does not show: datasets, finished runs and plugins."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
+from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, IncompletePlugin
+from benchmark.errors import BadInput, IncompletePlugin, StaleOutput
+from benchmark.files import read_record
 from benchmark.methods.base import Output, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.study.checks import check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.workflow.targets import StudyFiles
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
 # Of the stand-in on which plugins are tried: training images, those to forget, classes, the shape of an image.
@@ -28,10 +31,45 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
 
 def check_all(study: Study) -> None:
     """Check prepared datasets, images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
-    StudyFiles(study)
+    check_present(study)
     folders = {name: study.dataset_folder(name) for name in study.datasets}
     check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_plugins(study)
+
+
+def check_present(study: Study) -> None:
+    """Raise `BadInput` if prepared datasets are not what the study needs, or files stand where its folders belong."""
+    for folder in (paths.RESULTS, paths.LOGS, paths.TABLES / study.name, paths.FIGURES / study.name):
+        if folder.exists() and not folder.is_dir():
+            raise BadInput(f"{folder} is a file: accepted is a folder")
+    for dataset in study.datasets:
+        folder = study.dataset_folder(dataset)
+        # The classes and their order are known once a dataset is prepared, which checks them. While its record is
+        # damaged they are not known either: the first job that reads it says so.
+        with contextlib.suppress(StaleOutput):
+            check_prepared(study, dataset, store.record(folder))
+            _check_runs(study, dataset, folder, store.content_digest(folder))
+
+
+def _check_runs(study: Study, dataset: str, folder: Path, prepared: str) -> None:
+    """Raise `BadInput` if runs were made from other images than are prepared: a table cannot show both."""
+    runs = [run.pool_path for run in study.runs() if run.name.dataset == dataset]
+    differing = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
+    if differing:
+        run, images = next(iter(differing.items()))
+        raise BadInput(
+            f"{folder} holds other images ({prepared}) than {len(differing)} finished runs were made from, such as "
+            f"{paths.run(run)} ({images}): prepare the dataset from those images, or let 'python -m benchmark "
+            f"verify {study.name}' set the runs aside, to be made again"
+        )
+
+
+def _images(pool_path: str) -> str | None:
+    """Return the digest of the images that a finished run was made from; None if its record has none."""
+    try:
+        return str(read_record(paths.run(pool_path) / paths.RUN)["stamp"]["data"])
+    except (OSError, StaleOutput, KeyError, TypeError):
+        return None
 
 
 def check_images(study: Study, datasets: Iterable[str]) -> None:

@@ -20,12 +20,12 @@ FILES = "files"
 
 
 @contextlib.contextmanager
-def renewed(study: str, name: str, fingerprint: str) -> Iterator[list[Path]]:
-    """Yield a list for the files that are drawn, and on success write their receipt.
+def renewed(path: Path) -> Iterator[list[Path]]:
+    """Yield a list for the files that are drawn, and on success write their receipt, ``path``.
 
     Receipts of other forms of the study go first: a drawing that fails may have replaced some of their files.
     """
-    path = paths.receipt(study, name, fingerprint)
+    name = path.stem.rpartition("-")[0]
     for other in path.parent.glob(f"{name}-*.json"):
         if other != path and other.stem.rpartition("-")[0] == name:
             other.unlink()

@@ -7,7 +7,6 @@ of a file decides nothing. Finished files have no inputs: a checkout may hold ru
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,11 +14,9 @@ from typing import Any
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import read_record
+from benchmark.errors import BadInput
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.records import is_there
-from benchmark.study.checks import check_prepared
 from benchmark.study.outputs import DERIVED
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
@@ -31,35 +28,10 @@ DERIVED_PATH = rf"({'|'.join(DERIVED)})/{RUN_PATH}"
 
 
 class StudyFiles:
-    """The files of a study, for the Snakefile; raise `BadInput` if prepared datasets are not what it needs.
+    """The files of a study, for the Snakefile."""
 
-    If ``check_data`` is false, prepared datasets are not checked: only the names of files matter.
-    """
-
-    def __init__(self, study: Study, check_data: bool = True) -> None:
+    def __init__(self, study: Study) -> None:
         self.study = study
-        for folder in (paths.RESULTS, paths.LOGS, paths.TABLES / study.name, paths.FIGURES / study.name):
-            if folder.exists() and not folder.is_dir():
-                raise BadInput(f"{folder} is a file: accepted is a folder")
-        for dataset in study.datasets if check_data else ():
-            folder = study.dataset_folder(dataset)
-            # The classes and their order are known once a dataset is prepared, which checks them. While its record is
-            # damaged they are not known either: the first job that reads it says so.
-            with contextlib.suppress(StaleOutput):
-                check_prepared(study, dataset, store.record(folder))
-                self._check_images(dataset, folder, store.content_digest(folder))
-
-    def _check_images(self, dataset: str, folder: Path, prepared: str) -> None:
-        """Raise `BadInput` if runs were made from other images than are prepared: a table cannot show both."""
-        runs = [run.pool_path for run in self.study.runs() if run.name.dataset == dataset]
-        differing = {run: images for run in runs if (images := _images(run)) not in (None, prepared)}
-        if differing:
-            run, images = next(iter(differing.items()))
-            raise BadInput(
-                f"{folder} holds other images ({prepared}) than {len(differing)} finished runs were made from, such as "
-                f"{paths.run(run)} ({images}): prepare the dataset from those images, or let 'python -m benchmark "
-                f"verify {self.study.name}' set the runs aside, to be made again"
-            )
 
     # --- what results consist of --------------------------------------------------------------------------------
 
@@ -67,8 +39,7 @@ class StudyFiles:
     def files_of(self, output: str) -> list[Path]:
         """Return the files of a table or figure, and its receipt for the study as it stands."""
         study = self.study
-        receipt = paths.receipt(study.name, output, study.output_fingerprint(output))
-        return [*paths.drawn(study.section_of(output), study.name, output), receipt]
+        return [*paths.drawn(study.section_of(output), study.name, output), study.receipt(output)]
 
     @cache
     def dataset_files(self, dataset: str) -> list[Path]:
@@ -81,15 +52,12 @@ class StudyFiles:
         study = self.study
         if not study.runs():
             return []
-        files = [paths.gathered(study.name, frame) for frame in paths.FRAMES]
-        return [*files, paths.receipt(study.name, "collected", study.fingerprint)]
+        return [*(paths.gathered(study.name, frame) for frame in paths.FRAMES), study.receipt("collected")]
 
     @property
     def page(self) -> list[Path]:
         """The page and its receipt; empty for a study without runs."""
-        if not self.study.runs():
-            return []
-        return [paths.page(self.study.name), paths.receipt(self.study.name, "page", self.study.page_fingerprint)]
+        return [paths.page(self.study.name), self.study.receipt("page")] if self.study.runs() else []
 
     # --- what results are made from -----------------------------------------------------------------------------
 
@@ -194,7 +162,7 @@ class StudyFiles:
 
 def missing(study: Study) -> list[Path]:
     """Return the missing files that ``snakemake all`` is for; images and weights are made only where needed."""
-    return sorted({path for path in StudyFiles(study, check_data=False).all if not path.is_file()})
+    return sorted({path for path in StudyFiles(study).all if not path.is_file()})
 
 
 def _fewest(last: Path, *earlier: Path) -> list[Path]:
@@ -203,11 +171,3 @@ def _fewest(last: Path, *earlier: Path) -> list[Path]:
     They are the last file and, if it is there already, those that have been lost since.
     """
     return [last, *(file for file in earlier if not file.is_file())] if last.is_file() else [last]
-
-
-def _images(pool_path: str) -> str | None:
-    """Return the digest of the images that a finished run was made from; None if its record has none."""
-    try:
-        return str(read_record(paths.run(pool_path) / paths.RUN)["stamp"]["data"])
-    except (OSError, StaleOutput, KeyError, TypeError):
-        return None
