@@ -195,7 +195,7 @@ def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
     assert prepare(Study.load("own"), "mine").is_dir()
     table["cells"] = ["mine/vgg16/random-50"]
     paths.study_file("own").write_text(yaml.safe_dump(study))
-    with pytest.raises(BadInput, match=r"own\.yaml: mine/vgg16/random-50: VGG-16: images of \d+x\d+ pixels: accepted are"):
+    with pytest.raises(BadInput, match=r"own\.yaml: mine/vgg16/random-50: VGG-16: images of \d+x\d+ pixels: accepted"):
         prepare(Study.load("own"), "mine")
 
 
