@@ -18,8 +18,9 @@ import benchmark
 from benchmark.files import digest
 
 PACKAGE = Path(benchmark.__file__).parent
-# The rooms that compute a run's numbers: their own modules, without the rooms within them.
-COMPUTES = ("data", "methods", "metrics", "models", "training")
+# What computes a run's numbers: of the metrics, those that a job uses.
+MEASURES = ("metrics/__init__.py", "metrics/samples.py", "metrics/mia.py", "metrics/samplewise/margins.py")
+COMPUTES = ("seeds.py", "data/*.py", "methods/*.py", "models/*.py", "training/*.py", *MEASURES)
 CODE = ("benchmark", "rules", "Snakefile")
 # Tuned values are data: every run records those that it used, and all settings of a user's own study.
 STUDIES = ("config", ":(exclude)config/tuned")
@@ -51,7 +52,7 @@ def joined(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
 @cache
 def code() -> str:
     """Return `source_digest` of every module that can change a run's numbers."""
-    return source_digest([PACKAGE / "seeds.py", *(file for room in COMPUTES for file in (PACKAGE / room).glob("*.py"))])
+    return source_digest(file for pattern in COMPUTES for file in PACKAGE.glob(pattern))
 
 
 def source_digest(files: Iterable[Path]) -> str:

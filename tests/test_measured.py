@@ -6,7 +6,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.files import read_record, write_record
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.results import measured as rows
 from tests.pool import pool_path

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -29,6 +31,18 @@ def test_a_processor_is_named_with_family_and_model_and_has_instructions_by_whol
     assert stamp.instruction_sets() == {"fpu", "amx_bf16_next", "avx2"}
     stamp.CPU_INFO.write_text(first)
     assert stamp.processor_name() == "AMD EPYC"
+
+
+def test_the_code_of_a_run_includes_every_metric_that_a_job_uses():
+    """`benchmark.metrics` holds the statistics of finished runs too, which change more often."""
+    script = (
+        "import sys, benchmark.training.job\n"
+        "print(*(module.__file__ for name, module in sys.modules.items() if name.startswith('benchmark.metrics')))"
+    )
+    used = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    stamped = [str(file) for pattern in stamp.COMPUTES for file in stamp.PACKAGE.glob(pattern)]
+    assert {*used} - {*stamped} == {str(stamp.PACKAGE / "metrics" / "samplewise" / "__init__.py")}  # has no code
+    assert all([*stamp.PACKAGE.glob(pattern)] for pattern in stamp.COMPUTES)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.bootstrap import Floats, Indices, estimate
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, floor_of
+from benchmark.metrics.gaps import CELL, DIVERGED, floor_of
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, Scenario
 
 

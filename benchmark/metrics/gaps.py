@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput
+from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RETRAIN
 
 CELL = ["dataset", "arch", "scenario"]
-METRICS = ["ra", "ua", "ta", "mia"]
 GAPS = [f"{metric}_gap" for metric in METRICS]
 # Of several trials, as `summarise` returns them: mean, standard deviation and gap of each metric.
 STATISTICS = [f"{metric}_{statistic}" for metric in METRICS for statistic in ("mean", "sd", "gap")]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput, unknown
-from benchmark.metrics.gaps import CELL, METRICS, STATISTICS
+from benchmark.metrics.gaps import CELL, STATISTICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import ALIASES, CL
 
 # The paper's spelling of each method, and this project's: lower case, except for two.

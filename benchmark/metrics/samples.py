@@ -17,6 +17,7 @@ from benchmark.errors import BadInput, unknown
 from benchmark.metrics.mia import balanced, confidence, mia_rate
 from benchmark.names import HELD_OUT, SPLITS
 
+METRICS = ["ra", "ua", "ta", "mia"]
 MEMBERSHIP = ("retain", "forget", "test", "left-out", HELD_OUT)
 COLUMNS = ("index", "split", "label", "prediction", "loss")
 

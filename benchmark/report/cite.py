@@ -12,7 +12,8 @@ from typing import Any
 from benchmark import __version__, paths
 from benchmark.files import sha256
 from benchmark.metrics.bootstrap import mean_interval
-from benchmark.metrics.gaps import DIVERGED, METRICS
+from benchmark.metrics.gaps import DIVERGED
+from benchmark.metrics.samples import METRICS
 from benchmark.names import MethodName
 from benchmark.report.tabular import DASH, interval, number, remake
 from benchmark.results.provenance import Behind, RecordedRun

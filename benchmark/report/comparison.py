@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS
+from benchmark.metrics.gaps import CELL, DIVERGED
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN
 from benchmark.report.tabular import DASH, number
 from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical

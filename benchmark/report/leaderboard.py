@@ -18,8 +18,9 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text
 from benchmark.metrics.bootstrap import estimate
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, METRICS, summarise
+from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import reported_means
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import markdown
 from benchmark.report.source import METHOD_COLLAPSED

@@ -14,7 +14,8 @@ import pandas as pd
 
 from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.evidence import Trials
-from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, METRICS, noise_floor, summarise
+from benchmark.metrics.gaps import CELL, DIVERGED, GAPS, noise_floor, summarise
+from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.source import Source
 from benchmark.report.tabular import DAGGER, THIN

@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_parquet
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.results import frames, published, records
 from benchmark.results.measured import from_samples

@@ -14,7 +14,7 @@ from benchmark import paths
 from benchmark.errors import StaleOutput
 from benchmark.files import read_record, read_table, write_record, written_digest
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget_rows, frame, passing_over_if, record

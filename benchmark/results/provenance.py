@@ -12,7 +12,7 @@ from typing import Any
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import read_parquet, read_record, sha256, written_digest
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames

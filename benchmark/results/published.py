@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RUN_KEYS
 from benchmark.results.frames import Results
 from benchmark.study.study import Study

@@ -16,7 +16,8 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_text, written_origin
 from benchmark.metrics import membership
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import DIVERGED, METRICS
+from benchmark.metrics.gaps import DIVERGED
+from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise import battery
 from benchmark.metrics.samplewise.battery import MethodOutputs
 from benchmark.metrics.samplewise.built_in_audits import Forgetting

@@ -27,7 +27,7 @@ from benchmark.errors import BadInput
 from benchmark.files import locked, make_writable, written_digest
 from benchmark.methods.base import Context, Meter
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.models import build, forward_flops
 from benchmark.names import HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from benchmark.methods.base import Batch, Method, Output, units_of
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
 

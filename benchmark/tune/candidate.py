@@ -12,7 +12,7 @@ import optuna
 import pandas as pd
 
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import HELD_OUT, Cell
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream

@@ -16,7 +16,8 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import METRICS, floor_of
+from benchmark.metrics.gaps import floor_of
+from benchmark.metrics.samples import METRICS
 from benchmark.report.comparison import Comparison
 from benchmark.report.tabular import DASH
 from benchmark.results.differences import differences

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.report import leaderboard
 from benchmark.study.study import Study
 from tests.project import ROOT, call

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.results.measured import metrics
 from benchmark.study.study import Study

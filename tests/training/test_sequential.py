@@ -7,7 +7,7 @@ from benchmark.data.splits import forgotten, read_split
 from benchmark.errors import BadInput
 from benchmark.methods.ft import FT
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.registry import METHODS
 from benchmark.results import measured, records

@@ -13,7 +13,8 @@ import pandas as pd
 from benchmark.metrics.bootstrap import Statistic
 from benchmark.metrics.claims.claim import BASES, FURTHER, MAIN, OTHERS, OURS, Tested, against, lead, signed, within
 from benchmark.metrics.evidence import Evidence, Trials, in_cell
-from benchmark.metrics.gaps import DIVERGED, METRICS
+from benchmark.metrics.gaps import DIVERGED
+from benchmark.metrics.samples import METRICS
 from benchmark.names import MethodName
 
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it

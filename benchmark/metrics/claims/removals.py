@@ -13,7 +13,8 @@ from benchmark.metrics.bootstrap import Floats, Indices, Statistic
 from benchmark.metrics.claims.claim import BASES, OTHERS, OURS, Tested, against, lead
 from benchmark.metrics.claims.comparisons import matching_variants
 from benchmark.metrics.evidence import Evidence, Trials, in_cell, trials_with
-from benchmark.metrics.gaps import CELL, DIVERGED, METRICS, improvement
+from benchmark.metrics.gaps import CELL, DIVERGED, improvement
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, RUN_KEYS, Cell, MethodName, Scenario
 
 # --- more and more is forgotten ---------------------------------------------------------------------------------------

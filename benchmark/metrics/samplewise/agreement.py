@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.metrics.samplewise.margins import Floats, Mask
 
 TUG_OF_WAR = ("ra", "ua", "ta")

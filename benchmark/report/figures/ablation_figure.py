@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, MethodName
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (

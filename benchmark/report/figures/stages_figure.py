@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.metrics.gaps import METRICS, STATISTICS
+from benchmark.metrics.gaps import STATISTICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.facts import over
 from benchmark.report.figures.common import (

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmark import files, paths
 from benchmark.errors import StaleOutput
-from benchmark.metrics.gaps import CELL, METRICS
+from benchmark.metrics.gaps import CELL
+from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.report import html
 from benchmark.report.page import claim_cards, compare, curves, maps, origins, table

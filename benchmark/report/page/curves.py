@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
 from benchmark.report.summary import COSTS, UNITS, by_epoch, cost_unit, floors_of

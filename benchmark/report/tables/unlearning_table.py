@@ -8,7 +8,7 @@ from functools import partial as bind
 import pandas as pd
 
 from benchmark.metrics.evidence import Trials, in_cell
-from benchmark.metrics.gaps import METRICS
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source

@@ -12,8 +12,9 @@ import pandas as pd
 
 from benchmark.metrics.arithmetic import corrected_summary, gap_slips
 from benchmark.metrics.bootstrap import welch_interval
-from benchmark.metrics.gaps import CELL, METRICS, average_difference
+from benchmark.metrics.gaps import CELL, average_difference
 from benchmark.metrics.reported import TRIALS, reported_distances, reported_predictions
+from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
 from benchmark.report.source import Source
