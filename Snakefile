@@ -20,7 +20,7 @@ gc.set_threshold(100_000)  # a plan is a great many objects, none of them garbag
 from benchmark import paths
 from benchmark.commands import job_server
 from benchmark.errors import BadInput
-from benchmark.report import captions
+from benchmark.report import snakemake_report
 from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets

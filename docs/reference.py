@@ -12,7 +12,7 @@ from typing import Any
 from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES, Registry
-from benchmark.study.outputs import KINDS
+from benchmark.study.kinds import KINDS
 from benchmark.study.schema import mappings
 from benchmark.study.study import Study
 

@@ -1,7 +1,7 @@
 # Tables, figures, the gathered results and the page. None of these rules trains anything. Files for readers are marked
 # for `snakemake --report`, which takes their captions from the study.
 
-config["captions"] = captions.captions(study)
+config["captions"] = snakemake_report.captions(study)
 replace = "--replace" if options.replace else ""
 
 
@@ -14,7 +14,7 @@ def in_report(name, path):
         return path
     category = study.section_of(name).capitalize()
     return report(
-        path, caption="captions/output.rst", category=category, labels=captions.labels(study, name, path.suffix)
+        path, caption="captions/output.rst", category=category, labels=snakemake_report.labels(study, name, path.suffix)
     )
 
 

@@ -10,7 +10,7 @@ from benchmark import __version__, paths
 from benchmark.__main__ import app
 from benchmark.commands.app import complete_output, complete_study
 from benchmark.files import write_parquet
-from benchmark.study.outputs import KINDS
+from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
 from tests.pool import run_folder
 from tests.project import CELL, call

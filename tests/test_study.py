@@ -311,9 +311,9 @@ def test_planning_a_study_imports_no_slow_library(empty):
     # Each job of the workflow reads the Snakefile anew, and all that it imports.
     heavy = ("torch", "torchvision", "sklearn", "matplotlib", "umap", "openTSNE", "pandas", "PIL", "snakemake")
     code = (
-        "import sys; from benchmark.report import captions; from benchmark.study.study import Study; "
+        "import sys; from benchmark.report import snakemake_report; from benchmark.study.study import Study; "
         "from benchmark.workflow import resources; from benchmark.workflow.targets import StudyFiles; "
-        "study = Study.load('tiny'); study.runs(); StudyFiles(study).pool; captions.captions(study); "
+        "study = Study.load('tiny'); study.runs(); StudyFiles(study).pool; snakemake_report.captions(study); "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert empty.python(code) == "[]"

@@ -29,7 +29,7 @@ def new(
 
     A study that uses it and a test come with it. All three work as they are.
     """
-    from benchmark.study.starter import write
+    from benchmark.study.new_plugin import write
 
     plugin, study, test = write(kind, name)
     print(f"{plugin}, {study} and {test} are written. Edit the first, then run")
@@ -90,7 +90,7 @@ def score(
     A trial's file has a row for each training and test image: index, split, label, prediction, and loss or margin. The
     command writes the study config/NAME.yaml and draws a table of gaps and, with a file for every trial, one of audits.
     """
-    from benchmark.study.template import write_scored
+    from benchmark.study.new_study import write_scored
 
     name = name or folder.resolve().name
     file = write_scored(folder, study, cell, name)

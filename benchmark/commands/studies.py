@@ -22,7 +22,7 @@ def init(
     images: Annotated[Path | None, Images] = None,
 ) -> None:
     """Write a small study, config/NAME.yaml, to start from."""
-    from benchmark.study.template import write
+    from benchmark.study.new_study import write
 
     if extends and images:
         raise BadInput(f"--extends {extends} and --images {images}: accepted is one of them")

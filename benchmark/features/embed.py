@@ -15,7 +15,7 @@ from benchmark.features.relearning import relearning
 from benchmark.features.trained_model import TrainedModel
 from benchmark.features.views import view_distances
 from benchmark.files import write_parquet
-from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
+from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from benchmark.training.device import explained
 

@@ -24,7 +24,7 @@ from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
-from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
+from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run, with_cells
 from benchmark.study.study import Study
 

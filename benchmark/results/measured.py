@@ -19,7 +19,7 @@ from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, checked, forget_rows, frame, passing_over_if, record
 from benchmark.seeds import Streams
-from benchmark.study.outputs import stage_cell
+from benchmark.study.kinds import stage_cell
 from benchmark.study.plugins import stamp_with
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study

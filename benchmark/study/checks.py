@@ -14,7 +14,7 @@ from benchmark.models import check_sides
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.study.form import OutputSettings
-from benchmark.study.outputs import KINDS, LISTS, MAPS
+from benchmark.study.kinds import KINDS, LISTS, MAPS
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated

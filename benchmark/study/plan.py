@@ -12,7 +12,7 @@ from benchmark.files import digest, sha256
 from benchmark.names import Cell, RunName, Scenario
 from benchmark.registry import OWN_AUDITS
 from benchmark.study.form import OutputSettings
-from benchmark.study.outputs import KINDS, RELEARNING, VIEWS, Kind
+from benchmark.study.kinds import KINDS, RELEARNING, VIEWS, Kind
 from benchmark.study.resolve import ResolvedStudy
 from benchmark.study.runs import SHORT, Derived, Run, Split, belongs, with_cells
 

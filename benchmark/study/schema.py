@@ -11,7 +11,7 @@ from benchmark.methods.base import GROUPS, Recipe
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import MethodName
 from benchmark.registry import METHODS
-from benchmark.study.outputs import KINDS
+from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
 
 

@@ -28,7 +28,7 @@ from benchmark.models import forward_flops
 from benchmark.models.classifier import Classifier
 from benchmark.names import Cell, Scenario
 from benchmark.seeds import Streams
-from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
+from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, can_be_tuned

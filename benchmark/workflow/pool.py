@@ -12,7 +12,7 @@ from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import digest, read_parquet, read_record, sha256, written_digest, written_origin
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
-from benchmark.study.outputs import DERIVED
+from benchmark.study.kinds import DERIVED
 from benchmark.study.runs import SHORT
 from benchmark.workflow.targets import DERIVED_PATH, RUN_PATH, SPLIT_PATH
 

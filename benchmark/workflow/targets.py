@@ -17,7 +17,7 @@ from benchmark.data import store
 from benchmark.errors import BadInput
 from benchmark.names import ORIGINAL, Cell, RunName
 from benchmark.results.records import is_there
-from benchmark.study.outputs import DERIVED
+from benchmark.study.kinds import DERIVED
 from benchmark.study.runs import Derived, Run, Split
 from benchmark.study.study import Study
 

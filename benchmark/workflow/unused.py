@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.study.outputs import DERIVED
+from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, can_be_tuned
 

@@ -18,7 +18,7 @@ from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.results.gather import collect
-from benchmark.study.outputs import DISTANCES, MAPS, RELEARNING, VIEWS
+from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from tests.pool import run_folder, split_file
 

@@ -12,7 +12,7 @@ from benchmark.features.projections import COORDINATES
 from benchmark.files import write_parquet
 from benchmark.report.figures import improvement_figure, maps_figure, placing
 from benchmark.results.records import DIVERGED, FINISHED
-from benchmark.study.outputs import MAPS
+from benchmark.study.kinds import MAPS
 from benchmark.study.study import Study
 from tests.report.conftest import (
     CLASS,

@@ -12,7 +12,7 @@ from benchmark.names import Cell
 from benchmark.report.figures import ablation_figure, cost_figure, stages_figure
 from benchmark.report.style import BROKEN, line_style, method_colour
 from benchmark.results.records import DIVERGED
-from benchmark.study.outputs import varied as varied_setting
+from benchmark.study.kinds import varied as varied_setting
 from benchmark.study.study import Study
 from tests.pool import run_folder
 from tests.project import ORIGINAL

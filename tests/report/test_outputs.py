@@ -25,7 +25,7 @@ from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
 from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED, FIRST_COLUMNS
-from benchmark.study.outputs import DERIVED, KINDS
+from benchmark.study.kinds import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from tests.project import Project

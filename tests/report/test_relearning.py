@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark import paths
-from benchmark.study.outputs import RELEARNING
+from benchmark.study.kinds import RELEARNING
 from benchmark.study.study import Study
 from tests.report.conftest import RANDOM, Drawn, changed, write_derived, write_forget, write_run
 

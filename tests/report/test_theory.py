@@ -8,7 +8,7 @@ import pytest
 from benchmark import paths
 from benchmark.report.draw import build
 from benchmark.report.tabular import number
-from benchmark.study.outputs import VIEWS
+from benchmark.study.kinds import VIEWS
 from benchmark.study.study import Study
 from tests.report.conftest import Drawn, changed, make_study, source, views, write_derived, write_runs
 

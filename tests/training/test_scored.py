@@ -14,8 +14,8 @@ from benchmark.errors import BadInput
 from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.results.measured import metrics
+from benchmark.study.new_study import write_scored
 from benchmark.study.study import Study
-from benchmark.study.template import write_scored
 from benchmark.workflow.cost import cost, run_cost
 from tests.project import CELL
 

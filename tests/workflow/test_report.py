@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import paths
-from benchmark.report import captions
+from benchmark.report import snakemake_report
 from benchmark.study.study import Study
 from tests.project import Project
 from tests.report.browser import MISSING, chromium, opened
@@ -75,7 +75,7 @@ def test_every_table_and_figure_is_shown_with_its_caption_category_and_labels(re
 
 
 def test_a_caption_says_how_many_trials_are_shown(fresh):
-    text = captions.captions(fresh.study(SHOWN, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
+    text = snakemake_report.captions(fresh.study(SHOWN, {"tables": {"table2": {"trials": 1}}, "trials": 2}))
     matches = {name: re.search(r":Trials: (.+)", text[name]) for name in Study.load("tiny").outputs}
     trials = {name: match[1] for name, match in matches.items() if match}
     assert trials["table2"] == "1" and trials["table8"] == "2" and "hyperparameters" not in trials
@@ -87,7 +87,7 @@ def test_nothing_that_a_caption_says_is_taken_for_markup(fresh):
     study = fresh.study(SHOWN, {"tables": {"table2": {"caption": caption}}})
     from docutils.core import publish_parts
 
-    body = publish_parts(captions.captions(study)["table2"], writer="html")["body"]
+    body = publish_parts(snakemake_report.captions(study)["table2"], writer="html")["body"]
     assert html.unescape(re.sub(r"<[^>]+>", "", body)).startswith(f"table2: {caption}.")
     assert "system-message" not in body
 

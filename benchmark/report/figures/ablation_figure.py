@@ -27,7 +27,7 @@ from benchmark.report.figures.common import (
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, method_colour, method_label, setting_label
 from benchmark.report.summary import method_numbers
-from benchmark.study.outputs import varied
+from benchmark.study.kinds import varied
 
 HEIGHT, LEGEND = 1.9, 0.25  # inches: a row of panels, and the legend above them
 SPREAD = 0.24  # share of the distance between values over which the four metrics spread, to part their error bars
@@ -43,7 +43,7 @@ def numbers(source: Source) -> pd.DataFrame:
     Columns: ``dataset, arch, scenario``; ``head``, the method's name without settings; ``value`` of the varied setting;
     ``own``, whether that is the study's own value; ``avg_gap`` with its 95 % interval ``_low, _high``, and
     ``noise_floor``, in points; ``collapsed``, the number of collapsed trials; per metric ``_difference``, the mean over
-    trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.outputs.varied` does.
+    trials minus that of Retrain, and ``_sd``. Raises `BadInput` as `benchmark.study.kinds.varied` does.
     """
     key = varied(source.study, source.output)
     data = method_numbers(source, [RETRAIN, *source.compared])

@@ -26,7 +26,7 @@ from benchmark.report.style import (
 )
 from benchmark.report.summary import method_numbers
 from benchmark.report.tabular import number
-from benchmark.study.outputs import with_and_without
+from benchmark.study.kinds import with_and_without
 
 BARS_PER_ROW = 18  # more, and the values on the bars would touch
 CROWDED, SMALL = 12, 6  # from so many bars on, values are printed in so many points, to keep them apart

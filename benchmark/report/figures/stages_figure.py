@@ -25,7 +25,7 @@ from benchmark.report.figures.common import (
 )
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
-from benchmark.study.outputs import stage_cell
+from benchmark.study.kinds import stage_cell
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches: a cell's panels, and the legend above them
 SPREAD = 0.3  # share of the distance between stages over which the methods spread, to part their error bars

@@ -13,7 +13,7 @@ from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
 from benchmark.report.summary import COSTS, UNITS, by_epoch, cost_unit, floors_of
 from benchmark.results.frames import Results
-from benchmark.study.outputs import stage_cell
+from benchmark.study.kinds import stage_cell
 
 LINE_WIDTH = 2  # pixels, as curves.js draws
 MEASURED = ("avg_gap", *METRICS, "loss")

@@ -13,7 +13,7 @@ from benchmark.report.source import Source
 from benchmark.report.style import setting_label
 from benchmark.report.summary import COUNTS, floors_of, gaps_of_two
 from benchmark.report.tabular import METHOD, Column, Row, Table, interval, method_row, number
-from benchmark.study.outputs import untuned_name
+from benchmark.study.kinds import untuned_name
 
 
 def build(source: Source) -> Table:

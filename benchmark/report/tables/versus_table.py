@@ -23,7 +23,7 @@ from benchmark.report.summary import COUNTS, method_numbers
 from benchmark.report.tables import distances_table, predictions_table
 from benchmark.report.tables.unlearning_table import AVERAGE
 from benchmark.report.tabular import DASH, METHOD, Block, Column, Entry, Row, Table, mean_text, method_row, number
-from benchmark.study.outputs import KINDS
+from benchmark.study.kinds import KINDS
 
 ROUNDING = 0.005  # how far a number printed with two decimals may be from its exact value
 NONE = "the paper prints none of these methods"

@@ -15,7 +15,7 @@ from benchmark.methods.base import GROUPS
 from benchmark.names import LONGEST
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES, WORD, Registry
 from benchmark.study.checks import TARGETS
-from benchmark.study.template import is_number
+from benchmark.study.new_study import is_number
 
 METHOD = '''\
 """{title}: say here what it does, and where it is from."""

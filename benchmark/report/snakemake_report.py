@@ -9,7 +9,7 @@ from benchmark.names import Cell
 from benchmark.report.facts import tuned
 from benchmark.report.style import cell_label, dataset_label, method_label, use
 from benchmark.report.tabular import remake, sentences
-from benchmark.study.outputs import MAPS
+from benchmark.study.kinds import MAPS
 from benchmark.study.study import Study
 
 NOISE = "a gap is an absolute value, so noise makes small gaps too large"
