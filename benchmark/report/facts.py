@@ -101,7 +101,7 @@ def leading(quantity: str, trials: int) -> str:
 
 def competes(method: str) -> bool:
     """Return whether a method unlearns, and so may have the smallest gap: Retrain and Original do not."""
-    return method != RETRAIN and not is_control(method)
+    return MethodName.parse(method).base not in (RETRAIN, ORIGINAL)
 
 
 def control(methods: list[str]) -> str:

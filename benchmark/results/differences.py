@@ -35,7 +35,7 @@ def differences(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     first, second : a row per run and cell, as in `benchmark.results.measured`. The average gap is to the side's own
-        Retrain or, without one, to the other side's.
+        Retrain or, without one, to the other side's, over the trials that these have too.
     """
     rows: list[dict[str, Any]] = []
     sides = [frame.set_index(RUN_KEYS).sort_index() for frame in (first, second)]
@@ -60,15 +60,18 @@ def _of_method(
         return
     first_rows, second_rows = (rows.loc[trials] for rows in runs)
     retrains = [_retrain(side, cell) for side in (first, second)]
-    references = [other if retrain is None else retrain for retrain, other in (retrains, retrains[::-1])]
+    here, there = (other if retrain is None else retrain for retrain, other in (retrains, retrains[::-1]))
     first_values, second_values = (rows[METRICS].to_numpy(dtype=float) for rows in (first_rows, second_rows))
-    retrain_values = references[0].to_numpy(dtype=float) if references[0] is not None else np.empty((0, len(METRICS)))
+    retrain_values = here.to_numpy(dtype=float) if here is not None else np.empty((0, len(METRICS)))
     for index, metric in enumerate(METRICS):
         floor = floor_of(retrain_values[:, [index]], len(trials))
         yield _row(metric, (first_values[:, [index]], second_values[:, [index]]), (None, None), floor)
-    if method != RETRAIN and all(retrain is not None and trials.isin(retrain.index).all() for retrain in references):
-        paired = tuple(retrain.loc[trials].to_numpy(dtype=float) for retrain in references if retrain is not None)
-        yield _row(AVERAGE, (first_values, second_values), paired, floor_of(retrain_values, len(trials)))
+    if method != RETRAIN and here is not None and there is not None:
+        shared = trials.isin(here.index) & trials.isin(there.index)
+        if shared.any():
+            paired = tuple(retrain.loc[trials[shared]].to_numpy(dtype=float) for retrain in (here, there))
+            values = first_values[shared], second_values[shared]
+            yield _row(AVERAGE, values, paired, floor_of(retrain_values, int(shared.sum())))
     yield _exact(COST, len(trials), float(first_rows[COST].mean()), float(second_rows[COST].mean()))
 
 

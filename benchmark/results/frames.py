@@ -196,18 +196,24 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
     files = [paths.derived(entry.pool_path) for entry in derived]
     files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
-    if kind.shows_results and not all(file.is_file() for file in files) and _are_gathered(study, runs):
+    if kind.shows_results and not all(file.is_file() for file in files) and _are_gathered(study, runs, derived):
         print(f"drawn from {paths.gathered(study.name, 'metrics')} and its like: not all of the runs are here")
         return Gathered(study, runs, cells, derived)
     return Results(study, runs, cells, derived, partial)
 
 
-def _are_gathered(study: Study, runs: Iterable[Run]) -> bool:
+def _are_gathered(study: Study, runs: Iterable[Run], derived: Iterable[Derived]) -> bool:
     try:
         rows = gathered_frame(study.name, "metrics")
     except StaleOutput:
         return False
-    return _identities(runs) <= _gathered_identities(rows)
+    return _identities(runs) <= _gathered_identities(rows) and not _not_gathered(study, derived)
+
+
+def _not_gathered(study: Study, derived: Iterable[Derived]) -> set[str]:
+    """Return the files made from weights that the gathered ones do not hold; those of earlier versions do not say."""
+    held = written_origin(paths.gathered(study.name, "metrics")).get("derived")
+    return set() if held is None else {entry.pool_path for entry in derived} - set(held)
 
 
 def _identities(runs: Iterable[Run]) -> set[tuple[str, str]]:
@@ -229,6 +235,9 @@ def lacking(study: Study, metrics: pd.DataFrame) -> str:
 def require_all_runs(study: Study, metrics: pd.DataFrame) -> None:
     """Raise `StaleOutput` if any of the study's runs is not among the gathered ones."""
     if problem := lacking(study, metrics):
+        raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")
+    if files := _not_gathered(study, study.derived):
+        problem = f"lacks {min(files)} and the like"
         raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")
 
 

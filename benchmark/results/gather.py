@@ -37,7 +37,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     classes = {dataset: records.classes(study, dataset) for dataset in datasets}
     files = [paths.gathered(study.name, name + paths.PARTIAL * partial) for name in results]
     for file, frame in zip(files, results.values(), strict=True):
-        write_parquet(file, frame, {"classes": classes})
+        write_parquet(file, frame, {"classes": classes, "derived": sorted(entry.pool_path for entry in study.derived)})
     return files
 
 

@@ -22,6 +22,7 @@ from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked, make_writable
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
+from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
@@ -96,15 +97,22 @@ def _references(study: Study, jobs: int) -> None:
                 results.forget_rows(study, run)
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
-    missing = [run for run in references if not results.finished(study, run)]
+    missing = [run for run in references if not results.finished(study, run) or _lacks_weights(run)]
     for run in missing:
         print(f"reference: {run.name}", flush=True)
     command = [sys.executable, "-m", "benchmark", "run", study.name]
-    _run_all([([*command, str(run.name)], paths.log(run.pool_path)) for run in missing], jobs, study.threads)
+    kept = {True: ["--weights"], False: []}
+    commands = [([*command, str(run.name), *kept[run.name.is_original]], paths.log(run.pool_path)) for run in missing]
+    _run_all(commands, jobs, study.threads)
     for run in references:
         if results.finished(study, run) == results.DIVERGED:
             accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
             raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
+
+
+def _lacks_weights(run: Run) -> bool:
+    """Return whether a run is an Original without weights, as in a checkout: candidates start from them."""
+    return run.name.is_original and not (paths.run(run.pool_path) / paths.MODEL).is_file()
 
 
 def _run_all(commands: Sequence[tuple[list[str], Path | None]], jobs: int, threads: int) -> None:

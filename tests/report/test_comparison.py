@@ -98,6 +98,13 @@ def test_each_sides_average_gap_is_to_its_own_retrain_or_to_the_only_one():
     assert row["second"] == pytest.approx((means - reference).abs().mean())
 
 
+def test_average_gaps_are_over_the_trials_that_retrain_has():
+    frame = made_up({"ua": 2.0})
+    lacking = frame[~(frame["method"].eq("retrain") & frame["trial"].eq(4))]
+    rows = differences(lacking, lacking).query("method == 'ft'").set_index("column")["trials"]
+    assert rows.loc["ua"] == 5 and rows.loc["avg_gap"] == 4
+
+
 def test_any_difference_in_computation_or_divergence_counts():
     first = made_up({})
     second = first.assign(pflops=np.where(first["method"] == "ft", 2.0, 1.0))

@@ -226,6 +226,13 @@ def test_effort_sums_hours_and_has_the_median_minutes_and_the_peak_memory_of_run
     assert effort_table._sums(runs) == {"runs": 3, "hours": 3750 / 3600, "minutes_a_run": 1.5, "peak_memory_mb": 300.0}
 
 
+def test_effort_counts_a_variant_of_retrain_as_retrain():
+    cell = {"dataset": "d", "arch": "a", "scenario": "random-10"}
+    clocks = {"trial": 0, "wall_seconds": 1.0, "seconds": 1.0, "peak_memory_mb": 1.0}
+    metrics = pd.DataFrame({"method": ["retrain", "retrain@epochs=2", "ft"]} | cell | clocks)
+    assert effort_table._runs(metrics)["work"].tolist() == ["retrain", "retrain", "unlearning"]
+
+
 def test_effort_uses_the_labels_of_the_study(study, copied):
     named = changed(labels={"retrain": "Gold"})
     assert Drawn(named, "took").row("Gold")[0] == "random 10 %"

@@ -28,6 +28,7 @@ from benchmark.results.records import DIVERGED, FIRST_COLUMNS
 from benchmark.study.kinds import DERIVED, KINDS
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.workflow.targets import StudyFiles
 from tests.project import Project
 from tests.report.conftest import (
     GIVEN,
@@ -157,6 +158,25 @@ def test_gathered_files_give_an_output_the_same_rows_as_its_runs(study, copied) 
     for folder in POOL:
         shutil.rmtree(folder)
     assert {name: shown_rows(study, name) for name in names} == from_runs
+
+
+def test_gathered_files_without_features_draw_no_table_of_them(study, copied) -> None:
+    gaps = study.tables["gaps"].model_dump()
+    gather(changed(tables={"gaps": gaps}, figures={}))
+    shutil.rmtree(paths.RUNS)
+    relearned = gaps | {"kind": "relearning"}
+    study = changed(tables={"gaps": gaps, "relearned": relearned, "claims": {"kind": "claims"}}, figures={})
+    with pytest.raises(StaleOutput, match="has not been run: run snakemake"):
+        draw_table(study, "relearned")
+    with pytest.raises(StaleOutput, match=r"tiny-metrics\.parquet: lacks .*relearning/"):
+        draw_table(study, "claims")
+
+
+def test_what_shows_features_is_made_from_the_runs_too(study) -> None:
+    """The runs say which of their models collapsed."""
+    for name in filter(study.derived_of, study.outputs):
+        runs = {paths.run(run.pool_path) / paths.RUN for run in study.runs_of(name)}
+        assert runs <= {*StudyFiles(study).shown_by(name)}, name
 
 
 def shown_rows(study: Study, name: str) -> list[set[tuple[Any, ...]]]:

@@ -11,7 +11,7 @@ import pytest
 from benchmark import paths, registry
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import write_json
-from benchmark.metrics.gaps import METRICS as METRIC_NAMES
+from benchmark.metrics.samples import METRICS as METRIC_NAMES
 from benchmark.report import facts, style
 from benchmark.report.draw import draw_table
 from benchmark.report.style import METHODS, method_colour, method_label
@@ -25,6 +25,7 @@ from tests.report.conftest import (
     TRAIN,
     Drawn,
     altered,
+    at_gap,
     changed,
     metrics,
     write_forget,
@@ -81,6 +82,13 @@ def test_the_best_method_and_all_that_cannot_be_told_from_it_are_bold(study) -> 
     assert [row[0] for row in gaps.rows if "**" in "".join(row)] == ["FT", "CoUn"]
     assert gaps.by_method().query("leads").index.tolist() == ["ft", "coun"]
     assert "Bold: the smallest average gap and all that cannot be told from it (95" in gaps.caption
+
+
+def test_a_variant_of_retrain_competes_with_no_method(study) -> None:
+    study = changed(tables={"gaps": {"kind": "unlearning", "cells": [RANDOM], "methods": ["retrain@epochs=1", "ft"]}})
+    for run in study.runs():
+        write_run(study, str(run.name), at_gap({"ft": 3}.get(run.name.method, 0) + 0.1 * run.name.trial))
+    assert Drawn(study, "gaps").by_method().query("leads").index.tolist() == ["ft"]
 
 
 def test_methods_with_and_without_cl_stand_in_pairs(study) -> None:

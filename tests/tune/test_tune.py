@@ -172,6 +172,13 @@ def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, proje
     assert noted["test_gap"] == average_gap(*by_test) != noted["avg_gap"]
 
 
+def test_a_search_goes_on_in_a_checkout_which_has_no_weights(tiny, project):
+    candidate = begun(project)
+    (paths.run(Study.load("tiny-tuning").run(project.name("original")).pool_path) / paths.MODEL).unlink()
+    search._references(Study.load("tiny-tuning"), 1)
+    assert candidate.attempt(80.0) is not None
+
+
 def test_candidates_are_attacked_with_the_studys_choice_of_members(project):
     project.study(TUNE, {"members": "random"})
     candidate = begun(project)

@@ -81,8 +81,9 @@ def _strict(forgotten: Floats, held_out: Floats) -> Attack:
 
 def _contributed(attack: Callable[[Floats, Floats], Attack], first: Floats, second: Floats) -> Attack:
     """Return what each trial contributes to the means over trials of an attack's measures."""
-    trials, samples = first.shape
-    thinned = slice(None, None, 1 + (trials * samples - 1) // ENTRIES)
+    trials = len(first)
+    margins = max(np.isfinite(side).sum() for side in (first, second))
+    thinned = slice(None, None, max(1, -(-margins // ENTRIES)))
 
     def rates(remaining: Indices, columns: slice) -> Floats:
         return nan_mean(np.transpose(attack(first[remaining, columns], second[remaining, columns])))

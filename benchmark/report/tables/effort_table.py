@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.metrics.gaps import CELL
-from benchmark.names import ORIGINAL, RETRAIN
+from benchmark.names import ORIGINAL, RETRAIN, MethodName
 from benchmark.report import facts
 from benchmark.report.source import Source
 from benchmark.report.style import architecture_label, dataset_label, method_label, scenario_label
@@ -44,7 +44,8 @@ def _runs(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return one row per run: Original, which every cell shows, was trained once."""
     # In runs interrupted before calls were added up, the clock covers the last call alone, training all of them.
     clock = metrics[["wall_seconds", "seconds"]].max(axis=1)
-    work = metrics["method"].where(metrics["method"].isin([ORIGINAL, RETRAIN]), "unlearning")
+    bases = metrics["method"].map(lambda method: MethodName.parse(method).base)
+    work = bases.where(bases.isin([ORIGINAL, RETRAIN]), "unlearning")
     scenario = metrics["scenario"].where(metrics["method"] != ORIGINAL, "")
     metrics = metrics.assign(work=work, scenario=scenario, wall_seconds=clock)
     return metrics.drop_duplicates([*CELL, "method", "trial"])
