@@ -4,8 +4,8 @@
 # command by hand, or a job that outlived its Snakemake, has finished them since the plan was made.
 
 limits = {
-    "runtime": lambda wildcards, attempt: resources.minutes(wildcards.run, attempt, options.minutes),
-    "mem_mb": lambda wildcards, attempt: resources.memory_mb(wildcards.run, attempt),
+    "runtime": lambda wildcards, attempt: resources.minutes(files.at(wildcards.run), attempt, options.minutes),
+    "mem_mb": lambda wildcards, attempt: resources.memory_mb(files.at(wildcards.run), attempt),
 }
 
 

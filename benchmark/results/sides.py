@@ -123,7 +123,9 @@ def _rows(study: Study) -> pd.DataFrame:
     if finished < len(runs):
         with contextlib.suppress(StaleOutput):
             gathered = frames.gathered_frame(study.name, "metrics")
-            if not finished or len({run.fingerprint for run in runs} & {*gathered["fingerprint"]}) > finished:
+            # The study may have changed since.
+            gathered = gathered[gathered["fingerprint"].isin({run.fingerprint for run in runs})]
+            if gathered["fingerprint"].nunique() > finished:
                 return gathered
     rows = frames.of_study(study, partial=True).metrics
     if rows.empty:

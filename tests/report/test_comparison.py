@@ -22,7 +22,7 @@ from benchmark.report.comparison import Comparison
 from benchmark.report.tabular import DASH
 from benchmark.results.differences import differences
 from benchmark.results.gather import collect
-from benchmark.results.sides import Side
+from benchmark.results.sides import Side, read_side
 from benchmark.study.study import Study
 from tests.pool import run_folder
 from tests.project import Project, call
@@ -191,6 +191,14 @@ def test_two_methods_of_a_study_can_be_compared(project):
         for names in ([project.name(method, trial=trial) for trial in range(3)] for method in ("ft", "not"))
     )
     assert rows.set_index("column").loc["ua", "difference"] == pytest.approx(no_t - ft)
+
+
+def test_gathered_rows_of_a_study_that_has_changed_since_are_left_out(project):
+    collect(Study.load("tiny"), partial=False)
+    shutil.rmtree(paths.RUNS)
+    before = set(read_side("tiny", "").rows["method"])
+    project.study(SMALL, PLANTED)
+    assert before - set(read_side("tiny", "").rows["method"]) == {"ft"}
 
 
 def test_what_cannot_be_compared_is_a_one_line_error(project):

@@ -1,5 +1,6 @@
 """What jobs ask for: GPUs where the user wants them, and a cluster's time and memory."""
 
+import json
 import os
 import re
 
@@ -7,8 +8,9 @@ import pytest
 import yaml
 
 from benchmark import paths
+from benchmark.study.study import Study
 from benchmark.workflow.resources import FIRST_MB
-from tests.pool import pool_path, run_folder
+from tests.pool import run_folder
 from tests.project import CELL, ROOT
 from tests.workflow.conftest import jobs_of
 
@@ -29,9 +31,10 @@ def requests(project, *options: str, **config: str) -> dict[str, list[dict[str, 
 @pytest.mark.slow
 def test_by_default_no_job_holds_a_gpu_and_what_others_wait_for_goes_first(fresh):
     # A similar run has taken an hour and 4000 MiB.
-    record = paths.run(pool_path("tiny", f"{CELL}/coun/trial-0")) / paths.RUN
+    run = Study.load("tiny").run(f"{CELL}/coun/trial-0")
+    record = run_folder("tiny", run) / paths.RUN
     record.parent.mkdir(parents=True)
-    record.write_text('{"wall_seconds": 3600, "peak_memory_mb": 4000}')
+    record.write_text(json.dumps({"wall_seconds": 3600, "peak_memory_mb": 4000, "slice": run.slice}))
     planned = requests(fresh)
     assert planned.keys() >= COMPUTES
     assert all(int(job.get("gpu", 0)) == 0 for jobs in planned.values() for job in jobs)
