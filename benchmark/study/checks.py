@@ -22,7 +22,7 @@ from benchmark.study.tuning import check_tuning, with_originals
 
 # Channels of the images of built-in sources: images in files are read as colour.
 CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
-SIDES = {"digits": 8}  # pixels; those of other sources are known once they are prepared
+PIXELS = {"digits": 8}  # a side of an image; those of other sources are known once they are prepared
 # Targets of the workflow; the name of an output is a target too.
 TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
 
@@ -65,7 +65,7 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
             _check_batches(shown, name, dataset.subset)
         if dataset.source in CHANNELS:
             _check_transforms(shown, name, CHANNELS[dataset.source])
-        if side := dataset.size or SIDES.get(dataset.source):
+        if side := dataset.size or PIXELS.get(dataset.source):
             _check_sides(shown, name, side, side)
 
 

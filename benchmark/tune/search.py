@@ -98,11 +98,12 @@ def _references(study: Study, jobs: int) -> None:
             except StaleOutput:
                 split(study, run.name.dataset, run.name.scenario, run.split_trial)
     missing = [run for run in references if not results.finished(study, run) or _lacks_weights(run)]
+    commands = []
     for run in missing:
         print(f"reference: {run.name}", flush=True)
-    command = [sys.executable, "-m", "benchmark", "run", study.name]
-    kept = {True: ["--weights"], False: []}
-    commands = [([*command, str(run.name), *kept[run.name.is_original]], paths.log(run.pool_path)) for run in missing]
+        options = ["--weights"] if run.name.is_original else []
+        command = [sys.executable, "-m", "benchmark", "run", study.name, str(run.name), *options]
+        commands.append((command, paths.log(run.pool_path)))
     _run_all(commands, jobs, study.threads)
     for run in references:
         if results.finished(study, run) == results.DIVERGED:
