@@ -42,7 +42,7 @@ SHIPPED = {
     "cifar10-full-size": "table3 table3-vs-reported",
     "scale": "scale ranks",
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
-    "cifar10-longer": "table2 table9 claims audit",
+    "cifar10-longer": "table2 table9 first-random-10 claims audit",
     "cifar10-badt": "reductions",
     "rates": "rates-vgg",
     "leaderboard-digits": "every-method",
