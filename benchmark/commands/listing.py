@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmark import paths
 from benchmark.commands.app import Listing, read
 from benchmark.data.store import PROVENANCE
 from benchmark.errors import BadInput
-from benchmark.methods.base import GROUPS, Recipe
+from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 from benchmark.report import audits
@@ -73,20 +73,30 @@ def _audits(study: Study) -> Rows:
 
 def _settings(study: Study) -> Rows:
     """Yield the settings of a study file, of its mappings, and the hyperparameters: common ones and each method's."""
-    yield from _of_model("", Study, ())
+    yield from _of_model("", Study)
     for model, positions in mappings(Study).items():
-        yield from _of_model(f"{', '.join(positions)}: ", model, ())
+        yield from _of_model(f"{', '.join(positions)}: ", model)
     recipes = {**GROUPS, **{name: METHODS.get(name).Settings for name in METHODS}, "+cl": ContrastiveSettings}
     for name, recipe in recipes.items():
-        yield from _of_model(f"hyperparameters: {name}: ", recipe, () if name in GROUPS else Recipe.model_fields)
+        common = GROUPS["training" if issubclass(recipe, GROUPS["training"]) else "unlearning"]
+        yield from _of_model(f"hyperparameters: {name}: ", recipe, without=None if name in GROUPS else common)
 
 
-def _of_model(prefix: str, model: Any, omitted: Collection[str]) -> Rows:
-    for name, setting in model.model_json_schema(by_alias=True)["properties"].items():
-        if name not in omitted:
+def _of_model(prefix: str, model: Any, without: Any = None) -> Rows:
+    """Yield a model's settings, leaving out those that ``without`` has too, unchanged."""
+    common = _properties(without) if without else {}
+    for name, setting in _properties(model).items():
+        if setting != common.get(name):
             default = setting.get("default", "")
             text = "" if default is None or isinstance(default, dict | list) else str(default)
-            yield f"{prefix}{name}", text, setting.get("description", "")
+            searched = setting.get("search")
+            range_ = f" (`tune` searches {searched['low']:g} to {searched['high']:g})" if searched else ""
+            yield f"{prefix}{name}", text, setting.get("description", "") + range_
+
+
+def _properties(model: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = model.model_json_schema(by_alias=True)["properties"]
+    return properties
 
 
 LISTINGS: dict[Listing, Callable[[Study], Rows]] = {
