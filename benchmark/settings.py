@@ -16,6 +16,7 @@ Positive = Annotated[int, Field(ge=1)]
 LARGEST = 10**15  # whole number accepted
 UNKNOWN_KEY = "unknown_key"  # the type of that validation error
 UpTo1000 = Annotated[int, Field(ge=1, le=1000)]  # a slip of the finger must not plan a million runs
+Trials = Annotated[int, Field(ge=1, le=100_000)]  # as many as the most demanding audit asks for
 
 
 def once(kind: str, read: Callable[[str], object] = str) -> AfterValidator:

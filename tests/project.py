@@ -270,7 +270,7 @@ def call(*arguments: str, check: bool = False) -> subprocess.CompletedProcess[st
 
 @contextlib.contextmanager
 def without_new_plugins() -> Iterator[None]:
-    """On exit forget what was registered and which plugins were imported, as a new process would."""
+    """On exit forget what was registered, plugins imported and a study's labels, as a new process would."""
     import benchmark.study.plugins  # noqa: F401 (what is built in stays)
 
     saved = [
@@ -283,6 +283,10 @@ def without_new_plugins() -> Iterator[None]:
     finally:
         for registry, values in saved:
             vars(registry).update(values)
+        if "benchmark.report.style" in sys.modules:
+            from benchmark.report.style import StudyStyle
+
+            StudyStyle.labels, StudyStyle.colours = {}, {}
         for name in set(sys.modules) - imported:
             if "plugin" in name:
                 del sys.modules[name]

@@ -180,9 +180,11 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
     used, old = run_folder(study, project.original), run_folder(other, project.name("ft"))
     project.run(other, project.name("ft"))
     project.study()
+    written = paths.SPLITS / "digits" / "random-10" / ".trial-0-12345678.parquet.abc.parquet"
+    written.touch()  # another process writes it just now
     # Also unused: the split of a sequential scenario, which the tests' project has drawn.
     for arguments, hint in (("unused", "--remove deletes them"), ("unused --remove", "MB): deleted")):
         printed = call(*arguments.split(), check=True).stdout
         assert str(old) in printed and str(used) not in printed and hint in printed
-    assert used.exists() and not old.exists()
+    assert used.exists() and not old.exists() and written.exists()
     assert call("unused").stdout.startswith("nothing in results/ is unused")

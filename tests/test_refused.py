@@ -39,6 +39,7 @@ def refused(project, change) -> str:
 
 
 def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_accepted(empty):
+    empty.study(name="other")
     for change, place, suggestion, accepted in [
         ({"only": ["tabel2"]}, "only", "table2", "table8"),
         ({"labels": {"fft": "FT"}}, "labels", "ft", "coun"),
@@ -58,7 +59,7 @@ def test_an_unknown_name_is_refused_with_its_place_a_suggestion_and_what_is_acce
         (table2(methods=["coun@tua=0.2"]), "tables.table2: method 'coun@tua=0.2': tua", "tau", "lambda"),
         (table2(cells=["digts/convnet/random-10"]), "tables.table2", "digits", "digits"),
         (table2(cells=["digits/convnt/random-10"]), "tables.table2", "convnet", "resnet18"),
-        (table2(kind="scale", studies=["tyni"]), "tables.table2.studies", "tiny", "tiny"),
+        (table2(kind="scale", studies=["othr"]), "tables.table2.studies", "other", "other"),
         (table2(kind="unlerning"), "tables.table2.kind", "unlearning", "predictions"),
     ]:
         message = refused(empty, change)
@@ -98,7 +99,7 @@ CHANGES = [
     (table2(cells=["digits/vgg16/random-10"]), "digits/vgg16/random-10", "8x8 pixels: accepted are sides of 32"),
     (dataset(size=30) | table2(cells=["digits/vit/random-10"]), "digits/vit/random-10", "30x30"),
     ({"trials": 0, "seed": -1, "threads": 0}, "", "(2 more)"),
-    ({"trials": 1001}, "trials", "1001"),
+    ({"trials": 100_001}, "trials", "100001"),
     ({"threads": 1001}, "threads", "1001"),
     ({"tune": {"ranges": {"ft": {"lr": [False, True]}}}}, "tune: ranges: False", "accepted are numbers"),
     (table2(cells=["digits/convnet/random-0"]), "tables.table2.cells", "'random-0'"),
@@ -125,6 +126,9 @@ CHANGES = [
     (table2(kind="effort", cells=[], methods=["ft"]), "tables.table2.methods: ft", "accepted is none"),
     (table2(kind="scale"), "tables.table2.studies", "empty"),
     (table2(kind="scale", studies=["tiny", "tiny"]), "tables.table2.studies", "twice"),
+    (table2(kind="scale", studies=["tiny"]), "tables.table2.studies", "'tiny'"),  # its own would go in a circle
+    ({"figures": {"f": {"kind": "cost", "cells": [CELL], "methods": ["retrain"]}}}, "figures.f: methods", "other"),
+    ({"scored": {"theirs": "{dataset[0]}/x-{trial}.parquet"}}, "scored.theirs", "{dataset}"),
     (table2(kind="maps"), "tables.table2.kind", "'maps'"),
     (table2(kind="predictions", classes=["3", "8"], cells=[CELL_8]), "tables.table2: classes", "'8'"),
     ({"tables": {"Table 2": {"kind": "unlearning"}}}, "tables", "'Table 2'"),

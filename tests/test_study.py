@@ -104,6 +104,16 @@ def test_a_table_of_a_search_is_redrawn_when_the_search_has_found_more(empty):
     assert fingerprint(5) != fingerprint(6)
 
 
+def test_outputs_whose_captions_speak_of_tuning_are_redrawn_when_it_begins_or_changes(empty):
+    paths.TUNED.mkdir(parents=True)
+    fingerprints = {empty.study().output_fingerprint("table2")}
+    for about in ({}, {"hold_out": 10}):  # the value is the study's own, so no run changes
+        found = {"about": about, "hyperparameters": {CELL: {"ft": {"momentum": 0.9}}}}
+        paths.tuned("tiny").write_text(yaml.safe_dump(found))
+        fingerprints.add(empty.study({"tuned": "tiny"}).output_fingerprint("table2"))
+    assert len(fingerprints) == 3
+
+
 RULES = [
     # Groups reach the methods they are for.
     ({"*": {"training": {"momentum": 0.1}}}, "momentum", {"original retrain": 0.1, "ft coun salun not+cl": 0.9}),

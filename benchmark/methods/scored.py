@@ -60,12 +60,12 @@ def register(scored: dict[str, Any], where: str) -> None:
     for name, files in scored.items():
         try:
             pattern = Path(glob.escape(str(files)).format(**dict.fromkeys(FIELDS, "*")))
-        except (LookupError, ValueError, AttributeError):
+        except (LookupError, ValueError, AttributeError, TypeError):
             pattern = Path()
         if "{trial}" not in str(files) or not pattern.name:
             accepted = "a file with {trial} in its name and, for several cells, {dataset}, {arch} or {scenario}"
             raise BadInput(f"{where}.{name}: {files!r}: accepted is {accepted}")
-        if name in METHODS and not issubclass(METHODS.get(name), Scored):
+        if name in METHODS and Scored not in getattr(METHODS.get(name), "__mro__", ()):
             raise BadInput(f"{where}.{name}: there is a method of that name: call the predictions something else")
         matches = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
         version = digest([[str(path), sha256(path)] for path in matches])  # other predictions are other results

@@ -62,11 +62,7 @@ def tuned(study: Study) -> str:
     """Say that hyperparameters were tuned with what a user who unlearns does not have."""
     if not study.includes_tuned:
         return ""
-    tuning_data = (
-        "images held out of their training data"
-        if study.tuned_file.get("about", {}).get("hold_out")
-        else "the test data"
-    )
+    tuning_data = "images held out of their training data" if study.tuned_without_test_data else "the test data"
     return f"Hyperparameters were tuned on other trials, with their Retrain and {tuning_data}"
 
 

@@ -130,9 +130,13 @@ class Gathered(Results):
         names = written_origin(path).get("classes", {})
         return list(names[dataset]) if dataset in names else super().classes(dataset)
 
+    @cached_property
+    def _gathered_history(self) -> pd.DataFrame:
+        return gathered_frame(self.study.name, "history")
+
     def collapse_limit(self, cell: Cell) -> float:
         """Return the retain accuracy, in per cent, below which a run of the cell has collapsed."""
-        history = gathered_frame(self.study.name, "history")
+        history = self._gathered_history
         originals = (history["method"] == ORIGINAL) & (history["trial"] == 0)
         of_network = history[originals & (history["dataset"] == cell.dataset) & (history["arch"] == cell.arch)]
         return float(of_network["ra"].iloc[-1]) - measured.COLLAPSE if len(of_network) else -np.inf

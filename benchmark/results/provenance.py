@@ -155,11 +155,15 @@ def behind(words: Sequence[str]) -> Behind:
 
 
 def _output(study: Study, name: str, method: str) -> Behind:
-    output = study.output(name)
-    runs = study.runs() if study.kind_of(name).from_gathered else study.runs_of(name)
+    output, kind = study.output(name), study.kind_of(name)
+    runs = study.runs() if kind.from_gathered else study.runs_of(name) if kind.shows_results else []
     if not method:
         return Behind(f"{study.name} {name}", _recorded(study, runs), study, name)
-    cells = study.cells if study.kind_of(name).from_gathered else map(Cell.parse, output.cells)
+    if not kind.shows_results:
+        raise BadInput(
+            f"{study.name} {name} {method}: this table shows settings; accepted is {study.name} {name} alone"
+        )
+    cells = study.cells if kind.from_gathered else map(Cell.parse, output.cells)
     names = {study.run_name(cell, method, 0).method for cell in cells} & {run.name.method for run in runs}
     if not names:
         raise unknown("method", method, {run.name.method for run in runs}, f"{study.name} {name}")

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from benchmark import paths
 from benchmark.names import LONGEST, Cell, MethodName
 from benchmark.registry import COLOUR, WORD
-from benchmark.settings import DatasetSettings, Positive, Strict, UpTo1000, once
+from benchmark.settings import DatasetSettings, Positive, Strict, Trials, UpTo1000, once
 
 Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
 
@@ -99,9 +99,7 @@ class StudyForm(Strict):
 
     description: str = Field("", description="one sentence about the study")
     seed: int = Field(0, ge=0, description="the seed of all random numbers")
-    trials: UpTo1000 = Field(
-        3, description="runs per method and cell; they differ in seed and in what `resample` names"
-    )
+    trials: Trials = Field(3, description="runs per method and cell; they differ in seed and in what `resample` names")
     resample: Annotated[list[Literal["original", "split"]], once("resample")] = Field(
         [],
         description="what is drawn again for each trial, besides the unlearning run: Original's training, the forget "

@@ -170,6 +170,12 @@ def _power(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _with_reference(study, output)
 
 
+def _cost(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
+    if {*output.methods} == {RETRAIN}:
+        raise BadInput("methods: retrain: accepted is at least one other, whose gap to Retrain is shown")
+    return _with_reference(study, output)
+
+
 def _predictions(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     for cell in output.cells:
         forgotten = Scenario(Cell.parse(cell).scenario).class_name
@@ -252,7 +258,7 @@ KINDS = {
         "improvement": Kind("how much `+cl` lowers each method's average gap", _improvement, by_epoch=True),
         "cost": Kind(
             "average gap against computation; list a method with several `@epochs=` to join whole runs by a line",
-            _with_reference,
+            _cost,
         ),
         "stages": Kind("average gap after each stage of sequential removal", _stages),
         "ablation": Kind("average gap against the one setting in which the methods differ", _ablation, by_epoch=True),

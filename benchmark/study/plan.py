@@ -67,6 +67,8 @@ class PlannedStudy(ResolvedStudy):
             drawn.append(self.margin)
         if output.kind == "search":
             drawn.append(digest(self.tuned_file))
+        elif self.includes_tuned:  # a caption says with which images
+            drawn.append(["tuned", self.tuned_without_test_data])
         drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
         if self.one_code:
             drawn.append("one_code")
@@ -172,8 +174,14 @@ class PlannedStudy(ResolvedStudy):
 
     @cached_property
     def all_splits(self) -> list[Split]:
-        """The splits of all runs."""
-        return self.splits(self.runs(), self.cells)
+        """The splits of all runs, and those that derived files mark."""
+        splits = [*self.splits(self.runs(), self.cells), *self.marked(self.derived)]
+        return list({split.pool_path: split for split in splits}.values())
+
+    def marked(self, derived: Iterable[Derived]) -> list[Split]:
+        """Return the splits that derived files mark, also those of an Original that no other run goes with."""
+        splits = [self.split_of(file.run, file.scenario) for file in derived]
+        return list({split.pool_path: split for split in splits}.values())
 
     def derive(self, kind: str, run: Run, scenario: str) -> Derived:
         """Return a file made from a run's weights; ``kind`` is maps, distances, views or relearning."""

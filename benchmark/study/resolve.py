@@ -36,6 +36,11 @@ class ResolvedStudy(StudyForm):
         """Whether tuned values override its hyperparameters."""
         return self._load_untuned is not None
 
+    @property
+    def tuned_without_test_data(self) -> bool:
+        """Whether the tuned values were chosen by images held out of the training data."""
+        return bool(self.tuned_file.get("about", {}).get("hold_out"))
+
     @cached_property
     def tuned_file(self) -> dict[str, Any]:
         """The tuned file that this study names: the values, and below ``about`` and ``found`` their origin.

@@ -14,7 +14,8 @@ from benchmark.study.tuning import TUNING, can_be_tuned
 
 def unused(remove: bool = False) -> str:
     """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``."""
-    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("*.parquet")}
+    # A name that begins with a dot is that of a file being written.
+    files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet")}
     unshown = sorted((_runs() | files) - used())
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():

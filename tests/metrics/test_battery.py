@@ -202,6 +202,8 @@ def test_rankings_are_compared_as_worked_out_on_paper():
     # By paired t tests p is 0.024, 0.45 and 0.77: with Holm's correction the smallest is three times as large.
     alike = np.array([[0.0, 0.0, 0.0, 0.0], [1.2, 1.3, 0.4, 0.7], [-0.1, -0.9, 2.0, -0.2]])
     assert told_apart(alike) == 0 and told_apart(alike[:2]) == 100
+    # A difference that is the same in every trial, or but for rounding, does not show how much it may vary.
+    assert told_apart(np.array([[0.3] * 3, [0.1 + 0.2] * 3])) == 0 and told_apart(np.array([[1.0, 2], [2.0, 3]])) == 0
     tau, stays = ranking_stability(values, 0.0)
     assert stays == 100 and 1 / 3 < tau < 1
     # Two methods, two trials: in one of four resamples only the trial with the other order counts.

@@ -99,6 +99,13 @@ def test_show_lists_the_runs_behind_a_row_and_their_mean(project):
     assert text.count("batch_size 32") == 1 and text.count("again  ") == 2
 
 
+def test_no_run_stands_behind_a_table_of_settings(project):
+    table = {"kind": "hyperparameters", "cells": [project.cell], "methods": ["ft", "coun"]}  # neither has been run
+    project.study({"tables": {"hyperparameters": table}})
+    assert show("tiny", "hyperparameters")["runs"] == 0
+    assert "accepted is tiny hyperparameters alone" in call("show", "tiny", "hyperparameters", "ft").stderr
+
+
 def test_a_method_that_diverged_has_no_mean_as_in_the_table(project):
     path = run_folder("tiny", project.name("salun", trial=1)) / paths.RUN
     write_record(path, read_record(path) | {"status": "diverged"})

@@ -52,6 +52,12 @@ def test_maps_need_the_runs_they_show_and_their_weights(fresh):
     assert len(jobs["embed"]) == 2 and drawn(jobs) == {"figure1"}
 
 
+def test_maps_of_original_alone_need_the_split_that_they_mark(fresh):
+    fresh.study({"figures": {"alone": {"kind": "maps", "cells": [CELL], "methods": ["original"]}}, "only": ["alone"]})
+    jobs = planned(fresh, "alone")
+    assert jobs["split"] == {str(split_file("tiny"))} and weights(jobs) == {ORIGINAL} and len(jobs["embed"]) == 1
+
+
 def test_without_a_target_everything_is_planned(fresh):
     jobs, study = planned(fresh), Study.load("tiny")
     assert runs(jobs) == {str(run.name) for run in study.runs()}

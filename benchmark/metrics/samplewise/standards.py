@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from benchmark.metrics.bootstrap import LEVEL, draws, holm, mean_interval
+from benchmark.metrics.bootstrap import LEVEL, TINY, draws, holm, mean_interval
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise.built_in_audits import ideal
 from benchmark.metrics.samplewise.margins import Floats, auc
@@ -83,8 +83,8 @@ def told_apart(values: Floats) -> float:
         return np.nan
     differences = np.array([first - second for first, second in pairs])
     error = differences.std(axis=1, ddof=1) / np.sqrt(trials)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * special.stdtr(trials - 1, -np.abs(differences.mean(axis=1) / error))
+    error[error < TINY] = np.nan  # equal differences do not show how much others may differ
+    p = 2 * special.stdtr(trials - 1, -np.abs(differences.mean(axis=1) / error))
     return float(100 * np.mean(holm(p) < 1 - LEVEL))
 
 

@@ -132,8 +132,8 @@ def build(source: Source) -> Figure:
     _legend(figure, forgotten)
     renderer = FigureCanvasAgg(figure).get_renderer()
     for panel_axes, panel in zip(axes.flat, flat, strict=True):
-        classes = source.results.classes(panel.cell.dataset)
-        if len(panel.samples) and len(classes) <= NAMED_CLASSES:
+        classes = source.results.classes(panel.cell.dataset) if len(panel.samples) else []
+        if 0 < len(classes) <= NAMED_CLASSES:
             predicted = panel.samples["prediction"].to_numpy()
             clusters = {classes[index]: panel.points[predicted == index] for index in np.unique(predicted)}
             write_names(panel_axes, clusters, renderer)
