@@ -81,11 +81,6 @@ def parked_weights(pool_path: str) -> Path:
     return RESULTS / "work" / f"{pool_path}.safetensors"
 
 
-def measured(pool_path: str, scenario: str) -> Path:
-    """The metrics measured on a run's samples in a scenario; the file may be deleted at any time."""
-    return RESULTS / "measured" / pool_path / f"{scenario}.json"
-
-
 def others(name: str) -> Path:
     """The folder of a pool that `merge` keeps beside this one, laid out like a checkout; no table shows its runs."""
     return RESULTS / "others" / name

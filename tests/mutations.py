@@ -34,10 +34,6 @@ MUTATIONS = [
         *("study/resolve.py", '            "members": self.members,\n', "", "test_determines.py"),
     ),
     Mutation(
-        "Original's metrics, measured before, for another choice of members",
-        *("results/measured.py", '        "members": study.members,\n', "", "test_measured.py"),
-    ),
-    Mutation(
         "splits of a study that do not nest",
         "study/prepare.py",
         "    rng = _split_stream(study, dataset, trial)\n",

@@ -1,4 +1,4 @@
-"""Published results are never replaced silently, and files that contradict each other are not gathered."""
+"""Published results are never replaced silently."""
 
 import shutil
 import subprocess
@@ -11,11 +11,11 @@ import pytest
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import read_record, sha256, write_parquet, write_record
+from benchmark.files import write_parquet
 from benchmark.report.draw import draw_table
-from benchmark.results import gather as gathering
 from benchmark.results import published
-from benchmark.results.gather import collect, gather
+from benchmark.results.gather import collect
+from benchmark.results.records import read_all
 from benchmark.results.sides import read_side
 from benchmark.study.study import Study
 from tests.pool import run_folder
@@ -167,41 +167,21 @@ def test_a_difference_is_described(study):
     assert published.difference(before, before.assign(seconds=0.0, device="another", commit="another")) == ""
 
 
-def test_a_history_that_contradicts_the_samples_is_refused(study, project):
-    folder = run_folder(study, project.name("ft"))
-    history = pd.read_parquet(folder / paths.HISTORY)
-    history.loc[history.index[-1], "ua"] += 1
-    write_parquet(folder / paths.HISTORY, history)
-    record = read_record(folder / paths.RUN)
-    record["sha256"][paths.HISTORY] = sha256(folder / paths.HISTORY)
-    write_record(folder / paths.RUN, record)
-    with pytest.raises(StaleOutput, match=r"ua is [\d.]+ by samples, [\d.]+ by history: delete"):
-        gather(study)
-    # A diverged run has no metrics to compare.
-    write_record(folder / paths.RUN, record | {"status": "diverged"})
-    assert gather(study)["metrics"].set_index("method").loc["ft", "ua"] != history["ua"].iloc[-1]
-
-
-def test_an_error_is_raised_once_nothing_is_being_read_any_more(study, monkeypatch):
+def test_an_error_is_raised_once_nothing_is_being_read_any_more():
     begun, ended = threading.Event(), []
 
-    def measure(*_):
+    def read(item):
+        if item == "missing":
+            begun.wait(2)
+            raise StaleOutput("it is missing")
         begun.set()
         time.sleep(0.5)
-        ended.append("ft")
+        ended.append(item)
         raise StaleOutput("passed over, since it comes later")
 
-    def record(_, run):
-        if run.name.method == "retrain":
-            begun.wait(2)
-            raise StaleOutput(f"{run.name} is missing")
-        return {"status": "finished"}
-
-    monkeypatch.setattr(gathering, "from_samples", measure)
-    monkeypatch.setattr(gathering.records, "record", record)
-    with pytest.raises(StaleOutput, match="retrain/trial-0 is missing"):
-        gathering.contradicted_histories(study)
-    assert ended == ["ft"] * begun.is_set()
+    with pytest.raises(StaleOutput, match="it is missing"):
+        read_all(read, ["missing", "there"])
+    assert ended == ["there"] * begun.is_set()
 
 
 def test_without_git_or_a_commit_nothing_is_published(empty):

@@ -29,10 +29,10 @@ FT_ONLY = {"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None
 
 
 def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_even_beside_empty_entries():
-    table = "**Gaps**\n\n| | UA | TA |\n| :-- | --: | --: |\n| FT | | 2.0 |\n| CoUn | **1.0** | |\n"
+    table = "**Gaps**\n\n| | UA | TA |\n| :-- | --: | --: |\n| FT | | \\[2\\] |\n| CoUn | **1.0** | |\n"
     assert aligned(table.replace("| |", "|  |")) == [
         *("", "Gaps"),
-        *("         UA   TA", "  FT         2.0", "  CoUn  1.0     "),
+        *("         UA   TA", "  FT         [2]", "  CoUn  1.0     "),
     ]
 
 
@@ -216,6 +216,9 @@ def test_time_left_follows_from_finished_runs_of_the_method_and_how_many_run_at_
         ft, name=study.run(project.name("not")).name, settings=ft.settings.model_copy(update={"epochs": 0})
     )
     assert time_left([*finished, State(scored, "done", seconds=4.0), state("salun", 0, "left")], 1) == 60
+    # Nor does it keep the time left unknown.
+    assert time_left([*finished, State(scored, "left"), state("ft", 1, "left")], 1) == 20
+    assert time_left([State(scored, "done", seconds=4.0), state("ft", 1, "left")], 1) is None
     # Two at once halve it, but no run is shared between two.
     assert time_left([*finished, state("ft", 1, "left"), state("salun", 0, "left")], 2) == 60
     assert time_left([*finished, *[state("ft", 1, "left")] * 8], 4) == 40

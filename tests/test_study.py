@@ -11,6 +11,7 @@ from benchmark.errors import BadInput
 from benchmark.methods import METHODS
 from benchmark.methods.contrastive import CoUn
 from benchmark.names import Cell, MethodName, RunName
+from benchmark.study.plan import SCALE_FRAMES
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
 from tests.project import CELL, ORIGINAL
@@ -112,6 +113,18 @@ def test_outputs_whose_captions_speak_of_tuning_are_redrawn_when_it_begins_or_ch
         paths.tuned("tiny").write_text(yaml.safe_dump(found))
         fingerprints.add(empty.study({"tuned": "tiny"}).output_fingerprint("table2"))
     assert len(fingerprints) == 3
+
+
+def test_a_table_of_several_studies_may_show_its_own(empty):
+    tables = {"scale": {"kind": "scale", "cells": [CELL], "methods": ["ft"], "studies": ["tiny"]}}
+    before, other = empty.study({"tables": tables}), empty.study({"tables": tables}, hyper("*", ft={"lr": 0.07}))
+    receipts = before.receipt("scale"), before.receipt("collected")
+    assert other.receipt("scale") != receipts[0]
+    own = [paths.gathered("tiny", frame) for frame in SCALE_FRAMES]
+    assert StudyFiles(before).shown_by("scale") == own and not own[0].exists()  # so that they are made first
+    own[0].parent.mkdir(exist_ok=True)
+    own[0].write_text("gathered")
+    assert (before.receipt("scale"), before.receipt("collected")) == receipts
 
 
 RULES = [

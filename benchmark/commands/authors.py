@@ -35,7 +35,7 @@ def new(
     print(f"{plugin}, {study} and {test} are written. Edit the first, then run")
     if kind == New.method:
         print(f"  python -m benchmark test {name} --plugin {plugin}    to see which promises of a method it keeps")
-    print(f"  python -m pytest {test}    to test it")
+    print(f"  python -m pytest {test}    to test it (needs pip install -e '.[test]')")
     print(f"  snakemake --cores {os.cpu_count()} all --config study={name}    to compare it")
 
 

@@ -13,19 +13,24 @@ import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput
+from benchmark.metrics.samples import METRICS
+from benchmark.names import Cell
 from benchmark.report.draw import texts
-from benchmark.results import frames, gather
-from benchmark.results.records import FIRST_COLUMNS
+from benchmark.results import frames, records
+from benchmark.results.measured import from_samples
+from benchmark.results.records import DIVERGED, FIRST_COLUMNS
+from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
 EQUAL = 1e-9  # relative, and absolute near 0: the same number, added in another order
+OF_ONE_EVALUATION = 1e-6  # points: two records of it differ by less
 
 
 def changed_results(study: Study) -> list[str]:
     """Return a line for each metric of a run, gathered file and table file that comes out different."""
     results = frames.of_study(study)
     steps: list[Callable[[], Iterable[str]]] = [
-        partial(gather.contradicted_histories, study, anew=True),
+        partial(contradicted_histories, study),
         *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
         *(partial(_table, study, name) for name in study.tables | study.versus_tables),
     ]
@@ -37,6 +42,21 @@ def _attempted(step: Callable[[], Iterable[str]]) -> list[str]:
         return list(step())
     except BadInput as error:  # missing data cannot be recomputed
         return [str(error)]
+
+
+def contradicted_histories(study: Study) -> list[str]:
+    """Measure all runs by their samples and describe those whose history ends in other metrics of that evaluation."""
+    pairs = [(run, cell) for run, cell in with_cells(study.runs(), study.cells) if not run.name.is_original]
+    return list(filter(None, records.read_all(lambda pair: _contradiction(study, *pair), pairs)))
+
+
+def _contradiction(study: Study, run: Run, cell: Cell) -> str:
+    if records.record(study, run)["status"] == DIVERGED:
+        return ""
+    by_samples, last = from_samples(study, run, cell), records.frame(study, run, paths.HISTORY).iloc[-1]
+    unequal = [metric for metric in METRICS if not abs(by_samples[metric] - last[metric]) <= OF_ONE_EVALUATION]
+    texts = [f"{metric} is {by_samples[metric]:.4f} by samples, {last[metric]:.4f} by history" for metric in unequal]
+    return f"run {run.name}: {', '.join(texts)}" if texts else ""
 
 
 def _gathered(results: frames.Results, frame: str) -> Iterator[str]:

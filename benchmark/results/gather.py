@@ -7,17 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import BadInput
 from benchmark.files import write_parquet
-from benchmark.metrics.samples import METRICS
-from benchmark.names import Cell
 from benchmark.results import frames, published, records
-from benchmark.results.measured import from_samples
-from benchmark.results.records import DIVERGED
-from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
-
-EQUAL = 1e-6  # points: two records of one evaluation
 
 
 def collect(study: Study, partial: bool = False, replace: bool = False) -> list[Path]:
@@ -42,30 +35,7 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
 
 
 def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
-    """Return the frames that `collect` writes, by name; parameters and errors are those of `collect`.
-
-    Raises `StaleOutput` if the metrics at the end of a run's history are not those of its samples.
-    """
-    if not partial and (problems := contradicted_histories(study)):
-        raise StaleOutput(f"{problems[0]}: delete the run's folder")
+    """Return the frames that `collect` writes, by name; parameters and errors are those of `collect`."""
     results = frames.of_study(study, partial)
     gathered = {name: getattr(results, name) for name in paths.FRAMES}
     return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}
-
-
-def contradicted_histories(study: Study, anew: bool = False) -> list[str]:
-    """Measure all runs by their samples and describe those whose history ends in other metrics of that evaluation.
-
-    ``anew`` ignores what an earlier command measured.
-    """
-    pairs = [(run, cell) for run, cell in with_cells(study.runs(), study.cells) if not run.name.is_original]
-    return list(filter(None, records.read_all(lambda pair: _contradiction(study, *pair, anew), pairs)))
-
-
-def _contradiction(study: Study, run: Run, cell: Cell, anew: bool) -> str:
-    if records.record(study, run)["status"] == DIVERGED:
-        return ""
-    by_samples, last = from_samples(study, run, cell, anew), records.frame(study, run, paths.HISTORY).iloc[-1]
-    unequal = [metric for metric in METRICS if not abs(by_samples[metric] - last[metric]) <= EQUAL]
-    texts = [f"{metric} is {by_samples[metric]:.4f} by samples, {last[metric]:.4f} by history" for metric in unequal]
-    return f"run {run.name}: {', '.join(texts)}" if texts else ""

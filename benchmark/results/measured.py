@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark import paths
-from benchmark.errors import StaleOutput
-from benchmark.files import read_record, read_table, write_record, written_digest
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
-from benchmark.results.records import DIVERGED, checked, forget_rows, frame, passing_over_if, record
+from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, record
 from benchmark.seeds import Streams
 from benchmark.study.kinds import stage_cell
-from benchmark.study.plugins import stamp_with
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
@@ -74,28 +68,11 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
     }
 
 
-def from_samples(study: Study, run: Run, cell: Cell, anew: bool = False) -> dict[str, float]:
-    """Measure a run in a cell by its samples, or read what an earlier command measured: the attack takes a second.
-
-    An earlier measurement is used only if samples, split, settings and the measuring code are the same, and never with
-    ``anew``.
-    """
-    samples, forgotten = checked(study, run, SAMPLES), forget_rows(study, run, cell.scenario)
-    origin = {
-        "samples": record(study, run)["sha256"][SAMPLES],
-        "split": written_digest(paths.split(study.split_of(run, cell.scenario).pool_path)),
-        "members": study.members,
-        "seed": study.seed,
-        "code": f"scikit-learn {version('scikit-learn')}, {stamp_with(*study.plugins)['code']}",
-    }
-    path = paths.measured(run.pool_path, cell.scenario)
-    with contextlib.suppress(OSError, StaleOutput):
-        if not anew and (earlier := read_record(path)).get("of") == origin:
-            return {metric: float(earlier["metrics"][metric]) for metric in METRICS}
-    measured = measure(read_table(samples).to_pandas(), forgotten, study.members, members_stream(study, cell))
-    with contextlib.suppress(OSError):
-        write_record(path, {"of": origin, "metrics": {metric: measured[metric] for metric in METRICS}})
-    return measured
+def from_samples(study: Study, run: Run, cell: Cell) -> dict[str, float]:
+    """Measure a run in a cell by its samples."""
+    samples = frame(study, run, SAMPLES)
+    forgotten = forget_rows(study, run, cell.scenario)
+    return measure(samples, forgotten, study.members, members_stream(study, cell))
 
 
 def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.random.Generator:

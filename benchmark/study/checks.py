@@ -152,7 +152,7 @@ def _check_output(study: PlannedStudy, name: str) -> None:
         if listed := getattr(output, setting):
             shows = f"a table of kind {output.kind!r} is of all runs that the study's other tables and figures show"
             raise BadInput(f"{where}.{setting}: {', '.join(listed)}: accepted is none; {shows}")
-    _check_studies(study, where, output, kind.of_studies)
+    _check_studies(where, output, kind.of_studies)
     for setting, is_used in (
         ("classes", kind.of_class),
         ("show", kind.derives == MAPS),
@@ -192,15 +192,14 @@ def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, featu
                 raise BadInput(f"{where}: method {parsed.base!r}: there is no file {path}, of trial {trial}")
 
 
-def _check_studies(study: PlannedStudy, where: str, output: OutputSettings, of_studies: bool) -> None:
+def _check_studies(where: str, output: OutputSettings, of_studies: bool) -> None:
     if output.studies and not of_studies:
         kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
         raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
-    # Not the study itself: its gathered results are named after its outputs, this one included.
-    others = [name for name in paths.studies() if name != study.name]
+    studies = paths.studies()
     for name in output.studies:
-        if name not in others:
-            raise unknown("study", name, others, f"{where}.studies")
+        if name not in studies:
+            raise unknown("study", name, studies, f"{where}.studies")
 
 
 def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> None:

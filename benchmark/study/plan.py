@@ -58,7 +58,8 @@ class PlannedStudy(ResolvedStudy):
         """Return a digest of all that determines a table or figure, its runs included."""
         output, kind = self.output(name), self.kind_of(name)
         settings = output.model_dump(exclude=None if kind.of_studies else {"studies"})  # others never had it
-        runs = [run.shown_as for run in (self.runs() if kind.from_gathered else self.runs_of(name))]
+        all_runs = kind.from_gathered or self.name in output.studies
+        runs = [run.shown_as for run in (self.runs() if all_runs else self.runs_of(name))]
         derived = self.derived if kind.from_gathered else self.derived_of(name)
         drawn: list[Any] = [self.report_epoch, self.trials, sorted(file.pool_path for file in derived)]
         if name in self.versus_tables:
@@ -69,7 +70,9 @@ class PlannedStudy(ResolvedStudy):
             drawn.append(digest(self.tuned_file))
         elif self.includes_tuned:  # a caption says with which images
             drawn.append(["tuned", self.tuned_without_test_data])
-        drawn += [[str(file), sha256(file)] for file in self.gathered_by(name)]
+        # Its own gathered files follow from its runs, and their receipt covers this fingerprint.
+        others = [file for file in self.gathered_by(name) if file not in self._gathered]
+        drawn += [[str(file), sha256(file)] for file in others]
         if self.one_code:
             drawn.append("one_code")
         if self.audits:
@@ -79,10 +82,18 @@ class PlannedStudy(ResolvedStudy):
         return digest([__version__, name, settings, *drawn, runs])[:SHORT]
 
     def gathered_by(self, name: str) -> list[paths.Path]:
-        """Return the gathered files of other studies that a table or figure shows, with the paper's numbers."""
+        """Return the gathered files that a table or figure of several studies shows, with the paper's numbers.
+
+        Those of other studies are left out where they are missing: this study does not make them.
+        """
         studies = self.output(name).studies
         files = [paths.gathered(study, frame) for study in studies for frame in SCALE_FRAMES]
-        return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if studies and file.is_file()]
+        files = [file for file in [*files, paths.REPORTED / REPORTED_FILE] if file in self._gathered or file.is_file()]
+        return files if studies else []
+
+    @property
+    def _gathered(self) -> list[paths.Path]:
+        return [paths.gathered(self.name, frame) for frame in SCALE_FRAMES if self.runs()]
 
     @cached_property
     def fingerprint(self) -> str:

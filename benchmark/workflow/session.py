@@ -114,7 +114,7 @@ class Session(logging.Filter):
             return "It has no runs of its own."
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
         seconds = sum(state.seconds or 0.0 for state in states)
-        return f"All its {len(states)} runs: {counts} ({spell(seconds)} of computing)."
+        return f"All its {len(states)} runs: {counts}; those done took {spell(seconds)} of computing."
 
     def _unreached(self, rule: str, count: int) -> str:
         if rule in MANY:
@@ -149,7 +149,8 @@ def by_rule(jobs: Iterable[Any]) -> Counter[str]:
 def aligned(markdown: str) -> list[str]:
     """Return the tables in a Markdown text as columns of plain text, with the lines in bold above them."""
     source = [line for line in markdown.splitlines() if line.startswith(("| ", "**")) and not line.startswith("| :--")]
-    plain = [line.replace("**", "").removeprefix("| ").removesuffix(" |").split(" | ") for line in source]
+    unescaped = [re.sub(r"\*\*|\\(?=[\[\]|*_<>])", "", line) for line in source]
+    plain = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in unescaped]
     rows = [cells for cells, line in zip(plain, source, strict=True) if line.startswith("|")]
     first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=False))
     lines = []

@@ -144,7 +144,8 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
     """Return the seconds until all is done if ``at_once`` jobs run at a time; None before any run has finished.
 
     A job under way goes on at its own pace. An epoch of a run that has not begun takes as long as in finished ones of
-    its method in its cell; else of its method, or of any, on its dataset and architecture; else as in any.
+    its method in its cell; else of its method, or of any, on its dataset and architecture; else as in any. A run that
+    trains nothing, such as SSD's, takes no time before one of its method has finished.
     """
     finished: dict[tuple[str, ...], list[float]] = {}
     for state in states:
@@ -163,9 +164,9 @@ def time_left(states: Sequence[State], at_once: int) -> float | None:
         remaining = state.seconds_left
         if remaining is None:
             expected = usual(state.run)
-            if expected is None:
+            if expected is None and (state.run.settings.epochs or not finished):
                 return None
-            remaining = max(0.0, expected - state.elapsed)
+            remaining = max(0.0, (expected or 0.0) - state.elapsed)
         longest, total = max(longest, remaining), total + remaining
     return max(longest, total / at_once)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
-from benchmark.files import read_parquet, read_record, repairing, set_aside
+from benchmark.files import read_parquet, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
-from benchmark.study.runs import Derived, Run, with_cells
+from benchmark.study.runs import Derived, Run
 from benchmark.study.study import Study
 from benchmark.workflow import receipts
 from benchmark.workflow.targets import missing
@@ -65,8 +65,6 @@ def _checks(study: Study) -> Iterator[Callable[[], int]]:
     checks += [(paths.run(run.pool_path) / paths.RUN, partial(_check_run, study, run)) for run in study.runs()]
     gathered = [paths.gathered(study.name, frame) for frame in paths.FRAMES]
     checks += [(path, partial(_verify, read_parquet, path)) for path in gathered]
-    measured = [paths.measured(run.pool_path, cell.scenario) for run, cell in with_cells(study.runs(), study.cells)]
-    checks += [(path, partial(_verify, read_record, path)) for path in measured]
     for name in study.datasets:
         if all(path.is_file() for path in store.files(study.dataset_folder(name))):
             yield partial(_check_dataset, study, name)

@@ -148,7 +148,7 @@ def lay_over(case: Case) -> None:
 
 def move(case: Case) -> None:
     """Rename the checkout, copy it without its ages, or shuffle its files' ages; maybe delete what it does not need."""
-    case.remove((), (".snakemake", "results/logs", "results/measured"))
+    case.remove((), (".snakemake", "results/logs"))
     case.idle, case.detail = True, case.chance.choice(["renamed", "copied", "ages shuffled"])
     elsewhere = case.root.with_name("elsewhere")
     if case.detail == "renamed":

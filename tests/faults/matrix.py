@@ -37,7 +37,6 @@ FILES: dict[str, str | None] = {
     f"{RETRAIN}/*/model.safetensors": MAPS,
     **dict.fromkeys([f"{COUN}/*/{name}" for name in ("run.json", "samples.parquet", "history.parquet")]),
     **dict.fromkeys([f"results/{kind}/**/*.parquet" for kind in ("maps", "distances", "views", "relearning")]),
-    "results/measured/**/*.json": GATHERED,
     **dict.fromkeys([f"results/{NAME}-{kind}.parquet" for kind in ("metrics", "history", "audits")]),
     **dict.fromkeys([f"results/drawn/*/{name}-*.json" for name in ("table2", "figure1", "collected", "page")]),
     **dict.fromkeys([f"paper_tables/{NAME}/table2.{suffix}" for suffix in ("tex", "csv", "md", "html")]),

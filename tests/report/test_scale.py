@@ -18,12 +18,13 @@ from benchmark.report.draw import draw_table
 from benchmark.report.recompute import changed_results
 from benchmark.report.style import method_colour
 from benchmark.report.summary import RUN_COLLAPSED
+from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
 from benchmark.workflow.session import Session
 from benchmark.workflow.targets import StudyFiles
 from benchmark.workflow.watch import Watch
-from tests.report.conftest import GIVEN, Drawn, at_gap, changed, gather, make_study, plot, write_forget, write_run
+from tests.report.conftest import GIVEN, Drawn, at_gap, changed, make_study, plot, write_forget, write_run
 
 CELL, ANOTHER = "digits/convnet/random-50", "digits/vit/random-50"
 METHODS = ["ft", "neggrad-plus", "coun"]
@@ -84,7 +85,7 @@ def write_all(tiny: Study, points=POINTS, **values: float) -> None:
     for run in tiny.runs():
         metrics = at_gap(points.get(run.name.method, 20) * (1 + run.name.trial / 100))
         write_run(tiny, str(run.name), metrics | (values if run.name.method == "ft" else {}))
-    gather(tiny)
+    collect(tiny)
 
 
 def test_each_study_stands_beside_the_others_and_the_paper(study):
@@ -118,7 +119,7 @@ def test_adding_cl_to_a_listed_method_is_tested_though_the_pair_is_not_listed(st
 
 def test_a_diverged_method_has_no_rank_and_the_best_of_the_others_leads(study):
     write_run(Study.load("tiny"), f"{CELL}/coun/trial-0", at_gap(1), status=DIVERGED)
-    gather(Study.load("tiny"))
+    collect(Study.load("tiny"))
     table = Drawn(study, "sizes")
     assert [table.row(label)[0] for label in ("CoUn", "NegGrad+", "FT")] == ["—", "**2.04 (1)**", "3.06 (2)"]
 
@@ -128,7 +129,7 @@ def test_a_collapsed_method_has_a_rank_and_does_not_lead(study):
     write_run(tiny, "digits/convnet/original/trial-0", {"ra": 111.5})  # CoUn's is 89
     for method, trial in product(("ft", "neggrad-plus"), range(tiny.trials)):
         write_run(tiny, f"{CELL}/{method}/trial-{trial}", at_gap(POINTS[method] + trial / 100) | {"ra": 95.0})
-    gather(tiny)
+    collect(tiny)
     table = Drawn(study, "sizes")
     assert (table.row("CoUn")[0], table.row("NegGrad+")[0]) == ("1.02 (1)†", "**2.77 (2)**")
 
@@ -148,7 +149,7 @@ def test_a_method_that_collapsed_or_diverged_leads_by_no_audit_either(study, fat
             write_run(tiny, f"{CELL}/{first}/trial-{trial}", at_gap(POINTS[first]) | {"ra": 70})
     else:
         write_run(tiny, f"{CELL}/{first}/trial-0", at_gap(POINTS[first]), status=DIVERGED)
-    gather(tiny)
+    collect(tiny)
     after = by_audit()
     assert after["leads"].any() and first not in after.query("leads").index
     assert (first in after.query("collapsed").index) == (first in after.index) == (fate == "collapsed")

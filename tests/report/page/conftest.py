@@ -8,8 +8,9 @@ import pytest
 
 from benchmark.report.draw import draw_table
 from benchmark.report.page import draw_page
+from benchmark.results.gather import collect
 from benchmark.study.study import Study
-from tests.report.conftest import STAGED, at_gap, changed, gather, make_study, metrics, write_features, write_run
+from tests.report.conftest import STAGED, at_gap, changed, make_study, metrics, write_features, write_run
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
             values = at_gap(gaps.get(run.name.method, 4.0))
             write_run(study, str(run.name), values, prediction=np.arange(200) % 10)
         write_features(study)
-        gather(study)
+        collect(study)
         draw_table(study, "claims")
         yield study
 

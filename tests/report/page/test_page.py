@@ -18,9 +18,10 @@ from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
 from benchmark.report.page import draw_page, maps, sprites
 from benchmark.report.tabular import DASH
+from benchmark.results.gather import collect
 from benchmark.study.study import Study
 from tests.project import ROOT
-from tests.report.conftest import CLASSES, RANDOM, STAMP, changed, gather, write_run
+from tests.report.conftest import CLASSES, RANDOM, STAMP, changed, write_run
 
 HOSTILE = "<img src=x onerror=alert(1)></script>"
 
@@ -77,7 +78,7 @@ def test_a_run_without_costs_has_dashes(filled, copied) -> None:
     lacking = dict.fromkeys(("pflops", "pflops_executed", "seconds"), float("nan"))  # as predictions made elsewhere
     for trial in range(2):
         write_run(filled, f"{RANDOM}/ft/trial-{trial}", epochs=[lacking | {"epoch": 1}])
-    gather(filled)
+    collect(filled)
     text = drawn(filled)
     row = re.search(r'<tr data-dataset[^>]*data-method="ft".*?</tr>', text, re.S)[0]
     assert row.count(f">{DASH}<") == 3 and ">nan<" not in text
@@ -180,7 +181,7 @@ def test_hostile_texts_are_escaped(filled, copied) -> None:
     write_json(folder / "provenance.json", {**store.record(folder), "classes": [HOSTILE, *CLASSES[1:]]})
     gaps = filled.output("gaps").model_dump(exclude_unset=True) | {"caption": HOSTILE}
     hostile = changed(description=HOSTILE, tables={"gaps": gaps})
-    gather(hostile)
+    collect(hostile)
     shutil.rmtree(folder)  # a dataset with such a class is refused anyway
     text = drawn(hostile)
     assert "<img" not in text and "onerror" in text
