@@ -25,12 +25,12 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     or their depth, are counted and the first ones named.
     """
     root, folders = classes(name, settings)
-    files = {split: _files(root / split, folders) for split in SPLITS}
-    train, test = (_read_split(root / split, files[split], folders, settings.size) for split in SPLITS)
+    files = images(name, settings)
+    train, test = (_read_split(files[split], settings.size) for split in SPLITS)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
-    images = {file for split in SPLITS for class_files in files[split] for file in class_files}
+    read_files = {file for split in SPLITS for class_files in files[split] for file in class_files}
     all_files = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
-    if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in images):
+    if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in read_files):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
         examples = ", ".join(skipped[:NAMED])
         note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
@@ -49,7 +49,21 @@ def classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
         raise BadInput(f"{root / 'train'} has no class folders; accepted is train/<class>/<image>")
     for extra in sorted(set(_subfolders(root / "test")) - set(folders)):
         raise BadInput(f"{root / 'test' / extra}: class {extra!r} exists only in test; accepted: {', '.join(folders)}")
+    if len(folders) == 1:
+        raise BadInput(f"{root / 'train'} has one class folder, {folders[0]!r}; accepted are two or more")
     return root, folders
+
+
+def images(name: str, settings: DatasetSettings) -> dict[str, list[list[Path]]]:
+    """Return the images of each split and class; raise `BadInput` as `classes` does, and for a class without any."""
+    root, folders = classes(name, settings)
+    files = {split: _files(root / split, folders) for split in SPLITS}
+    empty = [root / "train" / folder for folder, found in zip(folders, files["train"], strict=True) if not found]
+    if not any(files["test"]):
+        empty.append(root / "test")
+    for folder in empty:
+        raise BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
+    return files
 
 
 def _subfolders(folder: Path) -> list[str]:
@@ -62,11 +76,7 @@ def _files(folder: Path, classes: list[str]) -> list[list[Path]]:
     return [[file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()] for files in entries]
 
 
-def _read_split(folder: Path, images: list[list[Path]], classes: list[str], size: int | None) -> Split:
+def _read_split(images: list[list[Path]], size: int | None) -> Split:
     files = [file for class_files in images for file in class_files]
-    empty = [folder / name for name, class_files in zip(classes, images, strict=True) if not class_files]
-    if empty and (folder.name == "train" or not files):
-        where = empty[0] if folder.name == "train" else folder
-        raise BadInput(f"{where} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
-    labels = np.repeat(np.arange(len(classes)), [len(class_files) for class_files in images])
+    labels = np.repeat(np.arange(len(images)), [len(class_files) for class_files in images])
     return decode_all(len(files), ((str(file), file.read_bytes()) for file in files), size), labels

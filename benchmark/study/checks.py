@@ -62,7 +62,7 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
     check_tuning(study)
     for name, dataset in study.datasets.items():
         if dataset.subset:
-            _check_batches(shown, name, dataset.subset)
+            check_batches(shown, name, dataset.subset)
         if dataset.source in CHANNELS:
             _check_transforms(shown, name, CHANNELS[dataset.source])
         if side := dataset.size or PIXELS.get(dataset.source):
@@ -108,7 +108,7 @@ def _check_sides(study: PlannedStudy, dataset: str, height: int, width: int) -> 
                 raise BadInput(f"{study.file}: {cell}: {error}") from None
 
 
-def _check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
+def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
     """Refuse batches larger than what is retained of ``train`` images; the size of a forgotten class is not known."""
     for run in study.runs():
         if run.name.dataset == dataset and run.settings.epochs:
@@ -147,7 +147,7 @@ def _check_output(study: PlannedStudy, name: str) -> None:
     kind = study.kind_of(name)
     for setting in kind.needs:
         if not getattr(output, setting):
-            raise BadInput(f"{where}.{setting}: empty; a {output.kind!r} needs at least one")
+            raise BadInput(f"{where}.{setting}: empty; a {section[:-1]} of kind {output.kind!r} needs at least one")
     for setting in LISTS if kind.from_gathered else ():
         if listed := getattr(output, setting):
             shows = f"a table of kind {output.kind!r} is of all runs that the study's other tables and figures show"
@@ -221,7 +221,7 @@ def check_prepared(study: PlannedStudy, dataset: str, record: dict[str, Any]) ->
             chosen_by(file[0], Scenario(cell.scenario), record["shapes"]["train_labels"][0])
     train, test = record["shapes"]["train_labels"], record["shapes"]["test_labels"]
     _check_channels(study, dataset, record["shapes"]["train_images"][3])
-    _check_batches(study, dataset, train[0])
+    check_batches(study, dataset, train[0])
     _check_transforms(study, dataset, record["shapes"]["train_images"][3])
     _check_sides(study, dataset, *record["shapes"]["train_images"][1:3])
     # If training images do not outnumber test images, every retain sample is a member.

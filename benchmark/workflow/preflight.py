@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmark import paths
 from benchmark.data import store
@@ -13,7 +14,7 @@ from benchmark.files import read_record
 from benchmark.methods.base import Output, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.study.checks import check_prepared
+from benchmark.study.checks import check_batches, check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
@@ -48,7 +49,29 @@ def check_present(study: Study) -> None:
         # damaged they are not known either: the first job that reads it says so.
         with contextlib.suppress(StaleOutput):
             check_prepared(study, dataset, store.record(folder))
+            _check_folder(study, dataset, store.record(folder))
             _check_runs(study, dataset, folder, store.content_digest(folder))
+
+
+def _check_folder(study: Study, dataset: str, record: dict[str, Any]) -> None:
+    """Raise `BadInput` if a folder of images has changed since it was prepared: another class or number of images."""
+    settings = study.datasets[dataset]
+    if settings.source != "folder" or not Path(str(settings.path)).is_dir():  # it may be gone once it is prepared
+        return
+    from benchmark.data import folder
+
+    names, images = folder.classes(dataset, settings)[1], folder.images(dataset, settings)
+    found = {split: sum(map(len, files)) for split, files in images.items()}
+    prepared, classes = record["origin"]["images"], record["classes"]
+    if found != prepared or len(names) != len(classes):
+        now, then = (
+            f"{len(of)} classes, {counts['train']} training and {counts['test']} test images"
+            for of, counts in ((names, found), (classes, prepared))
+        )
+        raise BadInput(
+            f"{study.file}: datasets.{dataset}.path: {settings.path} has {now}, and had {then} when it was prepared: "
+            f"'python -m benchmark prepare {study.name} {dataset}' reads it again; another name in the study keeps both"
+        )
 
 
 def _check_runs(study: Study, dataset: str, folder: Path, prepared: str) -> None:
@@ -80,9 +103,13 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
             from benchmark.data import folder, parquet
 
             try:
-                folder.classes(name, settings) if settings.source == "folder" else parquet.shards(name, settings)
+                if settings.source == "parquet":
+                    parquet.shards(name, settings)
+                    continue
+                count = sum(map(len, folder.images(name, settings)["train"]))
             except BadInput as error:
                 raise BadInput(f"{study.file}: {error}") from None
+            check_batches(study, name, min(count, settings.subset or count))
 
 
 def check_plugins(study: Study) -> None:

@@ -14,6 +14,7 @@ from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
 from benchmark.study.prepare import prepare
 from benchmark.study.study import Study
+from benchmark.workflow.preflight import check_all
 from tests.data.conftest import encoded
 
 
@@ -199,6 +200,32 @@ def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
         prepare(Study.load("own"), "mine")
 
 
+def test_a_folder_that_has_changed_since_it_was_prepared_is_refused_until_it_is_prepared_again(image_folder):
+    paths.CONFIG.mkdir()
+    study = {
+        "members": "random",
+        "hyperparameters": {"*": {"training": {"batch_size": 2}, "unlearning": {"batch_size": 2}}},
+        "datasets": {"mine": {"source": "folder", "path": str(image_folder)}},
+        "tables": {"t": {"kind": "unlearning", "cells": ["mine/convnet/random-50"], "methods": ["ft"]}},
+    }
+    paths.study_file("own").write_text(yaml.safe_dump(study))
+    check_all(Study.load("own"))
+    prepare(Study.load("own"), "mine")
+    picture = next((image_folder / "train" / "cat").glob("*.png"))
+    shutil.copy(picture, picture.with_name("another.png"))
+    changed = r"datasets\.mine\.path: .* 2 classes, 7 training and 6 test images, and had 2 classes, 6 training"
+    with pytest.raises(BadInput, match=changed):
+        check_all(Study.load("own"))
+    prepare(Study.load("own"), "mine")
+    check_all(Study.load("own"))
+    shutil.rmtree(image_folder)  # it is not needed any more
+    check_all(Study.load("own"))
+    study["hyperparameters"]["*"]["unlearning"]["batch_size"] = 99
+    paths.study_file("own").write_text(yaml.safe_dump(study))
+    with pytest.raises(BadInput, match="batch_size: 99: accepted is at most the 4 retain images"):
+        check_all(Study.load("own"))
+
+
 def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels, capsys):
     for kind in ("GIF", "TIFF"):
         (image_folder / "train" / "cat" / f"9.{kind}").write_bytes(encoded(pixels[0], kind))
@@ -214,10 +241,11 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
 
 def test_folder_says_what_is_missing(image_folder):
     for remove, add, message in (
+        ("test", "test/cat", "test holds no images"),
         ("train/cat", "train/cat", "train/cat holds no images"),
         ("train/cat", None, "class 'cat' exists only in test; accepted: dog"),
-        ("test", "test/dog", "test holds no images"),
         ("train", "train", "no class folders"),
+        ("train", "train/cat", "one class folder, 'cat'"),
         ("test", None, "has no folder 'test'"),
     ):
         shutil.rmtree(image_folder / remove)
