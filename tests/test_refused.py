@@ -103,7 +103,11 @@ CHANGES = [
     ({"threads": 1001}, "threads", "1001"),
     ({"tune": {"ranges": {"ft": {"lr": [False, True]}}}}, "tune: ranges: False", "accepted are numbers"),
     (table2(cells=["digits/convnet/random-0"]), "tables.table2.cells", "'random-0'"),
-    (table2(cells=["digits/convnet/class-hot dog"]), "tables.table2.cells: scenario 'class-hot dog'", "'class-hot_dog'"),
+    (
+        table2(cells=["digits/convnet/class-hot dog"]),
+        "tables.table2.cells: scenario 'class-hot dog'",
+        "'class-hot_dog'",
+    ),
     (table2(cells=["digits/../random-10"]), "tables.table2", "'digits/../random-10/"),
     (table2(cells=[CELL, CELL]), "tables.table2.cells", f"{CELL!r} is listed twice"),
     (table2(cells=[]), "tables.table2.cells", "empty"),
