@@ -85,7 +85,12 @@ MUTATIONS = [
     ),
     Mutation(
         "a membership attack that nothing derives again",
-        *("report/recompute.py", "for metric in METRICS if", "for metric in METRICS[:3] if", "report/test_recompute.py"),
+        *(
+            "report/recompute.py",
+            "for metric in METRICS if",
+            "for metric in METRICS[:3] if",
+            "report/test_recompute.py",
+        ),
     ),
     Mutation(
         "a learning rate of yes",
