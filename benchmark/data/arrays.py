@@ -57,6 +57,7 @@ class Arrays:
     classes : names as `clean_classes` makes them.
     origin : facts about where the data came from, as JSON values.
     where : what the messages call this dataset.
+    train_files : the names of the training images' files, in their order, if the source has one for each; else empty.
     """
 
     train_images: Pixels
@@ -66,6 +67,7 @@ class Arrays:
     classes: list[str]
     origin: dict[str, Any] = field(default_factory=dict)
     where: str = "dataset"
+    train_files: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.classes) <= MOST_CLASSES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,10 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         examples = ", ".join(skipped[:NAMED])
         note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
-    return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name)
+    train_files = [
+        os.fsencode(file.relative_to(root)).decode(errors="replace") for found in files["train"] for file in found
+    ]
+    return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name, train_files)
 
 
 def classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:

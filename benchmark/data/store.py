@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -25,6 +26,7 @@ from benchmark.settings import DatasetSettings
 VERSION = 1  # raise when the same settings and the same files would give other arrays
 FILES = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
 PROVENANCE = "provenance.json"
+TRAIN_FILES = "train_files.csv"  # index and file of every training image, if the source has files
 LATER = ("image_column", "label_column", "classes", "checksum")  # settings without effect on a digest unless given
 WHERE = ("source", "path", "train", "test", "checksum", "image_column", "label_column")  # settings: where images lie
 PACKAGES = ("numpy", "pillow", "pyarrow", "scikit-learn")
@@ -62,13 +64,16 @@ def prepare(name: str, settings: DatasetSettings) -> Path:
         raise IncompletePlugin(f"data source {settings.source!r} returns {type(arrays).__name__}: {accepted}")
     arrays = _reduced(name, settings, arrays)
     folder = paths.dataset(name, fingerprint(name, settings))
+    if arrays.train_files:  # for a user who has to name images that are to be forgotten
+        with replacing(folder / TRAIN_FILES) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([("index", "file"), *enumerate(arrays.train_files)])
     if _holds(folder, arrays):
         (folder / PROVENANCE).touch()
         return folder
     (folder / PROVENANCE).unlink(missing_ok=True)  # the folder is incomplete until all new arrays are written
-    for file in FILES:
-        with replacing(folder / f"{file}.npy") as temporary:
-            np.save(temporary, getattr(arrays, file), allow_pickle=False)
+    for part in FILES:
+        with replacing(folder / f"{part}.npy") as temporary:
+            np.save(temporary, getattr(arrays, part), allow_pickle=False)
     write_record(folder / PROVENANCE, _new_record(folder, name, settings, arrays))
     return folder
 
@@ -109,6 +114,8 @@ def _reduced(name: str, settings: DatasetSettings, arrays: Arrays) -> Arrays:
             rows = chosen if rows is None else rows[chosen]
         if rows is not None:
             images, labels = images[rows], labels[rows]
+            if split == "train" and arrays.train_files:
+                changes["train_files"] = [arrays.train_files[row] for row in rows]
         changes |= {f"{split}_images": resize_all(images, settings.size), f"{split}_labels": labels}
     return dataclasses.replace(arrays, **changes)
 

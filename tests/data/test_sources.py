@@ -1,10 +1,13 @@
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from benchmark import paths
 from benchmark.data import digits, folder, parquet, store
@@ -175,6 +178,27 @@ def test_folder_gives_the_pixels_back_sorted_and_may_lack_test_images_of_a_class
     assert store.record(store.prepare("pictures", folder_settings(image_folder)))["sorted_by_class"] is True
     shutil.rmtree(image_folder / "test" / "dog")
     assert folder.read("pictures", folder_settings(image_folder)).test_labels.tolist() == [0, 0, 0]
+
+
+def test_a_prepared_folder_says_which_image_stands_where_in_a_subset_and_another_order_too(image_folder):
+    bad = os.fsencode(image_folder / "train" / "cat") + b"/\xff, odd.png"  # not UTF-8, and with a comma
+    shutil.copy(next((image_folder / "train" / "cat").glob("*.png")), bad)
+    for changes in ({}, {"subset": 4}, {"order": "content"}):
+        settings = folder_settings(image_folder).model_copy(update=changes)
+        prepared = store.prepare("mine", settings)
+        table = pd.read_csv(prepared / "train_files.csv")
+        arrays = store.load(prepared)
+        assert table["index"].tolist() == list(range(len(arrays.train_labels)))
+        assert [arrays.classes[label] for label in arrays.train_labels] == [
+            file.split("/")[1] for file in table["file"]
+        ]
+        readable = table[~table["file"].str.contains("odd")]
+        for index, file in readable.itertuples(index=False):
+            assert np.array_equal(
+                np.asarray(Image.open(image_folder / file).convert("RGB")), arrays.train_images[index]
+            )
+        (prepared / "train_files.csv").unlink()  # as a dataset that was prepared before has none
+        assert store.prepare("mine", settings) == prepared and (prepared / "train_files.csv").is_file()
 
 
 def test_what_does_not_suit_the_prepared_images_is_refused(image_folder):
