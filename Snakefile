@@ -24,7 +24,7 @@ from benchmark.report import snakemake_report
 from benchmark.study.reading import validated
 from benchmark.study.study import Study
 from benchmark.workflow import resources, targets
-from benchmark.workflow.preflight import check_needed, check_present
+from benchmark.workflow.preflight import check_needed, check_present, check_unchanged
 from benchmark.workflow.session import Errors, Session, by_rule
 from benchmark.workflow.targets import StudyFiles
 
@@ -36,6 +36,8 @@ try:
     options = validated(resources.Options, config, "--config")
     study = Study.load(options.study)
     check_present(study)
+    if workflow.is_main_process:
+        check_unchanged(study)
 except BadInput as error:
     sys.exit(f"error: {error}")
 

@@ -25,11 +25,11 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     dataset needs ``members: random``. Images of different sizes need ``size``. Files that are not read, for their name
     or their depth, are counted and the first ones named.
     """
-    root, folders = classes(name, settings)
-    files = images(name, settings)
-    train, test = (_read_split(files[split], settings.size) for split in SPLITS)
+    root, files = images(name, settings)
+    folders = list(files["train"])
+    train, test = (_read_split(list(files[split].values()), settings.size) for split in SPLITS)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
-    read_files = {file for split in SPLITS for class_files in files[split] for file in class_files}
+    read_files = {file for split in SPLITS for class_files in files[split].values() for file in class_files}
     all_files = (path for split in SPLITS for path in (root / split).rglob("*") if path.is_file())
     if skipped := sorted(str(path.relative_to(root)) for path in all_files if path not in read_files):
         origin["skipped"] = {"files": len(skipped), "such as": skipped[:NAMED]}
@@ -37,12 +37,14 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
     train_files = [
-        os.fsencode(file.relative_to(root)).decode(errors="replace") for found in files["train"] for file in found
+        os.fsencode(file.relative_to(root)).decode(errors="replace")
+        for class_files in files["train"].values()
+        for file in class_files
     ]
     return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name, train_files)
 
 
-def classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
+def _classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
     """Return a dataset's folder and the names of its classes; raise `BadInput` if it has none, or more in ``test``."""
     root = source_folder(name, settings)
     for split in SPLITS:
@@ -58,26 +60,27 @@ def classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
     return root, folders
 
 
-def images(name: str, settings: DatasetSettings) -> dict[str, list[list[Path]]]:
-    """Return the images of each split and class; raise `BadInput` as `classes` does, and for a class without any."""
-    root, folders = classes(name, settings)
-    files = {split: _files(root / split, folders) for split in SPLITS}
-    empty = [root / "train" / folder for folder, found in zip(folders, files["train"], strict=True) if not found]
-    if not any(files["test"]):
+def images(name: str, settings: DatasetSettings) -> tuple[Path, dict[str, dict[str, list[Path]]]]:
+    """Return a dataset's folder and the images of each split and class, sorted.
+
+    Raises `BadInput` if a split or its classes are missing, or if ``test`` or a class of ``train`` holds no image.
+    """
+    root, folders = _classes(name, settings)
+    files = {split: {folder: _files(root / split / folder) for folder in folders} for split in SPLITS}
+    empty = [root / "train" / folder for folder, found in files["train"].items() if not found]
+    if not any(files["test"].values()):
         empty.append(root / "test")
     for folder in empty:
         raise BadInput(f"{folder} holds no images; accepted are files ending in {', '.join(SUFFIXES)}")
-    return files
+    return root, files
 
 
 def _subfolders(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _files(folder: Path, classes: list[str]) -> list[list[Path]]:
-    """Return the images of each class."""
-    entries = [sorted((folder / name).glob("*")) for name in classes]
-    return [[file for file in files if file.suffix.lower() in SUFFIXES and file.is_file()] for files in entries]
+def _files(folder: Path) -> list[Path]:
+    return [file for file in sorted(folder.glob("*")) if file.suffix.lower() in SUFFIXES and file.is_file()]
 
 
 def _read_split(images: list[list[Path]], size: int | None) -> Split:

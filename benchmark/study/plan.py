@@ -176,23 +176,18 @@ class PlannedStudy(ResolvedStudy):
         """Return the split of a run; for Original, ``scenario`` says which."""
         return self.split(run.name.dataset, scenario or run.name.scenario, run.split_trial)
 
-    def splits(self, runs: Iterable[Run], cells: Iterable[Cell]) -> list[Split]:
-        """Return the splits of runs, and those of the cells that Originals among them are shown in."""
+    def splits(self, runs: Iterable[Run], cells: Iterable[Cell], derived: Iterable[Derived] = ()) -> list[Split]:
+        """Return the splits of runs, of the cells that Originals among them are shown in, and of derived files."""
         runs = list(runs)
         draws = {(run.name.dataset, run.name.scenario, run.split_trial) for run in runs if run.name.scenario}
         draws |= {(cell.dataset, cell.scenario, run.split_trial) for run, cell in with_cells(runs, cells)}
+        draws |= {(file.run.name.dataset, file.scenario, file.run.split_trial) for file in derived}
         return sorted((self.split(*draw) for draw in draws), key=lambda split: split.pool_path)
 
     @cached_property
     def all_splits(self) -> list[Split]:
-        """The splits of all runs, and those that derived files mark."""
-        splits = [*self.splits(self.runs(), self.cells), *self.marked(self.derived)]
-        return list({split.pool_path: split for split in splits}.values())
-
-    def marked(self, derived: Iterable[Derived]) -> list[Split]:
-        """Return the splits that derived files mark, also those of an Original that no other run goes with."""
-        splits = [self.split_of(file.run, file.scenario) for file in derived]
-        return list({split.pool_path: split for split in splits}.values())
+        """The splits of all runs and derived files: one of Original alone marks a split that no other run has."""
+        return self.splits(self.runs(), self.cells, self.derived)
 
     def derive(self, kind: str, run: Run, scenario: str) -> Derived:
         """Return a file made from a run's weights; ``kind`` is maps, distances, views or relearning."""

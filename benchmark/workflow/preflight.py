@@ -33,6 +33,7 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
 def check_all(study: Study) -> None:
     """Check prepared datasets, images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
     check_present(study)
+    check_unchanged(study)
     folders = {name: study.dataset_folder(name) for name in study.datasets}
     check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_plugins(study)
@@ -49,24 +50,32 @@ def check_present(study: Study) -> None:
         # damaged they are not known either: the first job that reads it says so.
         with contextlib.suppress(StaleOutput):
             check_prepared(study, dataset, store.record(folder))
-            _check_folder(study, dataset, store.record(folder))
             _check_runs(study, dataset, folder, store.content_digest(folder))
 
 
+def check_unchanged(study: Study) -> None:
+    """Raise `BadInput` if a folder of images has other classes, or another number of images, than when it was prepared.
+
+    It lists all images, so a workflow calls it once and not in every job.
+    """
+    for dataset in study.datasets:
+        with contextlib.suppress(StaleOutput):  # it is not prepared, or its record is damaged
+            _check_folder(study, dataset, store.record(study.dataset_folder(dataset)))
+
+
 def _check_folder(study: Study, dataset: str, record: dict[str, Any]) -> None:
-    """Raise `BadInput` if a folder of images has changed since it was prepared: another class or number of images."""
     settings = study.datasets[dataset]
     if settings.source != "folder" or not Path(str(settings.path)).is_dir():  # it may be gone once it is prepared
         return
     from benchmark.data import folder
 
-    names, images = folder.classes(dataset, settings)[1], folder.images(dataset, settings)
-    found = {split: sum(map(len, files)) for split, files in images.items()}
+    _, images = folder.images(dataset, settings)
+    found = {split: sum(map(len, files.values())) for split, files in images.items()}
     prepared, classes = record["origin"]["images"], record["classes"]
-    if found != prepared or len(names) != len(classes):
+    if found != prepared or len(images["train"]) != len(classes):
         now, then = (
             f"{len(of)} classes, {counts['train']} training and {counts['test']} test images"
-            for of, counts in ((names, found), (classes, prepared))
+            for of, counts in ((images["train"], found), (classes, prepared))
         )
         raise BadInput(
             f"{study.file}: datasets.{dataset}.path: {settings.path} has {now}, and had {then} when it was prepared: "
@@ -106,9 +115,10 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
                 if settings.source == "parquet":
                     parquet.shards(name, settings)
                     continue
-                count = sum(map(len, folder.images(name, settings)["train"]))
+                _, images = folder.images(name, settings)
             except BadInput as error:
                 raise BadInput(f"{study.file}: {error}") from None
+            count = sum(map(len, images["train"].values()))
             check_batches(study, name, min(count, settings.subset or count))
 
 

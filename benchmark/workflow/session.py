@@ -114,7 +114,7 @@ class Session(logging.Filter):
             return "It has no runs of its own."
         counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
         seconds = sum(state.seconds or 0.0 for state in states)
-        return f"All its {len(states)} runs: {counts}; those done took {spell(seconds)} of computing."
+        return f"All its {len(states)} runs: {counts}; those that are done took {spell(seconds)} of computing."
 
     def _unreached(self, rule: str, count: int) -> str:
         if rule in MANY:

@@ -116,7 +116,7 @@ class StudyFiles:
         runs = {run.pool_path: run for run in originals if run.pool_path in self._at}  # they show which runs collapsed
         if derived := study.derived_of(output):
             runs |= {run.pool_path: run for run in study.runs_of(output)}  # some diverged, some collapsed
-            return self._files(runs.values(), study.marked(derived), derived) + reported
+            return self._files(runs.values(), study.splits((), (), derived), derived) + reported
         runs |= {run.pool_path: run for run in study.runs_of(output)}
         return self._files(runs.values(), study.splits(runs.values(), cells), []) + reported
 
