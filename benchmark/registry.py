@@ -76,9 +76,13 @@ class Registry:
                 raise BadInput(f"{where}: {self.kind} {name!r} is {target!r}, and there is none: {error}") from error
         return target
 
+    def module(self, name: str) -> str:
+        """Return the name of an entry's module, which need not have been imported."""
+        return self._modules[name]
+
     def code(self, name: str) -> str | None:
-        """Return `code_digest` of the module of an entry, which need not have been imported."""
-        return code_digest(self._modules[name])
+        """Return `code_digest` of an entry's module."""
+        return code_digest(self.module(name))
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

@@ -121,6 +121,7 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
         "outputs": ["table8", "table", "unlearning"],
         "methods": ["ft", "Fine-tuning", "+cl", "Cross-entropy on the retain data."],
         "architectures": ["vgg16", "VGG-16"],
+        "kinds": ["table", "power", "trials needed to detect a difference to the first of `methods`"],
         "datasets": ["digits", "digits", str(Study.load("tiny").dataset_folder("digits"))],
         "settings": ["hyperparameters: coun: tau", "0.1", "temperature of InfoNCE (`tune` searches 0.03 to 0.3)"],
     }.items():

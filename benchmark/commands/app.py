@@ -50,7 +50,9 @@ OutputName = Annotated[str, argument("its name in the study, such as table2 or f
 Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
 WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
-Listing = StrEnum("Listing", ["studies", "outputs", "methods", "architectures", "datasets", "audits", "settings"])
+Listing = StrEnum(
+    "Listing", ["studies", "outputs", "methods", "architectures", "datasets", "audits", "kinds", "settings"]
+)
 TERMINATED = 143  # 128 + SIGTERM
 
 

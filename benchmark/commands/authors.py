@@ -93,14 +93,16 @@ def score(
     from benchmark.study.new_study import write_scored
 
     name = name or folder.resolve().name
+    known = paths.study_file(name).is_file()
     file = write_scored(folder, study, cell, name)
     try:
         scored = read(name)
         for scored_run in scored.runs():
             if scored_run.name.method == name:
                 run(name, str(scored_run.name))
-    except BaseException:  # so that the same command can be given again
-        file.unlink()
+    except BaseException:
+        if not known:  # so that the command can be given again with other files
+            file.unlink()
         raise
     print(f"{file} is written")
     if "audit" not in scored.tables:

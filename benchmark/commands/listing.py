@@ -15,6 +15,7 @@ from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
 from benchmark.report import audits
 from benchmark.report.style import architecture_label, method_label, use
+from benchmark.study.kinds import KINDS
 from benchmark.study.schema import mappings
 from benchmark.study.study import Study
 
@@ -71,6 +72,12 @@ def _audits(study: Study) -> Rows:
         yield name, audits.label(name), audits.meaning(name)
 
 
+def _kinds(study: Study) -> Rows:
+    for section, kinds in KINDS.items():
+        for name, kind in kinds.items():
+            yield section.removesuffix("s"), name, kind.description
+
+
 def _settings(study: Study) -> Rows:
     """Yield the settings of a study file, of its mappings, and the hyperparameters: common ones and each method's."""
     yield from _of_model("", Study)
@@ -105,5 +112,6 @@ LISTINGS: dict[Listing, Callable[[Study], Rows]] = {
     Listing.methods: _methods,
     Listing.architectures: _architectures,
     Listing.audits: _audits,
+    Listing.kinds: _kinds,
     Listing.settings: _settings,
 }

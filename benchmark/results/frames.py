@@ -6,7 +6,6 @@ that draws them need not know which.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,11 +70,11 @@ class Results:
     @property
     def codes(self) -> dict[str, str]:
         """The known versions of the code that made the runs, each with one of its runs."""
-        codes = {}
-        for run in self.runs:
-            with contextlib.suppress(StaleOutput):
-                codes[records.record(self.study, run)["stamp"].get("code")] = str(run.name)
-        return {code: name for code, name in codes.items() if code}
+        if "code" not in self.metrics:
+            return {}
+        rows = self.metrics.dropna(subset=["code"])
+        names = [str(RunName.of_row(*row)) for row in rows[RUN_KEYS].itertuples(index=False)]
+        return dict(zip(rows["code"], names, strict=True))
 
     def _frame(self, name: str) -> pd.DataFrame:
         if name == "metrics":
@@ -140,15 +139,6 @@ class Gathered(Results):
         originals = (history["method"] == ORIGINAL) & (history["trial"] == 0)
         of_network = history[originals & (history["dataset"] == cell.dataset) & (history["arch"] == cell.arch)]
         return float(of_network["ra"].iloc[-1]) - measured.COLLAPSE if len(of_network) else -np.inf
-
-    @property
-    def codes(self) -> dict[str, str]:
-        """The known versions of the code that made the runs, each with one of its runs."""
-        if "code" not in self.metrics:
-            return {}
-        rows = self.metrics.dropna(subset=["code"])
-        names = [str(RunName.of_row(*row)) for row in rows[RUN_KEYS].itertuples(index=False)]
-        return dict(zip(rows["code"], names, strict=True))
 
     def _frame(self, name: str) -> pd.DataFrame:
         """Return the rows of a gathered file that belong to these runs."""

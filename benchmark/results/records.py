@@ -147,6 +147,9 @@ def forget_rows(study: Study, run: Run, scenario: str | None = None) -> pd.DataF
 def split_rows(study: Study, split: Split) -> pd.DataFrame:
     """Return the rows of a split; raise `OtherData` if it was drawn for other images than are on disk."""
     path = paths.split(split.pool_path)
+    if not path.is_file():
+        command = f"python -m benchmark split {study.name} {split.dataset} {split.scenario} {split.trial}"
+        raise StaleOutput(f"{path} is missing: run snakemake, or '{command}', which draws it")
     rows = read_split(path, split.origin)
     drawn_for = written_origin(path).get("images")
     on_disk = store.content_digest_if_known(study.dataset_folder(split.dataset))

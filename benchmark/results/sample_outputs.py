@@ -27,6 +27,7 @@ from benchmark.names import HELD_OUT, RETRAIN, Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.results import records
 from benchmark.results.records import FIRST_COLUMNS
+from benchmark.study.plugins import line_of
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
@@ -199,7 +200,8 @@ def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame
     try:
         return float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
     except Exception as error:
-        raise BadInput(f"audit {audit!r} of run {run.name}: {type(error).__name__}: {error}") from error
+        fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
+        raise BadInput(f"audit {audit!r} of run {run.name}: {fault}") from error
 
 
 def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:

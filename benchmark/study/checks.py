@@ -170,7 +170,8 @@ def _check_output(study: PlannedStudy, name: str) -> None:
     try:
         study.runs_of(name)
     except BadInput as error:
-        raise BadInput(f"{where}: {error}") from None
+        has_place = str(error).startswith(study.file)  # as of a list that the study names elsewhere
+        raise BadInput(str(error) if has_place else f"{where}: {error}") from None
 
 
 def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:

@@ -149,8 +149,9 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     # A setting that all of them share, such as fewer epochs, is not varied.
     keys = {key for values in settings for key in values if len({str(other.get(key)) for other in settings}) > 1}
     if len(keys) != 1:
-        names = ", ".join(sorted(keys)) or "no setting"
-        raise BadInput(f"methods: {names} is varied: accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2")
+        names = " and ".join(sorted(keys)) or "no setting"
+        accepted = "accepted is one setting, such as coun@tau=0.1 beside coun@tau=0.2"
+        raise BadInput(f"methods: they differ in {names}: {accepted}")
     (key,) = keys
     for cell in map(Cell.parse, output.cells):
         for method in methods:

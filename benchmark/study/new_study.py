@@ -71,7 +71,9 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
     It extends a study, or shows the images in a folder: parquet files, or subfolders ``train`` and ``test``. Raises
     `BadInput` if there is a file of that name already, or nothing to start from.
     """
-    path = _new_file(name)
+    path = _file(name)
+    if path.exists():
+        raise _exists(path)
     if images is None:
         parent = Study.load(extends)
         gaps = [output for output in parent.tables.values() if output.kind == "unlearning"]
@@ -91,9 +93,9 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     """Write ``config/<name>.yaml``, which shows a folder's predictions in a cell beside a study's methods.
 
     The folder has a file ``trial-<number>.parquet`` for each trial, from 0. Raises `BadInput` if it has none or more
-    than the study has trials, if no table of gaps shows the cell, or if there is a study of that name already.
+    than the study has trials, if no table of gaps shows the cell, or if there is another study of that name.
     """
-    path, study = _new_file(name), Study.load(extends)
+    path, study = _file(name), Study.load(extends)
     present = {file.name for file in folder.glob("trial-*") if file.is_file()}
     trials, most = len(present), study.trials
     if not 0 < trials <= most or present != {f"trial-{trial}.parquet" for trial in range(trials)}:
@@ -110,12 +112,19 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     body = (SCORED + AUDIT * complete).format(
         name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials, outputs=outputs
     )
-    write_text(path, HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body)
+    text = HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body
+    if path.exists() and path.read_text(encoding="utf-8") != text:  # equal if corrected predictions are scored
+        raise _exists(path)
+    write_text(path, text)
     return path
 
 
-def _new_file(name: str) -> Path:
-    """Return the file of a new study; raise `BadInput` if its name is malformed or in use."""
+def _exists(path: Path) -> BadInput:
+    return BadInput(f"{path} exists already: call the new study something else")
+
+
+def _file(name: str) -> Path:
+    """Return the file of a new study; raise `BadInput` if its name cannot be a study's."""
     path = paths.study_file(name)
     if not re.fullmatch(STUDY_NAME, name) or len(name) > LONGEST:
         form = f"lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
@@ -124,8 +133,6 @@ def _new_file(name: str) -> Path:
         raise BadInput(
             f"study {name!r}: snakemake's --config reads that as a number: call the new study something else"
         )
-    if path.exists():
-        raise BadInput(f"{path} exists already: call the new study something else")
     if name.endswith(TUNING) or name in paths.NO_STUDIES:
         raise BadInput(f"study {name!r}: a name that is taken: call the new study something else")
     return path

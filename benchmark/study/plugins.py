@@ -45,15 +45,16 @@ def _guarded(name: str, where: str, action: Any) -> None:
     except BadInput as error:
         raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
-        fault = f"{type(error).__name__}: {error}{_line_of(error, name)}"
+        module = _module(name) if name.endswith(".py") else name.partition(":")[0]
+        fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
         raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
 
 
-def _line_of(error: BaseException, name: str) -> str:
-    """Return the line of the plugin's file at which an error arose; empty if it arose elsewhere."""
-    module = Path(name).stem if name.endswith(".py") else name.partition(":")[0].rpartition(".")[2]
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename).stem == module]
+def line_of(error: BaseException, module: str) -> str:
+    """Return in parentheses the last line of a plugin's module that an error passed through; empty if there is none."""
+    lines = [
+        line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_globals.get("__name__") == module
+    ]
     return f" (line {lines[-1]})" if lines else ""
 
 

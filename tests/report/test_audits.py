@@ -147,7 +147,9 @@ def test_an_unknown_own_audit_and_one_named_like_a_built_in_are_refused(study, a
 
 
 def test_a_failing_own_audit_names_the_run(study):
-    with pytest.raises(BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column'"):
+    with pytest.raises(
+        BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column' \(line"
+    ):
         Drawn(with_own_audits("broken"), "audit")
 
 

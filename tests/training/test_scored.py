@@ -68,8 +68,12 @@ def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
     Path("theirs 📷").mkdir()
     for trial in range(files):
         Path(f"theirs 📷/trial-{trial}.parquet").touch()
-    write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
+    file = write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
     assert list(Study.load("theirs").tables) == tables
+    assert write_scored(Path("theirs 📷"), "tiny", CELL, "theirs") == file  # as after a correction
+    file.write_text(file.read_text() + "seed: 1\n")
+    with pytest.raises(BadInput, match=r"config/theirs\.yaml exists already"):
+        write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
 
 
 def test_a_folder_without_every_trial_up_to_its_last_is_refused(project):
