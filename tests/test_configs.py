@@ -38,6 +38,7 @@ SHIPPED = {
     "search hyperparameters audit metrics effort",
     "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"
     + " hyperparameters figure4 not-forgotten",
+    "cifar10-whole": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort" + " hyperparameters",
     "cifar10-schedules": "lengths",
     "cifar10-full-size": "table3 table3-vs-reported",
     "scale": "scale ranks",
@@ -188,6 +189,16 @@ def test_the_longer_study_trains_each_method_for_twice_the_epochs():
         short = fair[name]
         assert run.settings.epochs == 2 * short.settings.epochs and run.original == short.original, name
         assert getattr(run.settings, "l1_epochs", 0) == 2 * getattr(short.settings, "l1_epochs", 0), name
+
+
+def test_the_whole_study_has_the_values_of_the_fair_one_and_five_times_fewer_epochs_within_an_eighth():
+    fair = {str(run.name): plain_values(run.settings) for run in read("cifar10-fair").runs()}
+    for run in read("cifar10-whole").runs():
+        own, other = plain_values(run.settings), fair[str(run.name)]
+        assert 0.875 <= 5 * own["epochs"] / other["epochs"] <= 1, str(run.name)
+        assert {key for key in own if own[key] != other[key]} <= {"epochs", "l1_epochs", "evaluate_every"}, str(
+            run.name
+        )
 
 
 def test_implied_epochs_follow_from_the_printed_costs():
