@@ -12,7 +12,7 @@ from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, RunName, Scenario
 from benchmark.paths import HISTORY, SAMPLES
-from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, record
+from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, read_all, record
 from benchmark.seeds import Streams
 from benchmark.study.kinds import stage_cell
 from benchmark.study.runs import Run, with_cells
@@ -27,12 +27,14 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
     """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
     cells = list(cells)
     by_cell = with_cells(runs, cells)
-    rows = []
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
-    for run, cell in by_cell:
-        with passing_over_if(partial):
-            rows.append(_row(study, run, cell, best.get((str(cell), run.name.method))))
-    table = pd.DataFrame(rows)
+
+    def row(pair: tuple[Run, Cell]) -> dict[str, Any]:
+        """Return the row of a run in a cell."""
+        run, cell = pair
+        return _row(study, run, cell, best.get((str(cell), run.name.method)))
+
+    table = pd.DataFrame(read_all(row, by_cell, partial))
     return table if table.empty else _collapsed(study, table, cells, partial)
 
 

@@ -137,11 +137,7 @@ class OutputsReader:
 
     def _read(self, runs: dict[int, Run], read: Callable[[Run], Any]) -> dict[int, Any]:
         """Return what ``read`` returns for each trial's run."""
-        by_trial = {}
-        for trial, run in runs.items():
-            with records.passing_over_if(self.partial):
-                by_trial[trial] = read(run)
-        return by_trial
+        return dict(records.read_all(lambda item: (item[0], read(item[1])), runs.items(), self.partial))
 
     def _twins(self, cell: Cell, trial: int) -> float:
         """Return how many of a trial's forgotten images equal a retained one; NaN if the split is too old to say."""
