@@ -1,5 +1,6 @@
 """The command line: its commands, what each says, and how a mistake ends."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -127,6 +128,9 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
     }.items():
         printed = call("list", kind, "tiny", check=True).stdout
         assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)
+    with contextlib.chdir("/"):
+        elsewhere = call("list", "studies")
+    assert elsewhere.returncode == 2 and "error: no folder config here: accepted is a checkout" in elsewhere.stderr
     (paths.CONFIG / "folder.yaml").mkdir()
     (paths.CONFIG / "odd.yaml").write_text("trails: 1\n")
     listed = call("list", "studies", check=True).stdout.splitlines()

@@ -25,6 +25,8 @@ Rows = Iterator[tuple[str, ...]]
 def lines(what: Listing, study: str) -> list[str]:
     """Return the lines of a listing. Every listing but that of studies is of one study, with its plugins."""
     if what == Listing.studies:
+        if not paths.CONFIG.is_dir():
+            raise BadInput(f"no folder {paths.CONFIG} here: accepted is a checkout, at its top")
         rows: list[tuple[str, ...]] = [(name, _description(name)) for name in paths.studies()]
     else:
         loaded = read(study)
