@@ -23,7 +23,6 @@ from benchmark.results.records import DIVERGED, FINISHED, record
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.workflow.targets import missing
-from benchmark.workflow.unused import unused_runs
 
 STATES = ("done", "diverged", "damaged", "running", "interrupted", "failed", "left")
 ENDED = ("done", "diverged")
@@ -97,10 +96,6 @@ def status(study: Study) -> tuple[str, bool]:
         seconds = time_left(states, at_once)
         text = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
         lines.append(f"time left: {text}")
-    shown_folders = {paths.run(run.pool_path) for run in study.runs()}
-    # Other studies are read only if there are runs that this one does not show.
-    if any(path.parent not in shown_folders for path in paths.RUNS.rglob(paths.RUN)) and (runs := unused_runs()):
-        lines.append(f"{len(runs)} runs in {paths.RUNS} are used by no study: 'python -m benchmark unused' lists them")
     return "\n".join(lines), not (unprepared or counts.keys() & {"failed", "damaged"})
 
 

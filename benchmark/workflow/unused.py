@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from benchmark import paths
-from benchmark.errors import BadInput
 from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, can_be_tuned
@@ -16,7 +15,8 @@ def unused(remove: bool = False) -> str:
     """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``."""
     # A name that begins with a dot is that of a file being written.
     files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet")}
-    unshown = sorted((_runs() | files) - used())
+    runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
+    unshown = sorted((runs | files) - used())
     size = sum(file.stat().st_size for path in unshown for file in [path, *path.rglob("*")] if file.is_file())
     for path in unshown if remove else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -24,18 +24,6 @@ def unused(remove: bool = False) -> str:
         return "nothing in results/ is unused"
     end = "deleted" if remove else "used by no study; --remove deletes them"
     return "\n".join([*map(str, unshown), f"{len(unshown)} ({size / 1e6:.1f} MB): {end}"])
-
-
-def unused_runs() -> list[Path]:
-    """Return the folders of runs that no study shows; none where a study cannot be read, since it may show any."""
-    try:
-        return sorted(_runs() - used())
-    except BadInput:
-        return []
-
-
-def _runs() -> set[Path]:
-    return {path.parent for path in paths.RUNS.rglob(paths.RUN)}
 
 
 def used() -> set[Path]:
