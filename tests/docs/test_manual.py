@@ -104,6 +104,17 @@ def test_links_within_the_repository_lead_somewhere() -> None:
                     assert not target.startswith("../") or target.endswith((".png", ".svg")), f"{page.name}: {target}"
 
 
+def test_every_stop_of_the_walk_through_the_code_is_there() -> None:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*\.py`) \| (`.*`) \|", page, re.MULTILINE)
+    assert len(rows) > 10
+    for files, names in rows:
+        sources = [ROOT / "benchmark" / file for file in re.findall("`(.+?)`", files)]
+        text = "".join(source.read_text(encoding="utf-8") for source in sources)
+        for part in re.findall(r"\w+", names):
+            assert re.search(rf"^ *(def|class) {part}\b|^{part} = ", text, re.MULTILINE), (files, part)
+
+
 def test_the_citation_and_the_changelog_know_this_version() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert cited["version"] == benchmark.__version__
