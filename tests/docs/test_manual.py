@@ -106,7 +106,7 @@ def test_links_within_the_repository_lead_somewhere() -> None:
 
 def test_every_stop_of_the_walk_through_the_code_is_there() -> None:
     page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`.*\.py`) \| (`.*`) \|", page, re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]*\.py`) \| (`[^|]*`) \|", page, re.MULTILINE)
     assert len(rows) > 10
     for files, names in rows:
         sources = [ROOT / "benchmark" / file for file in re.findall("`(.+?)`", files)]
