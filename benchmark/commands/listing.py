@@ -13,7 +13,6 @@ from benchmark.errors import BadInput
 from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
-from benchmark.report import audits
 from benchmark.report.style import architecture_label, method_label, use
 from benchmark.study.kinds import KINDS
 from benchmark.study.schema import mappings
@@ -68,6 +67,8 @@ def _architectures(study: Study) -> Rows:
 
 
 def _audits(study: Study) -> Rows:
+    from benchmark.report import audits  # here, since it imports scipy
+
     for name, label in audits.NAMES.items():
         yield name, label, ""
     for name in OWN_AUDITS:
