@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark import files, paths
@@ -156,3 +157,21 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path):
     (tmp_path / "x.json").touch()
     files.sweep(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_numbers_that_seldom_repeat_are_stored_without_a_dictionary_and_come_back(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"index": np.arange(1000), "loss": rng.random(1000, np.float32), "label": np.arange(1000) % 10}
+    )
+    frame["odd.name"] = np.where(frame["label"] == 0, np.nan, rng.random(1000))
+    frame.loc[:, "split"] = "train"
+    files.write_parquet(tmp_path / "samples.parquet", frame)
+    columns = pq.ParquetFile(tmp_path / "samples.parquet").metadata.row_group(0)
+    encodings = {
+        column.path_in_schema: set(column.encodings) for column in map(columns.column, range(columns.num_columns))
+    }
+    assert encodings["loss"] >= {"BYTE_STREAM_SPLIT"} and encodings["odd.name"] >= {"BYTE_STREAM_SPLIT"}
+    assert "DELTA_BINARY_PACKED" in encodings["index"]
+    assert all("RLE_DICTIONARY" in encodings[name] for name in ("label", "split"))
+    pd.testing.assert_frame_equal(files.read_parquet(tmp_path / "samples.parquet"), frame)
