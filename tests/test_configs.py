@@ -140,10 +140,10 @@ def test_in_the_cifar10_study_every_method_has_a_similar_share_of_retrains_compu
     assert cost(study, 0.336).set_index("output").loc["all", "hours"] < 16
 
 
-def test_the_longest_schedule_and_its_original_are_runs_of_the_cifar10_study():
+def test_the_middle_length_is_a_run_of_the_cifar10_study():
     pool_paths = {run.pool_path for run in read("cifar10").runs()}
     shared = [run.name.method for run in read("cifar10-schedules").runs() if run.pool_path in pool_paths]
-    assert sorted(shared) == ["original", "retrain"]
+    assert shared == ["retrain"] and len(read("cifar10-schedules").runs()) == 3
     assert tuned_cells(read("cifar10-schedules")) == {}  # Retrain has nothing to tune
 
 
