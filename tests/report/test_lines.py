@@ -256,8 +256,8 @@ def test_exactly_one_setting_must_vary_between_methods(study, copied) -> None:
     common = altered("varied", methods=["coun@epochs=1@tau=0.2", "coun@epochs=1", "coun@epochs=1@tau=0.05"])
     assert varied_setting(common, common.output("varied")) == "tau"
     for methods, error in (
-        (["coun", "ft"], "no setting is varied"),
-        (["coun@tau=0.2", "coun@lambda=2"], "lambda, tau is varied"),
+        (["coun", "ft"], "they differ in no setting"),
+        (["coun@tau=0.2", "coun@lambda=2"], "they differ in lambda and tau"),
         (["coun@tau=0.2", "ft"], "'ft' has no setting 'tau'"),
     ):
         with pytest.raises(BadInput, match=f"figures.varied: methods: {error}"):
