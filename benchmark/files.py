@@ -84,7 +84,7 @@ def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
 def write_parquet(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None = None) -> None:
     """Write ``frame`` without its index as zstd-compressed parquet, with what it was made from, whole or not at all.
 
-    Numbers that seldom repeat are encoded apart: the samples of a run take three fifths of the room that they would.
+    Numbers that seldom repeat are encoded apart, which brings the samples of a run to three fifths of their size.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -100,7 +100,7 @@ def write_parquet(path: Path, frame: pd.DataFrame, origin: dict[str, Any] | None
 
 
 def _encoded_apart(table: pa.Table) -> dict[str, str]:
-    """Return parquet's encodings of the columns for which a dictionary would be no use: numbers that seldom repeat."""
+    """Return parquet's encodings of the columns where a dictionary would be of no use: numbers that seldom repeat."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -47,7 +47,8 @@ class Scenario:
         if not re.fullmatch(SCENARIO, self.name):
             accepted = "'random-<percent>' with 1 to 99, 'class-<name>', 'sequential-<stages>x<percent>'"
             from_files = "'memorised-<percent>', 'typical-<percent>' and 'listed-<name>'"
-            if self.name.startswith("class-") and (cleaned := re.sub(r"[^\w-]", "_", self.name)) != self.name:
+            cleaned = re.sub(r"[^\w-]", "_", self.name)
+            if self.name.startswith("class-") and re.fullmatch(SCENARIO, cleaned):
                 accepted = f"letters, digits, '_' and '-', as in {cleaned!r}"
                 raise BadInput(f"scenario {self.name!r}: accepted in the name of a class are {accepted}")
             raise BadInput(f"scenario {self.name!r}: accepted are {accepted}, {from_files}")

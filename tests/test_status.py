@@ -15,6 +15,7 @@ import pytest
 
 from benchmark import paths
 from benchmark.files import write_record
+from benchmark.report.markdown import text as markdown
 from benchmark.training import progress
 from benchmark.training.loop import Interrupted
 from benchmark.workflow.session import Session, aligned
@@ -34,6 +35,12 @@ def test_a_table_on_a_terminal_has_its_numbers_below_their_headings_even_beside_
         *("", "Gaps"),
         *("         UA   TA", "  FT         [2]", "  CoUn  1.0     "),
     ]
+
+
+def test_what_markdown_escapes_is_plain_on_a_terminal_and_ends_no_entry():
+    plain = "a \\ b | c * 5$ ~e~ <f> [g] _h_"
+    table = f"| {markdown(plain)} | UA |\n| :-- | --: |\n| FT | 1 |\n"
+    assert [re.split("  +", line.strip()) for line in aligned(table)] == [[plain, "UA"], ["FT", "1"]]
 
 
 @pytest.fixture

@@ -86,12 +86,12 @@ class PlannedStudy(ResolvedStudy):
 
         Those of other studies are left out where they are missing: this study does not make them.
         """
-        studies = self.output(name).studies
+        if not (studies := self.output(name).studies):
+            return []
         files = [paths.gathered(study, frame) for study in studies for frame in SCALE_FRAMES]
-        files = [file for file in [*files, paths.REPORTED / REPORTED_FILE] if file in self._gathered or file.is_file()]
-        return files if studies else []
+        return [file for file in [*files, paths.REPORTED / REPORTED_FILE] if file in self._gathered or file.is_file()]
 
-    @property
+    @cached_property
     def _gathered(self) -> list[paths.Path]:
         return [paths.gathered(self.name, frame) for frame in SCALE_FRAMES if self.runs()]
 

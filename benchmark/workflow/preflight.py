@@ -54,7 +54,7 @@ def check_present(study: Study) -> None:
 
 
 def check_unchanged(study: Study) -> None:
-    """Raise `BadInput` if a folder of images has other classes, or another number of images, than when it was prepared.
+    """Raise `BadInput` if a folder has another number of classes or images than when it was prepared.
 
     It lists all images, so a workflow calls it once and not in every job.
     """

@@ -149,8 +149,8 @@ def by_rule(jobs: Iterable[Any]) -> Counter[str]:
 def aligned(markdown: str) -> list[str]:
     """Return the tables in a Markdown text as columns of plain text, with the lines in bold above them."""
     source = [line for line in markdown.splitlines() if line.startswith(("| ", "**")) and not line.startswith("| :--")]
-    unescaped = [re.sub(r"\*\*|\\(?=[\[\]|*_<>])", "", line) for line in source]
-    plain = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in unescaped]
+    entries = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in source]
+    plain = [[re.sub(r"\*\*|\\([\W_])", r"\1", entry) for entry in row] for row in entries]  # neither bold nor escaped
     rows = [cells for cells, line in zip(plain, source, strict=True) if line.startswith("|")]
     first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=False))
     lines = []
