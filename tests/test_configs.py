@@ -41,7 +41,7 @@ SHIPPED = {
     "cifar10-whole": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort hyperparameters",
     "cifar10-schedules": "lengths",
     "cifar10-full-size": "table3 table3-vs-reported",
-    "scale": "scale ranks",
+    "scale": "scale images ranks",
     "cifar10-audit": f"{AUDIT} not-forgotten audit-contrastive gaps gaps-contrastive claims verdicts power effort",
     "cifar10-longer": "table2 table9 first-random-10 claims audit",
     "cifar10-badt": "reductions",

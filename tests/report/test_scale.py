@@ -103,6 +103,14 @@ def test_each_study_stands_beside_the_others_and_the_paper(study):
     assert table.row("τ with the paper’s ranking")[0] == "0.33"
 
 
+def test_where_the_paper_has_none_of_the_cells_it_is_not_named(study):
+    assert "paper" in Drawn(study, "sizes").caption
+    printed = paths.REPORTED / "unlearning.csv"
+    pd.read_csv(printed).assign(scenario="random-10").to_csv(printed, index=False)
+    table = Drawn(study, "sizes")
+    assert "paper" not in table.caption and not any("paper" in entry for row in table.rows for entry in row)
+
+
 def test_a_claim_names_the_scales_that_reproduce_it(study):
     table = Drawn(study, "sizes")
     best = table.row("CoUn has the lowest average gap")

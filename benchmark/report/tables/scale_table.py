@@ -23,8 +23,8 @@ DataRows = Mapping[tuple[str, str, str], Any]  # by scale, ``what`` and ``subjec
 def build(source: Source) -> Table:
     """Return the table: one block per scenario, each scale's average gaps and audits in neighbouring columns.
 
-    Retrain comes above the methods; below them come each ranking's agreement with the paper's, and the primary claims
-    with the scales that reproduce them.
+    Retrain comes above the methods; below them come each ranking's agreement with the paper's, if that is shown, and
+    the primary claims with the scales that reproduce them.
     """
     shown = scales(source)
     data = numbers(source, shown)
@@ -51,7 +51,8 @@ def _rows(source: Source, shown: list[Scale], data: pd.DataFrame) -> list[Row]:
 
     rows = [line(f"{method_label(RETRAIN)}: {metric.upper()} (%)", (metric, RETRAIN)) for metric in OF_RETRAIN]
     rows += [line(method_label(method), (GAP, method), (AUDIT, method)) for method in source.methods]
-    rows.append(line("τ with the paper’s ranking", (TAU, GAP), (TAU, AUDIT)))
+    if any(scale.is_paper for scale in shown):
+        rows.append(line("τ with the paper’s ranking", (TAU, GAP), (TAU, AUDIT)))
     for key, claim in PRIMARY.items():
         tests = data[data["what"] == key]
         for index, subject in enumerate(tests["subject"].unique()):
@@ -84,16 +85,16 @@ def _reproduced_at(tests: pd.DataFrame) -> str:
 
 def _notes(shown: list[Scale]) -> list[str]:
     audited = any(scale.is_audited for scale in shown)
+    paper = any(scale.is_paper for scale in shown)
     return [
         "; ".join(scale.text for scale in shown),
-        "Settings and hyperparameters differ from scale to scale too",
-        "Avg. gap: to Retrain, in points, with its rank in parentheses; the paper’s are the gaps of its printed means",
+        "Avg. gap: to Retrain, in points, with its rank in parentheses"
+        + "; the paper’s are the gaps of its printed means" * paper,
         "AUC: of an attack on each forget sample against Retrain, ranked by its distance from a perfect unlearner’s 0.5"
-        if audited
-        else "",
-        f"Bold: first, or not to be told from it ({INTERVAL} of the difference); of the paper the first",
-        "τ: Kendall’s rank correlation with the paper’s average gaps",
+        * audited,
+        f"Bold: first, or not to be told from it ({INTERVAL} of the difference)" + "; of the paper the first" * paper,
+        "τ: Kendall’s rank correlation with the paper’s average gaps" * paper,
         f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
-        "reproduced (below 0), ? undecided; the paper’s by the sign of its printed means",
+        "reproduced (below 0), ? undecided" + "; the paper’s by the sign of its printed means" * paper,
         "Reproduced at: of the scales that test the claim",
     ]
