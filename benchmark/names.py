@@ -103,6 +103,14 @@ class Cell:
     def __str__(self) -> str:
         return f"{self.dataset}/{self.arch}/{self.scenario}"
 
+    @property
+    def references(self) -> list[Cell]:
+        """The cells whose Retrain it is compared with, by stage: itself alone unless it is sequential."""
+        scenario = Scenario(self.scenario)
+        if scenario.kind != "sequential":
+            return [self]
+        return [replace(self, scenario=f"random-{stage * scenario.percent}") for stage in range(1, scenario.stages + 1)]
+
 
 @dataclass(frozen=True, order=True)
 class RunName:

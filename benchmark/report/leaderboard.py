@@ -7,7 +7,7 @@ the results of studies, and the board is made from the rows of all methods.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -77,13 +77,6 @@ class EntryForm(Strict):
     authors: str
     reference: str
     claims: list[ClaimedGap] = []
-
-
-class ClaimedDifference(NamedTuple):
-    """How many points above FT's a method's average gap was said to lie, and where that is printed."""
-
-    above_ft: float
-    source: str
 
 
 def entries() -> dict[str, EntryForm]:
@@ -166,7 +159,7 @@ def board() -> Table:
     for (study, *parts), cell_runs in runs.groupby(["study", *CELL], sort=False):
         cell = Cell(*parts)
         compared = [
-            _compared(cell_runs, cell, method, _claim(cell, method, form, printed)) for method, form in forms.items()
+            _compared(cell_runs, cell, method, *_claim(cell, method, form, printed)) for method, form in forms.items()
         ]
         ranked = sorted((row for row in compared if np.isfinite(row["avg_gap"])), key=lambda row: row["avg_gap"])
         ranked += [row for row in compared if row["diverged"]]
@@ -187,18 +180,18 @@ def board() -> Table:
     return Table(columns, blocks, "Methods by their average gap.", sentences(notes), pd.DataFrame(data))
 
 
-def _compared(runs: pd.DataFrame, cell: Cell, method: str, claim: ClaimedDifference) -> dict[str, Any]:
+def _compared(runs: pd.DataFrame, cell: Cell, method: str, claimed: float, source: str) -> dict[str, Any]:
     """Return a method's numbers in a cell, beside what was claimed for it; none if it diverged in some trial."""
     trials, shared = (Trials(runs, cell, dict.fromkeys(methods)) for methods in ([method], [method, BASELINE]))
     counts = {"diverged": trials.diverged.get(method, 0), "collapsed": trials.collapsed.get(method, 0)}
     row = {"method": method, "trials": len(trials) if method in trials.values else 0, **counts}
-    row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claim.above_ft}
+    row |= {**dict.fromkeys(NUMBERS, np.nan), "claimed": claimed}
     if method in trials.values and not row["diverged"]:
         row["avg_gap"], row["low"], row["high"] = average_gap(trials, method)
     if method != BASELINE and {method, BASELINE} <= shared.values.keys() - shared.diverged.keys():
         difference = estimate(lambda drawn: shared.gap(method, drawn) - shared.gap(BASELINE, drawn), len(shared))
         row |= {"above_ft": difference.value, "above_ft_low": difference.low, "above_ft_high": difference.high}
-    return row | {"verdict": _verdict(row), "source": claim.source}
+    return row | {"verdict": _verdict(row), "source": source}
 
 
 def _verdict(row: dict[str, Any]) -> str:
@@ -208,18 +201,18 @@ def _verdict(row: dict[str, Any]) -> str:
     return AGREES if low > 0 else DISAGREES if high < 0 else UNDECIDED
 
 
-def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> ClaimedDifference:
-    """Return what an entry claims for a method in a cell, or else what the paper's tables print."""
+def _claim(cell: Cell, method: str, form: EntryForm, printed: pd.DataFrame) -> tuple[float, str]:
+    """Return how far above FT's an entry, or else the paper, puts a method's average gap, in points, and where."""
     for claim in form.claims:
         if _matches(cell, Cell.parse(claim.cell)):
-            return ClaimedDifference(claim.avg_gap - claim.ft, claim.source)
+            return claim.avg_gap - claim.ft, claim.source
     matches = [_matches(cell, Cell(*parts)) for parts in printed[CELL].itertuples(index=False)]
     means = printed[matches]
     tables = means.set_index("method")["table"]
     if method in tables and method != BASELINE:
         gaps = summarise(means).set_index("method")["avg_gap"]  # some printed gaps are slips
-        return ClaimedDifference(gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}")
-    return ClaimedDifference(np.nan, "")
+        return gaps[method] - gaps[BASELINE], f"CoUn, Table {tables[method]}"
+    return np.nan, ""
 
 
 def _matches(cell: Cell, claimed: Cell) -> bool:

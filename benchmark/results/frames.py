@@ -6,10 +6,10 @@ that draws them need not know which.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,7 @@ from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
-from benchmark.metrics.gaps import CELL, per_run_gaps
-from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
+from benchmark.names import ORIGINAL, RUN_KEYS, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
@@ -82,42 +81,40 @@ class Results:
         if name in ("audits", "memorised"):
             reader = OutputsReader(self.study, self.runs, self.cells, self.metrics, self.partial)
             return getattr(reader, name)()
-        if name == "history":
-            return self._join(self.runs, self._history)
-        if name == "predictions":
-            return self._join(with_cells(self.runs, self.cells), lambda pair: self._predictions(*pair))
-        return self._join([entry for entry in self.derived if entry.kind == FROM_WEIGHTS[name]], self._derived)
-
-    def _join(self, items: Iterable[Any], read: Callable[[Any], pd.DataFrame]) -> pd.DataFrame:
-        frames = records.read_all(read, items, self.partial)
+        frames = records.read_all(lambda pair: self._of_run(name, *pair), self._runs_in(name), self.partial)
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FIRST_COLUMNS))
 
-    def _named(self, run: Run, scenario: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return a frame with the run's name before its columns."""
+    def _runs_in(self, name: str) -> list[tuple[Run, str]]:
+        """Return the runs that have rows in a frame, each with the rows' scenario."""
+        if name == "history":
+            return [(run, run.name.scenario) for run in self.runs]
+        if name in FROM_WEIGHTS:
+            return [(entry.run, entry.scenario) for entry in self.derived if entry.kind == FROM_WEIGHTS[name]]
+        return [(run, cell.scenario) for run, cell in with_cells(self.runs, self.cells)]
+
+    def _of_run(self, frame_name: str, run: Run, scenario: str) -> pd.DataFrame:
+        """Return a run's rows of a frame: its name comes before their columns, and classes have their names."""
+        if frame_name == "history":
+            frame = records.frame(self.study, run, paths.HISTORY)
+        elif frame_name == "predictions":
+            frame = self._predictions(run, scenario)
+        else:
+            frame = records.derived(self.study.derive(FROM_WEIGHTS[frame_name], run, scenario))
+        if frame_name == "embeddings":
+            frame = frame.dropna(ignore_index=True)  # a run that diverged has no coordinates on a map
+        if numbered := [column for column in CLASS_NAMES if column in frame]:
+            classes = np.array(self.classes(run.name.dataset))
+            frame = frame.assign(**{column: classes[frame[column]] for column in numbered})
         name = run.name
         first = (self.study.name, name.dataset, name.arch, scenario, name.method, name.trial)
         return frame.assign(**dict(zip(FIRST_COLUMNS, first, strict=True)))[[*FIRST_COLUMNS, *frame.columns]]
 
-    def _history(self, run: Run) -> pd.DataFrame:
-        return self._named(run, run.name.scenario, records.frame(self.study, run, paths.HISTORY))
-
-    def _predictions(self, run: Run, cell: Cell) -> pd.DataFrame:
+    def _predictions(self, run: Run, scenario: str) -> pd.DataFrame:
         samples = records.frame(self.study, run, paths.SAMPLES)
-        samples["membership"] = membership(samples, records.forget_rows(self.study, run, cell.scenario)).astype(str)
+        samples["membership"] = membership(samples, records.forget_rows(self.study, run, scenario)).astype(str)
         keys = ["membership", "label"]
         counts = samples.groupby([*keys, "prediction"]).size().rename("count").reset_index()
-        counts["percent"] = 100 * counts["count"] / counts.groupby(keys)["count"].transform("sum")
-        return self._named(run, cell.scenario, self._with_class_names(run, counts))
-
-    def _derived(self, entry: Derived) -> pd.DataFrame:
-        frame = records.derived(entry)
-        if entry.kind == MAPS:
-            frame = frame.dropna(ignore_index=True)  # a run that diverged has no coordinates on a map
-        return self._named(entry.run, entry.scenario, self._with_class_names(entry.run, frame))
-
-    def _with_class_names(self, run: Run, frame: pd.DataFrame) -> pd.DataFrame:
-        names = np.array(self.classes(run.name.dataset))
-        return frame.assign(**{column: names[frame[column]] for column in CLASS_NAMES if column in frame})
+        return counts.assign(percent=100 * counts["count"] / counts.groupby(keys)["count"].transform("sum"))
 
 
 class Gathered(Results):
@@ -152,14 +149,6 @@ class Gathered(Results):
         belongs = [row in keys for row in gathered[RUN_KEYS].itertuples(index=False, name=None)]
         return gathered[belongs].reset_index(drop=True)
 
-    def _runs_in(self, name: str) -> list[tuple[Run, str]]:
-        """Return the runs that have rows in a frame, each with the rows' scenario."""
-        if name == "history":
-            return [(run, run.name.scenario) for run in self.runs]
-        if name in FROM_WEIGHTS:
-            return [(entry.run, entry.scenario) for entry in self.derived if entry.kind == FROM_WEIGHTS[name]]
-        return [(run, cell.scenario) for run, cell in with_cells(self.runs, self.cells)]
-
 
 def gathered_frame(study: str, name: str) -> pd.DataFrame:
     """Return one of the gathered files of a study; raise `StaleOutput` if it is missing or damaged."""
@@ -190,48 +179,31 @@ def of_output(study: Study, name: str, partial: bool = False) -> Results:
     originals = [study.run(run.original) for run in runs if run.original]  # they decide which runs collapsed
     files = [paths.derived(entry.pool_path) for entry in derived]
     files += [paths.run(run.pool_path) / paths.RUN for run in (*runs, *originals)]
-    if kind.shows_results and not all(file.is_file() for file in files) and _are_gathered(study, runs, derived):
-        print(f"drawn from {paths.gathered(study.name, 'metrics')} and its like: not all of the runs are here")
-        return Gathered(study, runs, cells, derived)
+    if kind.shows_results and not all(file.is_file() for file in files):
+        with contextlib.suppress(StaleOutput):
+            if not lacking(study, gathered_frame(study.name, "metrics"), runs, derived):
+                print(f"drawn from {paths.gathered(study.name, 'metrics')} and its like: not all of the runs are here")
+                return Gathered(study, runs, cells, derived)
     return Results(study, runs, cells, derived, partial)
 
 
-def _are_gathered(study: Study, runs: Iterable[Run], derived: Iterable[Derived]) -> bool:
-    try:
-        rows = gathered_frame(study.name, "metrics")
-    except StaleOutput:
-        return False
-    return _identities(runs) <= _gathered_identities(rows) and not _not_gathered(study, derived)
-
-
-def _not_gathered(study: Study, derived: Iterable[Derived]) -> set[str]:
-    """Return the files made from weights that the gathered ones do not hold; those of earlier versions do not say."""
-    held = written_origin(paths.gathered(study.name, "metrics")).get("derived")
-    return set() if held is None else {entry.pool_path for entry in derived} - set(held)
-
-
-def _identities(runs: Iterable[Run]) -> set[tuple[str, str]]:
-    """Return the fingerprint of each run, and the method's name in the study, by which its rows are found."""
-    return {(run.fingerprint, run.name.method) for run in runs}
-
-
-def _gathered_identities(metrics: pd.DataFrame) -> set[tuple[str, str]]:
-    return set(zip(metrics["fingerprint"], metrics["method"], strict=True)) if "fingerprint" in metrics else set()
-
-
-def lacking(study: Study, metrics: pd.DataFrame) -> str:
-    """Return in words how many of the study's runs are not among the gathered ones; empty if all are."""
-    runs = _identities(study.runs())
-    missing = len(runs - _gathered_identities(metrics))
-    return f"{missing} of the study's {len(runs)} runs are missing or of another configuration" if missing else ""
+def lacking(
+    study: Study, metrics: pd.DataFrame, runs: Iterable[Run] | None = None, derived: Iterable[Derived] | None = None
+) -> str:
+    """Return in words what the gathered results lack of runs and derived files, by default all; empty if nothing."""
+    # By these the rows of a run are found: the method's name is that in the study.
+    wanted = {(run.fingerprint, run.name.method) for run in (study.runs() if runs is None else runs)}
+    present = set(zip(metrics["fingerprint"], metrics["method"], strict=True)) if "fingerprint" in metrics else set()
+    if missing := len(wanted - present):
+        return f"{missing} of the study's {len(wanted)} runs are missing or of another configuration"
+    held = written_origin(paths.gathered(study.name, "metrics")).get("derived")  # earlier versions do not say
+    files = {entry.pool_path for entry in (study.derived if derived is None else derived)}
+    return "" if held is None or files <= set(held) else f"lacks {min(files - set(held))} and the like"
 
 
 def require_all_runs(study: Study, metrics: pd.DataFrame) -> None:
-    """Raise `StaleOutput` if any of the study's runs is not among the gathered ones."""
+    """Raise `StaleOutput` if any of the study's runs and derived files is not among the gathered ones."""
     if problem := lacking(study, metrics):
-        raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")
-    if files := _not_gathered(study, study.derived):
-        problem = f"lacks {min(files)} and the like"
         raise StaleOutput(f"{paths.gathered(study.name, 'metrics')}: {problem}: run snakemake again")
 
 
@@ -241,12 +213,3 @@ def require_one_code(results: Results) -> None:
         runs = " and ".join(f"{run} by {code}" for code, run in list(codes.items())[:2])
         remedy = f"'python -m benchmark run {results.study.name} RUN --again' makes a run again"
         raise StaleOutput(f"one_code: runs were made by {len(codes)} versions of the code, such as {runs}: {remedy}")
-
-
-def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Return metrics with each run's gaps to Retrain where its cell has one; runs without gaps come last."""
-    if metrics.empty:
-        return metrics
-    has_reference = metrics.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
-    gaps = per_run_gaps(metrics[has_reference]) if has_reference.any() else metrics[has_reference]
-    return pd.concat([gaps, metrics[~has_reference]], ignore_index=True)

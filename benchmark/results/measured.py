@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import measure
+from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, RunName, Scenario
+from benchmark.names import RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, read_all, record
 from benchmark.seeds import Streams
-from benchmark.study.kinds import stage_cell
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
@@ -24,7 +24,7 @@ COLLAPSE_TEXT = f"retain accuracy more than {COLLAPSE:.0f} points below Original
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
-    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
+    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet``."""
     cells = list(cells)
     by_cell = with_cells(runs, cells)
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
@@ -35,7 +35,7 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
         return _row(study, run, cell, best.get((str(cell), run.name.method)))
 
     table = pd.DataFrame(read_all(row, by_cell, partial))
-    return table if table.empty else _collapsed(study, table, cells, partial)
+    return table if table.empty else _with_gaps(_collapsed(study, table, cells, partial))
 
 
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
@@ -82,8 +82,8 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
 
     A stage of a sequential scenario, by default the last, has the draw of the Retrain that it is compared with.
     """
-    if cell.scenario and (scenario := Scenario(cell.scenario)).kind == "sequential":
-        cell = stage_cell(cell, stage or scenario.stages)
+    if cell.scenario:
+        cell = cell.references[(stage or 0) - 1]
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
 
 
@@ -115,6 +115,13 @@ def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bo
     limits = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
     limit = [limits[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < limit)
+
+
+def _with_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Add each run's gaps to Retrain where its cell has one; runs without gaps come last."""
+    has_reference = table.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
+    gaps = per_run_gaps(table[has_reference]) if has_reference.any() else table[has_reference]
+    return pd.concat([gaps, table[~has_reference]], ignore_index=True)
 
 
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:

@@ -102,25 +102,18 @@ class OutputsReader:
 
     def outputs(self, cell: Cell, own_audits: Sequence[str] = ()) -> CellOutputs | None:
         """Return the outputs of a cell's models, without trials that diverged; None without Retrain."""
-        cell_rows = in_cell(self.metrics, cell) if len(self.metrics) else self.metrics
-        if cell_rows.empty or not ((cell_rows["method"] == RETRAIN) & (cell_rows["status"] != DIVERGED)).any():
+        if self.metrics.empty:
             return None
+        cell_rows = in_cell(self.metrics, cell)
         metrics = cell_rows[cell_rows["status"] != DIVERGED].set_index(["method", "trial"])[METRICS]
-        runs: dict[str, dict[int, Run]] = {}
-        for run, _ in with_cells(self.runs, [cell]):
-            if (run.name.method, run.name.trial) in metrics.index:
-                runs.setdefault(run.name.method, {})[run.name.trial] = run
-        forgets = self._read(runs[RETRAIN], lambda run: records.forget_rows(self.study, run, cell.scenario))
-        samples = {
-            method: self._read(
-                {trial: run for trial, run in by_trial.items() if trial in forgets},
-                lambda run: _run_outputs(self.study, run, forgets[run.name.trial], own_audits),
-            )
-            for method, by_trial in runs.items()
-        }
-        if not (retrain := samples[RETRAIN]):
+        runs = [run for run, _ in with_cells(self.runs, [cell]) if (run.name.method, run.name.trial) in metrics.index]
+        retrains = [run for run in runs if run.name.method == RETRAIN]
+        forgets = self._read(retrains, lambda run: records.forget_rows(self.study, run, cell.scenario)).get(RETRAIN, {})
+        runs = [run for run in runs if run.name.trial in forgets]
+        samples = self._read(runs, lambda run: _run_outputs(self.study, run, forgets[run.name.trial], own_audits))
+        if not (retrain := samples.get(RETRAIN)):
             return None
-        methods = {method: _stacked(by_trial, metrics.loc[method]) for method, by_trial in samples.items() if by_trial}
+        methods = {method: _stacked(by_trial, metrics.loc[method]) for method, by_trial in samples.items()}
         forgotten = np.zeros_like(methods[RETRAIN].margin, dtype=bool)
         for row, trial in zip(forgotten, retrain, strict=True):
             row[_indices(forgets[trial], "train")] = True
@@ -135,9 +128,12 @@ class OutputsReader:
         audit_values = pd.DataFrame(audit_rows, columns=["method", "audit", "trial", "value"])
         return CellOutputs(methods, Forgetting(methods[RETRAIN].trials, forgotten, held_out), label, audit_values)
 
-    def _read(self, runs: dict[int, Run], read: Callable[[Run], Any]) -> dict[int, Any]:
-        """Return what ``read`` returns for each trial's run."""
-        return dict(records.read_all(lambda item: (item[0], read(item[1])), runs.items(), self.partial))
+    def _read(self, runs: list[Run], read: Callable[[Run], Any]) -> dict[str, dict[int, Any]]:
+        """Return what ``read`` returns for each run, by method and trial."""
+        by_method: dict[str, dict[int, Any]] = {}
+        for name, result in records.read_all(lambda run: (run.name, read(run)), runs, self.partial):
+            by_method.setdefault(name.method, {})[name.trial] = result
+        return by_method
 
     def _twins(self, cell: Cell, trial: int) -> float:
         """Return how many of a trial's forgotten images equal a retained one; NaN if the split is too old to say."""

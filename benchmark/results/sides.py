@@ -15,11 +15,10 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import written_digest
-from benchmark.names import RETRAIN, RUN_KEYS, MethodName, RunName
+from benchmark.names import RETRAIN, MethodName
 from benchmark.results import frames
 from benchmark.results.published import committed
 from benchmark.results.records import is_there
-from benchmark.study.runs import SHORT
 from benchmark.study.study import Study
 
 REVISION = r"[\w.][\w./~^@{}+-]*"
@@ -130,8 +129,5 @@ def _rows(study: Study) -> pd.DataFrame:
     rows = frames.of_study(study, partial=True).metrics
     if rows.empty:
         return rows
-    files = [
-        paths.run(f"{RunName.of_row(*row).plain}-{fingerprint[:SHORT]}") / paths.SAMPLES
-        for *row, fingerprint in rows[[*RUN_KEYS, "fingerprint"]].itertuples(index=False)
-    ]
-    return rows.assign(samples=[written_digest(file) for file in files])
+    digests = {run.fingerprint: written_digest(paths.run(run.pool_path) / paths.SAMPLES) for run in runs}
+    return rows.assign(samples=rows["fingerprint"].map(digests))

@@ -103,18 +103,12 @@ def _improvement(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     return _run_names(study, output, dict.fromkeys([RETRAIN, *pairs]))
 
 
-def stage_cell(cell: Cell, stage: int) -> Cell:
-    """Return the cell whose Retrain a stage of a sequential scenario is compared with: random-<stage * percent>."""
-    return Cell(cell.dataset, cell.arch, f"random-{stage * Scenario(cell.scenario).percent}")
-
-
 def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
     stages = []
     for cell in map(Cell.parse, output.cells):
-        scenario = Scenario(cell.scenario)
-        if scenario.kind != "sequential":
+        if Scenario(cell.scenario).kind != "sequential":
             raise BadInput(f"cells: {cell}: accepted are sequential ones, such as digits/convnet/sequential-5x10")
-        stages += [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
+        stages += cell.references
     return _run_names(study, output, [RETRAIN], stages) + _listed(study, output)
 
 

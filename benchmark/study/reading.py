@@ -164,16 +164,6 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"datasets": merge(datasets, shared)}
 
 
-def with_only(data: dict[str, Any], only: list[str]) -> dict[str, Any]:
-    """Return a study's data with only the tables and figures in ``only``."""
-    outputs = {
-        key: {name: data[key][name] for name in data[key] if name in only}
-        for key in ("tables", "figures")
-        if key in data
-    }
-    return data | outputs
-
-
 def parse(path: Path) -> dict[str, Any]:
     """Return a YAML file as plain data; raise `BadInput` if it is too large, malformed, or no mapping."""
     if path.stat().st_size > LONGEST_FILE:

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from benchmark.methods.base import GROUPS, Recipe
+from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.names import MethodName
 from benchmark.registry import METHODS
@@ -21,17 +21,18 @@ def schema() -> str:
     form["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     form["title"] = "Study"
     form["properties"]["extends"] = {"type": "string", "description": "a study whose settings this one starts from"}
-    for model in (form, *form["$defs"].values()):  # a study need not repeat what it inherits
-        model.pop("required", None)
-    settings = dict(GROUPS)
+    recipes = dict(GROUPS)
     for name in METHODS:
         method = METHODS.get(name)
-        settings[name] = method.Settings
+        recipes[name] = method.Settings
         if method.contrastive:
-            settings[MethodName(name, True, ()).head] = with_contrastive_term(method).Settings
+            recipes[MethodName(name, True, ()).head] = with_contrastive_term(method).Settings
+    settings = {name: recipe.model_json_schema() for name, recipe in recipes.items()}
+    for model in (form, *form["$defs"].values(), *settings.values()):  # a study need not repeat what it inherits
+        model.pop("required", None)
     form["properties"]["hyperparameters"]["additionalProperties"] = {
         "type": "object",
-        "properties": {name: _partial(model) for name, model in settings.items()},
+        "properties": settings,
         # Plugins bring methods that this file cannot know.
         "additionalProperties": {"type": "object"},
     }
@@ -44,12 +45,6 @@ def schema() -> str:
         "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],
     }
     return json.dumps(form, indent=1) + "\n"
-
-
-def _partial(model: type[Recipe]) -> dict[str, Any]:
-    properties = model.model_json_schema(by_alias=True)
-    properties.pop("required", None)
-    return properties
 
 
 def mappings(model: Any, prefix: str = "") -> dict[Any, list[str]]:

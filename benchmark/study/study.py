@@ -5,14 +5,14 @@ Reading a study checks all of it, down to every hyperparameter of every run, and
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from benchmark import paths
 from benchmark.methods import scored
 from benchmark.study import plugins, tuning
 from benchmark.study.checks import check
 from benchmark.study.plan import PlannedStudy
-from benchmark.study.reading import read, validated, with_local_datasets, with_only
+from benchmark.study.reading import read, validated, with_local_datasets
 
 
 class Study(PlannedStudy):
@@ -34,16 +34,14 @@ class Study(PlannedStudy):
         plugins.load(data.get("plugins") or [], where=f"{paths.study_file(name)}: plugins")
         if isinstance(named := data.get("scored"), dict):  # anything else is refused below, by its type
             scored.register(named, where=f"{paths.study_file(name)}: scored")
-        study = whole = cls._of(name, data, tuned)
-        if whole.only is not None:
-            study = cls._of(name, with_only(data, whole.only), tuned)
-        check(whole, study)
-        return study
-
-    @classmethod
-    def _of(cls, name: str, data: dict[str, Any], tuned: bool) -> Self:
         study = validated(cls, data, str(paths.study_file(name)))
         study._name = name
         if tuned and study.tuned is not None:
             study._load_untuned = lambda: cls.load(name, tuned=False)
-        return study
+        shown, only = study, study.only
+        if only is not None:
+            sections = {key: getattr(study, key) for key in ("tables", "figures")}
+            kept = {key: {name: section[name] for name in section if name in only} for key, section in sections.items()}
+            shown = study.model_copy(update=kept)
+        check(study, shown)
+        return shown

@@ -128,6 +128,5 @@ def _end(evidence: Evidence, cell: Cell, rows: pd.DataFrame, stage: int) -> pd.D
 
 def _retrain(evidence: Evidence, cell: Cell, stage: int) -> pd.DataFrame:
     """Return the runs of a stage's Retrain, as of the sequential cell."""
-    scenario = f"random-{stage * Scenario(cell.scenario).percent}"
-    runs = in_cell(evidence.metrics, Cell(cell.dataset, cell.arch, scenario))
+    runs = in_cell(evidence.metrics, cell.references[stage - 1])
     return runs[runs["method"] == RETRAIN].assign(scenario=cell.scenario)

@@ -25,7 +25,6 @@ from benchmark.report.figures.common import (
 )
 from benchmark.report.source import Source
 from benchmark.report.style import cell_label, line_style, method_colour, method_label
-from benchmark.study.kinds import stage_cell
 
 HEIGHT, LEGEND = 2.6, 0.4  # inches: a cell's panels, and the legend above them
 SPREAD = 0.3  # share of the distance between stages over which the methods spread, to part their error bars
@@ -41,8 +40,7 @@ def numbers(source: Source, cell: Cell) -> pd.DataFrame:
     """
     histories = {method: source.histories(cell, method) for method in source.compared}
     parts = []
-    for stage in range(1, Scenario(cell.scenario).stages + 1):
-        reference = stage_cell(cell, stage)
+    for stage, reference in enumerate(cell.references, 1):
         stage_histories = {
             method: {trial: history[history["stage"] == stage] for trial, history in trials.items()}
             for method, trials in histories.items()

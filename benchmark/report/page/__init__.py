@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 from collections.abc import Iterable
+from importlib.metadata import distribution
 from pathlib import Path
 
 from benchmark import files, paths
@@ -23,7 +23,7 @@ from benchmark.study.study import Study
 HERE = Path(__file__).parent
 # Joined into one script, in this order.
 PARTS = ("shared", "table", "address", "plots", "curves", "maps", "tradeoff", "compare", "start")
-LIBRARY = "server/static/js/bokeh.min.js"  # within the bokeh package, which is never imported
+LIBRARY = "bokeh/server/static/js/bokeh.min.js"  # a file of the bokeh package, which is never imported
 
 
 def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
@@ -41,7 +41,8 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
         frames.require_all_runs(study, results.metrics)
     frames.require_one_code(results)
     cells = [Cell(*parts) for parts in results.metrics[CELL].drop_duplicates().itertuples(index=False)]
-    scripts = [_library(), joined(HERE / f"{part}.js" for part in PARTS)]
+    library = Path(str(distribution("bokeh").locate_file(LIBRARY))).read_text(encoding="utf-8")
+    scripts = [library, joined(HERE / f"{part}.js" for part in PARTS)]
     page = template("page.html", html.text).render(
         study=study,
         metrics=METRICS,
@@ -61,12 +62,6 @@ def draw_page(study: Study, partial: bool = False, images: bool = True) -> Path:
     path = paths.page(study.name, partial, images)
     files.write_text(path, page.rstrip())
     return path
-
-
-def _library() -> str:
-    spec = importlib.util.find_spec("bokeh")
-    assert spec and spec.origin
-    return (Path(spec.origin).parent / LIBRARY).read_text(encoding="utf-8")
 
 
 def joined(parts: Iterable[Path]) -> str:

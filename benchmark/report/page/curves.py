@@ -9,11 +9,10 @@ import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.samples import METRICS
-from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName, Scenario
+from benchmark.names import ORIGINAL, RETRAIN, Cell, MethodName
 from benchmark.report.style import cell_label, dashes, in_order, method_colour, method_label
 from benchmark.report.summary import COSTS, UNITS, by_epoch, cost_unit, floors_of
 from benchmark.results.frames import Results
-from benchmark.study.kinds import stage_cell
 
 LINE_WIDTH = 2  # pixels, as curves.js draws
 MEASURED = ("avg_gap", *METRICS, "loss")
@@ -34,10 +33,8 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
     costs = runs.loc[runs["method"].isin(names), list(COSTS)]
     unit, _ = cost_unit(costs.groupby(runs["method"]).max().to_numpy(dtype=float))
     retrain = results.metrics[results.metrics["method"] == RETRAIN]
-    reference_cells = _reference_cells(cell)
     # NaN where there is no Retrain.
-    means = [in_cell(retrain, reference)[METRICS].mean(skipna=False) for reference in reference_cells]
-    references = pd.DataFrame(means)
+    references = pd.DataFrame([in_cell(retrain, stage)[METRICS].mean(skipna=False) for stage in cell.references])
     methods = []
     for name in names:
         series = _series(histories[histories["method"] == name], references, UNITS[unit])
@@ -48,7 +45,7 @@ def _cell(results: Results, cell: Cell) -> dict[str, Any]:
         "unit": unit,
         "methods": methods,
         "retrain": {metric: [*map(_rounded, references[metric])] for metric in METRICS},
-        "floor": _rounded(floors_of(in_cell(retrain, reference_cells[-1])).get(reference_cells[-1], np.nan)),
+        "floor": _rounded(floors_of(in_cell(retrain, cell.references[-1])).get(cell.references[-1], np.nan)),
     }
 
 
@@ -74,19 +71,6 @@ def _series(runs: pd.DataFrame, references: pd.DataFrame, factor: float) -> dict
     means[list(COSTS)] *= factor
     columns = {column: [*map(_rounded, means[column])] for column in (*MEASURED, *COSTS)}
     return {"epoch": [int(epoch) for epoch in means.index], "stage": [int(index) for index in stage], **columns}
-
-
-def reference_cell(cell: Cell) -> Cell:
-    """Return the cell whose Retrain is the reference: ``cell``, or if sequential that of its last stage."""
-    return _reference_cells(cell)[-1]
-
-
-def _reference_cells(cell: Cell) -> list[Cell]:
-    """Return the cells whose Retrain is the reference, by stage: ``cell`` alone unless it is sequential."""
-    scenario = Scenario(cell.scenario)
-    if scenario.kind != "sequential":
-        return [cell]
-    return [stage_cell(cell, stage) for stage in range(1, scenario.stages + 1)]
 
 
 def _rounded(value: float) -> float | None:

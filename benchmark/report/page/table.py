@@ -12,7 +12,6 @@ from benchmark.metrics.arithmetic import corrected_summary
 from benchmark.metrics.evidence import in_cell
 from benchmark.metrics.gaps import CELL
 from benchmark.names import ORIGINAL, RETRAIN, Cell
-from benchmark.report.page.curves import reference_cell
 from benchmark.report.style import cell_parts, in_order, method_colour, method_label, scenario_label
 from benchmark.report.summary import UNITS, cost_unit, floors_of, summaries
 from benchmark.results import measured
@@ -35,7 +34,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
         runs = with_reference(results.metrics, cell)
         numbers, floor = summaries(runs), floors_of(runs).get(cell, np.nan)
         for method in in_order(runs["method"].unique()):
-            source_cell = reference_cell(cell) if method == RETRAIN else cell
+            source_cell = cell.references[-1] if method == RETRAIN else cell
             names: dict[str, Any] = {"cell": vars(cell), "labels": dict(zip(CELL, cell_parts(cell), strict=True))}
             names |= {"method": method, "label": method_label(method), "anchor": anchor(source_cell, method)}
             names["colour"] = method_colour(method)
@@ -66,7 +65,7 @@ def build(results: Results, cells: list[Cell]) -> dict[str, Any]:
 
 def with_reference(frame: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """Return the rows of a cell's runs and of its reference Retrain, which may be of another cell."""
-    runs, reference = in_cell(frame, cell), reference_cell(cell)
+    runs, reference = in_cell(frame, cell), cell.references[-1]
     if reference == cell:
         return runs
     reference_runs = in_cell(frame, reference)
