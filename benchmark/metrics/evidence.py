@@ -80,20 +80,34 @@ class Trials:
         """Return the average gaps of several methods: (methods, draws)."""
         return np.array([self.gap(method, drawn) for method in methods])
 
-    def leaders(self) -> set[str]:
-        """Return the method with the smallest average gap, and every one whose gap the trials cannot tell from it.
 
-        They can if the 95 % interval of the difference lies above 0. With a single trial no method leads.
-        """
-        if len(self) < 2 or not self.methods:
-            return set()
-        best = min(self.methods, key=lambda method: float(self.gap(method, np.arange(len(self))[None])[0]))
+def leaders(
+    metrics: pd.DataFrame, cell: Cell, methods: Iterable[str], columns: Sequence[str | int] = tuple(METRICS)
+) -> set[str]:
+    """Return the method with the smallest average gap, and every one whose gap the trials cannot tell from it.
 
-        def is_apart(method: str) -> bool:
-            """Return whether a method's average gap is larger than the smallest beyond doubt."""
-            return estimate(lambda drawn: self.gap(method, drawn) - self.gap(best, drawn), len(self)).low > 0
+    They can if the 95 % interval of the difference lies above 0. Each gap is over the trials that a method shares with
+    Retrain, as in tables, and each difference over those that two methods share: so a method with few trials takes none
+    from the others. With a single trial no method leads.
+    """
+    alone = {method: Trials(metrics, cell, [method], columns) for method in methods}
+    gaps = {
+        method: float(trials.gap(method, np.arange(len(trials))[None])[0])
+        for method, trials in alone.items()
+        if len(trials)
+    }
+    if not gaps:
+        return set()
+    best = min(gaps, key=lambda method: gaps[method])
 
-        return {method for method in self.methods if not is_apart(method)}
+    def leads(method: str) -> bool:
+        """Return whether a method's average gap cannot be told from the smallest."""
+        both = Trials(metrics, cell, dict.fromkeys([best, method]), columns)
+        if len(both) < 2:
+            return False
+        return not estimate(lambda drawn: both.gap(method, drawn) - both.gap(best, drawn), len(both)).low > 0
+
+    return {method for method in gaps if leads(method)}
 
 
 def trials_with(runs: pd.DataFrame, column: str, value: str | bool, methods: list[str]) -> dict[str, int]:

@@ -24,6 +24,7 @@ from benchmark.results.sides import Side
 # What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
 HEADS = {**{metric: metric.upper() for metric in METRICS}, AVERAGE: "Avg. Gap", COST: "Cost", DIVERGED: "Diverged"}
+LEVELS = (*METRICS, AVERAGE)  # what intervals are for
 MOST_NAMED = 5
 
 
@@ -152,17 +153,18 @@ class Comparison:
     def _verdict(self) -> str:
         if self.pairs["same"].all():
             return "no difference: all pairs are identical"
-        flagged, judged = int(self.moved["differs"].sum()), int(self.moved["low"].notna().sum())
+        differs, has_interval = self.moved["differs"], self.moved["low"].notna()
+        flagged, judged = int(differs.sum()), int((has_interval | differs & self.moved["column"].isin(LEVELS)).sum())
         starred = f"{flagged} difference{'s' * (flagged != 1)} (*)"
         if not judged:
-            no_interval = "no interval to judge metrics by: trials are fewer than two, or all alike"
+            no_interval = "no interval to judge metrics by: trials are fewer than two"
             return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
         return (
-            f"{starred}: beyond the noise between two Retrains, and the 95 % interval (±) excludes 0; or another "
-            f"computation, or number of diverged trials; {chance}"
+            f"{starred}: beyond the noise between two Retrains, and the 95 % interval (±) excludes 0, or all trials "
+            f"differ by the same; or another computation, or number of diverged trials; {chance}"
         )
 
 

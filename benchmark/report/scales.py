@@ -13,7 +13,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.evidence import Evidence, Trials, in_cell
+from benchmark.metrics.evidence import Evidence, in_cell, leaders
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
 from benchmark.metrics.samplewise.battery import summary
@@ -186,8 +186,7 @@ def _gaps(source: Source, metrics: pd.DataFrame, cell: Cell) -> list[Number]:
         for method in source.methods
         if (row := by_method.get((cell, method)))
     ]
-    leaders = Trials(metrics, cell, _may_lead(gaps)).leaders()
-    return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders)
+    return _ranked(gaps, {gap.subject: gap.value for gap in gaps}, leaders(metrics, cell, _may_lead(gaps)))
 
 
 def _gaps_of_paper(source: Source, cell: Cell) -> list[Number]:
@@ -205,7 +204,7 @@ def _may_lead(gaps: list[Number]) -> list[str]:
 
 def _audits(audits: pd.DataFrame, cell: Cell, gaps: list[Number]) -> list[Number]:
     """Return the audit of each method that has a gap, ranked by its distance from what a perfect unlearner reads."""
-    perfect = ideal(AUDIT, null=np.nan)
+    perfect = ideal(AUDIT, cell.scenario, null=np.nan)
     readings = {row.method: row for row in summary(audits, CELL).itertuples()}
     values = [
         gap._replace(what=AUDIT, value=reading.value, low=reading.low, high=reading.high)
@@ -216,16 +215,16 @@ def _audits(audits: pd.DataFrame, cell: Cell, gaps: list[Number]) -> list[Number
     defined = audits.dropna(subset="value")
     reference = defined.drop_duplicates("trial").assign(method=RETRAIN, value=perfect)
     with_reference = pd.concat([defined[defined["method"] != RETRAIN], reference])
-    leaders = Trials(with_reference, cell, _may_lead(gaps), columns=["value"]).leaders()
-    return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leaders)
+    leading = leaders(with_reference, cell, _may_lead(gaps), columns=["value"])
+    return _ranked(values, {number.subject: abs(number.value - perfect) for number in values}, leading)
 
 
-def _ranked(values: list[Number], distances: dict[str, float], leaders: set[str]) -> list[Number]:
+def _ranked(values: list[Number], distances: dict[str, float], leading: set[str]) -> list[Number]:
     """Return numbers with their ranks among the methods that unlearn, and which of them lead."""
     competing = {method: distance for method, distance in distances.items() if competes(method)}
     ranks = pd.Series(competing, dtype=float).rank(method="min")
     return [
-        number._replace(rank=float(ranks.get(number.subject, np.nan)), leads=number.subject in leaders)
+        number._replace(rank=float(ranks.get(number.subject, np.nan)), leads=number.subject in leading)
         for number in values
         if np.isfinite(number.value)
     ]

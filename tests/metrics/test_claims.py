@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.metrics.bootstrap import trials_needed
 from benchmark.metrics.claims import CLAIMS
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import Trials, leaders
 from benchmark.metrics.verdicts import NOT_REPRODUCED, PRIMARY, REPRODUCED, UNDECIDED, UNTESTED
 from benchmark.names import Cell
 from tests.metrics.made_up import CLOSE, retrain, rows_of, runs
@@ -38,8 +38,14 @@ def test_the_noise_floor_is_of_all_trials_of_retrain_for_means_over_those_compar
 
 def test_with_a_single_trial_no_method_leads():
     frame = pd.concat([retrain(), runs("ft", 8.0), runs("coun", 2.0)])
-    assert Trials(frame, CELL, ["ft", "coun"]).leaders() == {"coun"}
-    assert Trials(frame[frame["trial"] == 0], CELL, ["ft", "coun"]).leaders() == set()
+    assert leaders(frame, CELL, ["ft", "coun"]) == {"coun"}
+    assert leaders(frame[frame["trial"] == 0], CELL, ["ft", "coun"]) == set()
+
+
+def test_a_method_with_few_trials_takes_none_from_the_others():
+    frame = pd.concat([retrain(), runs("ft", 2.5), runs("coun", 2.0), runs("ssd", 30.0, trials=2)])
+    assert leaders(frame, CELL, ["ft", "coun", "ssd"]) == leaders(frame, CELL, ["ft", "coun"]) == {"coun"}
+    assert leaders(frame[frame["trial"] < 2], CELL, ["ft", "coun"]) == {"ft", "coun"}
 
 
 def test_collapsed_runs_are_counted_in_the_compared_trials_alone():

@@ -76,6 +76,16 @@ def test_a_shift_beyond_noise_differs_and_one_within_it_does_not():
     assert row["low"] > 0 and row["difference"] < row["noise_floor"] and not row["differs"]
 
 
+def test_a_difference_that_is_the_same_in_every_trial_has_no_interval_and_no_doubt():
+    base = made_up({})
+    is_ft = base["method"] == "ft"
+    never = base.assign(ua=np.where(is_ft, 100.0, base["ua"]))
+    always, hardly = (never.assign(ua=np.where(is_ft, ua, base["ua"])) for ua in (0.0, 99.9))
+    for changed, differs in ((always, True), (hardly, False)):
+        row = differences(never, changed).query("method == 'ft' and column == 'ua'").iloc[0]
+        assert np.isnan(row["low"]) and row["differs"] == differs
+
+
 def test_results_without_common_runs_are_refused_and_a_single_trial_is_undecided():
     first, second = made_up({}), made_up({}).assign(scenario="random-50")
     for form in ("csv", "json", "text"):
@@ -83,7 +93,7 @@ def test_results_without_common_runs_are_refused_and_a_single_trial_is_undecided
             Comparison(Side("a", first), Side("b", second)).written(form)
     sides = [Side(tag, made_up({"ra": -30.0 * (tag == "b")}, trials=1, fingerprint=tag, samples=None)) for tag in "ab"]
     verdict = list(Comparison(*sides).written("text").splitlines())[-1]
-    assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two, or all alike"
+    assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two"
 
 
 def test_each_sides_average_gap_is_to_its_own_retrain_or_to_the_only_one():

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from benchmark.metrics.evidence import in_cell
-from benchmark.names import Cell
+from benchmark.metrics.gaps import DIVERGED
+from benchmark.names import RUN_KEYS, Cell
 from benchmark.report.page.maps import packed
 from benchmark.report.page.table import with_reference
 from benchmark.report.style import cell_label, in_order, method_label
@@ -18,18 +19,29 @@ MOST_CLASSES = 20  # in a matrix that can still be read
 
 
 def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
-    """Return each cell of few enough classes: every method's (true, predicted) counts over trials, by membership."""
+    """Return each cell of few enough classes: every method's (true, predicted) counts, by membership.
+
+    They are over the trials that did not diverge.
+    """
     compared = []
     for cell in cells:
         classes = results.classes(cell.dataset) if len(in_cell(results.predictions, cell)) else []
         if 0 < len(classes) <= MOST_CLASSES:
-            rows = with_reference(results.predictions, cell)
+            rows = with_reference(_finite(results), cell)
             methods = [
                 {"name": name, "label": method_label(name), "counts": _counts(rows[rows["method"] == name], classes)}
                 for name in in_order(rows["method"].unique())
             ]
             compared.append({"name": str(cell), "label": cell_label(cell), "classes": classes, "methods": methods})
     return compared
+
+
+def _finite(results: Results) -> pd.DataFrame:
+    """Return the predictions of runs that did not diverge: those of the others mean nothing."""
+    diverged = results.metrics.loc[results.metrics["status"] == DIVERGED, RUN_KEYS]
+    keys = set(diverged.itertuples(index=False, name=None))
+    rows = results.predictions
+    return rows[[row not in keys for row in rows[RUN_KEYS].itertuples(index=False, name=None)]] if keys else rows
 
 
 def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:

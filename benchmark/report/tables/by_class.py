@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.errors import BadInput
-from benchmark.metrics.evidence import Trials
+from benchmark.metrics.evidence import leaders
 from benchmark.metrics.gaps import average_difference
 from benchmark.names import RETRAIN, Cell
 from benchmark.report import facts
@@ -116,13 +116,13 @@ def _summary(
         for method in [RETRAIN, *competing]
         for trial, table in trials[method].items()
     ]
-    leaders = Trials(pd.DataFrame(shares), cell, competing, range(classes)).leaders() if competing else set()
+    leading = leaders(pd.DataFrame(shares), cell, competing, range(classes)) if competing else set()
     return {
         value: means,
         f"{value}_sd": sds,
         f"{value}_gap": {name: np.abs(mean - reference) for name, (mean, reference) in sides.items()},
         f"{value}_avg_diff": averages,
-        f"{value}_leads": {method: method in leaders for method in trials},
+        f"{value}_leads": {method: method in leading for method in trials},
     }
 
 

@@ -7,7 +7,7 @@ from functools import partial as bind
 
 import pandas as pd
 
-from benchmark.metrics.evidence import Trials, in_cell
+from benchmark.metrics.evidence import in_cell, leaders
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, MethodName
 from benchmark.report import facts
@@ -31,8 +31,8 @@ def build(source: Source) -> Table:
     """
     pairs = _pairs([method for method in source.methods if facts.competes(method)])
     data = method_numbers(source, [RETRAIN, *(source.controls + pairs if pairs else source.methods)])
-    leaders = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
-    data["leads"] = [row.run_method in leaders[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
+    leading = {cell: _leaders(source, in_cell(data, cell), cell) for cell in source.cells}
+    data["leads"] = [row.run_method in leading[Cell(row.dataset, row.arch, row.scenario)] for row in data.itertuples()]
     unit, decimals = cost_unit(data.loc[data["diverged"] == 0, list(COSTS)].to_numpy(dtype=float))
     columns = [
         METHOD,
@@ -60,7 +60,7 @@ def _leaders(source: Source, data: pd.DataFrame, cell: Cell) -> set[str]:
     """Return the cell's methods, as runs name them, whose average gap is the smallest or not to be told from it."""
     competes = data["method"].map(facts.competes)
     names = data.loc[competes & data["avg_gap"].notna() & (data["collapsed"] == 0), "run_method"]
-    return Trials(source.results.metrics, cell, names).leaders() if len(names) else set()
+    return leaders(source.results.metrics, cell, names)
 
 
 def _rows(data: pd.DataFrame, unit: str, decimals: int, paired: bool) -> list[Row]:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,13 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import StaleOutput
 from benchmark.files import write_json
+from benchmark.metrics.gaps import DIVERGED
 from benchmark.metrics.reported import reported_summary
 from benchmark.metrics.verdicts import UNTESTED
-from benchmark.report.page import draw_page, maps, sprites
+from benchmark.names import Cell
+from benchmark.report.page import compare, draw_page, maps, sprites
 from benchmark.report.tabular import DASH
+from benchmark.results import frames
 from benchmark.results.gather import collect
 from benchmark.study.study import Study
 from tests.project import ROOT
@@ -165,15 +169,24 @@ def test_a_page_drawn_without_images_differs_in_nothing_else(text, filled, copie
         assert "data:image" not in without_library(path.read_text(encoding="utf-8"))
 
 
-def test_the_comparison_counts_predictions_over_all_trials(text) -> None:
-    cell = next(cell for cell in data_of(text)["compared"] if cell["name"] == RANDOM)
+def counts_of_ft(compared: list[dict[str, Any]]) -> dict[str, int]:
+    cell = next(cell for cell in compared if cell["name"] == RANDOM)
     ft = next(method for method in cell["methods"] if method["name"] == "ft")
-    counts = {
-        membership: np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["type"]).reshape(10, 10)
+    return {
+        membership: np.frombuffer(base64.b64decode(packed["data"]), dtype=packed["type"]).reshape(10, 10).sum()
         for membership, packed in ft["counts"].items()
     }
+
+
+def test_the_comparison_counts_predictions_over_all_trials_that_did_not_diverge(text, filled, copied) -> None:
     # Two trials of 200 training images, a tenth of them to be forgotten.
-    assert counts["forget"].sum() == 2 * 20 and counts["retain"].sum() == 2 * 180
+    counts = counts_of_ft(data_of(text)["compared"])
+    assert counts["forget"] == 2 * 20 and counts["retain"] == 2 * 180
+    results = frames.of_study(filled)
+    is_lost = (results.metrics["method"] == "ft") & (results.metrics["trial"] == 0)
+    vars(results)["metrics"] = results.metrics.assign(status=results.metrics["status"].mask(is_lost, DIVERGED))
+    counts = counts_of_ft(compare.build(results, [Cell.parse(RANDOM)]))
+    assert counts["forget"] == 20 and counts["retain"] == 180
 
 
 def test_hostile_texts_are_escaped(filled, copied) -> None:
