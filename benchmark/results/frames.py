@@ -18,7 +18,8 @@ from benchmark import paths
 from benchmark.errors import DamagedFile, StaleOutput
 from benchmark.files import read_parquet, written_origin
 from benchmark.metrics import membership
-from benchmark.names import ORIGINAL, RUN_KEYS, Cell, RunName
+from benchmark.metrics.gaps import CELL, per_run_gaps
+from benchmark.names import ORIGINAL, RETRAIN, RUN_KEYS, Cell, RunName
 from benchmark.results import measured, records
 from benchmark.results.records import FIRST_COLUMNS
 from benchmark.results.sample_outputs import OutputsReader
@@ -213,3 +214,12 @@ def require_one_code(results: Results) -> None:
         runs = " and ".join(f"{run} by {code}" for code, run in list(codes.items())[:2])
         remedy = f"'python -m benchmark run {results.study.name} RUN --again' makes a run again"
         raise StaleOutput(f"one_code: runs were made by {len(codes)} versions of the code, such as {runs}: {remedy}")
+
+
+def with_gaps(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return metrics with each run's gaps to Retrain where its cell has one; runs without gaps come last."""
+    if metrics.empty:
+        return metrics
+    has_reference = metrics.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
+    gaps = per_run_gaps(metrics[has_reference]) if has_reference.any() else metrics[has_reference]
+    return pd.concat([gaps, metrics[~has_reference]], ignore_index=True)

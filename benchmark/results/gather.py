@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
@@ -21,14 +23,19 @@ def collect(study: Study, partial: bool = False, replace: bool = False) -> list[
     """
     if not study.runs():
         raise BadInput(f"{paths.study_file(study.name)}: it shows no runs of its own: there is nothing to gather")
-    results = frames.of_study(study, partial)
-    gathered = {
-        paths.gathered(study.name, name + paths.PARTIAL * partial): getattr(results, name) for name in paths.FRAMES
-    }
+    results = gather(study, partial)
     if study.published and not (replace or partial):  # partial files replace nothing
-        published.check(study, results.metrics)
-    datasets = sorted(results.predictions["dataset"].unique())  # others have no runs here
+        published.check(study, results["metrics"])
+    datasets = sorted(results["predictions"]["dataset"].unique())  # others have no runs here
     classes = {dataset: records.classes(study, dataset) for dataset in datasets}
-    for file, frame in gathered.items():
+    files = [paths.gathered(study.name, name + paths.PARTIAL * partial) for name in results]
+    for file, frame in zip(files, results.values(), strict=True):
         write_parquet(file, frame, {"classes": classes, "derived": sorted(entry.pool_path for entry in study.derived)})
-    return list(gathered)
+    return files
+
+
+def gather(study: Study, partial: bool = False) -> dict[str, pd.DataFrame]:
+    """Return the frames that `collect` writes, by name; parameters and errors are those of `collect`."""
+    results = frames.of_study(study, partial)
+    gathered = {name: getattr(results, name) for name in paths.FRAMES}
+    return gathered | {"metrics": frames.with_gaps(gathered["metrics"])}

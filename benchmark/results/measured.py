@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import measure
-from benchmark.metrics.gaps import CELL, per_run_gaps
 from benchmark.metrics.samples import METRICS
 from benchmark.names import RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, SAMPLES
@@ -24,7 +23,7 @@ COLLAPSE_TEXT = f"retain accuracy more than {COLLAPSE:.0f} points below Original
 
 
 def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
-    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet``."""
+    """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
     cells = list(cells)
     by_cell = with_cells(runs, cells)
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
@@ -35,7 +34,7 @@ def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: b
         return _row(study, run, cell, best.get((str(cell), run.name.method)))
 
     table = pd.DataFrame(read_all(row, by_cell, partial))
-    return table if table.empty else _with_gaps(_collapsed(study, table, cells, partial))
+    return table if table.empty else _collapsed(study, table, cells, partial)
 
 
 def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
@@ -115,13 +114,6 @@ def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bo
     limits = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
     limit = [limits[key] for key in zip(table["dataset"], table["arch"], strict=True)]
     return table.assign(collapsed=table["ra"] < limit)
-
-
-def _with_gaps(table: pd.DataFrame) -> pd.DataFrame:
-    """Add each run's gaps to Retrain where its cell has one; runs without gaps come last."""
-    has_reference = table.groupby(CELL)["method"].transform(lambda methods: (methods == RETRAIN).any())
-    gaps = per_run_gaps(table[has_reference]) if has_reference.any() else table[has_reference]
-    return pd.concat([gaps, table[~has_reference]], ignore_index=True)
 
 
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:

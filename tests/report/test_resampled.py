@@ -4,7 +4,8 @@ import yaml
 
 from benchmark import paths
 from benchmark.report.draw import draw_table
-from benchmark.results import frames
+from benchmark.results import measured
+from benchmark.results.gather import gather
 from benchmark.study.prepare import split
 from benchmark.workflow.targets import StudyFiles
 from tests.pool import split_file
@@ -27,12 +28,12 @@ def test_every_cell_has_an_original_and_a_split_for_each_of_its_trials(project) 
         if not run.name.is_original:
             split(study, "digits", run.name.scenario, run.split_trial)
         project.run(study, str(run.name))
-    results = frames.of_study(study)
+    frames = gather(study)
     for name in ("metrics", "predictions"):
-        original = getattr(results, name).query("method == 'original'")
+        original = frames[name].query("method == 'original'")
         trials = set(zip(original["scenario"], original["trial"], strict=True))
         assert trials == {("random-10", 0), ("random-10", 1), ("class-8", 0)}
-    assert len(results.metrics) == 3 + 3 + 3
+    assert len(measured.metrics(study, study.runs(), study.cells)) == len(frames["metrics"]) == 3 + 3 + 3
     for name in study.tables:
         draw_table(study, name)
     # Every split that a table reads is an input of it.
