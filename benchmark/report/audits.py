@@ -10,9 +10,11 @@ import pandas as pd
 
 from benchmark.metrics.gaps import CELL
 from benchmark.metrics.samplewise import battery
+from benchmark.names import Cell
 from benchmark.registry import OWN_AUDITS
 from benchmark.report.facts import is_control
 from benchmark.report.source import Source
+from benchmark.report.style import short_label
 from benchmark.study.study import Study
 
 NAMES = {
@@ -61,14 +63,20 @@ def refused(trials: pd.DataFrame) -> str:
     """Say which audits need more trials than any method has beside Retrain, and how many, from `by_trial`'s rows."""
     requirements: dict[str, str] = {}
     methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
-    count = max(methods.groupby([*CELL, "method"])["trial"].nunique(), default=0)
-    enough = methods.groupby("audit", sort=False)["enough"].agg(["min", "max"])
-    shown = {_family(str(audit)) for audit in enough.index[enough["min"] <= count]}
-    for audit, counts in enough[enough["min"] > count].iterrows():
-        if np.isinf(counts["max"]):
+    available = methods.groupby([*CELL, "method"])["trial"].nunique().groupby(CELL).max()
+    count = max(available, default=0)
+    enough = methods.groupby([*CELL, "audit"], sort=False)["enough"].agg(["min", "max"])
+    too_few = enough["min"] > available.reindex(enough.index.droplevel("audit")).to_numpy()
+    shown = {_family(str(audit)) for audit in enough.index[~too_few].get_level_values("audit")}
+    for audit, counts in enough[too_few].groupby("audit", sort=False):
+        if np.isinf(counts["max"]).any():
             requirement = "held-out images"
         else:
-            requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in counts))
+            ends = counts["min"].min(), counts["max"].max()
+            requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in ends))
+        if len(counts) < len(available):
+            cells = [Cell(*key[:-1]) for key in counts.index]
+            requirement += f" for {' and '.join(short_label(cell, cells) for cell in cells)}"
         name = _family(str(audit))
         requirements.setdefault(label(str(audit)) if name in shown else name, f"needs {requirement}")
     needs = ", ".join(f"{name} ({need})" for name, need in requirements.items())

@@ -182,6 +182,13 @@ def test_audits_with_too_few_trials_are_named_by_what_they_share_unless_one_of_t
     ]
     needs = "Against never seen: AUC by RMIA (needs 8), Against Retrain (needs 8)"
     assert refused(pd.DataFrame(rows)) == f"Not shown, because 3 trials cannot tell: {needs}"
+    # In a cell where fewer trials are enough it is shown.
+    rows += [row | {"scenario": "random-20", "enough": min(row["enough"], 3)} for row in rows]
+    needs = [
+        f"Against {of} (needs 8 for random 50 %)"
+        for of in ("never seen: AUC by RMIA", "Retrain: AUC", "Retrain: TPR at 1 % FPR (%)")
+    ]
+    assert refused(pd.DataFrame(rows)) == f"Not shown, because 3 trials cannot tell: {', '.join(needs)}"
 
 
 def test_metrics_are_judged_by_how_well_they_rank_methods(study):
