@@ -30,6 +30,7 @@ SCENARIO = (
     r"(?:random|memorised|typical)-[1-9][0-9]?|class-\w+(?:-\w+)*"
     rf"|sequential-[1-9][0-9]?x[1-9][0-9]?|listed-{WORD}"
 )
+CHOSEN = ("memorised", "typical", "listed")  # kinds of scenarios whose forget data a file of the study chooses
 METHOD = rf"{WORD}(?:\+cl)?(?:@[a-z_0-9]+=[A-Za-z0-9.+-]+)*"
 
 

@@ -24,7 +24,6 @@ from benchmark.results.sides import Side
 # What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
 HEADS = {**{metric: metric.upper() for metric in METRICS}, AVERAGE: "Avg. Gap", COST: "Cost", DIVERGED: "Diverged"}
-LEVELS = (*METRICS, AVERAGE)  # what intervals are for
 MOST_NAMED = 5
 
 
@@ -153,11 +152,11 @@ class Comparison:
     def _verdict(self) -> str:
         if self.pairs["same"].all():
             return "no difference: all pairs are identical"
-        differs, has_interval = self.moved["differs"], self.moved["low"].notna()
-        flagged, judged = int(differs.sum()), int((has_interval | differs & self.moved["column"].isin(LEVELS)).sum())
+        differs = self.moved["differs"]
+        flagged, judged = int(differs.sum()), int(self.moved["low"].notna().sum())
         starred = f"{flagged} difference{'s' * (flagged != 1)} (*)"
-        if not judged:
-            no_interval = "no interval to judge metrics by: trials are fewer than two"
+        if not judged and not (differs & ~self.moved["column"].isin([COST, DIVERGED])).any():
+            no_interval = "no interval to judge metrics by: trials are fewer than two, or all alike"
             return f"{starred} of computation or divergence; {no_interval}" if flagged else f"undecided: {no_interval}"
         if not flagged:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise"

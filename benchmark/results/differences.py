@@ -97,7 +97,7 @@ def _row(column: str, values: tuple[Floats, Floats], references: tuple[Any, ...]
     result = estimate(lambda drawn: level(1, drawn) - level(0, drawn), trials)
     interval = {"low": result.low, "high": result.high, "noise_floor": floor}
     # Equal in every trial, a difference has no interval, and no doubt.
-    certain = trials > 1 and result.sd == 0 and result.value != 0
+    certain = result.sd == 0 and result.value != 0
     beyond = (result.low > 0 or result.high < 0 or certain) and not abs(result.value) <= floor
     first, second = (float(level(side, np.arange(trials)[None])[0]) for side in (0, 1))
     row = {"column": column, "trials": trials, "first": first, "second": second, "difference": result.value}

@@ -82,7 +82,7 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
     A stage of a sequential scenario, by default the last, has the draw of the Retrain that it is compared with.
     """
     if cell.scenario:
-        cell = cell.references[(stage or 0) - 1]
+        cell = cell.references[stage - 1 if stage else -1]
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
 
 

@@ -14,7 +14,7 @@ from benchmark.data import store
 from benchmark.errors import BadInput, unknown
 from benchmark.files import sha256
 from benchmark.methods.base import Recipe
-from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.names import CHOSEN, ORIGINAL, Cell, MethodName, RunName, Scenario, matches
 from benchmark.registry import ARCHITECTURES
 from benchmark.study.form import StudyForm
 from benchmark.study.plugins import code_version, method_class
@@ -82,7 +82,7 @@ class ResolvedStudy(StudyForm):
 
         Raises `BadInput` if the study names no such file, or it is not there.
         """
-        if scenario.kind not in ("memorised", "typical", "listed"):
+        if scenario.kind not in CHOSEN:
             return None
         files, key = (self.lists, scenario.list_name) if scenario.list_name else (self.memorisation, dataset)
         where = f"{self.file}: {'lists' if scenario.list_name else 'memorisation'}.{key}"

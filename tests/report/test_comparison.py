@@ -93,7 +93,7 @@ def test_results_without_common_runs_are_refused_and_a_single_trial_is_undecided
             Comparison(Side("a", first), Side("b", second)).written(form)
     sides = [Side(tag, made_up({"ra": -30.0 * (tag == "b")}, trials=1, fingerprint=tag, samples=None)) for tag in "ab"]
     verdict = list(Comparison(*sides).written("text").splitlines())[-1]
-    assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two"
+    assert verdict == "undecided: no interval to judge metrics by: trials are fewer than two, or all alike"
 
 
 def test_each_sides_average_gap_is_to_its_own_retrain_or_to_the_only_one():

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from benchmark.metrics.bootstrap import Indices
 from benchmark.metrics.samplewise import competition, klom
 from benchmark.metrics.samplewise.margins import Mask
+from benchmark.names import CHOSEN
 
 JUDGED = 100  # forgotten samples per trial that an attack needs, or half of them where they are few
 FITTED = 3  # trials: with one left out, two remain for a variance
-FROM_FILES = ("memorised-", "typical-", "listed-")  # scenarios whose forget samples are no random ones
-UNLIKE_TEST = ("unseen-auc", "rmia-auc")  # audits that compare them with test samples, and do not calibrate
+UNLIKE_TEST = ("unseen-auc", "rmia-auc")  # audits that compare forget with test samples, and do not calibrate
 
 
 @dataclass(frozen=True)
@@ -118,5 +118,5 @@ def ideal(audit: str, scenario: str, null: float) -> float:
     samples: they differ from these for a model that was never trained on either.
     """
     fixed = AUDITS[audit].ideal if audit in AUDITS else None
-    chosen = scenario.startswith(FROM_FILES)
+    chosen = scenario.partition("-")[0] in CHOSEN
     return null if fixed is None or (chosen and audit in UNLIKE_TEST) else fixed

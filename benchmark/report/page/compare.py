@@ -23,11 +23,11 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
 
     They are over the trials that did not diverge.
     """
-    compared = []
+    compared, finite = [], _finite(results)
     for cell in cells:
         classes = results.classes(cell.dataset) if len(in_cell(results.predictions, cell)) else []
         if 0 < len(classes) <= MOST_CLASSES:
-            rows = with_reference(_finite(results), cell)
+            rows = with_reference(finite, cell)
             methods = [
                 {"name": name, "label": method_label(name), "counts": _counts(rows[rows["method"] == name], classes)}
                 for name in in_order(rows["method"].unique())
@@ -39,9 +39,8 @@ def build(results: Results, cells: list[Cell]) -> list[dict[str, Any]]:
 def _finite(results: Results) -> pd.DataFrame:
     """Return the predictions of runs that did not diverge: those of the others mean nothing."""
     diverged = results.metrics.loc[results.metrics["status"] == DIVERGED, RUN_KEYS]
-    keys = set(diverged.itertuples(index=False, name=None))
-    rows = results.predictions
-    return rows[[row not in keys for row in rows[RUN_KEYS].itertuples(index=False, name=None)]] if keys else rows
+    of_run = pd.MultiIndex.from_frame(results.predictions[RUN_KEYS])
+    return results.predictions[~of_run.isin(pd.MultiIndex.from_frame(diverged))]
 
 
 def _counts(rows: pd.DataFrame, classes: list[str]) -> dict[str, dict[str, str]]:
