@@ -20,6 +20,7 @@ from benchmark.report.tabular import DASH, number
 from benchmark.results.differences import AVERAGE, COST, RUN_KEYS, differences, identical
 from benchmark.results.provenance import STAMP
 from benchmark.results.sides import Side
+from benchmark.workflow.session import aligned
 
 # What may change the last digit of a run's numbers, and so all digits by its end.
 CHAOS = {"device", "precision", "threads", "system", "torch", "torchvision", "numpy"}
@@ -147,7 +148,7 @@ class Comparison:
             for method, method_rows in cell_rows.groupby("method", sort=False):
                 entries = {row.column: _entry(row) for row in method_rows.itertuples()}
                 rows.append([str(method), *(entries.get(column, DASH) for column in heads)])
-            yield from _pipes(rows) if markdown else _aligned(rows)
+            yield from _pipes(rows) if markdown else aligned("\n".join(_pipes(rows)))
 
     def _verdict(self) -> str:
         if self.pairs["same"].all():
@@ -185,13 +186,6 @@ def _entry(row: Any) -> str:
         text += f"±{number(row.high - row.difference)}" if np.isfinite(row.high) else ""
         text += " %" if row.column == COST and not np.isnan(row.difference) else ""
     return text + "*" * row.differs
-
-
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for label, *entries in rows:
-        padded = (f"{text:>{width}}" for text, width in zip(entries, widths[1:], strict=True))
-        yield f"  {label:{widths[0]}}  {'  '.join(padded)}".rstrip()
 
 
 def _pipes(rows: list[list[str]]) -> Iterator[str]:
