@@ -200,7 +200,8 @@ def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of own audits like `battery.by_trial`; their null is the value for the trial's Retrain."""
     is_retrain = audits["method"] == RETRAIN
     nulls = audits[is_retrain].rename(columns={"value": "null"}).drop(columns="method")
-    return audits[~is_retrain].merge(nulls, on=["audit", "trial"]).assign(enough=1.0)
+    nulls = nulls.assign(pair=nulls["null"], enough=1.0)
+    return audits[~is_retrain].merge(nulls, on=["audit", "trial"])
 
 
 def _stacked(trials: dict[int, RunOutputs], metrics: pd.DataFrame) -> MethodOutputs:

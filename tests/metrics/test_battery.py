@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from benchmark.metrics.gaps import CELL
-from benchmark.metrics.samplewise import built_in_audits, competition, nulls, standards
+from benchmark.metrics.samplewise import battery, built_in_audits, competition, nulls, standards
 from benchmark.metrics.samplewise.battery import MethodOutputs, by_trial, summary
 from benchmark.metrics.samplewise.built_in_audits import AUDITS, Forgetting
 from benchmark.metrics.samplewise.standards import kendall, rank_correlations, ranking_stability, told_apart
@@ -102,6 +102,14 @@ def test_klom_and_forgetting_quality_compare_halves_of_the_trials(monkeypatch):
     assert rows.loc[("perfect", "klom-95"), "value"] > rows.loc[("perfect", "klom"), "value"]
 
 
+def test_klom_is_summarised_by_its_mean_and_its_95th_percentile(monkeypatch):
+    for name in ("klom", "klom-95"):
+        monkeypatch.setitem(AUDITS, name, built_in_audits.Audit(None, built_in_audits.for_pairs))
+    monkeypatch.setattr(battery, "klom", lambda *_: np.array([np.nan, *np.arange(101.0) ** 2]))
+    rows = summary(by_trial(*simulated(trials=4, samples=50)), []).set_index(["method", "audit"])["value"]
+    assert rows["perfect", "klom"] == pytest.approx(100 * 201 / 6) and rows["perfect", "klom-95"] == 95**2
+
+
 def test_forgetting_quality_counts_the_models_of_the_smaller_half(monkeypatch):
     monkeypatch.setitem(AUDITS, "forgetting-quality", built_in_audits.Audit(None, built_in_audits.for_pairs))
     counts = []
@@ -181,7 +189,7 @@ def test_a_deterministic_method_is_told_from_retrain_and_hides_no_other_method()
 
 def test_a_method_with_fewer_trials_does_not_weight_the_null_of_a_metric_without_an_ideal():
     rows = [
-        {**CELL_NAMES, "method": method, "audit": "my-audit", "trial": trial, "value": value, "null": null, "enough": 1}
+        {**CELL_NAMES, "method": method, "audit": "mine", "trial": trial, "value": value, "null": null, "pair": null}
         for method, value, trials in (("original", 9.0, 1), ("ft", 2.0, 3), ("coun", 3.0, 3))
         for trial, null in enumerate([1.0, 0.0, 0.0][:trials])
     ]
@@ -190,6 +198,34 @@ def test_a_method_with_fewer_trials_does_not_weight_the_null_of_a_metric_without
     # one half-width away.
     half_width = stats.t.ppf(0.975, 2) * np.std([1, 0, 0], ddof=1) / np.sqrt(3)
     assert row["null_distance"] == pytest.approx(half_width)
+
+
+def test_faithfulness_compares_original_with_single_pairs_of_retrains_as_worked_out_on_paper():
+    names = CELL_NAMES | {"audit": "disagreement", "null": 2.0}
+    readings = {ORIGINAL: [3.0, 4.0, 7.0], "ft": [2.0, 2.0, 2.0]}
+    rows = [
+        names | {"method": method, "trial": trial, "value": value, "pair": pair}
+        for method, values in readings.items()
+        for trial, (value, pair) in enumerate(zip(values, [0.5, 2.0, 3.5], strict=True))
+    ]
+    # A perfect unlearner reads 2. Originals lie 1, 2 and 5 from it, single pairs 1.5, 0 and 1.5: 7 of 9 are closer.
+    (row,) = standards.standards(pd.DataFrame(rows)).to_dict("records")
+    assert row["faithfulness"] == pytest.approx(7 / 9)
+
+
+def test_pairs_are_of_each_trials_retrain_and_another():
+    methods, forgetting = simulated(trials=3, samples=400)
+    rows = by_trial(methods, forgetting)
+    pairs = rows[rows["method"] == ORIGINAL].pivot(index="trial", columns="audit", values="pair")
+    retrain = methods[RETRAIN]
+    for trial in range(3):
+        both = forgetting.forgotten[trial] & forgetting.forgotten[trial - 1]
+        differ = retrain.prediction[trial] != retrain.prediction[trial - 1]
+        assert pairs.loc[trial, "disagreement"] == pytest.approx(100 * differ[both].mean())
+        gaps = np.abs(retrain.metrics[trial] - retrain.metrics[trial - 1])
+        assert pairs.loc[trial, "average-gap"] == pytest.approx(gaps.mean())
+    alone = by_trial(*simulated(trials=1, samples=400))
+    assert alone.set_index("audit").loc["disagreement", "pair"].isna().all()
 
 
 def test_rankings_are_compared_as_worked_out_on_paper():

@@ -106,10 +106,19 @@ def test_predictions_are_compared_with_retrains():
     assert rows["value"][1] == pytest.approx(1.0 - 10.0, abs=1.0) and rows["verdict"][1] == NOT_REPRODUCED
     wide = rows_of("directions", frame, predictions=predictions, margin=15.0)
     assert list(wide["verdict"]) == [REPRODUCED, REPRODUCED]
-    # A class that no forgotten sample is taken for is one of those that the mean is over.
-    planes = predictions[predictions["membership"] == "retain"].assign(label="airplane", prediction="airplane")
-    third = rows_of("directions", frame, predictions=pd.concat([predictions, planes], ignore_index=True))
-    assert third["value"][0] == pytest.approx((2 * 50.0 - 2 * 10.0) / 3, abs=0.5)
+    assert set(rows["unit"]) == {"% of samples"}
+    # With more classes, a sample that goes elsewhere weighs as much as before: 5 in 100 to each of ten other classes.
+    others = [f"class {number}" for number in range(10)]
+    spread = [(method, [0.0] * 10) for method in ("retrain", "coun")] + [("ft", [5.0] * 10)]
+    many = pd.DataFrame(
+        {**CELL, "method": method, "trial": trial, "membership": "forget", "label": "truck"}
+        | {"prediction": prediction, "percent": percent}
+        for method, percents in spread
+        for prediction, percent in zip(["truck", *others], [100 - sum(percents), *percents], strict=True)
+        for trial in range(3)
+        if percent
+    )
+    assert rows_of("directions", frame, predictions=many)["value"][0] == pytest.approx(50.0)
     # The trial of a diverged run is left out.
     frame.loc[(frame["method"] == "ft") & (frame["trial"] == 1), "status"] = "diverged"
     rows = rows_of("directions", frame, predictions=predictions)

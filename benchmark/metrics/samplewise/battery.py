@@ -23,7 +23,7 @@ from benchmark.names import RETRAIN
 PERCENTILE = 95  # of the samples' KLoM
 COMPARED = ("disagreement", "confidence-difference", "tug-of-war", "tug-of-war-mia")
 
-COLUMNS = ["method", "audit", "trial", "value", "null", "enough"]
+COLUMNS = ["method", "audit", "trial", "value", "null", "pair", "enough"]
 
 Values = dict[str, Floats]
 
@@ -84,18 +84,29 @@ class Battery:
     def null(self) -> Values:
         """The audits of Retrain in the unlearned model's place: see `benchmark.metrics.samplewise.nulls`."""
         retrain, forgotten = self.retrain, self.forgetting.forgotten
-        trials = retrain.trials
-        pairs = [
-            _compared(retrain.of(other_trials), retrain, self.forgetting.of(other_trials).forgotten & forgotten)
-            for other_trials in (np.roll(trials, shift) for shift in range(1, len(trials)))
-        ]
         values = {
             "average-gap": nulls.average_gap_of_retrain(retrain.metrics),
             **_named("efficacy-{}", nulls.efficacy_of_retrain(retrain.margin, forgotten)),
             **_named("efficacy-{}-standardised", nulls.efficacy_of_retrain(retrain.standardised_margin, forgotten)),
-            **{name: over_pairs([pair[name] for pair in pairs]) for name in COMPARED if pairs},
+            **{name: over_pairs([pair[name] for pair in self._pairs]) for name in COMPARED if self._pairs},
         }
         return self._complete(values, retrain, nulls.of_references)
+
+    @property
+    def pair(self) -> Values:
+        """The null of single models: by audits that compare two of them, each trial's Retrain and one other's."""
+        return self.null | next(iter(self._pairs), {})
+
+    @cached_property
+    def _pairs(self) -> list[Values]:
+        """What audits of single models read for each trial's Retrain and that of the trial before, two before, ..."""
+        retrain, forgetting = self.retrain, self.forgetting
+        earlier = [np.roll(retrain.trials, shift) for shift in range(1, self.trials)]
+        return [
+            _compared(retrain.of(others), retrain, forgetting.of(others).forgotten & forgetting.forgotten)
+            | {"average-gap": np.abs(retrain.of(others).metrics - retrain.metrics).mean(axis=1)}
+            for others in earlier
+        ]
 
     def _complete(self, values: Values, unlearned: MethodOutputs, contributions: Contributions) -> Values:
         """Add the audits computed alike for unlearned models and Retrain; blank those with too few trials."""
@@ -152,10 +163,11 @@ def beside_retrain(
 
 
 def by_trial(methods: Mapping[str, MethodOutputs], forgetting: Forgetting) -> pd.DataFrame:
-    """Return a row per method, audit and trial: columns ``method, audit, trial, value, null, enough``.
+    """Return a row per method, audit and trial, with the columns `COLUMNS`.
 
-    Each method and its null are audited over the trials that Retrain has too. ``value`` and ``null`` are NaN where
-    there are fewer trials than ``enough``, which is infinite where no number of trials would do.
+    Each method and its null are audited over the trials that Retrain has too. ``pair`` is the null of a single pair of
+    Retrains, where ``null`` is what a trial contributes to a mean. The three numbers are NaN where there are fewer
+    trials than ``enough``, which is infinite where no number of trials would do.
     """
     batteries: dict[tuple[int, ...], Battery] = {}
     rows = []
@@ -166,7 +178,8 @@ def by_trial(methods: Mapping[str, MethodOutputs], forgetting: Forgetting) -> pd
         battery = batteries[key]
         for audit, values in battery.audit(outputs).items():
             columns = {"method": method, "audit": audit, "trial": shared.trials, "value": values}
-            rows.append(pd.DataFrame({**columns, "null": battery.null[audit], "enough": battery.enough[audit]}))
+            columns |= {"null": battery.null[audit], "pair": battery.pair[audit], "enough": battery.enough[audit]}
+            rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 
 

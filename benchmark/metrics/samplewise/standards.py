@@ -29,7 +29,7 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the
-    distances of Originals and of Retrains, trial by trial (Dorna et al. 2025, OpenUnlearning); ``null_distance``, the
+    distances of Originals and of single pairs of Retrains (Dorna et al. 2025, OpenUnlearning); ``null_distance``, the
     largest distance within the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells
     apart (paired t tests over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the
     ranking and those of resampled trials; ``best_stays``, the per cent of these that have the same best method.
@@ -39,7 +39,8 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
         values = _by_method(group)
         null = _null(group).dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
-        faithfulness = auc(np.abs(original - perfect), np.abs(null - perfect))
+        pair = _null(group, "pair").dropna().to_numpy()
+        faithfulness = auc(np.abs(original - perfect), np.abs(pair - perfect))
         null_distance = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
         verdicts = told_apart(values.to_numpy()), *ranking_stability(values.to_numpy(), perfect)
@@ -107,9 +108,9 @@ def _metrics(trials: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str, float
             yield tuple(cell), audit, perfect, group
 
 
-def _null(group: pd.DataFrame) -> pd.Series[float]:
-    """Return the null by trial, of the first method with the most trials: methods with fewer have another."""
-    return group.loc[group["method"] == group.groupby("method", sort=False).size().idxmax(), "null"]
+def _null(group: pd.DataFrame, column: str = "null") -> pd.Series[float]:
+    """Return a null by trial, of the first method with the most trials: methods with fewer have another."""
+    return group.loc[group["method"] == group.groupby("method", sort=False).size().idxmax(), column]
 
 
 def _by_method(group: pd.DataFrame) -> pd.DataFrame:
