@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import read_parquet, read_record, sha256, written_digest
 from benchmark.metrics.samples import METRICS
-from benchmark.names import Cell, MethodName, RunName
+from benchmark.names import RUN_KEYS, Cell, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
 from benchmark.stamp import PACKAGES
@@ -50,8 +52,7 @@ class RecordedRun:
         """Metrics in per cent and costs, at the last epoch."""
         if self.folder is None:
             return dict(self.record["numbers"])
-        last = read_parquet(self.folder / HISTORY).iloc[-1]
-        return {key: float(value) for key, value in last.dropna().items() if key in (*METRICS, *COSTS)}
+        return _numbers(read_parquet(self.folder / HISTORY).iloc[-1])
 
     def facts(self, shown_by: dict[str, dict[str, str]]) -> dict[str, Any]:
         """Return all that is known about the run, by topic, as plain data.
@@ -211,27 +212,34 @@ def _holds(folder: Path, weights: str | None) -> bool:
 
 def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
     """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
-    recorded, gathered = [], None
+    recorded: list[RecordedRun] = []
+    gathered = last = None
     for run in runs:
         folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
             recorded.append(RecordedRun(folder, read_record(folder / RUN), run.name))
             continue
-        if gathered is None:
-            gathered = (
-                frames.gathered_frame(study.name, "metrics").drop_duplicates("fingerprint").set_index("fingerprint")
-            )
+        if gathered is None or last is None:
+            metrics, history = (frames.gathered_frame(study.name, name) for name in ("metrics", "history"))
+            gathered = metrics.drop_duplicates("fingerprint").set_index("fingerprint")
+            last = history.drop_duplicates(RUN_KEYS, keep="last").set_index(RUN_KEYS)
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
-        # Original has a row per cell; its metrics would be those of whichever comes first.
-        columns = COSTS if run.name.is_original else (*METRICS, *COSTS)
-        numbers = {key: float(row[key]) for key in columns if key in row}
+        # The metrics of the other frame are those of the reported epoch.
+        numbers = _numbers(
+            last.loc[(*(row[key] for key in RUN_KEYS[:2]), run.name.scenario, row["method"], row["trial"])]
+        )
         stamp = {key: row[key] for key in STAMP if key in row}
         facts = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
         recorded.append(RecordedRun(None, name | facts | {"stamp": stamp, "numbers": numbers}, run.name))
     return recorded
+
+
+def _numbers(epoch: pd.Series[Any]) -> dict[str, float]:
+    """Return the metrics and costs of a row of a history."""
+    return {key: float(value) for key, value in epoch.dropna().items() if key in (*METRICS, *COSTS)}
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

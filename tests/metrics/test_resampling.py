@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmark.metrics.bootstrap import mean_interval
+from benchmark.metrics.bootstrap import estimate, mean_interval
 from benchmark.metrics.samplewise import nulls
 from benchmark.metrics.samplewise.likelihood import efficacy
 from benchmark.metrics.samplewise.never_seen import References
@@ -48,6 +48,13 @@ def test_the_null_of_an_average_gap_is_the_gap_of_further_retrains():
         expected.append(nulls.average_gap_of_retrain(retrain).mean())
     assert np.mean(expected) == pytest.approx(np.mean(gaps), rel=0.05)
     assert nulls.average_gap(retrain, retrain + np.array([1, -2, 3, 0])).mean() == pytest.approx(1.5)
+
+
+def test_the_interval_of_an_average_gap_is_that_of_the_tables_of_gaps():
+    metrics, retrain = np.random.default_rng(0).normal(50, 2, (2, 5, 4))
+    gap = estimate(lambda drawn: np.abs((metrics - retrain)[drawn].mean(axis=1)).mean(axis=1), 5)
+    by_trial = nulls.average_gap(metrics, retrain)
+    assert (by_trial.mean(), *mean_interval(by_trial)) == pytest.approx((gap.value, gap.low, gap.high))
 
 
 def test_intervals_hold_although_trials_judge_one_another():

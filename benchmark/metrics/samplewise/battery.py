@@ -177,8 +177,8 @@ def by_trial(methods: Mapping[str, MethodOutputs], forgetting: Forgetting) -> pd
             batteries[key] = Battery(retrain, shared)
         battery = batteries[key]
         for audit, values in battery.audit(outputs).items():
-            columns = {"method": method, "audit": audit, "trial": shared.trials, "value": values}
-            columns |= {"null": battery.null[audit], "pair": battery.pair[audit], "enough": battery.enough[audit]}
+            numbers = values, battery.null[audit], battery.pair[audit], battery.enough[audit]
+            columns = dict(zip(COLUMNS, (method, audit, shared.trials, *numbers), strict=True))
             rows.append(pd.DataFrame(columns))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import special
 
-from benchmark.metrics.bootstrap import Indices
+from benchmark.metrics.bootstrap import TINY, Indices, estimate
 from benchmark.metrics.samplewise.likelihood import Attack, against
 from benchmark.metrics.samplewise.margins import Floats, Mask
 from benchmark.metrics.samplewise.resampling import contributions, nan_mean, over_pairs, without_spread
@@ -85,12 +85,18 @@ def of_references(aucs: Floats) -> Floats:
 
 
 def average_gap(metrics: Floats, reference: Floats) -> Floats:
-    """Return what each trial contributes to the average gap between means of metrics, (trials, 4), in points."""
+    """Return what each trial contributes to the average gap between means of metrics, (trials, 4), in points.
 
-    def gap(trials: Indices) -> float:
-        return float(np.abs(metrics[trials].mean(axis=0) - reference[trials].mean(axis=0)).mean())
+    The contributions are the jackknife's, spread so that their interval is that of the tables of gaps.
+    """
 
-    return contributions(gap, len(metrics))
+    def gaps(drawn: Indices) -> Floats:
+        return np.asarray(np.abs(metrics[drawn].mean(axis=-2) - reference[drawn].mean(axis=-2)).mean(axis=-1))
+
+    by_trial = contributions(lambda trials: float(gaps(trials)), len(metrics))
+    spread = by_trial.std(ddof=1) if len(by_trial) > 1 else np.nan
+    mean = by_trial.mean()
+    return by_trial if not spread > TINY else mean + (by_trial - mean) * estimate(gaps, len(metrics)).sd / spread
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
