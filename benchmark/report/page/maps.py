@@ -99,14 +99,10 @@ def _predictions(results: Results, cell: Cell, index: pd.Index[int], partial: bo
     runs, study = in_cell(results.metrics, cell), results.study
     for method in in_order(runs.loc[runs["trial"] == 0, "method"].unique()):
         run = study.run(study.run_name(cell, method, 0))
-        try:
+        with records.passing_over_if(partial or not records.is_there(run)):
             samples = records.frame(study, run, records.SAMPLES)
-        except StaleOutput:
-            if partial or not records.is_there(run):
-                continue
-            raise
-        predicted = samples[samples["split"] == "train"].set_index("index")["prediction"].loc[index]
-        yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
+            predicted = samples[samples["split"] == "train"].set_index("index")["prediction"].loc[index]
+            yield {"name": method, "label": method_label(method), "prediction": packed(predicted.to_numpy())}
 
 
 def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt.NDArray[np.uint8] | None:
@@ -115,12 +111,9 @@ def images_of(results: Results, dataset: str, index: Ints, partial: bool) -> npt
     Damaged images raise `StaleOutput`, unless ``partial``.
     """
     folder = results.study.dataset_folder(dataset)
-    try:
+    with records.passing_over_if(partial or not folder.is_dir()):
         return np.asarray(store.load(folder).train_images[index])
-    except StaleOutput:
-        if partial or not folder.is_dir():
-            return None
-        raise
+    return None
 
 
 def packed(values: Ints) -> dict[str, str]:
