@@ -193,3 +193,6 @@ def test_unused_lists_what_no_study_shows_and_deletes_it_on_request(project):
         assert str(old) in printed and str(used) not in printed and hint in printed
     assert used.exists() and not old.exists() and written.exists()
     assert call("unused").stdout.startswith("nothing in results/ is unused")
+    paths.study_file("tiny").unlink()
+    done = call("unused", "--remove")
+    assert done.returncode == 2 and "config: no study there" in done.stderr and used.exists()

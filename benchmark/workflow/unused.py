@@ -6,13 +6,17 @@ import shutil
 from pathlib import Path
 
 from benchmark import paths
+from benchmark.errors import BadInput
 from benchmark.study.kinds import DERIVED
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, can_be_tuned
 
 
 def unused(remove: bool = False) -> str:
-    """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``."""
+    """Return a line for each file that no study in ``config/`` shows, after deleting them if ``remove``.
+
+    Raises `BadInput` if there is no study at all, or if one cannot be read.
+    """
     # A name that begins with a dot is that of a file being written.
     files = {path for kind in ("splits", *DERIVED) for path in (paths.RESULTS / kind).rglob("[!.]*.parquet")}
     runs = {path.parent for path in paths.RUNS.rglob(paths.RUN)}
@@ -27,14 +31,19 @@ def unused(remove: bool = False) -> str:
 
 
 def used() -> set[Path]:
-    """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning."""
+    """Return everything in the pool that a study in ``config/`` shows, or trains for its tuning.
+
+    Raises `BadInput` if there is no study, or if one cannot be read.
+    """
     shown: set[Path] = set()
-    for name in paths.studies():
+    if not (studies := paths.studies()):
+        raise BadInput(f"{paths.CONFIG}: no study there, so that all results would count as unused: accepted is one")
+    for name in studies:
         study = Study.load(name)
-        studies = [study, study.untuned]
+        versions = [study, study.untuned]
         if can_be_tuned(study):
-            studies.append(Study.load(name + TUNING))
-        for version in studies:
+            versions.append(Study.load(name + TUNING))
+        for version in versions:
             shown |= {paths.run(run.pool_path) for run in version.runs()}
             shown |= {paths.split(split.pool_path) for split in version.all_splits}
             shown |= {paths.derived(derived.pool_path) for derived in version.derived}
