@@ -95,6 +95,7 @@ def test_one_studys_scores_choose_what_another_forgets(project):
     record = run_folder(study, project.name("retrain", "random-50", 5)) / paths.RUN
     write_record(record, read_record(record) | {"status": "diverged"})
     study = project.study({"trials": 6, "resample": ["split"], "tables": cells})
+    Path("6.csv").write_text(Path("scores.csv").read_text())  # older scores, which it replaces
     assert write_scores(study, cell, Path("6.csv")).read_text() == with_five.read_text()
 
     scenarios = ["memorised-10", "typical-10"]
@@ -122,3 +123,6 @@ def test_scores_without_enough_trials_are_refused(project):
             project.run(study, project.name("retrain"))
         with pytest.raises(BadInput, match=message):
             write_scores(study, f"digits/convnet/{scenario}", Path("scores.csv"))
+    for path in (paths.study_file("tiny"), paths.CONFIG):
+        with pytest.raises(BadInput, match=f"{path} is there and holds no scores: accepted is a new file, or one that"):
+            write_scores(study, "digits/convnet/random-10", path)

@@ -31,6 +31,8 @@ from benchmark.study.plugins import line_of
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
+SCORES_TITLE = "# Memorisation of each"  # with which a file of scores begins
+
 
 class RunOutputs(NamedTuple):
     """One run's outputs, as `MethodOutputs` of one trial, with labels, held-out samples and the study's own audits."""
@@ -145,9 +147,12 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     """Write how strongly Retrain's trials of a cell memorise each training sample, as ``index,score``; return the path.
 
     Trials that diverged do not count. A sample that fewer than two trials retained, or fewer than two left out, has no
-    score. Raises `BadInput` if that holds for all samples, and `StaleOutput` if a run is missing.
+    score. Raises `BadInput` if that holds for all samples or if the path holds anything but scores, and `StaleOutput`
+    if a run is missing.
     """
     cell = Cell.parse(cell_name)
+    if path.exists() and not (path.is_file() and path.read_bytes().startswith(SCORES_TITLE.encode())):
+        raise BadInput(f"{path} is there and holds no scores: accepted is a new file, or one that this command wrote")
     if "split" not in study.resample:
         raise BadInput(f"{study.file}: resample: {study.resample}: all trials leave out the same: accepted is [split]")
     pairs = with_cells(study.runs(), study.cells)
@@ -167,7 +172,7 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
         raise BadInput(
             f"{cell}: its {len(runs)} trials do not retain and leave out any sample twice, as resample: [split] does"
         )
-    title = f"# Memorisation of each training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
+    title = f"{SCORES_TITLE} training sample by Retrain's {len(runs)} trials of {cell}, study {study.name}\n"
     lines = "".join(f"{index},{'' if np.isnan(score) else f'{score:.4f}'}\n" for index, score in enumerate(scores))
     write_text(path, f"{title}index,score\n{lines}")
     return path
