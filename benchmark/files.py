@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 UMASK = os.umask(0)  # read once: it can only be read by changing it, for all threads
 os.umask(UMASK)
 DIGEST_KEY = "digest"  # holds the digest of a record's other keys
+# What the records of a run and of a prepared dataset hold at least, with its type; older ones may lack other keys.
+NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "run.json": {"run": str, "status": str, "fingerprint": str, "wall_seconds": (int, float)}
+    | dict.fromkeys(("slice", "sha256", "stamp"), dict),
+    "provenance.json": {"classes": list} | dict.fromkeys(("origin", "shapes", "sha256"), dict),
+}
 NOTE_KEY = b"unlearning-benchmark"  # of parquet metadata: holds origin and digest of the content
 
 
@@ -65,8 +71,8 @@ def write_record(path: Path, value: dict[str, Any]) -> None:
 def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
     """Return what `write_record` wrote; a file without a digest is not verified.
 
-    Raises `StaleOutput`, which names the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object
-    or is not what was written.
+    Raises `StaleOutput`, which names the ``remedy``, if there is no file, and `DamagedFile` if it holds no JSON object,
+    lacks what `NEEDED` lists or is not what was written.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -78,6 +84,8 @@ def read_record(path: Path, remedy: str = "run snakemake") -> dict[str, Any]:
         raise DamagedFile(path, f"holds {type(content).__name__}, not an object")
     if content.pop(DIGEST_KEY, None) not in (None, digest(content)):
         raise DamagedFile(path, "its content is not what was written")
+    if lacking := [key for key, kind in NEEDED.get(path.name, {}).items() if not isinstance(content.get(key), kind)]:
+        raise DamagedFile(path, f"it is no record: {', '.join(lacking)} missing or of another type")
     return content
 
 

@@ -71,11 +71,8 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     """Return a finished run's ``run.json``; raise as described in this module."""
     path = paths.run(run.pool_path) / RUN
     content = read_record(path, f"{run.name} has not been run: run snakemake")
-    try:
-        if content["fingerprint"] != run.fingerprint:
-            raise DamagedFile(path, f"it is of another configuration ({difference(content['slice'], run.slice)})")
-    except (KeyError, AttributeError) as error:
-        raise DamagedFile(path, repr(error)) from None
+    if content["fingerprint"] != run.fingerprint:
+        raise DamagedFile(path, f"it is of another configuration ({difference(content['slice'], run.slice)})")
     if problem := _other_data(study, run, content):
         raise OtherData(study, path, problem)
     return content
@@ -83,7 +80,7 @@ def record(study: Study, run: Run) -> dict[str, Any]:
 
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:
     """Describe the data that a record was made from, if it differs from that on disk; missing data is not compared."""
-    images, split = content.get("stamp", {}).get("data"), content.get("split")
+    images, split = content["stamp"].get("data"), content.get("split")
     images_now = store.content_digest_if_known(study.dataset_folder(run.name.dataset))
     split_now = written_digest(paths.split(study.split_of(run).pool_path)) if split else None
     for kind, made_from, on_disk in (("images", images, images_now), ("split", split, split_now)):

@@ -23,6 +23,7 @@ from benchmark.training import job as jobs
 from benchmark.training import run_files
 from benchmark.training.job import run, weights_of
 from tests.pool import run_folder, split_file
+from tests.project import call
 
 METRICS = ["ra", "ua", "ta", "mia"]
 
@@ -243,6 +244,12 @@ def test_changed_files_are_refused_and_left_where_they_are(project):
         (original / paths.RUN).write_text(text)
         with pytest.raises(DamagedFile, match="is damaged"):
             records.record(study, study.run(project.original))
+    assert "run.json is damaged: it is no record: run, status, " in call("show", str(original)).stderr
+    assert "1 damaged" in call("status", "tiny").stdout
+    (study.dataset_folder("digits") / store.PROVENANCE).write_text("{}")
+    with pytest.raises(DamagedFile, match="is no record: classes, origin, shapes, sha256 missing or of another type"):
+        store.record(study.dataset_folder("digits"))
+    assert call("check", "tiny").returncode == 0  # the first job that reads it says so
 
 
 def test_results_of_another_configuration_do_not_count(project):
