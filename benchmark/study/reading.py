@@ -15,6 +15,7 @@ from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
 from benchmark.names import LONGEST, matches
 from benchmark.settings import UNKNOWN_KEY
+from benchmark.study.plugins import line_of
 
 Model = TypeVar("Model", bound=BaseModel)
 STUDY_NAME = r"[a-z0-9]+([-_][a-z0-9]+)*"
@@ -217,6 +218,8 @@ def validated(model: type[Model], data: Any, where: str) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         raise BadInput(_message(error, where)) from None
+    except Exception as error:  # a plugin's own check or default may raise anything
+        raise BadInput(f"{where}: {type(error).__name__}: {error}{line_of(error, model.__module__)}") from error
 
 
 def _message(error: ValidationError, where: str) -> str:

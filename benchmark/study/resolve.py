@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -181,7 +182,15 @@ class ResolvedStudy(StudyForm):
                 values |= entries.get("unlearning" if method_type.starts_from_original else "training", {})
                 values |= entries.get(method.head, {})
         base = validated(method_type.Settings, values, f"{self.file}: hyperparameters of {method.head}")
-        return validated(method_type.Settings, plain_values(base) | dict(method.settings), f"method {str(method)!r}")
+        where = f"method {str(method)!r}"
+        settings = validated(method_type.Settings, plain_values(base) | dict(method.settings), where)
+        for key, value in plain_values(settings).items():
+            try:
+                json.dumps(value, allow_nan=False)
+            except (TypeError, ValueError):
+                accepted = "accepted is what JSON can hold: numbers, text, lists and mappings"
+                raise BadInput(f"{where}: {key}: {value!r}: {accepted}") from None
+        return settings
 
 
 def plain_values(settings: Recipe) -> dict[str, Any]:
