@@ -20,6 +20,7 @@ from benchmark.stamp import source_digest
 
 WORD = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 COLOUR = "#[0-9A-Fa-f]{6}"
+LABEL = "one line of text that is not empty and does not begin with '_', as no legend shows such a label"
 ENTRY_POINTS = "unlearning_benchmark.plugins"
 
 
@@ -34,7 +35,7 @@ class Registry:
         self._modules: dict[str, str] = {}
 
     def add(self, name: str, target: Any, label: str = "", colour: str = "") -> None:
-        """Register ``target`` under ``name``; raise `BadInput` if the name is malformed or taken by other code.
+        """Register ``target`` under ``name``; raise `BadInput` if that is malformed or taken by other code.
 
         Tables and figures print ``label`` for it; ``colour``, ``#RRGGBB``, is its colour in figures.
         """
@@ -42,6 +43,8 @@ class Registry:
             raise BadInput(f"{self.kind} name {name!r}: accepted are lower-case words and digits joined by '-'")
         if not (re.fullmatch(r"[^:]+:[^:]+", target) if isinstance(target, str) else hasattr(target, "__qualname__")):
             raise BadInput(f"{self.kind} {name!r}: {target!r}: accepted is a class, a function or 'module:name'")
+        if label != "" and not is_label(label):
+            raise BadInput(f"{self.kind} {name!r}: label {label!r}: accepted is {LABEL}")
         if colour and not re.fullmatch(COLOUR, colour):
             raise BadInput(f"{self.kind} {name!r}: colour {colour!r}: accepted is '#RRGGBB'")
         present = self._entries.get(name)
@@ -89,6 +92,11 @@ class Registry:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
+
+
+def is_label(label: object) -> bool:
+    """Whether a value is a label, as `LABEL` says."""
+    return isinstance(label, str) and label.isprintable() and bool(label.strip()) and not label.startswith("_")
 
 
 def _identity(target: Any) -> str:

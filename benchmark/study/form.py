@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator
 
 from benchmark import paths
 from benchmark.names import LONGEST, Cell, MethodName
-from benchmark.registry import COLOUR, WORD
+from benchmark.registry import COLOUR, LABEL, WORD, is_label
 from benchmark.settings import DatasetSettings, Positive, Strict, Trials, UpTo1000, once
 
+
+def _label(text: str) -> str:
+    """Return a label; raise `ValueError`, which is reported with its file and key, if no table could print it."""
+    if not is_label(text):
+        raise ValueError(f"accepted is {LABEL}")
+    return text
+
+
 Colour = Annotated[str, Field(pattern=f"^{COLOUR}$")]
+Label = Annotated[str, AfterValidator(_label)]
 
 
 class SequentialSettings(Strict):
@@ -174,7 +183,9 @@ class StudyForm(Strict):
         description="name -> predictions made elsewhere, as a method of that name: a parquet file a trial, such as "
         "`theirs/{scenario}/trial-{trial}.parquet`; docs/extending.md says what it holds",
     )
-    labels: dict[str, str] = Field({}, description="method, dataset or architecture -> its name in tables and figures")
+    labels: dict[str, Label] = Field(
+        {}, description="method, dataset or architecture -> its name in tables and figures"
+    )
     colours: dict[str, Colour] = Field({}, description="method -> its colour in figures, `#RRGGBB`")
     only: Annotated[list[str], once("output")] | None = Field(
         None, description="the tables and figures to keep, own and inherited; by default all"
