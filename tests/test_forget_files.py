@@ -38,6 +38,16 @@ def test_a_list_is_a_scenario_and_its_content_determines_the_run(project):
     assert [project.study().run(project.name(method)).slice for method in ("retrain", "ft")] == unlisted
 
 
+def test_a_list_that_leaves_nothing_or_less_than_a_batch_is_refused_when_the_study_is_read(project):
+    for count, message in [
+        (160, r"lists\.mine: mine\.txt lists all 160 training images, so that nothing is retained"),
+        (129, "batch_size: 32: accepted is at most the 31 retain images"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            listed(project, *range(count))
+    assert listed(project, *range(128))
+
+
 def test_what_is_derived_from_original_depends_on_what_its_scenario_forgets(project):
     def derived(scenario: str, **changes) -> str:
         """Return where the maps of Original of the last trial are kept."""

@@ -86,6 +86,12 @@ CHANGES = [
     ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
     ({"datasets": {"mine": {"source": "folder", "augmentation": GREY}}}, "datasets.mine", "3 numbers"),
     ({"labels": {"ft": 3}}, "labels.ft", "3"),
+    *(
+        ({"labels": {"ft": label}}, f"labels.ft: {label!r}", "accepted is one line")
+        for label in ("a\nb", "", " ", "_a")
+    ),
+    ({"labels": {"ft": "Ours", "not": "ours"}}, "labels: 'ours'", "would stand for ft and not: give them two"),
+    ({"labels": {"ft": "NoT"}}, "labels: ", "ft and not"),
     ({"description": ["mine"]}, "description: ['mine']: ", "valid string"),
     (hyper("coun", lr=1), "hyperparameters.coun.lr: 1", "accepted is a mapping of names"),
     (dataset(augmentation={"mean": [76.5], "std": [96.0]}), "datasets.digits.augmentation", "from 0 to 1"),
@@ -113,6 +119,12 @@ CHANGES = [
     (table2(cells=[]), "tables.table2.cells", "empty"),
     (table2(methods=[]), "tables.table2.methods", "empty"),
     (table2(methods=["coun", "ft+cl"]), "tables.table2.methods", "'coun' is listed twice"),
+    (table2(methods=["ft", "ft@lr=0.05"]), "tables.table2: methods: 'ft' and 'ft@lr=0.05'", f"same run in {CELL}"),
+    (
+        {"figures": {"f": {"kind": "ablation", "cells": [CELL], "methods": ["coun@tau=.2", "coun@tau=0.20"]}}},
+        "figures.f: methods: 'coun@tau=.2' and 'coun@tau=0.20'",
+        "accepted is one of them",
+    ),
     (table2(methods=["ft\nx"]), "tables.table2.methods", r"'ft\nx'"),
     (table2(methods=["ft@lr=1@lr=2"]), "tables.table2.methods", "twice"),
     (table2(methods=["NegGrad+"]), "tables.table2.methods: method 'NegGrad+'", "did you mean 'neggrad-plus'?"),
@@ -208,6 +220,7 @@ def test_hyperparameters_of_a_wrong_type_are_refused_beside_tuned_values_too(emp
 
 # A method "half", the second of the table, and the architecture of its cell.
 CLASS = "@METHODS.register('half')\nclass Half(Method):\n    "
+SETTINGS = f"from pydantic import field_validator\n{CLASS}class Settings(Recipe):\n        "
 MODEL = "@ARCHITECTURES.register('mine')\ndef mine(classes, image_shape):\n    return "
 PLUGINS = {
     "@METHODS.register('half')\ndef half(model): ...": "accepted is a class derived from ",
@@ -222,10 +235,16 @@ PLUGINS = {
     f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['forget'].features.sum()": (
         "loss uses the outputs of 'forget': accepted is a part of its step, retain"
     ),
+    f"{SETTINGS}share: set = {{1}}": "table2: method 'half': share: {1}: accepted is what JSON can hold: numbers, text",
+    f"{SETTINGS}@field_validator('lr')\n        def check(cls, value):\n            return value / 0": (
+        "hyperparameters of half: ZeroDivisionError: float division by zero (line 9)"
+    ),
     "@METHODS.register\nclass Half(Method): ...": "accepted is a name, as in register('my-name')",
     "METHODS.add('half', 'my_module')": "'my_module': accepted is a class, a function or 'module:name'",
     "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
     "METHODS.add('my_half', Method)": "plugin.py': method name 'my_half'",
+    "METHODS.add('half', Method, label=3)": "method 'half': label 3: accepted is one line of text",
+    "METHODS.add('half', Method, label='coun')": "labels: 'coun' would stand for ",
     "METHODS.add('half', Method, colour='red')": "method 'half': colour 'red': accepted is '#RRGGBB'",
     f"{CLASS}batches = lambda self, epoch: [{{'all': part}} for part in self.parts('retain', epoch)]": (
         "plugins: method Half: paper_units has no entry for the part 'all' of its steps"
@@ -242,7 +261,9 @@ PLUGINS = {
 
 
 def test_a_plugin_that_breaks_the_contract_is_refused(empty):
-    imports = "from benchmark.methods.base import Method\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
+    imports = (
+        "from benchmark.methods.base import Method, Recipe\nfrom benchmark.registry import ARCHITECTURES, METHODS\n"
+    )
     file = empty.root / "plugin.py"
     for code, message in PLUGINS.items():
         file.write_text(f"{imports}{code}\n")

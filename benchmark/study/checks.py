@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,9 @@ from benchmark.data.splits import chosen_by
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
-from benchmark.names import ORIGINAL, Cell, MethodName, RunName, Scenario, matches
+from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
-from benchmark.study.form import OutputSettings
-from benchmark.study.kinds import KINDS, LISTS, MAPS
+from benchmark.study.output_checks import check_output
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
 from benchmark.study.reading import tuned_values, validated
@@ -54,11 +52,12 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
         for name in getattr(study, key):
             if name not in known:
                 raise unknown("name", name, known, f"{study.file}: {key}")
+    _check_labels(study)
     _check_own_audits(study)
     _check_hyperparameters(study)
     _check_hold_out(study)
     for name in [*shown.tables, *shown.figures]:
-        _check_output(shown, name)
+        check_output(shown, name)
     check_tuning(study)
     for name, dataset in study.datasets.items():
         if dataset.subset:
@@ -67,6 +66,16 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
             _check_transforms(shown, name, CHANNELS[dataset.source])
         if side := dataset.size or PIXELS.get(dataset.source):
             _check_sides(shown, name, side, side)
+
+
+def _check_labels(study: PlannedStudy) -> None:
+    """Refuse one label for two methods, datasets or architectures: nobody could tell them apart."""
+    for names, labels in ((METHODS, METHODS.labels), (study.datasets, {}), (ARCHITECTURES, ARCHITECTURES.labels)):
+        shown: dict[str, str] = {}
+        for name in names:
+            label = (labels | study.labels).get(name, name)
+            if (other := shown.setdefault(label.casefold(), name)) != name:
+                raise BadInput(f"{study.file}: labels: {label!r} would stand for {other} and {name}: give them two")
 
 
 def _check_own_audits(study: PlannedStudy) -> None:
@@ -110,16 +119,30 @@ def _check_sides(study: PlannedStudy, dataset: str, height: int, width: int) -> 
 
 def check_batches(study: PlannedStudy, dataset: str, train: int) -> None:
     """Refuse batches larger than what is retained of ``train`` images; the size of a forgotten class is not known."""
-    for run in study.runs():
-        if run.name.dataset == dataset and run.settings.epochs:
-            removed = study.hold_out
-            if run.name.scenario:
-                scenario = Scenario(run.name.scenario)
-                removed += scenario.percent * scenario.stages
-            retained = train - train * removed // 100
-            if run.settings.batch_size > retained:
-                where = f"{study.file}: run {str(run.name)!r}: batch_size"
-                raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {retained} retain images")
+    runs = [run for run in study.runs() if run.name.dataset == dataset]
+    retained = {
+        name: _retained(study, dataset, name, train) for name in dict.fromkeys(run.name.scenario for run in runs)
+    }
+    for run in runs:
+        most = retained[run.name.scenario]
+        if run.settings.epochs and run.settings.batch_size > most:
+            where = f"{study.file}: run {str(run.name)!r}: batch_size"
+            raise BadInput(f"{where}: {run.settings.batch_size}: accepted is at most the {most} retain images")
+
+
+def _retained(study: PlannedStudy, dataset: str, scenario_name: str, train: int) -> int:
+    """Return how many of ``train`` images a scenario retains at most; raise `BadInput` for a list of all of them."""
+    held_out = train * study.hold_out // 100
+    if not scenario_name:
+        return train - held_out
+    scenario = Scenario(scenario_name)
+    if scenario.list_name and (file := study.chosen_by(dataset, scenario)):
+        listed = len(chosen_by(file[0], scenario, train))
+        if listed == train:
+            where = f"{study.file}: lists.{scenario.list_name}"
+            raise BadInput(f"{where}: {file[0]} lists all {train} training images, so that nothing is retained")
+        return train - max(listed, held_out)  # those held out may be on the list
+    return train - train * (study.hold_out + scenario.percent * scenario.stages) // 100
 
 
 def _check_hold_out(study: PlannedStudy) -> None:
@@ -137,70 +160,6 @@ def _check_hold_out(study: PlannedStudy) -> None:
             raise BadInput(
                 f"{study.file}: hold_out: {study.hold_out}: {cell} forgets {percent} %, so that nothing is retained"
             )
-
-
-def _check_output(study: PlannedStudy, name: str) -> None:
-    output, section = study.output(name), study.section_of(name)
-    where = f"{study.file}: {section}.{name}"
-    if output.kind not in KINDS[section]:
-        raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
-    kind = study.kind_of(name)
-    for setting in kind.needs:
-        if not getattr(output, setting):
-            raise BadInput(f"{where}.{setting}: empty; a {section[:-1]} of kind {output.kind!r} needs at least one")
-    for setting in LISTS if kind.from_gathered else ():
-        if listed := getattr(output, setting):
-            shows = f"a table of kind {output.kind!r} is of all runs that the study's other tables and figures show"
-            raise BadInput(f"{where}.{setting}: {', '.join(listed)}: accepted is none; {shows}")
-    _check_studies(where, output, kind.of_studies)
-    for setting, is_used in (
-        ("classes", kind.of_class),
-        ("show", kind.derives == MAPS),
-        ("trials", not (kind.of_one_trial or kind.from_gathered or kind.of_studies)),
-    ):
-        if not is_used and getattr(output, setting) != type(output).model_fields[setting].get_default():
-            raise BadInput(f"{where}.{setting}: a {section[:-1]} of kind {output.kind!r} does not use it: leave it out")
-    _check_scored(study, where, output, bool(kind.derives))
-    if (output.trials or 0) > study.trials:
-        accepted = "fewer, or null for all, is accepted (a study that extends another inherits the other's)"
-        raise BadInput(f"{where}.trials: {output.trials}: the study has {study.trials}; {accepted}")
-    if study.report_epoch == "best" and kind.by_epoch and output.trials not in (None, study.trials):
-        reason = f"{where}.trials: {output.trials}: the best epoch depends on how many trials there are"
-        raise BadInput(f"{reason}: accepted are all {study.trials} of the study")
-    try:
-        study.runs_of(name)
-    except BadInput as error:
-        has_place = str(error).startswith(study.file)  # as of a list that the study names elsewhere
-        raise BadInput(str(error) if has_place else f"{where}: {error}") from None
-
-
-def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:
-    """Refuse outputs that need what predictions lack: settings, features, stages or a trial's file."""
-    for parsed in map(MethodName.parse, output.methods):
-        if parsed.base not in study.scored:
-            continue
-        if parsed.settings:
-            raise BadInput(
-                f"{where}: method {str(parsed)!r}: predictions have no settings; accepted is {parsed.base!r}"
-            )
-        if features:
-            raise BadInput(f"{where}: method {parsed.base!r}: predictions made elsewhere have no features to show")
-        for cell, trial in itertools.product(map(Cell.parse, output.cells), range(output.trials or study.trials)):
-            if Scenario(cell.scenario).kind == "sequential":
-                raise BadInput(f"{where}: method {parsed.base!r}: {cell} has stages, and predictions are of one model")
-            path = method_class(parsed).file(RunName(cell.dataset, cell.arch, cell.scenario, parsed.base, trial))
-            if not path.is_file():
-                raise BadInput(f"{where}: method {parsed.base!r}: there is no file {path}, of trial {trial}")
-
-
-def _check_studies(where: str, output: OutputSettings, of_studies: bool) -> None:
-    if output.studies and not of_studies:
-        kinds = [name for name, kind in KINDS["tables"].items() if kind.of_studies]
-        raise BadInput(f"{where}.studies: a {output.kind!r} shows its own study alone: accepted are {kinds}")
-    studies = paths.studies()
-    for name in output.studies:
-        if name not in studies:
-            raise unknown("study", name, studies, f"{where}.studies")
 
 
 def check_classes(study: PlannedStudy, dataset: str, classes: Sequence[str]) -> None:
