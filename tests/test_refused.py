@@ -251,6 +251,15 @@ PLUGINS = {
     ),
     f"{CLASS}paper_units = {{'retain': 3, 'forget': 3}}\n    batches = lambda self, epoch: "
     "[{'forget': part} for part in self.parts('forget', epoch)]": "executed_units has no entry for the part 'forget'",
+    f"{CLASS}batches = lambda self, epoch: self.parts('retain', epoch)": "Half: batches returns [Part(",
+    f"{CLASS}batches = lambda self, epoch: None": "method Half: batches returns None: accepted is a list of steps",
+    f"{CLASS}batches = lambda self, epoch: [{{'retain': 3}}]": "gives the part 'retain' as 3: accepted is a benchmark.",
+    f"{CLASS}paper_units = {{'retain': -3}}": "an image of the part 'retain' costs -3: accepted is a number of forward",
+    f"{CLASS}executed_units = {{'retain': '3'}}": "an image of the part 'retain' costs '3'",
+    "import torch\nfrom benchmark.models.classifier import Classifier\n"
+    f"{MODEL}Classifier(torch.nn.Flatten(), torch.nn.Linear(64, classes + 1))": (
+        "architecture 'mine' gives logits of shape (2, 11) for 2 images and 10 classes: accepted is (2, 10)"
+    ),
     f"{MODEL}None": "plugins: architecture 'mine' returns NoneType: accepted is a benchmark.",
     f"import torch\n{MODEL}torch.nn.Flatten()": "architecture 'mine' returns Flatten: accepted is",
     **{

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin, StaleOutput
 from benchmark.files import read_record
-from benchmark.methods.base import Output, units_of
+from benchmark.methods.base import Batch, Method, Output, Part, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
-from benchmark.study.checks import check_batches, check_prepared
+from benchmark.study.checks import PIXELS, check_batches, check_prepared
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
-# Of the stand-in on which plugins are tried: training images, those to forget, classes, the shape of an image.
-SAMPLES, FORGET, CLASSES, SHAPE = 640, 64, 10, (3, 32, 32)
+# Of the stand-in on which plugins are tried: training images, those to forget, classes, the side of an image in pixels.
+SAMPLES, FORGET, CLASSES, SIDE = 640, 64, 10, 32
 
 
 def check_needed(study: Study, planned: Mapping[str, int]) -> None:
@@ -132,14 +136,10 @@ def check_plugins(study: Study) -> None:
         if METHODS.code(base):
             with _only_missing_parts(study):
                 _first_steps(run)
-    for arch in dict.fromkeys(run.name.arch for run in study.runs()):
+    for arch, dataset in dict.fromkeys((run.name.arch, run.name.dataset) for run in study.runs()):
         if ARCHITECTURES.code(arch):
-            import torch
-
-            from benchmark.models import build
-
-            with _only_missing_parts(study), torch.device("meta"):
-                build(arch, CLASSES, SHAPE)
+            with _only_missing_parts(study):
+                _first_outputs(arch, *_classes_and_shape(study, dataset))
 
 
 @contextlib.contextmanager
@@ -159,10 +159,7 @@ def _first_steps(run: Run) -> None:
 
     context = stand_in_context(FORGET, FORGET, SAMPLES, CLASSES)
     method, model = run.method(run.settings, context), context.fresh("stand-in")
-    batches = method.batches(0)
-    for batch in batches:
-        for part in batch:
-            units_of(method, part)
+    batches = _steps(method)
     with torch.no_grad():
         method.prepare(model)
     generator, outputs = torch.Generator(), _Outputs()
@@ -173,6 +170,47 @@ def _first_steps(run: Run) -> None:
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         given = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else repr(loss)
         raise IncompletePlugin(f"method {type(method).__name__}: loss returns {given}: accepted is a scalar tensor")
+
+
+def _steps(method: Method) -> list[Batch]:
+    """Return the steps of the first epoch; raise `IncompletePlugin` if they are none, or if their cost is no number."""
+    steps, where = method.batches(0), f"method {type(method).__name__}"
+    if not isinstance(steps, list) or not all(isinstance(step, dict) and step for step in steps):
+        accepted = "accepted is a list of steps, each a mapping from the names of its parts to them"
+        raise IncompletePlugin(f"{where}: batches returns {reprlib.repr(steps)}: {accepted}")
+    for name, part in (item for step in steps for item in step.items()):
+        if not isinstance(part, Part) or not np.shape(part.index) == np.shape(part.label) == (len(part.index),):
+            accepted = "accepted is a benchmark.methods.base.Part, with as many labels as positions"
+            raise IncompletePlugin(f"{where}: batches gives the part {name!r} as {reprlib.repr(part)}: {accepted}")
+        for units in units_of(method, name):
+            if not isinstance(units, int | float) or not 0 <= units < math.inf:
+                accepted = "accepted is a number of forward passes, at least 0"
+                raise IncompletePlugin(f"{where}: an image of the part {name!r} costs {units!r}: {accepted}")
+    return steps
+
+
+def _classes_and_shape(study: Study, dataset: str) -> tuple[int, tuple[int, int, int]]:
+    """Return the number of classes and the shape of an image; a stand-in's where the dataset is not prepared."""
+    settings = study.datasets[dataset]
+    with contextlib.suppress(StaleOutput):
+        record = store.record(study.dataset_folder(dataset))
+        _, height, width, channels = record["shapes"]["train_images"]
+        return len(record["classes"]), (channels, height, width)
+    side = settings.size or PIXELS.get(settings.source, SIDE)
+    return len(settings.classes or range(CLASSES)), (len(settings.augmentation.mean), side, side)
+
+
+def _first_outputs(arch: str, classes: int, shape: tuple[int, int, int]) -> None:
+    """Build an architecture and look at the shape of what it returns, without computing anything."""
+    import torch
+
+    from benchmark.models import build
+
+    with torch.device("meta"), torch.no_grad():
+        _, logits = build(arch, classes, shape).eval()(torch.zeros(2, *shape))
+    if tuple(logits.shape) != (2, classes):
+        given = f"logits of shape {tuple(logits.shape)} for 2 images and {classes} classes"
+        raise IncompletePlugin(f"architecture {arch!r} gives {given}: accepted is {(2, classes)}")
 
 
 class _Outputs(dict[str, Output]):
