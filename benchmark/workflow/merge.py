@@ -21,7 +21,7 @@ from benchmark.names import RunName
 from benchmark.paths import HISTORY, MODEL, RUN, SAMPLES
 from benchmark.registry import WORD
 from benchmark.study.runs import SHORT
-from benchmark.workflow.pool import Piece, piece_at, pieces
+from benchmark.workflow.pool import Piece, piece_at, pieces, without_record
 from benchmark.workflow.unused import used
 
 LEFT_OUT = "not looked at: checkpoints, logs, and gathered files, tables and figures, which snakemake draws here"
@@ -99,6 +99,7 @@ def _plan(plan: Merge, results: Path, other: Path | None) -> None:
     aside: set[str] = set()  # the keys of pieces that go beside this pool
     refused: set[str] = set()  # the digits that end the paths of pieces not taken; runs name splits by content
     splits: list[Piece] = []
+    plan.damaged += [f"{folder} has no {RUN}: copy it whole" for folder in without_record(results)]
 
     def refuse(relative_path: str, why: str) -> None:
         plan.damaged.append(why)

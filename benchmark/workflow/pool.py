@@ -68,6 +68,13 @@ def pieces(results: Path, report: Callable[[str, str], None]) -> Iterator[Piece]
                     report(relative_path, str(error))
 
 
+def without_record(results: Path) -> list[Path]:
+    """Return the folders of runs that have samples but no record, as a copy that was cut off leaves them."""
+    folders = sorted(file.parent for file in (results / paths.RUNS.name).rglob(SAMPLES))
+    named = [folder for folder in folders if re.fullmatch(f"runs/{RUN_PATH}", folder.relative_to(results).as_posix())]
+    return [folder for folder in named if not (folder / RUN).is_file()]
+
+
 def _run(folder: Path, relative_path: str) -> Piece:
     """Read a run and verify every file of it."""
     record = read_record(folder / RUN)

@@ -163,7 +163,9 @@ def test_a_run_that_is_damaged_or_half_written_is_not_taken(study):
     ended = call("merge", "../there")
     assert ended.returncode == 1 and f"not taken: {run / paths.HISTORY} is damaged" in ended.stdout
     (run / paths.RUN).unlink()
-    assert "0 runs added, 2 already here" in merge([Path("../there")])[0]
+    text, succeeded = merge([Path("../there")])
+    assert "0 runs added, 2 already here" in text and not succeeded
+    assert f"not taken: {run} has no run.json: copy it whole" in text
 
 
 @pytest.mark.parametrize(
