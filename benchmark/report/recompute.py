@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import paths
-from benchmark.errors import BadInput
+from benchmark.errors import BadInput, StaleOutput
 from benchmark.metrics.samples import METRICS
 from benchmark.names import Cell
 from benchmark.report.draw import texts
@@ -21,6 +21,7 @@ from benchmark.results.measured import from_samples
 from benchmark.results.records import DIVERGED, FIRST_COLUMNS
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
+from benchmark.workflow.targets import missing
 
 EQUAL = 1e-9  # relative, and absolute near 0: the same number, added in another order
 OF_ONE_EVALUATION = 1e-6  # points: two records of it differ by less
@@ -34,19 +35,23 @@ def changed_results(study: Study) -> list[str]:
         *(partial(_gathered, results, frame) for frame in paths.FRAMES if results.runs),
         *(partial(_table, study, name) for name in study.tables | study.versus_tables),
     ]
-    return [line for step in steps for line in _attempted(step)]
+    incomplete = bool(missing(study))
+    return [line for step in steps for line in _attempted(step, incomplete)]
 
 
-def _attempted(step: Callable[[], Iterable[str]]) -> list[str]:
+def _attempted(step: Callable[[], Iterable[str]], incomplete: bool) -> list[str]:
     try:
         return list(step())
-    except BadInput as error:  # missing data cannot be recomputed
+    except StaleOutput as error:  # missing data cannot be recomputed, and is counted as missing
+        return [] if incomplete else [str(error)]
+    except BadInput as error:
         return [str(error)]
 
 
 def contradicted_histories(study: Study) -> list[str]:
-    """Measure all runs by their samples and describe those whose history ends in other metrics of that evaluation."""
-    pairs = [(run, cell) for run, cell in with_cells(study.runs(), study.cells) if not run.name.is_original]
+    """Measure the runs that are there by their samples; describe those whose history ends in other metrics."""
+    runs = [run for run in study.runs() if records.is_there(run)]
+    pairs = [(run, cell) for run, cell in with_cells(runs, study.cells) if not run.name.is_original]
     return list(filter(None, records.read_all(lambda pair: _contradiction(study, *pair), pairs)))
 
 

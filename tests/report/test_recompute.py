@@ -47,6 +47,23 @@ def test_verify_names_every_forged_number(project):
     assert "by history" not in call("verify", "tiny", "--recompute").stderr
 
 
+def test_runs_of_an_unfinished_study_are_missing_and_do_not_come_out_otherwise(project):
+    study = project.study({"trials": 1, "tables": {"table2": {"methods": ["ft"]}, "table8": None}})
+    assert " missing, 0 that come out otherwise, " in call("verify", "tiny", "--recompute").stderr
+    for run in study.runs():
+        project.run(study, str(run.name))
+    folder = run_folder(study, f"{CELL}/ft/trial-0")
+    history = pd.read_parquet(folder / paths.HISTORY)
+    write_parquet(folder / paths.HISTORY, history.assign(mia=42.0))
+    record = read_record(folder / paths.RUN)
+    write_record(
+        folder / paths.RUN, record | {"sha256": record["sha256"] | {paths.HISTORY: sha256(folder / paths.HISTORY)}}
+    )
+    (run_folder(study, project.original) / paths.RUN).unlink()
+    errors = call("verify", "tiny", "--recompute").stderr
+    assert " missing, 1 that come out otherwise, " in errors and "mia is " in errors
+
+
 def test_a_gathered_file_with_other_columns_or_rows_says_which(monkeypatch):
     derived = pd.DataFrame({"study": ["s"], "ra": [90.0]})
     results = SimpleNamespace(study=SimpleNamespace(name="s"), history=derived)
