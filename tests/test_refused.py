@@ -85,6 +85,18 @@ CHANGES = [
     ({"datasets": {"digits": {"train": "t**.parquet"}}}, "datasets.digits.train: 't**.parquet'", "as a folder alone"),
     ({"datasets": {"mine": {"source": "parquet"}}}, "datasets.mine.path", "is missing: source 'parquet' needs"),
     ({"datasets": {"mine": {"source": "folder", "augmentation": GREY}}}, "datasets.mine", "3 numbers"),
+    (dataset(path="images"), "datasets.digits.path: 'images'", "source 'digits' does not use it: leave it out"),
+    (
+        {"datasets": {"mine": {"source": "parquet", "path": ".", "checksum": f"md5:{'0' * 32}"}}},
+        "datasets.mine.checksum: 'md5:000",
+        "source 'parquet' does not use it",
+    ),
+    (
+        {"datasets": {"mnist": {"source": "official"}}},
+        "datasets",
+        "unknown official dataset 'mnist'. Accepted: cifar10",
+    ),
+    ({"plugins": ["config"]}, "plugins: 'config'", "accepted is a module or a .py file"),
     ({"labels": {"ft": 3}}, "labels.ft", "3"),
     *(
         ({"labels": {"ft": label}}, f"labels.ft: {label!r}", "accepted is one line")
@@ -144,6 +156,7 @@ CHANGES = [
     (table2(kind="scale"), "tables.table2.studies", "empty"),
     (table2(kind="scale", studies=["tiny", "tiny"]), "tables.table2.studies", "twice"),
     ({"figures": {"f": {"kind": "cost", "cells": [CELL], "methods": ["retrain"]}}}, "figures.f: methods", "other"),
+    ({"scored": {"Theirs": "theirs/{trial}.parquet"}}, "scored: method name 'Theirs'", "accepted are lower-case words"),
     ({"scored": {"theirs": "{dataset[0]}/x-{trial}.parquet"}}, "scored.theirs", "{dataset}"),
     (table2(kind="maps"), "tables.table2.kind", "'maps'"),
     (table2(kind="predictions", classes=["3", "8"], cells=[CELL_8]), "tables.table2: classes", "'8'"),
@@ -155,6 +168,11 @@ CHANGES = [
     (hyper("*", **{"ft+cl": {"lr": 1}}), "hyperparameters.*.ft+cl", "'coun'"),
     (hyper("*", **{"coun@tau=1": {"lr": 1}}), "hyperparameters.*.coun@tau=1", "'coun'"),
     (hyper(CELL, original={"lr": 1}), f"hyperparameters.{CELL}.original", "accepted is a pattern that matches digits/"),
+    (
+        hyper("digits/convnet/original", ft={"lr": 0.1}),
+        "hyperparameters.digits/convnet/original.ft",
+        "accepted for digits/convnet/original are 'training' and 'original'",
+    ),
     (hyper("*", ft={"schedule": "step"}), "hyperparameters.*.ft: schedule", "'step'"),
     (hyper("*", ft={"lr": 1e-5}), "", "final_lr is 0.0001, lr 1e-05"),
     (hyper("digits/vit/*", ft={"lr": 1}), "hyperparameters.digits/vit/*", "matches no cell"),
@@ -189,6 +207,49 @@ def test_what_only_leaves_out_need_not_fit_a_study_that_extends_another(empty):
         write(f"{own}only: {only}\n")
         done = call("check", "tiny")
         assert (message in done.stderr) if message else done.stdout.startswith("tiny: no mistakes."), done.stderr
+
+
+def test_a_fault_is_reported_of_the_file_that_has_it(empty):
+    empty.study(name="base")
+    base, local, tuned = paths.study_file("base"), paths.LOCAL_DATASETS, paths.tuned("base")
+    write("extends: base\n", "middle")
+    for folder in (local.parent, tuned.parent):
+        folder.mkdir()
+    whole, cell = base.read_text(), f"hyperparameters: {{{CELL}: "
+    for file, text, message in [
+        (base, f"{whole}threads: 0\n", "config/base.yaml: threads: 0: "),
+        (base, f"{whole}tuned: base\n", "config/base.yaml: tuned: config/tuned/base.yaml is missing"),
+        (base, f"{whole}plugins: [nowhere.py]\n", "config/base.yaml: plugins: 'nowhere.py': no such file"),
+        (base, f"{whole}seeds: 0\n", "config/base.yaml: seeds: unknown key 'seeds'"),
+        (local, "digits: {source: digts}", "config/local/datasets.yaml: digits.source: unknown data source 'digts'"),
+        (local, "digits: {path: 3}", "config/local/datasets.yaml: digits: path: 3: "),
+        (local, "digits: {path: x}", "config/local/datasets.yaml: digits.path: 'x': source 'digits' does not use it"),
+        (tuned, f"{cell}{{ft: {{lr: -1}}}}}}", f"config/tuned/base.yaml: hyperparameters.{CELL}.ft: lr: -1: "),
+        (
+            tuned,
+            f"{cell}{{ft: 3}}}}",
+            f"config/tuned/base.yaml: hyperparameters.{CELL}: {{'ft': 3}}: accepted is a map",
+        ),
+        (tuned, f"{cell}3}}", f"config/tuned/base.yaml: hyperparameters.{CELL}: 3: accepted is a mapping"),
+    ]:
+        base.write_text(whole if file != tuned else f"{whole}tuned: base\n")
+        file.write_text(text)
+        write("extends: middle\nseed: 3\n")
+        assert call("check", "tiny").stderr.startswith(f"error: {message}"), message
+        if file != base:
+            file.unlink()
+    base.write_text(whole)
+    write("extends: middle\nseed: -3\n")
+    assert call("check", "tiny").stderr.startswith("error: config/tiny.yaml: seed: -3: ")
+
+
+def test_a_folder_that_this_machine_names_is_looked_for_there(empty):
+    paths.LOCAL_DATASETS.parent.mkdir(parents=True)
+    paths.LOCAL_DATASETS.write_text("mine: {source: folder, path: nowhere}\n")
+    mine = {"source": "official", "checksum": f"md5:{'0' * 32}"}
+    with contextlib.suppress(BadInput):
+        empty.study({"datasets": {"mine": mine}})
+    assert call("check", "tiny").stderr == f"error: {paths.LOCAL_DATASETS}: mine.path: there is no folder nowhere\n"
 
 
 def test_a_study_that_extends_another_removes_only_what_is_there(empty):

@@ -7,19 +7,28 @@ from typing import Any
 
 from benchmark import paths
 from benchmark.data.splits import chosen_by
+from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
 from benchmark.methods.base import GROUPS
 from benchmark.models import check_sides
 from benchmark.names import ORIGINAL, Cell, MethodName, Scenario, matches
 from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
+from benchmark.settings import DatasetSettings
 from benchmark.study.output_checks import check_output
 from benchmark.study.plan import PlannedStudy
 from benchmark.study.plugins import method_class
-from benchmark.study.reading import tuned_values, validated
+from benchmark.study.reading import place_of, tuned_values, validated
 from benchmark.study.tuning import check_tuning, with_originals
 
 # Channels of the images of built-in sources: images in files are read as colour.
 CHANNELS = {"digits": 1, "folder": 3, "parquet": 3, "official": 3}
+# Settings that say where images lie, by the built-in source that reads them; a plugin's source may read any.
+READ = {
+    "digits": (),
+    "folder": ("path",),
+    "official": ("path", "checksum"),
+    "parquet": ("path", "train", "test", "image_column", "label_column"),
+}
 PIXELS = {"digits": 8}  # a side of an image; those of other sources are known once they are prepared
 # Targets of the workflow; the name of an output is a target too.
 TARGETS = ("all", "split", "run", "weights", "embed", "collect", "collected", "page", "tune")
@@ -35,7 +44,12 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
         raise BadInput(f"{study.file}: {paths.TABLES / study.name}/ is of no study: call the study something else")
     for name, dataset in study.datasets.items():
         if dataset.source not in SOURCES:
-            raise unknown("data source", dataset.source, SOURCES, f"{study.file}: datasets.{name}.source")
+            raise unknown("data source", dataset.source, SOURCES, f"{place_of(name, 'source', study.file)}.source")
+        for key in WHERE[1:]:
+            value, default = getattr(dataset, key), DatasetSettings.model_fields[key].default
+            if value != default and key not in READ.get(dataset.source, WHERE):
+                where = f"{place_of(name, key, study.file)}.{key}"
+                raise BadInput(f"{where}: {value!r}: source {dataset.source!r} does not use it: leave it out")
         if dataset.source in CHANNELS:
             _check_channels(study, name, CHANNELS[dataset.source])
     for names, use in (
@@ -196,12 +210,18 @@ def _check_hyperparameters(study: PlannedStudy) -> None:
     places = with_originals(map(str, study.listed_cells))
     of_original = places[len(study.listed_cells) :]
     tuned = tuned_values(study.tuned, study.file) if study.includes_tuned else {}
+    for pattern, entries in tuned.items():
+        _check_entries(f"{paths.tuned(str(study.tuned))}: hyperparameters.{pattern}", entries)
     for pattern, entries in study.hyperparameters.items():
         where = f"{study.file}: hyperparameters.{pattern}"
         # Tuned values may belong to cells that a study extending the tuned one does not show.
         if not any(matches(pattern, place) for place in places) and pattern not in tuned:
             raise BadInput(f"{where}: matches no cell of the study. Its cells: {', '.join(places)}")
         _check_entries(where, entries)
+        others = [name for name in entries if name not in (ORIGINAL, "training")]
+        if others and pattern not in tuned and not any(matches(pattern, str(cell)) for cell in study.listed_cells):
+            accepted = f"accepted for {', '.join(of_original)} are 'training' and {ORIGINAL!r}"
+            raise BadInput(f"{where}.{others[0]}: it matches Original alone, which this is not for: {accepted}")
         if ORIGINAL in entries and pattern not in tuned and not any(matches(pattern, place) for place in of_original):
             accepted = f"accepted is a pattern that matches {' or '.join(of_original)}"
             raise BadInput(f"{where}.{ORIGINAL}: Original is the same in every scenario: {accepted}")

@@ -14,7 +14,7 @@ from benchmark import paths
 from benchmark.data.store import WHERE
 from benchmark.errors import BadInput, unknown
 from benchmark.names import LONGEST, matches
-from benchmark.settings import UNKNOWN_KEY
+from benchmark.settings import UNKNOWN_KEY, DatasetSettings
 from benchmark.study.plugins import line_of
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -143,14 +143,18 @@ def tuned_values(name: Any, where: str) -> dict[str, Any]:
     values = parse(path).get("hyperparameters")
     if not isinstance(values, dict):
         raise BadInput(f"{path}: hyperparameters: missing; 'python -m benchmark tune {name}' makes them")
+    for cell, entries in values.items():
+        if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+            accepted = "accepted is a mapping from methods to their settings"
+            raise BadInput(f"{path}: hyperparameters.{cell}: {entries!r}: {accepted}")
     return values
 
 
 def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
     """Return a study's data with this machine's own sources of images, if a local file names them.
 
-    The file maps a dataset's name to ``source``, ``path``, ``train`` and ``test``; it changes where images are read
-    from in every study that has that dataset, and nothing else.
+    The file maps a dataset's name to `WHERE`; it changes where images are read from in every study that has that
+    dataset, and nothing else. Another source leaves nothing of where the study's own one finds them.
     """
     path, datasets = paths.LOCAL_DATASETS, data.get("datasets")
     if not path.is_file() or not isinstance(datasets, dict):
@@ -161,8 +165,21 @@ def with_local_datasets(data: dict[str, Any]) -> dict[str, Any]:
             raise BadInput(f"{path}: {name}: {entry!r}: accepted below a dataset's name are {', '.join(WHERE)}")
         for key in sorted(entry.keys() - {*WHERE}):
             raise unknown("key", key, WHERE, f"{path}: {name}.{key}")
+        given = {key: value for key, value in entry.items() if value is not None}
+        validated(DatasetSettings, {"source": ""} | given, f"{path}: {name}")
     shared = {name: local[name] for name in local if isinstance(datasets.get(name), dict)}
+    for name, entry in shared.items():
+        if entry.get("source", datasets[name].get("source")) != datasets[name].get("source"):
+            shared[name] = dict.fromkeys(WHERE) | entry
     return data | {"datasets": merge(datasets, shared)}
+
+
+def place_of(dataset: str, key: str, study_file: str) -> str:
+    """Return where the ``key`` of a dataset stands: in this machine's own file, or in the study's."""
+    path = paths.LOCAL_DATASETS
+    if path.is_file() and key in parse(path).get(dataset, {}):
+        return f"{path}: {dataset}"
+    return f"{study_file}: datasets.{dataset}"
 
 
 def parse(path: Path) -> dict[str, Any]:
