@@ -105,6 +105,11 @@ def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
     assert Path("mine.py").read_text() == before
 
 
+def test_a_method_with_a_setting_that_it_cannot_have_is_refused_without_the_name_of_its_study(empty):
+    errors = call("test", "ft@lr=-1").stderr
+    assert errors == "error: METHOD: method 'ft@lr=-1': lr: '-1': input should be greater than 0\n"
+
+
 @pytest.mark.parametrize("kind", ["dataset", "architecture", "audit"])  # the manual's own commands cover methods
 def test_what_new_writes_works_unchanged(empty, monkeypatch, kind):
     Path("config").mkdir()

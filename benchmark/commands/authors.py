@@ -12,7 +12,7 @@ import typer
 from benchmark import paths
 from benchmark.commands.app import app, argument, complete_study, read
 from benchmark.commands.jobs import run, table
-from benchmark.errors import StaleOutput
+from benchmark.errors import BadInput, StaleOutput
 
 New = StrEnum("New", ["method", "dataset", "architecture", "audit"])
 Plugins = typer.Option("--plugin", metavar="FILE", help="the module or .py file with the method; may be repeated")
@@ -52,12 +52,14 @@ def test(
     """
     from benchmark.names import MethodName
     from benchmark.study import plugins
-    from benchmark.training.contract import examine
+    from benchmark.training.contract import NAME, examine
 
-    # First here, since the study in which it is tested has no file that a message could name.
     plugins.load(plugin, "--plugin")
     plugins.method_class(MethodName.parse(method, "METHOD"), "METHOD")
-    findings = examine(method, plugin)
+    try:
+        findings = examine(method, plugin)
+    except BadInput as error:  # the study in which it is tested has no file that a message could name
+        raise BadInput(str(error).replace(f"{paths.study_file(NAME)}: tables.table: ", "METHOD: ", 1)) from None
     for promise, breach in findings:
         print(f"{'broken' if breach else 'kept  '}  {promise}" + f"\n        {breach}" * bool(breach))
     raise typer.Exit(int(any(breach for _, breach in findings)))
@@ -91,12 +93,14 @@ def score(
     command writes the study config/NAME.yaml and draws a table of gaps and, with a file for every trial, one of audits.
     """
     from benchmark.study.new_study import write_scored
+    from benchmark.workflow.scored_files import check_files
 
     name = name or folder.resolve().name
     known = paths.study_file(name).is_file()
     file = write_scored(folder, study, cell, name)
     try:
         scored = read(name)
+        check_files(scored)
         for scored_run in scored.runs():
             if scored_run.name.method == name:
                 run(name, str(scored_run.name))

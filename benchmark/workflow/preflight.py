@@ -13,14 +13,16 @@ import numpy as np
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, IncompletePlugin, StaleOutput
+from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, unknown
 from benchmark.files import read_record
 from benchmark.methods.base import Batch, Method, Output, Part, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study.checks import PIXELS, check_batches, check_prepared
+from benchmark.study.reading import place_of
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
+from benchmark.workflow.scored_files import check_files
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
 # Of the stand-in on which plugins are tried: training images, those to forget, classes, the side of an image in pixels.
@@ -32,15 +34,17 @@ def check_needed(study: Study, planned: Mapping[str, int]) -> None:
     check_images(study, [name for name in study.datasets if planned.get(f"prepare_{name}".replace("-", "_"))])
     if planned.get("run"):
         check_plugins(study)
+        check_files(study)
 
 
 def check_all(study: Study) -> None:
-    """Check prepared datasets, images that are not prepared, and all plugins; raise `BadInput` for the first fault."""
+    """Check datasets, prepared or not, plugins and predictions made elsewhere; raise `BadInput` for the first fault."""
     check_present(study)
     check_unchanged(study)
     folders = {name: study.dataset_folder(name) for name in study.datasets}
     check_images(study, [name for name, folder in folders.items() if not (folder / store.PROVENANCE).is_file()])
     check_plugins(study)
+    check_files(study)
 
 
 def check_present(study: Study) -> None:
@@ -109,9 +113,17 @@ def _images(pool_path: str) -> str | None:
 
 
 def check_images(study: Study, datasets: Iterable[str]) -> None:
-    """Raise `BadInput` if a dataset is to be read from a folder that does not exist, or lacks files of a split."""
+    """Raise `BadInput` if a dataset is to be read from a folder that does not exist, or lacks files of a split.
+
+    An official dataset has to be one of those that can be downloaded.
+    """
     for name in datasets:
         settings = study.datasets[name]
+        if settings.source == "official":
+            from benchmark.data.official import ARCHIVES
+
+            if name not in ARCHIVES:
+                raise unknown("official dataset", name, ARCHIVES, f"{study.file}: datasets")
         if settings.source in FROM_FILES:
             from benchmark.data import folder, parquet
 
@@ -121,7 +133,8 @@ def check_images(study: Study, datasets: Iterable[str]) -> None:
                     continue
                 _, images = folder.images(name, settings)
             except BadInput as error:
-                raise BadInput(f"{study.file}: {error}") from None
+                place = place_of(name, "path", study.file)
+                raise BadInput(str(error).replace(f"datasets.{name}", place, 1)) from None
             count = sum(map(len, images["train"].values()))
             check_batches(study, name, min(count, settings.subset or count))
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark import paths
@@ -17,7 +19,7 @@ from benchmark.results.measured import metrics
 from benchmark.study.new_study import write_scored
 from benchmark.study.study import Study
 from benchmark.workflow.cost import cost, run_cost
-from tests.project import CELL
+from tests.project import CELL, call
 
 FT, THEIRS = f"{CELL}/ft/trial-0", f"{CELL}/theirs/trial-0"
 
@@ -145,6 +147,38 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
     with pytest.raises(BadInput, match="not readable as parquet"):
         project.run(scored(project), THEIRS)
     assert Path("theirs/trial-0.parquet").read_text() == "no parquet"  # another's file stays where it is
+
+
+def test_predictions_that_no_model_gives_are_refused_before_anything_is_trained(project, ft):
+    samples, write = ft
+    right = samples["prediction"] == samples["label"]
+    table, path = pa.Table.from_pandas(samples), Path("theirs/trial-0.parquet")
+    for content, message in [
+        (
+            samples.assign(loss=samples["loss"].where(~right, 2.4)),
+            "its class is predicted with a loss of 2.400: accepted is",
+        ),
+        (
+            samples.drop(columns="loss").assign(margin=-2.4),
+            "its class is predicted with a loss of 2.487: accepted is at most",
+        ),
+        (samples.assign(loss=right), "column loss holds bool: accepted are numbers"),
+        (samples.assign(label="3"), "column label holds "),
+        (table.append_column("loss", table["loss"]), "2 columns are called 'loss': accepted is one"),
+    ]:
+        path.parent.mkdir(exist_ok=True)
+        pq.write_table(content if isinstance(content, pa.Table) else pa.Table.from_pandas(content), path)
+        scored(project)
+        done = call("check", "tiny")
+        assert done.returncode == 2
+        assert message in done.stderr
+        done = call("score", "theirs", CELL, "--study", "tiny", "--name", "others")
+        assert message in done.stderr and not paths.study_file("others").exists()
+    path.write_text("no parquet")
+    scored(project)
+    assert "theirs/trial-0.parquet: not readable as parquet: " in call("check", "tiny").stderr
+    write(samples)
+    assert call("check", "tiny").returncode == 0
 
 
 def test_a_study_that_asks_of_predictions_what_they_lack_is_refused(project, ft):
