@@ -108,6 +108,8 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         (("1e5",), "study '1e5': snakemake's --config reads that as a number"),
         (("other", "--extends", "tiny", "--images", "."), "--extends tiny and --images .: accepted is one of them"),
         (("other", "--extends", "tinny"), "did you mean 'tiny'?"),
+        (("other", "--extends", ""), "study '': accepted is the name of a file"),
+        (("other", "--images", ""), "--images '': accepted is a folder"),
     ]:
         done = call("init", *arguments)
         assert done.returncode == 2 and message in done.stderr and not paths.study_file(arguments[0]).exists()

@@ -19,14 +19,16 @@ Images = typer.Option(metavar="FOLDER", help="start from your own images instead
 def init(
     name: Annotated[str, argument("the name of the new study", "NAME")],
     extends: Annotated[str | None, Parent] = None,
-    images: Annotated[Path | None, Images] = None,
+    images: Annotated[str | None, Images] = None,
 ) -> None:
     """Write a small study, config/NAME.yaml, to start from."""
     from benchmark.study.new_study import write
 
-    if extends and images:
+    if extends is not None and images is not None:
         raise BadInput(f"--extends {extends} and --images {images}: accepted is one of them")
-    path = write(name, extends or "quick", images)
+    if images == "":  # which would be the working directory
+        raise BadInput("--images '': accepted is a folder")
+    path = write(name, "quick" if extends is None else extends, None if images is None else Path(images))
     print(f"{path} is written. Edit it, check it with 'python -m benchmark check {name}', and run it with")
     print(f"'snakemake --cores {os.cpu_count()} all --config study={name}'.")
 

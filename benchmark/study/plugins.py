@@ -67,7 +67,8 @@ class _Source(SourceFileLoader):
 
 def _import(name: str, where: str) -> None:
     if not name.endswith(".py"):
-        importlib.import_module(name)
+        if not getattr(importlib.import_module(name), "__file__", None):
+            raise BadInput(f"{where}: {name!r} is no file of code: accepted is a module or a .py file")
         return
     path = Path(name).resolve()
     if not path.is_file():
