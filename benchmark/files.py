@@ -26,7 +26,7 @@ UMASK = os.umask(0)  # read once: it can only be read by changing it, for all th
 os.umask(UMASK)
 DIGEST_KEY = "digest"  # holds the digest of a record's other keys
 # What the records of a run and of a prepared dataset hold at least, with its type; older ones may lack other keys.
-NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+NEEDED: dict[str, dict[str, Any]] = {
     "run.json": {"run": str, "status": str, "fingerprint": str, "wall_seconds": (int, float)}
     | dict.fromkeys(("slice", "sha256", "stamp"), dict),
     "provenance.json": {"classes": list} | dict.fromkeys(("origin", "shapes", "sha256"), dict),
