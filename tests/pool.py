@@ -1,6 +1,7 @@
 """Paths in the pool, for tests that name runs as users do."""
 
 from pathlib import Path
+from typing import Any
 
 from benchmark import paths
 from benchmark.names import RunName
@@ -24,3 +25,9 @@ def split_file(study: Study | str, scenario: str = "random-10", trial: int = 0, 
     """Return the file of a split."""
     loaded = Study.load(study) if isinstance(study, str) else study
     return paths.split(loaded.split(dataset, scenario, trial).pool_path)
+
+
+def made_up_record(run: Run, **more: Any) -> dict[str, Any]:
+    """Return what the record of a finished run holds at least, with more."""
+    needed = {"run": str(run.name), "status": "finished", "wall_seconds": 1.0, "sha256": {}, "stamp": {}}
+    return needed | {"fingerprint": run.fingerprint, "slice": run.slice} | more

@@ -19,7 +19,7 @@ from benchmark.results import frames
 from benchmark.results import records as results
 from benchmark.study.kinds import DISTANCES, MAPS, RELEARNING, VIEWS
 from benchmark.study.study import Study
-from tests.pool import run_folder, split_file
+from tests.pool import made_up_record, run_folder, split_file
 
 CLASSES = [str(digit) for digit in range(10)]
 TRAIN, TEST = 200, 60
@@ -161,7 +161,7 @@ def write_run(study, name, values=None, status=results.FINISHED, prediction=None
         samples.loc[: TRAIN - 1, "prediction"] = prediction
     write_parquet(folder / results.SAMPLES, samples)
     write_parquet(folder / results.HISTORY, history)
-    record = {"slice": run.slice, "fingerprint": run.fingerprint, "status": status, **COSTS}
+    record = made_up_record(run, status=status, **COSTS)
     record["sha256"] = {file: sha256(folder / file) for file in (results.SAMPLES, results.HISTORY)}
     write_json(folder / results.RUN, record)
 

@@ -11,6 +11,7 @@ from benchmark import paths
 from benchmark.files import write_json
 from benchmark.study.prepare import prepare
 from benchmark.workflow.targets import StudyFiles
+from tests.pool import made_up_record
 from tests.project import Project
 
 MAPS = {"kind": "maps", "cells": ["digits/convnet/class-8", "digits/convnet/random-10"]}
@@ -75,7 +76,7 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
         for run in study.runs():
-            write_json(paths.run(run.pool_path) / paths.RUN, {"fingerprint": run.fingerprint, "slice": run.slice})
+            write_json(paths.run(run.pool_path) / paths.RUN, made_up_record(run))
     return root
 
 

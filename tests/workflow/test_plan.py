@@ -11,7 +11,7 @@ from benchmark import paths
 from benchmark.data.store import content_digest
 from benchmark.files import write_json, write_record
 from benchmark.study.study import Study
-from tests.pool import run_folder, split_file
+from tests.pool import made_up_record, run_folder, split_file
 from tests.project import CELL, ORIGINAL, Project, call
 from tests.workflow.conftest import SHOWN, planned
 
@@ -172,8 +172,7 @@ def test_other_images_under_the_same_name_are_refused_until_their_runs_are_set_a
     folder = study.dataset_folder("digits")
     for run in study.runs():
         record = paths.run(run.pool_path) / paths.RUN
-        content = {"fingerprint": run.fingerprint, "slice": run.slice, "stamp": {"data": content_digest(folder)}}
-        write_json(record, content | {"sha256": {}})
+        write_json(record, made_up_record(run, stamp={"data": content_digest(folder)}))
     assert planned(finished, "all") == {}
     dataset_record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     dataset_record["classes"][0] = "zero"
