@@ -211,6 +211,8 @@ def test_faithfulness_compares_original_with_single_pairs_of_retrains_as_worked_
     # A perfect unlearner reads 2. Originals lie 1, 2 and 5 from it, single pairs 1.5, 0 and 1.5: 7 of 9 are closer.
     (row,) = standards.standards(pd.DataFrame(rows)).to_dict("records")
     assert row["faithfulness"] == pytest.approx(7 / 9)
+    (row,) = standards.standards(pd.DataFrame(rows).drop(columns="pair")).to_dict("records")  # an older file
+    assert np.isnan(row["faithfulness"]) and row["methods"] == 1
 
 
 def test_pairs_are_of_each_trials_retrain_and_another():

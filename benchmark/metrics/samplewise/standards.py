@@ -39,7 +39,9 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
         values = _by_method(group)
         null = _null(group).dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
-        pair = _null(group, "pair").dropna().to_numpy()
+        pair = (
+            _null(group, "pair").dropna().to_numpy() if "pair" in group else null[:0]
+        )  # earlier versions gathered none
         faithfulness = auc(np.abs(original - perfect), np.abs(pair - perfect))
         null_distance = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
