@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,9 @@ class Registry:
 
 def is_label(label: object) -> bool:
     """Whether a value is a label, as `LABEL` says."""
-    return isinstance(label, str) and label.isprintable() and bool(label.strip()) and not label.startswith("_")
+    if not isinstance(label, str) or not label.strip() or label.startswith("_"):
+        return False
+    return not any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in label)
 
 
 def _identity(target: Any) -> str:

@@ -213,23 +213,27 @@ def _holds(folder: Path, weights: str | None) -> bool:
 def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
     """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
     recorded: list[RecordedRun] = []
-    gathered = last = None
+    gathered: pd.DataFrame | None = None
+    last: pd.DataFrame | None = None
     for run in runs:
         folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
             recorded.append(RecordedRun(folder, read_record(folder / RUN), run.name))
             continue
-        if gathered is None or last is None:
-            metrics, history = (frames.gathered_frame(study.name, name) for name in ("metrics", "history"))
+        if gathered is None:
+            metrics = frames.gathered_frame(study.name, "metrics")
             gathered = metrics.drop_duplicates("fingerprint").set_index("fingerprint")
-            last = history.drop_duplicates(RUN_KEYS, keep="last").set_index(RUN_KEYS)
+            if paths.gathered(study.name, "history").is_file():
+                history = frames.gathered_frame(study.name, "history")
+                last = history.drop_duplicates(RUN_KEYS, keep="last").set_index(RUN_KEYS)
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
-        # The metrics of the other frame are those of the reported epoch.
-        numbers = _numbers(
-            last.loc[(*(row[key] for key in RUN_KEYS[:2]), run.name.scenario, row["method"], row["trial"])]
-        )
+        if last is not None:
+            where = (*(row[key] for key in RUN_KEYS[:2]), run.name.scenario, row["method"], row["trial"])
+            numbers = _numbers(last.loc[where])
+        else:  # metrics of the reported epoch; Original has a row per cell, so that they would be of one of its cells
+            numbers = _numbers(pd.Series(row).drop(METRICS if run.name.is_original else (), errors="ignore"))
         stamp = {key: row[key] for key in STAMP if key in row}
         facts = {key: row[key] for key in GATHERED if key in row}
         name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}

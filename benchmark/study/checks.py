@@ -83,10 +83,12 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
 
 
 def _check_labels(study: PlannedStudy) -> None:
-    """Refuse one label for two methods, datasets or architectures: nobody could tell them apart."""
-    for names, labels in ((METHODS, METHODS.labels), (study.datasets, {}), (ARCHITECTURES, ARCHITECTURES.labels)):
+    """Refuse one label for two methods, datasets or architectures that are shown: nobody could tell them apart."""
+    methods = {MethodName.parse(name).base for output in study.outputs.values() for name in output.methods}
+    archs = {cell.arch for cell in study.listed_cells}
+    for names, labels in ((methods, METHODS.labels), (study.datasets, {}), (archs, ARCHITECTURES.labels)):
         shown: dict[str, str] = {}
-        for name in names:
+        for name in sorted(names):
             label = (labels | study.labels).get(name, name)
             if (other := shown.setdefault(label.casefold(), name)) != name:
                 raise BadInput(f"{study.file}: labels: {label!r} would stand for {other} and {name}: give them two")

@@ -44,19 +44,9 @@ def check_output(study: PlannedStudy, name: str) -> None:
         raise BadInput(f"{reason}: accepted are all {study.trials} of the study")
     try:
         study.runs_of(name)
-        _check_distinct(study, output)
     except BadInput as error:
         has_place = str(error).startswith(study.file)  # as of a list that the study names elsewhere
         raise BadInput(str(error) if has_place else f"{where}: {error}") from None
-
-
-def _check_distinct(study: PlannedStudy, output: OutputSettings) -> None:
-    """Refuse a run that is listed under two names; values that a search found may coincide with listed ones."""
-    for cell in map(Cell.parse, output.cells if study.tuned is None else []):
-        listed: dict[RunName, str] = {}
-        for method in output.methods:
-            if (other := listed.setdefault(study.run_name(cell, method, 0), method)) != method:
-                raise BadInput(f"methods: {other!r} and {method!r} are the same run in {cell}: accepted is one of them")
 
 
 def _check_scored(study: PlannedStudy, where: str, output: OutputSettings, features: bool) -> None:

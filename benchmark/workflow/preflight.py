@@ -6,6 +6,7 @@ import contextlib
 import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _steps(method: Method) -> list[Batch]:
             accepted = "accepted is a benchmark.methods.base.Part, with as many labels as positions"
             raise IncompletePlugin(f"{where}: batches gives the part {name!r} as {reprlib.repr(part)}: {accepted}")
         for units in units_of(method, name):
-            if not isinstance(units, int | float) or not 0 <= units < math.inf:
+            if not isinstance(units, Real) or not 0 <= units < math.inf:
                 accepted = "accepted is a number of forward passes, at least 0"
                 raise IncompletePlugin(f"{where}: an image of the part {name!r} costs {units!r}: {accepted}")
     return steps

@@ -121,6 +121,8 @@ def test_without_the_runs_the_gathered_results_say_the_same(project):
         topics = ("run", "fingerprint", "status", "metrics", "cost", "settings", "determined by", "machine", "versions")
         assert [facts[topic] for topic in topics] == [before[topic] for topic in topics]
     assert show("tiny", "table2")["runs"] == 4
+    paths.gathered("tiny", "history").unlink()  # as where only tables' numbers are shared
+    assert {facts["metrics"]["ua"] for facts in show("tiny", "table2", "salun")} == {-1.0}
 
 
 def test_a_table_is_not_drawn_from_a_damaged_original_and_its_receipt_survives(project):

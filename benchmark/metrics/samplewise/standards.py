@@ -29,19 +29,19 @@ def standards(trials: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     ``dataset, arch, scenario, audit``; ``trials`` and ``methods``, how many; ``faithfulness``, the AUC between the
-    distances of Originals and of single pairs of Retrains (Dorna et al. 2025, OpenUnlearning); ``null_distance``, the
-    largest distance within the null's 95 % interval; ``apart``, the per cent of pairs of methods that the metric tells
-    apart (paired t tests over trials, corrected by Holm's method); ``stability``, the mean of Kendall's tau between the
-    ranking and those of resampled trials; ``best_stays``, the per cent of these that have the same best method.
+    distances of Originals and of Retrains, in single pairs where the metric compares two models (Dorna et al. 2025,
+    OpenUnlearning); ``null_distance``, the largest distance within the null's 95 % interval; ``apart``, the per cent of
+    pairs of methods that the metric tells apart (paired t tests over trials, corrected by Holm's method);
+    ``stability``, the mean of Kendall's tau between the ranking and those of resampled trials; ``best_stays``, the per
+    cent of these that have the same best method.
     """
     rows = []
     for cell, audit, perfect, group in _metrics(trials):
         values = _by_method(group)
         null = _null(group).dropna().to_numpy()
         original = group.loc[group["method"] == ORIGINAL, "value"].dropna().to_numpy()
-        pair = (
-            _null(group, "pair").dropna().to_numpy() if "pair" in group else null[:0]
-        )  # earlier versions gathered none
+        # Earlier versions gathered no pairs.
+        pair = _null(group, "pair").dropna().to_numpy() if "pair" in group else null[:0]
         faithfulness = auc(np.abs(original - perfect), np.abs(pair - perfect))
         null_distance = np.abs(np.array(mean_interval(null)) - perfect).max()
         counts = values.shape[1], len(values)
