@@ -50,10 +50,16 @@ def test_the_null_of_an_average_gap_is_the_gap_of_further_retrains():
     assert nulls.average_gap(retrain, retrain + np.array([1, -2, 3, 0])).mean() == pytest.approx(1.5)
 
 
-def test_the_interval_of_an_average_gap_is_that_of_the_tables_of_gaps():
-    metrics, retrain = np.random.default_rng(0).normal(50, 2, (2, 5, 4))
-    gap = estimate(lambda drawn: np.abs((metrics - retrain)[drawn].mean(axis=1)).mean(axis=1), 5)
+RANDOM = np.random.default_rng(0).normal(50, 2, (2, 5, 4))
+TIED = np.array([[[51.0] * 4, [49.0] * 4], [[50.0] * 4] * 2])  # without either trial the gap is 1; of both it is 0
+
+
+@pytest.mark.parametrize(("metrics", "retrain"), [RANDOM, TIED], ids=["random", "tied"])
+def test_the_interval_of_an_average_gap_is_that_of_the_tables_of_gaps(metrics, retrain):
+    trials = len(metrics)
+    gap = estimate(lambda drawn: np.abs((metrics - retrain)[drawn].mean(axis=1)).mean(axis=1), trials)
     by_trial = nulls.average_gap(metrics, retrain)
+    assert gap.high > gap.low
     assert (by_trial.mean(), *mean_interval(by_trial)) == pytest.approx((gap.value, gap.low, gap.high))
 
 

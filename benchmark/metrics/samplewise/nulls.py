@@ -65,8 +65,13 @@ def _of_exchanges(by_halving: Floats, trials: int) -> Floats:
     present = by_halving[~np.isnan(by_halving)]
     if len(present) <= len(by_halving) / 2:
         return without_spread(float(nan_mean(by_halving)), trials)
-    scores = special.ndtri((np.arange(trials) + 0.5) / trials)
+    scores = _normal_scores(trials)
     return np.asarray(present.mean() + present.std(ddof=1) * np.sqrt(trials // 2) * scores / scores.std(ddof=1))
+
+
+def _normal_scores(trials: int) -> Floats:
+    """Return equally likely quantiles of the standard normal distribution, (trials,)."""
+    return np.asarray(special.ndtri((np.arange(trials) + 0.5) / trials))
 
 
 def of_references(aucs: Floats) -> Floats:
@@ -94,9 +99,13 @@ def average_gap(metrics: Floats, reference: Floats) -> Floats:
         return np.asarray(np.abs(metrics[drawn].mean(axis=-2) - reference[drawn].mean(axis=-2)).mean(axis=-1))
 
     by_trial = contributions(lambda trials: float(gaps(trials)), len(metrics))
-    spread = by_trial.std(ddof=1) if len(by_trial) > 1 else np.nan
-    mean = by_trial.mean()
-    return by_trial if not spread > TINY else mean + (by_trial - mean) * estimate(gaps, len(metrics)).sd / spread
+    sd, mean = estimate(gaps, len(metrics)).sd, by_trial.mean()
+    if not sd > TINY:
+        return by_trial
+    deviations = by_trial - mean
+    if deviations.std(ddof=1) < TINY:  # gaps that are equal without each trial do not say which of them differs
+        deviations = _normal_scores(len(by_trial))
+    return np.asarray(mean + deviations * sd / deviations.std(ddof=1))
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
