@@ -30,7 +30,7 @@ def tune(
 
     try:
         if worker is not None:
-            return search.work(study, worker)
+            return search.work(study, jobs, worker)
         print(search.report(study) if report else search.tune(study, jobs))
     except (KeyboardInterrupt, Interrupted):
         print("stopped; the same command continues from here", file=sys.stderr)

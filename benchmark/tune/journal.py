@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import optuna
@@ -218,6 +219,21 @@ class Journal:
     def remaining(self) -> int:
         """Return how many candidates are still to be tried."""
         return sum(max(0, self.tune.budget - len(self.ended(pair))) for pair in self.pairs)
+
+    def seconds_left(self, jobs: int) -> float | None:
+        """Return how long the candidates that are left take, ``jobs`` at a time; None before any has ended.
+
+        Each takes as long as its pair's candidates took on average, or, before any of these has ended, as all did.
+        """
+        taken = {
+            pair: [trial.duration.total_seconds() for trial in self.ended(pair) if trial.duration]
+            for pair in self.pairs
+        }
+        every = [seconds for pair in self.pairs for seconds in taken[pair]]
+        if not every:
+            return None
+        left = {pair: max(0, self.tune.budget - len(self.ended(pair))) for pair in self.pairs}
+        return sum(count * mean(taken[pair] or every) for pair, count in left.items()) / jobs
 
     def next(self) -> tuple[Pair, optuna.Trial] | None:
         """Take the next candidate, of the pair that is furthest behind; return None if no pair is free."""

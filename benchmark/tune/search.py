@@ -45,7 +45,8 @@ def tune(name: str, jobs: int) -> Path:
         if remaining := journal.remaining():
             _references(journal.study, jobs)
             print(f"{remaining} candidates left, {jobs} at a time", flush=True)
-            worker = [sys.executable, "-m", "benchmark", "tune", name, "--worker", str(os.getpid())]
+            options = ["--jobs", str(jobs), "--worker", str(os.getpid())]
+            worker = [sys.executable, "-m", "benchmark", "tune", name, *options]
             _run_all([(worker, None)] * jobs, jobs, journal.study.threads)
         else:
             print("nothing left to try: with a larger tune.budget the search goes on", flush=True)
@@ -57,8 +58,8 @@ def report(name: str) -> Path:
     return tuned_file.write(Journal(Study.load(name, tuned=False)))
 
 
-def work(name: str, parent: int) -> None:
-    """Try candidates until none remain or the process that started this one has ended."""
+def work(name: str, jobs: int, parent: int) -> None:
+    """Try candidates, as one of ``jobs`` processes, until none remain or the process that started them has ended."""
     from benchmark.training.loop import Interrupted
     from benchmark.tune.candidate import Candidate
 
@@ -77,7 +78,7 @@ def work(name: str, parent: int) -> None:
             raise
         result = trial.study.tell(trial.number, value)
         with journal.choice:
-            print(tuned_file.line(journal, pair, result), flush=True)
+            print(tuned_file.line(journal, pair, result, jobs), flush=True)
             tuned_file.write(journal)
         if candidate.stopped:
             raise Interrupted("stopped after a candidate had ended")

@@ -14,6 +14,7 @@ from benchmark.errors import BadInput
 from benchmark.files import write_text
 from benchmark.names import Cell
 from benchmark.tune.journal import Journal, Pair
+from benchmark.workflow.status import spell
 
 OBJECTIVE = (
     "average gap to Retrain in points, of one run on one tuning trial (own Original, split and Retrain, which no table "
@@ -105,16 +106,18 @@ def hyperparameters(journal: Journal) -> dict[str, dict[str, dict[str, Any]]]:
     return by_cell
 
 
-def line(journal: Journal, pair: Pair, trial: FrozenTrial) -> str:
-    """Return a candidate's outcome in a line."""
+def line(journal: Journal, pair: Pair, trial: FrozenTrial, jobs: int) -> str:
+    """Return a candidate's outcome in a line, and how long ``jobs`` processes need for those that are left."""
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
     last_row = trial.user_attrs["history"][-1]
     outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
     best = journal.best(pair)
     so_far = f"; best so far {best.value:.2f}" if best else ""
+    remaining, seconds = journal.remaining(), journal.seconds_left(jobs)
+    time_left = f"; time left {spell(seconds)}" if remaining and seconds is not None else ""
     total = journal.tune.budget * len(journal.pairs)
-    progress = f"[{total - journal.remaining()}/{total}] {pair.cell}/{pair.method}"
-    return f"{progress} {values}: {outcome}, ra {last_row['ra']:.1f}, {3600 * core_hours(trial):.0f} s{so_far}"
+    taken = f"ra {last_row['ra']:.1f}, {3600 * core_hours(trial):.0f} s"
+    return f"[{total - remaining}/{total}] {pair.cell}/{pair.method} {values}: {outcome}, {taken}{so_far}{time_left}"
 
 
 def core_hours(trial: FrozenTrial) -> float:

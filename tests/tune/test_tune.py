@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -220,6 +222,20 @@ def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_
     assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
 
 
+def test_the_time_left_is_that_of_each_pairs_candidates_so_far(tiny, monkeypatch):
+    journal = Journal(tiny)
+    assert journal.seconds_left(1) is None
+    pretend(3)  # two of one method, one of the other
+    journal = Journal(tiny)
+    seconds = {"ft": 10.0, "coun": 40.0}
+    taken = {pair: [SimpleNamespace(duration=timedelta(seconds=seconds[pair.method]))] for pair in journal.pairs}
+    tried = {pair: len(journal.ended(pair)) for pair in journal.pairs}
+    monkeypatch.setattr(journal, "ended", lambda pair: taken[pair] * tried[pair])
+    left = {pair.method: journal.tune.budget - tried[pair] for pair in journal.pairs}
+    assert sorted(left.values()) == [1, 2]
+    assert journal.seconds_left(2) == (10 * left["ft"] + 40 * left["coun"]) / 2
+
+
 def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_reach(project):
     project.study(TUNE, FT)
     journal = Journal(Study.load("tiny", tuned=False))
@@ -271,6 +287,7 @@ def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(t
 def test_every_method_gets_its_budget_and_the_values_are_used(searched, tuned):
     tried = candidates()
     assert {method: len(trials) for method, trials in tried.items()} == {"ft": 3, "coun": 3} and "[6/6]" in tuned[1]
+    assert tuned[1].count("; time left ") == 5  # the last candidate leaves none
     assert tried["ft"][0][0] == {"lr": 0.05}  # the study's own values come first
     for trials in tried.values():
         assert len({json.dumps(values) for values, _ in trials}) == len(trials)
