@@ -35,9 +35,9 @@ BREAKS = {
     def loss(self, outputs, batch, epoch):
         self.steps += 1
         return super().loss(outputs, batch, epoch) * self.steps""",
-    contract.leaves_removed_data_alone: """def batches(self, epoch):
-        every = torch.randperm(160, generator=self.context.streams.generator("order", epoch))
-        return [{"retain": Part(index, self.context.labels[index])} for index in every.split(32)]""",
+    contract.leaves_absent_data_alone: """def prepare(self, model):
+        every = Part(torch.arange(160), self.context.labels, "N")
+        self.context.load(every, self.context.streams.generator("look"))""",
     contract.accepts_contrastive_term: """contrastive = True
 
     def loss(self, outputs, batch, epoch):
@@ -46,6 +46,9 @@ BREAKS = {
         loss = super().loss(outputs, batch, epoch)
         return loss * float("nan") if torch.is_autocast_enabled("cpu") else loss""",
 }
+ALL_DATA = """def batches(self, epoch):
+        every = torch.randperm(160, generator=self.context.streams.generator("order", epoch))
+        return [{"retain": Part(index, self.context.labels[index])} for index in every.split(32)]"""
 UNPRICED = """def batches(self, epoch):
         return [{"forget": part} for part in self.parts("forget", epoch)]
 
@@ -73,8 +76,17 @@ def test_the_promise_that_a_plugin_breaks_is_named(broken, promise, body):
 
 def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
     assert set(BREAKS) == set(contract.PROMISES) and not broken(KEEPS_ALL)
-    [finding] = broken(UNPRICED)
-    assert finding.promise == "It does a run." and "no entry for the part 'forget'" in finding.instead
+    for body, fault in {
+        UNPRICED: "no entry for the part 'forget'",
+        ALL_DATA: "method Breaks: batches gives position ",
+        "def loss(self, outputs, batch, epoch): pass": "loss returns None: accepted is a scalar tensor",
+        """def loss(self, outputs, batch, epoch):
+        return super().loss(outputs, batch, epoch).detach()""": "loss returns a tensor without a gradient",
+        """def loss(self, outputs, batch, epoch):
+        return outputs["retain"].cross_entropy(batch["retain"].label[:, None])""": "(line 13)",
+    }.items():
+        [finding] = broken(body)
+        assert finding.promise == "It does a run." and fault in finding.instead, finding
 
 
 def test_new_refuses_names_that_are_built_in(empty):
@@ -103,6 +115,14 @@ def test_new_overwrites_nothing_and_refuses_unusable_names(empty):
         assert f"{kind} {name!r}: Python has {name!r} already: call the new one something else" in refused
         assert not Path(f"{name}.py").exists()
     assert Path("mine.py").read_text() == before
+
+
+def test_a_plugin_that_registers_no_method_is_named(empty):
+    Path("mine.py").write_text("class Mine: ...\n")
+    with without_new_plugins():
+        errors = call("test", "mine", "--plugin", "mine.py").stderr
+    accepted = 'accepted is a class below @METHODS.register("mine")'
+    assert errors == f"error: --plugin: mine.py registers no method: {accepted}\n"
 
 
 def test_a_method_with_a_setting_that_it_cannot_have_is_refused_without_the_name_of_its_study(empty):

@@ -290,9 +290,13 @@ PLUGINS = {
     f"{CLASS}def prepare(self, model, *, rate): ...": "prepare(self, model, rate): accepted is prepare(self, model)",
     f"{CLASS}def loss(self, outputs, batch, epoch): outputs['retain'].logits.sum()": "method Half: loss returns None",
     f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].features[:, 0]": "a tensor of shape (32,)",
+    f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['retain'].features.sum().detach()": (
+        "loss returns a tensor without a gradient: accepted is one that follows from a part's features or logits"
+    ),
     f"{CLASS}loss = lambda self, outputs, batch, epoch: outputs['forget'].features.sum()": (
         "loss uses the outputs of 'forget': accepted is a part of its step, retain"
     ),
+    f"{SETTINGS}share = 0.5": "All model fields require a type annotation",
     f"{SETTINGS}share: set = {{1}}": "table2: method 'half': share: {1}: accepted is what JSON can hold: numbers, text",
     f"{SETTINGS}@field_validator('lr')\n        def check(cls, value):\n            return value / 0": (
         "hyperparameters of half: ZeroDivisionError: float division by zero (line 9)"
@@ -305,7 +309,7 @@ PLUGINS = {
     "METHODS.add('half', Method, label='ft')": "labels: 'ft' would stand for ft and half",
     "METHODS.add('half', Method, colour='red')": "method 'half': colour 'red': accepted is '#RRGGBB'",
     f"{CLASS}batches = lambda self, epoch: [{{'all': part}} for part in self.parts('retain', epoch)]": (
-        "plugins: method Half: paper_units has no entry for the part 'all' of its steps"
+        "plugins: 'half': method Half: paper_units has no entry for the part 'all' of its steps"
     ),
     f"{CLASS}paper_units = {{'retain': 3, 'forget': 3}}\n    batches = lambda self, epoch: "
     "[{'forget': part} for part in self.parts('forget', epoch)]": "executed_units has no entry for the part 'forget'",
@@ -336,7 +340,13 @@ def test_a_plugin_that_breaks_the_contract_is_refused(empty):
         file.write_text(f"{imports}{code}\n")
         method, arch = "coun" if "mine" in code else "half", "mine" if "mine" in code else "convnet"
         change = table2(cells=[f"digits/{arch}/random-10"], methods=["ft", method])
-        assert message in refused(empty, change | {"plugins": [str(file)]}), code
+        given = refused(empty, change | {"plugins": [str(file)]})
+        assert message in given and "further information" not in given, code
+    every = "[{'retain': Part(torch.arange(len(self.context.labels)), self.context.labels)}]"
+    imports = f"import torch\nfrom benchmark.methods.base import Part\n{imports}"
+    file.write_text(f"{imports}{CLASS}batches = lambda self, epoch: {every}\n")
+    change = table2(methods=["ft", "half"]) | {"plugins": [str(file)], "hold_out": 10}
+    assert "batches gives position 576: accepted are those of context.present" in refused(empty, change)
     file.write_text(f"{imports}METHODS.add('training', Method)\n")
     change = table2(methods=["ft", "training"]) | {"plugins": [str(file)]}
     assert "method 'training': a group of hyperparameters has that name: call it otherwise" in refused(empty, change)

@@ -51,11 +51,16 @@ def test(
     The exit status is 1 if a promise is broken.
     """
     from benchmark.names import MethodName
+    from benchmark.registry import METHODS
     from benchmark.study import plugins
     from benchmark.training.contract import NAME, examine
 
+    name = MethodName.parse(method, "METHOD")
     plugins.load(plugin, "--plugin")
-    plugins.method_class(MethodName.parse(method, "METHOD"), "METHOD")
+    if plugin and name.base not in METHODS and not any(map(METHODS.code, METHODS)):
+        remedy = f'accepted is a class below @METHODS.register("{name.base}")'
+        raise BadInput(f"--plugin: {', '.join(plugin)} registers no method: {remedy}")
+    plugins.method_class(name, "METHOD")
     try:
         findings = examine(method, plugin)
     except BadInput as error:  # the study in which it is tested has no file that a message could name

@@ -109,7 +109,7 @@ def _choice(path: Path, is_list: bool) -> tuple[list[int], list[float]]:
     """Return the indices in a file, and their scores, which a list has not; text after ``#`` is a remark."""
     accepted = "an index a line" if is_list else "a heading index,score and a line for each image"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not readable as text ({error}): accepted is {accepted}") from None
     lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1)]

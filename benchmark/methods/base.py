@@ -144,6 +144,19 @@ def units_of(method: Method, part: str) -> tuple[float, float]:
     return method.paper_units[part], method.executed_units[part]
 
 
+def check_positions(method: Method, steps: list[Batch]) -> None:
+    """Raise `IncompletePlugin` if an epoch's steps have images that are held out, or that an earlier stage removed."""
+    positions = [part.index for step in steps for part in step.values()]
+    if not positions:
+        return
+    present = torch.zeros_like(method.context.labels, dtype=torch.bool)
+    present[method.context.present] = True
+    positions = torch.cat(positions)
+    if len(absent := positions[~present[positions]]):
+        accepted = "accepted are those of context.present, without images that are held out or were removed before"
+        raise IncompletePlugin(f"method {type(method).__name__}: batches gives position {int(absent[0])}: {accepted}")
+
+
 def cosine_similarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Return the cosine of every row of (N, D) with every row of (M, D), computed in float32: (N, M)."""
     # Autocast would compute the product in bfloat16.

@@ -46,7 +46,8 @@ def _guarded(name: str, where: str, action: Any) -> None:
         raise BadInput(str(error) if str(error).startswith(where) else f"{where}: {name!r}: {error}") from None
     except (Exception, SystemExit) as error:
         module = _module(name) if name.endswith(".py") else name.partition(":")[0]
-        fault = f"{type(error).__name__}: {error}{line_of(error, module)}"
+        text = str(error).partition("\n\nFor further information")[0]  # what pydantic adds
+        fault = f"{type(error).__name__}: {text}{line_of(error, module)}"
         raise BadInput(f"{where}: {name!r} cannot be imported: {fault}") from error
 
 

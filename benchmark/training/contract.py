@@ -29,19 +29,21 @@ from benchmark.files import write_text
 from benchmark.methods.base import Context, Meter, Part
 from benchmark.names import ORIGINAL, Cell, MethodName, RunName
 from benchmark.results import records
-from benchmark.study.plugins import method_class
-from benchmark.study.prepare import prepare, split
+from benchmark.study.plugins import line_of, method_class
+from benchmark.study.prepare import held_out, prepare, split
 from benchmark.study.study import Study
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
+from benchmark.workflow.preflight import first_steps
 
 NAME, CELL, STAGES = "contract", Cell("digits", "convnet", "random-10"), "sequential-2x10"
-TRAIN, BATCH = 160, 32  # images
+TRAIN, BATCH, HOLD_OUT = 160, 32, 10  # images, images a step, per cent of the images
 # All methods train for two epochs: in two stages, for one each.
 EPOCHS = {"epochs": 2, "batch_size": BATCH}
 STUDY: dict[str, Any] = {
     "trials": 1,
     "precision": "float32",
+    "hold_out": HOLD_OUT,
     "datasets": {
         CELL.dataset: {
             "source": "digits",
@@ -129,6 +131,12 @@ class MethodTest:
         """How an uninterrupted run of two stages ended."""
         return self.run(scenario=STAGES)
 
+    def first_run(self) -> Ended:
+        """Return how a run ended, after its first step has been checked, as before a study's training."""
+        run = self.study.run(self.study.run_name(CELL, str(self.method), 0))
+        first_steps(run, TRAIN * HOLD_OUT // 100)
+        return self.run()
+
     def run(self, method: str = "", scenario: str = CELL.scenario, stops: Sequence[int] = (), seed: int = 0) -> Ended:
         """Do a run, stopped at the pauses ``stops`` and resumed; ``seed`` seeds the global generators."""
         method = method or str(self.method)
@@ -209,8 +217,12 @@ def repeats_its_steps(test: MethodTest, first_run: Ended) -> None:
         raise Broken("epochs 0 and 1 have the same steps: are the samples shuffled only once?")
 
 
-def leaves_removed_data_alone(test: MethodTest, first_run: Ended) -> None:
-    """In sequential removal it loads nothing that an earlier stage removed."""
+def leaves_absent_data_alone(test: MethodTest, first_run: Ended) -> None:
+    """It loads nothing that is held out or, in sequential removal, that an earlier stage removed."""
+    run = test.study.run(str(RunName(CELL.dataset, CELL.arch, CELL.scenario, str(test.method), 0)))
+    unseen = set(held_out(test.study, run, TRAIN).tolist())
+    if loaded := unseen & {index for _, part in first_run.loaded for index in part.index.tolist()}:
+        raise Broken(f"it loads {len(loaded)} samples that are held out")
     if not test.has_stages:
         return
     run = test.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(test.method), 0)))
@@ -245,7 +257,7 @@ PROMISES: list[Promise] = [
     repeats_its_steps,
     repeats,
     resumes,
-    leaves_removed_data_alone,
+    leaves_absent_data_alone,
     accepts_contrastive_term,
     runs_in_bfloat16,
 ]
@@ -258,10 +270,11 @@ def examine(method: str, plugins: Sequence[str], promises: Sequence[Promise] = P
     """
     with miniature(method, plugins) as test:
         runs: list[Ended] = []
-        findings = [_finding("It does a run.", lambda: runs.append(test.run()))]
+        module = method_class(test.method).__module__
+        findings = [_finding("It does a run.", lambda: runs.append(test.first_run()), module)]
         if not runs:
             return findings
-        return [_finding(str(promise.__doc__), partial(promise, test, runs[0])) for promise in promises]
+        return [_finding(str(promise.__doc__), partial(promise, test, runs[0]), module) for promise in promises]
 
 
 def broken(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise] = PROMISES) -> list[Finding]:
@@ -269,12 +282,14 @@ def broken(method: str, plugins: Sequence[str] = (), promises: Sequence[Promise]
     return [finding for finding in examine(method, plugins, promises) if finding.instead]
 
 
-def _finding(promise: str, attempt: Callable[[], object]) -> Finding:
+def _finding(promise: str, attempt: Callable[[], object], module: str) -> Finding:
+    """Return whether an attempt ends well; the place of an error is in the method's ``module`` where it has been."""
     try:
         attempt()
     except (Broken, BadInput) as error:
         return Finding(promise, str(error))
     except Exception as error:  # anyone may have written the method
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return Finding(promise, f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})")
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = line_of(error, module) or f" ({Path(last.filename).name}, line {last.lineno})"
+        return Finding(promise, f"{type(error).__name__}: {error}{place}")
     return Finding(promise, "")

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.methods.base import Batch, Method, Output, units_of
+from benchmark.methods.base import Batch, Method, Output, check_positions, units_of
 from benchmark.metrics.samples import METRICS
 from benchmark.training.device import Device, compiled
 from benchmark.training.optimiser import SGD, learning_rate
@@ -91,6 +91,7 @@ class Trainer:
     def _train_epoch(self, pause: Callable[[Trainer], None]) -> float:
         """Do the rest of the current epoch and return its mean loss."""
         steps = self.method.batches(self.epoch)
+        check_positions(self.method, steps)
         if self.step == 0:
             torch.manual_seed(self.context.streams.integer("model", self.epoch))
         self.model.train()

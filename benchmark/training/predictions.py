@@ -107,5 +107,5 @@ def _read(path: Path) -> pd.DataFrame:
 def _refuse(path: Path, frame: pd.DataFrame, fault: str, rows: pd.Series[bool]) -> None:
     if rows.any():
         first = frame[rows].iloc[0]
-        more = f", and so on in {int(rows.sum())} rows" if rows.sum() > 1 else ""
-        raise BadInput(f"{path}: {first['split']} image {first['index']}: {fault}{more}")
+        such = f" ({rows.sum():,} such images)" if rows.sum() > 1 else ""
+        raise BadInput(f"{path}: {first['split']} image {first['index']}: {fault}{such}")

@@ -81,7 +81,7 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
             edges = {name: limits.edge(values[name]) for name, limits in pair.ranges.items()}
             by_cell.setdefault(str(pair.cell), {})[pair.method] = {
                 "candidates": len(ended),
-                "pflops": _rounded(sum(trial.user_attrs["history"][-1]["pflops_executed"] for trial in ended)),
+                "pflops": float(f"{sum(trial.user_attrs['history'][-1]['pflops_executed'] for trial in ended):.3g}"),
                 "avg_gap": _rounded(best.user_attrs.get("avg_gap")),
                 "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")),
                 "test_gap": _rounded(best.user_attrs.get("test_gap")),
@@ -110,9 +110,11 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial, jobs: int) -> str:
     """Return a candidate's outcome in a line, and how long ``jobs`` processes need for those that are left."""
     values = " ".join(f"{key}={value}" for key, value in journal.values(trial).items())
     last_row = trial.user_attrs["history"][-1]
-    outcome = f"gap {trial.user_attrs['avg_gap']:.2f}" if "avg_gap" in trial.user_attrs else "diverged"
+    outcome = "diverged"
+    if "avg_gap" in trial.user_attrs:
+        outcome = f"gap {trial.user_attrs['avg_gap']:.2f}, objective {trial.value:.2f}"
     best = journal.best(pair)
-    so_far = f"; best so far {best.value:.2f}" if best else ""
+    so_far = f"; best objective so far {best.value:.2f}" if best else ""
     remaining, seconds = journal.remaining(), journal.seconds_left(jobs)
     time_left = f"; time left {spell(seconds)}" if remaining and seconds is not None else ""
     total = journal.tune.budget * len(journal.pairs)

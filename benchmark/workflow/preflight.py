@@ -16,7 +16,7 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, IncompletePlugin, StaleOutput, unknown
 from benchmark.files import read_record
-from benchmark.methods.base import Batch, Method, Output, Part, units_of
+from benchmark.methods.base import Batch, Method, Output, Part, check_positions, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
 from benchmark.study.checks import PIXELS, check_batches, check_prepared
@@ -148,30 +148,34 @@ def check_plugins(study: Study) -> None:
     runs = {MethodName.parse(run.name.method).base: run for run in study.runs()}
     for base, run in runs.items():
         if METHODS.code(base):
-            with _only_missing_parts(study):
-                _first_steps(run)
+            with _only_missing_parts(f"{study.file}: plugins: {base!r}"):
+                first_steps(run, SAMPLES * study.hold_out // 100)
     for arch, dataset in dict.fromkeys((run.name.arch, run.name.dataset) for run in study.runs()):
         if ARCHITECTURES.code(arch):
-            with _only_missing_parts(study):
+            with _only_missing_parts(f"{study.file}: plugins"):
                 _first_outputs(arch, *_classes_and_shape(study, dataset))
 
 
 @contextlib.contextmanager
-def _only_missing_parts(study: Study) -> Iterator[None]:
+def _only_missing_parts(where: str) -> Iterator[None]:
     try:
         yield
     except IncompletePlugin as error:
-        raise BadInput(f"{study.file}: plugins: {error}") from None
+        raise BadInput(f"{where}: {error}") from None
     except Exception:
         return
 
 
-def _first_steps(run: Run) -> None:
+def first_steps(run: Run, held_out: int = 0) -> None:
+    """Do the first step of a run's method on a stand-in of `SAMPLES` images, the last ``held_out`` of them held out.
+
+    Raises `IncompletePlugin` for steps or a loss that no training could use, and whatever the method raises.
+    """
     import torch
 
     from benchmark.workflow.cost import stand_in_context
 
-    context = stand_in_context(FORGET, FORGET, SAMPLES, CLASSES)
+    context = stand_in_context(FORGET, FORGET, SAMPLES, CLASSES, held_out)
     method, model = run.method(run.settings, context), context.fresh("stand-in")
     batches = _steps(method)
     with torch.no_grad():
@@ -184,6 +188,9 @@ def _first_steps(run: Run) -> None:
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         given = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else repr(loss)
         raise IncompletePlugin(f"method {type(method).__name__}: loss returns {given}: accepted is a scalar tensor")
+    if not loss.requires_grad:
+        accepted = "accepted is one that follows from a part's features or logits, and from weights that are not frozen"
+        raise IncompletePlugin(f"method {type(method).__name__}: loss returns a tensor without a gradient: {accepted}")
 
 
 def _steps(method: Method) -> list[Batch]:
@@ -200,6 +207,7 @@ def _steps(method: Method) -> list[Batch]:
             if not isinstance(units, Real) or not 0 <= units < math.inf:
                 accepted = "accepted is a number of forward passes, at least 0"
                 raise IncompletePlugin(f"{where}: an image of the part {name!r} costs {units!r}: {accepted}")
+    check_positions(method, steps)
     return steps
 
 

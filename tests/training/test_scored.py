@@ -131,13 +131,13 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.assign(index=samples["index"] + 1), "test image 60: this image is no part of the dataset"),
         (samples.assign(label=samples["label"].to_numpy()[::-1]), "are the images in another order?"),
         (samples.assign(label=samples["label"].astype("Int64")[:-1]), "column label is empty in 1 row: "),
-        (samples.assign(prediction=10), "the prediction is no class, and so on in 220 rows"),
+        (samples.assign(prediction=10), "the prediction is no class (220 such images)"),
         (samples.assign(loss=samples["loss"][:-1]), "test image 59: the loss is not a finite number"),
-        (samples.assign(loss=1e39), "the loss is not a finite number in float32, and so on in 220 rows"),
-        (samples.assign(loss=-1.0), "the loss is negative, and so on in 220 rows"),
+        (samples.assign(loss=1e39), "the loss is not a finite number in float32 (220 such images)"),
+        (samples.assign(loss=-1.0), "the loss is negative (220 such images)"),
         (samples.assign(loss="low"), ": accepted are numbers"),
         (samples.assign(split="Test"), "column split holds 'Test': accepted are train, test"),
-        (samples.assign(margin=5.0), "the loss is not the one that follows from the margin, and so on in"),
+        (samples.assign(margin=5.0), "the loss is not the one that follows from the margin ("),
         (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
     ]:
         write(frame)
