@@ -73,7 +73,7 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
     """
     path = _file(name)
     if path.exists():
-        raise _exists(path)
+        raise BadInput(f"{path} exists already: call the new study something else")
     if images is None:
         parent = Study.load(extends)
         gaps = [output for output in parent.tables.values() if output.kind == "unlearning"]
@@ -107,20 +107,25 @@ def write_scored(folder: Path, extends: str, cell: str, name: str) -> Path:
     if not methods_shown:
         raise unknown("cell", cell, (cell for output in tables for cell in output.cells), f"study {extends!r}")
     files, methods = _quoted(folder / "trial-{trial}.parquet"), ", ".join([*methods_shown[0], name])
-    complete = trials == study.trials  # an audit's readings depend on the number of trials
-    outputs = "comparison, audit" if complete else "comparison"
-    body = (SCORED + AUDIT * complete).format(
-        name=name, extends=extends, method=name, files=files, cell=cell, methods=methods, trials=trials, outputs=outputs
-    )
-    text = HEAD.format(name=name, description=f"{name}, whose predictions were made elsewhere") + body
-    if path.exists() and path.read_text(encoding="utf-8") != text:  # equal if corrected predictions are scored
-        raise _exists(path)
-    write_text(path, text)
+    texts = {}
+    for count in range(1, most + 1):
+        complete = count == most  # an audit's readings depend on the number of trials
+        texts[count] = (HEAD + SCORED + AUDIT * complete).format(
+            name=name,
+            description=f"{name}, whose predictions were made elsewhere",
+            extends=extends,
+            method=name,
+            files=files,
+            cell=cell,
+            methods=methods,
+            trials=count,
+            outputs="comparison, audit" if complete else "comparison",
+        )
+    if path.exists() and path.read_text(encoding="utf-8") not in texts.values():  # corrected files, or more trials
+        remedy = f"give it another name by --name, or delete {path}"
+        raise BadInput(f"{path} exists already, and shows something else or was edited: {remedy}")
+    write_text(path, texts[trials])
     return path
-
-
-def _exists(path: Path) -> BadInput:
-    return BadInput(f"{path} exists already: call the new study something else")
 
 
 def _file(name: str) -> Path:
