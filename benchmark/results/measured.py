@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.metrics import measure
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RETRAIN, Cell, RunName
+from benchmark.names import ORIGINAL, RETRAIN, Cell, RunName
 from benchmark.paths import HISTORY, SAMPLES
 from benchmark.results.records import DIVERGED, forget_rows, frame, passing_over_if, read_all, record
 from benchmark.seeds import Streams
@@ -22,24 +22,23 @@ COLLAPSE = 20.0
 COLLAPSE_TEXT = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
 
 
-def metrics(study: Study, runs: Iterable[Run], cells: Iterable[Cell], partial: bool = False) -> pd.DataFrame:
+def metrics(study: Study, runs: Iterable[Run], cells: Sequence[Cell], partial: bool = False) -> pd.DataFrame:
     """Return a row for each run and cell: the columns of ``results/<study>-metrics.parquet`` except the gaps."""
-    cells = list(cells)
     by_cell = with_cells(runs, cells)
     best = _best_epochs(study, by_cell, partial) if study.report_epoch == "best" else {}
+    table = pd.DataFrame(read_all(lambda pair: _row(study, *pair, best), by_cell, partial))
+    if table.empty:
+        return table
+    networks = {(cell.dataset, cell.arch) for cell in cells}
+    limits = {network: collapse_limit(study, *network, partial) for network in networks}
+    limit = [limits[network] for network in zip(table["dataset"], table["arch"], strict=True)]
+    return table.assign(collapsed=table["ra"] < limit)
 
-    def row(pair: tuple[Run, Cell]) -> dict[str, Any]:
-        """Return the row of a run in a cell."""
-        run, cell = pair
-        return _row(study, run, cell, best.get((str(cell), run.name.method)))
 
-    table = pd.DataFrame(read_all(row, by_cell, partial))
-    return table if table.empty else _collapsed(study, table, cells, partial)
-
-
-def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any]:
+def _row(study: Study, run: Run, cell: Cell, best: dict[tuple[Cell, str], int]) -> dict[str, Any]:
     content = record(study, run)
     history = frame(study, run, HISTORY)
+    epoch = best.get((cell, run.name.method))
     at_end = epoch is None or content["status"] == DIVERGED  # possibly before that epoch
     reported = history.iloc[-1] if at_end else history.set_index("epoch", drop=False).loc[epoch]
     if content["status"] == DIVERGED:
@@ -50,9 +49,7 @@ def _row(study: Study, run: Run, cell: Cell, epoch: int | None) -> dict[str, Any
         measured = {metric: float(reported[metric]) for metric in METRICS}
     return {
         "study": study.name,
-        "dataset": cell.dataset,
-        "arch": cell.arch,
-        "scenario": cell.scenario,
+        **vars(cell),
         "method": run.name.method,
         "trial": run.name.trial,
         "status": content["status"],
@@ -86,34 +83,27 @@ def members_stream(study: Study, cell: Cell, stage: int | None = None) -> np.ran
     return Streams(study.seed, (cell.dataset, cell.scenario)).numpy("members")
 
 
-def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[str, str], int]:
+def _best_epochs(study: Study, by_cell: list[tuple[Run, Cell]], partial: bool) -> dict[tuple[Cell, str], int]:
     """Return for each cell and method the epoch with the smallest average gap of the means over trials.
 
     The choice uses Retrain and so the test set: tables call it the oracle epoch. Original and Retrain have only their
     last epoch.
     """
-    by_method: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    by_method: dict[tuple[Cell, str], list[pd.DataFrame]] = {}
     for run, cell in by_cell:
         with passing_over_if(partial):
             if not run.name.is_original:
-                by_method.setdefault((str(cell), run.name.method), []).append(frame(study, run, HISTORY))
+                by_method.setdefault((cell, run.name.method), []).append(frame(study, run, HISTORY))
     best = {}
-    for (cell_name, method), histories in by_method.items():
-        if method == RETRAIN or (cell_name, RETRAIN) not in by_method:
+    for (cell, method), histories in by_method.items():
+        if method == RETRAIN or (cell, RETRAIN) not in by_method:
             continue
-        target = pd.concat(history.tail(1) for history in by_method[cell_name, RETRAIN])[list(METRICS)].mean()
+        target = pd.concat(history.tail(1) for history in by_method[cell, RETRAIN])[list(METRICS)].mean()
         means = pd.concat(histories).groupby("epoch")[list(METRICS)].mean()
         gaps = (means - target).abs().mean(axis=1).dropna()
         if len(gaps):
-            best[cell_name, method] = int(gaps.idxmin())
+            best[cell, method] = int(gaps.idxmin())
     return best
-
-
-def _collapsed(study: Study, table: pd.DataFrame, cells: list[Cell], partial: bool) -> pd.DataFrame:
-    """Add ``collapsed``: whether retain accuracy lies more than `COLLAPSE` points below Original's."""
-    limits = {key: collapse_limit(study, *key, partial) for key in {(cell.dataset, cell.arch) for cell in cells}}
-    limit = [limits[key] for key in zip(table["dataset"], table["arch"], strict=True)]
-    return table.assign(collapsed=table["ra"] < limit)
 
 
 def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False) -> float:
@@ -121,7 +111,7 @@ def collapse_limit(study: Study, dataset: str, arch: str, partial: bool = False)
 
     If Original is missing or damaged, raise `StaleOutput` or, with ``partial``, return -inf.
     """
-    original = study.run(RunName(dataset, arch, "", "original", 0))
+    original = study.run(RunName(dataset, arch, "", ORIGINAL, 0))
     if all(run.name != original.name for run in study.runs()):
         return -np.inf
     with passing_over_if(partial):

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark import paths
 from benchmark.errors import BadInput, StaleOutput, unknown
 from benchmark.files import read_parquet, read_record, sha256, written_digest
 from benchmark.metrics.samples import METRICS
-from benchmark.names import RUN_KEYS, Cell, MethodName, RunName
+from benchmark.names import ORIGINAL, RUN_KEYS, Cell, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
 from benchmark.stamp import PACKAGES
@@ -23,6 +24,7 @@ from benchmark.study.runs import SHORT, Run
 from benchmark.study.study import Study
 
 COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")
+NUMBERS = (*METRICS, *COSTS)
 MADE = ("commit", "code", "plugins", "version")
 MACHINE = ("device", "precision", "threads", "cores", "system")
 VERSIONS = ("python", *(package.replace("-", "_") for package in PACKAGES))
@@ -52,7 +54,8 @@ class RecordedRun:
         """Metrics in per cent and costs, at the last epoch."""
         if self.folder is None:
             return dict(self.record["numbers"])
-        return _numbers(read_parquet(self.folder / HISTORY).iloc[-1])
+        last = read_parquet(self.folder / HISTORY).iloc[-1].dropna()
+        return {key: float(last[key]) for key in NUMBERS if key in last}
 
     def facts(self, shown_by: dict[str, dict[str, str]]) -> dict[str, Any]:
         """Return all that is known about the run, by topic, as plain data.
@@ -214,36 +217,36 @@ def _recorded(study: Study, runs: Sequence[Run]) -> list[RecordedRun]:
     """Return runs from their records or else from the gathered results; raise `StaleOutput` if one is in neither."""
     recorded: list[RecordedRun] = []
     gathered: pd.DataFrame | None = None
-    last: pd.DataFrame | None = None
     for run in runs:
         folder = paths.run(run.pool_path)
         if (folder / RUN).is_file():
             recorded.append(RecordedRun(folder, read_record(folder / RUN), run.name))
             continue
-        if gathered is None:
-            metrics = frames.gathered_frame(study.name, "metrics")
-            gathered = metrics.drop_duplicates("fingerprint").set_index("fingerprint")
-            if paths.gathered(study.name, "history").is_file():
-                history = frames.gathered_frame(study.name, "history")
-                last = history.drop_duplicates(RUN_KEYS, keep="last").set_index(RUN_KEYS)
+        gathered = _gathered(study.name) if gathered is None else gathered
         if run.fingerprint not in gathered.index:
             raise StaleOutput(f"{run.name} has not been run: run snakemake")
         row = gathered.loc[run.fingerprint].dropna().to_dict()
-        if last is not None:
-            where = (*(row[key] for key in RUN_KEYS[:2]), run.name.scenario, row["method"], row["trial"])
-            numbers = _numbers(last.loc[where])
-        else:  # metrics of the reported epoch; Original has a row per cell, so that they would be of one of its cells
-            numbers = _numbers(pd.Series(row).drop(METRICS if run.name.is_original else (), errors="ignore"))
-        stamp = {key: row[key] for key in STAMP if key in row}
-        facts = {key: row[key] for key in GATHERED if key in row}
-        name = {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
-        recorded.append(RecordedRun(None, name | facts | {"stamp": stamp, "numbers": numbers}, run.name))
+        facts, stamp, numbers = ({key: row[key] for key in keys if key in row} for keys in (GATHERED, STAMP, NUMBERS))
+        facts |= {"run": str(run.name), "fingerprint": run.fingerprint, "slice": run.slice}
+        recorded.append(RecordedRun(None, facts | {"stamp": stamp, "numbers": numbers}, run.name))
     return recorded
 
 
-def _numbers(epoch: pd.Series[Any]) -> dict[str, float]:
-    """Return the metrics and costs of a row of a history."""
-    return {key: float(value) for key, value in epoch.dropna().items() if key in (*METRICS, *COSTS)}
+def _gathered(study: str) -> pd.DataFrame:
+    """Return a study's gathered runs by fingerprint, with the metrics and costs of their last epochs.
+
+    Where no history is gathered, they are those of the reported epoch, and Original, which has a row per cell, has no
+    metrics.
+    """
+    runs = frames.gathered_frame(study, "metrics")
+    is_original = runs["method"] == ORIGINAL
+    if paths.gathered(study, "history").is_file():
+        last = frames.gathered_frame(study, "history").drop_duplicates(RUN_KEYS, keep="last")
+        runs = runs.assign(scenario=runs["scenario"].mask(is_original, "")).drop(columns=[*NUMBERS])
+        runs = runs.merge(last[[*RUN_KEYS, *NUMBERS]], on=RUN_KEYS, how="left")
+    else:
+        runs.loc[is_original, METRICS] = np.nan
+    return runs.drop_duplicates("fingerprint").set_index("fingerprint")
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
