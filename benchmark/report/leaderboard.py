@@ -42,7 +42,6 @@ from benchmark.report.templates import template
 from benchmark.results import frames
 from benchmark.settings import Strict
 from benchmark.study.reading import parse, validated
-from benchmark.study.resolve import plain_values
 from benchmark.study.study import Study
 
 BASELINE = "ft"  # every paper compares with it
@@ -132,8 +131,8 @@ def _settings(study: Study, method: str, metrics: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for parts in metrics[CELL].drop_duplicates().itertuples(index=False):
         cell = Cell(*parts)
-        settings = plain_values(study.run(study.run_name(cell, method, 0)).settings)
-        rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings.items()]
+        settings = study.settings_of(cell, method).items()
+        rows += [{"study": study.name, **vars(cell), "setting": key, "value": value} for key, value in settings]
     return pd.DataFrame(rows, columns=["study", *CELL, "setting", "value"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,6 @@ from benchmark.report.tabular import DAGGER, THIN, Block, Column, Row, Table, se
 from benchmark.results.frames import Results
 from benchmark.results.measured import COLLAPSE_TEXT
 from benchmark.study.form import OutputSettings
-from benchmark.study.resolve import plain_values
 from benchmark.study.study import Study
 
 METHOD_COLLAPSED = f"{DAGGER}{THIN}collapsed in at least one trial: {COLLAPSE_TEXT}"
@@ -71,10 +69,6 @@ class Source:
     def run_method(self, cell: Cell, method: str) -> str:
         """Return the method name that a listed method's runs have in a cell."""
         return self.study.run_name(cell, method, 0).method
-
-    def settings(self, cell: Cell, method: str) -> dict[str, Any]:
-        """Return a method's hyperparameters in a cell."""
-        return plain_values(self.study.run(self.study.run_name(cell, method, 0)).settings)
 
     # --- results --------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.names import CL, ORIGINAL, RETRAIN, Cell, MethodName, RunName, Scenario
 from benchmark.study.form import OutputSettings
-from benchmark.study.resolve import ResolvedStudy, plain_values
+from benchmark.study.resolve import ResolvedStudy
 
 # What can be derived from a run's weights, as one file per run and scenario.
 DERIVED = MAPS, DISTANCES, VIEWS, RELEARNING = "maps", "distances", "views", "relearning"
@@ -114,8 +114,7 @@ def _stages(study: ResolvedStudy, output: OutputSettings) -> list[RunName]:
 
 def untuned_name(study: ResolvedStudy, cell: Cell, method: str) -> str:
     """Return a method's name with its values in the study before tuned ones override them."""
-    studies = (study.untuned, study)
-    own, tuned = (plain_values(version.run(version.run_name(cell, method, 0)).settings) for version in studies)
+    own, tuned = (version.settings_of(cell, method) for version in (study.untuned, study))
     changed = [f"{key}={own[key]}" for key in own if own[key] != tuned[key]]
     return str(MethodName.parse("@".join([method, *changed])))
 
@@ -149,7 +148,7 @@ def varied(study: ResolvedStudy, output: OutputSettings) -> str:
     (key,) = keys
     for cell in map(Cell.parse, output.cells):
         for method in methods:
-            if key not in plain_values(study.run(study.run_name(cell, method, 0)).settings):
+            if key not in study.settings_of(cell, method):
                 raise BadInput(f"methods: {method!r} has no setting {key!r}, which this figure varies")
     return key
 

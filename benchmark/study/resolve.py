@@ -73,6 +73,10 @@ class ResolvedStudy(StudyForm):
             run = self._runs[name] = self._resolve(name)
         return run
 
+    def settings_of(self, cell: Cell, method: str) -> dict[str, Any]:
+        """Return a method's hyperparameters in a cell, which all trials share, as `plain_values`."""
+        return plain_values(self.run(self.run_name(cell, method, 0)).settings)
+
     @cached_property
     def dataset_fingerprints(self) -> dict[str, str]:
         """The digits of all that determines the arrays of each dataset: see `benchmark.data.store.fingerprint`."""

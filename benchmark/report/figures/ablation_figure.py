@@ -54,7 +54,7 @@ def numbers(source: Source) -> pd.DataFrame:
     data["head"] = [MethodName.parse(method).head for method in data["method"]]
     cells = [Cell(*parts) for parts in data[CELL].itertuples(index=False)]
     data["value"], own_value = (
-        [source.settings(cell, method)[key] for cell, method in zip(cells, data[column], strict=True)]
+        [source.study.settings_of(cell, method)[key] for cell, method in zip(cells, data[column], strict=True)]
         for column in ("method", "head")
     )
     data["own"] = data["value"] == own_value

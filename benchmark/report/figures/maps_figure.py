@@ -97,7 +97,7 @@ def _remark(source: Source, cell: Cell, method: str, samples: pd.DataFrame) -> s
 def _label(source: Source, cells: list[Cell], method: str) -> str:
     """Return a method's label and, below it, its values in cells of every setting that a listed method's name sets."""
     keys = sorted({key for name in source.methods for key, _ in MethodName.parse(name).settings})
-    settings = [source.settings(cell, method) for cell in cells]
+    settings = [source.study.settings_of(cell, method) for cell in cells]
     values = {key: " / ".join(dict.fromkeys(str(own[key]) for own in settings)) for key in keys if key in settings[0]}
     line = ", ".join(f"{setting_label(key)} = {value}" for key, value in values.items())
     return method_label(MethodName.parse(method).head) + (f"\n{line}" if line else "")

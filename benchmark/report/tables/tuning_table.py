@@ -38,7 +38,7 @@ def build(source: Source) -> Table:
 def _measured(source: Source, cell: Cell, method: str) -> dict[str, object]:
     untuned = untuned_name(source.study, cell, method)
     measured = gaps_of_two(source, cell, method, untuned)
-    values, listed = source.settings(cell, method), MethodName.parse(method).settings
+    values, listed = source.study.settings_of(cell, method), MethodName.parse(method).settings
     changes = [pair for pair in MethodName.parse(untuned).settings if pair not in listed]
     changed = ", ".join(f"{setting_label(key)} {value} to {values[key]}" for key, value in changes)
     gaps = {"own_gap": measured["second"], "tuned_gap": measured["first"], "gain": measured["value"]}
