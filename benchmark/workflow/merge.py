@@ -140,11 +140,8 @@ def _other_images(piece: Piece) -> str:
         folder = paths.dataset(name, piece.record["slice"]["dataset"]["provenance"])
     else:
         origin = written_origin(piece.path)
-        name, images, folder = (
-            piece.relative_path.split("/")[1],
-            origin.get("images"),
-            paths.DATA / str(origin.get("dataset")),
-        )
+        name, images = piece.relative_path.split("/")[1], origin.get("images")
+        folder = paths.DATA / str(origin.get("dataset"))
     prepared = store.content_digest_if_known(folder)
     if not images or not prepared or images == prepared:
         return ""
@@ -251,13 +248,12 @@ def _unknown(plan: Merge) -> Iterator[str]:
     if not plan.added:
         return
     try:
-        shown = {path.as_posix() for path in used()}
+        shown = used()
     except BadInput as error:
         yield f"which studies show them is not known: {error}"
         return
-    runs = [
-        run for run in plan.added.values() if run.record and (paths.RESULTS / run.relative_path).as_posix() not in shown
-    ]
+    added = (piece for piece in plan.added.values() if piece.record)
+    runs = [run for run in added if paths.RESULTS / run.relative_path not in shown]
     if runs:
         names = ", ".join(f"{run.record['run']} of {run.record.get('study')}" for run in runs[:NAMED])
         yield f"no study in {paths.CONFIG} shows {len(runs)} of them: {names}{', ...' * (len(runs) > NAMED)}"
