@@ -23,8 +23,6 @@ READING = {
     "scale": "rank 1 is nearest to Retrain; filled: the first, or not to be told from it (95 % interval)",
     "forget": "the silhouette, from -1 to 1, is of the forget samples of each predicted class, on the map",
 }
-PAGE = "page"
-STUDY = "study"
 
 
 def captions(study: Study) -> dict[str, str]:
@@ -32,7 +30,7 @@ def captions(study: Study) -> dict[str, str]:
     use(study)
     page = "All results on one page: tables that sort and filter, curves, maps, and how each number was made"
     outputs = {name: _output(study, name) for name in study.outputs}
-    return outputs | {PAGE: _caption(page, {}, PAGE, study), STUDY: _study(study)}
+    return outputs | {"page": _caption(page, {}, "page", study), "study": _study(study)}
 
 
 def labels(study: Study, name: str, suffix: str) -> dict[str, str]:

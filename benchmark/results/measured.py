@@ -17,6 +17,7 @@ from benchmark.seeds import Streams
 from benchmark.study.runs import Run, with_cells
 from benchmark.study.study import Study
 
+COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")  # of a run by the end of an epoch
 # How far below Original's a run's retain accuracy may fall, in points, before tables call it collapsed.
 COLLAPSE = 20.0
 COLLAPSE_TEXT = f"retain accuracy more than {COLLAPSE:.0f} points below Original's"
@@ -56,7 +57,7 @@ def _row(study: Study, run: Run, cell: Cell, best: dict[tuple[Cell, str], int]) 
         "epoch": int(reported["epoch"]),
         "report_epoch": "last" if epoch is None else study.report_epoch,
         **measured,
-        **{key: float(reported[key]) for key in ("pflops", "pflops_executed", "seconds", "cpu_seconds")},
+        **{key: float(reported[key]) for key in COSTS},
         "wall_seconds": content["wall_seconds"],
         "peak_memory_mb": content["peak_memory_mb"],
         **{f"setting_{key}": value for key, value in content["slice"]["settings"].items()},

@@ -19,11 +19,11 @@ from benchmark.metrics.samples import METRICS
 from benchmark.names import ORIGINAL, RUN_KEYS, Cell, MethodName, RunName
 from benchmark.paths import HISTORY, MODEL, RUN
 from benchmark.results import frames
+from benchmark.results.measured import COSTS
 from benchmark.stamp import PACKAGES
 from benchmark.study.runs import SHORT, Run
 from benchmark.study.study import Study
 
-COSTS = ("pflops", "pflops_executed", "seconds", "cpu_seconds")
 NUMBERS = (*METRICS, *COSTS)
 MADE = ("commit", "code", "plugins", "version")
 MACHINE = ("device", "precision", "threads", "cores", "system")
