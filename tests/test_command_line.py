@@ -56,7 +56,6 @@ def test_a_mistake_is_one_line_and_status_2(project):
         (f"run tiny {CELL}/ft;touch/trial-0", "accepted is"),
         ("table tiny table3", "unknown table or figure 'table3'; did you mean 'table8'? Accepted: table2, table8"),
         ("figure tiny figure1", "unknown table or figure 'figure1'"),
-        ("figure tiny table2", "unknown figure 'table2'"),
         ("prepare tiny digts", "unknown dataset 'digts'; did you mean 'digits'?"),
         ("split tiny digits random-0", "scenario 'random-0': accepted are"),
         ("split tiny digits class-nine", "unknown class 'nine'"),
@@ -65,6 +64,8 @@ def test_a_mistake_is_one_line_and_status_2(project):
         (f"embed tiny mops {CELL}/ft/trial-0 random-10", "did you mean 'maps'?"),
         ("embed tiny maps ft random-10", "run 'ft': accepted is"),
         ("table tiny table2", "has not been run"),
+        ("figure tiny table2", "'table2' is a table, not a figure: 'python -m benchmark table tiny table2' draws it"),
+        ("list method", "WHAT: unknown word 'method'; did you mean 'methods'?"),
     ]:
         done = call(*arguments.split())
         assert done.returncode == 2 and message in done.stderr, (arguments, done.stderr)

@@ -437,7 +437,7 @@ def test_extending_in_a_circle_or_what_is_no_study_is_refused(empty):
     for texts in ({"a": "a"}, {"a": "b", "b": "a"}, {"a": "b", "b": "c", "c": "b"}):
         for name, parent in texts.items():
             write(f"extends: {parent}\n", name)
-        with pytest.raises(BadInput, match="goes round in a circle: a -> "):
+        with pytest.raises(BadInput, match="leads back to where it began: a -> "):
             Study.load("a")
     for parent in ("nobody", "[a]", "3", "../x"):
         write(f"extends: {parent}\n")

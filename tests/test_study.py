@@ -33,7 +33,7 @@ def extending(parent: str, text: str, name: str = "tiny") -> Study:
 def test_extends_merges_mappings_replaces_everything_else_and_null_removes(empty):
     parent = empty.study({"description": "parent"}, name="parent")
     child = extending("parent", "trials: 5\ndatasets: {digits: {subset: 99}}\ntables: {table2: {methods: [not]}}\n")
-    assert (child.name, child.trials, child.description) == ("tiny", 5, "parent")
+    assert (child.name, child.trials, child.description) == ("tiny", 5, "parent, with changes")
     assert child.datasets["digits"].subset == 99 and child.datasets["digits"].test_subset == 60
     assert child.tables["table2"].methods == ["not"] and child.tables["table2"].cells == [CELL]
     assert child.tables.keys() == parent.tables.keys() and child.seed == parent.seed

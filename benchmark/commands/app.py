@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark import __version__, paths
+from benchmark.errors import unknown
 
 if TYPE_CHECKING:
     from benchmark.study.study import Study
@@ -24,6 +25,19 @@ app = typer.Typer(
 def argument(text: str, metavar: str | None = None, complete: Any = None) -> Any:
     """Return an argument with its help; ``complete`` tells the shell how to complete what was typed."""
     return typer.Argument(help=text, metavar=metavar, autocompletion=complete)
+
+
+def choice(text: str, metavar: str, accepted: type[StrEnum]) -> Any:
+    """Return an argument that takes one of a few words; another word is refused with a suggestion."""
+
+    words = [str(word) for word in accepted]
+
+    def parse(given: str) -> StrEnum:
+        if given not in words:
+            raise unknown("word", given, words, metavar)
+        return accepted(given)
+
+    return typer.Argument(help=text, metavar=metavar, parser=parse, autocompletion=lambda: words)
 
 
 def flag(name: str, text: str) -> Any:
@@ -46,7 +60,8 @@ def complete_output(context: typer.Context, incomplete: str) -> list[str]:
 StudyName = Annotated[str, argument("the study, config/STUDY.yaml", "STUDY", complete_study)]
 Dataset = Annotated[str, argument("a dataset of the study", "DATASET")]
 RunText = Annotated[str, argument("the run, such as digits/convnet/random-10/coun/trial-0", "RUN")]
-OutputName = Annotated[str, argument("its name in the study, such as table2 or figure5", "NAME", complete_output)]
+TableName = Annotated[str, argument("its name in the study, such as table2", "NAME", complete_output)]
+FigureName = Annotated[str, argument("its name in the study, such as figure5", "NAME", complete_output)]
 Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and write NAME.partial files")]
 WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]

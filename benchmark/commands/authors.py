@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark import paths
-from benchmark.commands.app import app, argument, complete_study, read
+from benchmark.commands.app import app, argument, choice, complete_study, read
 from benchmark.commands.jobs import run, table
 from benchmark.errors import BadInput, StaleOutput
 
@@ -22,7 +22,7 @@ Name = typer.Option("--name", metavar="NAME", help="the name of the method  [def
 
 @app.command()
 def new(
-    kind: Annotated[New, argument("what to start: a method, a dataset, an architecture or an audit", "KIND")],
+    kind: Annotated[New, choice("what to start: a method, a dataset, an architecture or an audit", "KIND", New)],
     name: Annotated[str, argument("its name, such as my-method", "NAME")],
 ) -> None:
     """Write a plugin to start from.

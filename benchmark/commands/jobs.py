@@ -15,11 +15,12 @@ from benchmark import paths
 from benchmark.commands.app import (
     TERMINATED,
     Dataset,
-    OutputName,
+    FigureName,
     Partial,
     Replace,
     RunText,
     StudyName,
+    TableName,
     WithoutImages,
     app,
     argument,
@@ -120,7 +121,7 @@ def collect(study: StudyName, partial: Partial = False, replace: Replace = False
 
 
 @app.command()
-def table(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+def table(study: StudyName, name: TableName, partial: Partial = False, replace: Replace = False) -> None:
     """Write a table. Its files are paper_tables/STUDY/NAME.tex, .csv, .md and .html."""
     from benchmark.report.draw import draw_table
 
@@ -128,7 +129,7 @@ def table(study: StudyName, name: OutputName, partial: Partial = False, replace:
 
 
 @app.command()
-def figure(study: StudyName, name: OutputName, partial: Partial = False, replace: Replace = False) -> None:
+def figure(study: StudyName, name: FigureName, partial: Partial = False, replace: Replace = False) -> None:
     """Draw a figure. Its files are figures/STUDY/NAME.pdf and .png."""
     from benchmark.report.draw import draw_figure
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.app import Listing, StudyName, app, argument, complete_study, flag, read
+from benchmark.commands.app import Listing, StudyName, app, argument, choice, complete_study, flag, read
 from benchmark.errors import BadInput
 
 Parent = typer.Option(metavar="STUDY", autocompletion=complete_study, help="the study to start from  [default: quick]")
@@ -58,7 +58,7 @@ def check(
 
 @app.command("list")
 def list_(
-    what: Annotated[Listing, argument("what to list", "WHAT")],
+    what: Annotated[Listing, choice("what to list", "WHAT", Listing)],
     study: Annotated[str, argument("the study", "STUDY", complete_study)] = "quick",
 ) -> None:
     """List studies, methods, settings and more.

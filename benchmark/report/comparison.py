@@ -163,8 +163,9 @@ class Comparison:
             return f"no difference: of {judged} intervals, none excludes 0 where the difference exceeds the noise"
         chance = f"by chance alone, about {0.05 * judged:.0f} of {judged} intervals exclude 0"
         return (
-            f"{starred}: beyond the noise between two Retrains, and the 95 % interval (±) excludes 0, or all trials "
-            f"differ by the same; or another computation, or number of diverged trials; {chance}"
+            f"{starred}. A metric's is beyond the noise between two Retrains, and its 95 % interval (±) excludes 0 or "
+            f"all trials differ by the same amount; computation and divergence are starred if they differ at all. "
+            f"{chance.capitalize()}"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import files, paths
-from benchmark.errors import unknown
+from benchmark.errors import BadInput, unknown
 from benchmark.report import html, latex, markdown
 from benchmark.report.source import Source
 from benchmark.report.style import RC, use
@@ -52,13 +52,13 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
 def texts(study: Study, name: str, partial: bool = False, replace: bool = False) -> dict[Path, str]:
     """Return the text of each file that `draw_table` writes."""
     table: Table = build(_source(study, "table", name, study.tables | study.versus_tables, partial, replace))
+    stem = name + paths.PARTIAL * partial
     by_suffix = {
         ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
-        ".md": markdown.render(table, study.name, name),
+        ".md": markdown.render(table, study.name, name, paths.table(study.name, stem, ".csv")),
         ".html": html.render(table, study.name, name),
     }
-    stem = name + paths.PARTIAL * partial
     return {paths.table(study.name, stem, suffix): text for suffix, text in by_suffix.items()}
 
 
@@ -87,6 +87,10 @@ def build(source: Source) -> Any:
 
 
 def _source(study: Study, noun: str, name: str, accepted: Iterable[str], partial: bool, replace: bool) -> Source:
+    if name not in accepted and name in study.outputs:
+        other = study.section_of(name).removesuffix("s")
+        remedy = f"'python -m benchmark {other} {study.name} {name}' draws it"
+        raise BadInput(f"{study.file}: {name!r} is a {other}, not a {noun}: {remedy}")
     if name not in accepted:
         raise unknown(noun, name, accepted, str(paths.study_file(study.name)))
     use(study)

@@ -83,7 +83,7 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
         description = f"{extends}, with changes"
     else:
         cell, methods, body = "images/convnet/random-10", ["original", "ft", "coun"], _of_images(images)
-        description = "Methods compared on images of one's own"
+        description = "Methods compared on your own images"
     table = TABLE.format(name=name, cell=cell, methods=", ".join(methods))
     write_text(path, HEAD.format(name=name, description=description) + body + table)
     return path

@@ -75,13 +75,14 @@ for kind, pattern in PLAIN.items():
 def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str, Any]:
     """Return a study file as plain data, merged over what it extends.
 
-    Mappings are merged key by key, anything else is replaced, and null removes what was inherited. ``seen`` are the
+    Mappings are merged key by key, anything else is replaced, and null removes what was inherited; only a description
+    is each study's own. ``seen`` are the
     studies that extend this one. Unless ``tuned`` is false, tuned values override the hyperparameters of the file that
     includes them.
     """
     where = f"{paths.study_file(seen[-1])}: extends" if seen else "study"
     if study in seen:
-        raise BadInput(f"{where} goes round in a circle: {' -> '.join([*seen, study])}")
+        raise BadInput(f"{where} leads back to where it began: {' -> '.join([*seen, study])}")
     if not re.fullmatch(STUDY_NAME, study) or len(study) > LONGEST:
         form = "the name of a file config/<name>.yaml, without folder or suffix"
         accepted = f"{form}: lower-case words and digits joined by '-' or '_', at most {LONGEST} characters"
@@ -99,7 +100,7 @@ def read(study: str, seen: tuple[str, ...] = (), tuned: bool = True) -> dict[str
         # A study's own key ``tuned``, even null, replaces its parent's.
         inherited = read(parent, (*seen, study), tuned and "tuned" not in data)
         _check_removed(inherited, data, path)
-        data = merge(inherited, data)
+        data = merge(inherited, {"description": f"{parent}, with changes"} | data)
     own = data.get("hyperparameters") or {}
     if includes_tuned and isinstance(own, dict):  # anything else is refused later, by its type
         data["hyperparameters"] = _laid_over(own, tuned_values(data["tuned"], str(path)), str(path))

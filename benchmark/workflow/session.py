@@ -128,7 +128,8 @@ class Session(logging.Filter):
         gaps = [name for name in tables if self.study.output(name).kind == "unlearning"]
         for name in gaps[:1] or tables[: len(tables) == 1]:
             text = paths.table(self.study.name, name, ".md").read_text(encoding="utf-8")
-            return ["", f"{name}: {self.study.output(name).caption}", *aligned(text)]
+            heading = ": ".join(filter(None, [name, self.study.output(name).caption]))
+            return ["", heading, *aligned(text)]
         return []
 
 

@@ -210,6 +210,7 @@ def test_missing_results_are_refused_or_give_partial_files_beside_the_complete_o
             draw(study, name)
         for path, written in draw(study, name, partial=True).items():
             assert path.name == f"{name}.partial{path.suffix}" and written
+            assert path.suffix != ".md" or str(path.with_suffix(".csv")) in path.read_text()
         assert content(drawn[name]) == drawn[name]
     for name in ("gaps", "two", "taken", "far"):
         assert set(Drawn(study, name, partial=True).row("FT")) == {"—"}

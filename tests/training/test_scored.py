@@ -73,6 +73,10 @@ def test_an_audit_needs_a_file_for_every_trial(project, files, tables):
     file = write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
     assert list(Study.load("theirs").tables) == tables
     assert write_scored(Path("theirs 📷"), "tiny", CELL, "theirs") == file  # as after a correction
+    for trial in range(files, 2):
+        Path(f"theirs 📷/trial-{trial}.parquet").touch()
+    assert write_scored(Path("theirs 📷"), "tiny", CELL, "theirs") == file  # with what it lacked
+    assert list(Study.load("theirs").tables) == ["comparison", "audit"]
     file.write_text(file.read_text() + "seed: 1\n")
     with pytest.raises(BadInput, match=r"config/theirs\.yaml exists already"):
         write_scored(Path("theirs 📷"), "tiny", CELL, "theirs")
