@@ -192,6 +192,11 @@ class MethodName:
         full = self.base + CL * self.contrastive
         return next((alias for alias, name in ALIASES.items() if name == full), full)
 
+    @property
+    def key(self) -> str:
+        """The name under which its label and colour are registered: ``neggrad-plus``, but ``coun`` for itself."""
+        return self.head.removesuffix(CL)
+
     def __str__(self) -> str:
         return "@".join([self.head, *(f"{key}={value}" for key, value in self.settings)])
 

@@ -306,7 +306,7 @@ PLUGINS = {
     "METHODS.add('half', 'json:half')": "method 'half' is 'json:half', and there is none",
     "METHODS.add('my_half', Method)": "plugin.py': method name 'my_half'",
     "METHODS.add('half', Method, label=3)": "method 'half': label 3: accepted is one line of text",
-    "METHODS.add('half', Method, label='ft')": "labels: 'ft' would stand for ft and half",
+    "METHODS.add('half', Method, label='Ft')": "labels: 'Ft' would stand for ft and half",
     "METHODS.add('half', Method, colour='red')": "method 'half': colour 'red': accepted is '#RRGGBB'",
     f"{CLASS}batches = lambda self, epoch: [{{'all': part}} for part in self.parts('retain', epoch)]": (
         "plugins: 'half': method Half: paper_units has no entry for the part 'all' of its steps"

@@ -30,7 +30,7 @@ class Mixed(Part):
     forget_count: int = 0
 
 
-@METHODS.register("bad-teacher")
+@METHODS.register("bad-teacher", label="BadT", colour="#DDCC77")
 class BadTeacher(Method):
     """Distillation from a random network on the forget data and from Original on retain data."""
 

@@ -88,7 +88,7 @@ class ContrastiveTerm(Method):
         return loss
 
 
-@METHODS.register("coun")
+@METHODS.register("coun", label="CoUn", colour="#D55E00")
 class CoUn(ContrastiveTerm, FT):
     """CE(first view) + lambda * InfoNCE(first view, second view), on the retain data only."""
 

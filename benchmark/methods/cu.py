@@ -27,7 +27,7 @@ from benchmark.methods.base import Batch, Method, Output, Part, Recipe, cosine_s
 from benchmark.registry import METHODS
 
 
-@METHODS.register("cu")
+@METHODS.register("cu", label="CU", colour="#999933")
 class CU(Method):
     """scale * contrastive(forget, retain) + CE(retain)."""
 

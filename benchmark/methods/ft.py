@@ -6,7 +6,7 @@ from benchmark.methods.base import Method
 from benchmark.registry import METHODS
 
 
-@METHODS.register("ft")
+@METHODS.register("ft", label="FT", colour="#E69F00")
 class FT(Method):
     """Cross-entropy on the retain data."""
 

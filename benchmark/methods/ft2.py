@@ -9,7 +9,7 @@ from benchmark.methods.base import Batch, Method, Output, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("ft2")
+@METHODS.register("ft2", label="FT2", colour="#B8860B")
 class FT2(Method):
     """Mean cross-entropy of two views of each retain image."""
 

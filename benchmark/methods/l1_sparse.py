@@ -12,7 +12,7 @@ from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("l1-sparse")
+@METHODS.register("l1-sparse", label="l1-sparse", colour="#009E73")
 class L1Sparse(Method):
     """CE(retain) + alpha_e * ||theta||_1."""
 

@@ -13,7 +13,7 @@ from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("neggrad-plus")
+@METHODS.register("neggrad-plus", label="NegGrad+", colour="#56B4E9")
 class NegGradPlus(Method):
     """beta * CE(retain) - (1 - beta) * CE(forget)."""
 

@@ -10,7 +10,7 @@ from benchmark.methods.base import Method, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("not")
+@METHODS.register("not", label="NoT", colour="#0072B2")
 class NoT(Method):
     """Fine-tuning from weights whose first layer is multiplied by -1."""
 

@@ -6,7 +6,7 @@ from benchmark.methods.base import Method, TrainingRecipe
 from benchmark.registry import METHODS
 
 
-@METHODS.register("original")
+@METHODS.register("original", label="Original", colour="#999999")
 class Original(Method):
     """Training on all data: where unlearning starts, and the negative control in a table (it forgets nothing)."""
 
@@ -14,7 +14,7 @@ class Original(Method):
     starts_from_original = False
 
 
-@METHODS.register("retrain")
+@METHODS.register("retrain", label="Retrain", colour="#000000")
 class Retrain(Method):
     """Training from scratch on the retain data alone: the reference of every gap."""
 

@@ -15,7 +15,7 @@ from benchmark.methods.base import Batch, Method, Output, Part, Recipe, setting,
 from benchmark.registry import METHODS
 
 
-@METHODS.register("salun")
+@METHODS.register("salun", label="SalUn", colour="#CC79A7")
 class SalUn(Method):
     """Cross-entropy to random labels on the forget data, to true ones on the retain data, under a weight mask."""
 

@@ -25,7 +25,7 @@ from benchmark.methods.base import Batch, Method, Output, Recipe, setting, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("scrub")
+@METHODS.register("scrub", label="SCRUB", colour="#332288")
 class SCRUB(Method):
     """Distillation from Original on the retain data, and away from it on the forget data."""
 

@@ -22,7 +22,7 @@ from benchmark.methods.base import Batch, Method, Part, Recipe, setting, torch
 from benchmark.registry import METHODS
 
 
-@METHODS.register("ssd")
+@METHODS.register("ssd", label="SSD", colour="#882255")
 class SSD(Method):
     """Dampening of the weights that matter more to the forget data than to all data."""
 

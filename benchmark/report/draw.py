@@ -52,13 +52,13 @@ def draw_table(study: Study, name: str, partial: bool = False, replace: bool = F
 def texts(study: Study, name: str, partial: bool = False, replace: bool = False) -> dict[Path, str]:
     """Return the text of each file that `draw_table` writes."""
     table: Table = build(_source(study, "table", name, study.tables | study.versus_tables, partial, replace))
-    stem = name + paths.PARTIAL * partial
     by_suffix = {
         ".tex": latex.render(table, study.name, name),
         ".csv": table.data.to_csv(index=False, lineterminator="\n"),
-        ".md": markdown.render(table, study.name, name, paths.table(study.name, stem, ".csv")),
+        ".md": markdown.render(table, study.name, name, partial),
         ".html": html.render(table, study.name, name),
     }
+    stem = name + paths.PARTIAL * partial
     return {paths.table(study.name, stem, suffix): text for suffix, text in by_suffix.items()}
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from benchmark import paths
 from benchmark.report.latex import math
 from benchmark.report.tabular import Table, remake, typeset
 from benchmark.report.templates import template
 
 
-def render(table: Table, study: str, name: str, data: Path) -> str:
-    """Return the whole ``.md`` file: the caption in one line, one pipe table per block, the command to remake it.
-
-    ``data`` is the file with the table's numbers at full precision.
-    """
+def render(table: Table, study: str, name: str, partial: bool = False) -> str:
+    """Return the whole ``.md`` file: the caption in one line, one pipe table per block, the command to remake it."""
+    data = paths.table(study, name + paths.PARTIAL * partial, ".csv")
     return template("table.md", text).render(table=table, command=remake(study, name), data=data)
 
 

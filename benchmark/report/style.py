@@ -10,34 +10,23 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmark import registry
+from benchmark.methods import METHODS
 from benchmark.models import ARCHITECTURES
 from benchmark.names import Cell, MethodName, Scenario
 from benchmark.study.form import StudyForm
 
 FULL_WIDTH = 5.5  # inches: a full line of the paper
 
-# In the order in which tables and figures list them. The paper's seven carry Okabe and Ito's colours, which people
-# with any common colour blindness tell apart; the rest are from Tol's muted scheme.
-METHODS: dict[str, tuple[str, str]] = {
-    "original": ("Original", "#999999"),
-    "retrain": ("Retrain", "#000000"),
-    "ft": ("FT", "#E69F00"),
-    "ft2": ("FT2", "#B8860B"),
-    "neggrad-plus": ("NegGrad+", "#56B4E9"),
-    "l1-sparse": ("l1-sparse", "#009E73"),
-    "salun": ("SalUn", "#CC79A7"),
-    "not": ("NoT", "#0072B2"),
-    "bad-teacher": ("BadT", "#DDCC77"),
-    "ssd": ("SSD", "#882255"),
-    "scrub": ("SCRUB", "#332288"),
-    "cu": ("CU", "#999933"),
-    "coun": ("CoUn", "#D55E00"),
-}
+# The order in which tables and figures list methods; those of plugins come last.
+ORDER: tuple[str, ...] = (
+    *("original", "retrain", "ft", "ft2", "neggrad-plus", "l1-sparse", "salun", "not"),
+    *("bad-teacher", "ssd", "scrub", "cu", "coun"),
+)
 # Lines of methods that share a colour, without and with the contrastive term: dashes and spaces, in line widths.
 WHOLE: tuple[tuple[float, ...], ...] = ((), (1, 1.65), (3, 1, 1, 1, 1, 1), (6, 4))
 BROKEN: tuple[tuple[float, ...], ...] = ((3.7, 1.6), (6.4, 1.6, 1, 1.6), (1, 2), (8, 2, 2, 2))
-# For methods of plugins.
+# For methods of plugins, which need not have a colour. The paper's seven methods have Okabe and Ito's, which people
+# with any common colour blindness tell apart; all others are from Tol's muted scheme.
 OTHER_COLOURS = ("#AA4499", "#117733", "#661100", "#6699CC", "#AA4466", "#4477AA")
 
 DATASETS = {"digits": "Digits", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "tinyimagenet": "TinyImageNet"}
@@ -84,27 +73,19 @@ def _label(name: str, known: dict[str, str]) -> str:
 def method_label(name: str) -> str:
     """Return a method's name as tables and figures print it: ``coun@tau=0.2`` becomes ``CoUn (τ=0.2)``."""
     method = MethodName.parse(name)
-    base = key_of(method)
-    known = {key: label for key, (label, _) in METHODS.items()} | registry.METHODS.labels
-    label = _label(base, known) + (" + CL" if method.contrastive and base == method.base else "")
+    label = _label(method.key, METHODS.labels) + " + CL" * (method.contrastive and method.key == method.base)
     if method.settings:
         label += " (" + ", ".join(f"{setting_label(key)}={value}" for key, value in method.settings) + ")"
     return label
 
 
-def key_of(method: MethodName) -> str:
-    """Return a method's key in `METHODS`: its own, like CoUn's, or that of its base."""
-    return method.head if method.head in METHODS else method.base
-
-
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return methods in the order of every table: Original, Retrain, then as `METHODS` lists them."""
+    """Return methods in the order of every table: Original, Retrain, then as `ORDER` lists them."""
 
     def sort_key(name: str) -> tuple[int, str, bool, bool, str]:
         """Return the key to sort a name by; methods of plugins come last."""
         method = MethodName.parse(name)
-        base = key_of(method)
-        return [*METHODS, base].index(base), base, method.contrastive, bool(method.settings), name
+        return [*ORDER, method.key].index(method.key), method.key, method.contrastive, bool(method.settings), name
 
     return sorted(names, key=sort_key)
 
@@ -115,7 +96,7 @@ def readable(text: str) -> str:
     def label(match: re.Match[str]) -> str:
         """Return a name's label; an identifier that is no method is a setting."""
         name = match[1]
-        is_setting = name in SETTINGS or (name.isidentifier() and name not in METHODS and name not in registry.METHODS)
+        is_setting = name in SETTINGS or (name.isidentifier() and name not in METHODS)
         return setting_label(name) if is_setting else method_label(name)
 
     return re.sub(r"`([^`]+)`", label, text)
@@ -123,14 +104,12 @@ def readable(text: str) -> str:
 
 def method_colour(name: str) -> str:
     """Return a method's colour, ``#RRGGBB``: the same with and without ``+cl`` and whatever its settings."""
-    base = key_of(MethodName.parse(name))
-    if chosen := StudyStyle.colours.get(base) or registry.METHODS.colours.get(base):
+    key = MethodName.parse(name).key
+    if chosen := StudyStyle.colours.get(key) or METHODS.colours.get(key):
         return chosen
-    if base in METHODS:
-        return METHODS[base][1]
     # In order of registration, so that a few plugins share no colour.
-    plugins = [method for method in registry.METHODS if method not in METHODS]
-    return OTHER_COLOURS[plugins.index(base) % len(OTHER_COLOURS) if base in plugins else 0]
+    others = [method for method in METHODS if method not in METHODS.colours]
+    return OTHER_COLOURS[others.index(key) % len(OTHER_COLOURS) if key in others else 0]
 
 
 def line_style(name: str, among: Sequence[str]) -> Any:

@@ -84,7 +84,7 @@ def check(study: PlannedStudy, shown: PlannedStudy) -> None:
 
 def _check_labels(study: PlannedStudy) -> None:
     """Refuse one label for two methods, datasets or architectures that are shown: nobody could tell them apart."""
-    methods = {MethodName.parse(name).base for output in study.outputs.values() for name in output.methods}
+    methods = {MethodName.parse(name).key for output in study.outputs.values() for name in output.methods}
     archs = {cell.arch for cell in study.listed_cells}
     for names, labels in ((methods, METHODS.labels), (study.datasets, {}), (archs, ARCHITECTURES.labels)):
         shown: dict[str, str] = {}

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.errors import BadInput
+from benchmark.methods import METHODS
 from benchmark.report import html, latex, markdown
-from benchmark.report.style import METHODS, method_label
+from benchmark.report.style import method_label
 from benchmark.report.tabular import METHOD, THIN, Block, Column, Entry, Table, formula, interval, number
 from tests.report.conftest import GIVEN
 

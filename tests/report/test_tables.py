@@ -14,7 +14,7 @@ from benchmark.files import write_json
 from benchmark.metrics.samples import METRICS as METRIC_NAMES
 from benchmark.report import facts, style
 from benchmark.report.draw import draw_table
-from benchmark.report.style import METHODS, method_colour, method_label
+from benchmark.report.style import ORDER, method_colour, method_label
 from benchmark.report.summary import cost_unit, summaries
 from benchmark.results import records as results
 from benchmark.study.study import Study
@@ -249,17 +249,18 @@ def test_every_method_has_a_label_and_a_colour_of_its_own() -> None:
     assert method_label("neggrad-plus+cl") == "NegGrad+ + CL"
     assert method_label("ft+cl") == "CoUn"
     assert method_label("my-method@batch_size=64") == "my-method (batch=64)"
-    assert method_colour("not+cl@tau=0.2") == METHODS["not"][1]
+    assert method_colour("not+cl@tau=0.2") == registry.METHODS.colours["not"]
     assert method_colour("my-method") == method_colour("my-method")
+    built_in = registry.METHODS.colours
+    assert {*ORDER} == built_in.keys() == registry.METHODS.labels.keys() and len({*built_in.values()}) == len(ORDER)
     for name in "abcdef":
         registry.METHODS.add(name, "my_methods:Mine")
     colours = {method_colour(name) for name in "abcdef"}
-    assert len(colours) == 6 and colours.isdisjoint(colour for _, colour in METHODS.values())
+    assert len(colours) == 6 and colours.isdisjoint(built_in.values())
     registry.METHODS.add("own", "my_methods:Own", label="Mine", colour="#123456")
     registry.ARCHITECTURES.add("net", "my_networks:net", label="My net")
     assert (method_label("own@lr=1"), method_colour("own+cl")) == ("Mine (lr=1)", "#123456")
     assert (style.architecture_label("net"), style.dataset_label("mnist")) == ("My net", "mnist")
-    assert len({colour for _, colour in METHODS.values()}) == len(METHODS)
     assert [len(set(style.class_colours(classes))) for classes in (2, 10, 100)] == [2, 10, 100]
 
 
