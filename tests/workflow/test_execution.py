@@ -106,7 +106,7 @@ def test_a_changed_setting_trains_its_run_alone_and_changed_back_none(ended):
     printed = ended.snakemake("table2", "--quiet", check=True).stdout
     assert "Study tiny: 1 run trained in " in printed and "All its 5 runs: 4 done, 1 diverged" in printed
     assert "tables   paper_tables/tiny/table2.{tex,csv,md,html}\n" in printed and "  figures " not in printed
-    methods = re.findall(r"^  (\S+) .*\d", printed.partition("\ntable2: ")[2], re.MULTILINE)
+    methods = re.findall(r"^  (\S+) .*\d", printed.partition("\n\ntable2\n")[2], re.MULTILINE)
     assert set(methods) >= {"Retrain", "Original", "FT", "CoUn"}, printed
     new = run_folder("tiny", f"{CELL}/coun/trial-0")
     assert json.loads((new / paths.RUN).read_text())["slice"]["settings"]["lambda"] == 2 and old.is_dir()
