@@ -102,10 +102,11 @@ def average_gap(metrics: Floats, reference: Floats) -> Floats:
     sd, mean = estimate(gaps, len(metrics)).sd, by_trial.mean()
     if not sd > TINY:
         return by_trial
-    deviations = by_trial - mean
-    if deviations.std(ddof=1) < TINY:  # gaps that are equal without each trial do not say which of them differs
+    deviations, spread = by_trial - mean, by_trial.std(ddof=1)
+    if spread < TINY:  # gaps that are equal without each trial do not say which of them differs
         deviations = _normal_scores(len(by_trial))
-    return np.asarray(mean + deviations * sd / deviations.std(ddof=1))
+        spread = deviations.std(ddof=1)
+    return np.asarray(mean + deviations * sd / spread)
 
 
 def average_gap_of_retrain(metrics: Floats) -> Floats:
