@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import orthogonal_procrustes
 
+from benchmark.errors import BadInput
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -22,6 +24,11 @@ def centroids(points: Floats, label: npt.NDArray[Any]) -> pd.DataFrame:
 
 def standardised(points: Floats) -> Floats:
     """Return a map, (n, 2), centred on its mean and scaled to a mean squared distance of 1 from it."""
+    points = np.asarray(points, dtype=float)
+    if not np.isfinite(points).all():
+        raise BadInput(
+            f"map of {len(points)} points holds {np.sum(~np.isfinite(points))} coordinates that are no number"
+        )
     centred = points - points.mean(axis=0)
     scale = np.sqrt((centred**2).sum(axis=1).mean())
     return np.asarray(centred / scale if scale > 0 else centred)

@@ -34,13 +34,16 @@ def maps(features: npt.NDArray[np.floating[Any]], seed: int, threads: int = 1) -
     more. From 4,096 samples on, both find neighbours by comparing all pairs, which is exact and, up to about 50,000
     samples, faster than a search; t-SNE then interpolates on a grid of 1.5 units and UMAP runs 300 epochs.
 
-    Features are finite, (n, d), with at least 5 samples; columns are ``tsne_x, tsne_y, umap_x, umap_y``, float64.
+    Features are (n, d), with at least 5 samples; columns are ``tsne_x, tsne_y, umap_x, umap_y``, float64.
     """
     features = np.asarray(features)
     if features.ndim != 2 or len(features) < FEWEST or features.shape[1] < 1:
         raise BadInput(
             f"features of shape {features.shape}: accepted is (samples, features) with at least {FEWEST} samples"
         )
+    if not np.isfinite(features).all():
+        invalid = int((~np.isfinite(features)).any(axis=1).sum())
+        raise BadInput(f"features: {invalid} of {len(features)} samples hold a value that is no number")
     if not np.ptp(features, axis=0).any():  # a collapsed model's equal samples, whose spread t-SNE would divide by
         features = np.zeros_like(features)
     with warnings.catch_warnings():

@@ -66,7 +66,8 @@ def test_maps_of_collapsed_or_few_features_are_finite(features, recwarn) -> None
 
 
 def test_bad_features_are_refused() -> None:
-    for features, message in ((np.ones((4, 3)), "at least 5"), (np.ones(9), "shape")):
+    cases = ((np.ones((4, 3)), "at least 5"), (np.ones(9), "shape"), (np.full((9, 2), np.inf), "9 of 9"))
+    for features, message in cases:
         with pytest.raises(BadInput, match=message):
             projections.maps(features, seed=0)
 
@@ -84,6 +85,8 @@ def test_alignment_undoes_a_known_rotation_exactly(mirror) -> None:
 def test_alignment_of_maps_without_common_classes_or_extent() -> None:
     target = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}, index=[8, 9])
     np.testing.assert_array_equal(alignment.aligned(np.ones((3, 2)), np.array([0, 1, 2]), target), np.zeros((3, 2)))
+    with pytest.raises(BadInput, match="1 coordinates"):
+        alignment.standardised(np.array([[0.0, np.nan]]))
 
 
 def test_numba_caches_in_the_project_where_it_has_no_other_place(features, monkeypatch, tmp_path) -> None:
