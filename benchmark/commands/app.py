@@ -29,7 +29,6 @@ def argument(text: str, metavar: str | None = None, complete: Any = None) -> Any
 
 def choice(text: str, metavar: str, accepted: type[StrEnum]) -> Any:
     """Return an argument that takes one of a few words; another word is refused with a suggestion."""
-
     words = [str(word) for word in accepted]
 
     def parse(given: str) -> StrEnum:
