@@ -31,6 +31,7 @@ from benchmark.names import ORIGINAL, Cell, MethodName, RunName
 from benchmark.results import records
 from benchmark.study.plugins import line_of, method_class
 from benchmark.study.prepare import held_out, prepare, split
+from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.training.job import Job
 from benchmark.training.loop import Interrupted, Trainer
@@ -131,10 +132,13 @@ class MethodTest:
         """How an uninterrupted run of two stages ended."""
         return self.run(scenario=STAGES)
 
+    def resolved(self, scenario: str = CELL.scenario) -> Run:
+        """Return the method's run, with its settings."""
+        return self.study.run(str(RunName(CELL.dataset, CELL.arch, scenario, str(self.method), 0)))
+
     def first_run(self) -> Ended:
         """Return how a run ended, after its first step has been checked, as before a study's training."""
-        run = self.study.run(self.study.run_name(CELL, str(self.method), 0))
-        first_steps(run, TRAIN * HOLD_OUT // 100)
+        first_steps(self.resolved(), TRAIN * HOLD_OUT // 100)
         return self.run()
 
     def run(self, method: str = "", scenario: str = CELL.scenario, stops: Sequence[int] = (), seed: int = 0) -> Ended:
@@ -219,14 +223,12 @@ def repeats_its_steps(test: MethodTest, first_run: Ended) -> None:
 
 def leaves_absent_data_alone(test: MethodTest, first_run: Ended) -> None:
     """It loads nothing that is held out or, in sequential removal, that an earlier stage removed."""
-    run = test.study.run(str(RunName(CELL.dataset, CELL.arch, CELL.scenario, str(test.method), 0)))
-    unseen = set(held_out(test.study, run, TRAIN).tolist())
+    unseen = set(held_out(test.study, test.resolved(), TRAIN).tolist())
     if loaded := unseen & {index for _, part in first_run.loaded for index in part.index.tolist()}:
         raise Broken(f"it loads {len(loaded)} samples that are held out")
     if not test.has_stages:
         return
-    run = test.study.run(str(RunName(CELL.dataset, CELL.arch, STAGES, str(test.method), 0)))
-    removed = set(forgotten(records.forget_rows(test.study, run), stage=1).tolist())
+    removed = set(forgotten(records.forget_rows(test.study, test.resolved(STAGES)), stage=1).tolist())
     later = {index for stage, part in test.staged.loaded if stage > 1 for index in part.index.tolist()}
     if reloaded := later & removed:
         raise Broken(f"its second stage loads {len(reloaded)} samples that the first removed")

@@ -218,7 +218,7 @@ class Journal:
 
     def remaining(self) -> int:
         """Return how many candidates are still to be tried."""
-        return sum(max(0, self.tune.budget - len(self.ended(pair))) for pair in self.pairs)
+        return sum(map(self._left, self.pairs))
 
     def seconds_left(self, jobs: int) -> float | None:
         """Return how long the candidates that are left take, ``jobs`` at a time; None before any has ended.
@@ -232,8 +232,7 @@ class Journal:
         every = [seconds for pair in self.pairs for seconds in taken[pair]]
         if not every:
             return None
-        left = {pair: max(0, self.tune.budget - len(self.ended(pair))) for pair in self.pairs}
-        return sum(count * mean(taken[pair] or every) for pair, count in left.items()) / jobs
+        return sum(self._left(pair) * mean(taken[pair] or every) for pair in self.pairs) / jobs
 
     def next(self) -> tuple[Pair, optuna.Trial] | None:
         """Take the next candidate, of the pair that is furthest behind; return None if no pair is free."""
@@ -269,6 +268,9 @@ class Journal:
         values = {name: limits.suggested(trial, name) for name, limits in pair.ranges.items()}
         trial.set_user_attr("values", values)
         return trial
+
+    def _left(self, pair: Pair) -> int:
+        return max(0, self.tune.budget - len(self.ended(pair)))
 
     def _candidates(self, pair: Pair, *states: TrialState) -> list[FrozenTrial]:
         return self._open(pair).get_trials(deepcopy=False, states=states) if self._exists(pair) else []
