@@ -234,6 +234,10 @@ class Journal:
             return None
         return sum(self._left(pair) * mean(taken[pair] or every) for pair in self.pairs) / jobs
 
+    def cells_left(self) -> list[Cell]:
+        """Return the cells in which candidates are still to be tried: only these need their Original and Retrain."""
+        return list(dict.fromkeys(pair.cell for pair in self.pairs if self._left(pair)))
+
     def next(self) -> tuple[Pair, optuna.Trial] | None:
         """Take the next candidate, of the pair that is furthest behind; return None if no pair is free."""
         with self.choice:

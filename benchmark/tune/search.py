@@ -20,9 +20,10 @@ from benchmark import paths
 from benchmark.data import store
 from benchmark.errors import BadInput, StaleOutput
 from benchmark.files import locked, make_writable
+from benchmark.names import Cell
 from benchmark.results import records as results
 from benchmark.study.prepare import prepare, split
-from benchmark.study.runs import Run
+from benchmark.study.runs import Run, belongs
 from benchmark.study.study import Study
 from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
@@ -43,7 +44,7 @@ def tune(name: str, jobs: int) -> Path:
             journal.check_ends()
         journal.clean()
         if remaining := journal.remaining():
-            _references(journal.study, jobs)
+            _references(journal.study, journal.cells_left(), jobs)
             print(f"{remaining} candidates left, {jobs} at a time", flush=True)
             options = ["--jobs", str(jobs), "--worker", str(os.getpid())]
             worker = [sys.executable, "-m", "benchmark", "tune", name, *options]
@@ -84,9 +85,9 @@ def work(name: str, jobs: int, parent: int) -> None:
             raise Interrupted("stopped after a candidate had ended")
 
 
-def _references(study: Study, jobs: int) -> None:
-    """Train the Originals and Retrains that candidates need, unless they are finished; `BadInput` if one diverged."""
-    references = [run for run in study.runs() if not run.original]
+def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
+    """Train the cells' Originals and Retrains, unless they are finished; `BadInput` if one diverged."""
+    references = [run for run in study.runs() if not run.original and any(belongs(run.name, cell) for cell in cells)]
     for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
             store.record(study.dataset_folder(dataset))

@@ -21,6 +21,7 @@ from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.registry import METHODS
+from benchmark.results import records as results
 from benchmark.results.measured import members_stream
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
@@ -177,8 +178,20 @@ def test_candidates_are_chosen_by_images_that_nothing_was_trained_on(tiny, proje
 def test_a_search_goes_on_in_a_checkout_which_has_no_weights(tiny, project):
     candidate = begun(project)
     (paths.run(Study.load("tiny-tuning").run(project.name("original")).pool_path) / paths.MODEL).unlink()
-    search._references(Study.load("tiny-tuning"), 1)
+    search._references(Study.load("tiny-tuning"), [Cell.parse(CELL)], 1)
     assert candidate.attempt(80.0) is not None
+
+
+def test_only_cells_with_candidates_left_need_references(project, monkeypatch):
+    cells = [CELL, "digits/convnet/random-50"]
+    project.study(TUNE, {"tune": {"budget": 1}, "tables": {"table2": {"cells": cells, "methods": ["ft"]}}})
+    pretend()
+    asked = []
+    monkeypatch.setattr(search, "_run_all", lambda commands, *_: asked.extend(command for command, _ in commands))
+    monkeypatch.setattr(results, "finished", lambda *_: None)
+    search.tune("tiny", 1)
+    references = [command[5] for command in asked if command[3] == "run"]
+    assert references == [ORIGINAL, f"{cells[1]}/retrain/trial-0"]
 
 
 def test_candidates_are_attacked_with_the_studys_choice_of_members(project):
@@ -270,7 +283,7 @@ def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(projec
     for name in ("original", "retrain"):
         project.run(tuning, project.name(name))
     with pytest.raises(BadInput, match=f"reference {project.name(diverging)} of tiny-tuning diverged"):
-        search._references(tuning, 1)
+        search._references(tuning, [Cell.parse(CELL)], 1)
 
 
 def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):
