@@ -97,8 +97,8 @@ def score(
     A trial's file has a row for each training and test image: index, split, label, prediction, and loss or margin. The
     command writes the study config/NAME.yaml and draws a table of gaps and, with a file for every trial, one of audits.
     """
+    from benchmark.results.predictions import check_files
     from benchmark.study.new_study import write_scored
-    from benchmark.workflow.scored_files import check_files
 
     name = name or folder.resolve().name
     known = paths.study_file(name).is_file()

@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from benchmark.data.arrays import Arrays
 from benchmark.data.augment import Transform
 from benchmark.methods.base import Part
+from benchmark.methods.scored import Scored
+from benchmark.results.predictions import of_dataset
 from benchmark.settings import Augmentation
+from benchmark.study.runs import Run
 from benchmark.training.device import Device
 
 BATCH = 512  # images in one pass of an evaluation
@@ -75,6 +78,14 @@ def margin(logits: Tensor, label: Tensor) -> Tensor:
     true = label[:, None]
     others = logits.scatter(1, true, -torch.inf).logsumexp(1)
     return logits.gather(1, true)[:, 0] - others
+
+
+def predictions_of(run: Run, model: nn.Module, images: Images, device: Device) -> pd.DataFrame:
+    """Return what `predict` does, or, if other code made the run's predictions, those; their faults are `BadInput`."""
+    if issubclass(run.method, Scored):
+        labels = {split: label.cpu().numpy() for split, label in images.labels.items()}
+        return of_dataset(run.method.file(run.name), labels, images.classes)
+    return predict(model, images, device)
 
 
 @torch.no_grad()

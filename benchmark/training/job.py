@@ -40,12 +40,11 @@ from benchmark.study.prepare import held_out
 from benchmark.study.prepare import load as load_arrays
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.training.batches import Images
+from benchmark.training.batches import Images, predictions_of
 from benchmark.training.checkpoint import Checkpoint
 from benchmark.training.device import OFF, Device, compile_mode, explained, process_memory_mb
 from benchmark.training.loop import Interrupted, Trainer
 from benchmark.training.optimiser import learning_rate
-from benchmark.training.predictions import predictions_of
 from benchmark.training.progress import Note, progress_display
 from benchmark.training.run_files import weights_of, write_run
 

@@ -19,11 +19,11 @@ from benchmark.files import read_record
 from benchmark.methods.base import Batch, Method, Output, Part, check_positions, units_of
 from benchmark.names import MethodName
 from benchmark.registry import ARCHITECTURES, METHODS
+from benchmark.results.predictions import check_files
 from benchmark.study.checks import PIXELS, check_batches, check_prepared
 from benchmark.study.reading import place_of
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
-from benchmark.workflow.scored_files import check_files
 
 FROM_FILES = ("folder", "parquet")  # sources that need a folder
 # Of the stand-in on which plugins are tried: training images, those to forget, classes, the side of an image in pixels.
