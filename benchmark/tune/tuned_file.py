@@ -70,7 +70,8 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
 
     ``avg_gap`` is the best candidate's on the images that it was chosen by, ``avg_gap_of_own_values`` that of the
     study's own values. ``test_gap`` is the best candidate's on the test images, ``oracle_test_gap`` the smallest of any
-    candidate there. ``edges`` are the settings whose best value lies at an end of its range.
+    candidate there. ``edges`` are the settings whose best value lies at an end of its range, and ``lr`` if no candidate
+    had a lower or a higher one.
     """
     by_cell: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
@@ -79,6 +80,8 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
             test_gaps = [trial.user_attrs["test_gap"] for trial in ended if "test_gap" in trial.user_attrs]
             values = journal.values(best)
             edges = {name: limits.edge(values[name]) for name, limits in pair.ranges.items()}
+            if "lr" in values and not edges["lr"]:
+                edges["lr"] = _end(values["lr"], [journal.values(trial)["lr"] for trial in ended])
             by_cell.setdefault(str(pair.cell), {})[pair.method] = {
                 "candidates": len(ended),
                 "pflops": float(f"{sum(trial.user_attrs['history'][-1]['pflops_executed'] for trial in ended):.3g}"),
@@ -125,6 +128,13 @@ def line(journal: Journal, pair: Pair, trial: FrozenTrial, jobs: int) -> str:
 def core_hours(trial: FrozenTrial) -> float:
     """Return the processor time that a candidate's training took until it was last evaluated, in hours."""
     return float(trial.user_attrs["history"][-1]["cpu_seconds"]) / 3600
+
+
+def _end(value: float, tried: list[float]) -> str:
+    """Return ``lowest`` or ``highest`` if a value is that of several that were tried, else nothing."""
+    if min(tried) == max(tried):
+        return ""
+    return "lowest" if value == min(tried) else "highest" if value == max(tried) else ""
 
 
 def _rounded(value: float | None) -> float | None:

@@ -275,6 +275,14 @@ def test_the_file_says_what_the_chosen_candidate_the_studys_own_and_an_oracle_re
     assert (tuned["about"]["core_hours"], tuned["about"]["left"]) == (6.0, 0)
 
 
+def test_a_learning_rate_beyond_which_none_was_tried_is_marked(project):
+    project.study(TUNE, FT)
+    for edges in ([], ["lr highest"], ["lr lowest"]):  # after the study's own value, its double and its half
+        pretend()  # the latest is the best
+        tuned = yaml.safe_load(write(Journal(Study.load("tiny", tuned=False))).read_text())
+        assert tuned["found"][CELL]["ft"]["edges"] == edges
+
+
 @pytest.mark.parametrize("diverging", ["original", "retrain"])
 def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(project, diverging):
     project.study(TUNE, {"hyperparameters": {"*": {diverging: {"lr": 1e30}}}})

@@ -17,6 +17,7 @@ from benchmark.report.tabular import METHOD, Column, Row, Table, method_row, num
 BY_TEST = "By test images"
 GAPS = ("avg_gap_of_own_values", "avg_gap", "test_gap", "oracle_test_gap")
 NUMBERS = ("candidates", "pflops", *GAPS)
+ENDS = {"low": "low end", "high": "high end", "lowest": "lowest tried", "highest": "highest tried"}
 SHOWN = "shown"  # the column with the values as the table shows them
 
 
@@ -26,7 +27,8 @@ def build(source: Source) -> Table:
     Its ``.csv`` has ``candidates`` and ``pflops`` of a method's whole search; the average gaps on tuning trials
     ``avg_gap_of_own_values`` and ``avg_gap`` (of the values chosen), by the images that they were chosen by;
     ``test_gap`` of the values chosen and ``oracle_test_gap``, the smallest of any candidate, by test images; ``values``
-    and ``edges``, those that lie at an end of the range searched. An earlier version of `tune` did not write them all.
+    and ``edges``, those that lie at an end of the range searched or of the learning rates tried. An earlier version of
+    `tune` did not write them all.
     """
     about = source.study.tuned_file.get("about", {})
     data = _numbers(source)
@@ -54,7 +56,7 @@ def _numbers(source: Source) -> pd.DataFrame:
         numbers: dict[str, Any] = {name: np.nan if entry.get(name) is None else float(entry[name]) for name in NUMBERS}
         values = tuned["hyperparameters"].get(str(cell), {}).get(method, {})  # some may have been removed by hand
         edges = entry.get("edges", ())
-        ends = {name: f" ({end} end)" for name, end in map(str.split, edges)}
+        ends = {name: f" ({ENDS[end]})" for name, end in map(str.split, edges)}
         shown = [f"{setting_label(key)} {value}{ends.get(key, '')}" for key, value in values.items()]
         texts = {"values": ", ".join(f"{key}={value}" for key, value in values.items()), "edges": ", ".join(edges)}
         rows.append({**vars(cell), "method": method, **numbers, **texts, SHOWN: ", ".join(shown)})
@@ -69,10 +71,12 @@ def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
 def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
     by_test = ". By test images: of the chosen values, and of the candidate that is best by them, an oracle"
     remaining = about.get("left")
+    ends = {edge.split()[1] for edges in data["edges"] for edge in edges.split(", ") if edge}
     return [
         "Average gaps to Retrain, each of one run on a tuning trial that no table shows, with the study's own values "
         "and with the chosen ones" + by_test * bool(data["test_gap"].notna().any()),
         "Cand.: candidates, and the computation that they took",
-        "Low, high end: the value lies in the outer twentieth of the range searched" if data["edges"].any() else "",
+        "Low, high end: the value lies in the outer twentieth of the range searched" if ends & {"low", "high"} else "",
+        "Lowest, highest tried: of the candidates' learning rates" if ends & {"lowest", "highest"} else "",
         f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
     ]
