@@ -39,7 +39,7 @@ SHIPPED = {
     "cifar10": f"table2 table3 table9 table10 claims verdicts {AUDIT} power effort"
     + " hyperparameters figure4 not-forgotten",
     "cifar10-whole": f"table2 table3 values claims verdicts {AUDIT} power effort hyperparameters",
-    "cifar10-whole-tuned": "table2 search hyperparameters audit",
+    "cifar10-whole-tuned": f"table2 table3 claims verdicts search {AUDIT} power effort hyperparameters",
     "cifar10-schedules": "lengths",
     "cifar10-full-size": "table3 table3-vs-reported",
     "scale": "scale images ranks",
