@@ -20,7 +20,8 @@ from benchmark.files import digest
 PACKAGE = Path(benchmark.__file__).parent
 # What computes a run's numbers: of the metrics, those that a job uses.
 MEASURES = ("metrics/__init__.py", "metrics/samples.py", "metrics/mia.py", "metrics/samplewise/margins.py")
-COMPUTES = ("seeds.py", "data/*.py", "methods/*.py", "models/*.py", "training/*.py", *MEASURES)
+PREDICTIONS = "results/predictions.py"  # made elsewhere
+COMPUTES = ("seeds.py", "data/*.py", "methods/*.py", "models/*.py", "training/*.py", PREDICTIONS, *MEASURES)
 CODE = ("benchmark", "rules", "Snakefile")
 # Tuned values are data: every run records those that it used, and all settings of a user's own study.
 STUDIES = ("config", ":(exclude)config/tuned")

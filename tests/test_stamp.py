@@ -43,6 +43,7 @@ def test_the_code_of_a_run_includes_every_metric_that_a_job_uses():
     stamped = [str(file) for pattern in stamp.COMPUTES for file in stamp.PACKAGE.glob(pattern)]
     assert {*used} - {*stamped} == {str(stamp.PACKAGE / "metrics" / "samplewise" / "__init__.py")}  # has no code
     assert all([*stamp.PACKAGE.glob(pattern)] for pattern in stamp.COMPUTES)
+    assert str(stamp.PACKAGE / "results" / "predictions.py") in stamped  # reads predictions in a model's place
 
 
 @pytest.fixture

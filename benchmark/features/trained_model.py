@@ -8,7 +8,7 @@ import torch
 
 from benchmark.data.splits import forgotten
 from benchmark.models import build
-from benchmark.results.records import forget_rows, precision
+from benchmark.results.records import forget_rows
 from benchmark.seeds import Streams
 from benchmark.study.prepare import held_out, load
 from benchmark.study.runs import Derived
@@ -24,7 +24,7 @@ class TrainedModel:
     def __init__(self, study: Study, derived: Derived):
         self.study, self.derived = study, derived
         run_name = derived.run.name
-        self.device = Device.choose(precision(study, derived.run), study.threads)
+        self.device = Device.choose(study.precision, study.threads)
         self.arrays = load(study, run_name.dataset)
         self.images = Images(self.arrays, study.datasets[run_name.dataset].augmentation, self.device.device)
         self.model = build(run_name.arch, self.images.classes, self.images.image_shape)

@@ -1,1 +1,1 @@
-"""Reading and gathering the files of runs. Nothing here imports torch."""
+"""Reading and gathering the files of runs, and predictions made elsewhere. Nothing here imports torch."""

@@ -33,7 +33,8 @@ def check_files(study: Study) -> None:
     for run in study.runs():
         if issubclass(run.method, Scored):
             path = run.method.file(run.name)
-            _check_loss(path, _read(path))
+            frame = _read(path)
+            _check_loss(path, frame, 1 + int(frame[["label", "prediction"]].to_numpy().max(initial=0)))
 
 
 def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int)
         frame["margin"] = margin_of_loss(frame["loss"].to_numpy())
     sure = (frame["loss"] < SURE) & (frame["prediction"] != frame["label"])
     _refuse(path, frame, "the prediction is not the label, to which the loss gives more than half", sure)
-    _check_loss(path, frame)
+    _check_loss(path, frame, classes)
     differs = ~np.isclose(np.logaddexp(0, -frame["margin"].astype(float)), frame["loss"], rtol=SLACK, atol=SLACK)
     _refuse(path, frame, "the loss is not the one that follows from the margin", pd.Series(differs, frame.index))
     frame = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
@@ -98,14 +99,17 @@ def _read(path: Path) -> pd.DataFrame:
     numbers = [name for name in NUMBERS if name in names]
     if missing := [name for name in COLUMNS if name not in names] + ["loss or margin"] * (not numbers):
         raise BadInput(f"{path}: no column {', '.join(missing)}; it has {', '.join(names)}")
-    # As the file's columns: pandas would take some for a frame's index, if it wrote the file so.
-    frame = table.to_pandas(ignore_metadata=True)[[*COLUMNS, *numbers]]
+    try:
+        # As the file's columns: pandas would take some for a frame's index, if it wrote the file so.
+        frame = table.select([*COLUMNS, *numbers]).to_pandas(ignore_metadata=True).astype({"split": str})
+    except ValueError as error:  # as for text that is none
+        raise BadInput(f"{path}: not readable: {' '.join(str(error).split())[:200]}") from None
     for name, column in frame.drop(columns="split").items():
         if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
             raise BadInput(f"{path}: column {name} holds {column.dtype}: accepted are numbers")
         if name in COLUMNS and (empty := int(column.isna().sum())):
             raise BadInput(f"{path}: column {name} is empty in {empty} row{'s' * (empty > 1)}: accepted are numbers")
-    return frame.astype({"split": str})
+    return frame
 
 
 def _loss(frame: pd.DataFrame) -> pd.Series[float]:
@@ -113,19 +117,18 @@ def _loss(frame: pd.DataFrame) -> pd.Series[float]:
     return frame["loss"] if "loss" in frame else np.logaddexp(0, -frame["margin"].astype(float))
 
 
-def _check_loss(path: Path, frame: pd.DataFrame) -> None:
+def _check_loss(path: Path, frame: pd.DataFrame, classes: int) -> None:
     """Raise `BadInput` for a loss that no model gives.
 
-    The predicted class of ``n`` is at least as probable as the others: where it is the label, the loss is ``ln n`` at
-    most.
+    The predicted class is at least as probable as the others: where it is the label, the loss is at most the logarithm
+    of the number of classes.
     """
     loss = _loss(frame)
-    classes = 1 + frame[["label", "prediction"]].to_numpy(dtype=float).max(initial=0)
     most = np.log(classes)
     beyond = (frame["prediction"] == frame["label"]) & (loss > most * (1 + SLACK) + SLACK)
     for row in np.flatnonzero(beyond)[:1]:
         first = frame.iloc[row]
-        accepted = f"accepted is at most {most:.3f}, the logarithm of the {classes:.0f} classes"
+        accepted = f"accepted is at most {most:.3f}, the logarithm of the {classes} classes"
         where = f"{path}: {first['split']} image {first['index']}"
         raise BadInput(f"{where}: its class is predicted with a loss of {loss[row]:.3f}: {accepted}")
 

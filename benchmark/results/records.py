@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 FINISHED, DIVERGED = "finished", "diverged"
-PRECISIONS = ("float32", "bfloat16")
 FIRST_COLUMNS = ("study", *RUN_KEYS)  # the first columns of every gathered frame
 
 
@@ -77,19 +76,6 @@ def record(study: Study, run: Run) -> dict[str, Any]:
     if problem := _other_data(study, run, content):
         raise OtherData(study, path, problem)
     return content
-
-
-def precision(study: Study, run: Run) -> str:
-    """Return the study's precision; where that is ``auto``, the one in which the trial's Original was computed.
-
-    So all runs of a trial share one, whichever machines make them. ``auto`` if Original has not been trained.
-    """
-    if study.precision == "auto":
-        with contextlib.suppress(StaleOutput):
-            original = study.run(study.original(run.name.dataset, run.name.arch, run.name.trial))
-            recorded = str(record(study, original)["stamp"]["precision"]).partition(",")[0]  # it may say "compiled" too
-            return recorded if recorded in PRECISIONS else "auto"  # it may name two, if machines took turns at it
-    return study.precision
 
 
 def _other_data(study: Study, run: Run, content: dict[str, Any]) -> str:

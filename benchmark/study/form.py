@@ -120,9 +120,7 @@ class StudyForm(Strict):
         "audits that compare forgotten images with images never seen",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="`auto` is bfloat16 if it is fast on the hardware, and for the other runs of a trial what Original "
-        "was computed in; recorded with every result",
+        "auto", description="`auto` is bfloat16 if it is fast on the hardware; recorded with every result"
     )
     report_epoch: Literal["last", "best"] = Field(
         "last",

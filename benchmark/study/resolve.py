@@ -63,12 +63,8 @@ class ResolvedStudy(StudyForm):
         if (name := self._canonical.get((cell, method))) is None:
             name = self._canonical[cell, method] = self._canonical_method(cell, method)
         if name == ORIGINAL:
-            return self.original(cell.dataset, cell.arch, trial)
+            return self._original(cell.dataset, cell.arch, trial)
         return RunName(cell.dataset, cell.arch, cell.scenario, name, trial)
-
-    def original(self, dataset: str, arch: str, trial: int) -> RunName:
-        """Return the name of the Original of a trial."""
-        return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
 
     def run(self, name: RunName | str) -> Run:
         """Resolve a run's name; raise `BadInput` if the study cannot have such a run."""
@@ -106,6 +102,9 @@ class ResolvedStudy(StudyForm):
 
     # --- how a name is resolved -----------------------------------------------------------------------------------
 
+    def _original(self, dataset: str, arch: str, trial: int) -> RunName:
+        return RunName(dataset, arch, "", ORIGINAL, trial if "original" in self.resample else 0)
+
     def _canonical_method(self, cell: Cell, method: str) -> str:
         parsed = MethodName.parse(method)
         if parsed.head == ORIGINAL:
@@ -131,7 +130,7 @@ class ResolvedStudy(StudyForm):
         epochs = settings.epochs // (scenario.stages if scenario and not continues else 1)
         if 0 < epochs < settings.warmup:  # a method without epochs ignores what it inherits
             raise BadInput(f"run {str(name)!r}: warmup: {settings.warmup}: accepted is at most its {epochs} epochs")
-        original = self.original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
+        original = self._original(name.dataset, name.arch, name.trial) if method_type.starts_from_original else None
         split_trial = name.trial if "split" in self.resample else 0
         content = {
             "run": str(name.plain),

@@ -1,4 +1,7 @@
-"""The images of a dataset on the device: batches for training, and one pass over all images for evaluation."""
+"""The images of a dataset on the device: batches for training, and one pass over all images for evaluation.
+
+Predictions that other code made take the place of that pass.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from benchmark.models import build, forward_flops
 from benchmark.names import HELD_OUT, Cell, Scenario
 from benchmark.paths import MODEL, PROGRESS
 from benchmark.results.measured import members_stream
-from benchmark.results.records import DIVERGED, FINISHED, finished, forget_rows, precision, record
+from benchmark.results.records import DIVERGED, FINISHED, finished, forget_rows, record
 from benchmark.seeds import Streams
 from benchmark.stamp import joined
 from benchmark.study.plugins import stamp_with
@@ -61,7 +61,7 @@ class Job:
 
     def __init__(self, study: Study, run: Run, command: str, keep_weights: Path | None = None):
         self.study, self.run, self.command, self.keep_weights = study, run, command, keep_weights
-        self.device = Device.choose(precision(study, run), study.threads)  # may wait: before the clock starts
+        self.device = Device.choose(study.precision, study.threads)  # may wait: before the clock starts
         self.started, self._clock_start = datetime.now(UTC), time.perf_counter()
         self._last_save, self._earlier_seconds = time.monotonic(), 0.0  # the latter of calls that were interrupted
         arrays = load_arrays(study, run.name.dataset)

@@ -19,8 +19,8 @@ from benchmark.metrics import measure
 from benchmark.names import Cell
 from benchmark.registry import METHODS
 from benchmark.results import measured, records
-from benchmark.training import device, run_files
 from benchmark.training import job as jobs
+from benchmark.training import run_files
 from benchmark.training.job import run, weights_of
 from tests.pool import run_folder, split_file
 from tests.project import call
@@ -42,19 +42,6 @@ def test_a_run_leaves_its_files_and_their_digests(project):
     original = records.record(study, study.run(project.original))["sha256"][paths.MODEL]
     assert end.record["started_from"] == original
     assert project.run(study, project.name("retrain")).record["started_from"] is None
-
-
-def test_the_runs_of_a_trial_share_originals_precision_on_whatever_machine_they_are_made(project, monkeypatch):
-    study = project.study({"precision": "auto"})
-    fast = {"avx512_bf16"}
-    monkeypatch.setattr(device, "instruction_sets", lambda: fast)
-    assert project.run(study, project.original).record["stamp"]["precision"] == "bfloat16"
-    fast.clear()
-    for name in ("retrain", "ft"):
-        assert project.run(study, project.name(name)).record["stamp"]["precision"] == "bfloat16"
-    (run_folder(study, project.original) / paths.RUN).unlink()
-    assert records.precision(study, study.run(project.name("retrain"))) == "auto"
-    assert records.precision(project.study({"precision": "float32"}), study.run(project.name("ft"))) == "float32"
 
 
 def test_samples_hold_every_sample_with_its_true_label_and_the_history_ends_with_their_metrics(project, shared):

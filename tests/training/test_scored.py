@@ -143,6 +143,10 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.assign(split="Test"), "column split holds 'Test': accepted are train, test"),
         (samples.assign(margin=5.0), "the loss is not the one that follows from the margin ("),
         (samples.assign(loss=0.1, prediction=(samples["label"] + 1) % 10), "the prediction is not the label"),
+        (
+            samples.assign(loss=2.4, prediction=samples["label"]),
+            "with a loss of 2.400: accepted is at most 2.303, the log",
+        ),
     ]:
         write(frame)
         with pytest.raises(BadInput, match=re.escape(message)):

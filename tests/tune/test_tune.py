@@ -25,7 +25,7 @@ from benchmark.results import records as results
 from benchmark.results.measured import members_stream
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
-from benchmark.tune import search
+from benchmark.tune import search, tuned_file
 from benchmark.tune.candidate import WORST, average_gap, objective
 from benchmark.tune.journal import Journal, Range, ranges
 from benchmark.tune.tuned_file import write
@@ -281,6 +281,7 @@ def test_a_learning_rate_beyond_which_none_was_tried_is_marked(project):
         pretend()  # the latest is the best
         tuned = yaml.safe_load(write(Journal(Study.load("tiny", tuned=False))).read_text())
         assert tuned["found"][CELL]["ft"]["edges"] == edges
+    assert tuned_file._end(0.1, [0.05, 0.1, 0.2]) == ""
 
 
 @pytest.mark.parametrize("diverging", ["original", "retrain"])
