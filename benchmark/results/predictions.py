@@ -34,7 +34,7 @@ def check_files(study: Study) -> None:
         if issubclass(run.method, Scored):
             path = run.method.file(run.name)
             frame = _read(path)
-            _check_loss(path, frame, 1 + int(frame[["label", "prediction"]].to_numpy().max(initial=0)))
+            _check_loss(path, frame, 1 + frame[["label", "prediction"]].to_numpy(dtype=float).max(initial=0))
 
 
 def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def of_dataset(path: Path, labels: Mapping[str, npt.NDArray[Any]], classes: int)
     sure = (frame["loss"] < SURE) & (frame["prediction"] != frame["label"])
     _refuse(path, frame, "the prediction is not the label, to which the loss gives more than half", sure)
     _check_loss(path, frame, classes)
-    differs = ~np.isclose(np.logaddexp(0, -frame["margin"].astype(float)), frame["loss"], rtol=SLACK, atol=SLACK)
+    differs = ~np.isclose(_loss(frame[["margin"]]), frame["loss"], rtol=SLACK, atol=SLACK)
     _refuse(path, frame, "the loss is not the one that follows from the margin", pd.Series(differs, frame.index))
     frame = frame.astype({"label": "int64", "prediction": "int64", "loss": "float32", "margin": "float32"})
     frame = frame.sort_values(
@@ -117,7 +117,7 @@ def _loss(frame: pd.DataFrame) -> pd.Series[float]:
     return frame["loss"] if "loss" in frame else np.logaddexp(0, -frame["margin"].astype(float))
 
 
-def _check_loss(path: Path, frame: pd.DataFrame, classes: int) -> None:
+def _check_loss(path: Path, frame: pd.DataFrame, classes: float) -> None:
     """Raise `BadInput` for a loss that no model gives.
 
     The predicted class is at least as probable as the others: where it is the label, the loss is at most the logarithm
@@ -128,7 +128,7 @@ def _check_loss(path: Path, frame: pd.DataFrame, classes: int) -> None:
     beyond = (frame["prediction"] == frame["label"]) & (loss > most * (1 + SLACK) + SLACK)
     for row in np.flatnonzero(beyond)[:1]:
         first = frame.iloc[row]
-        accepted = f"accepted is at most {most:.3f}, the logarithm of the {classes} classes"
+        accepted = f"accepted is at most {most:.3f}, the logarithm of the {classes:.0f} classes"
         where = f"{path}: {first['split']} image {first['index']}"
         raise BadInput(f"{where}: its class is predicted with a loss of {loss[row]:.3f}: {accepted}")
 

@@ -136,6 +136,7 @@ def test_a_fault_in_a_file_is_one_line_that_names_the_image(project, ft):
         (samples.assign(label=samples["label"].to_numpy()[::-1]), "are the images in another order?"),
         (samples.assign(label=samples["label"].astype("Int64")[:-1]), "column label is empty in 1 row: "),
         (samples.assign(prediction=10), "the prediction is no class (220 such images)"),
+        (samples.assign(prediction=np.inf), "the prediction is no class (220 such images)"),
         (samples.assign(loss=samples["loss"][:-1]), "test image 59: the loss is not a finite number"),
         (samples.assign(loss=1e39), "the loss is not a finite number in float32 (220 such images)"),
         (samples.assign(loss=-1.0), "the loss is negative (220 such images)"),
@@ -185,8 +186,9 @@ def test_predictions_that_no_model_gives_are_refused_before_anything_is_trained(
     path.write_text("no parquet")
     scored(project)
     assert "theirs/trial-0.parquet: not readable as parquet: " in call("check", "tiny").stderr
-    write(samples)
-    assert call("check", "tiny").returncode == 0
+    for frame in (samples.assign(prediction=np.inf), samples):  # the former's fault is left to the job
+        write(frame)
+        assert call("check", "tiny").returncode == 0
 
 
 def test_a_study_that_asks_of_predictions_what_they_lack_is_refused(project, ft):
