@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from benchmark import paths
 from benchmark.commands.app import Listing, StudyName, app, argument, choice, complete_study, flag, read
 from benchmark.errors import BadInput
 
@@ -100,13 +101,24 @@ def status(
     ] = 2.0,
 ) -> None:
     """Show which runs are done, and the time left. The exit status is 1 if anything has failed or is damaged."""
+    from benchmark.study.tuning import TUNING
+
+    loaded = read(study)
+    if study.endswith(TUNING) and not paths.study_file(study).is_file():
+        from benchmark.tune.search import status as status_of_search
+
+        if watch:
+            raise BadInput(f"--watch: {study} is a search: accepted are studies of config/")
+        text, healthy = status_of_search(study.removesuffix(TUNING))
+        print(text)
+        raise typer.Exit(int(not healthy))
     if watch:
         from benchmark.workflow.watch import watch as watch_study
 
-        raise typer.Exit(watch_study(read(study), seconds))
+        raise typer.Exit(watch_study(loaded, seconds))
     from benchmark.workflow.status import status
 
-    text, healthy = status(read(study))
+    text, healthy = status(loaded)
     print(text)
     raise typer.Exit(int(not healthy))
 

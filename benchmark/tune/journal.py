@@ -8,8 +8,6 @@ method and cell they run one after another, however many processes there are.
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,84 +22,17 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import digest
-from benchmark.methods.base import Recipe
 from benchmark.names import RETRAIN, Cell
 from benchmark.study.form import TuneSettings
 from benchmark.study.resolve import plain_values
 from benchmark.study.runs import Run
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING, tuned_cells
+from benchmark.tune.ranges import Range, ranges
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 POLL_SECONDS = 0.01
 RANDOM = 4  # candidates before the sampler follows their results: those that are not planned are random
-EDGE = 0.05  # share of a range at either end; a best value there suggests that the range is too narrow
-DIGITS = 3  # significant digits of a value: more would only lengthen names
-
-
-@dataclass(frozen=True)
-class Range:
-    """The values of a setting that are tried: from ``low`` to ``high``, spread by ``scale``; see `setting`."""
-
-    low: float
-    high: float
-    scale: str
-    whole: bool
-
-    def inside(self, value: float) -> float | int:
-        """Return the nearest value that a candidate can have: within the range, to `DIGITS` significant digits.
-
-        Where the orders of magnitude of 1 - x are searched, 1 - x is rounded instead.
-        """
-        value = min(max(value, self.low), self.high)
-        if self.whole:
-            return round(value)
-        if self.scale == "log-complement":
-            value = round(1 - float(f"{1 - value:.{DIGITS}g}"), 12)
-        else:
-            value = float(f"{value:.{DIGITS}g}")
-        return min(max(value, self.low), self.high)
-
-    def suggested(self, trial: optuna.Trial, name: str) -> float | int:
-        """Return the value that Optuna suggests to a candidate."""
-        if self.whole:
-            return self.inside(trial.suggest_int(name, int(self.low), int(self.high)))
-        if self.scale == "log-complement":
-            return self.inside(1 - trial.suggest_float(name, 1 - self.high, 1 - self.low, log=True))
-        return self.inside(trial.suggest_float(name, self.low, self.high, log=self.scale == "log"))
-
-    def as_parameter(self, value: float) -> float | int:
-        """Return a value as Optuna's own parameter, which `suggested` turns back into the value."""
-        return 1 - value if self.scale == "log-complement" and not self.whole else value
-
-    def edge(self, value: float) -> str:
-        """Return ``low`` or ``high`` if a value lies within the outer twentieth of the range, else nothing."""
-        points = [self.low, value, self.high]
-        if self.scale == "linear":
-            low, position, high = points
-        else:
-            low, position, high = (-math.log(1 - x) if self.scale == "log-complement" else math.log(x) for x in points)
-        share = (position - low) / (high - low)
-        return "low" if share < EDGE else "high" if share > 1 - EDGE else ""
-
-
-def ranges(settings: Recipe, own_ranges: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Range]:
-    """Return the ranges of the settings that are tuned, by name; the study's ``own_ranges`` replace the method's.
-
-    Where nothing is trained (SSD), the settings of the recipe are left out: they have no effect.
-    """
-    model = type(settings)
-    tunable = model.model_fields.keys() - (Recipe.model_fields.keys() if settings.epochs == 0 else ())
-    searched = {}
-    for name, field in model.model_fields.items():
-        extra: Any = field.json_schema_extra or {}
-        key = field.alias or name
-        search = extra.get("search", {})
-        if limits := (own_ranges or {}).get(key):
-            search = {"scale": "linear"} | search | dict(zip(("low", "high"), limits, strict=True))
-        if name in tunable and search:
-            searched[key] = Range(**search, whole=field.annotation is int)
-    return searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +146,14 @@ class Journal:
         Earlier versions gave some up half-way. These have used their budget, too.
         """
         return self._candidates(pair, TrialState.COMPLETE, TrialState.PRUNED)
+
+    def tried(self) -> int:
+        """Return how many candidates count towards the budgets."""
+        return sum(len(self.ended(pair)) for pair in self.pairs)
+
+    def under_way(self) -> int:
+        """Return how many candidates are in training, or were when the search was killed."""
+        return sum(len(self._candidates(pair, TrialState.RUNNING)) for pair in self.pairs)
 
     def remaining(self) -> int:
         """Return how many candidates are still to be tried."""

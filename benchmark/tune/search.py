@@ -28,6 +28,7 @@ from benchmark.study.study import Study
 from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.workflow.resources import THREADS
+from benchmark.workflow.status import failed_datasets, in_words, is_healthy, state_of, until_done
 
 WAIT_SECONDS = 0.5
 
@@ -59,6 +60,19 @@ def report(name: str) -> Path:
     return tuned_file.write(Journal(Study.load(name, tuned=False)))
 
 
+def status(name: str) -> tuple[str, bool]:
+    """Return how far a study's search is, as text, and whether all is well: no reference has failed or is damaged."""
+    journal = Journal(Study.load(name, tuned=False))
+    states = [state_of(journal.study, run) for run in _references_of(journal.study, journal.cells_left())]
+    faults, left = failed_datasets(journal.study), journal.remaining()
+    lines = [f"search of {name}: {journal.tried()} candidates tried, {left} left"]
+    if left:
+        at_once = max(1, journal.under_way())
+        lines += [*faults, f"{len(states)} references, which candidates need", *in_words(states)]
+        lines.append(until_done(journal.seconds_left(at_once), at_once, "candidate"))
+    return "\n".join(lines), not left or (is_healthy(states) and not faults)
+
+
 def work(name: str, jobs: int, parent: int) -> None:
     """Try candidates, as one of ``jobs`` processes, until none remain or the process that started them has ended."""
     from benchmark.training.loop import Interrupted
@@ -87,7 +101,7 @@ def work(name: str, jobs: int, parent: int) -> None:
 
 def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
     """Train the cells' Originals and Retrains, unless they are finished; `BadInput` if one diverged."""
-    references = [run for run in study.runs() if not run.original and any(belongs(run.name, cell) for cell in cells)]
+    references = _references_of(study, cells)
     for dataset in dict.fromkeys(run.name.dataset for run in references):
         try:
             store.record(study.dataset_folder(dataset))
@@ -111,6 +125,10 @@ def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
         if results.finished(study, run) == results.DIVERGED:
             accepted = "accepted are hyperparameters for 'training' with which it ends in numbers"
             raise BadInput(f"reference {run.name} of {study.name} diverged, so that nothing can be tuned: {accepted}")
+
+
+def _references_of(study: Study, cells: Sequence[Cell]) -> list[Run]:
+    return [run for run in study.runs() if not run.original and any(belongs(run.name, cell) for cell in cells)]
 
 
 def _lacks_weights(run: Run) -> bool:

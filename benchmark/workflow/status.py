@@ -85,18 +85,31 @@ def status(study: Study) -> tuple[str, bool]:
     """
     states = [state_of(study, run) for run in study.runs()]
     counts = counted(states)
-    unprepared = failed_datasets(study)
-    lines = [f"study {study.name}: {len(states)} runs", *unprepared]
-    lines += [f"  {count:5d} {state}" for state, count in counts.items()]
-    lines += [f"{state.state}: {state.run.name}: {state.remark}" for state in states if state.state in BY_NAME]
+    faults, healthy = failed_datasets(study), is_healthy(states)
+    lines = [f"study {study.name}: {len(states)} runs", *faults, *in_words(states)]
     if files := missing(study):
         lines.append(f"{len(files)} {'file' if len(files) == 1 else 'files'} to be made by 'all', such as {files[0]}")
     if counts.keys() - ENDED:
         at_once = counts.get("running", 1)
-        seconds = time_left(states, at_once)
-        text = "unknown until the first run has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
-        lines.append(f"time left: {text}")
-    return "\n".join(lines), not (unprepared or counts.keys() & {"failed", "damaged"})
+        lines.append(until_done(time_left(states, at_once), at_once, "run"))
+    return "\n".join(lines), healthy and not faults
+
+
+def until_done(seconds: float | None, at_once: int, what: str) -> str:
+    """Return the line that says how long the rest takes; None stands for seconds that nothing finished tells yet."""
+    text = f"unknown until the first {what} has finished" if seconds is None else f"{spell(seconds)}, {at_once} at once"
+    return f"time left: {text}"
+
+
+def in_words(states: Sequence[State]) -> list[str]:
+    """Return a line for each state, with the number of its runs, and one for each run that is not well or under way."""
+    counts = [f"  {count:5d} {state}" for state, count in counted(states).items()]
+    return counts + [f"{state.state}: {state.run.name}: {state.remark}" for state in states if state.state in BY_NAME]
+
+
+def is_healthy(states: Sequence[State]) -> bool:
+    """Whether no run has failed or is damaged."""
+    return not counted(states).keys() & {"failed", "damaged"}
 
 
 def failed_datasets(study: Study) -> list[str]:

@@ -9,25 +9,21 @@ import time
 from datetime import timedelta
 from types import SimpleNamespace
 
-import numpy as np
-import optuna
 import pytest
 import yaml
 from optuna.trial import TrialState
 
 from benchmark import paths
 from benchmark.errors import BadInput
-from benchmark.methods.contrastive import with_contrastive_term
 from benchmark.metrics import measure
 from benchmark.names import Cell
-from benchmark.registry import METHODS
 from benchmark.results import records as results
 from benchmark.results.measured import members_stream
 from benchmark.study.prepare import split
 from benchmark.study.study import Study
 from benchmark.tune import search, tuned_file
 from benchmark.tune.candidate import WORST, average_gap, objective
-from benchmark.tune.journal import Journal, Range, ranges
+from benchmark.tune.journal import Journal
 from benchmark.tune.tuned_file import write
 from tests.pool import run_folder
 from tests.project import CELL, ORIGINAL, Project, call, environment
@@ -49,58 +45,6 @@ def searched(tuned, tmp_path, monkeypatch):
     return Project.copied(tuned[0], tmp_path / "project", monkeypatch)
 
 
-def test_ranges_contain_those_of_the_paper_and_values_stay_inside():
-    searched = 0
-    for name in METHODS:
-        kind = METHODS.get(name)
-        for variant in (kind, with_contrastive_term(kind)) if kind.contrastive else (kind,):
-            for key, range_ in ranges(variant.Settings()).items():
-                fields = variant.Settings.model_fields.items()
-                field = next(field for attribute, field in fields if key in (attribute, field.alias))
-                low, high = field.json_schema_extra["paper_range"]
-                assert (range_.low <= low or low == 0 < range_.low) and high <= range_.high, (name, key)
-                for value in (range_.low, range_.high):
-                    assert range_.inside(value) == value and range_.edge(value)
-                    variant.Settings.model_validate({key: value})
-                searched += 1
-    assert searched > 20
-
-
-def test_values_are_rounded_and_stay_inside():
-    rounded = Range(1, 10, "linear", True).inside(3.4)
-    assert rounded == 3 and isinstance(rounded, int)
-    assert Range(0.01, 0.1, "log", False).inside(0.0123456) == 0.0123
-    assert Range(0.01, 0.1, "log", False).inside(5.0) == 0.1
-    beta = Range(0.9, 0.9999, "log-complement", False)
-    assert (beta.inside(0.98765432), beta.inside(0.999876543), beta.inside(1)) == (0.9877, 0.999877, 0.9999)
-
-
-@pytest.mark.parametrize("scale", ["linear", "log", "log-complement"])
-def test_suggestions_fill_the_range_on_its_scale_and_an_enqueued_value_comes_back(scale):
-    searched = Range(0.9, 0.999, scale, False)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    values = np.array([searched.suggested(study.ask(), "x") for _ in range(300)])
-    assert searched.low <= values.min() < 0.91 and 0.998 < values.max() <= searched.high
-    assert {value: searched.edge(value) for value in (0.9, 0.95, 0.999)} == {0.9: "low", 0.95: "", 0.999: "high"}
-    # Half of the values lie on either side of the scale's middle.
-    assert np.mean(values > (0.99 if scale == "log-complement" else 0.949)) == pytest.approx(0.5, abs=0.08)
-    study.enqueue_trial({"x": searched.as_parameter(0.95)})
-    assert searched.suggested(study.ask(), "x") == 0.95
-
-
-def test_a_method_has_ranges_that_a_study_can_replace(project):
-    assert set(ranges(METHODS.get("ft").Settings())) == {"lr"}
-    assert set(ranges(METHODS.get("ssd").Settings())) == {"alpha", "lambda"}  # nothing is trained
-    assert set(ranges(METHODS.get("scrub").Settings())) == {"lr", "msteps", "gamma", "alpha"}
-    with_term = with_contrastive_term(METHODS.get("neggrad-plus")).Settings()
-    assert set(ranges(with_term)) == {"lr", "beta", "lambda", "tau"}
-    study = project.study(TUNE, {"tune": {"ranges": {"*": {"epochs": [1, 4]}, "coun": {"lr": [0.2, 0.9]}}}})
-    searched = {pair.method: pair.ranges for pair in Journal(study).pairs}
-    assert searched["ft"].keys() == {"lr", "epochs"} and searched["ft"]["epochs"] == Range(1, 4, "linear", True)
-    assert searched["coun"]["lr"] == Range(0.2, 0.9, "log", False)
-    assert searched["coun"].keys() == {"lr", "epochs", "lambda", "tau"}
-
-
 def test_every_method_first_tries_the_studys_own_values_and_then_multiples_of_its_learning_rate(project):
     methods = ["neggrad-plus+cl", "salun", "scrub", "cu", "ft"]
     project.study(TUNE, {"tables": {"table2": {"methods": methods}}})
@@ -116,36 +60,6 @@ def test_every_method_first_tries_the_studys_own_values_and_then_multiples_of_it
     assert candidates()["ft"][-1][0] == {"lr": 0.4}
     pretend()
     assert candidates()["ft"][-1][0]["lr"] != 0.4
-
-
-def test_ranges_that_cannot_be_searched_are_refused(project):
-    for searched, message in (
-        ({"coun": {"lamda": [0, 1]}}, r"tune\.ranges\.coun: unknown setting 'lamda'; did you mean 'lambda'"),
-        ({"conu": {"lr": [0, 1]}}, "unknown method 'conu'"),
-        ({"ft": {"lr": [0.2, 0.1]}}, r"ft\.lr: 0\.2 to 0\.1: accepted is a lower and then a higher number"),
-        ({"ft": {"lr": [0, 1]}}, r"tune\.ranges\.ft\.lr: 0 to 1: its orders of magnitude are searched"),
-        ({"ft": {"schedule": [0, 1]}}, r"tune\.ranges\.ft: unknown setting 'schedule'"),
-        ({"*": {"momentum": [0.5, 1.5]}}, r"tune\.ranges\.\*: momentum: 1\.5: .* less than 1"),
-    ):
-        with pytest.raises(BadInput, match=message):
-            project.study(TUNE, {"tune": {"ranges": searched}})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"hyperparameters": {"*": {"unlearning": {"final_lr": 0.01}}}}, "'ft@lr=0.001': final_lr is 0.01, lr 0.001"),
-        ({"tune": {"ranges": {"coun": {"lr": [1e-6, 0.1]}}}}, r"tune\.ranges\.coun: the search in digits/"),
-        ({"tune": {"ranges": {"ft": {"warmup": [0, 2], "epochs": [1, 4]}}}}, "warmup: 2: accepted is at most its 1 ep"),
-    ],
-)
-def test_ranges_whose_ends_do_not_go_together_are_refused_before_anything_is_trained(
-    project, monkeypatch, change, message
-):
-    monkeypatch.setattr(search, "_references", lambda *_: pytest.fail("training began"))
-    project.study(TUNE, change)
-    with pytest.raises(BadInput, match=message):
-        search.tune("tiny", 1)
 
 
 def test_a_place_for_the_results_that_cannot_be_written_is_named_before_anything_is_trained(tiny, monkeypatch):
@@ -233,6 +147,23 @@ def test_a_candidate_that_an_earlier_version_gave_up_has_used_its_budget_and_is_
     assert journal.remaining() == 1 and journal.best(pair).value == 10.0
     about = yaml.safe_load(write(journal).read_text())["about"]
     assert (about["candidates"], about["given_up_half_way"]) == (2, 1)
+
+
+def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, project):
+    lines = call("status", "tiny-tuning", check=True).stdout.splitlines()
+    unknown = "time left: unknown until the first candidate has finished"
+    needed = "2 references, which candidates need"
+    assert lines == ["search of tiny: 0 candidates tried, 6 left", needed, "      2 left", unknown]
+    begun(project)  # which trains both
+    pretend()
+    lines = call("status", "tiny-tuning", check=True).stdout.splitlines()
+    assert lines[:3] == ["search of tiny: 1 candidates tried, 5 left", needed, "      2 done"]
+    assert lines[3].startswith("time left: ") and lines[3].endswith(", 1 at once")
+    Journal(tiny).clean()
+    pretend(count=5)
+    assert call("status", "tiny-tuning", check=True).stdout == "search of tiny: 6 candidates tried, 0 left\n"
+    refused = call("status", "tiny-tuning", "--watch")
+    assert refused.returncode == 2 and "--watch: tiny-tuning is a search" in refused.stderr
 
 
 def test_the_time_left_is_that_of_each_pairs_candidates_so_far(tiny, monkeypatch):
