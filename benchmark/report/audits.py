@@ -59,8 +59,11 @@ def by_trial(source: Source, methods: list[str]) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
 
 
-def refused(trials: pd.DataFrame) -> str:
-    """Say which audits need more trials than any method has beside Retrain, and how many, from `by_trial`'s rows."""
+def refused(trials: pd.DataFrame, hold_out: int) -> str:
+    """Say which audits need more trials than any method has beside Retrain, and how many, from `by_trial`'s rows.
+
+    Where a study does ``hold_out`` images, but always the same, no number of trials is enough either.
+    """
     requirements: dict[str, str] = {}
     methods = trials[~trials["method"].map(is_control).astype(bool)]  # Original may have fewer trials
     available = methods.groupby([*CELL, "method"])["trial"].nunique().groupby(CELL).max()
@@ -70,7 +73,7 @@ def refused(trials: pd.DataFrame) -> str:
     shown = {_family(str(audit)) for audit in enough.index[~too_few].get_level_values("audit")}
     for audit, counts in enough[too_few].groupby("audit", sort=False):
         if np.isinf(counts["max"]).any():
-            requirement = "held-out images"
+            requirement = "images held out in some trials and forgotten in others" if hold_out else "held-out images"
         else:
             ends = counts["min"].min(), counts["max"].max()
             requirement = " to ".join(dict.fromkeys(f"{value:,.0f}" for value in ends))

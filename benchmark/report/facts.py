@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 INTERVAL = f"95{THIN}% interval"  # see `benchmark.metrics.bootstrap`
+NO_COLLAPSED = "; a method that collapsed is never bold"
 
 
 def shared(cells: list[Cell]) -> str:
@@ -54,8 +55,9 @@ def over(trials: int) -> str:
 
 
 def values(frame: pd.DataFrame, column: str) -> str:
-    """Join the values of a column, each once: ``bfloat16 and float32``."""
-    return " and ".join(sorted(frame[column].dropna().astype(str).unique()))
+    """Join the values of a column, each once: ``bfloat16 and float32``, which may be one run's as well."""
+    stamps = frame[column].dropna().astype(str).unique()
+    return " and ".join(sorted({value for stamp in stamps for value in stamp.split(" and ")}))
 
 
 def tuned(study: Study) -> str:
@@ -89,10 +91,10 @@ def is_control(method: str) -> bool:
     return MethodName.parse(method).base == ORIGINAL
 
 
-def leading(quantity: str, trials: int) -> str:
-    """Say which numbers are bold."""
+def leading(quantity: str, data: pd.DataFrame, trials: int) -> str:
+    """Say which numbers are bold: those of methods that collapsed never are."""
     means = f"Bold: the smallest {quantity} and all that cannot be told from it ({INTERVAL} of the difference)"
-    return means if trials > 1 else ""
+    return means + NO_COLLAPSED * bool((data["collapsed"] > 0).any()) if trials > 1 else ""
 
 
 def competes(method: str) -> bool:

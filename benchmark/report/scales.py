@@ -13,6 +13,7 @@ import pandas as pd
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.metrics.claims import CLAIMS
+from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
 from benchmark.metrics.evidence import Evidence, in_cell, leaders
 from benchmark.metrics.gaps import CELL, summarise
 from benchmark.metrics.reported import TRIALS, reported_means
@@ -245,6 +246,8 @@ def _claims(scale: Scale, metrics: pd.DataFrame) -> Iterator[Number]:
     """Yield the primary claims; those of the paper by the sign of its means, which have no interval."""
     tests = verdicts(Evidence(metrics, pd.DataFrame(), pd.DataFrame()), PRIMARY.values())
     for test in tests[tests["verdict"] != UNTESTED].itertuples():
+        if test.subject.endswith(ALL_ELSE_SAME):  # of the same method, against a variant of it
+            continue
         method = re.match("`([^`]+)` with", test.subject)
         signed = REPRODUCED if test.value > 0 else NOT_REPRODUCED
         verdict = signed if scale.is_paper else test.verdict

@@ -193,12 +193,15 @@ def _run_outputs(study: Study, run: Run, forget: pd.DataFrame, own_audits: Seque
 
 
 def _own_audit(audit: str, run: Run, samples: pd.DataFrame, forget: pd.DataFrame) -> float:
-    """Return the value of an own audit for a run; raise `BadInput` if it is not a number."""
+    """Return the value of an own audit for a run; raise `BadInput` if it is not a number, or an infinite one."""
     try:
-        return float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
+        value = float(OWN_AUDITS.get(audit)(samples.assign(membership=membership(samples, forget).astype(str))))
     except Exception as error:
         fault = f"{type(error).__name__}: {error}{line_of(error, OWN_AUDITS.module(audit))}"
         raise BadInput(f"audit {audit!r} of run {run.name}: {fault}") from error
+    if not np.isfinite(value):
+        raise BadInput(f"audit {audit!r} of run {run.name}: {value}: accepted is a finite number")
+    return value
 
 
 def _beside_retrain(audits: pd.DataFrame) -> pd.DataFrame:

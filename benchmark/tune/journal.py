@@ -8,6 +8,7 @@ method and cell they run one after another, however many processes there are.
 from __future__ import annotations
 
 import itertools
+import shutil
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -66,6 +67,11 @@ class Pair:
         values = plain_values(self.default.settings)
         return {name: limits.inside(values[name]) for name, limits in self.ranges.items()}
 
+    @property
+    def has_own_values(self) -> bool:
+        """Whether the first candidate has the study's own values, since all of them lie in their ranges."""
+        return self.start.items() <= plain_values(self.default.settings).items()
+
     @cached_property
     def planned(self) -> list[dict[str, Any]]:
         """The candidates that are tried first: the study's own values, then these with other learning rates."""
@@ -92,9 +98,12 @@ class Pair:
 
 
 class Journal:
-    """All candidates of the tuning of ``parent``, a study without earlier tuned values."""
+    """All candidates of the tuning of ``parent``, a study without earlier tuned values.
 
-    def __init__(self, parent: Study) -> None:
+    With a folder ``copied_to`` the journal is copied there and read, and nothing is written elsewhere.
+    """
+
+    def __init__(self, parent: Study, copied_to: Path | None = None) -> None:
         self.parent, self.tune = parent, parent.tune
         self.study = Study.load(parent.name + TUNING)
         self.pairs = [
@@ -102,10 +111,13 @@ class Journal:
             for cell, methods in tuned_cells(parent).items()
             for method in methods
         ]
-        self.path = paths.journal(parent.name)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = paths.tuning_locks(parent.name)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        original = paths.journal(parent.name)
+        self.path = copied_to / original.name if copied_to else original
+        self.folder = copied_to or paths.tuning_locks(parent.name)
+        for folder in (self.path.parent, self.folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        if copied_to and original.is_file():
+            shutil.copyfile(original, self.path)
         lock = FileLock(self.folder / "journal.lock", poll_interval=POLL_SECONDS)
         with lock:  # else a half-written line may be one that another process is writing
             _cut_half_line(self.path)

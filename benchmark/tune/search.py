@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -28,7 +29,7 @@ from benchmark.study.study import Study
 from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.workflow.resources import THREADS
-from benchmark.workflow.status import failed_datasets, in_words, is_healthy, state_of, until_done
+from benchmark.workflow.status import State, failed_datasets, in_words, is_healthy, state_of, until_done
 
 WAIT_SECONDS = 0.5
 
@@ -61,16 +62,18 @@ def report(name: str) -> Path:
 
 
 def status(name: str) -> tuple[str, bool]:
-    """Return how far a study's search is, as text, and whether all is well: no reference has failed or is damaged."""
-    journal = Journal(Study.load(name, tuned=False))
-    states = [state_of(journal.study, run) for run in _references_of(journal.study, journal.cells_left())]
-    faults, left = failed_datasets(journal.study), journal.remaining()
-    lines = [f"search of {name}: {journal.tried()} candidates tried, {left} left"]
-    if left:
-        at_once = max(1, journal.under_way())
+    """Return how far a study's search is, as text, and whether it can go on: no reference failed, or diverged."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Study.load(name, tuned=False), Path(folder))
+        left = journal.remaining()
+        lines = [f"search of {name}: {journal.tried()} candidates tried, {left} left"]
+        if not left:
+            return lines[0], True
+        states = [_reference_state(journal, run) for run in _references_of(journal.study, journal.cells_left())]
+        faults, at_once = failed_datasets(journal.study), max(1, journal.under_way())
         lines += [*faults, f"{len(states)} references, which candidates need", *in_words(states)]
         lines.append(until_done(journal.seconds_left(at_once), at_once, "candidate"))
-    return "\n".join(lines), not left or (is_healthy(states) and not faults)
+    return "\n".join(lines), is_healthy(states) and not faults and not any(map(_is_diverged, states))
 
 
 def work(name: str, jobs: int, parent: int) -> None:
@@ -129,6 +132,16 @@ def _references(study: Study, cells: Sequence[Cell], jobs: int) -> None:
 
 def _references_of(study: Study, cells: Sequence[Cell]) -> list[Run]:
     return [run for run in study.runs() if not run.original and any(belongs(run.name, cell) for cell in cells)]
+
+
+def _reference_state(journal: Journal, run: Run) -> State:
+    """Return the state of a reference; one without the weights that candidates start from is trained again."""
+    state = state_of(journal.study, run)
+    return State(run, "left") if state.state == "done" and _lacks_weights(run) else state
+
+
+def _is_diverged(state: State) -> bool:
+    return state.state == "diverged"
 
 
 def _lacks_weights(run: Run) -> bool:

@@ -69,9 +69,9 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
     """Return the outcome of the search, by cell and method.
 
     ``avg_gap`` is the best candidate's on the images that it was chosen by, ``avg_gap_of_own_values`` that of the
-    study's own values. ``test_gap`` is the best candidate's on the test images, ``oracle_test_gap`` the smallest of any
-    candidate there. ``edges`` are the settings whose best value lies at an end of its range, and ``lr`` if no candidate
-    had a lower or a higher one.
+    study's own values, None if the ranges leave these out. ``test_gap`` is the best candidate's on the test images,
+    ``oracle_test_gap`` the smallest of any candidate there. ``edges`` are the settings whose best value lies at an end
+    of its range, and ``lr`` if no candidate had a lower or a higher one.
     """
     by_cell: dict[str, dict[str, Any]] = {}
     for pair in journal.pairs:
@@ -86,7 +86,7 @@ def outcomes(journal: Journal) -> dict[str, dict[str, Any]]:
                 "candidates": len(ended),
                 "pflops": float(f"{sum(trial.user_attrs['history'][-1]['pflops_executed'] for trial in ended):.3g}"),
                 "avg_gap": _rounded(best.user_attrs.get("avg_gap")),
-                "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")),
+                "avg_gap_of_own_values": _rounded(ended[0].user_attrs.get("avg_gap")) if pair.has_own_values else None,
                 "test_gap": _rounded(best.user_attrs.get("test_gap")),
                 "oracle_test_gap": _rounded(min(test_gaps, default=None)),
                 "edges": [f"{name} {edge}" for name, edge in edges.items() if edge],

@@ -98,6 +98,10 @@ def forget_loss(samples):
 def broken(samples):
     return samples["no-such-column"]
 
+@OWN_AUDITS.register("unknown")
+def unknown(samples):
+    return float("nan")
+
 @OWN_AUDITS.register("klom")
 def taken(samples):
     return 0
@@ -151,6 +155,8 @@ def test_a_failing_own_audit_names_the_run(study):
         BadInput, match=r"audit 'broken' of run digits/convnet/.*/trial-0: KeyError: 'no-such-column' \(line"
     ):
         Drawn(with_own_audits("broken"), "audit")
+    with pytest.raises(BadInput, match=r"audit 'unknown' of run .*/trial-0: nan: accepted is a finite number"):
+        Drawn(with_own_audits("unknown"), "audit")
 
 
 def test_trials_that_diverged_are_left_out_and_named(study):
@@ -181,14 +187,24 @@ def test_audits_with_too_few_trials_are_named_by_what_they_share_unless_one_of_t
         columns | {"audit": audit, "trial": trial, "enough": enough[audit]} for audit in enough for trial in range(3)
     ]
     needs = "Against never seen: AUC by RMIA (needs 8), Against Retrain (needs 8)"
-    assert refused(pd.DataFrame(rows)) == f"Not shown, because 3 trials cannot tell: {needs}"
+    assert refused(pd.DataFrame(rows), hold_out=0) == f"Not shown, because 3 trials cannot tell: {needs}"
     # In a cell where fewer trials are enough it is shown.
     rows += [row | {"scenario": "random-20", "enough": min(row["enough"], 3)} for row in rows]
     needs = [
         f"Against {of} (needs 8 for random 50 %)"
         for of in ("never seen: AUC by RMIA", "Retrain: AUC", "Retrain: TPR at 1 % FPR (%)")
     ]
-    assert refused(pd.DataFrame(rows)) == f"Not shown, because 3 trials cannot tell: {', '.join(needs)}"
+    assert refused(pd.DataFrame(rows), hold_out=0) == f"Not shown, because 3 trials cannot tell: {', '.join(needs)}"
+
+
+@pytest.mark.parametrize(
+    ("hold_out", "needed"),
+    [(0, "held-out images"), (10, "images held out in some trials and forgotten in others")],
+)
+def test_an_audit_that_no_number_of_trials_can_carry_says_what_it_needs(hold_out, needed):
+    columns = dict(zip(CELL_COLUMNS, CELL.split("/"), strict=True))
+    rows = pd.DataFrame([columns | {"method": "ft", "audit": "u-lira-auc", "trial": 0, "enough": np.inf}])
+    assert refused(rows, hold_out) == f"Not shown, because 1 trial cannot tell: U-LiRA (needs {needed})"
 
 
 def test_metrics_are_judged_by_how_well_they_rank_methods(study):

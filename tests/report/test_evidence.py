@@ -234,6 +234,10 @@ def test_effort_counts_a_variant_of_retrain_as_retrain():
     assert effort_table._runs(metrics)["work"].tolist() == ["retrain", "retrain", "unlearning"]
 
 
+def test_effort_names_a_commit_once_though_a_run_was_continued_by_another():
+    assert facts.values(pd.DataFrame({"commit": ["b", "a and b", None, "c"]}), "commit") == "a and b and c"
+
+
 def test_effort_uses_the_labels_of_the_study(study, copied):
     named = changed(labels={"retrain": "Gold"})
     assert Drawn(named, "took").row("Gold")[0] == "random 10 %"

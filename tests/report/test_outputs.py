@@ -233,7 +233,8 @@ def test_the_search_table_shows_gaps_the_oracle_and_values_at_an_edge(study, dra
     assert table.row("FT") == ["5", "0.25", "4.50", "2.00", "3.00", "2.50", "lr 0.1 (high end)"]
     assert len(table.data) == 1
     assert "Low, high end: " in table.caption and "highest tried: " not in table.caption
-    assert "3 of its candidates are left" in table.caption and "Gap on held-out images: own" in table.rows[0]
+    assert "3 of its candidates are left" in table.caption and "given up" not in table.caption
+    assert "Gap on held-out images: own" in table.rows[0]
     # Captions of results name the images that the search was judged by.
     held_out, by_test = "images held out of their training data", "the test data"
     assert held_out in Drawn(study, "gaps", files=list(drawn["gaps"])).caption
@@ -241,10 +242,12 @@ def test_the_search_table_shows_gaps_the_oracle_and_values_at_an_edge(study, dra
     assert facts.tuned(Study.load("tiny")).endswith(by_test)
     searched = yaml.safe_load(yaml.safe_dump(SEARCHED))
     searched["found"][RANDOM]["ft"]["edges"] = ["lr highest"]
+    searched["about"] |= {"candidates": 9, "given_up_half_way": 4}
     paths.tuned("tiny").write_text(yaml.safe_dump(searched))
     table = Drawn(Study.load("tiny"), "search")
     assert table.row("FT")[-1] == "lr 0.1 (highest tried)"
     assert "Lowest, highest tried: " in table.caption and "high end: " not in table.caption
+    assert "; 4 of all 9 were given up half-way, and have no gap." in table.caption
     paths.tuned("tiny").write_text(yaml.safe_dump(SEARCHED))
 
 

@@ -14,10 +14,14 @@ from matplotlib.text import Text
 from benchmark import paths
 from benchmark.errors import BadInput
 from benchmark.files import write_parquet
+from benchmark.metrics.claims.comparisons import ALL_ELSE_SAME
+from benchmark.metrics.evidence import Evidence
+from benchmark.metrics.verdicts import verdicts
 from benchmark.report.draw import draw_table
 from benchmark.report.recompute import changed_results
 from benchmark.report.style import method_colour
 from benchmark.report.summary import RUN_COLLAPSED
+from benchmark.results.frames import of_study
 from benchmark.results.gather import collect
 from benchmark.results.records import DIVERGED
 from benchmark.study.study import Study
@@ -140,6 +144,19 @@ def test_a_collapsed_method_has_a_rank_and_does_not_lead(study):
     collect(tiny)
     table = Drawn(study, "sizes")
     assert (table.row("CoUn")[0], table.row("NegGrad+")[0]) == ("1.02 (1)†", "**2.77 (2)**")
+    assert "of the paper the first; a method that collapsed is never bold." in table.caption
+
+
+def test_a_claim_about_the_term_is_of_the_methods_own_values_and_not_of_a_variant_of_it(study):
+    variant = "neggrad-plus@lr=0.02"  # with the learning rate that the method has with the term
+    tables = {"audit": {"kind": "audit", "cells": [CELL], "methods": [*METHODS, "neggrad-plus+cl", variant]}}
+    hyperparameters = {"*": {"neggrad-plus+cl": {"lr": 0.02}}}
+    tiny = changed(trials=5, resample=["original", "split"], tables=tables, figures={}, hyperparameters=hyperparameters)
+    write_all(tiny, POINTS | {variant: 0.25})
+    tested = verdicts(Evidence(of_study(tiny).metrics, pd.DataFrame(), pd.DataFrame()))
+    assert f"`neggrad-plus` with the term{ALL_ELSE_SAME}" in set(tested["subject"])
+    table = Drawn(write_comparison(methods=[*METHODS, variant]), "sizes")
+    assert table.row("…: NegGrad+")[0] == "1.53✓"
 
 
 @pytest.mark.parametrize("fate", ["collapsed", "diverged"])

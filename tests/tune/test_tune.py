@@ -154,6 +154,7 @@ def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, 
     unknown = "time left: unknown until the first candidate has finished"
     needed = "2 references, which candidates need"
     assert lines == ["search of tiny: 0 candidates tried, 6 left", needed, "      2 left", unknown]
+    assert not paths.journal("tiny").exists() and not paths.tuning_locks("tiny").exists()  # it reads and writes nothing
     begun(project)  # which trains both
     pretend()
     lines = call("status", "tiny-tuning", check=True).stdout.splitlines()
@@ -161,6 +162,7 @@ def test_the_status_of_a_search_counts_its_candidates_and_what_these_need(tiny, 
     assert lines[3].startswith("time left: ") and lines[3].endswith(", 1 at once")
     Journal(tiny).clean()
     pretend(count=5)
+    assert (paths.run(Study.load("tiny-tuning").run(ORIGINAL).pool_path) / paths.MODEL).is_file()
     assert call("status", "tiny-tuning", check=True).stdout == "search of tiny: 6 candidates tried, 0 left\n"
     refused = call("status", "tiny-tuning", "--watch")
     assert refused.returncode == 2 and "--watch: tiny-tuning is a search" in refused.stderr
@@ -215,6 +217,14 @@ def test_a_learning_rate_beyond_which_none_was_tried_is_marked(project):
     assert tuned_file._end(0.1, [0.05, 0.1, 0.2]) == ""
 
 
+def test_the_gap_of_own_values_is_unknown_where_the_ranges_leave_them_out(project):
+    for highest, known in ((0.4, True), (0.02, False)):  # the study's learning rate is 0.05
+        study = project.study(TUNE, FT, {"tune": {"ranges": {"ft": {"lr": [0.001, highest]}}}})
+        pretend()
+        found = tuned_file.outcomes(Journal(study))[CELL]["ft"]
+        assert (found["avg_gap_of_own_values"] is not None) == known and found["avg_gap"] is not None
+
+
 @pytest.mark.parametrize("diverging", ["original", "retrain"])
 def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(project, diverging):
     project.study(TUNE, {"hyperparameters": {"*": {diverging: {"lr": 1e30}}}})
@@ -224,6 +234,15 @@ def test_a_reference_that_diverged_is_named_before_any_candidate_is_tried(projec
         project.run(tuning, project.name(name))
     with pytest.raises(BadInput, match=f"reference {project.name(diverging)} of tiny-tuning diverged"):
         search._references(tuning, [Cell.parse(CELL)], 1)
+    done = call("status", "tiny-tuning")
+    assert done.returncode == 1 and "1 diverged" in done.stdout
+
+
+def test_the_status_of_a_search_counts_an_original_without_weights_as_left(tiny, project):
+    begun(project)
+    Journal(tiny).clean()
+    (paths.run(Study.load("tiny-tuning").run(ORIGINAL).pool_path) / paths.MODEL).unlink()
+    assert "      1 done\n      1 left\n" in call("status", "tiny-tuning", check=True).stdout
 
 
 def test_without_a_candidate_of_this_configuration_tuned_values_are_left_alone(tiny):

@@ -20,6 +20,8 @@ from benchmark.names import MethodName
 NEAR = 1.5  # a temperature within this factor of the paper's counts as near it
 BUDGET = 1.05  # costs within this factor count as equal
 
+ALL_ELSE_SAME = ", all else the same"  # ends the subject of a test against a variant with matching settings
+
 Methods = Sequence[str]
 Formula = Callable[[Trials, list[str], list[str]], Statistic]
 Pairs = Iterable[tuple[Methods, Methods, str]]  # ours, the others, and in words what is compared
@@ -49,7 +51,7 @@ def _with_term(runs: pd.DataFrame) -> Pairs:
         yield [added], [base], f"`{base}` with the term{words}"
         # Where the term comes with other values of the base's own settings, a base run with these isolates the term.
         for variant in matching if words else []:
-            yield [added], [variant], f"`{base}` with the term, all else the same"
+            yield [added], [variant], f"`{base}` with the term{ALL_ELSE_SAME}"
 
 
 def matching_variants(runs: pd.DataFrame, base: str, added: str) -> tuple[list[str], str]:

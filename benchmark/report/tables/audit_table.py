@@ -85,7 +85,7 @@ def _notes(source: Source, trials: pd.DataFrame, data: pd.DataFrame, shown: list
         f"{NEVER_SEEN}: {unseen}" + ", or, U-LiRA, against held-out ones" * ("u-lira-auc" in shown),
         "ToW: product of 1 − |difference to Retrain| of the accuracies on retain, forget and test data",
         *(f"{audits.label(audit)}: {audits.meaning(audit)}" for audit in source.study.audits),
-        audits.refused(trials),
+        audits.refused(trials, source.study.hold_out),
         f"Not shown, because too few samples are forgotten: {', '.join(audits.NAMES[audit] for audit in omitted)}"
         if omitted
         else "",

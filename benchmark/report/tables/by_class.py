@@ -75,7 +75,7 @@ def notes(source: Source, data: pd.DataFrame) -> list[str]:
     return [
         f"Last epoch{', ' * (trials > 1) or ' '}{mean}{facts.over(trials)}; in parentheses the difference to Retrain",
         "Avg. diff.: the mean of these differences over the classes shown",
-        facts.leading("average difference", trials),
+        facts.leading("average difference", data, trials),
         facts.diverged(data),
         missing,
         "Each difference is over the trials that a method shares with Retrain" if missing else "",

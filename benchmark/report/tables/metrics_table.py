@@ -37,7 +37,7 @@ def build(source: Source) -> Table:
         f"Pairs apart: pairs of methods that differ at the 5{THIN}% level (paired t tests, Holm's correction)",
         "Resampled ranking: Kendall's τ with the rankings of resampled trials, and how often the same method leads",
         "τ with average gap: Kendall's τ with the ranking by average gap",
-        audits.refused(trials),
+        audits.refused(trials, source.study.hold_out),
         audits.epochs(source.study),
         facts.tuned(source.study),
     ]

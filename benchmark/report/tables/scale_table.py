@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.metrics.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from benchmark.names import RETRAIN
-from benchmark.report.facts import INTERVAL
+from benchmark.report.facts import INTERVAL, NO_COLLAPSED
 from benchmark.report.scales import AUDIT, GAP, OF_RETRAIN, PRIMARY, TAU, Scale, numbers, scales
 from benchmark.report.source import Source
 from benchmark.report.style import method_label, scenario_label
@@ -35,7 +35,7 @@ def build(source: Source) -> Table:
         Block(_rows(source, shown, data[data["scenario"] == scenario]), scenario_label(scenario))
         for scenario in dict.fromkeys(cell.scenario for cell in source.cells)
     ]
-    return source.table(columns, blocks, _notes(shown), data)
+    return source.table(columns, blocks, _notes(shown, data), data)
 
 
 def _columns(scale: Scale) -> list[str]:
@@ -83,7 +83,8 @@ def _reproduced_at(tests: pd.DataFrame) -> str:
     return "all" if len(names) == len(tests) else ", ".join(names) or "none"
 
 
-def _notes(shown: list[Scale]) -> list[str]:
+def _notes(shown: list[Scale], data: pd.DataFrame) -> list[str]:
+    collapsed = bool(data["collapsed"].fillna(False).any())
     audited = any(scale.is_audited for scale in shown)
     paper = any(scale.is_paper for scale in shown)
     return [
@@ -92,7 +93,9 @@ def _notes(shown: list[Scale]) -> list[str]:
         + "; the paper’s are the gaps of its printed means" * paper,
         "AUC: of an attack on each forget sample against Retrain, ranked by its distance from a perfect unlearner’s 0.5"
         * audited,
-        f"Bold: first, or not to be told from it ({INTERVAL} of the difference)" + "; of the paper the first" * paper,
+        f"Bold: first, or not to be told from it ({INTERVAL} of the difference)"
+        + "; of the paper the first" * paper
+        + NO_COLLAPSED * collapsed,
         "τ: Kendall’s rank correlation with the paper’s average gaps" * paper,
         f"Claims, the primary ones: positive where they hold, in points; ✓ reproduced ({INTERVAL} above 0), ✗ not "
         "reproduced (below 0), ? undecided" + "; the paper’s by the sign of its printed means" * paper,

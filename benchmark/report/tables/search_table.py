@@ -70,12 +70,13 @@ def _row(row: dict[str, Any], unit: str, decimals: int) -> Row:
 
 def _notes(about: dict[str, Any], data: pd.DataFrame) -> list[str]:
     by_test = ". By test images: of the chosen values, and of the candidate that is best by them, an oracle"
-    remaining = about.get("left")
+    remaining, given_up = about.get("left"), about.get("given_up_half_way")
     ends = {edge.split()[1] for edges in data["edges"] for edge in edges.split(", ") if edge}
     return [
         "Average gaps to Retrain, each of one run on a tuning trial that no table shows, with the study's own values "
         "and with the chosen ones" + by_test * bool(data["test_gap"].notna().any()),
-        "Cand.: candidates, and the computation that they took",
+        "Cand.: candidates, and the computation that they took"
+        + f"; {given_up} of all {about.get('candidates')} were given up half-way, and have no gap" * bool(given_up),
         "Low, high end: the value lies in the outer twentieth of the range searched" if ends & {"low", "high"} else "",
         "Lowest, highest tried: of the candidates' learning rates" if ends & {"lowest", "highest"} else "",
         f"The search is not complete: {remaining} of its candidates are left" if remaining else "",
