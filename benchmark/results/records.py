@@ -110,7 +110,10 @@ def checked(study: Study, run: Run, name: str) -> Path:
     content = record(study, run)
     expected = content["sha256"].get(name)
     if not path.is_file():
-        raise StaleOutput(f"{path} is missing: run snakemake again")
+        remedy = "run snakemake again"
+        if name == paths.MODEL:  # which the workflow keeps of few runs
+            remedy = f"'python -m benchmark run {study.name} {run.name} --weights' makes it"
+        raise StaleOutput(f"{path} is missing: {remedy}")
     if sha256(path) != expected:  # or the record has none, as of weights that were not to be kept
         # A run that is being repeated removes its record before it writes anything else: then nothing is damaged.
         if record(study, run) != content:

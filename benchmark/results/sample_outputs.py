@@ -153,12 +153,13 @@ def write_scores(study: Study, cell_name: str, path: Path) -> Path:
     cell = Cell.parse(cell_name)
     if path.exists() and not (path.is_file() and path.read_bytes().startswith(SCORES_TITLE.encode())):
         raise BadInput(f"{path} is there and holds no scores: accepted is a new file, or one that this command wrote")
-    if "split" not in study.resample:
-        raise BadInput(f"{study.file}: resample: {study.resample}: all trials leave out the same: accepted is [split]")
     pairs = with_cells(study.runs(), study.cells)
     runs = [run for run, run_cell in pairs if run_cell == cell and run.name.method == RETRAIN]
     if not runs:
         raise BadInput(f"{cell}: study {study.name!r} has no Retrain there: it has {', '.join(map(str, study.cells))}")
+    if "split" not in study.resample:
+        fault = f"{study.file}: resample: {study.resample}: all trials of {cell} forget the same samples"
+        raise BadInput(f"{fault}: accepted are [split] and [original, split]")
     runs = [run for run in runs if records.record(study, run)["status"] != DIVERGED]
     if not runs:
         raise BadInput(f"{cell}: Retrain diverged in every trial: nothing says what it memorises")

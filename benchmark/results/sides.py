@@ -81,7 +81,7 @@ def read_side(study: str, source: str) -> Side:
     else:
         rows = _in_commit(study, source)
     if rows.empty:
-        raise BadInput(f"{name}: no run of study {study!r} there")
+        raise BadInput(f"{name}: study {study!r} has no finished run there")
     return Side(name, rows if "samples" in rows else rows.assign(samples=None))
 
 

@@ -241,6 +241,8 @@ def _check_entries(where: str, entries: dict[str, dict[str, Any]]) -> None:
             model = GROUPS[name]
         else:
             method = MethodName.parse(name, where)
+            if method.base not in METHODS:
+                raise unknown("method or group of methods", name, [*METHODS, *GROUPS], f"{where}.{name}")
             if method.settings or method.head != name:
                 raise BadInput(f"{where}.{name}: accepted here is {method.head!r}, settings below it")
             model = method_class(method, f"{where}.{name}").Settings

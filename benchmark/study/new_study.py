@@ -21,7 +21,7 @@ description: {description}
 """
 EXTENDING = """\
 extends: {extends}
-only: [comparison] # without this line it also has every table and figure of {extends}
+only: [comparison] # name new tables here; without this line the study has all tables and figures of {extends}
 """
 OF_IMAGES = """\
 trials: 3

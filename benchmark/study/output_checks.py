@@ -17,6 +17,9 @@ def check_output(study: PlannedStudy, name: str) -> None:
     """Raise `BadInput` for a setting that the table or figure cannot have, and for runs that it cannot show."""
     output, section = study.output(name), study.section_of(name)
     where = f"{study.file}: {section}.{name}"
+    for other in KINDS.keys() - {section}:
+        if output.kind in KINDS[other] and output.kind not in KINDS[section]:
+            raise BadInput(f"{where}.kind: {output.kind!r} is a kind of {other[:-1]}: accepted below {other!r} alone")
     if output.kind not in KINDS[section]:
         raise unknown(f"kind of {section[:-1]}", output.kind, KINDS[section], f"{where}.kind")
     kind = study.kind_of(name)

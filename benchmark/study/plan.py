@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark import __version__, paths
-from benchmark.errors import unknown
+from benchmark.errors import BadInput, unknown
 from benchmark.files import digest, sha256
 from benchmark.names import Cell, RunName, Scenario
 from benchmark.registry import OWN_AUDITS
@@ -40,8 +40,15 @@ class PlannedStudy(ResolvedStudy):
             if (kind := KINDS["tables"].get(output.kind)) and not kind.reported_cells.isdisjoint(output.cells)
         }
 
+    def left_out(self, name: str) -> str:
+        """Say that the study has a table or figure, but does not show it; empty for any other name."""
+        fault = f"{self.file}: only: leaves out {name!r}: add it there"
+        return fault * (name in self._left_out)
+
     def output(self, name: str) -> OutputSettings:
         """Return a table or figure; raise `BadInput` if the study has none of that name."""
+        if fault := self.left_out(name):
+            raise BadInput(fault)
         if name not in self.outputs:
             raise unknown("table or figure", name, self.outputs, self.file)
         return self.outputs[name]

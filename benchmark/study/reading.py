@@ -246,7 +246,10 @@ def _message(error: ValidationError, where: str) -> str:
     place = ": ".join([where, ".".join(map(str, [*fault["loc"], *key]))]).removesuffix(": ")
     remaining = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if key:
-        return str(unknown("key", key[0], fault["ctx"]["accepted"], place)) + remaining
+        accepted = fault["ctx"]["accepted"]
+        if "tables" in accepted:  # of a study, in whose file there may be another key, which is read first
+            accepted = [*accepted, "extends"]
+        return str(unknown("key", key[0], accepted, place)) + remaining
     if fault["type"] == "missing":
         return f"{place}: missing; it is needed{remaining}"
     message = fault["msg"].removeprefix("Value error, ") or "not accepted"  # a plugin's error may have no text

@@ -48,7 +48,8 @@ class Session(logging.Filter):
             self._failed[fields["jobid"]] = fields["rule_name"], _fault(fields["log"], fields["rule_msg"])
         elif missing := NO_RULE.match(str(record.msg)):
             targets = [*self.study.outputs, "all", "collect", "page", "tune"]
-            record.msg = str(unknown("target", missing[1], targets, f"study {self.study.name}"))
+            fault = unknown("target", missing[1], targets, f"study {self.study.name}")
+            record.msg = self.study.left_out(missing[1]) or str(fault)
         elif str(record.msg).startswith("Nothing to be done"):
             places = {"Tables": paths.TABLES / self.study.name, "Page": paths.page(self.study.name)}
             record.msg += "".join(f" {kind}: {place}." for kind, place in places.items() if place.exists())

@@ -196,6 +196,13 @@ def test_an_unknown_target_is_refused_by_name(fresh):
     assert not Path("x").exists() and not paths.RUNS.exists()
 
 
+def test_a_target_that_the_study_leaves_out_is_not_called_unknown(fresh):
+    fresh.study({"only": ["table2"]})
+    message = "config/tiny.yaml: only: leaves out 'table8': add it there"
+    assert message in fresh.snakemake("table8", "--dry-run").stdout
+    assert call("table", "tiny", "table8").stderr == f"error: {message}\n"
+
+
 def test_quiet_leaves_out_no_mistake_and_a_dry_run_names_it_once(fresh):
     for arguments, config, message in [
         (["tabel2"], {}, "study tiny: unknown target 'tabel2'"),
