@@ -128,11 +128,16 @@ def verify(
     study: StudyName,
     recompute: Annotated[bool, flag("--recompute", "also derive metrics, gathered files and tables again")] = False,
 ) -> None:
-    """Check every file of a study against its digest. Damaged files are set aside; run snakemake to remake them."""
+    """Check every file of a study against its digest. Damaged files are set aside; run snakemake to remake them.
+
+    The exit status is 1 if a file is damaged or missing.
+    """
     from benchmark.report.recompute import changed_results
     from benchmark.workflow.verify import report
 
-    print(report(read(study), *[changed_results] * recompute))
+    text, intact = report(read(study), *[changed_results] * recompute)
+    print(text)
+    raise typer.Exit(int(not intact))
 
 
 @app.command()

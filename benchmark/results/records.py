@@ -37,7 +37,7 @@ class OtherData(StaleOutput):
     def __init__(self, study: Study, path: Path, problem: str) -> None:
         remedy = f"'python -m benchmark verify {study.name}' sets it aside, and snakemake then makes it again"
         super().__init__(f"{path}: {problem}: {remedy}")
-        self.path = path
+        self.path, self.problem = path, problem
 
 
 def passing_over_if(partial: bool) -> contextlib.AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark import paths
 from benchmark.data import store
-from benchmark.errors import BadInput, StaleOutput
+from benchmark.errors import StaleOutput
 from benchmark.files import read_parquet, repairing, set_aside
 from benchmark.results import records
 from benchmark.study.prepare import load
@@ -34,25 +34,29 @@ def verify(study: Study) -> tuple[int, list[str]]:
                 intact += check()
         except records.OtherData as error:
             is_run = error.path.name == paths.RUN  # a finished one, which is kept as a whole
-            lines.append(f"{error}; set aside as {set_aside(error.path.parent if is_run else error.path, 'other')}")
+            other = set_aside(error.path.parent if is_run else error.path, "other")
+            lines.append(f"{error.path}: {error.problem}; set aside as {other}: run snakemake again")
         except StaleOutput as error:
             lines.append(str(error))
     return intact, lines
 
 
-def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda _: []) -> str:
-    """Return the findings as text; raise `BadInput` that names all damaged and some of the missing files.
+def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda _: []) -> tuple[str, bool]:
+    """Return the findings as text, and whether all is intact.
 
+    The text counts files, and has a line for each damaged one and one that names some of the missing.
     ``changed_results`` may check further: it returns a line for each result that comes out otherwise.
     """
     absent = missing(study)  # before damaged files are set aside
     intact, damaged = verify(study)
     other = changed_results(study)
-    if damaged or absent or other:
-        counts = f"{len(damaged)} damaged, {len(absent)} missing, {len(other)} that come out otherwise, {intact} intact"
-        names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{', ...' * (len(absent) > NAMED)}"] if absent else []
-        raise BadInput(f"{counts}: {'; '.join([*damaged, *other, *names])}")
-    return f"all {intact} files are intact"
+    if not (damaged or absent or other):
+        return f"all {intact} files are intact", True
+    counts = {"damaged": damaged, "that come out otherwise": other, "missing": absent}
+    counted = [f"{len(files)} {state}" for state, files in counts.items() if files]
+    more = f" and {len(absent) - NAMED} more" * (len(absent) > NAMED)
+    names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{more}"] if absent else []
+    return "\n".join([", ".join([*counted, f"{intact} intact"]), *damaged, *other, *names]), False
 
 
 def _checks(study: Study) -> Iterator[Callable[[], int]]:
