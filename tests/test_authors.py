@@ -125,6 +125,11 @@ def test_a_plugin_that_registers_no_method_is_named(empty):
     assert errors == f"error: --plugin: mine.py registers no method: {accepted}\n"
 
 
+def test_a_method_of_ones_own_is_unknown_without_its_plugin(empty):
+    errors = call("test", "my-method").stderr
+    assert errors.startswith("error: METHOD: unknown method 'my-method'") and errors.endswith("needs --plugin FILE\n")
+
+
 def test_a_method_with_a_setting_that_it_cannot_have_is_refused_without_the_name_of_its_study(empty):
     errors = call("test", "ft@lr=-1").stderr
     assert errors == "error: METHOD: method 'ft@lr=-1': lr: '-1': input should be greater than 0\n"

@@ -60,7 +60,11 @@ def test(
     if plugin and name.base not in METHODS and not any(map(METHODS.code, METHODS)):
         remedy = f'accepted is a class below @METHODS.register("{name.base}")'
         raise BadInput(f"--plugin: {', '.join(plugin)} registers no method: {remedy}")
-    plugins.method_class(name, "METHOD")
+    try:
+        plugins.method_class(name, "METHOD")
+    except BadInput as error:
+        own = "" if plugin or name.base in METHODS else "; one of yours needs --plugin FILE"
+        raise BadInput(f"{error}{own}") from None
     try:
         findings = examine(method, plugin)
     except BadInput as error:  # the study in which it is tested has no file that a message could name

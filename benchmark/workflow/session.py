@@ -113,9 +113,12 @@ class Session(logging.Filter):
         states = [state_of(self.study, run) for run in self.study.runs()]
         if not states:
             return "It has no runs of its own."
-        counts = ", ".join(f"{count} {state}" for state, count in counted(states).items())
-        seconds = sum(state.seconds or 0.0 for state in states)
-        return f"All its {len(states)} runs: {counts}; those that are done took {spell(seconds)} of computing."
+        counts = counted(states)
+        taken = spell(sum(state.seconds or 0.0 for state in states))
+        if counts.keys() == {"done"}:
+            return f"All {len(states)} of its runs are done; they took {taken} of computing."
+        texts = ", ".join(f"{count} {state}" for state, count in counts.items())
+        return f"All its {len(states)} runs: {texts}; those that are done took {taken} of computing."
 
     def _unreached(self, rule: str, count: int) -> str:
         if rule in MANY:

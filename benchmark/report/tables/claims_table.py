@@ -106,7 +106,8 @@ def _line(row: Any) -> str:
         return f"{row.verdict}: {row.remark}"
     ends = f"[{row.low:.2f}, {row.high:.2f}]" if np.isfinite(row.low) else "(no interval)"
     verdict = f"{row.verdict}{'*' * is_kept(row)}".ljust(len(NOT_REPRODUCED) + 1)
-    return f"{verdict}  {row.value:7.2f} {ends:<18}  {row.place}  {_subject(row)}"
+    value = f"{row.value:7.2f}" if np.isfinite(row.value) else f"{DASH:>7}"
+    return f"{verdict}  {value} {ends:<18}  {row.place}  {_subject(row)}"
 
 
 def _row(row: Any, cells: list[Cell]) -> Row:
