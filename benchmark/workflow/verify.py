@@ -52,8 +52,8 @@ def report(study: Study, changed_results: Callable[[Study], list[str]] = lambda 
     other = changed_results(study)
     if not (damaged or absent or other):
         return f"all {intact} files are intact", True
-    counts = {"damaged": damaged, "that come out otherwise": other, "missing": absent}
-    counted = [f"{len(files)} {state}" for state, files in counts.items() if files]
+    counts = {"damaged": len(damaged), "that come out otherwise": len(other), "missing": len(absent)}
+    counted = [f"{count} {state}" for state, count in counts.items() if count]
     more = f" and {len(absent) - NAMED} more" * (len(absent) > NAMED)
     names = [f"missing: {', '.join(map(str, absent[:NAMED]))}{more}"] if absent else []
     return "\n".join([", ".join([*counted, f"{intact} intact"]), *damaged, *other, *names]), False
