@@ -122,7 +122,9 @@ def test_one_studys_scores_choose_what_another_forgets(project):
 
 
 def test_scores_without_enough_trials_are_refused(project):
-    with pytest.raises(BadInput, match=r"resample: \[\]: all trials of .* forget the same samples"):
+    with pytest.raises(
+        BadInput, match=r"resample: \[\]: all trials of .* forget the same samples: accepted are \[split\]"
+    ):
         write_scores(project.study(), "digits/convnet/random-10", Path("scores.csv"))
     for scenario, message in {
         "random-10": "1 trials do not retain and leave out any sample",

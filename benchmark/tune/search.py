@@ -29,7 +29,7 @@ from benchmark.study.study import Study
 from benchmark.tune import tuned_file
 from benchmark.tune.journal import Journal
 from benchmark.workflow.resources import THREADS
-from benchmark.workflow.status import State, failed_datasets, in_words, is_healthy, state_of, until_done
+from benchmark.workflow.status import State, counted, failed_datasets, in_words, is_healthy, state_of, until_done
 
 WAIT_SECONDS = 0.5
 
@@ -73,7 +73,7 @@ def status(name: str) -> tuple[str, bool]:
         faults, at_once = failed_datasets(journal.study), max(1, journal.under_way())
         lines += [*faults, f"{len(states)} references, which candidates need", *in_words(states)]
         lines.append(until_done(journal.seconds_left(at_once), at_once, "candidate"))
-    return "\n".join(lines), is_healthy(states) and not faults and not any(map(_is_diverged, states))
+    return "\n".join(lines), is_healthy(states) and not faults and "diverged" not in counted(states)
 
 
 def work(name: str, jobs: int, parent: int) -> None:
@@ -138,10 +138,6 @@ def _reference_state(journal: Journal, run: Run) -> State:
     """Return the state of a reference; one without the weights that candidates start from is trained again."""
     state = state_of(journal.study, run)
     return State(run, "left") if state.state == "done" and _lacks_weights(run) else state
-
-
-def _is_diverged(state: State) -> bool:
-    return state.state == "diverged"
 
 
 def _lacks_weights(run: Run) -> bool:
