@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from benchmark.methods.base import Recipe, TrainingRecipe
 from benchmark.methods.contrastive import ContrastiveSettings
 from benchmark.registry import ARCHITECTURES, METHODS, SOURCES, Registry
 from benchmark.study.kinds import KINDS
-from benchmark.study.schema import mappings
+from benchmark.study.schema import accepted, default_of, mappings
 from benchmark.study.study import Study
 
 DOCS = Path(__file__).parent
@@ -37,53 +36,18 @@ def settings(model: Any, without: Any = None) -> str:
     """
     schema = model.model_json_schema(by_alias=True)
     common = without.model_json_schema(by_alias=True)["properties"] if without else {}
-    required = set(schema.get("required", []))
     rows = []
     for name, setting in schema["properties"].items():
         if common.get(name) == setting:
             continue
-        default = "required" if name in required else _default(setting)
         paper = f"{setting['paper_range'][0]:g} to {setting['paper_range'][1]:g}" if "paper_range" in setting else ""
         search = f"{setting['search']['low']:g} to {setting['search']['high']:g}" if "search" in setting else ""
         meaning = _escaped(setting.get("description", ""))
-        rows.append([f"`{name}`", accepted(setting, schema.get("$defs", {})), default, paper, search, meaning])
+        rows.append([f"`{name}`", accepted(setting), default_of(setting), paper, search, meaning])
     head = ["setting", "accepted", "default", "the paper searched", "`tune` searches", "meaning"]
     if not any(row[3] for row in rows):
         head, *rows = ([*line[:3], line[-1]] for line in (head, *rows))
     return table(head, rows) if rows else "No settings beside the common ones.\n"
-
-
-def accepted(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """Return in words which values a property of a JSON schema accepts."""
-    if "$ref" in schema or "allOf" in schema:
-        return "a mapping, see below"
-    if "anyOf" in schema:
-        return " or ".join(accepted(option, definitions) for option in schema["anyOf"])
-    if "enum" in schema or "const" in schema:
-        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
-    kind = schema.get("type")
-    if kind in ("integer", "number"):
-        return ("whole number" if kind == "integer" else "number") + _bounds(schema)
-    if kind == "array":
-        return f"list of: {accepted(schema['items'], definitions)}"
-    if kind == "object":
-        return "mapping"
-    if kind == "string" and "pattern" in schema:
-        return f"text matching `{schema['pattern']}`"
-    return {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}[str(kind)]
-
-
-def _bounds(schema: dict[str, Any]) -> str:
-    words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    bounds = [f"{word} {schema[key]:g}" for key, word in words.items() if key in schema]
-    return f" {' and '.join(bounds)}" if bounds else ""
-
-
-def _default(schema: dict[str, Any]) -> str:
-    value = schema.get("default")
-    if isinstance(value, dict) or value in ([], ""):
-        return ""
-    return f"`{json.dumps(value)}`".replace('"', "")
 
 
 def study_settings() -> str:

@@ -74,6 +74,20 @@ def test_the_promise_that_a_plugin_breaks_is_named(broken, promise, body):
     assert [finding.promise for finding in broken(body, [promise])] == [promise.__doc__]
 
 
+@pytest.mark.parametrize("promise", [contract.ends_well, contract.repeats])
+def test_what_a_broken_promise_would_break_too_is_not_tested(broken, promise):
+    assert [finding.promise for finding in broken(BREAKS[promise])] == [promise.__doc__]
+
+
+def test_a_promise_that_cannot_be_tested_is_not_called_kept(empty):
+    Path("mine.py").write_text(PLUGIN.format(body=BREAKS[contract.repeats]))
+    with without_new_plugins():
+        ended = call("test", "breaks", "--plugin", "mine.py")
+    assert ended.returncode == 1
+    assert f"broken      {contract.repeats.__doc__}\n            a second run differs" in ended.stdout
+    assert f"not tested  {contract.resumes.__doc__}\n            it does not repeat\n" in ended.stdout
+
+
 def test_a_plugin_that_keeps_all_promises_passes_and_one_that_cannot_run_fails(broken):
     assert set(BREAKS) == set(contract.PROMISES) and not broken(KEEPS_ALL)
     for body, fault in {

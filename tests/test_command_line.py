@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import typer
+from PIL import Image
 
 from benchmark import __version__, paths
 from benchmark.__main__ import app
@@ -88,8 +89,11 @@ def test_version_help_and_wrong_usage_are_answered():
 
 def test_init_writes_a_valid_study_and_never_replaces_one(project):
     project.study()
+    for number, folder in enumerate(("train/cat", "train/dog", "test/cat")):
+        picture = Path("pictures 📷") / folder / "1.png"
+        picture.parent.mkdir(parents=True)
+        Image.new("RGB", (8 + number // 2, 8)).save(picture)
     for arguments, runs in ((("--extends", "tiny"), 7), (("--images", "pictures 📷"), 10)):
-        Path("pictures 📷").mkdir(exist_ok=True)
         name = f"new{runs}"
         assert f"check {name}" in call("init", name, *arguments, check=True).stdout
         file = paths.study_file(name)
@@ -97,6 +101,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         assert list(Study.load(name).outputs) == ["comparison"] and len(Study.load(name).runs()) == runs
         repeated = call("init", name, *arguments)
         assert repeated.returncode == 2 and f"{file} exists already" in repeated.stderr
+    assert Study.load("new10").datasets["images"].size == 32  # their sizes differ
     for taken in ("tiny-tuning", "reported", "leaderboard"):
         assert f"study '{taken}': a name that is taken" in call("init", taken, "--extends", "tiny").stderr
         assert not paths.study_file(taken).exists()
@@ -107,6 +112,7 @@ def test_init_writes_a_valid_study_and_never_replaces_one(project):
         (("Other",), "study 'Other': accepted are lower-case words"),
         (("o" * 121,), "at most 120 characters"),
         (("1e5",), "study '1e5': snakemake's --config reads that as a number"),
+        (("other", "--images", "config"), "--images: config has no folder 'train'; accepted is train/<class>/<image>"),
         (("other", "--extends", "tiny", "--images", "."), "--extends tiny and --images .: accepted is one of them"),
         (("other", "--extends", "tinny"), "did you mean 'tiny'?"),
         (("other", "--extends", ""), "study '': accepted is the name of a file"),
@@ -127,7 +133,12 @@ def test_whatever_a_study_may_name_is_listed_and_completed_by_the_shell(project)
         "architectures": ["vgg16", "VGG-16"],
         "kinds": ["table", "power", "trials needed to detect a difference to the first of `methods`"],
         "datasets": ["digits", "digits", str(Study.load("tiny").dataset_folder("digits"))],
-        "settings": ["hyperparameters: coun: tau", "0.1", "temperature of InfoNCE (`tune` searches 0.03 to 0.3)"],
+        "sources": ["folder", "A folder of images: `train/<class>/<image>` and `test/<class>/<image>`."],
+        "settings": [
+            "hyperparameters: coun: tau",
+            "0.1",
+            "temperature of InfoNCE (accepted: number above 0) (`tune` searches 0.03 to 0.3)",
+        ],
     }.items():
         printed = call("list", kind, "tiny", check=True).stdout
         assert line in [re.split("  +", row) for row in printed.splitlines()], (kind, printed)

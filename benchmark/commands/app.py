@@ -65,7 +65,7 @@ Partial = Annotated[bool, flag("--partial", "use the runs finished so far, and w
 WithoutImages = Annotated[bool, flag("--without-images", "leave out the images, and write index.without-images.html")]
 Replace = Annotated[bool, flag("--replace", "replace published results that differ")]
 Listing = StrEnum(
-    "Listing", ["studies", "outputs", "methods", "architectures", "datasets", "audits", "kinds", "settings"]
+    "Listing", ["studies", "outputs", "methods", "architectures", "datasets", "sources", "audits", "kinds", "settings"]
 )
 TERMINATED = 143  # 128 + SIGTERM
 

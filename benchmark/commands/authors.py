@@ -53,7 +53,8 @@ def test(
     from benchmark.names import MethodName
     from benchmark.registry import METHODS
     from benchmark.study import plugins
-    from benchmark.training.contract import NAME, examine
+    from benchmark.training.contract import examine
+    from benchmark.training.miniature import NAME
 
     name = MethodName.parse(method, "METHOD")
     plugins.load(plugin, "--plugin")
@@ -69,9 +70,10 @@ def test(
         findings = examine(method, plugin)
     except BadInput as error:  # the study in which it is tested has no file that a message could name
         raise BadInput(str(error).replace(f"{paths.study_file(NAME)}: tables.table: ", "METHOD: ", 1)) from None
-    for promise, breach in findings:
-        print(f"{'broken' if breach else 'kept  '}  {promise}" + f"\n        {breach}" * bool(breach))
-    raise typer.Exit(int(any(breach for _, breach in findings)))
+    for promise, breach, untested in findings:
+        state = "broken" if breach else "not tested" if untested else "kept"
+        print(f"{state:10}  {promise}", *([f"{'':12}{breach or untested}"] if breach or untested else []), sep="\n")
+    raise typer.Exit(int(any(finding.instead for finding in findings)))
 
 
 @app.command()

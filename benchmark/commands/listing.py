@@ -12,10 +12,10 @@ from benchmark.data.store import PROVENANCE
 from benchmark.errors import BadInput
 from benchmark.methods.base import GROUPS
 from benchmark.methods.contrastive import ContrastiveSettings
-from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS
+from benchmark.registry import ARCHITECTURES, METHODS, OWN_AUDITS, SOURCES
 from benchmark.report.style import architecture_label, method_label, use
 from benchmark.study.kinds import KINDS
-from benchmark.study.schema import mappings
+from benchmark.study.schema import accepted, default_of, mappings
 from benchmark.study.study import Study
 
 Rows = Iterator[tuple[str, ...]]
@@ -66,6 +66,12 @@ def _architectures(study: Study) -> Rows:
         yield name, architecture_label(name)
 
 
+def _sources(study: Study) -> Rows:
+    for name in SOURCES:
+        module = inspect.getdoc(inspect.getmodule(SOURCES.get(name))) or ""
+        yield name, module.partition("\n")[0].replace("``", "`")
+
+
 def _audits(study: Study) -> Rows:
     from benchmark.report import audits  # here, since it imports scipy
 
@@ -93,15 +99,14 @@ def _settings(study: Study) -> Rows:
 
 
 def _of_model(prefix: str, model: Any, without: Any = None) -> Rows:
-    """Yield a model's settings, leaving out those that ``without`` has too, unchanged."""
+    """Yield a model's settings, leaving out those that ``without`` has too, unchanged: name, default, meaning."""
     common = _properties(without) if without else {}
     for name, setting in _properties(model).items():
         if setting != common.get(name):
-            default = setting.get("default", "")
-            text = "" if default is None or isinstance(default, dict | list) else str(default)
             searched = setting.get("search")
             range_ = f" (`tune` searches {searched['low']:g} to {searched['high']:g})" if searched else ""
-            yield f"{prefix}{name}", text, setting.get("description", "") + range_
+            values = f" (accepted: {accepted(setting).removesuffix(', see below').replace('`', '')})"
+            yield f"{prefix}{name}", default_of(setting).strip("`"), setting.get("description", "") + values + range_
 
 
 def _properties(model: Any) -> dict[str, Any]:
@@ -114,6 +119,7 @@ LISTINGS: dict[Listing, Callable[[Study], Rows]] = {
     Listing.datasets: _datasets,
     Listing.methods: _methods,
     Listing.architectures: _architectures,
+    Listing.sources: _sources,
     Listing.audits: _audits,
     Listing.kinds: _kinds,
     Listing.settings: _settings,

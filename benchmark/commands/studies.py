@@ -64,8 +64,8 @@ def list_(
 ) -> None:
     """List studies, methods, settings and more.
 
-    WHAT is one of studies, outputs, methods, architectures, datasets, audits, kinds (of tables and figures) and
-    settings. All but studies are listed for one study, with its plugins.
+    WHAT is one of studies, outputs, methods, architectures, datasets, sources (of images), audits, kinds (of tables
+    and figures) and settings. All but studies are listed for one study, with its plugins.
     """
     from benchmark.commands.listing import lines
 

@@ -26,7 +26,6 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
     or their depth, are counted and the first ones named.
     """
     root, files = images(name, settings)
-    folders = list(files["train"])
     train, test = (_read_split(list(files[split].values()), settings.size) for split in SPLITS)
     origin: dict[str, Any] = {"source": "folder", "images": {"train": len(train[1]), "test": len(test[1])}}
     read_files = {file for split in SPLITS for class_files in files[split].values() for file in class_files}
@@ -36,16 +35,18 @@ def read(name: str, settings: DatasetSettings) -> Arrays:
         examples = ", ".join(skipped[:NAMED])
         note = f"{len(skipped)} files are no {{train,test}}/<class>/<image>, such as {examples}"
         print(f"{root}: {note}", file=sys.stderr)
+    if untested := [folder for folder, found in files["test"].items() if not found]:
+        print(f"{root / 'test'}: no images of {', '.join(untested)}", file=sys.stderr)
     train_files = [
         os.fsencode(file.relative_to(root)).decode(errors="replace")
         for class_files in files["train"].values()
         for file in class_files
     ]
-    return Arrays(*train, *test, clean_classes(folders, str(root / "train")), origin, name, train_files)
+    return Arrays(*train, *test, clean_classes(list(files["train"]), str(root / "train")), origin, name, train_files)
 
 
 def _classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
-    """Return a dataset's folder and the names of its classes; raise `BadInput` if it has none, or more in ``test``."""
+    """Return a dataset's folder and those of its classes; raise `BadInput` if it has none, or more in ``test``."""
     root = source_folder(name, settings)
     for split in SPLITS:
         if not (root / split).is_dir():
@@ -57,13 +58,15 @@ def _classes(name: str, settings: DatasetSettings) -> tuple[Path, list[str]]:
         raise BadInput(f"{root / 'test' / extra}: class {extra!r} exists only in test; accepted: {', '.join(folders)}")
     if len(folders) == 1:
         raise BadInput(f"{root / 'train'} has one class folder, {folders[0]!r}; accepted are two or more")
+    clean_classes(folders, str(root / "train"))
     return root, folders
 
 
 def images(name: str, settings: DatasetSettings) -> tuple[Path, dict[str, dict[str, list[Path]]]]:
     """Return a dataset's folder and the images of each split and class, sorted.
 
-    Raises `BadInput` if a split or its classes are missing, or if ``test`` or a class of ``train`` holds no image.
+    Raises `BadInput` if a split or its classes are missing, if two classes would get the same name, or if ``test`` or a
+    class of ``train`` holds no image.
     """
     root, folders = _classes(name, settings)
     files = {split: {folder: _files(root / split / folder) for folder in folders} for split in SPLITS}

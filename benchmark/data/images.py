@@ -74,6 +74,20 @@ def decode_all(count: int, images: Iterable[tuple[str, bytes]], size: int | None
     return pixels
 
 
+def differ_in_size(files: Iterable[Path]) -> bool:
+    """Whether images have different sizes, by their headers alone; raise `BadInput` for a file that holds no image."""
+    sizes = set()
+    for file in files:
+        try:
+            with Image.open(file, formats=FORMATS) as image:
+                sizes.add(image.size)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            raise BadInput(f"{file}: is no image; accepted are 8-bit {', '.join(FORMATS)}") from None
+        if len(sizes) > 1:
+            return True
+    return False
+
+
 def resize_all(images: Pixels, size: int | None) -> Pixels:
     """Return images, uint8 (N, H, W, C), resized to ``size`` x ``size``; unchanged if None or already of that size."""
     if size is None or images.shape[1:3] == (size, size):

@@ -10,6 +10,7 @@ from benchmark import paths
 from benchmark.errors import BadInput, unknown
 from benchmark.files import write_text
 from benchmark.names import LONGEST
+from benchmark.settings import DatasetSettings
 from benchmark.study.reading import STUDY_NAME
 from benchmark.study.study import Study
 from benchmark.study.tuning import TUNING
@@ -30,7 +31,7 @@ trials: 3
     source: {source}
     path: {path}
     augmentation: {{padding: 4, flip: true, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]}}
-    # size: 32 # where images differ in size: the side in pixels that all are resized to
+    {size}size: 32 # where images differ in size: the side in pixels that all are resized to
 hyperparameters:
   "*":
     training: {{epochs: 30, batch_size: 64, lr: 0.1}}
@@ -69,7 +70,7 @@ def write(name: str, extends: str, images: Path | None = None) -> Path:
     """Write ``config/<name>.yaml`` and return its path.
 
     It extends a study, or shows the images in a folder: parquet files, or subfolders ``train`` and ``test``. Raises
-    `BadInput` if there is a file of that name already, or nothing to start from.
+    `BadInput` if there is a file of that name already, or nothing to start from, as a folder without ``test``.
     """
     path = _file(name)
     if path.exists():
@@ -160,6 +161,17 @@ def _quoted(path: Path) -> str:
 def _of_images(folder: Path) -> str:
     if not folder.is_dir():
         raise BadInput(f"--images: there is no folder {folder}")
-    parquet = any(folder.glob("*.parquet"))
-    members = "" if parquet else "members: random # images from folders are sorted by class\n"
-    return OF_IMAGES.format(source="parquet" if parquet else "folder", path=_quoted(folder), members=members)
+    if any(folder.glob("*.parquet")):
+        return OF_IMAGES.format(source="parquet", path=_quoted(folder), members="", size="# ")
+    from benchmark.data import folder as source  # here, since it imports Pillow and joblib
+    from benchmark.data.images import differ_in_size
+
+    try:
+        _, files = source.images("images", DatasetSettings(source="folder", path=str(folder)))
+        size = differ_in_size(
+            image for classes in files.values() for of_class in classes.values() for image in of_class
+        )
+    except BadInput as error:
+        raise BadInput(str(error).replace("datasets.images.path", "--images", 1)) from None
+    members = "members: random # images from folders are sorted by class\n"
+    return OF_IMAGES.format(source="folder", path=_quoted(folder), members=members, size="" if size else "# ")

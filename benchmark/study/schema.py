@@ -14,6 +14,8 @@ from benchmark.registry import METHODS
 from benchmark.study.kinds import KINDS
 from benchmark.study.study import Study
 
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
 
 def schema() -> str:
     """Return the schema as JSON text: the study's models, and under hyperparameters each method's own settings."""
@@ -45,6 +47,35 @@ def schema() -> str:
         "oneOf": [{"const": name, "description": "; ".join(shows)} for name, shows in kinds.items()],
     }
     return json.dumps(form, indent=1) + "\n"
+
+
+def accepted(setting: dict[str, Any]) -> str:
+    """Return in words which values a setting accepts, from its JSON schema."""
+    if "$ref" in setting or "allOf" in setting:
+        return "a mapping, see below"
+    if "anyOf" in setting:
+        return " or ".join(map(accepted, setting["anyOf"]))
+    if "enum" in setting or "const" in setting:
+        return ", ".join(f"`{value}`" for value in setting.get("enum", [setting.get("const")]))
+    kind = setting.get("type")
+    if kind in ("integer", "number"):
+        bounds = [f"{word} {setting[key]:g}" for key, word in BOUNDS.items() if key in setting]
+        return f"{'whole number' if kind == 'integer' else 'number'} {' and '.join(bounds)}".strip()
+    if kind == "array":
+        return f"list of: {accepted(setting['items'])}"
+    if kind == "object":
+        return "mapping"
+    if kind == "string" and "pattern" in setting:
+        return f"text matching `{setting['pattern']}`"
+    return {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}[str(kind)]
+
+
+def default_of(setting: dict[str, Any]) -> str:
+    """Return a setting's default as a study file would have it: empty if it is, or a mapping's; or 'required'."""
+    if "default" not in setting:
+        return "required"
+    value = setting["default"]
+    return "" if isinstance(value, dict) or value in ([], "") else f"`{json.dumps(value)}`".replace('"', "")
 
 
 def mappings(model: Any, prefix: str = "") -> dict[Any, list[str]]:

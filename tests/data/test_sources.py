@@ -12,6 +12,7 @@ from PIL import Image
 from benchmark import paths
 from benchmark.data import digits, folder, parquet, store
 from benchmark.data.arrays import Arrays
+from benchmark.data.images import differ_in_size
 from benchmark.errors import BadInput
 from benchmark.registry import SOURCES
 from benchmark.settings import DatasetSettings
@@ -261,6 +262,31 @@ def test_folder_reads_gif_and_tiff_and_names_what_it_skips(image_folder, pixels,
     skipped = ["test/notes.txt", "train/cat/deeper/a.png"]
     assert arrays.origin["skipped"] == {"files": 2, "such as": skipped}
     assert f"2 files are no {{train,test}}/<class>/<image>, such as {', '.join(skipped)}\n" in capsys.readouterr().err
+
+
+def test_folder_names_the_classes_that_have_no_test_images(image_folder, capsys):
+    folder.read("mine", folder_settings(image_folder))
+    assert not capsys.readouterr().err
+    shutil.rmtree(image_folder / "test" / "cat")
+    assert len(folder.read("mine", folder_settings(image_folder)).classes) == 2
+    assert capsys.readouterr().err == f"{image_folder / 'test'}: no images of cat\n"
+
+
+def test_images_are_known_to_differ_in_size_by_their_headers(image_folder, pixels):
+    files = sorted(image_folder.rglob("*.png"))
+    assert not differ_in_size(files)
+    files[1].write_bytes(encoded(pixels[0][:-1]))
+    assert differ_in_size(files)
+    files[0].write_bytes(b"junk")
+    with pytest.raises(BadInput, match=f"{files[0].name}: is no image; accepted are 8-bit PNG"):
+        differ_in_size(files)
+
+
+def test_classes_that_would_get_one_name_are_refused_before_any_image_is_read(image_folder):
+    for name in ("a b", "a_b"):
+        shutil.copytree(image_folder / "train" / "cat", image_folder / "train" / name)
+    with pytest.raises(BadInput, match="classes 'a b' and 'a_b' are both called 'a_b' here"):
+        folder.images("mine", folder_settings(image_folder))
 
 
 def test_folder_says_what_is_missing(image_folder):
